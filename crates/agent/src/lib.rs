@@ -1,0 +1,1 @@
+//! The loop: thread, turn, context, approvals.

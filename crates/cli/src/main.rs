@@ -1,0 +1,3 @@
+//! The `codex` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Layers of TOML turned into plain typed data, each value with its origin.

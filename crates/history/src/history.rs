@@ -1,0 +1,87 @@
+//! An append-only conversation whose messages are put into a wire's words once.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::{Message, Wire};
+
+/// A message and its bytes on the wire that first asked for them.
+///
+/// Requests resend the whole conversation; with the bytes kept, a long one costs a copy and not a serialisation, and
+/// the prefix of every request is the same bytes as before, which is what vendors' caches match on.
+#[derive(Debug)]
+pub struct Entry {
+    message: Message,
+    encoded: OnceLock<(Wire, Bytes)>,
+}
+
+impl Entry {
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message in the words of `wire`, made by `encode` the first time.
+    pub fn encoded(&self, wire: Wire, encode: impl Fn(&Message) -> Bytes) -> Bytes {
+        let (kept_for, bytes) = self.encoded.get_or_init(|| (wire, encode(&self.message)));
+        if *kept_for == wire { bytes.clone() } else { encode(&self.message) }
+    }
+}
+
+/// The messages of a conversation. Cloning shares them.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    entries: Vec<Arc<Entry>>,
+}
+
+impl History {
+    /// Adds a message at the end.
+    pub fn push(&mut self, message: Message) {
+        self.entries.push(Arc::new(Entry { message, encoded: OnceLock::new() }));
+    }
+
+    /// All entries, oldest first.
+    pub fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
+    }
+
+    /// All messages, oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.entries.iter().map(|entry| &entry.message)
+    }
+
+    /// Whether nothing was said yet.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl FromIterator<Message> for History {
+    fn from_iter<I: IntoIterator<Item = Message>>(messages: I) -> Self {
+        let mut history = Self::default();
+        messages.into_iter().for_each(|message| history.push(message));
+        history
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_encoded_once_per_wire_that_asked_first() {
+        let history: History = [Message::user("hello")].into_iter().collect();
+        let count = std::cell::Cell::new(0);
+        let encode = |_: &Message| {
+            count.set(count.get() + 1);
+            Bytes::from_static(b"{}")
+        };
+        for _ in 0..3 {
+            history.clone().entries()[0].encoded(Wire::Responses, encode);
+        }
+        assert_eq!(count.get(), 1);
+        history.entries()[0].encoded(Wire::Scripted, encode);
+        assert_eq!(count.get(), 2, "another wire must not get the first one's words");
+    }
+}

@@ -1,0 +1,14 @@
+//! Neutral messages, tool specs and usage: what a conversation is, whichever vendor's model takes part in it.
+//!
+//! Nothing here knows a vendor's JSON. What a vendor needs back verbatim (encrypted reasoning, item ids) travels in
+//! [`Opaque`], which only the wire that made it may read.
+
+mod history;
+mod message;
+mod tool;
+mod usage;
+
+pub use history::{Entry, History};
+pub use message::{AssistantPart, Content, Message, Opaque, Wire};
+pub use tool::{Arguments, ToolCall, ToolInput, ToolSpec};
+pub use usage::Usage;

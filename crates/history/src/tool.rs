@@ -1,0 +1,71 @@
+//! Tools as the model sees them, and calls as the model makes them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Opaque;
+
+/// A tool as offered to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolSpec {
+    /// What the model calls it: `[a-z_]+`.
+    pub name: &'static str,
+    /// What the model reads about it.
+    pub description: String,
+    /// What it takes.
+    pub input: ToolInput,
+}
+
+/// What a tool takes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToolInput {
+    /// A JSON object.
+    Json {
+        /// JSON Schema of the object, draft 2020-12.
+        schema: Value,
+    },
+    /// Text held to a grammar. Wires without grammars offer it as a function of one string, `input`.
+    Freeform {
+        /// The grammar, in the Lark dialect of the Responses API.
+        lark_grammar: &'static str,
+    },
+}
+
+/// A tool call, as the model wrote it. Nothing in it has been checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolCall {
+    /// The vendor's id of the call; unique within a conversation only if the vendor is careful.
+    pub call_id: String,
+    /// The tool's name; may be one that does not exist.
+    pub name: String,
+    /// What it was called with.
+    pub arguments: Arguments,
+    /// What the wire wants back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<Opaque>,
+}
+
+/// The arguments of a call, as the model wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", content = "text", rename_all = "camelCase")]
+pub enum Arguments {
+    /// Text that should be a JSON object.
+    Json(String),
+    /// Freeform text.
+    Freeform(String),
+}
+
+impl Arguments {
+    /// The text, whichever form it has.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Json(text) | Self::Freeform(text) => text,
+        }
+    }
+
+    /// Whether the call was freeform.
+    pub fn is_freeform(&self) -> bool {
+        matches!(self, Self::Freeform(_))
+    }
+}

@@ -1,0 +1,131 @@
+//! What is asked of a model and what comes back.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use codex_history::{AssistantPart, History, ToolSpec, Usage};
+use futures_util::Stream;
+use serde_json::Value;
+
+/// A model that can be asked.
+pub trait Model: Send + Sync + fmt::Debug {
+    /// Asks. Dropping the stream ends the request.
+    ///
+    /// The stream must end with exactly one `Completed` or `Failed`, must not panic, and reports every error in
+    /// itself.
+    fn stream(&self, request: Request) -> EventStream;
+
+    /// Whether tools held to a grammar can be offered; else they are offered as functions.
+    fn takes_grammars(&self) -> bool;
+}
+
+/// A model's answer as it arrives.
+pub type EventStream = Pin<Box<dyn Stream<Item = StreamEvent> + Send>>;
+
+/// One question: the whole conversation, and what the model may use.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Model id, as the vendor calls it.
+    pub model: String,
+    /// The whole conversation; shared, not copied.
+    pub history: History,
+    /// The tools on offer; the same within a settings epoch.
+    pub tools: Arc<[ToolSpec]>,
+    /// The thread's id: requests with the same one share a cached prefix.
+    pub thread_id: String,
+    /// `low`, `medium`, `high`, …: sent as it is.
+    pub reasoning_effort: Option<String>,
+    /// JSON Schema that the answer's text must satisfy.
+    pub output_schema: Option<Arc<Value>>,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamEvent {
+    /// Text for the user was appended to part `part` of the answer.
+    TextDelta {
+        /// Index of the part, counting from 0 in the order they began.
+        part: usize,
+        /// The text.
+        text: String,
+    },
+    /// Text was appended to a paragraph of a reasoning summary.
+    ReasoningDelta {
+        /// Index of the part.
+        part: usize,
+        /// Index of the paragraph.
+        paragraph: u32,
+        /// The text.
+        text: String,
+    },
+    /// The request is being made again after a failure that may pass.
+    Retrying {
+        /// Which repetition this is, from 1.
+        attempt: u32,
+        /// How many there may be.
+        of: u32,
+        /// How long it waits before.
+        delay: Duration,
+        /// What failed.
+        reason: String,
+    },
+    /// What was streamed so far does not count: a repeated request went another way. Parts start again from 0.
+    Discarded,
+    /// The answer is complete.
+    Completed {
+        /// All of it, in order.
+        content: Vec<AssistantPart>,
+        /// What it cost, where the vendor says.
+        usage: Option<Usage>,
+    },
+    /// There will be no answer.
+    Failed(Failure),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What happened and what to do about it, in a sentence or two.
+    pub message: String,
+    /// How long the vendor asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// Kinds of failure; the first group may pass by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No connection: refused, reset, timed out, name not found.
+    Connection,
+    /// The stream broke off, or fell silent.
+    Disconnected,
+    /// HTTP 5xx, or the vendor said it is overloaded.
+    Server(u16),
+    /// HTTP 429.
+    RateLimited,
+    /// The answer was not understood.
+    Malformed,
+
+    /// HTTP 401 or 403, or no key.
+    Unauthorized,
+    /// HTTP 400 or another 4xx: the request itself is wrong.
+    BadRequest(u16),
+    /// The conversation is longer than the model's window.
+    ContextTooLong,
+    /// The vendor refused the content.
+    ContentRefused,
+    /// The account has no budget left.
+    QuotaExceeded,
+    /// The answer was cut off by the vendor's output limit.
+    Incomplete,
+    /// Configuration that only shows when asking, such as a bad URL.
+    Configuration,
+}
+
+impl FailureKind {
+    /// Whether asking again may help.
+    pub fn may_pass(self) -> bool {
+        use FailureKind::*;
+        matches!(self, Connection | Disconnected | Server(_) | RateLimited | Malformed)
+    }
+}

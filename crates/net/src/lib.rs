@@ -1,0 +1,1 @@
+//! One HTTP client for every part that talks to a network.

@@ -1,0 +1,26 @@
+//! What an action will touch, as its tool declares it before it runs.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What an action will read, write, run and reach. Paths are absolute and normalised (no `.` or `..`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Access {
+    /// Files and directories it reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<PathBuf>,
+    /// Files it makes, changes or removes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<PathBuf>,
+    /// Command line it gives to the shell. What that touches is not known; the sandbox holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// It runs a program of ours with fixed arguments (git), under the read-only walls whatever the level.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only_program: bool,
+    /// The model asked to run it outside the sandbox, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_sandbox: Option<String>,
+}

@@ -1,0 +1,187 @@
+//! Items: what a turn is made of, each with an id of its own.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ThreadItem {
+    /// What the user said.
+    UserMessage {
+        /// Id within the thread.
+        id: String,
+        /// In the order given.
+        content: Vec<UserInput>,
+    },
+    /// What the model said.
+    AgentMessage {
+        /// Id within the thread.
+        id: String,
+        /// Markdown.
+        text: String,
+    },
+    /// What the model lets us see of its thinking.
+    Reasoning {
+        /// Id within the thread.
+        id: String,
+        /// Summary paragraphs.
+        #[serde(default)]
+        summary: Vec<String>,
+    },
+    /// A shell command.
+    CommandExecution {
+        /// Id within the thread.
+        id: String,
+        /// The command line as given to the shell.
+        command: String,
+        /// Absolute directory it ran in.
+        cwd: String,
+        /// How it stands.
+        status: CommandExecutionStatus,
+        /// What the command line does, read off its words. Always empty here: a guess is worse than none.
+        #[serde(default)]
+        command_actions: Vec<Value>,
+        /// Output, both streams together, cut to size.
+        #[serde(default)]
+        aggregated_output: Option<String>,
+        /// Exit status as a shell reports it.
+        #[serde(default)]
+        exit_code: Option<i32>,
+        /// Wall time in milliseconds.
+        #[serde(default)]
+        duration_ms: Option<u64>,
+    },
+    /// Files changed by a patch.
+    FileChange {
+        /// Id within the thread.
+        id: String,
+        /// One entry a file, in the order of the patch.
+        changes: Vec<FileUpdateChange>,
+        /// How it stands.
+        status: PatchApplyStatus,
+    },
+    /// A call of any other tool.
+    DynamicToolCall {
+        /// Id within the thread.
+        id: String,
+        /// The tool's name.
+        tool: String,
+        /// Its arguments: a JSON object, or a string where they could not be read.
+        arguments: Value,
+        /// How it stands.
+        status: DynamicToolCallStatus,
+        /// What it returned.
+        #[serde(default)]
+        content_items: Option<Vec<DynamicToolCallOutput>>,
+        /// Whether it did what it was asked.
+        #[serde(default)]
+        success: Option<bool>,
+        /// Wall time in milliseconds.
+        #[serde(default)]
+        duration_ms: Option<u64>,
+    },
+}
+
+impl ThreadItem {
+    /// The item's id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::UserMessage { id, .. }
+            | Self::AgentMessage { id, .. }
+            | Self::Reasoning { id, .. }
+            | Self::CommandExecution { id, .. }
+            | Self::FileChange { id, .. }
+            | Self::DynamicToolCall { id, .. } => id,
+        }
+    }
+}
+
+/// A piece of what the user said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum UserInput {
+    /// Text.
+    Text {
+        /// UTF-8, any length.
+        text: String,
+    },
+}
+
+/// How a command stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandExecutionStatus {
+    /// It runs.
+    InProgress,
+    /// It ended with status 0.
+    Completed,
+    /// It ended otherwise, or could not be started.
+    Failed,
+    /// It was not allowed to run.
+    Declined,
+}
+
+/// How a patch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PatchApplyStatus {
+    /// It is being written.
+    InProgress,
+    /// All of it was written.
+    Completed,
+    /// None of it was written.
+    Failed,
+    /// It was not allowed.
+    Declined,
+}
+
+/// How a tool call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DynamicToolCallStatus {
+    /// It runs.
+    InProgress,
+    /// It did what it was asked.
+    Completed,
+    /// It did not.
+    Failed,
+}
+
+/// A piece of what a tool returned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum DynamicToolCallOutput {
+    /// Text.
+    InputText {
+        /// UTF-8, cut to size.
+        text: String,
+    },
+}
+
+/// One file of a patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileUpdateChange {
+    /// Absolute path; the old one where the file moves.
+    pub path: String,
+    /// What happens to it.
+    pub kind: PatchChangeKind,
+    /// Unified diff of the file's content, without file headers.
+    pub diff: String,
+}
+
+/// What a patch does to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum PatchChangeKind {
+    /// The file is made.
+    Add,
+    /// The file is removed.
+    Delete,
+    /// The file's content changes, its name may.
+    Update {
+        /// Absolute new path, if it moves. (The wire spells this member with an underscore.)
+        #[serde(rename = "move_path")]
+        move_path: Option<String>,
+    },
+}

@@ -1,0 +1,29 @@
+//! Everything that may cross between a client and a server, and nothing else.
+//!
+//! Names and shapes are those of the Codex app-server protocol, version 2, of which this is a closed subset, so that
+//! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
+//! Variety goes into [`ThreadItem`], not into new notifications.
+
+mod event;
+mod item;
+mod methods;
+mod rpc;
+mod thread;
+mod turn;
+
+pub use event::{Event, Position};
+pub use item::{
+    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange, PatchApplyStatus,
+    PatchChangeKind, ThreadItem, UserInput,
+};
+pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, methods};
+pub use rpc::{ErrorKind, RpcError};
+pub use thread::{
+    ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, Warning,
+};
+pub use turn::{
+    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ThreadTokenUsage, TokenUsage,
+    TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed, TurnInterruptParams,
+    TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus,
+};

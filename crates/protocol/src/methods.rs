@@ -1,0 +1,86 @@
+//! The table of methods: one line each. A method that is not here does not exist.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Delta, Empty, ItemCompleted, ItemStarted, ReasoningDelta, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged,
+    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+};
+
+/// Whose method it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodClass {
+    /// In the app-server schema, version 2.
+    Theirs,
+    /// An addition of this program.
+    Ours,
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Method {
+    /// Name on the wire.
+    pub name: &'static str,
+    /// Whose it is.
+    pub class: MethodClass,
+}
+
+macro_rules! client_requests {
+    ($($variant:ident $name:literal $params:ty => $result:ty, $class:ident;)*) => {
+        /// What a client may ask of a server.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum ClientRequest {
+            $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
+        }
+
+        /// A server's answer, one variant for each [`ClientRequest`].
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum ClientResponse {
+            $(#[doc = concat!("Answer to `", $name, "`")] $variant($result),)*
+        }
+
+        /// All methods a client may call.
+        pub fn methods() -> &'static [Method] {
+            &[$(Method { name: $name, class: MethodClass::$class },)*]
+        }
+    };
+}
+
+macro_rules! server_notifications {
+    ($($variant:ident $name:literal $params:ty;)*) => {
+        /// What a server tells its clients without being asked.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum ServerNotification {
+            $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
+        }
+    };
+}
+
+client_requests! {
+    ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
+    ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
+    ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
+    TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
+    TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
+}
+
+server_notifications! {
+    ThreadStarted         "thread/started"                      ThreadStarted;
+    ThreadStatusChanged   "thread/status/changed"               ThreadStatusChanged;
+    TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
+    TurnStarted           "turn/started"                        TurnChanged;
+    TurnCompleted         "turn/completed"                      TurnChanged;
+    TurnPlanUpdated       "turn/plan/updated"                   TurnPlanUpdated;
+    TurnDiffUpdated       "turn/diff/updated"                   TurnDiffUpdated;
+    ItemStarted           "item/started"                        ItemStarted;
+    ItemCompleted         "item/completed"                      ItemCompleted;
+    AgentMessageDelta     "item/agentMessage/delta"             Delta;
+    CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
+    ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
+    Error                 "error"                               TurnFailed;
+    Warning               "warning"                             Warning;
+}

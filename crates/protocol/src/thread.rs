@@ -1,0 +1,212 @@
+//! Threads: conversations that can be started, resumed and listed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Turn;
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Thread {
+    /// UUID, version 7.
+    pub id: String,
+    /// The same as `id`: one session holds one thread.
+    pub session_id: String,
+    /// Version of the program that made it.
+    pub cli_version: String,
+    /// Seconds since the epoch.
+    pub created_at: i64,
+    /// Seconds since the epoch.
+    pub updated_at: i64,
+    /// Absolute workspace directory.
+    pub cwd: String,
+    /// Whether nothing of it is kept.
+    pub ephemeral: bool,
+    /// Name of the model provider.
+    pub model_provider: String,
+    /// Absolute path of its journal.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The first user message, cut to a line.
+    pub preview: String,
+    /// Always null: there are no projects here.
+    pub project_id: Option<String>,
+    /// What started it.
+    pub source: SessionSource,
+    /// How it stands.
+    pub status: ThreadStatus,
+    /// Its turns, where they were asked for.
+    pub turns: Vec<Turn>,
+}
+
+/// What started a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SessionSource {
+    /// The screen.
+    Cli,
+    /// `codex exec`.
+    Exec,
+    /// A client of the server.
+    AppServer,
+}
+
+/// How a thread stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum ThreadStatus {
+    /// On disk only.
+    NotLoaded,
+    /// Waiting for the user.
+    Idle,
+    /// The last turn failed.
+    SystemError,
+    /// A turn runs.
+    #[serde(rename_all = "camelCase")]
+    Active {
+        /// What it waits for; empty while it works.
+        active_flags: Vec<String>,
+    },
+}
+
+/// The three levels of the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// Files can be read; nothing can be written, no command runs.
+    ReadOnly,
+    /// Commands run; they write only in the workspace, added directories and a private `/tmp`.
+    WorkspaceWrite,
+    /// No walls.
+    DangerFullAccess,
+}
+
+/// When the user is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalPolicy {
+    /// Before every edit and every command that is not pre-approved.
+    Untrusted,
+    /// When an action needs more than the sandbox gives.
+    OnRequest,
+    /// Never.
+    Never,
+}
+
+/// `thread/start`: a new thread. What is absent comes from the configuration of `cwd`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadStartParams {
+    /// Absolute workspace directory; the server's own when absent.
+    pub cwd: Option<String>,
+    /// Model id, or `provider/model`.
+    pub model: Option<String>,
+    /// Name of the model provider.
+    pub model_provider: Option<String>,
+    /// Level of the sandbox.
+    pub sandbox: Option<SandboxMode>,
+    /// When the user is asked.
+    pub approval_policy: Option<ApprovalPolicy>,
+    /// Configuration that outranks every file: dotted keys to values.
+    pub config: Option<Map<String, Value>>,
+    /// Keep nothing.
+    pub ephemeral: Option<bool>,
+    /// Where the thread comes from; recorded.
+    pub thread_source: Option<String>,
+}
+
+/// `thread/resume`: goes on with a thread on disk.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadResumeParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// As in [`ThreadStartParams`]; the thread's own directory when absent.
+    pub cwd: Option<String>,
+    /// As in [`ThreadStartParams`].
+    pub model: Option<String>,
+    /// As in [`ThreadStartParams`].
+    pub model_provider: Option<String>,
+    /// As in [`ThreadStartParams`].
+    pub sandbox: Option<SandboxMode>,
+    /// As in [`ThreadStartParams`].
+    pub approval_policy: Option<ApprovalPolicy>,
+    /// As in [`ThreadStartParams`].
+    pub config: Option<Map<String, Value>>,
+}
+
+/// A thread that was started or resumed, and the settings it runs under.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadOpened {
+    /// The thread.
+    pub thread: Thread,
+    /// Absolute workspace directory.
+    pub cwd: String,
+    /// Model id.
+    pub model: String,
+    /// Name of the model provider.
+    pub model_provider: String,
+    /// When the user is asked.
+    pub approval_policy: ApprovalPolicy,
+    /// Who answers: always `user`.
+    pub approvals_reviewer: String,
+    /// Level of the sandbox, in the wire's spelling of a policy.
+    pub sandbox: Value,
+    /// Absolute paths of the instruction files in force.
+    #[serde(default)]
+    pub instruction_sources: Vec<String>,
+}
+
+/// `thread/list`: threads on disk, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadListParams {
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Only those of this directory.
+    pub cwd: Option<String>,
+}
+
+/// Threads on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadListResult {
+    /// Newest first.
+    pub data: Vec<Thread>,
+    /// Where to go on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// `thread/started`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadStarted {
+    /// The thread.
+    pub thread: Thread,
+}
+
+/// `thread/status/changed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadStatusChanged {
+    /// The thread's id.
+    pub thread_id: String,
+    /// How it stands now.
+    pub status: ThreadStatus,
+}
+
+/// `warning`: something the user should know that stops nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// The thread it concerns.
+    pub thread_id: Option<String>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// A result or parameter with nothing in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}

@@ -1,0 +1,260 @@
+//! Turns: one user message and everything the agent does about it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ThreadItem, UserInput};
+
+/// One user message and everything the agent does about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Turn {
+    /// Id within the thread.
+    pub id: String,
+    /// Its items, where they were asked for.
+    pub items: Vec<ThreadItem>,
+    /// How it stands.
+    pub status: TurnStatus,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<TurnError>,
+    /// Seconds since the epoch.
+    #[serde(default)]
+    pub started_at: Option<i64>,
+    /// Seconds since the epoch.
+    #[serde(default)]
+    pub completed_at: Option<i64>,
+    /// Wall time in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+}
+
+/// How a turn stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnStatus {
+    /// It runs.
+    InProgress,
+    /// The model said it was done.
+    Completed,
+    /// The user stopped it.
+    Interrupted,
+    /// It could not go on.
+    Failed,
+}
+
+/// Why a turn failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnError {
+    /// What happened, and what to do about it.
+    pub message: String,
+    /// The error's class, in the words of the schema's `CodexErrorInfo`.
+    #[serde(default)]
+    pub codex_error_info: Option<Value>,
+    /// More of it.
+    #[serde(default)]
+    pub additional_details: Option<String>,
+}
+
+/// `turn/start`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnStartParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// What the user says; not empty.
+    pub input: Vec<UserInput>,
+    /// JSON Schema that the final message must satisfy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+}
+
+/// Answer to `turn/start`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnStartResult {
+    /// The turn, just begun.
+    pub turn: Turn,
+}
+
+/// `turn/interrupt`: stops the turn and what it runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnInterruptParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+}
+
+/// `turn/started`, `turn/completed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnChanged {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn, without its items.
+    pub turn: Turn,
+}
+
+/// `item/started`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemStarted {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item as it begins.
+    pub item: ThreadItem,
+    /// Milliseconds since the epoch.
+    pub started_at_ms: i64,
+}
+
+/// `item/completed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemCompleted {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item, whole.
+    pub item: ThreadItem,
+    /// Milliseconds since the epoch.
+    pub completed_at_ms: i64,
+}
+
+/// `item/agentMessage/delta`, `item/commandExecution/outputDelta`: text appended to an open item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item's id.
+    pub item_id: String,
+    /// The text.
+    pub delta: String,
+}
+
+/// `item/reasoning/summaryTextDelta`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasoningDelta {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item's id.
+    pub item_id: String,
+    /// Which paragraph of the summary, from 0.
+    pub summary_index: u32,
+    /// The text.
+    pub delta: String,
+}
+
+/// `turn/plan/updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnPlanUpdated {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// Why the plan changed.
+    pub explanation: Option<String>,
+    /// The whole plan.
+    pub plan: Vec<PlanStep>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStep {
+    /// What is to be done.
+    pub step: String,
+    /// How it stands.
+    pub status: PlanStepStatus,
+}
+
+/// How a step of a plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanStepStatus {
+    /// Not begun.
+    Pending,
+    /// Being done.
+    InProgress,
+    /// Done.
+    Completed,
+}
+
+/// `turn/diff/updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnDiffUpdated {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// Unified diff, with git's file headers, of all that patches changed in this turn.
+    pub diff: String,
+}
+
+/// `thread/tokenUsage/updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenUsageUpdated {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The counts.
+    pub token_usage: ThreadTokenUsage,
+}
+
+/// Tokens of a thread.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadTokenUsage {
+    /// Of all responses so far.
+    pub total: TokenUsage,
+    /// Of the last response.
+    pub last: TokenUsage,
+    /// The model's context window in tokens, where known.
+    pub model_context_window: Option<u64>,
+}
+
+/// Token counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TokenUsage {
+    /// Input and output together.
+    pub total_tokens: u64,
+    /// Tokens of requests, cached ones included.
+    pub input_tokens: u64,
+    /// Those of them that were cached.
+    pub cached_input_tokens: u64,
+    /// Those of them that were put into the cache.
+    pub cache_write_input_tokens: u64,
+    /// Tokens of responses, reasoning included.
+    pub output_tokens: u64,
+    /// Those of them that were reasoning.
+    pub reasoning_output_tokens: u64,
+}
+
+/// `error`: something went wrong in a turn; fatal unless `will_retry`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnFailed {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// What went wrong.
+    pub error: TurnError,
+    /// Whether the turn goes on by itself.
+    pub will_retry: bool,
+}

@@ -1,0 +1,51 @@
+//! What a command may touch, as plain data. Says nothing about how the kernel is made to hold it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The walls around a command. Equal confinements share a cell, so this is a map key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Confinement {
+    /// No walls: the command runs with the rights of the user (`danger-full-access`).
+    Unconfined,
+    /// Kernel-held walls; refused with an error where the kernel cannot hold them.
+    Confined(Confined),
+}
+
+/// The kernel-held walls. Everything not named here can be read and not written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confined {
+    /// Absolute, existing directories below which the command may write. Empty: it can write nothing but `temp`.
+    pub writable: Vec<PathBuf>,
+    /// Absolute paths below `writable` that stay read-only. Those that do not exist are skipped.
+    pub protected: Vec<PathBuf>,
+    /// Host directory that the command sees as `/tmp` and `/var/tmp`, writable. `None`: an empty private one.
+    pub temp: Option<PathBuf>,
+    /// What the command can reach.
+    pub network: Network,
+}
+
+/// What a command can reach over the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Network {
+    /// A loopback interface shared by all commands of the cell, and nothing else.
+    LoopbackOnly,
+    /// The host's network.
+    Host,
+}
+
+impl Confinement {
+    /// Walls that let a command read everything and write nothing but a private, empty `/tmp`.
+    pub fn read_only() -> Self {
+        Self::Confined(Confined {
+            writable: Vec::new(),
+            protected: Vec::new(),
+            temp: None,
+            network: Network::LoopbackOnly,
+        })
+    }
+}

@@ -1,0 +1,304 @@
+//! What this program and its helper say to each other. Both ends are the same binary, so there are no versions.
+//!
+//! A request is one datagram on the helper's socket; it carries the descriptor of a private socket on which all
+//! replies to that request come back, so replies need no numbers and cannot be mixed up. This module must never do
+//! I/O; [`crate::channel`] does.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Command, Confined, Confinement, Exit, Network,
+    codec::{Malformed, Reader, Writer},
+};
+
+/// The one message that goes from this program to a running command's supervisor: end it now.
+pub(crate) const KILL: &[u8] = b"K";
+
+/// What the helper is asked to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Put up the walls. Comes first, once. `filters` are seccomp programs, 8 bytes an instruction.
+    Setup { confinement: Confinement, filters: Vec<Vec<u8>> },
+    /// Start a command inside them.
+    Launch(Launch),
+}
+
+/// A command, and which descriptors come with it: standard output, then, if `separate`, standard error, then, if
+/// `input`, standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub(crate) command: Command,
+    pub(crate) separate: bool,
+    pub(crate) input: bool,
+}
+
+/// What comes back on the private socket of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// The walls stand.
+    Ready,
+    /// `execve(2)` of the command succeeded.
+    Started,
+    /// The command ended, and with it (confined) everything it had started.
+    Exited(Exit),
+    /// It could not be done; nothing is left running.
+    Failed(Failure),
+}
+
+/// Which part of the work failed; decides the error and the hint a user sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Creating user and other namespaces.
+    Namespaces,
+    /// Building the view of the file system.
+    Mounts,
+    /// Mounting a fresh `/proc`.
+    Proc,
+    /// What was asked for cannot be held: a root that is missing, a protected symbolic link.
+    Policy,
+    /// Dropping rights: capabilities, Landlock, seccomp.
+    Rights,
+    /// Forking, descriptors, signals.
+    Process,
+    /// Entering the working directory of the command.
+    Directory,
+    /// `execve(2)` of the command.
+    Program,
+}
+
+const STAGES: [Stage; 8] = [
+    Stage::Namespaces,
+    Stage::Mounts,
+    Stage::Proc,
+    Stage::Policy,
+    Stage::Rights,
+    Stage::Process,
+    Stage::Directory,
+    Stage::Program,
+];
+
+/// What failed, in words a user can search for, and what the kernel said (`errno(3)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) stage: Stage,
+    pub(crate) step: String,
+    pub(crate) errno: i32,
+}
+
+impl Failure {
+    pub(crate) fn new(stage: Stage, step: impl Into<String>, errno: i32) -> Self {
+        Self { stage, step: step.into(), errno }
+    }
+}
+
+/// Turns what the kernel said into a [`Failure`] that says where.
+pub(crate) trait OrFailure<T> {
+    /// `step` is only built when it is needed.
+    fn or_failure<S: Into<String>>(self, stage: Stage, step: impl FnOnce() -> S) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<std::io::Error>> OrFailure<T> for Result<T, E> {
+    fn or_failure<S: Into<String>>(self, stage: Stage, step: impl FnOnce() -> S) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let errno = error.into().raw_os_error().unwrap_or(libc::EIO);
+            Failure::new(stage, step(), errno)
+        })
+    }
+}
+
+impl Request {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        match self {
+            Self::Setup { confinement, filters } => {
+                writer.byte(0);
+                encode_confinement(&mut writer, confinement);
+                writer.integer(filters.len() as i32);
+                filters.iter().for_each(|filter| writer.bytes(filter));
+            }
+            Self::Launch(launch) => {
+                writer.byte(1);
+                writer.flag(launch.separate);
+                writer.flag(launch.input);
+                writer.text(&launch.command.directory);
+                writer.texts(launch.command.argv.iter());
+                writer.texts(launch.command.environment.keys());
+                writer.texts(launch.command.environment.values());
+            }
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        let request = match reader.byte()? {
+            0 => Self::decode_setup(&mut reader)?,
+            1 => Self::Launch(Launch::decode(&mut reader)?),
+            _ => return Err(Malformed),
+        };
+        reader.finish()?;
+        Ok(request)
+    }
+
+    fn decode_setup(reader: &mut Reader) -> Result<Self, Malformed> {
+        let confinement = decode_confinement(reader)?;
+        let filters =
+            (0..reader.integer()?).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect::<Result<_, Malformed>>()?;
+        Ok(Self::Setup { confinement, filters })
+    }
+}
+
+impl Launch {
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let separate = reader.flag()?;
+        let input = reader.flag()?;
+        let directory = PathBuf::from(reader.text()?);
+        let argv = reader.list(Reader::text)?;
+        let names = reader.list(Reader::text)?;
+        let values = reader.list(Reader::text)?;
+        if names.len() != values.len() {
+            return Err(Malformed);
+        }
+        let environment: BTreeMap<OsString, OsString> = names.into_iter().zip(values).collect();
+        Ok(Self { command: Command { argv, directory, environment }, separate, input })
+    }
+}
+
+fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
+    let Confinement::Confined(confined) = confinement else {
+        return writer.flag(false);
+    };
+    writer.flag(true);
+    writer.texts(confined.writable.iter());
+    writer.texts(confined.protected.iter());
+    writer.texts(confined.temp.as_slice().iter());
+    writer.flag(confined.network == Network::Host);
+}
+
+fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
+    if !reader.flag()? {
+        return Ok(Confinement::Unconfined);
+    }
+    let writable = reader.list(path)?;
+    let protected = reader.list(path)?;
+    let temp = reader.list(path)?.pop();
+    let network = if reader.flag()? { Network::Host } else { Network::LoopbackOnly };
+    Ok(Confinement::Confined(Confined { writable, protected, temp, network }))
+}
+
+fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
+    Ok(PathBuf::from(reader.text()?))
+}
+
+impl Reply {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        match self {
+            Self::Ready => writer.byte(0),
+            Self::Started => writer.byte(1),
+            Self::Exited(Exit::Code(code)) => {
+                writer.byte(2);
+                writer.integer(*code);
+            }
+            Self::Exited(Exit::Signal(number)) => {
+                writer.byte(3);
+                writer.integer(*number);
+            }
+            Self::Failed(failure) => {
+                writer.byte(4);
+                writer.byte(failure.stage as u8);
+                writer.integer(failure.errno);
+                writer.text(&failure.step);
+            }
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        let reply = match reader.byte()? {
+            0 => Self::Ready,
+            1 => Self::Started,
+            2 => Self::Exited(Exit::Code(reader.integer()?)),
+            3 => Self::Exited(Exit::Signal(reader.integer()?)),
+            4 => {
+                let stage = *STAGES.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
+                let errno = reader.integer()?;
+                let step = reader.text()?.to_string_lossy().into_owned();
+                Self::Failed(Failure { stage, step, errno })
+            }
+            _ => return Err(Malformed),
+        };
+        reader.finish()?;
+        Ok(reply)
+    }
+}
+
+/// A path between back quotes, for the sentence of a failure.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    use super::*;
+
+    fn requests() -> Vec<Request> {
+        let odd = PathBuf::from(OsStr::from_bytes(b"/odd/\xff\xfe"));
+        let confined = Confined {
+            writable: vec!["/a".into(), odd.clone()],
+            protected: vec!["/a/.git".into()],
+            temp: Some(odd.clone()),
+            network: Network::Host,
+        };
+        let launch = Launch {
+            command: Command {
+                argv: vec!["sh".into(), "-c".into(), String::new().into(), odd.clone().into()],
+                directory: odd,
+                environment: [("A".into(), "1=2\n3".into()), ("B".into(), OsString::new())].into(),
+            },
+            separate: true,
+            input: false,
+        };
+        vec![
+            Request::Setup { confinement: Confinement::Unconfined, filters: vec![] },
+            Request::Setup { confinement: Confinement::read_only(), filters: vec![vec![1; 8], vec![]] },
+            Request::Setup { confinement: Confinement::Confined(confined), filters: vec![] },
+            Request::Launch(launch),
+        ]
+    }
+
+    #[test]
+    fn requests_survive_the_wire() {
+        for request in requests() {
+            assert_eq!(Request::decode(&request.encode()).as_ref(), Ok(&request));
+        }
+    }
+
+    #[test]
+    fn a_cut_request_is_malformed() {
+        for request in requests() {
+            let message = request.encode();
+            for end in 0..message.len() {
+                assert_eq!(Request::decode(&message[..end]), Err(Malformed), "cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn replies_survive_the_wire() {
+        let failures = STAGES.map(|stage| Reply::Failed(Failure::new(stage, "unshare(2)", libc::EPERM)));
+        let replies = [Reply::Ready, Reply::Started, Reply::Exited(Exit::Code(255)), Reply::Exited(Exit::Signal(9))];
+        for reply in replies.into_iter().chain(failures) {
+            assert_eq!(Reply::decode(&reply.encode()).as_ref(), Ok(&reply));
+        }
+        assert_eq!(Reply::decode(&[]), Err(Malformed));
+        assert_eq!(Reply::decode(&[9]), Err(Malformed));
+    }
+}

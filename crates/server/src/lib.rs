@@ -1,0 +1,1 @@
+//! The only wiring place: build, dispatch, transports.

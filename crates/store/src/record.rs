@@ -1,0 +1,137 @@
+//! The lines of a journal. The format is documented in `docs/journal.md`; a change to it changes [`FORMAT`].
+
+use std::path::PathBuf;
+
+use codex_history::{Message, Usage};
+use codex_protocol::{PlanStep, ThreadItem};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Version of the format, in every header. Readers refuse higher ones.
+pub const FORMAT: u32 = 1;
+
+/// One line: a record and its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Ordinal of the line, from 0. Events carry it as their `seq`.
+    pub seq: u64,
+    /// Milliseconds since the epoch. May go back when the clock does; only `seq` orders.
+    pub at: i64,
+    /// What is recorded.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What can be recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Record {
+    /// The first line.
+    Header(Header),
+    /// Settings in force from here on; a request's prefix is byte-stable between two of these.
+    Epoch {
+        /// Name of the model provider.
+        provider: String,
+        /// Model id.
+        model: String,
+        /// Level of the sandbox.
+        sandbox: String,
+        /// Directory the thread works in.
+        cwd: PathBuf,
+    },
+    /// A turn began.
+    TurnStarted {
+        /// Id of the turn.
+        turn_id: String,
+    },
+    /// A message of the conversation, as the model gets it.
+    Message {
+        /// The message.
+        message: Message,
+    },
+    /// Text of a model's answer that has arrived so far; superseded by the message.
+    Partial {
+        /// Id of the item it belongs to.
+        item_id: String,
+        /// Where in the item's text it goes, in bytes; 0 starts it anew.
+        offset: u64,
+        /// The text.
+        text: String,
+    },
+    /// A call is about to run. Without a later result for it, the call was cut short.
+    Started {
+        /// Vendor's id of the call.
+        call_id: String,
+        /// Id of the item that shows it.
+        item_id: String,
+        /// What it declared to touch.
+        access: Value,
+        /// Checkpoint taken before it.
+        checkpoint: Option<String>,
+    },
+    /// A finished item, as it is shown.
+    Item {
+        /// Id of the turn.
+        turn_id: String,
+        /// The item.
+        item: ThreadItem,
+    },
+    /// The plan, as it is shown.
+    Plan {
+        /// Id of the turn.
+        turn_id: String,
+        /// Why it changed.
+        explanation: Option<String>,
+        /// All its steps.
+        steps: Vec<PlanStep>,
+    },
+    /// What a response cost.
+    Usage {
+        /// The tokens.
+        usage: Usage,
+    },
+    /// A turn ended.
+    TurnEnded {
+        /// Id of the turn.
+        turn_id: String,
+        /// How.
+        outcome: TurnOutcome,
+    },
+}
+
+/// The first line of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// Version of the format: [`FORMAT`].
+    pub format: u32,
+    /// The thread's id: a UUID, version 7.
+    pub thread_id: String,
+    /// Version of the program that made it.
+    pub program_version: String,
+    /// Directory the thread began in.
+    pub cwd: PathBuf,
+    /// What started it: `cli`, `exec`, `appServer`.
+    pub source: String,
+    /// Where the starter says it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_source: Option<String>,
+    /// The thread and the ordinal of its last line that this one continues, for a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<(String, u64)>,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum TurnOutcome {
+    /// The model said it was done.
+    Completed,
+    /// The user stopped it.
+    Interrupted,
+    /// It could not go on.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! Scripted model server and scenario runner, for tests only.

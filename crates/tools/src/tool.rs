@@ -1,0 +1,83 @@
+//! The trait every tool implements, and what passes through it.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt, pin::Pin, sync::Arc};
+
+use codex_history::{Arguments, ToolSpec};
+use codex_permissions::Access;
+use codex_protocol::{PlanStep, ThreadItem};
+use codex_sandbox::Confinement;
+use codex_workspace::Roots;
+use tokio_util::sync::CancellationToken;
+
+/// Something the model can do.
+pub trait Tool: Send + Sync + fmt::Debug {
+    /// What the model is told about it. The same text every time: it is part of the cached prefix.
+    fn spec(&self) -> ToolSpec;
+
+    /// Reads the arguments once: what the call will touch, how it is shown, and the work itself, not yet begun.
+    ///
+    /// # Errors
+    /// A sentence for the model when the arguments are not what the tool takes. Nothing was done then.
+    fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError>;
+}
+
+/// What a call runs in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ToolContext {
+    /// The item's id: what is shown of the call carries it.
+    pub item_id: String,
+    /// The thread's directories.
+    pub roots: Arc<Roots>,
+    /// Paths below the writable roots that stay read-only.
+    pub protected: Arc<[std::path::PathBuf]>,
+    /// Starts processes.
+    pub sandbox: Arc<codex_sandbox::Sandbox>,
+    /// The environment of commands, already stripped of secrets.
+    pub environment: Arc<BTreeMap<OsString, OsString>>,
+    /// Ends the call: what it started must be gone when its future returns.
+    pub cancel: CancellationToken,
+}
+
+/// A call whose arguments were read.
+pub struct Prepared {
+    /// What it will touch.
+    pub access: Access,
+    /// How it is shown while it runs; `None` for calls that are shown only by their outcome.
+    pub started: Option<ThreadItem>,
+    /// The work, run inside the walls of the verdict. Must not panic; must return soon after `cancel`.
+    pub run: Box<dyn FnOnce(Confinement) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("access", &self.access).field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// What the model is told, already cut to size.
+    pub for_model: String,
+    /// What the user is shown.
+    pub for_user: ForUser,
+}
+
+/// What the user is shown of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ForUser {
+    /// A finished item.
+    Item(ThreadItem),
+    /// A new plan.
+    Plan {
+        /// Why it changed.
+        explanation: Option<String>,
+        /// All its steps.
+        steps: Vec<PlanStep>,
+    },
+}
+
+/// Arguments that are not what a tool takes, in a sentence for the model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ToolError(pub String);
