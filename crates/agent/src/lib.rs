@@ -1,1 +1,15 @@
-//! The loop: thread, turn, context, approvals.
+//! The loop: a thread of turns, each a small machine that asks the model, runs what it asks for, and ends.
+//!
+//! Everything the loop does is recorded before it is told. This crate never starts a process itself, never reads
+//! configuration, and knows no client: it sends events to whoever holds the other end.
+
+mod calls;
+mod context;
+mod recorder;
+mod sample;
+mod settings;
+mod thread;
+mod turn;
+
+pub use settings::{ModelChoice, ThreadSettings, Workplace};
+pub use thread::{Thread, ThreadError};

@@ -1,1 +1,10 @@
-//! A handle to a server, here or remote; folds events into a view.
+//! A handle to a server, in this process or elsewhere, and a view of what it tells.
+//!
+//! A client knows [`codex_protocol`] and nothing of the loop behind it: that the server is in the same process is
+//! not visible here.
+
+mod connection;
+mod view;
+
+pub use connection::{Call, Client, Connection};
+pub use view::View;

@@ -23,7 +23,7 @@ pub use thread::{
     ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, Warning,
 };
 pub use turn::{
-    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ThreadTokenUsage, TokenUsage,
-    TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed, TurnInterruptParams,
-    TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus,
+    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn,
+    TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnStatus,
 };

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Delta, Empty, ItemCompleted, ItemStarted, ReasoningDelta, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged,
-    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
 };
 
 /// Whose method it is.
@@ -75,12 +75,10 @@ server_notifications! {
     TurnStarted           "turn/started"                        TurnChanged;
     TurnCompleted         "turn/completed"                      TurnChanged;
     TurnPlanUpdated       "turn/plan/updated"                   TurnPlanUpdated;
-    TurnDiffUpdated       "turn/diff/updated"                   TurnDiffUpdated;
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;
     AgentMessageDelta     "item/agentMessage/delta"             Delta;
     CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
-    ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
     Error                 "error"                               TurnFailed;
     Warning               "warning"                             Warning;
 }

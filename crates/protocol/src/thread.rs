@@ -114,6 +114,8 @@ pub struct ThreadStartParams {
     pub ephemeral: Option<bool>,
     /// Where the thread comes from; recorded.
     pub thread_source: Option<String>,
+    /// Honour the whole of the project's own configuration. (Ours.)
+    pub trust_project: Option<bool>,
 }
 
 /// `thread/resume`: goes on with a thread on disk.
@@ -134,6 +136,8 @@ pub struct ThreadResumeParams {
     pub approval_policy: Option<ApprovalPolicy>,
     /// As in [`ThreadStartParams`].
     pub config: Option<Map<String, Value>>,
+    /// As in [`ThreadStartParams`].
+    pub trust_project: Option<bool>,
 }
 
 /// A thread that was started or resumed, and the settings it runs under.

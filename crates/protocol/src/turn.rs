@@ -139,22 +139,6 @@ pub struct Delta {
     pub delta: String,
 }
 
-/// `item/reasoning/summaryTextDelta`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReasoningDelta {
-    /// The thread's id.
-    pub thread_id: String,
-    /// The turn's id.
-    pub turn_id: String,
-    /// The item's id.
-    pub item_id: String,
-    /// Which paragraph of the summary, from 0.
-    pub summary_index: u32,
-    /// The text.
-    pub delta: String,
-}
-
 /// `turn/plan/updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,18 +173,6 @@ pub enum PlanStepStatus {
     InProgress,
     /// Done.
     Completed,
-}
-
-/// `turn/diff/updated`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TurnDiffUpdated {
-    /// The thread's id.
-    pub thread_id: String,
-    /// The turn's id.
-    pub turn_id: String,
-    /// Unified diff, with git's file headers, of all that patches changed in this turn.
-    pub diff: String,
 }
 
 /// `thread/tokenUsage/updated`.

@@ -1,0 +1,166 @@
+//! One step of a turn: runs the tools that the model asked for, in order.
+//!
+//! Each call passes the same stations: read its arguments, decide, record that it begins, run, record what came of
+//! it, tell. A call that is refused at any of them still gets its answer: the conversation never has an open call.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use codex_history::{Content, Message, ToolCall};
+use codex_permissions::{Access, Verdict, decide};
+use codex_protocol::{
+    CommandExecutionStatus, DynamicToolCallStatus, PatchApplyStatus, Position, ServerNotification, ThreadItem,
+    TurnPlanUpdated,
+};
+use codex_sandbox::Confinement;
+use codex_store::{Record, StoreError};
+use codex_tools::{ForUser, Outcome, Prepared, ToolContext};
+use futures_util::FutureExt;
+
+use crate::{
+    thread::ThreadState,
+    turn::{Finish, Step, TurnRun},
+};
+
+impl TurnRun {
+    /// Runs `calls` and asks the model again; ends the turn if it was interrupted.
+    pub(crate) async fn run_tools(&mut self, state: &mut ThreadState, calls: Vec<ToolCall>) -> Result<Step, StoreError> {
+        for call in calls {
+            if self.cancel.is_cancelled() {
+                answer(state, &call, "The user interrupted the turn before this call ran. It did nothing.")?;
+            } else {
+                self.run_tool(state, &call).await?;
+            }
+        }
+        Ok(if self.cancel.is_cancelled() { Step::Finish(Finish::Interrupted) } else { Step::Sample })
+    }
+
+    async fn run_tool(&mut self, state: &mut ThreadState, call: &ToolCall) -> Result<(), StoreError> {
+        let context = self.tool_context(state);
+        let prepared = match prepare(state, call, &context) {
+            Ok(prepared) => prepared,
+            Err(sentence) => return answer(state, call, &sentence),
+        };
+        match decide(&state.settings.workplace.policy, &prepared.access) {
+            Verdict::Allow(confinement) => self.run_allowed(state, call, &context, prepared, confinement).await,
+            Verdict::Refuse { reason } => self.refuse(state, call, prepared, &reason).await,
+            Verdict::Ask { reason, .. } => {
+                let reason = format!("{reason}, and nobody can be asked");
+                self.refuse(state, call, prepared, &reason).await
+            }
+        }
+    }
+
+    async fn run_allowed(
+        &mut self,
+        state: &mut ThreadState,
+        call: &ToolCall,
+        context: &ToolContext,
+        prepared: Prepared,
+        confinement: Confinement,
+    ) -> Result<(), StoreError> {
+        let seq = state.recorder.record(&started(call, &context.item_id, &prepared.access))?;
+        if changes(&prepared.access) {
+            state.recorder.sync();
+        }
+        if let Some(item) = prepared.started {
+            state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
+        }
+        // A tool that panics must not take the session with it.
+        let ran = AssertUnwindSafe((prepared.run)(confinement)).catch_unwind().await;
+        let Ok(Outcome { for_model, for_user }) = ran else {
+            return answer(state, call, "The tool failed inside this program. What it did is not known.");
+        };
+        answer(state, call, &for_model)?;
+        self.show(state, for_user).await
+    }
+
+    async fn refuse(
+        &mut self,
+        state: &mut ThreadState,
+        call: &ToolCall,
+        prepared: Prepared,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        answer(state, call, &format!("Refused: {reason}."))?;
+        match prepared.started {
+            Some(item) => self.complete(&mut state.recorder, declined(item, reason)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show(&mut self, state: &mut ThreadState, for_user: ForUser) -> Result<(), StoreError> {
+        let turn_id = self.turn.id.clone();
+        match for_user {
+            ForUser::Item(item) => self.complete(&mut state.recorder, item).await,
+            ForUser::Plan { explanation, steps } => {
+                let thread_id = self.thread_id.clone();
+                let (plan, why) = (steps.clone(), explanation.clone());
+                let told = TurnPlanUpdated { thread_id, turn_id: turn_id.clone(), explanation: why, plan };
+                let record = Record::Plan { turn_id, explanation, steps };
+                state.recorder.record_and_tell(&record, ServerNotification::TurnPlanUpdated(told)).await
+            }
+        }
+    }
+
+    fn tool_context(&mut self, state: &ThreadState) -> ToolContext {
+        let workplace = &state.settings.workplace;
+        ToolContext {
+            item_id: self.next_item_id(),
+            roots: Arc::clone(&workplace.roots),
+            protected: workplace.policy.protected.clone().into(),
+            sandbox: Arc::clone(&workplace.sandbox),
+            environment: Arc::clone(&workplace.environment),
+            cancel: self.cancel.child_token(),
+        }
+    }
+}
+
+/// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
+fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
+    let tools = &state.settings.tools;
+    let Some(tool) = tools.iter().find(|tool| tool.spec().name == call.name) else {
+        let known: Vec<&str> = tools.iter().map(|tool| tool.spec().name).collect();
+        return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
+    };
+    tool.prepare(&call.arguments, context).map_err(|error| error.to_string())
+}
+
+/// Records the answer to a call.
+fn answer(state: &mut ThreadState, call: &ToolCall, text: &str) -> Result<(), StoreError> {
+    let message = Message::ToolResult {
+        call_id: call.call_id.clone(),
+        freeform: call.arguments.is_freeform(),
+        content: vec![Content::Text { text: text.to_owned() }],
+    };
+    state.record_message(message).map(drop)
+}
+
+fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {
+    Record::Started {
+        call_id: call.call_id.clone(),
+        item_id: item_id.to_owned(),
+        access: serde_json::to_value(access).unwrap_or_default(),
+        checkpoint: None,
+    }
+}
+
+fn changes(access: &Access) -> bool {
+    !access.writes.is_empty() || access.command.is_some()
+}
+
+/// The item as it is shown when it was not allowed.
+fn declined(mut item: ThreadItem, reason: &str) -> ThreadItem {
+    match &mut item {
+        ThreadItem::CommandExecution { status, aggregated_output, .. } => {
+            *status = CommandExecutionStatus::Declined;
+            *aggregated_output = Some(format!("refused: {reason}"));
+        }
+        ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
+        ThreadItem::DynamicToolCall { status, success, .. } => {
+            *status = DynamicToolCallStatus::Failed;
+            *success = Some(false);
+        }
+        ThreadItem::UserMessage { .. } | ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => {}
+    }
+    item
+}

@@ -1,0 +1,141 @@
+//! What the model is told before the user says anything. Pure: settings in, messages out.
+
+use codex_history::{Content, History, Message};
+use codex_permissions::{Policy, SandboxLevel};
+use codex_workspace::{Instruction, Roots};
+
+const BASE: &str = include_str!("prompts/base.md");
+const ENVIRONMENT: &str = include_str!("prompts/environment.md");
+const INSTRUCTIONS: &str = include_str!("prompts/instructions.md");
+const READ_ONLY: &str = include_str!("prompts/sandbox_read_only.md");
+const WORKSPACE_WRITE: &str = include_str!("prompts/sandbox_workspace_write.md");
+const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_access.md");
+
+/// The first messages of a thread: our instructions, then the project's and the environment.
+pub(crate) fn opening(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<Message> {
+    let mut content: Vec<Content> = instructions
+        .iter()
+        .map(|instruction| {
+            let path = instruction.path.display().to_string();
+            text(&fill(INSTRUCTIONS, &[("path", &path), ("text", instruction.text.trim_end())]))
+        })
+        .collect();
+    content.push(text(&environment(roots, policy, date)));
+    vec![Message::Developer { text: BASE.trim_end().to_owned() }, Message::User { content }]
+}
+
+/// The environment's description; said again when it changed.
+pub(crate) fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
+    let writable: Vec<String> = policy.writable.iter().map(|path| path.display().to_string()).collect();
+    let sandbox = match policy.level {
+        SandboxLevel::ReadOnly => READ_ONLY.to_owned(),
+        SandboxLevel::WorkspaceWrite => fill(WORKSPACE_WRITE, &[("writable", &writable.join(", "))]),
+        SandboxLevel::DangerFullAccess => DANGER_FULL_ACCESS.to_owned(),
+    };
+    let network = match policy.level {
+        SandboxLevel::ReadOnly => "none",
+        SandboxLevel::DangerFullAccess => "full",
+        SandboxLevel::WorkspaceWrite if policy.network => "full",
+        SandboxLevel::WorkspaceWrite => "loopback only",
+    };
+    let workspace = roots.workspace.display().to_string();
+    let values =
+        [("workspace", workspace.as_str()), ("date", date), ("sandbox", sandbox.trim_end()), ("network", network)];
+    fill(ENVIRONMENT, &values)
+}
+
+/// Whether the last description of the environment in `history` is `environment`.
+pub(crate) fn says(history: &History, environment: &str) -> bool {
+    let marker = ENVIRONMENT.lines().next().unwrap_or_default();
+    history
+        .messages()
+        .rev()
+        .filter_map(|message| match message {
+            Message::User { content } => Some(content),
+            _ => None,
+        })
+        .flat_map(|content| content.iter().rev())
+        .find_map(|content| match content {
+            Content::Text { text } if text.starts_with(marker) => Some(text.trim_end() == environment.trim_end()),
+            _ => None,
+        })
+        .unwrap_or(false)
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Today's date in UTC, `YYYY-MM-DD`.
+pub(crate) fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}
+
+fn text(text: &str) -> Content {
+    Content::Text { text: text.trim_end().to_owned() }
+}
+
+/// `template` with each `{name}` replaced. One pass: what a value contains is not looked at again.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let value = after
+            .split_once('}')
+            .and_then(|(name, tail)| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, tail)));
+        match value {
+            Some((value, tail)) => {
+                filled.push_str(value);
+                rest = tail;
+            }
+            None => {
+                filled.push('{');
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_not_templates() {
+        let table: [(&str, &[(&str, &str)], &str); 4] = [
+            ("a {x} b", &[("x", "{y}"), ("y", "no")], "a {y} b"),
+            ("{unknown} {", &[], "{unknown} {"),
+            ("{x}{x}", &[("x", "1")], "11"),
+            ("{{x}}", &[("x", "1")], "{1}"),
+        ];
+        for (template, values, expected) in table {
+            assert_eq!(fill(template, values), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn every_placeholder_of_the_prompts_is_filled() {
+        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], temp: None };
+        for level in [SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
+            let policy = Policy {
+                level,
+                approval: codex_permissions::Approval::Never,
+                writable: vec!["/w".into()],
+                protected: vec![],
+                temp: "/t".into(),
+                network: false,
+            };
+            let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
+            let messages = opening(&instructions, &roots, &policy, "2026-11-22");
+            let all = format!("{messages:?}");
+            for expected in ["/w/AGENTS.md", "Be kind.", "2026-11-22"] {
+                assert!(all.contains(expected), "{expected} is missing: {all}");
+            }
+            assert!(!all.contains('{') || !all.contains("{sandbox"), "{all}");
+        }
+    }
+}

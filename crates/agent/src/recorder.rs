@@ -1,0 +1,59 @@
+//! Writes first, tells second. The only place that appends to the journal and the only one that sends events.
+
+use codex_protocol::{Event, Position, ServerNotification};
+use codex_store::{Journal, Record, StoreError};
+use tokio::sync::mpsc;
+
+/// The journal of a thread and its listeners.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    journal: Journal,
+    events: mpsc::Sender<Event>,
+}
+
+impl Recorder {
+    pub(crate) fn new(journal: Journal, events: mpsc::Sender<Event>) -> Self {
+        Self { journal, events }
+    }
+
+    /// Appends a record; returns its ordinal.
+    pub(crate) fn record(&mut self, record: &Record) -> Result<u64, StoreError> {
+        self.journal.append(record)
+    }
+
+    /// Appends a record, then tells of it.
+    pub(crate) async fn record_and_tell(
+        &mut self,
+        record: &Record,
+        notification: ServerNotification,
+    ) -> Result<(), StoreError> {
+        let seq = self.record(record)?;
+        self.send(notification, Position::Recorded { seq }).await;
+        Ok(())
+    }
+
+    /// Tells of something that is not recorded.
+    pub(crate) async fn tell(&self, notification: ServerNotification) {
+        self.send(notification, Position::Transient {}).await;
+    }
+
+    /// Tells at a given place in the record. A listener that has gone is not an error: the record stays.
+    pub(crate) async fn send(&self, notification: ServerNotification, position: Position) {
+        let _ = self.events.send(Event { notification, position }).await;
+    }
+
+    /// Has the journal flushed to the device (`fdatasync(2)`), on a blocking thread and without waiting.
+    pub(crate) fn sync(&self) {
+        if let Some(file) = self.journal.sync_handle() {
+            tokio::task::spawn_blocking(move || file.sync_data());
+        }
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn events(&self) -> mpsc::Sender<Event> {
+        self.events.clone()
+    }
+}

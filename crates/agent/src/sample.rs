@@ -1,0 +1,236 @@
+//! One step of a turn: asks the model, records the answer as it arrives, and finds out what it asks for.
+
+use std::{sync::Arc, time::Duration};
+
+use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
+use codex_model::{Failure, FailureKind, Request, StreamEvent};
+use codex_protocol::{
+    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, TurnError,
+};
+use codex_store::{Record, StoreError};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    recorder::Recorder,
+    thread::ThreadState,
+    turn::{Finish, Step, TurnRun},
+};
+
+/// Text that has arrived is recorded and told at most this much later.
+const COALESCE: Duration = Duration::from_millis(50);
+
+/// The texts of an answer that is still arriving. Only the last one is open.
+#[derive(Default)]
+struct Arriving {
+    texts: Vec<ArrivingText>,
+    /// When what is not recorded yet must be.
+    due: Option<Instant>,
+}
+
+struct ArrivingText {
+    part: usize,
+    item_id: String,
+    text: String,
+    recorded: usize,
+}
+
+impl TurnRun {
+    /// Asks the model and waits for the end of its answer.
+    pub(crate) async fn sample(
+        &mut self,
+        state: &mut ThreadState,
+        tools: &Arc<[ToolSpec]>,
+    ) -> Result<Step, StoreError> {
+        let mut answer = state.settings.model.client.stream(self.request(state, tools));
+        let mut arriving = Arriving::default();
+        let cancel = self.cancel.clone();
+        loop {
+            let due = arriving.due;
+            let event = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return self.cut_short(state, arriving, Finish::Interrupted).await,
+                event = answer.next() => event,
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.flush(&mut state.recorder, &mut arriving).await?;
+                    continue;
+                }
+            };
+            match event {
+                Some(StreamEvent::TextDelta { part, text }) => {
+                    self.text(&mut state.recorder, &mut arriving, part, &text).await?;
+                }
+                Some(StreamEvent::ReasoningDelta { .. }) => {}
+                Some(StreamEvent::Retrying { attempt, of, delay, reason }) => {
+                    let wait = delay.as_secs_f32();
+                    let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
+                    state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
+                }
+                Some(StreamEvent::Discarded) => arriving = Arriving::default(),
+                Some(StreamEvent::Completed { content, usage }) => {
+                    return self.answered(state, arriving, content, usage).await;
+                }
+                Some(StreamEvent::Failed(failure)) => {
+                    let error = turn_error(failure.message.clone(), error_info(&failure));
+                    return self.cut_short(state, arriving, Finish::Failed(error)).await;
+                }
+                None => {
+                    let error = turn_error("the model's answer ended without an end".into(), "other".into());
+                    return self.cut_short(state, arriving, Finish::Failed(error)).await;
+                }
+            }
+        }
+    }
+
+    fn request(&self, state: &ThreadState, tools: &Arc<[ToolSpec]>) -> Request {
+        Request {
+            model: state.settings.model.id.clone(),
+            history: state.history.clone(),
+            tools: Arc::clone(tools),
+            thread_id: self.thread_id.clone(),
+            reasoning_effort: state.settings.model.reasoning_effort.clone(),
+            output_schema: self.output_schema.clone(),
+        }
+    }
+
+    async fn text(
+        &mut self,
+        recorder: &mut Recorder,
+        arriving: &mut Arriving,
+        part: usize,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        if arriving.texts.last().is_none_or(|open| open.part != part) {
+            self.flush(recorder, arriving).await?;
+            let item_id = self.next_item_id();
+            let item = ThreadItem::AgentMessage { id: item_id.clone(), text: String::new() };
+            recorder.tell(self.item_started(item)).await;
+            arriving.texts.push(ArrivingText { part, item_id, text: String::new(), recorded: 0 });
+        }
+        if let Some(open) = arriving.texts.last_mut() {
+            open.text.push_str(text);
+        }
+        let due = *arriving.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        if Instant::now() >= due {
+            self.flush(recorder, arriving).await?;
+        }
+        Ok(())
+    }
+
+    /// Records and tells the text that has arrived since the last time.
+    async fn flush(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
+        arriving.due = None;
+        let Some(open) = arriving.texts.last_mut().filter(|open| open.recorded < open.text.len()) else {
+            return Ok(());
+        };
+        let offset = open.recorded as u64;
+        let delta = open.text[open.recorded..].to_owned();
+        open.recorded = open.text.len();
+        let item_id = open.item_id.clone();
+        let record = Record::Partial { item_id: item_id.clone(), offset, text: delta.clone() };
+        let after_seq = recorder.record(&record)?;
+        let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
+        let notification = ServerNotification::AgentMessageDelta(Delta { thread_id, turn_id, item_id, delta });
+        recorder.send(notification, Position::Delta { after_seq, offset }).await;
+        Ok(())
+    }
+
+    /// The answer is whole: records it and goes on with what it asks for.
+    async fn answered(
+        &mut self,
+        state: &mut ThreadState,
+        mut arriving: Arriving,
+        content: Vec<AssistantPart>,
+        usage: Option<Usage>,
+    ) -> Result<Step, StoreError> {
+        let mut item_ids = std::mem::take(&mut arriving.texts).into_iter().map(|text| text.item_id);
+        let mut items = Vec::new();
+        for part in &content {
+            match part {
+                AssistantPart::Text { text, .. } if !text.is_empty() => {
+                    let id = item_ids.next().unwrap_or_else(|| self.next_item_id());
+                    items.push(ThreadItem::AgentMessage { id, text: text.clone() });
+                }
+                AssistantPart::Reasoning { summary, .. } if !summary.is_empty() => {
+                    items.push(ThreadItem::Reasoning { id: self.next_item_id(), summary: summary.clone() });
+                }
+                _ => {}
+            }
+        }
+        let message = Message::Assistant { content };
+        let calls: Vec<ToolCall> = message.calls().cloned().collect();
+        state.record_message(message)?;
+        for item in items {
+            self.complete(&mut state.recorder, item).await?;
+        }
+        if let Some(usage) = usage {
+            self.count(state, usage).await?;
+        }
+        Ok(if calls.is_empty() { Step::Finish(Finish::Completed) } else { Step::RunTools(calls) })
+    }
+
+    /// The answer will not be whole: what arrived of it stays in the conversation.
+    async fn cut_short(
+        &mut self,
+        state: &mut ThreadState,
+        mut arriving: Arriving,
+        finish: Finish,
+    ) -> Result<Step, StoreError> {
+        self.flush(&mut state.recorder, &mut arriving).await?;
+        let texts: Vec<ArrivingText> = arriving.texts.into_iter().filter(|text| !text.text.is_empty()).collect();
+        if !texts.is_empty() {
+            let part = |text: &ArrivingText| AssistantPart::Text { text: text.text.clone(), opaque: None };
+            state.record_message(Message::Assistant { content: texts.iter().map(part).collect() })?;
+        }
+        for text in texts {
+            let item = ThreadItem::AgentMessage { id: text.item_id, text: text.text };
+            self.complete(&mut state.recorder, item).await?;
+        }
+        Ok(Step::Finish(finish))
+    }
+
+    async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
+        state.usage += usage;
+        let token_usage = ThreadTokenUsage {
+            total: tokens(state.usage),
+            last: tokens(usage),
+            model_context_window: state.settings.model.context_window,
+        };
+        let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
+        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { thread_id, turn_id, token_usage });
+        state.recorder.record_and_tell(&Record::Usage { usage }, told).await
+    }
+}
+
+fn tokens(usage: Usage) -> TokenUsage {
+    TokenUsage {
+        total_tokens: usage.input_tokens + usage.output_tokens,
+        input_tokens: usage.input_tokens,
+        cached_input_tokens: usage.cached_input_tokens,
+        cache_write_input_tokens: usage.cache_write_input_tokens,
+        output_tokens: usage.output_tokens,
+        reasoning_output_tokens: usage.reasoning_output_tokens,
+    }
+}
+
+fn turn_error(message: String, info: Value) -> TurnError {
+    TurnError { message, codex_error_info: Some(info), additional_details: None }
+}
+
+/// The failure's class in the words of the schema's `CodexErrorInfo`.
+fn error_info(failure: &Failure) -> Value {
+    match failure.kind {
+        FailureKind::Connection => json!({ "httpConnectionFailed": { "httpStatusCode": null } }),
+        FailureKind::Disconnected => json!({ "responseStreamDisconnected": { "httpStatusCode": null } }),
+        FailureKind::Server(503) => "serverOverloaded".into(),
+        FailureKind::Server(status) => json!({ "responseTooManyFailedAttempts": { "httpStatusCode": status } }),
+        FailureKind::RateLimited => "rateLimitExceeded".into(),
+        FailureKind::Unauthorized => "unauthorized".into(),
+        FailureKind::BadRequest(_) => "badRequest".into(),
+        FailureKind::ContextTooLong => "contextWindowExceeded".into(),
+        FailureKind::ContentRefused => "cyberPolicy".into(),
+        FailureKind::QuotaExceeded => "usageLimitExceeded".into(),
+        FailureKind::Malformed | FailureKind::Incomplete | FailureKind::Configuration => "other".into(),
+    }
+}

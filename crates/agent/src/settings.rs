@@ -1,0 +1,50 @@
+//! What a thread runs with. Immutable while a turn runs.
+
+use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+
+use codex_model::Model;
+use codex_permissions::Policy;
+use codex_sandbox::Sandbox;
+use codex_tools::Tool;
+use codex_workspace::{Instruction, Roots};
+
+/// Everything a thread runs with.
+#[derive(Debug, Clone)]
+pub struct ThreadSettings {
+    /// Who is asked.
+    pub model: ModelChoice,
+    /// Where and inside which walls it works.
+    pub workplace: Workplace,
+    /// All tools there are; which are offered follows from the policy.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// Instruction files in force, the most general first.
+    pub instructions: Vec<Instruction>,
+}
+
+/// A model and how it is asked.
+#[derive(Debug, Clone)]
+pub struct ModelChoice {
+    /// Speaks to it.
+    pub client: Arc<dyn Model>,
+    /// Name of the provider.
+    pub provider: String,
+    /// Model id, as the provider calls it.
+    pub id: String,
+    /// `low`, `medium`, `high`, …
+    pub reasoning_effort: Option<String>,
+    /// Tokens that fit into one request, where known.
+    pub context_window: Option<u64>,
+}
+
+/// Where a thread works and inside which walls.
+#[derive(Debug, Clone)]
+pub struct Workplace {
+    /// Its directories.
+    pub roots: Arc<Roots>,
+    /// What is allowed.
+    pub policy: Arc<Policy>,
+    /// Starts processes.
+    pub sandbox: Arc<Sandbox>,
+    /// Environment of commands, secrets removed.
+    pub environment: Arc<BTreeMap<OsString, OsString>>,
+}

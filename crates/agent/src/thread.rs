@@ -1,0 +1,230 @@
+//! A thread: a conversation that turns are started in, one at a time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use codex_history::{History, Message, Usage};
+use codex_protocol::{Event, Position, ServerNotification, ThreadItem, Turn, TurnChanged, TurnStatus, UserInput};
+use codex_store::{Journal, Record, Replayed, StoreError, TempDirectory};
+use serde_json::Value;
+use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ThreadSettings, context,
+    recorder::Recorder,
+    turn::{TurnRun, user_content},
+};
+
+/// A conversation. Turns run on their own task; what happens in them arrives as events.
+#[derive(Debug)]
+pub struct Thread {
+    id: String,
+    state: Arc<tokio::sync::Mutex<ThreadState>>,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+/// What a turn works on. Held by the running turn, by nobody between turns.
+#[derive(Debug)]
+pub(crate) struct ThreadState {
+    pub(crate) settings: ThreadSettings,
+    pub(crate) recorder: Recorder,
+    pub(crate) history: History,
+    pub(crate) usage: Usage,
+    pub(crate) turns: u64,
+    /// Kept for its `Drop`: the directory goes with the thread.
+    _temp: TempDirectory,
+}
+
+#[derive(Debug)]
+struct Running {
+    turn_id: String,
+    cancel: CancellationToken,
+}
+
+/// Why a thread did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ThreadError {
+    /// One turn at a time.
+    #[error("a turn is already running in this thread")]
+    Busy,
+    /// There is no such turn, or it has ended.
+    #[error("no active turn to interrupt")]
+    NoActiveTurn,
+    /// Nothing was said.
+    #[error("the prompt is empty: say what is to be done")]
+    EmptyInput,
+    /// The session cannot be written.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Thread {
+    /// Starts a thread: records the settings and what the model is told first.
+    ///
+    /// `journal` holds its header and nothing else.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn start(
+        id: String,
+        settings: ThreadSettings,
+        journal: Journal,
+        temp: TempDirectory,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, ThreadError> {
+        let mut state = ThreadState::new(settings, journal, temp, events);
+        state.record_epoch()?;
+        let workplace = &state.settings.workplace;
+        let opening =
+            context::opening(&state.settings.instructions, &workplace.roots, &workplace.policy, &context::today());
+        for message in opening {
+            state.record_message(message)?;
+        }
+        Ok(Self::of(id, state))
+    }
+
+    /// Goes on with a thread: repairs what a cut left, and tells the model where it works now.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn resume(
+        id: String,
+        settings: ThreadSettings,
+        journal: Journal,
+        replayed: Replayed,
+        temp: TempDirectory,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, ThreadError> {
+        let mut state = ThreadState::new(settings, journal, temp, events);
+        state.history = replayed.history;
+        state.usage = replayed.usage;
+        state.turns = replayed.turns;
+        for repair in &replayed.repairs {
+            state.recorder.record(repair)?;
+        }
+        state.record_epoch()?;
+        let workplace = &state.settings.workplace;
+        let now = context::environment(&workplace.roots, &workplace.policy, &context::today());
+        if !context::says(&state.history, &now) {
+            state.record_message(Message::user(now))?;
+        }
+        Ok(Self::of(id, state))
+    }
+
+    fn of(id: String, state: ThreadState) -> Self {
+        Self { id, state: Arc::new(tokio::sync::Mutex::new(state)), running: Arc::default() }
+    }
+
+    /// Starts a turn and returns as soon as the user's message is recorded.
+    ///
+    /// # Errors
+    /// When a turn already runs, nothing was said, or the message cannot be recorded.
+    pub async fn start_turn(&self, input: Vec<UserInput>, output_schema: Option<Value>) -> Result<Turn, ThreadError> {
+        if input.iter().all(|UserInput::Text { text }| text.trim().is_empty()) {
+            return Err(ThreadError::EmptyInput);
+        }
+        let mut state = Arc::clone(&self.state).try_lock_owned().map_err(|_| ThreadError::Busy)?;
+        let turn_id = format!("turn_{}", state.turns);
+        let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
+        let seq = state.record_turn_start(&turn_id, &item)?;
+        let cancel = CancellationToken::new();
+        *self.running() = Some(Running { turn_id: turn_id.clone(), cancel: cancel.clone() });
+        let turn = Turn {
+            id: turn_id.clone(),
+            items: Vec::new(),
+            status: TurnStatus::InProgress,
+            error: None,
+            started_at: Some(context::now_ms() / 1000),
+            completed_at: None,
+            duration_ms: None,
+        };
+        let run = TurnRun::new(self.id.clone(), turn.clone(), cancel, output_schema.map(Arc::new));
+        let running = Arc::clone(&self.running);
+        tokio::spawn(async move {
+            run.announce(&state.recorder, item, seq).await;
+            let ended = run.run(&mut state).await;
+            end(state, &running, ended).await;
+        });
+        Ok(turn)
+    }
+
+    /// Stops the running turn and what it runs. Its end arrives as an event.
+    ///
+    /// # Errors
+    /// When no turn with that id runs. An empty id means whichever runs.
+    pub fn interrupt(&self, turn_id: &str) -> Result<(), ThreadError> {
+        match self.running().as_ref() {
+            Some(running) if turn_id.is_empty() || running.turn_id == turn_id => {
+                running.cancel.cancel();
+                Ok(())
+            }
+            _ => Err(ThreadError::NoActiveTurn),
+        }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the thread back before it tells of the turn's end: a client may start the next turn on hearing it.
+async fn end(state: OwnedMutexGuard<ThreadState>, running: &Mutex<Option<Running>>, ended: Ended) {
+    let events = state.recorder.events();
+    running.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop(state);
+    let notification =
+        ServerNotification::TurnCompleted(TurnChanged { thread_id: ended.thread_id, turn: ended.turn });
+    let _ = events.send(Event { notification, position: ended.position }).await;
+}
+
+/// A turn that ended, and where that stands in the record.
+pub(crate) struct Ended {
+    pub(crate) thread_id: String,
+    pub(crate) turn: Turn,
+    pub(crate) position: Position,
+}
+
+impl ThreadState {
+    fn new(
+        settings: ThreadSettings,
+        journal: Journal,
+        temp: TempDirectory,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let recorder = Recorder::new(journal, events);
+        Self { settings, recorder, history: History::default(), usage: Usage::default(), turns: 0, _temp: temp }
+    }
+
+    /// Appends a message to the record and the conversation.
+    pub(crate) fn record_message(&mut self, message: Message) -> Result<u64, StoreError> {
+        let record = Record::Message { message };
+        let seq = self.recorder.record(&record)?;
+        if let Record::Message { message } = record {
+            self.history.push(message);
+        }
+        Ok(seq)
+    }
+
+    fn record_epoch(&mut self) -> Result<(), StoreError> {
+        let level = serde_json::to_value(self.settings.workplace.policy.level).unwrap_or_default();
+        let record = Record::Epoch {
+            provider: self.settings.model.provider.clone(),
+            model: self.settings.model.id.clone(),
+            sandbox: level.as_str().unwrap_or_default().to_owned(),
+            cwd: self.settings.workplace.roots.workspace.clone(),
+        };
+        self.recorder.record(&record).map(drop)
+    }
+
+    /// Records that a turn began and what the user said; returns the ordinal of the item.
+    fn record_turn_start(&mut self, turn_id: &str, item: &ThreadItem) -> Result<u64, StoreError> {
+        self.recorder.record(&Record::TurnStarted { turn_id: turn_id.to_owned() })?;
+        self.turns += 1;
+        if let ThreadItem::UserMessage { content, .. } = item {
+            self.record_message(Message::User { content: user_content(content) })?;
+        }
+        let seq = self.recorder.record(&Record::Item { turn_id: turn_id.to_owned(), item: item.clone() })?;
+        self.recorder.sync();
+        Ok(seq)
+    }
+}

@@ -1,0 +1,165 @@
+//! The turn: a small machine. Each step is one short function; features attach beside it, never inside.
+
+use std::{sync::Arc, time::Instant};
+
+use codex_history::{Content, Message, ToolCall, ToolSpec};
+use codex_permissions::SandboxLevel;
+use codex_protocol::{
+    ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, Turn, TurnChanged, TurnError, TurnFailed,
+    TurnStatus, UserInput,
+};
+use codex_store::{Record, StoreError, TurnOutcome};
+use codex_tools::Effect;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    context,
+    recorder::Recorder,
+    thread::{Ended, ThreadState},
+};
+
+const INTERRUPTED: &str = include_str!("prompts/interrupted.md");
+
+/// What a turn does next.
+pub(crate) enum Step {
+    /// Ask the model.
+    Sample,
+    /// Run what it asked for.
+    RunTools(Vec<ToolCall>),
+    /// End.
+    Finish(Finish),
+}
+
+/// How a turn ends.
+pub(crate) enum Finish {
+    /// The model asks for nothing more.
+    Completed,
+    /// The user stopped it.
+    Interrupted,
+    /// It cannot go on.
+    Failed(TurnError),
+}
+
+/// A turn while it runs.
+pub(crate) struct TurnRun {
+    pub(crate) thread_id: String,
+    pub(crate) turn: Turn,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) output_schema: Option<Arc<Value>>,
+    began: Instant,
+    items: u32,
+}
+
+impl TurnRun {
+    pub(crate) fn new(
+        thread_id: String,
+        turn: Turn,
+        cancel: CancellationToken,
+        output_schema: Option<Arc<Value>>,
+    ) -> Self {
+        Self { thread_id, turn, cancel, output_schema, began: Instant::now(), items: 1 }
+    }
+
+    /// Tells that the turn began and what the user said.
+    pub(crate) async fn announce(&self, recorder: &Recorder, item: ThreadItem, seq: u64) {
+        let changed = TurnChanged { thread_id: self.thread_id.clone(), turn: self.turn.clone() };
+        recorder.tell(ServerNotification::TurnStarted(changed)).await;
+        recorder.send(self.item_completed(item), Position::Recorded { seq }).await;
+    }
+
+    /// Runs the turn to its end, and records that.
+    pub(crate) async fn run(mut self, state: &mut ThreadState) -> Ended {
+        let tools = offered(state);
+        let mut step = Step::Sample;
+        let finish = loop {
+            let next = match step {
+                Step::Sample => self.sample(state, &tools).await,
+                Step::RunTools(calls) => self.run_tools(state, calls).await,
+                Step::Finish(finish) => break finish,
+            };
+            step = next.unwrap_or_else(|error| Step::Finish(Finish::Failed(unwritable(&error))));
+        };
+        self.finish(state, finish).await
+    }
+
+    async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
+        let (status, outcome) = match finish {
+            Finish::Completed => (TurnStatus::Completed, TurnOutcome::Completed),
+            Finish::Interrupted => (TurnStatus::Interrupted, TurnOutcome::Interrupted),
+            Finish::Failed(error) => {
+                let message = error.message.clone();
+                self.turn.error = Some(error.clone());
+                state.recorder.tell(self.error(error, false)).await;
+                (TurnStatus::Failed, TurnOutcome::Failed { message })
+            }
+        };
+        // A journal that cannot be written has already failed the turn; its end is told all the same.
+        if status == TurnStatus::Interrupted {
+            let _ = state.record_message(Message::Developer { text: INTERRUPTED.trim_end().to_owned() });
+        }
+        let ended = state.recorder.record(&Record::TurnEnded { turn_id: self.turn.id.clone(), outcome });
+        state.recorder.sync();
+        self.turn.status = status;
+        self.turn.completed_at = Some(context::now_ms() / 1000);
+        self.turn.duration_ms = Some(self.began.elapsed().as_millis() as u64);
+        let position = ended.map_or(Position::Transient {}, |seq| Position::Recorded { seq });
+        Ended { thread_id: self.thread_id, turn: self.turn, position }
+    }
+
+    /// An id that no other item of the thread has.
+    pub(crate) fn next_item_id(&mut self) -> String {
+        let id = format!("{}_item_{}", self.turn.id, self.items);
+        self.items += 1;
+        id
+    }
+
+    pub(crate) fn item_started(&self, item: ThreadItem) -> ServerNotification {
+        ServerNotification::ItemStarted(ItemStarted {
+            thread_id: self.thread_id.clone(),
+            turn_id: self.turn.id.clone(),
+            item,
+            started_at_ms: context::now_ms(),
+        })
+    }
+
+    pub(crate) fn item_completed(&self, item: ThreadItem) -> ServerNotification {
+        ServerNotification::ItemCompleted(ItemCompleted {
+            thread_id: self.thread_id.clone(),
+            turn_id: self.turn.id.clone(),
+            item,
+            completed_at_ms: context::now_ms(),
+        })
+    }
+
+    pub(crate) fn error(&self, error: TurnError, will_retry: bool) -> ServerNotification {
+        let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
+        ServerNotification::Error(TurnFailed { thread_id, turn_id, error, will_retry })
+    }
+
+    /// Records a finished item, then tells of it.
+    pub(crate) async fn complete(&self, recorder: &mut Recorder, item: ThreadItem) -> Result<(), StoreError> {
+        let record = Record::Item { turn_id: self.turn.id.clone(), item: item.clone() };
+        recorder.record_and_tell(&record, self.item_completed(item)).await
+    }
+}
+
+/// What the user said, in the conversation's words.
+pub(crate) fn user_content(input: &[UserInput]) -> Vec<Content> {
+    input.iter().map(|UserInput::Text { text }| Content::Text { text: text.clone() }).collect()
+}
+
+/// The tools the model is offered: under read-only, those that only read.
+fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
+    let read_only = state.settings.workplace.policy.level == SandboxLevel::ReadOnly;
+    let tools = state.settings.tools.iter();
+    tools.filter(|tool| !read_only || tool.effect() == Effect::Reads).map(|tool| tool.spec()).collect()
+}
+
+fn unwritable(error: &StoreError) -> TurnError {
+    TurnError {
+        message: format!("the session cannot be recorded, so nothing more is done: {error}"),
+        codex_error_info: Some("other".into()),
+        additional_details: None,
+    }
+}

@@ -1,0 +1,76 @@
+//! Asking a server, and hearing from it.
+
+use codex_protocol::{
+    ClientRequest, ClientResponse, Empty, ErrorKind, Event, RpcError, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// A request and where its answer goes.
+pub type Call = (ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>);
+
+/// Both directions of a connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Asks.
+    pub client: Client,
+    /// Hears, in the order things happened.
+    pub events: mpsc::Receiver<Event>,
+}
+
+/// Asks a server. Clones ask the same one.
+#[derive(Debug, Clone)]
+pub struct Client {
+    calls: mpsc::Sender<Call>,
+}
+
+impl Connection {
+    /// A connection over a pair of channels.
+    pub fn new(calls: mpsc::Sender<Call>, events: mpsc::Receiver<Event>) -> Self {
+        Self { client: Client { calls }, events }
+    }
+}
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident $variant:ident($params:ty) -> $result:ty;)*) => {
+        impl Client {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// What the server says, or that it is gone.
+                pub async fn $name(&self, params: $params) -> Result<$result, RpcError> {
+                    match self.call(ClientRequest::$variant(params)).await? {
+                        ClientResponse::$variant(result) => Ok(result),
+                        other => Err(lost(&format!("the server gave the answer to another question: {other:?}"))),
+                    }
+                }
+            )*
+        }
+    };
+}
+
+calls! {
+    /// Starts a thread.
+    thread_start ThreadStart(ThreadStartParams) -> ThreadOpened;
+    /// Goes on with a thread.
+    thread_resume ThreadResume(ThreadResumeParams) -> ThreadOpened;
+    /// Lists threads on disk.
+    thread_list ThreadList(ThreadListParams) -> ThreadListResult;
+    /// Starts a turn.
+    turn_start TurnStart(TurnStartParams) -> TurnStartResult;
+    /// Stops a turn.
+    turn_interrupt TurnInterrupt(TurnInterruptParams) -> Empty;
+}
+
+impl Client {
+    async fn call(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.send((request, answer)).await.map_err(|_| lost("the server is gone"))?;
+        answered.await.map_err(|_| lost("the server went away before it answered"))?
+    }
+}
+
+fn lost(message: &str) -> RpcError {
+    RpcError::new(ErrorKind::Internal, message)
+}
