@@ -1,3 +1,47 @@
 //! The `codex` command.
 
-fn main() {}
+mod args;
+mod commands;
+mod exec;
+mod resolve;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use codex_config::Environment;
+use exec::ExitStatus;
+
+fn main() -> ExitCode {
+    // Nothing may come before: a sandbox helper is this program started again, and must be small.
+    codex_sandbox::run_helper_if_requested();
+    let arguments = Arguments::parse();
+    let environment = Environment::from_process();
+    // One thread: the loop waits far more than it works, and a stream of events is several times cheaper so.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&format!("cannot start: {error}"));
+            return ExitCode::from(ExitStatus::Failed as u8);
+        }
+    };
+    let status = runtime.block_on(run(arguments, environment));
+    // A read of standard input that never ends must not keep the program.
+    runtime.shutdown_background();
+    ExitCode::from(status as u8)
+}
+
+async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
+    let Arguments { thread, run, prompt, command } = arguments;
+    let result = match command {
+        Some(Command::Exec(exec)) => commands::exec::run(thread, run, prompt, exec, environment).await,
+        Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
+        Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment).await,
+        None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),
+    };
+    result.unwrap_or_else(|message| {
+        terminal::complain(&message);
+        ExitStatus::Usage
+    })
+}

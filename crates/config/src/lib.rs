@@ -1,1 +1,36 @@
-//! Layers of TOML turned into plain typed data, each value with its origin.
+//! Layers of TOML turned into plain typed data, each value with its origin; and the process environment, read once.
+//!
+//! Three rules hold here and nowhere else. The environment is read by [`Environment`] alone. A `.env` file is never
+//! read, from anywhere. A project's file cannot raise its own privileges: until the user trusts it, only what cannot
+//! loosen anything is taken from it ([`load`]).
+//!
+//! A file is checked against one table, [`keys::KEYS`], before it is merged: wrong types and unknown values are errors
+//! that show the line, unknown keys are warnings, and what is known but not finished is refused or named, never
+//! dropped in silence.
+
+mod environment;
+mod error;
+pub mod keys;
+mod layer;
+mod load;
+mod merge;
+mod origin;
+mod overrides;
+mod provider;
+mod resolve;
+mod settings;
+mod source;
+mod suggest;
+mod trust;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Warning};
+pub use load::{LoadRequest, Loaded, load, project_root};
+pub use origin::{Origin, Origins};
+pub use overrides::Override;
+pub use provider::{ApiKey, OPENAI, ProviderSettings, WireApi, api_key};
+pub use settings::{ApprovalMode, SandboxMode, Settings, WorkspaceWrite};

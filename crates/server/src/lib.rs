@@ -1,1 +1,56 @@
-//! The only wiring place: build, dispatch, transports.
+//! The server: threads, and the one place where settings become a running agent.
+//!
+//! [`build`](mod@build) is the only wiring place; [`dispatch`](mod@dispatch) maps each method to one call, a line
+//! each. A server never decides what is shown, and never trusts a client with more than its own configuration gives.
+
+mod build;
+mod dispatch;
+mod in_process;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use codex_agent::Thread;
+use codex_config::Environment;
+use codex_net::HttpClients;
+use codex_protocol::{ErrorKind, Event, RpcError, SessionSource};
+use tokio::sync::mpsc;
+
+pub use in_process::Calls;
+
+/// A server with its threads. Process-wide parts are shared, settings are per thread.
+#[derive(Debug)]
+pub struct Server {
+    environment: Environment,
+    /// This program's own file, started again as sandbox helper.
+    helper: PathBuf,
+    source: SessionSource,
+    http: Arc<HttpClients>,
+    threads: Mutex<HashMap<String, Arc<Thread>>>,
+    events: mpsc::Sender<Event>,
+}
+
+/// Events that may wait for a slow client before the agent waits too.
+const EVENTS: usize = 1024;
+
+impl Server {
+    /// A server without threads, and what it will tell.
+    fn with_events(environment: Environment, helper: PathBuf, source: SessionSource) -> (Self, mpsc::Receiver<Event>) {
+        let (events, told) = mpsc::channel(EVENTS);
+        let (http, threads) = (Arc::default(), Mutex::default());
+        (Self { environment, helper, source, http, threads, events }, told)
+    }
+
+    fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = threads.get(id).map(Arc::clone);
+        found.ok_or_else(|| RpcError::new(ErrorKind::NotFound, format!("thread not found: {id}")))
+    }
+
+    fn keep(&self, id: String, thread: Thread) {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(thread));
+    }
+}

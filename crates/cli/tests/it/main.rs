@@ -1,1 +1,3 @@
 //! The one integration-test binary: everything that needs the built program.
+
+mod sandbox;

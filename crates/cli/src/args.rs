@@ -1,0 +1,266 @@
+//! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A coding agent for the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "codex", version, subcommand_negates_reqs = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// What to do.
+    #[arg(value_name = "PROMPT")]
+    pub prompt: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one task to its end without asking, and print the final message
+    #[command(visible_alias = "e")]
+    Exec(ExecArguments),
+    /// Show the whole program at work on a small project, with no key and no network
+    Demo(DemoArguments),
+    /// Run a command inside the sandbox
+    Sandbox(SandboxArguments),
+}
+
+/// Flags that shape a thread: which model, which walls, which directory.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Thread")]
+pub struct ThreadOptions {
+    /// Set a configuration key: a dotted path and a TOML value (a bare word is taken as a string)
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub config: Vec<String>,
+    /// Model to use, as the provider calls it; `provider/model` selects a provider too
+    #[arg(short, long)]
+    pub model: Option<String>,
+    /// Named group of settings from the configuration
+    #[arg(short, long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// What the agent may touch
+    #[arg(short, long, value_name = "LEVEL")]
+    pub sandbox: Option<SandboxLevel>,
+    /// When to ask before acting; exec never asks
+    #[arg(short, long, value_name = "WHEN")]
+    pub ask_for_approval: Option<ApprovalLevel>,
+    /// Never ask; inside the sandbox all the same
+    #[arg(long)]
+    pub full_auto: bool,
+    /// Directory to work in
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub cd: Option<PathBuf>,
+    /// Another directory that may be written; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub add_dir: Vec<PathBuf>,
+    /// Let the model search the web
+    #[arg(long)]
+    pub search: bool,
+    /// Use open-weight models only
+    #[arg(long)]
+    pub oss: bool,
+    /// Honour all of this project's configuration, also what loosens
+    #[arg(long)]
+    pub trust: bool,
+}
+
+/// Flags that shape a run without a screen.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunOptions {
+    /// Print events as JSON lines on stdout instead of text
+    #[arg(long, alias = "experimental-json")]
+    pub json: bool,
+    /// Write the final message to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub output_last_message: Option<PathBuf>,
+    /// JSON Schema that the final message must satisfy
+    #[arg(long, value_name = "FILE")]
+    pub output_schema: Option<PathBuf>,
+    /// Colours on stderr
+    #[arg(long, value_name = "WHEN")]
+    pub color: Option<ColorChoice>,
+    /// Keep no record of the session
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Do not read standard input
+    #[arg(long)]
+    pub no_stdin: bool,
+    /// Accepted: git is never required
+    #[arg(long, hide = true)]
+    pub skip_git_repo_check: bool,
+    /// Where the session comes from; recorded
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub thread_source: Option<String>,
+    /// Accepted for other programs' sake; no effect
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub cyber_access_program: Option<String>,
+    /// Pictures to attach
+    #[arg(short, long, value_name = "FILE", value_delimiter = ',')]
+    pub image: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExecArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// What to do; `-` or nothing reads it from standard input
+    #[arg(value_name = "PROMPT")]
+    pub prompt: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<ExecCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExecCommand {
+    /// Go on with an earlier session
+    Resume(ResumeArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// The newest session of this directory
+    #[arg(long)]
+    pub last: bool,
+    /// With --last: of any directory
+    #[arg(long, requires = "last")]
+    pub all: bool,
+    /// Id of the session, or its beginning; with --last, the prompt
+    #[arg(value_name = "ID")]
+    pub session: Option<String>,
+    /// What to do; `-` or nothing reads it from standard input
+    #[arg(value_name = "PROMPT")]
+    pub prompt: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// What the agent may touch
+    #[arg(short, long, value_name = "LEVEL")]
+    pub sandbox: Option<SandboxLevel>,
+    /// Leave the project and the session in this new or empty directory
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Make the project's test impossible to pass: the demo must then fail
+    #[arg(long)]
+    pub sabotage: bool,
+    /// Colours on stderr
+    #[arg(long, value_name = "WHEN")]
+    pub color: Option<ColorChoice>,
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SandboxLevel {
+    /// Files can be read; nothing is written and no command runs
+    ReadOnly,
+    /// Commands run; they write in the workspace, added directories and a private /tmp
+    WorkspaceWrite,
+    /// No walls
+    DangerFullAccess,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ApprovalLevel {
+    /// Before every edit and every command that is not pre-approved
+    Untrusted,
+    /// When an action needs more than the sandbox gives
+    OnRequest,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// When stderr is a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ThreadOptions {
+    /// These flags, with those typed nearer to the prompt on top: single values replace, lists append.
+    pub fn then(self, nearer: Self) -> Self {
+        Self {
+            config: [self.config, nearer.config].concat(),
+            model: nearer.model.or(self.model),
+            profile: nearer.profile.or(self.profile),
+            sandbox: nearer.sandbox.or(self.sandbox),
+            ask_for_approval: nearer.ask_for_approval.or(self.ask_for_approval),
+            full_auto: self.full_auto || nearer.full_auto,
+            cd: nearer.cd.or(self.cd),
+            add_dir: [self.add_dir, nearer.add_dir].concat(),
+            search: self.search || nearer.search,
+            oss: self.oss || nearer.oss,
+            trust: self.trust || nearer.trust,
+        }
+    }
+}
+
+impl RunOptions {
+    /// As [`ThreadOptions::then`].
+    pub fn then(self, nearer: Self) -> Self {
+        Self {
+            json: self.json || nearer.json,
+            output_last_message: nearer.output_last_message.or(self.output_last_message),
+            output_schema: nearer.output_schema.or(self.output_schema),
+            color: nearer.color.or(self.color),
+            ephemeral: self.ephemeral || nearer.ephemeral,
+            no_stdin: self.no_stdin || nearer.no_stdin,
+            skip_git_repo_check: self.skip_git_repo_check || nearer.skip_git_repo_check,
+            thread_source: nearer.thread_source.or(self.thread_source),
+            cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
+            image: [self.image, nearer.image].concat(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_flags_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_accepted_before_and_after_exec_and_resume() {
+        let line = "codex -c a=1 -m one exec -c b=2 --json --sandbox read-only resume -c c=3 -m two ID -i x.png";
+        let arguments = Arguments::parse_from(line.split(' '));
+        let Some(Command::Exec(exec)) = arguments.command else { panic!("not exec") };
+        let Some(ExecCommand::Resume(resume)) = exec.command else { panic!("not resume") };
+        let thread = arguments.thread.then(exec.thread).then(resume.thread);
+        let run = arguments.run.then(exec.run).then(resume.run);
+        assert_eq!(thread.config, ["a=1", "b=2", "c=3"]);
+        assert_eq!(thread.model.as_deref(), Some("two"));
+        assert_eq!(thread.sandbox, Some(SandboxLevel::ReadOnly));
+        assert!(run.json);
+        assert_eq!(run.image, [PathBuf::from("x.png")]);
+        assert_eq!(resume.session.as_deref(), Some("ID"));
+    }
+}

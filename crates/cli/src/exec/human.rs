@@ -1,0 +1,240 @@
+//! The run as a person reads it: what is read, run and changed, on stderr, as it happens.
+
+use codex_protocol::{
+    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange, PatchApplyStatus,
+    PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TokenUsage, TurnStatus,
+};
+use serde_json::Value;
+
+use crate::terminal::{Progress, Style};
+
+/// Lines of a command's output that are shown; of more, the first and last.
+const OUTPUT_LINES: usize = 16;
+/// Lines of a file's diff that are shown.
+const DIFF_LINES: usize = 200;
+
+/// Shows one run.
+#[derive(Debug)]
+pub struct Human {
+    progress: Progress,
+    thread_id: String,
+    kept: bool,
+    /// A message is held back until it is known not to be the last: that one goes to stdout.
+    held: Option<String>,
+    tokens: TokenUsage,
+}
+
+impl Human {
+    pub fn new(progress: Progress) -> Self {
+        Self { progress, thread_id: String::new(), kept: false, held: None, tokens: TokenUsage::default() }
+    }
+
+    pub fn opened(&mut self, opened: &ThreadOpened) {
+        let level = opened.sandbox.get("type").and_then(Value::as_str).unwrap_or_default();
+        let version = env!("CARGO_PKG_VERSION");
+        let head = format!("codex {version} · {} ({}) · sandbox {}", opened.model, opened.model_provider, kebab(level));
+        self.progress.line(Style::Bold, &head);
+        self.progress.line(Style::Dim, &format!("{} · session {}", opened.cwd, opened.thread.id));
+        self.thread_id.clone_from(&opened.thread.id);
+        self.kept = !opened.thread.ephemeral;
+    }
+
+    pub fn event(&mut self, event: &Event) {
+        match &event.notification {
+            ServerNotification::ItemStarted(started) => self.started(&started.item),
+            ServerNotification::ItemCompleted(completed) => self.completed(&completed.item),
+            ServerNotification::TurnPlanUpdated(updated) => self.plan(&updated.plan),
+            ServerNotification::TokenUsageUpdated(updated) => self.tokens = updated.token_usage.total,
+            ServerNotification::Warning(warning) => {
+                self.progress.line(Style::Yellow, &format!("warning: {}", warning.message));
+            }
+            ServerNotification::Error(failed) => {
+                self.release();
+                let style = if failed.will_retry { Style::Yellow } else { Style::Red };
+                let prefix = if failed.will_retry { "" } else { "error: " };
+                self.progress.line(style, &format!("{prefix}{}", failed.error.message));
+            }
+            ServerNotification::TurnCompleted(changed) => self.ended(changed.turn.status),
+            _ => {}
+        }
+    }
+
+    fn started(&mut self, item: &ThreadItem) {
+        match item {
+            ThreadItem::CommandExecution { command, .. } => {
+                self.release();
+                self.progress.line(Style::Cyan, &format!("$ {command}"));
+            }
+            ThreadItem::AgentMessage { .. } => self.release(),
+            _ => {}
+        }
+    }
+
+    fn completed(&mut self, item: &ThreadItem) {
+        match item {
+            ThreadItem::UserMessage { .. } => {}
+            ThreadItem::AgentMessage { text, .. } => {
+                self.release();
+                self.held = Some(text.clone());
+            }
+            ThreadItem::Reasoning { summary, .. } => {
+                self.release();
+                summary.iter().for_each(|paragraph| self.progress.line(Style::Dim, paragraph));
+            }
+            ThreadItem::CommandExecution { command, status, aggregated_output, exit_code, duration_ms, .. } => {
+                self.release();
+                let output = aggregated_output.as_deref().unwrap_or_default();
+                if *status == CommandExecutionStatus::Declined {
+                    self.progress.line(Style::Cyan, &format!("$ {command}"));
+                }
+                self.output(output);
+                self.command_end(*status, *exit_code, *duration_ms);
+            }
+            ThreadItem::FileChange { changes, status, .. } => {
+                self.release();
+                changes.iter().for_each(|change| self.change(change, *status));
+            }
+            ThreadItem::DynamicToolCall { tool, arguments, status, content_items, .. } => {
+                self.release();
+                self.progress.line(Style::Cyan, &format!("• {tool} {}", brief(arguments)));
+                if *status == DynamicToolCallStatus::Failed {
+                    for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
+                        self.progress.line(Style::Red, &indent(text));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows the message that was held back: another thing follows it.
+    fn release(&mut self) {
+        if let Some(text) = self.held.take() {
+            self.progress.line(Style::Plain, &text);
+        }
+    }
+
+    fn output(&self, output: &str) {
+        let lines: Vec<&str> = output.trim_end().lines().collect();
+        let half = OUTPUT_LINES / 2;
+        for (at, line) in lines.iter().enumerate() {
+            if lines.len() > OUTPUT_LINES && at == half {
+                self.progress.line(Style::Dim, &format!("    … {} lines …", lines.len() - OUTPUT_LINES));
+            }
+            if lines.len() <= OUTPUT_LINES || at < half || at >= lines.len() - half {
+                self.progress.line(Style::Dim, &format!("    {}", cut(line, 400)));
+            }
+        }
+    }
+
+    fn command_end(&self, status: CommandExecutionStatus, exit_code: Option<i32>, duration_ms: Option<u64>) {
+        let time = duration_ms.map(|ms| format!(" · {:.1} s", ms as f64 / 1000.0)).unwrap_or_default();
+        let (style, end) = match (status, exit_code) {
+            (CommandExecutionStatus::Completed, _) => (Style::Green, "done".to_owned()),
+            (CommandExecutionStatus::Declined, _) => (Style::Red, "declined".to_owned()),
+            (_, Some(code)) => (Style::Red, format!("exit {code}")),
+            (_, None) => (Style::Red, "failed".to_owned()),
+        };
+        self.progress.line(style, &format!("  {end}{time}"));
+    }
+
+    fn change(&self, change: &FileUpdateChange, status: PatchApplyStatus) {
+        let verb = match &change.kind {
+            PatchChangeKind::Add => "add",
+            PatchChangeKind::Delete => "delete",
+            PatchChangeKind::Update { .. } => "change",
+        };
+        let target = match &change.kind {
+            PatchChangeKind::Update { move_path: Some(to) } => format!(" → {to}"),
+            _ => String::new(),
+        };
+        let refused = match status {
+            PatchApplyStatus::Completed | PatchApplyStatus::InProgress => "",
+            PatchApplyStatus::Failed => " (failed)",
+            PatchApplyStatus::Declined => " (declined)",
+        };
+        self.progress.line(Style::Cyan, &format!("± {verb} {}{target}{refused}", change.path));
+        diff(&self.progress, &change.diff);
+    }
+
+    fn plan(&mut self, plan: &[PlanStep]) {
+        self.release();
+        for step in plan {
+            let (mark, style) = match step.status {
+                PlanStepStatus::Completed => ("✓", Style::Green),
+                PlanStepStatus::InProgress => ("→", Style::Bold),
+                PlanStepStatus::Pending => ("·", Style::Dim),
+            };
+            self.progress.line(style, &format!("  {mark} {}", step.step));
+        }
+    }
+
+    fn ended(&mut self, status: TurnStatus) {
+        if status != TurnStatus::Completed {
+            self.release();
+        }
+        if status == TurnStatus::Interrupted {
+            self.progress.line(Style::Yellow, "interrupted: what ran was stopped, the session is kept");
+        }
+        let tokens = self.tokens;
+        let mut line = format!(
+            "tokens: {} in ({} cached), {} out",
+            tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens
+        );
+        if self.kept {
+            line.push_str(&format!(" · go on: codex exec resume {} \"…\"", self.thread_id));
+        }
+        self.progress.line(Style::Dim, &line);
+    }
+}
+
+/// Shows a unified diff, coloured, cut where it is long.
+pub fn diff(progress: &Progress, diff: &str) {
+    let mut lines = diff.lines();
+    for line in lines.by_ref().take(DIFF_LINES) {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => Style::Green,
+            Some(b'-') => Style::Red,
+            _ => Style::Dim,
+        };
+        progress.line(style, &format!("    {}", cut(line, 400)));
+    }
+    let more = lines.count();
+    if more > 0 {
+        progress.line(Style::Dim, &format!("    … {more} more lines"));
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The arguments of a call on one line: the values, the longer ones cut.
+fn brief(arguments: &Value) -> String {
+    let word = |value: &Value| match value {
+        Value::String(text) => cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 80),
+        other => cut(&other.to_string(), 80),
+    };
+    match arguments {
+        Value::Object(map) => map.values().filter(|value| !value.is_null()).map(word).collect::<Vec<_>>().join(" "),
+        other => word(other),
+    }
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// `workspaceWrite` as it is typed: `workspace-write`.
+fn kebab(word: &str) -> String {
+    let mut kebab = String::new();
+    for c in word.chars() {
+        if c.is_ascii_uppercase() {
+            kebab.push('-');
+        }
+        kebab.push(c.to_ascii_lowercase());
+    }
+    kebab
+}

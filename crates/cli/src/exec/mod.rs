@@ -1,0 +1,211 @@
+//! `codex exec`: one turn without a screen. A client of the server like any other.
+
+mod human;
+mod jsonl;
+mod prompt;
+
+use std::path::PathBuf;
+
+use codex_client::{Connection, View};
+use codex_protocol::{
+    ErrorKind, Event, RpcError, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadStartParams,
+    TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use self::{
+    human::diff,
+    prompt::{PromptSource, read as read_prompt},
+};
+use crate::terminal::{self, Progress};
+
+/// How a run ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Done.
+    Done = 0,
+    /// The turn failed.
+    Failed = 1,
+    /// What was typed or configured is wrong.
+    Usage = 2,
+    /// The user stopped it (128 + SIGINT).
+    Interrupted = 130,
+}
+
+/// Which thread the turn runs in.
+#[derive(Debug)]
+pub enum Opening {
+    /// A new one.
+    Start(ThreadStartParams),
+    /// An earlier one, by id.
+    Resume(ThreadResumeParams),
+    /// The newest one, of `cwd` or of all directories.
+    ResumeLast {
+        /// The rest of what resuming takes.
+        params: ThreadResumeParams,
+        /// Of this directory only.
+        of: Option<String>,
+    },
+}
+
+/// How the run is shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// As JSON lines.
+    pub json: bool,
+    /// Where progress goes.
+    pub progress: Progress,
+    /// File for the final message.
+    pub last_message: Option<PathBuf>,
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct Run {
+    /// Its thread.
+    pub opening: Opening,
+    /// What the user says.
+    pub prompt: String,
+    /// What the final message must satisfy.
+    pub output_schema: Option<Value>,
+    /// How it is shown.
+    pub shown: Shown,
+}
+
+enum Renderer {
+    Human(human::Human),
+    Jsonl(jsonl::Jsonl),
+}
+
+impl Renderer {
+    fn opened(&mut self, opened: &ThreadOpened) -> std::io::Result<()> {
+        match self {
+            Self::Human(human) => human.opened(opened),
+            Self::Jsonl(jsonl) => return jsonl.opened(opened),
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event, view: &View) -> std::io::Result<()> {
+        match self {
+            Self::Human(human) => human.event(event),
+            Self::Jsonl(jsonl) => return jsonl.event(event, view),
+        }
+        Ok(())
+    }
+}
+
+/// Runs one turn and shows it. Returns how it ended and what is known of it.
+pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
+    let Run { opening, prompt, output_schema, shown } = run;
+    let mut renderer = match shown.json {
+        true => Renderer::Jsonl(jsonl::Jsonl::default()),
+        false => Renderer::Human(human::Human::new(shown.progress)),
+    };
+    let opened = match open(&connection, opening).await {
+        Ok(opened) => opened,
+        Err(error) => return (refused(&error), View::default()),
+    };
+    let thread_id = opened.thread.id.clone();
+    if renderer.opened(&opened).is_err() {
+        return (ExitStatus::Failed, View::default());
+    }
+    let input = vec![UserInput::Text { text: prompt }];
+    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema };
+    if let Err(error) = connection.client.turn_start(start).await {
+        return (refused(&error), View::default());
+    }
+    let view = follow(&mut connection, &mut renderer, &thread_id).await;
+    (conclude(&view, shown.json, shown.last_message), view)
+}
+
+async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened, RpcError> {
+    let client = &connection.client;
+    match opening {
+        Opening::Start(params) => client.thread_start(params).await,
+        Opening::Resume(params) => client.thread_resume(params).await,
+        Opening::ResumeLast { params, of } => {
+            let list = ThreadListParams { limit: Some(1), cwd: of.clone() };
+            let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
+                let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();
+                RpcError::new(ErrorKind::NotFound, format!("there is no session{of}"))
+            })?;
+            client.thread_resume(ThreadResumeParams { thread_id: newest.id, ..params }).await
+        }
+    }
+}
+
+fn refused(error: &RpcError) -> ExitStatus {
+    terminal::complain(&error.message);
+    match error.data {
+        Some(ErrorKind::Internal) | None => ExitStatus::Failed,
+        Some(ErrorKind::Configuration | ErrorKind::NotFound) => ExitStatus::Usage,
+    }
+}
+
+/// Shows events until the turn has ended. The first Ctrl-C stops the turn, the second the program.
+async fn follow(connection: &mut Connection, renderer: &mut Renderer, thread_id: &str) -> View {
+    let mut view = View::default();
+    let mut interrupts = signal(SignalKind::interrupt()).ok();
+    let mut interrupted = false;
+    while view.ended().is_none() {
+        let event = tokio::select! {
+            event = connection.events.recv() => event,
+            () = next_interrupt(&mut interrupts) => {
+                if interrupted {
+                    // Everything shown is recorded, and what runs dies with this process.
+                    std::process::exit(ExitStatus::Interrupted as i32);
+                }
+                interrupted = true;
+                stop(connection, thread_id).await;
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
+        view.apply(&event);
+        if renderer.event(&event, &view).is_err() && !interrupted {
+            // Nobody reads any more.
+            interrupted = true;
+            stop(connection, thread_id).await;
+        }
+    }
+    view
+}
+
+async fn stop(connection: &Connection, thread_id: &str) {
+    let params = TurnInterruptParams { thread_id: thread_id.to_owned(), turn_id: String::new() };
+    // It may have ended in the meantime.
+    let _ = connection.client.turn_interrupt(params).await;
+}
+
+async fn next_interrupt(interrupts: &mut Option<tokio::signal::unix::Signal>) {
+    match interrupts {
+        Some(interrupts) => {
+            interrupts.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn conclude(view: &View, json: bool, last_message: Option<PathBuf>) -> ExitStatus {
+    let message = view.last_message.as_deref().unwrap_or_default();
+    let status = match view.ended() {
+        Some(TurnStatus::Completed) => ExitStatus::Done,
+        Some(TurnStatus::Interrupted) => ExitStatus::Interrupted,
+        _ => ExitStatus::Failed,
+    };
+    if status == ExitStatus::Done && !json {
+        let newline = if message.is_empty() || message.ends_with('\n') { "" } else { "\n" };
+        if terminal::print(&format!("{message}{newline}")).is_err() {
+            return ExitStatus::Failed;
+        }
+    }
+    if let Some(path) = last_message
+        && let Err(error) = std::fs::write(&path, message)
+    {
+        terminal::complain(&format!("cannot write {}: {error}", path.display()));
+        return ExitStatus::Failed;
+    }
+    status
+}

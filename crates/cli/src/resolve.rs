@@ -1,0 +1,96 @@
+//! What typed flags mean: parameters of the protocol. Reads no configuration; that is the server's.
+
+use std::path::{Path, PathBuf};
+
+use codex_config::Override;
+use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams};
+use serde_json::{Map, Value};
+
+use crate::args::{ApprovalLevel, RunOptions, SandboxLevel, ThreadOptions};
+
+/// The meaning of the flags that shape a thread.
+///
+/// # Errors
+/// A sentence for the user when a directory is missing, or flags contradict each other.
+pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadStartParams, String> {
+    let cwd = directory("--cd", options.cd.as_deref().unwrap_or(Path::new(".")))?;
+    let mut config = Map::new();
+    for text in &options.config {
+        let (key, value) = Override::parse(text).and_then(|parsed| parsed.to_json()).map_err(|error| error.to_string())?;
+        config.insert(key, value);
+    }
+    let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));
+    let added = added.collect::<Result<Vec<_>, _>>()?;
+    if !added.is_empty() {
+        config.insert("add_dir".into(), added.iter().map(|path| path.display().to_string()).collect());
+    }
+    for (name, on) in [("search", options.search), ("oss", options.oss)] {
+        if on {
+            config.insert(name.into(), Value::Bool(true));
+        }
+    }
+    if let Some(profile) = &options.profile {
+        config.insert("profile".into(), Value::String(profile.clone()));
+    }
+    Ok(ThreadStartParams {
+        cwd: Some(cwd.display().to_string()),
+        model: options.model.clone(),
+        model_provider: None,
+        sandbox: options.sandbox.map(sandbox_mode),
+        approval_policy: approval(options)?,
+        config: (!config.is_empty()).then_some(config),
+        ephemeral: run.ephemeral.then_some(true),
+        thread_source: run.thread_source.clone(),
+        trust_project: options.trust.then_some(true),
+    })
+}
+
+/// The same for a thread that is resumed: without `--cd`, it goes on where it worked.
+///
+/// # Errors
+/// As [`thread_start`].
+pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadResumeParams, String> {
+    let start = thread_start(options, run)?;
+    Ok(ThreadResumeParams {
+        thread_id: String::new(),
+        cwd: options.cd.as_ref().and(start.cwd),
+        model: start.model,
+        model_provider: start.model_provider,
+        sandbox: start.sandbox,
+        approval_policy: start.approval_policy,
+        config: start.config,
+        trust_project: start.trust_project,
+    })
+}
+
+/// The level as the protocol spells it.
+pub fn sandbox_mode(level: SandboxLevel) -> SandboxMode {
+    match level {
+        SandboxLevel::ReadOnly => SandboxMode::ReadOnly,
+        SandboxLevel::WorkspaceWrite => SandboxMode::WorkspaceWrite,
+        SandboxLevel::DangerFullAccess => SandboxMode::DangerFullAccess,
+    }
+}
+
+fn approval(options: &ThreadOptions) -> Result<Option<ApprovalPolicy>, String> {
+    let typed = options.ask_for_approval.map(|level| match level {
+        ApprovalLevel::Untrusted => ApprovalPolicy::Untrusted,
+        ApprovalLevel::OnRequest => ApprovalPolicy::OnRequest,
+        ApprovalLevel::Never => ApprovalPolicy::Never,
+    });
+    match typed {
+        Some(typed) if options.full_auto && typed != ApprovalPolicy::Never => {
+            Err("--full-auto never asks: it contradicts --ask-for-approval; give one of them".into())
+        }
+        typed => Ok(typed.or(options.full_auto.then_some(ApprovalPolicy::Never))),
+    }
+}
+
+/// The absolute path of an existing directory, links resolved.
+///
+/// # Errors
+/// A sentence that names the flag.
+pub fn directory(flag: &str, path: &Path) -> Result<PathBuf, String> {
+    let canonical = path.canonicalize().map_err(|error| format!("{flag}: {}: {error}", path.display()))?;
+    if canonical.is_dir() { Ok(canonical) } else { Err(format!("{flag}: {} is not a directory", path.display())) }
+}

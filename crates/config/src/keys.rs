@@ -1,0 +1,324 @@
+//! The table of all settings: name, aliases, type, default, and what a project that nobody trusted may do with it.
+//!
+//! Checks, suggestions, defaults and the documentation derive from this table; a setting is defined nowhere else. A key
+//! that is not here is unknown, and what is not marked otherwise is held back from an untrusted project.
+
+use crate::suggest::nearest;
+
+/// One setting, or a table of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The canonical name: one segment of a dotted path.
+    pub name: &'static str,
+    /// Other names of the same setting, most of them from the existing Codex CLI.
+    pub aliases: &'static [&'static str],
+    /// One sentence for people, without a full stop.
+    pub about: &'static str,
+    /// What may be written after the `=`.
+    pub kind: Kind,
+    /// The default as TOML; empty if there is none.
+    pub default: &'static str,
+    /// What an untrusted project's file may do with it.
+    pub project: Project,
+    /// Whether it has an effect in this version.
+    pub status: Status,
+    /// Whether a higher layer's list is appended to the lower ones' instead of replacing them.
+    pub appends: bool,
+}
+
+/// The type of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A string that is not empty and has no control characters.
+    Text,
+    /// An address that begins with `http://` or `https://`.
+    Url,
+    /// One of these strings. Where the order matters ([`Project::Stricter`]), the strictest comes first.
+    Choice(&'static [&'static str]),
+    /// Usually one of these strings; another is passed on, with a warning, for a server may know it.
+    Suggested(&'static [&'static str]),
+    /// `true`, `false` or one of these strings.
+    FlagOrChoice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in this range, both ends included.
+    Count(i64, i64),
+    /// A path: absolute, below `~/`, or relative to the directory of its layer.
+    Path,
+    /// A list of such paths.
+    Paths,
+    /// A list of strings.
+    Texts,
+    /// A table of strings with names of the user's choice.
+    TextMap,
+    /// A table of these keys.
+    Table(&'static [Key]),
+    /// A table of these keys, where an unknown one is an error, since it may have been meant to forbid something.
+    Strict(&'static [Key]),
+    /// Tables of these keys, with names of the user's choice.
+    Named(&'static [Key]),
+    /// Tables of the top-level keys, with names of the user's choice.
+    Profiles,
+    /// Not looked at.
+    Any,
+}
+
+/// What the file of a project that is not trusted may do with a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Project {
+    /// Nothing.
+    Held,
+    /// Set it: it cannot loosen anything.
+    Harmless,
+    /// Make it stricter than the layers below have it.
+    Stricter,
+    /// Set it as long as the provider of the layers below stays.
+    OwnProvider,
+}
+
+/// Whether a setting has an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It has, or using it is an error that says why not.
+    Used,
+    /// It has none yet; a warning names it.
+    Later,
+    /// It has none and nobody will miss it: a switch for something that this program never does, or remembers.
+    Ignored,
+}
+
+/// Levels of the sandbox, strictest first.
+const SANDBOX: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
+/// When a person is asked, most often first.
+const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
+/// Languages that providers speak; `responses` and `scripted` are spoken by this version.
+const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "anthropic"];
+const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+/// A day in milliseconds: longer than any stream may be silent.
+const DAY_MS: i64 = 86_400_000;
+
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, aliases: &[], about, kind, default: "", project: Project::Held, status: Status::Used, appends: false }
+}
+
+const fn later(name: &'static str, about: &'static str) -> Key {
+    Key { status: Status::Later, ..key(name, Kind::Any, about) }
+}
+
+const fn ignored(name: &'static str, about: &'static str) -> Key {
+    Key { status: Status::Ignored, ..key(name, Kind::Any, about) }
+}
+
+impl Key {
+    const fn aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    const fn project(self, project: Project) -> Self {
+        Self { project, ..self }
+    }
+
+    const fn appends(self) -> Self {
+        Self { appends: true, ..self }
+    }
+}
+
+impl Kind {
+    /// The keys of a table of this kind, below a name of the user's choice for [`Kind::Named`] and [`Kind::Profiles`].
+    pub fn children(self) -> Option<&'static [Key]> {
+        match self {
+            Self::Table(keys) | Self::Strict(keys) | Self::Named(keys) => Some(keys),
+            Self::Profiles => Some(KEYS),
+            _ => None,
+        }
+    }
+}
+
+/// The top level of `config.toml`: first what has an effect, then what existing files may contain.
+pub const KEYS: &[Key] = &[
+    key("model", Kind::Text, "Model, by the provider's name for it; `provider/model` selects the provider too")
+        .default("\"o4-mini\"")
+        .project(Project::OwnProvider),
+    key("model_provider", Kind::Text, "Provider of the model: `openai` or a table of `[model_providers]`")
+        .default("\"openai\"")
+        .project(Project::OwnProvider),
+    key("model_providers", Kind::Named(PROVIDER), "Providers of models, by name"),
+    key("openai_base_url", Kind::Url, "Address of the provider `openai`").default("\"https://api.openai.com/v1\""),
+    key("api_key_env", Kind::Text, "Environment variable that holds the API key of the provider `openai`")
+        .default("\"OPENAI_API_KEY\""),
+    key("model_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks").project(Project::Harmless),
+    key("model_context_window", Kind::Count(1_000, 100_000_000), "Size of the model's context, in tokens"),
+    key("sandbox", Kind::Choice(SANDBOX), "What commands and edits may change")
+        .aliases(&["sandbox_mode"])
+        .default("\"workspace-write\"")
+        .project(Project::Stricter),
+    key("sandbox_workspace_write", Kind::Table(WORKSPACE_WRITE), "Details of the level `workspace-write`"),
+    key("ask_for_approval", Kind::Choice(APPROVAL), "When you are asked before something is done")
+        .aliases(&["approval_policy"])
+        .default("\"untrusted\"")
+        .project(Project::Stricter),
+    key("add_dir", Kind::Paths, "Directories besides the workspace that may be read and written").appends(),
+    key("permissions", Kind::Strict(PERMISSIONS), "Rules for commands"),
+    key("search", Kind::Flag, "Web search").default("false"),
+    key("web_search", Kind::FlagOrChoice(&["disabled", "cached", "live"]), "Web search, as the existing CLI names it"),
+    key("oss", Kind::Flag, "Use only providers of open-weight models").default("false"),
+    key("profiles", Kind::Profiles, "Settings to select by a name"),
+    key("default_profile", Kind::Text, "Profile to use without `--profile`").aliases(&["profile"]),
+    later("compact_prompt", "Prompt for compaction"),
+    later("default_permissions", "Named permissions of the existing CLI"),
+    later("developer_instructions", "Further instructions"),
+    later("experimental_instructions_file", "File that replaces the instructions"),
+    later("experimental_use_unified_exec_tool", "Another tool for commands"),
+    later("features", "Switches of single features"),
+    later("history", "Whether prompts are remembered"),
+    later("instructions", "Further instructions"),
+    later("log_dir", "Directory of log files"),
+    later("mcp_servers", "Servers of tools"),
+    later("model_auto_compact_token_limit", "When to compact, in tokens"),
+    later("model_instructions_file", "File that replaces the instructions"),
+    later("model_max_output_tokens", "Longest answer, in tokens"),
+    later("model_reasoning_summary", "How the model's thoughts are summarised"),
+    later("model_supports_reasoning_summaries", "Whether the model summarises its thoughts"),
+    later("model_verbosity", "How much the model writes"),
+    later("notify", "Program to start when a turn ends"),
+    later("plan_mode_reasoning_effort", "How long the model thinks in plan mode"),
+    later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
+    later("project_doc_max_bytes", "How much of AGENTS.md is read"),
+    later("project_root_markers", "Names that mark a project's root"),
+    later("review_model", "Model for reviews"),
+    later("service_tier", "The provider's service tier"),
+    later("shell_environment_policy", "What commands see of the environment"),
+    later("tool_output_token_limit", "Longest output of a tool, in tokens"),
+    later("tools", "Switches of single tools"),
+    later("tui", "The screen"),
+    ignored("analytics", "There is no telemetry"),
+    ignored("auth_credentials_store", "There is no login but API keys"),
+    ignored("chatgpt_base_url", "There is no login but API keys"),
+    ignored("check_for_update_on_startup", "Updates are not looked for"),
+    ignored("cli_auth_credentials_store", "There is no login but API keys"),
+    ignored("disable_paste_burst", "Pastes are recognised by the terminal's own marks"),
+    ignored("disable_response_storage", "Responses are never stored by the provider"),
+    ignored("feedback", "There is no telemetry"),
+    ignored("file_opener", "Links to files are the terminal's affair"),
+    ignored("forced_login_method", "There is no login but API keys"),
+    ignored("hide_agent_reasoning", "A matter of display"),
+    ignored("model_availability_nux", "A hint of the existing CLI"),
+    ignored("notice", "Hints of the existing CLI that were dismissed"),
+    ignored("otel", "There is no telemetry"),
+    ignored("personality", "A matter of tone"),
+    ignored("preferred_auth_method", "There is no login but API keys"),
+    ignored("projects", "The existing CLI's notes on trust; trust is never taken from them"),
+    ignored("show_raw_agent_reasoning", "A matter of display"),
+    ignored("show_tooltips", "A matter of display"),
+    ignored("suppress_unstable_features_warning", "A hint of the existing CLI"),
+    ignored("windows_wsl_setup_acknowledged", "A hint of the existing CLI"),
+];
+
+/// The keys of a table of `[model_providers]`.
+pub const PROVIDER: &[Key] = &[
+    key("name", Kind::Text, "Name for people"),
+    key("base_url", Kind::Url, "Address that request paths are appended to"),
+    key("env_key", Kind::Text, "Environment variable that holds the API key").aliases(&["api_key_env"]),
+    key("env_key_instructions", Kind::Text, "How to get an API key; shown when there is none"),
+    key("wire_api", Kind::Choice(WIRES), "Language of the server"),
+    key("http_headers", Kind::TextMap, "Headers of each request, by name"),
+    key("env_http_headers", Kind::TextMap, "Headers of each request whose values are in environment variables"),
+    key("query_params", Kind::TextMap, "Parameters appended to the address"),
+    key("stream_idle_timeout_ms", Kind::Count(1, DAY_MS), "How long a stream may be silent, in milliseconds"),
+    key("request_max_retries", Kind::Count(0, 100), "How often a failed request is repeated"),
+    key("stream_max_retries", Kind::Count(0, 100), "How often a broken stream is taken up again"),
+    key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
+    key("script", Kind::Path, "File of answers for the language `scripted`"),
+    later("auth", "Command that prints an API key"),
+    later("experimental_bearer_token", "The API key itself"),
+    later("open_weights", "Whether all models of the provider have open weights"),
+    later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
+    ignored("supports_websockets", "Streams are read over HTTP"),
+    ignored("websocket_connect_timeout_ms", "Streams are read over HTTP"),
+];
+
+/// The keys of `[sandbox_workspace_write]`.
+pub const WORKSPACE_WRITE: &[Key] = &[
+    key("network_access", Kind::Flag, "Whether commands reach the network").default("false").project(Project::Stricter),
+    key("writable_roots", Kind::Paths, "Another name of `add_dir`; both lists are used").appends(),
+    ignored("exclude_slash_tmp", "Commands have a `/tmp` of their own"),
+    ignored("exclude_tmpdir_env_var", "Commands have a `/tmp` of their own"),
+];
+
+/// The keys of `[permissions]`. Lists that forbid grow from layer to layer: no layer removes what a lower one forbids.
+pub const PERMISSIONS: &[Key] = &[
+    key("allow", Kind::Texts, "Commands that run without a question"),
+    key("deny", Kind::Texts, "Commands that never run").project(Project::Harmless).appends(),
+    key("ask", Kind::Texts, "Commands that always ask").project(Project::Harmless).appends(),
+];
+
+/// The key of a table that goes by a name or an alias.
+pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name || key.aliases.contains(&name))
+}
+
+/// Whether an unknown key was probably meant to forbid something, so that passing over it would be unsafe.
+pub(crate) fn forbids(typed: &str) -> bool {
+    PERMISSIONS.iter().any(|key| key.appends && key.name == typed) || nearest(typed, ["permissions"]).is_some()
+}
+
+/// All names and aliases of a table that have an effect.
+pub(crate) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> {
+    keys.iter()
+        .filter(|key| key.status == Status::Used)
+        .flat_map(|key| std::iter::once(key.name).chain(key.aliases.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn check(keys: &'static [Key]) {
+        let all: Vec<_> = keys.iter().flat_map(|key| std::iter::once(&key.name).chain(key.aliases)).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "a name is used twice");
+        for key in keys {
+            assert!(!key.about.is_empty() && !key.about.ends_with('.'), "{}", key.name);
+            assert_eq!(key.kind == Kind::Any, key.status != Status::Used, "{}", key.name);
+            if let Some(children) = key.kind.children().filter(|_| key.kind != Kind::Profiles) {
+                assert_eq!((key.project, key.default), (Project::Held, ""), "{}: its children decide", key.name);
+                check(children);
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_is_sound() {
+        check(KEYS);
+    }
+
+    /// Adding to this list is a security decision.
+    #[test]
+    fn an_untrusted_project_may_touch_these_only() {
+        fn touched(keys: &'static [Key]) -> Vec<&'static str> {
+            keys.iter()
+                .filter(|key| key.kind != Kind::Profiles)
+                .flat_map(|key| match key.kind.children() {
+                    Some(children) => touched(children),
+                    None => Vec::from_iter((key.project != Project::Held).then_some(key.name)),
+                })
+                .collect()
+        }
+        let expected = [
+            "model",
+            "model_provider",
+            "model_reasoning_effort",
+            "network_access",
+            "sandbox",
+            "ask_for_approval",
+            "deny",
+            "ask",
+        ];
+        assert_eq!(touched(KEYS).iter().collect::<BTreeSet<_>>(), expected.iter().collect());
+    }
+}

@@ -1,0 +1,286 @@
+//! One layer: a text, checked against the table of keys, as a flat list of values with their places.
+//!
+//! It is flat because then merging, holding back and explaining are each a loop over leaves. Nothing is dropped here
+//! without a warning, save what the table marks as ignored.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
+
+use crate::keys::{self, KEYS, Key, Kind, Status};
+use crate::origin::dotted;
+use crate::source::{Name, Site, Source};
+use crate::suggest::{did_you_mean, nearest};
+use crate::value::{Base, Fault, check, mismatch};
+use crate::{ConfigError, Origin, Warning};
+
+/// One value.
+#[derive(Debug, Clone)]
+pub(crate) struct Leaf {
+    /// Canonical names from the top.
+    pub(crate) path: Vec<String>,
+    /// Its line of the table.
+    pub(crate) key: &'static Key,
+    /// Checked; paths are absolute.
+    pub(crate) value: Value,
+    /// Where it is written; `None` for defaults.
+    pub(crate) site: Option<Site>,
+    /// Of a list, where each item is written.
+    pub(crate) items: Vec<Site>,
+}
+
+/// One layer.
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Layer {
+    /// Parses and checks a text.
+    pub(crate) fn parse(source: Source, base: Base<'_>) -> Result<Self, ConfigError> {
+        let source = Arc::new(source);
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        // The first in the text: those after it are mostly its consequences.
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().map(|span| span.start)) {
+            return Err(syntax_error(&source, error));
+        }
+        let mut walk = Walk { source: &source, base, layer: Self::default(), unused: Vec::new(), path: Vec::new() };
+        walk.table(table.get_ref(), KEYS, false)?;
+        let Walk { mut layer, unused, .. } = walk;
+        if !unused.is_empty() {
+            let message = format!("not used by this version: {}", unused.join(", "));
+            layer.warnings.push(Warning::new(source.whole(), message));
+        }
+        Ok(layer)
+    }
+
+    /// The layer of built-in defaults.
+    pub(crate) fn defaults() -> Self {
+        let mut layer = Self::default();
+        add_defaults(KEYS, &mut Vec::new(), &mut layer.leaves);
+        layer
+    }
+
+    /// The first leaf of a dotted path.
+    pub(crate) fn get(&self, path: &str) -> Option<&Leaf> {
+        self.leaves.iter().find(|leaf| dotted(&leaf.path) == path)
+    }
+}
+
+fn add_defaults(keys: &'static [Key], path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
+    for key in keys {
+        path.push(key.name.into());
+        if let Kind::Table(children) | Kind::Strict(children) = key.kind {
+            add_defaults(children, path, leaves);
+        }
+        // A default that does not parse cannot be tolerated in silence: a test reads every one.
+        if let Ok(Value::Table(mut table)) = format!("value = {}", key.default).parse().map(Value::Table)
+            && let Some(value) = table.remove("value")
+        {
+            leaves.push(Leaf { path: path.clone(), key, value, site: None, items: Vec::new() });
+        }
+        path.pop();
+    }
+}
+
+struct Walk<'a> {
+    source: &'a Arc<Source>,
+    base: Base<'a>,
+    layer: Layer,
+    unused: Vec<String>,
+    path: Vec<String>,
+}
+
+type Named<'a, 'i> = (&'a Spanned<toml::de::DeString<'i>>, &'a Spanned<DeValue<'i>>);
+
+impl Walk<'_> {
+    fn table(&mut self, table: &DeTable<'_>, keys: &'static [Key], strict: bool) -> Result<(), ConfigError> {
+        let mut seen = BTreeMap::new();
+        for (name, value) in table {
+            let typed: &str = name.get_ref();
+            let nested = !self.path.is_empty() && matches!(typed, "profiles" | "default_profile" | "profile");
+            let Some(key) = keys::find(keys, typed).filter(|_| !nested) else {
+                self.unknown(name.span(), typed, keys, strict)?;
+                continue;
+            };
+            if let Some(other) = seen.insert(key.name, typed) {
+                let message = format!("`{other}` and `{typed}` are two names of one setting; keep one of them");
+                return Err(self.source.error(name.span(), message));
+            }
+            self.path.push(key.name.into());
+            self.value(key, (name, value))?;
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, key: &'static Key, (name, value): Named<'_, '_>) -> Result<(), ConfigError> {
+        match key.status {
+            Status::Used => {}
+            Status::Later => {
+                self.unused.push(dotted(&self.path));
+                return Ok(());
+            }
+            Status::Ignored => return Ok(()),
+        }
+        match (key.kind, value.get_ref()) {
+            (Kind::Table(keys), DeValue::Table(table)) => self.table(table, keys, false),
+            (Kind::Strict(keys), DeValue::Table(table)) => self.table(table, keys, true),
+            (Kind::Named(keys), DeValue::Table(table)) => self.named(key, table, keys),
+            (Kind::Profiles, DeValue::Table(table)) => self.named(key, table, KEYS),
+            (Kind::TextMap, DeValue::Table(table)) => self.text_map(key, table),
+            (kind, other) if kind.children().is_some() || kind == Kind::TextMap => {
+                Err(self.fault(mismatch(name.get_ref(), kind, value.span(), other)))
+            }
+            _ => {
+                let checked = check(name.get_ref(), key.kind, value, self.base).map_err(|fault| self.fault(fault))?;
+                if let (Kind::Suggested(names), Some(text)) = (key.kind, checked.as_str())
+                    && !names.contains(&text)
+                {
+                    self.unusual(value.span(), name.get_ref(), text, names);
+                }
+                let items = match value.get_ref() {
+                    DeValue::Array(items) => items.iter().map(|item| self.site(item.span())).collect(),
+                    _ => Vec::new(),
+                };
+                self.leaf(key, checked, value.span(), items);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tables with names of the user's choice.
+    fn named(&mut self, key: &Key, table: &DeTable<'_>, keys: &'static [Key]) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let DeValue::Table(inner) = value.get_ref() else {
+                let label = format!("{}.{}", key.name, name.get_ref());
+                let fault = mismatch(&label, Kind::Table(keys), value.span(), value.get_ref());
+                return Err(self.fault(fault));
+            };
+            self.path.push(name.get_ref().to_string());
+            self.table(inner, keys, false)?;
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    /// Texts with names of the user's choice, each a leaf, so that layers merge by name.
+    fn text_map(&mut self, key: &'static Key, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let DeValue::String(text) = value.get_ref() else {
+                let label = format!("{}.{}", key.name, name.get_ref());
+                return Err(self.fault(mismatch(&label, Kind::Text, value.span(), value.get_ref())));
+            };
+            self.path.push(name.get_ref().to_string());
+            self.leaf(key, Value::String(text.to_string()), value.span(), Vec::new());
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, key: &'static Key, value: Value, span: Range<usize>, items: Vec<Site>) {
+        let leaf = Leaf { path: self.path.clone(), key, value, site: Some(self.site(span)), items };
+        self.layer.leaves.push(leaf);
+    }
+
+    fn unknown(
+        &mut self,
+        span: Range<usize>,
+        typed: &str,
+        keys: &'static [Key],
+        strict: bool,
+    ) -> Result<(), ConfigError> {
+        let table = if self.path.is_empty() { String::new() } else { format!(" in `[{}]`", dotted(&self.path)) };
+        let near = did_you_mean(typed, keys::names(keys).filter(|name| *name != typed));
+        let hint = elsewhere(typed, &self.path).or(near);
+        if strict || keys::forbids(typed) {
+            let message = format!("unknown key `{typed}`{table}: a rule that is not understood is not enforced either");
+            return Err(self.source.error(span, message).hint(hint));
+        }
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        let message = format!("unknown key `{typed}`{table}{hint}");
+        self.layer.warnings.push(self.source.warning(span, message));
+        Ok(())
+    }
+
+    /// A value that a server may know, but that this program does not.
+    fn unusual(&mut self, span: Range<usize>, name: &str, text: &str, names: &'static [&'static str]) {
+        let hint = did_you_mean(text, names.iter().copied()).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let message = format!("`{text}` is not a usual value of `{name}`; it is sent as it is{hint}");
+        self.layer.warnings.push(self.source.warning(span, message));
+    }
+
+    fn site(&self, span: Range<usize>) -> Site {
+        Site { source: Arc::clone(self.source), span }
+    }
+
+    fn fault(&self, fault: Fault) -> ConfigError {
+        self.source.error(fault.span, fault.message).hint(fault.hint)
+    }
+}
+
+/// A hint for a known key in the wrong table: a top-level key below a header, or the other way round.
+fn elsewhere(typed: &str, path: &[String]) -> Option<String> {
+    if !path.is_empty() && keys::find(KEYS, typed).is_some() {
+        return Some(format!("`{typed}` is a top-level key: move it above the first `[table]`"));
+    }
+    let tables = KEYS.iter().filter_map(|key| match key.kind {
+        Kind::Table(children) | Kind::Strict(children) => Some((key.name, children)),
+        _ => None,
+    });
+    let mut found = tables.filter(|(_, children)| nearest(typed, keys::names(children)) == Some(typed));
+    found.next().map(|(table, _)| format!("did you mean `{table}.{typed}`?"))
+}
+
+/// An error of the TOML parser, in its words unless a line break is missing.
+fn syntax_error(source: &Source, error: &toml::de::Error) -> ConfigError {
+    let span = error.span().unwrap_or_default();
+    let text = &source.text;
+    let at = span.start.min(text.len());
+    if let (Some(rest), Some(before)) = (text.get(at..), text.get(..at))
+        && !error.message().contains("comma")
+        && let Some(next) = joined_statement(before, rest)
+    {
+        let skipped = rest.len() - rest.trim_start().len();
+        let span = at + skipped..at + skipped + next.len();
+        let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+        let hint = if lines == 1 && matches!(source.name, Name::File(_)) {
+            "the whole file is one line: its line breaks were lost; begin a new line before each `key =` and each \
+             `[table]`"
+        } else {
+            "each `key = value` and each `[table]` begins on a line of its own"
+        };
+        let column = match source.origin(span.start) {
+            Origin::File { column, .. } => format!(" (column {column})"),
+            _ => String::new(),
+        };
+        let message = format!("a line break is missing before `{next}`{column}");
+        return source.error(span, message).hint(Some(hint.into()));
+    }
+    let message = match (error.message(), text.get(span.clone())) {
+        ("duplicate key", Some(key)) => format!("`{key}` is set twice"),
+        (other, _) => format!("this is not TOML: {other}"),
+    };
+    source.error(span, message)
+}
+
+/// The key or header that begins where the parser gave up, if a whole statement stands before it on its line.
+fn joined_statement<'a>(before: &str, rest: &'a str) -> Option<&'a str> {
+    let line = before.rsplit('\n').next().unwrap_or_default().trim();
+    let whole = line.contains('=') || (line.starts_with('[') && line.ends_with(']'));
+    if !whole {
+        return None;
+    }
+    let rest = rest.split('\n').next().unwrap_or_default().trim();
+    if rest.starts_with('[') {
+        return rest.find(']').map(|end| &rest[..=end]);
+    }
+    let (key, _) = rest.split_once('=')?;
+    let key = key.trim();
+    let bare = |c: char| c.is_ascii_alphanumeric() || "-_.\"'".contains(c);
+    (!key.is_empty() && key.chars().all(bare)).then_some(key)
+}

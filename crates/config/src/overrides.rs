@@ -1,0 +1,164 @@
+//! Settings of the command line: `-c key=value`, and flags that stand for a key.
+//!
+//! They are the user's own words, so they outrank every file; a text that cannot be read is an error, never ignored.
+
+use toml::Value;
+use toml::de::{DeTable, DeValue};
+
+use crate::source::{Name, Source};
+use crate::{ConfigError, Origin};
+
+/// One setting of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// As typed, for messages.
+    typed: String,
+    /// A TOML document of this one setting.
+    text: String,
+}
+
+impl Override {
+    /// Reads the argument of `-c`: a dotted path of keys (each may be quoted), `=`, and a value. A value that is not
+    /// TOML is taken as a string, so that `-c model=o4-mini` needs no quotes.
+    ///
+    /// # Errors
+    /// There is no `=` or no path before it. Whether the key exists and takes such a value is found out by `load`.
+    pub fn parse(argument: &str) -> Result<Self, ConfigError> {
+        let typed = format!("-c {argument}");
+        let error = |message: String| ConfigError::new(Origin::Override(typed.clone()), message);
+        let Some((path, value)) = split(argument) else {
+            return Err(error(format!("`{argument}` must be `key=value`")));
+        };
+        if !is_path(path) {
+            return Err(error(format!("`{path}` is not a key: use names joined by dots, each in quotes if need be")));
+        }
+        let value = match DeValue::parse(value) {
+            Ok(_) => value.into(),
+            Err(_) => Value::String(value.into()).to_string(),
+        };
+        Ok(Self { text: format!("{path} = {value}"), typed })
+    }
+
+    /// The path and the value, as they travel to a server that reads the files of its own machine.
+    ///
+    /// # Errors
+    /// The value is one that JSON does not have (a date).
+    pub fn to_json(&self) -> Result<(String, serde_json::Value), ConfigError> {
+        let error = |message: String| ConfigError::new(Origin::Override(self.typed.clone()), message);
+        let (path, value) = split(&self.text).unwrap_or((&self.text, ""));
+        let mut table: toml::Table =
+            toml::from_str(&format!("value = {value}")).map_err(|source| error(source.to_string()))?;
+        let value = table.remove("value");
+        let json = serde_json::to_value(value).map_err(|source| error(source.to_string()))?;
+        Ok((path.to_owned(), json))
+    }
+
+    /// The other end of [`Override::to_json`].
+    ///
+    /// # Errors
+    /// The path is none, or the value is one that TOML does not have (null).
+    pub fn from_json(path: &str, value: &serde_json::Value) -> Result<Self, ConfigError> {
+        let typed = format!("-c {path}={value}");
+        let error = |message: String| ConfigError::new(Origin::Override(typed.clone()), message);
+        if !is_path(path) {
+            return Err(error(format!("`{path}` is not a key: use names joined by dots, each in quotes if need be")));
+        }
+        let value = Value::try_from(value).map_err(|source| error(source.to_string()))?;
+        Ok(Self { text: format!("{path} = {value}"), typed })
+    }
+
+    /// A flag that sets `key` to a text: `typed` is the flag as typed (`--model 4`), `key` a path of the table of keys.
+    pub fn text(typed: &str, key: &str, value: &str) -> Self {
+        Self::value(typed, key, &Value::String(value.into()))
+    }
+
+    /// A flag that sets `key` to a list of texts, such as `--add-dir`.
+    pub fn texts(typed: &str, key: &str, values: &[&str]) -> Self {
+        let values = values.iter().map(|value| Value::String((*value).into())).collect();
+        Self::value(typed, key, &Value::Array(values))
+    }
+
+    /// A flag that turns `key` on or off, such as `--search`.
+    pub fn flag(typed: &str, key: &str, value: bool) -> Self {
+        Self::value(typed, key, &Value::Boolean(value))
+    }
+
+    fn value(typed: &str, key: &str, value: &Value) -> Self {
+        Self { typed: typed.into(), text: format!("{key} = {value}") }
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source { name: Name::Override(self.typed.clone()), text: self.text.clone() }
+    }
+}
+
+/// Splits at the first `=` outside quotes.
+fn split(argument: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    for (at, c) in argument.char_indices() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None, '=') => return Some((argument[..at].trim(), argument[at + 1..].trim())),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a text is a path of keys and nothing more.
+fn is_path(text: &str) -> bool {
+    let whole = format!("{text} = 0");
+    !text.contains(['\n', '\r', '#'])
+        && !text.starts_with('[')
+        && DeTable::parse(&whole).is_ok_and(|table| table.get_ref().len() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let cases = [
+            ("model=o4-mini", Ok("model = \"o4-mini\"")),
+            ("model = \"x\"", Ok("model = \"x\"")),
+            ("model=a=b", Ok("model = \"a=b\"")),
+            ("model=", Ok("model = \"\"")),
+            ("search=true", Ok("search = true")),
+            ("add_dir=[\"/a\"]", Ok("add_dir = [\"/a\"]")),
+            ("model_providers.\"a=b.c\".base_url=http://x", Ok("model_providers.\"a=b.c\".base_url = \"http://x\"")),
+            ("a.'b c'.d={x=1}", Ok("a.'b c'.d = {x=1}")),
+            // A value cannot smuggle in a second setting.
+            ("model=1\nsandbox='danger-full-access'", Ok("model = \"\"\"\n1\nsandbox='danger-full-access'\"\"\"")),
+            ("model", Err("-c model: `model` must be `key=value`")),
+            ("=x", Err("-c =x: `` is not a key: use names joined by dots, each in quotes if need be")),
+            ("a b=x", Err("-c a b=x: `a b` is not a key: use names joined by dots, each in quotes if need be")),
+            ("a..b=x", Err("-c a..b=x: `a..b` is not a key: use names joined by dots, each in quotes if need be")),
+        ];
+        for (argument, expected) in cases {
+            let got = Override::parse(argument).map(|parsed| parsed.text).map_err(|error| error.to_string());
+            assert_eq!(got, expected.map(String::from).map_err(String::from), "{argument}");
+        }
+    }
+
+    #[test]
+    fn settings_travel_as_json() {
+        for argument in ["model=x", "a.'b c'.d={x=1, y=[true, \"z\"]}", "model=a=b", "n=1.5"] {
+            let parsed = Override::parse(argument).unwrap();
+            let (path, value) = parsed.to_json().unwrap();
+            let back = Override::from_json(&path, &value).unwrap();
+            assert_eq!(back.to_json().unwrap(), (path, value), "{argument}");
+        }
+        for (path, value) in [("a b", serde_json::json!(1)), ("a", serde_json::json!(null))] {
+            assert!(Override::from_json(path, &value).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn flags_are_never_read_as_toml() {
+        assert_eq!(Override::text("-m 4", "model", "4").text, "model = \"4\"");
+        assert_eq!(Override::texts("--add-dir x", "add_dir", &["x"]).text, "add_dir = [\"x\"]");
+        assert_eq!(Override::flag("--search", "search", true).text, "search = true");
+    }
+}

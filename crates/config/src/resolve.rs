@@ -1,0 +1,200 @@
+//! From merged layers to [`Settings`]: what needs more than one value to judge.
+//!
+//! What this version cannot do is refused here if leaving it out would be unsafe, and named in a warning if not.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Value;
+
+use crate::layer::Leaf;
+use crate::merge::Merged;
+use crate::origin::dotted;
+use crate::provider::{OPENAI, RawProvider};
+use crate::source::{Name, Site};
+use crate::suggest::did_you_mean;
+use crate::{ApprovalMode, ConfigError, ProviderSettings, SandboxMode, Settings, Warning, WireApi, WorkspaceWrite};
+
+/// The merged table. A key that is used must have a field: an unknown one is an error.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    model: String,
+    model_provider: String,
+    #[serde(default)]
+    model_providers: BTreeMap<String, RawProvider>,
+    openai_base_url: String,
+    api_key_env: String,
+    model_reasoning_effort: Option<String>,
+    model_context_window: Option<u64>,
+    sandbox: SandboxMode,
+    sandbox_workspace_write: RawWorkspaceWrite,
+    ask_for_approval: ApprovalMode,
+    #[serde(default)]
+    add_dir: Vec<PathBuf>,
+    #[serde(default)]
+    permissions: RawPermissions,
+    search: bool,
+    web_search: Option<Value>,
+    oss: bool,
+    #[serde(rename = "profiles")]
+    _profiles: Option<IgnoredAny>,
+    default_profile: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWorkspaceWrite {
+    network_access: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPermissions {
+    allow: Vec<String>,
+    deny: Vec<String>,
+    ask: Vec<String>,
+}
+
+/// The settings that the layers come to.
+pub(crate) fn settings(merged: &Merged) -> Result<(Settings, Vec<Warning>), ConfigError> {
+    // Values were checked one by one against the table of keys; a test holds that table to the fields above.
+    let raw: Raw = merged.to_table().try_into().map_err(|error: toml::de::Error| merged.error("", error.message()))?;
+    refuse_unfinished(&raw, merged)?;
+    let mut warnings = without_effect(&raw, merged);
+    check_selected(&raw, merged)?;
+    let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"))?;
+    warnings.extend(missing);
+    let openai = (raw.openai_base_url, raw.api_key_env.clone());
+    let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
+    warnings.extend(unspoken);
+    let settings = Settings {
+        model: raw.model,
+        model_provider: raw.model_provider,
+        model_providers,
+        api_key_env: raw.api_key_env,
+        model_reasoning_effort: raw.model_reasoning_effort,
+        model_context_window: raw.model_context_window,
+        sandbox: raw.sandbox,
+        sandbox_workspace_write: WorkspaceWrite { network_access: raw.sandbox_workspace_write.network_access },
+        ask_for_approval: raw.ask_for_approval,
+        add_dir,
+    };
+    Ok((settings, warnings))
+}
+
+/// Fails closed: settings that forbid something, or that the user relies on, and that would not be obeyed.
+fn refuse_unfinished(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
+    let rules = |kind: &str| format!("{kind} rules are not enforced by this version yet; remove them or wait");
+    let refused = [
+        (!raw.permissions.deny.is_empty(), "permissions.deny", rules("deny")),
+        (!raw.permissions.ask.is_empty(), "permissions.ask", rules("ask")),
+        (raw.search, "search", "web search is not available in this version yet".into()),
+        (raw.oss, "oss", "`oss` is not available in this version yet".into()),
+        (
+            raw.default_profile.is_some(),
+            "default_profile",
+            "profiles are not available in this version yet; remove this line or wait".into(),
+        ),
+    ];
+    match refused.iter().find(|(set, ..)| *set) {
+        Some((_, path, message)) => Err(merged.error(path, message)),
+        None => Ok(()),
+    }
+}
+
+/// Settings that may be left out without harm, but not in silence.
+fn without_effect(raw: &Raw, merged: &Merged) -> Vec<Warning> {
+    let search = raw.web_search.as_ref().is_some_and(|value| match value {
+        Value::Boolean(on) => *on,
+        other => other.as_str() != Some("disabled"),
+    });
+    let found = [
+        (!raw.permissions.allow.is_empty(), "permissions.allow", "allow rules have no effect in this version yet"),
+        (search, "web_search", "there is no web search in this version yet"),
+    ];
+    let site = |path| merged.get(path).and_then(|leaf| leaf.site.as_ref());
+    found.iter().filter(|(set, ..)| *set).filter_map(|(_, path, message)| Some(site(path)?.warning(message))).collect()
+}
+
+/// The selected provider must exist and be complete; others may be unfinished until they are selected.
+fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
+    let id = &raw.model_provider;
+    let Some(provider) = raw.model_providers.get(id) else {
+        if id == OPENAI {
+            return Ok(());
+        }
+        let mut known: Vec<&str> = raw.model_providers.keys().map(String::as_str).collect();
+        if !known.contains(&OPENAI) {
+            known.push(OPENAI);
+        }
+        let message = format!("there is no provider `{id}`; known: {}", known.join(", "));
+        return Err(merged.error("model_provider", message).hint(did_you_mean(id, known)));
+    };
+    let table = dotted(&["model_providers".into(), id.clone()]);
+    match provider.wire() {
+        Err(wire) => {
+            let message = format!("the provider `{id}` speaks `{wire}`, which this version does not yet");
+            Err(merged.error(&format!("{table}.wire_api"), message))
+        }
+        Ok(WireApi::Responses) if id != OPENAI && merged.get(&format!("{table}.base_url")).is_none() => {
+            Err(merged.error("model_provider", format!("the provider `{id}` has no `base_url` in `[{table}]`")))
+        }
+        Ok(WireApi::Scripted) if merged.get(&format!("{table}.script")).is_none() => {
+            Err(merged.error("model_provider", format!("the provider `{id}` has no `script` in `[{table}]`")))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// All providers that this version can talk to, and a warning for each that it cannot.
+fn providers(
+    mut raw: BTreeMap<String, RawProvider>,
+    (base_url, env_key): (String, String),
+    merged: &Merged,
+) -> (BTreeMap<String, ProviderSettings>, Vec<Warning>) {
+    let openai = raw.remove(OPENAI).unwrap_or_default().into_openai(base_url, env_key);
+    raw.insert(OPENAI.into(), openai);
+    let (mut providers, mut warnings) = (BTreeMap::new(), Vec::new());
+    for (id, provider) in raw {
+        match provider.wire() {
+            Ok(wire) => {
+                let resolved = provider.resolve(&id, wire);
+                providers.insert(id, resolved);
+            }
+            Err(wire) => {
+                let path = dotted(&["model_providers".into(), id.clone(), "wire_api".into()]);
+                let message = format!("the provider `{id}` speaks `{wire}`, which this version does not yet");
+                let site = merged.get(&path).and_then(|leaf| leaf.site.as_ref());
+                warnings.extend(site.map(|site| site.warning(message)));
+            }
+        }
+    }
+    (providers, warnings)
+}
+
+/// The directories that exist, each once. A missing one is an error on the command line, where it is a slip of the
+/// moment, and a warning in a file, which may serve several machines.
+fn existing(dirs: Vec<PathBuf>, leaf: Option<&Leaf>) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
+    let (mut kept, mut warnings) = (Vec::new(), Vec::new());
+    let sites: &[Site] = leaf.map_or(&[], |leaf| &leaf.items);
+    for (dir, site) in dirs.into_iter().zip(sites) {
+        let fault = match Path::is_dir(&dir) {
+            true if kept.contains(&dir) => continue,
+            true => {
+                kept.push(dir);
+                continue;
+            }
+            false if dir.exists() => "is not a directory",
+            false => "does not exist",
+        };
+        let message = format!("`{}` {fault}", dir.display());
+        match site.source.name {
+            Name::Override(_) => return Err(site.error(message)),
+            Name::File(_) => warnings.push(site.warning(message + ", so it is not added")),
+        }
+    }
+    Ok((kept, warnings))
+}

@@ -1,0 +1,73 @@
+//! The settings as plain typed data, complete and checked. No text, no place, no layer is left in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::ProviderSettings;
+
+/// What commands and edits may change. In order, strictest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// Nothing is written, no command runs.
+    ReadOnly,
+    /// Commands run, and write below the workspace and the added directories.
+    WorkspaceWrite,
+    /// No walls.
+    DangerFullAccess,
+}
+
+/// When a person is asked. In order, most often first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalMode {
+    /// Before every edit and every command that is not pre-approved.
+    Untrusted,
+    /// When an action needs more than the sandbox gives.
+    OnRequest,
+    /// Never.
+    Never,
+}
+
+/// Details of the level `workspace-write`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkspaceWrite {
+    /// Whether commands reach the network.
+    pub network_access: bool,
+}
+
+/// All settings of one directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Model, by the provider's name for it.
+    pub model: String,
+    /// Name of the selected provider; a key of `model_providers`.
+    pub model_provider: String,
+    /// The providers that this version can talk to, by name; `openai` is always among them.
+    pub model_providers: BTreeMap<String, ProviderSettings>,
+    /// Environment variable that holds the API key of `openai`. To look the key up, use [`crate::api_key`].
+    pub api_key_env: String,
+    /// How long the model thinks, as the provider names it; `None` leaves it to the provider.
+    pub model_reasoning_effort: Option<String>,
+    /// Size of the model's context in tokens; `None`: to be found out.
+    pub model_context_window: Option<u64>,
+    /// What commands and edits may change.
+    pub sandbox: SandboxMode,
+    /// Details of the level `workspace-write`.
+    pub sandbox_workspace_write: WorkspaceWrite,
+    /// When a person is asked.
+    pub ask_for_approval: ApprovalMode,
+    /// Directories besides the workspace that may be read and written: absolute, existing, each once.
+    pub add_dir: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// The environment variables that hold keys and header values of any provider. Commands must not see them.
+    pub fn secret_variables(&self) -> BTreeSet<&str> {
+        let of_providers =
+            self.model_providers.values().flat_map(|it| it.env_key.iter().chain(it.env_http_headers.values()));
+        of_providers.chain([&self.api_key_env]).map(String::as_str).collect()
+    }
+}

@@ -1,0 +1,59 @@
+//! The nearest of some names to one that was mistyped. Suggests, never corrects.
+
+/// The name that `typed` was probably meant to be: at most one mistake per three letters away (at least one).
+pub(crate) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed: Vec<char> = typed.chars().take(64).flat_map(char::to_lowercase).collect();
+    let allowed = (typed.len() / 3).max(1);
+    names
+        .into_iter()
+        .map(|name| (distance(&typed, &name.chars().collect::<Vec<_>>()), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `did you mean …?` for a name, if one is near.
+pub(crate) fn did_you_mean<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(typed, names).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn one into the other.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let (mut before, mut above): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let mut best = (above[j] + usize::from(a[i] != b[j])).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        let names = ["sandbox", "search", "model", "model_provider", "oss"];
+        let cases = [
+            ("sandox", Some("sandbox")),
+            ("snadbox", Some("sandbox")),
+            ("Sandbox", Some("sandbox")),
+            ("modle", Some("model")),
+            ("models", Some("model")),
+            ("model_providers", Some("model_provider")),
+            ("os", Some("oss")),
+            ("theme", None),
+            ("", None),
+        ];
+        for (typed, expected) in cases {
+            assert_eq!(nearest(typed, names), expected, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Which layer wins, and what the settings come to.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::{PROJECT, USER, check, check_error, load_in};
+use crate::keys::{KEYS, Key, Kind, Status};
+use crate::{
+    ApprovalMode, Environment, LoadRequest, Override, SandboxMode, WireApi, WorkspaceWrite, api_key, load, project_root,
+};
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+#[test]
+fn without_files_everything_is_a_default() {
+    let loaded = check(&[], &[], &[]);
+    let settings = &loaded.settings;
+    assert_eq!((&*settings.model, &*settings.model_provider), ("o4-mini", "openai"));
+    assert_eq!(settings.sandbox, SandboxMode::WorkspaceWrite);
+    assert_eq!(settings.sandbox_workspace_write, WorkspaceWrite { network_access: false });
+    assert_eq!(settings.ask_for_approval, ApprovalMode::Untrusted);
+    assert_eq!(settings.api_key_env, "OPENAI_API_KEY");
+    assert!(settings.add_dir.is_empty() && loaded.files.is_empty() && loaded.origins.iter().next().is_none());
+    assert_eq!((&settings.model_reasoning_effort, settings.model_context_window), (&None, None));
+    let openai = &settings.model_providers["openai"];
+    assert_eq!(settings.model_providers.len(), 1);
+    assert_eq!(openai.base_url.as_deref(), Some("https://api.openai.com/v1"));
+    assert_eq!((openai.env_key.as_deref(), openai.wire_api), (Some("OPENAI_API_KEY"), WireApi::Responses));
+    assert_eq!(loaded.origins.get("model").to_string(), "built-in default");
+}
+
+#[test]
+fn the_higher_layer_wins_whatever_it_calls_the_key() {
+    let user = (USER, "sandbox = \"danger-full-access\"\nask_for_approval = \"never\"\nmodel = \"a\"");
+    let project = (PROJECT, "sandbox_mode = \"workspace-write\"\napproval_policy = \"on-request\"\nmodel = \"b\"");
+    let both = check(&[user, project], &["--trust"], &[]);
+    assert_eq!(both.settings.sandbox, SandboxMode::WorkspaceWrite);
+    assert_eq!(both.settings.ask_for_approval, ApprovalMode::OnRequest);
+    assert_eq!(both.settings.model, "b");
+    assert!(both.origins.get("sandbox").to_string().ends_with("p/.codex/config.toml:1:16"));
+    assert_eq!(both.files.len(), 2);
+
+    let typed = check(&[user, project], &["--trust", "model=c", "sandbox_mode=read-only", "model=d"], &[]);
+    assert_eq!((&*typed.settings.model, typed.settings.sandbox), ("d", SandboxMode::ReadOnly));
+    assert_eq!(typed.origins.get("model").to_string(), "-c model=d");
+}
+
+#[test]
+fn tables_merge_and_directories_append() {
+    let user = (
+        USER,
+        "add_dir = [\"~/a\", \"b\"]\n[sandbox_workspace_write]\nnetwork_access = true\nwritable_roots = [\"~/c\"]\n\
+         [model_providers.x]\nbase_url = \"http://x/\"\nhttp_headers = { A = \"1\", B = \"2\" }\n",
+    );
+    let project =
+        (PROJECT, "add_dir = [\"lib\", \"~/a\"]\n[model_providers.x]\nhttp_headers.B = \"sesame\"\nenv_key = \"X\"");
+    let dirs = [("a/f", ""), (".codex/b/f", ""), ("c/f", ""), ("p/lib/f", ""), ("p/src/own/f", "")];
+    let loaded = check(&[&[user, project], &dirs[..]].concat(), &["--trust", "add_dir=[\"own\"]"], &[]);
+    let expected = ["~/a", "~/.codex/b", "~/c", "~/p/lib", "~/p/src/own"];
+    assert_eq!(loaded.settings.add_dir, expected.map(PathBuf::from));
+    assert_eq!(loaded.origins.get("add_dir[5]").to_string(), "-c add_dir=[\"own\"]");
+    assert!(loaded.settings.sandbox_workspace_write.network_access);
+    let x = &loaded.settings.model_providers["x"];
+    assert_eq!((x.base_url.as_deref(), x.env_key.as_deref(), &*x.name), (Some("http://x"), Some("X"), "x"));
+    assert_eq!(format!("{:?}", x.http_headers), r#"{"A": "1", "B": "sesame"}"#);
+    assert!(!format!("{x:?}").contains("sesame"), "values of headers may be secrets");
+}
+
+#[test]
+fn directories_that_are_missing() {
+    let loaded = check(
+        &[(USER, "add_dir = [\"/no/such\",\n  \"config.toml\", \"/\"]")],
+        &[],
+        &[
+            "~/.codex/config.toml:1:12: `/no/such` does not exist, so it is not added",
+            "~/.codex/config.toml:2:3: `~/.codex/config.toml` is not a directory, so it is not added",
+        ],
+    );
+    assert_eq!(loaded.settings.add_dir, [PathBuf::from("/")]);
+}
+
+/// (user's file, arguments, provider, model).
+#[test]
+fn a_model_may_name_its_provider() {
+    let local = "[model_providers.local]\nbase_url = \"http://x\"\n";
+    let table: &[(&str, &[&str], &str, &str)] = &[
+        ("model = \"local/qwen\"\n", &[], "local", "qwen"),
+        ("model = \"openai/gpt-5\"\n", &[], "openai", "gpt-5"),
+        ("model = \"qwen/qwen3\"\n", &[], "openai", "qwen/qwen3"),
+        ("model = \"local/qwen/3\"\n", &[], "local", "qwen/3"),
+        ("model = \"local/\"\n", &[], "openai", "local/"),
+        // A router's models carry names of other providers.
+        ("model = \"openai/gpt-5\"\nmodel_provider = \"local\"\n", &[], "local", "openai/gpt-5"),
+        ("", &["model=openai/gpt-5", "model_provider=local"], "local", "openai/gpt-5"),
+        ("model_provider = \"local\"\n", &["model=openai/gpt-5"], "openai", "gpt-5"),
+        ("model = \"local/a\"\n", &["model=b"], "local", "b"),
+        ("", &["model=x/a", "model_providers.x.base_url=http://y"], "x", "a"),
+        ("", &["model=local/a", "model=local/b"], "local", "b"),
+    ];
+    for (user, arguments, provider, model) in table {
+        let settings = check(&[(USER, &format!("{user}{local}"))], arguments, &[]).settings;
+        assert_eq!((&*settings.model_provider, &*settings.model), (*provider, *model), "{user} {arguments:?}");
+    }
+}
+
+/// (user's file, environment, variable, value).
+#[test]
+fn api_keys_stay_with_their_provider() {
+    let local = "model_provider = \"local\"\nmodel_providers.local.base_url = \"http://x\"\n";
+    let table: &[(&str, Pairs, &str, Option<&str>)] = &[
+        ("", &[], "OPENAI_API_KEY", None),
+        ("", &[("OPENAI_API_KEY", " sk \n")], "OPENAI_API_KEY", Some("sk")),
+        ("", &[("OPENAI_API_KEY", "")], "OPENAI_API_KEY", None),
+        ("", &[("OPENAI_API_KEY", "sk"), ("CODEX_API_KEY", "ck")], "CODEX_API_KEY", Some("ck")),
+        ("api_key_env = \"WORK\"", &[("OPENAI_API_KEY", "sk"), ("WORK", "wk")], "WORK", Some("wk")),
+        ("model_providers.openai.env_key = \"WORK\"", &[("WORK", "wk")], "WORK", Some("wk")),
+        (local, &[("OPENAI_API_KEY", "sk"), ("CODEX_API_KEY", "ck")], "", None),
+        (
+            &format!("{local}model_providers.local.env_key = \"L\""),
+            &[("L", "lk"), ("CODEX_API_KEY", "ck")],
+            "L",
+            Some("lk"),
+        ),
+    ];
+    for (user, pairs, variable, value) in table {
+        let key = api_key(&check(&[(USER, user)], &[], &[]).settings, &Environment::from_pairs(pairs.iter().copied()));
+        assert_eq!((&*key.variable, key.value.as_deref()), (*variable, *value), "{user}");
+        assert!(!format!("{key:?}").contains("sk"));
+    }
+}
+
+#[test]
+fn providers_in_full() {
+    let text = "openai_base_url = \"https://proxy.example/v1\"\napi_key_env = \"WORK\"\n\
+        [model_providers.demo]\nname = \"Demo\"\nwire_api = \"scripted\"\nscript = \"demo.json\"\ngrammars = false\n\
+        stream_idle_timeout_ms = 5000\nrequest_max_retries = 0\nstream_max_retries = 1\nenv_key_instructions = \"Ask.\"\n\
+        query_params = { v = \"1\" }\nenv_http_headers = { X-Org = \"ORG\" }\n\
+        [model_providers.\"a.b\"]\nwire_api = \"chat\"\n";
+    let warning = "~/.codex/config.toml:15:12: the provider `a.b` speaks `chat`, which this version does not yet";
+    let settings = check(&[(USER, text)], &[], &[warning]).settings;
+    assert_eq!(settings.secret_variables().into_iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
+    let openai = &settings.model_providers["openai"];
+    assert_eq!(openai.base_url.as_deref(), Some("https://proxy.example/v1"));
+    assert_eq!((openai.stream_idle_timeout_ms, openai.request_max_retries, openai.stream_max_retries), (300_000, 4, 5));
+    let demo = &settings.model_providers["demo"];
+    assert_eq!((&*demo.name, demo.wire_api, demo.grammars), ("Demo", WireApi::Scripted, Some(false)));
+    assert_eq!((demo.stream_idle_timeout_ms, demo.request_max_retries, demo.stream_max_retries), (5000, 0, 1));
+    assert_eq!(demo.query_params["v"], "1");
+    assert!(demo.script.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with(".codex/demo.json")));
+}
+
+#[test]
+fn a_file_of_the_existing_cli_loads() {
+    let text = r#"
+model = "gpt-5-codex"
+model_reasoning_effort = "ultra"
+model_reasoning_summary = "auto"
+model_verbosity = "low"
+model_context_window = 400_000
+approval_policy = "on-request"
+sandbox_mode = "workspace-write"
+preferred_auth_method = "apikey"
+disable_response_storage = true
+hide_agent_reasoning = false
+show_raw_agent_reasoning = true
+personality = "pragmatic"
+notify = ["notify-send", "Codex"]
+web_search = "live"
+file_opener = "vscode"
+
+[sandbox_workspace_write]
+network_access = true
+exclude_slash_tmp = false
+
+[features]
+unified_exec = true
+
+[tools]
+web_search = true
+
+[history]
+persistence = "none"
+
+[tui]
+notifications = true
+
+[shell_environment_policy]
+inherit = "core"
+
+[mcp_servers.docs]
+command = "npx"
+args = ["-y", "docs"]
+
+[projects."/home/me/work"]
+trust_level = "trusted"
+
+[notice]
+hide_full_access_warning = true
+
+[analytics]
+enabled = false
+
+[model_providers.ollama]
+name = "Ollama"
+base_url = "http://localhost:11434/v1"
+wire_api = "chat"
+
+[model_providers.azure]
+name = "Azure"
+base_url = "https://x.openai.azure.com/openai"
+env_key = "AZURE_OPENAI_API_KEY"
+query_params = { api-version = "2025-04-01-preview" }
+requires_openai_auth = false
+
+[profiles.fast]
+model = "gpt-5-mini"
+approval_policy = "never"
+model_reasoning_summary = "none"
+"#;
+    let loaded = check(
+        &[(USER, text)],
+        &[],
+        &[
+            "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
+            "~/.codex/config.toml: not used by this version: model_reasoning_summary, model_verbosity, notify, \
+             features, tools, history, tui, shell_environment_policy, mcp_servers, \
+             model_providers.azure.requires_openai_auth, profiles.fast.model_reasoning_summary",
+            "~/.codex/config.toml:15:14: there is no web search in this version yet",
+            "~/.codex/config.toml:53:12: the provider `ollama` speaks `chat`, which this version does not yet",
+        ],
+    );
+    assert_eq!(loaded.settings.model_context_window, Some(400_000));
+    assert_eq!(loaded.settings.ask_for_approval, ApprovalMode::OnRequest);
+    assert!(loaded.settings.sandbox_workspace_write.network_access);
+    check(&[(USER, "web_search = \"disabled\"\nsearch = false\npermissions.deny = []\nadd_dir = []")], &[], &[]);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    check_error(&[(".codex/config.toml/x", "")], &[], "~/.codex/config.toml: is not a file");
+    check_error(&[("p/.codex/config.toml/x", "")], &[], "~/p/.codex/config.toml: is not a file");
+    let large = "#".repeat((1 << 20) + 1);
+    check_error(&[(USER, &large)], &[], "~/.codex/config.toml: is larger than 1 MiB, too large for settings");
+
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join(".codex")).unwrap();
+    fs::create_dir_all(home.path().join("p/src")).unwrap();
+    let file = home.path().join(USER);
+    fs::write(&file, b"# ok\nmodel = \"\xff\"\n").unwrap();
+    let error = load_in(home.path(), &[]).unwrap_err().to_string();
+    assert!(error.contains("config.toml:2:10: this is not UTF-8 text"), "{error}");
+    fs::remove_file(&file).unwrap();
+    symlink("nowhere", &file).unwrap();
+    assert!(load_in(home.path(), &[]).unwrap_err().message.starts_with("cannot be read: "));
+}
+
+#[test]
+fn profiles_cannot_be_selected_yet() {
+    let environment = Environment::from_pairs([("HOME", "/no/such")]);
+    let request = LoadRequest {
+        environment: &environment,
+        codex_home: Path::new("/no/such/.codex"),
+        workspace: Path::new("/"),
+        overrides: &[Override::text("--model 4", "model", "4")],
+        profile: Some("work"),
+        trust_project: false,
+    };
+    let error = load(&request).unwrap_err().to_string();
+    assert_eq!(error, "--profile work: profiles are not available in this version yet");
+    assert_eq!(load(&LoadRequest { profile: None, ..request }).unwrap().settings.model, "4");
+}
+
+#[test]
+fn project_roots() {
+    let temp = tempfile::tempdir().unwrap();
+    let temp = fs::canonicalize(temp.path()).unwrap();
+    for dir in [
+        "home/.codex",
+        "home/.git",
+        "home/p/.git",
+        "home/p/a/b",
+        "home/p/q/.codex",
+        "home/plain",
+        "out/x/.codex",
+        "out/x/y",
+    ] {
+        fs::create_dir_all(temp.join(dir)).unwrap();
+    }
+    fs::create_dir_all(temp.join("home/linked")).unwrap();
+    fs::write(temp.join("home/linked/.git"), "gitdir: elsewhere").unwrap();
+    symlink(temp.join("home/p/a"), temp.join("home/plain/link")).unwrap();
+    let table = [
+        ("home/p", Some("home/p")),
+        ("home/p/a/b", Some("home/p")),
+        ("home/p/q", Some("home/p/q")),
+        ("home/plain", None),
+        ("home/plain/link", Some("home/p")),
+        ("home/linked", Some("home/linked")),
+        ("home", None),
+        ("out/x/y", Some("out/x")),
+    ];
+    for (workspace, expected) in table {
+        let got = project_root(&temp.join(workspace), &temp.join("home"));
+        assert_eq!(got, expected.map(|path| temp.join(path)), "{workspace}");
+    }
+    assert_eq!(project_root(Path::new("/"), &temp), None);
+}
+
+/// Every key that is said to have an effect is one that resolving knows, and every default parses.
+#[test]
+fn the_table_of_keys_and_the_settings_agree() {
+    fn sample(keys: &'static [Key], path: &str, out: &mut Vec<String>) {
+        for key in keys.iter().filter(|key| key.status == Status::Used) {
+            let value = match key.kind {
+                Kind::Table(children) | Kind::Strict(children) => {
+                    sample(children, &format!("{path}{}.", key.name), out);
+                    continue;
+                }
+                Kind::Named(children) => {
+                    sample(children, &format!("{path}{}.x.", key.name), out);
+                    continue;
+                }
+                Kind::Profiles => "{ x = {} }".into(),
+                Kind::Url => "\"http://x\"".into(),
+                Kind::Choice(names) | Kind::Suggested(names) | Kind::FlagOrChoice(names) => format!("{:?}", names[0]),
+                Kind::Flag => "false".into(),
+                Kind::Count(least, _) => least.to_string(),
+                Kind::Paths | Kind::Texts => "[]".into(),
+                Kind::TextMap => "{ x = \"y\" }".into(),
+                Kind::Text if key.name == "default_profile" => continue,
+                Kind::Text if key.name == "model_provider" => "\"x\"".into(),
+                Kind::Text | Kind::Path => "\"x\"".into(),
+                Kind::Any => unreachable!("{} is used, so it has a type", key.name),
+            };
+            out.push(format!("{path}{} = {value}", key.name));
+        }
+    }
+    let mut lines = Vec::new();
+    sample(KEYS, "", &mut lines);
+    check(&[(USER, &lines.join("\n"))], &[], &[]);
+    for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+        check(&[(USER, &format!("{} = {}", key.name, key.default))], &[], &[]);
+    }
+    // Each choice that this version has a type for.
+    for (key, names) in KEYS.iter().filter_map(|key| match key.kind {
+        Kind::Choice(names) => Some((key.name, names)),
+        _ => None,
+    }) {
+        names.iter().for_each(|name| drop(check(&[(USER, &format!("{key} = {name:?}"))], &[], &[])));
+    }
+}

@@ -1,0 +1,69 @@
+//! What loading comes to, as data: files and arguments in, a few lines out.
+
+mod errors;
+mod layers;
+mod trust;
+
+use std::fs;
+use std::path::Path;
+
+use crate::{ConfigError, Environment, LoadRequest, Loaded, Override, load};
+
+/// The user's file, the project's, and where the program is started. All below a temporary `HOME`, shown as `~`.
+const USER: &str = ".codex/config.toml";
+const PROJECT: &str = "p/.codex/config.toml";
+const WORKSPACE: &str = "p/src";
+
+/// Loads `files` (path below the home, text; `~` in a text is the home's path) with arguments of `-c`. The argument
+/// `--trust` is the flag of that name.
+fn load_files(files: &[(&str, &str)], arguments: &[&str]) -> Result<Loaded, String> {
+    let temp = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(temp.path()).unwrap();
+    fs::create_dir_all(home.join(WORKSPACE)).unwrap();
+    for (path, text) in files {
+        let path = home.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    load_in(&home, arguments).map_err(|error| short(&home, &error.to_string()))
+}
+
+fn load_in(home: &Path, arguments: &[&str]) -> Result<Loaded, ConfigError> {
+    let overrides: Result<Vec<_>, _> =
+        arguments.iter().filter(|it| **it != "--trust").map(|it| Override::parse(it)).collect();
+    let environment = Environment::from_pairs([("HOME", home)]);
+    let mut loaded = load(&LoadRequest {
+        environment: &environment,
+        codex_home: &environment.codex_home()?,
+        workspace: &home.join(WORKSPACE),
+        overrides: &overrides?,
+        profile: None,
+        trust_project: arguments.contains(&"--trust"),
+    })?;
+    for dir in &mut loaded.settings.add_dir {
+        *dir = short(home, &dir.display().to_string()).into();
+    }
+    for warning in &mut loaded.warnings {
+        warning.message = format!("{warning}");
+        warning.message = short(home, &warning.message);
+    }
+    Ok(loaded)
+}
+
+fn short(home: &Path, text: &str) -> String {
+    text.replace(home.to_str().unwrap(), "~")
+}
+
+/// `files` load without an error, and with exactly these warnings.
+fn check(files: &[(&str, &str)], arguments: &[&str], warnings: &[&str]) -> Loaded {
+    let loaded = load_files(files, arguments).unwrap();
+    let got: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(got, warnings, "{files:?} {arguments:?}");
+    loaded
+}
+
+/// `files` do not load, and this is what the user reads.
+fn check_error(files: &[(&str, &str)], arguments: &[&str], expected: &str) {
+    let error = load_files(files, arguments).map(|loaded| loaded.settings).unwrap_err();
+    assert_eq!(error, expected, "{files:?} {arguments:?}");
+}

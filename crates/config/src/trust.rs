@@ -1,0 +1,69 @@
+//! A repository cannot raise its own privileges: what is taken from the file of a project that nobody trusted.
+//!
+//! It is a list of what may pass, kept in the table of keys; whatever is not on it is held back and named. Nothing here
+//! can be switched off by a file.
+
+use toml::Value;
+
+use crate::keys::{Kind, Project};
+use crate::layer::{Layer, Leaf};
+use crate::merge::Merged;
+use crate::origin::dotted;
+use crate::source::Site;
+use crate::{Origin, Warning};
+
+/// Takes from a project's layer what it must not set above `below`, and says so in one warning.
+///
+/// The layer's model must have been split from its provider before.
+pub(crate) fn hold_back(layer: &mut Layer, below: &Merged) -> Option<Warning> {
+    let provider = layer.get("model_provider").and_then(|leaf| leaf.value.as_str());
+    let own_provider = provider.is_none_or(|provider| Some(provider) == below.text("model_provider"));
+    let (kept, held): (Vec<Leaf>, Vec<Leaf>) =
+        std::mem::take(&mut layer.leaves).into_iter().partition(|leaf| match leaf.key.project {
+            // The keys of a profile are those of the top level, but they are not compared with the layers below.
+            _ if leaf.path.first().is_some_and(|first| first == "profiles") => false,
+            Project::Held => false,
+            Project::Harmless => true,
+            Project::Stricter => is_stricter(leaf, below.get(&dotted(&leaf.path))),
+            Project::OwnProvider => own_provider,
+        });
+    layer.leaves = kept;
+
+    let message = format!(
+        "this project is not trusted, so these settings of its file are held back: {}; read them, then use `--trust` \
+         to honour them",
+        names(&held).join(", ")
+    );
+    held.first().and_then(|leaf| leaf.site.as_ref()).map(|site| Warning::new(site.source.whole(), message))
+}
+
+/// Whether a value allows no more than the one below it.
+fn is_stricter(leaf: &Leaf, below: Option<&Leaf>) -> bool {
+    let rank = |value: &Value| match (leaf.key.kind, value) {
+        (Kind::Choice(names), Value::String(text)) => names.iter().position(|name| name == text),
+        (Kind::Flag, Value::Boolean(flag)) => Some(usize::from(*flag)),
+        _ => None,
+    };
+    match (rank(&leaf.value), below.and_then(|below| rank(&below.value))) {
+        (Some(new), Some(old)) => new <= old,
+        _ => false,
+    }
+}
+
+/// What was held back, with its line: by whole names, but for a provider or a profile not every key of it.
+fn names(held: &[Leaf]) -> Vec<String> {
+    let mut seen: Vec<(String, &Site)> = Vec::new();
+    for leaf in held {
+        let name = format!("`{}`", dotted(&leaf.path[..leaf.path.len().min(2)]));
+        let Some(site) = &leaf.site else { continue };
+        // `model = "provider/name"` is two settings, but one to the reader.
+        if !seen.iter().any(|(other, place)| *other == name || *place == site) {
+            seen.push((name, site));
+        }
+    }
+    let shown = seen.into_iter().map(|(name, site)| match site.origin() {
+        Origin::File { line, .. } => format!("{name} (line {line})"),
+        _ => name,
+    });
+    shown.collect()
+}

@@ -1,0 +1,159 @@
+//! One value against its [`Kind`]: the plain value, or what is wrong with it. Knows no file and no other value.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+use toml::{Spanned, Value};
+
+use crate::keys::Kind;
+use crate::suggest::did_you_mean;
+
+/// What relative paths are relative to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base<'a> {
+    /// The layer's directory, absolute.
+    pub(crate) dir: &'a Path,
+    /// The user's home, for `~/`.
+    pub(crate) home: Option<&'a Path>,
+}
+
+/// What is wrong with a value.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Fault {
+    fn new(span: Range<usize>, message: String) -> Self {
+        Self { span, message, hint: None }
+    }
+}
+
+/// Checks the value of `name`, and makes its paths absolute. Tables are not its affair: they are always a fault.
+pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: Base<'_>) -> Result<Value, Fault> {
+    let fault = |message: String| Fault::new(value.span(), message);
+    match (kind, value.get_ref()) {
+        (Kind::Text | Kind::Suggested(_), DeValue::String(text)) => {
+            Ok(Value::String(words(name, text).map_err(fault)?.into()))
+        }
+        (Kind::Url, DeValue::String(text)) => {
+            let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            let host = rest.filter(|rest| !rest.starts_with('/') && !rest.contains(char::is_whitespace));
+            if host.is_none_or(str::is_empty) {
+                let message = format!("`{name}` must be {}", expected(kind));
+                return Err(fault(message));
+            }
+            Ok(Value::String(words(name, text).map_err(fault)?.trim_end_matches('/').into()))
+        }
+        (Kind::Choice(names), DeValue::String(text)) if names.contains(&&**text) => Ok(Value::String(text.to_string())),
+        (Kind::FlagOrChoice(names), DeValue::String(text)) if names.contains(&&**text) => {
+            Ok(Value::String(text.to_string()))
+        }
+        (Kind::Choice(names) | Kind::FlagOrChoice(names), DeValue::String(text)) => Err(Fault {
+            span: value.span(),
+            message: format!("`{text}` is not a value of `{name}`: it must be {}", expected(kind)),
+            hint: did_you_mean(text, names.iter().copied()),
+        }),
+        (Kind::Flag | Kind::FlagOrChoice(_), DeValue::Boolean(flag)) => Ok(Value::Boolean(*flag)),
+        (Kind::Count(least, most), DeValue::Integer(number)) => {
+            let digits = number.as_str().replace('_', "");
+            match i64::from_str_radix(&digits, number.radix()) {
+                Ok(count) if (least..=most).contains(&count) => Ok(Value::Integer(count)),
+                _ => Err(fault(format!("`{name}` must be {}", expected(kind)))),
+            }
+        }
+        (Kind::Path, DeValue::String(text)) => path(name, text, base).map(Value::String).map_err(fault),
+        (Kind::Paths | Kind::Texts, DeValue::Array(items)) => {
+            let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+                DeValue::String(text) if kind == Kind::Paths => path(name, text, base).map(Value::String),
+                DeValue::String(text) => words(name, text).map(|text| Value::String(text.into())),
+                other => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
+            };
+            let each = items.iter().map(|value| item(value).map_err(|message| Fault::new(value.span(), message)));
+            each.collect::<Result<_, _>>().map(Value::Array)
+        }
+        (_, other) => Err(mismatch(name, kind, value.span(), other)),
+    }
+}
+
+/// Names what a kind takes, to follow "must be".
+pub(crate) fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Text | Kind::Suggested(_) | Kind::Path => "a string".into(),
+        Kind::Url => "an address that begins with `https://` or `http://`".into(),
+        Kind::Choice(names) => one_of(names.iter().copied()),
+        Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
+        Kind::Flag => "`true` or `false`".into(),
+        Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
+        Kind::Paths | Kind::Texts => "a list of strings".into(),
+        Kind::TextMap => "a table of strings".into(),
+        Kind::Table(_) | Kind::Strict(_) => "a table".into(),
+        Kind::Named(_) | Kind::Profiles => "a table of tables".into(),
+        Kind::Any => "anything".into(),
+    }
+}
+
+/// A value of the wrong type; with the repair, where that is plain.
+pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeValue<'_>) -> Fault {
+    let message = format!("`{name}` must be {}, not {}", expected(kind), called(value));
+    let hint = match (kind, value) {
+        (Kind::Flag, DeValue::String(text)) if matches!(&**text, "true" | "false") => {
+            Some(format!("write it without quotes: `{text}`"))
+        }
+        (Kind::Count(..), DeValue::String(text)) if text.parse::<i64>().is_ok() => {
+            Some(format!("write it without quotes: `{text}`"))
+        }
+        (Kind::Paths | Kind::Texts, DeValue::String(text)) => Some(format!("write it in brackets: `[{:?}]`", &**text)),
+        (Kind::Text | Kind::Suggested(_), DeValue::Integer(number)) => {
+            Some(format!("write it in quotes: `\"{number}\"`"))
+        }
+        _ => None,
+    };
+    Fault { span, message, hint }
+}
+
+fn called(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// "`a`, `b` or `c`".
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.pop() {
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} or {last}", names.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A text that may be shown and sent: not empty, no control characters.
+fn words<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
+    match text {
+        _ if text.trim().is_empty() => Err(format!("`{name}` must not be empty")),
+        _ if text.contains(char::is_control) => Err(format!("`{name}` must not contain control characters")),
+        _ => Ok(text),
+    }
+}
+
+fn path(name: &str, text: &str, base: Base<'_>) -> Result<String, String> {
+    let text = words(name, text)?;
+    let path: PathBuf = match (text.strip_prefix("~/").or((text == "~").then_some("")), base.home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        (Some(_), None) => return Err(format!("`{name}` begins with `~`, but `HOME` is not set")),
+        (None, _) => base.dir.join(text),
+    };
+    match path.components().collect::<PathBuf>().into_os_string().into_string() {
+        Ok(path) => Ok(path),
+        Err(_) => Err(format!("`{name}` would lie in a directory whose name is not UTF-8")),
+    }
+}

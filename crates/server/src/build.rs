@@ -1,0 +1,241 @@
+//! The only wiring place: the configuration of a directory becomes the settings of a thread.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use codex_agent::{ModelChoice, ThreadSettings, Workplace};
+use codex_config::{
+    ApprovalMode, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
+};
+use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
+use codex_permissions::{Approval, Policy, SandboxLevel};
+use codex_protocol::{ApprovalPolicy, ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
+use codex_sandbox::Sandbox;
+use codex_workspace::{Instructions, Roots, instructions, protected_paths};
+use serde_json::{Map, Value, json};
+
+use crate::Server;
+
+/// What a client wants of a thread's settings; the rest comes from the configuration.
+pub(crate) struct Wanted {
+    cwd: PathBuf,
+    overrides: Vec<Override>,
+    profile: Option<String>,
+    trust_project: bool,
+}
+
+/// A thread's settings, and what the user should know about them.
+pub(crate) struct Built {
+    pub(crate) settings: ThreadSettings,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Wanted {
+    pub(crate) fn start(params: ThreadStartParams) -> Result<Self, RpcError> {
+        let Some(cwd) = params.cwd else {
+            return Err(configuration("thread/start: `cwd` is missing"));
+        };
+        let config = params.config.unwrap_or_default();
+        let flags = [
+            ("model", "model", params.model),
+            ("model_provider", "model_provider", params.model_provider),
+            ("--sandbox", "sandbox", params.sandbox.map(spelled)),
+            ("--ask-for-approval", "ask_for_approval", params.approval_policy.map(approval_spelled)),
+        ];
+        Self::of(cwd, config, flags, params.trust_project)
+    }
+
+    /// `last` is where the thread worked before.
+    pub(crate) fn resume(params: ThreadResumeParams, last: &Path) -> Result<Self, RpcError> {
+        Self::start(ThreadStartParams {
+            cwd: params.cwd.or_else(|| Some(last.display().to_string())),
+            model: params.model,
+            model_provider: params.model_provider,
+            sandbox: params.sandbox,
+            approval_policy: params.approval_policy,
+            config: params.config,
+            trust_project: params.trust_project,
+            ephemeral: None,
+            thread_source: None,
+        })
+    }
+
+    fn of(
+        cwd: String,
+        mut config: Map<String, Value>,
+        flags: [(&str, &str, Option<String>); 4],
+        trust_project: Option<bool>,
+    ) -> Result<Self, RpcError> {
+        let canonical = Path::new(&cwd).canonicalize().map_err(|error| configuration(&format!("{cwd}: {error}")))?;
+        let profile = config.remove("profile").and_then(|name| name.as_str().map(str::to_owned));
+        let mut overrides = Vec::new();
+        for (key, value) in &config {
+            overrides.push(Override::from_json(key, value).map_err(|error| configuration(&error.to_string()))?);
+        }
+        for (typed, key, value) in flags {
+            let value = value.map(|value| Override::text(&format!("{typed} {value}"), key, &value));
+            overrides.extend(value);
+        }
+        Ok(Self { cwd: canonical, overrides, profile, trust_project: trust_project.unwrap_or_default() })
+    }
+}
+
+/// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
+pub(crate) fn thread(
+    server: &Server,
+    codex_home: &Path,
+    wanted: Wanted,
+    temp: &Path,
+) -> Result<Built, RpcError> {
+    let request = LoadRequest {
+        environment: &server.environment,
+        codex_home,
+        workspace: &wanted.cwd,
+        overrides: &wanted.overrides,
+        profile: wanted.profile.as_deref(),
+        trust_project: wanted.trust_project,
+    };
+    let Loaded { settings, warnings, .. } =
+        codex_config::load(&request).map_err(|error| configuration(&error.to_string()))?;
+    let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let found: Instructions = instructions(codex_home, &wanted.cwd, server.environment.home());
+    warnings.extend(found.warnings);
+    let built = ThreadSettings {
+        model: model(server, &settings)?,
+        workplace: workplace(server, &settings, wanted.cwd, temp),
+        tools: codex_tools::all(),
+        instructions: found.files,
+    };
+    Ok(Built { settings: built, warnings })
+}
+
+fn workplace(server: &Server, settings: &Settings, workspace: PathBuf, temp: &Path) -> Workplace {
+    let mut writable = vec![workspace.clone()];
+    writable.extend(settings.add_dir.iter().filter(|added| **added != workspace).cloned());
+    let level = level(settings.sandbox);
+    let plain = level == SandboxLevel::DangerFullAccess;
+    let policy = Policy {
+        level,
+        approval: approval(settings.ask_for_approval),
+        protected: if plain { Vec::new() } else { writable.iter().flat_map(|root| protected_paths(root)).collect() },
+        writable: writable.clone(),
+        temp: temp.to_owned(),
+        network: settings.sandbox_workspace_write.network_access,
+    };
+    let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
+    let private_temp = (!plain).then_some(Path::new("/tmp"));
+    let roots = Roots {
+        workspace,
+        writable: if plain { vec!["/".into()] } else { writable },
+        temp: (!plain).then(|| temp.to_owned()),
+    };
+    Workplace {
+        roots: Arc::new(roots),
+        policy: Arc::new(policy),
+        sandbox: Arc::new(Sandbox::new(server.helper.clone())),
+        environment: Arc::new(server.environment.for_commands(&secrets, private_temp)),
+    }
+}
+
+fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> {
+    let name = &settings.model_provider;
+    let Some(provider) = settings.model_providers.get(name) else {
+        return Err(configuration(&format!("there is no model provider `{name}`")));
+    };
+    let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
+        (WireApi::Responses, _) => {
+            let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
+            let config = responses(server, settings, provider);
+            Arc::new(Retrying::new(Arc::new(Responses::new(config, Arc::clone(&server.http))), policy))
+        }
+        (WireApi::Scripted, Some(script)) => {
+            Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
+        }
+        (WireApi::Scripted, None) => {
+            return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
+        }
+    };
+    Ok(ModelChoice {
+        client,
+        provider: name.clone(),
+        id: settings.model.clone(),
+        reasoning_effort: settings.model_reasoning_effort.clone(),
+        context_window: settings.model_context_window.or_else(|| codex_model::context_window(&settings.model)),
+    })
+}
+
+fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> ResponsesConfig {
+    let key = api_key(settings, &server.environment);
+    let base_url = provider.base_url.clone().unwrap_or_default();
+    let from_environment = provider.env_http_headers.iter().filter_map(|(header, variable)| {
+        server.environment.get(variable).map(|value| (header.clone(), value.to_owned()))
+    });
+    let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+    let originator = server.environment.get("CODEX_INTERNAL_ORIGINATOR_OVERRIDE").unwrap_or("codex");
+    let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
+    ResponsesConfig {
+        api_key: key.value,
+        key_variable: Some(key.variable).filter(|variable| !variable.is_empty()),
+        http_headers: headers.chain(from_environment).collect(),
+        query_params: provider.query_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        idle_timeout: std::time::Duration::from_millis(provider.stream_idle_timeout_ms),
+        originator: originator.to_owned(),
+        takes_grammars,
+        ..ResponsesConfig::new(base_url)
+    }
+}
+
+/// The policy as the wire spells it.
+pub(crate) fn sandbox_policy(policy: &Policy) -> Value {
+    match policy.level {
+        SandboxLevel::ReadOnly => json!({ "type": "readOnly", "networkAccess": false }),
+        SandboxLevel::DangerFullAccess => json!({ "type": "dangerFullAccess" }),
+        SandboxLevel::WorkspaceWrite => json!({
+            "type": "workspaceWrite",
+            "writableRoots": policy.writable,
+            "networkAccess": policy.network,
+            "excludeSlashTmp": false,
+            "excludeTmpdirEnvVar": true,
+        }),
+    }
+}
+
+fn level(mode: SandboxMode) -> SandboxLevel {
+    match mode {
+        SandboxMode::ReadOnly => SandboxLevel::ReadOnly,
+        SandboxMode::WorkspaceWrite => SandboxLevel::WorkspaceWrite,
+        SandboxMode::DangerFullAccess => SandboxLevel::DangerFullAccess,
+    }
+}
+
+fn approval(mode: ApprovalMode) -> Approval {
+    match mode {
+        ApprovalMode::Untrusted => Approval::Untrusted,
+        ApprovalMode::OnRequest => Approval::OnRequest,
+        ApprovalMode::Never => Approval::Never,
+    }
+}
+
+fn spelled(mode: codex_protocol::SandboxMode) -> String {
+    match mode {
+        codex_protocol::SandboxMode::ReadOnly => "read-only",
+        codex_protocol::SandboxMode::WorkspaceWrite => "workspace-write",
+        codex_protocol::SandboxMode::DangerFullAccess => "danger-full-access",
+    }
+    .to_owned()
+}
+
+fn approval_spelled(policy: ApprovalPolicy) -> String {
+    match policy {
+        ApprovalPolicy::Untrusted => "untrusted",
+        ApprovalPolicy::OnRequest => "on-request",
+        ApprovalPolicy::Never => "never",
+    }
+    .to_owned()
+}
+
+fn configuration(message: &str) -> RpcError {
+    RpcError::new(ErrorKind::Configuration, message)
+}

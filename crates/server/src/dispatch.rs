@@ -1,0 +1,207 @@
+//! Each method of the protocol to the one call that does it.
+
+use std::path::{Path, PathBuf};
+
+use codex_agent::{Thread, ThreadError};
+use codex_protocol::{
+    ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource,
+    Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams,
+    ThreadStatus, Warning,
+};
+use codex_store::{FORMAT, Header, Journal, Listed, StoreError, TempDirectory};
+
+use crate::{
+    Server,
+    build::{self, Built, Wanted},
+};
+
+impl Server {
+    /// Answers a request.
+    pub(crate) async fn dispatch(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
+        Ok(match request {
+            ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
+            ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
+            ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
+            ClientRequest::TurnStart(params) => {
+                let thread = self.thread(&params.thread_id)?;
+                let turn = thread.start_turn(params.input, params.output_schema).await.map_err(thread_error)?;
+                ClientResponse::TurnStart(codex_protocol::TurnStartResult { turn })
+            }
+            ClientRequest::TurnInterrupt(params) => {
+                self.thread(&params.thread_id)?.interrupt(&params.turn_id).map_err(thread_error)?;
+                ClientResponse::TurnInterrupt(Empty {})
+            }
+        })
+    }
+
+    async fn start(&self, params: ThreadStartParams) -> Result<ThreadOpened, RpcError> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let codex_home = self.codex_home()?;
+        let ephemeral = params.ephemeral.unwrap_or_default();
+        let thread_source = params.thread_source.clone();
+        let wanted = Wanted::start(params)?;
+        let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
+        let built = build::thread(self, &codex_home, wanted, temp.path())?;
+        let journal = if ephemeral {
+            Journal::ephemeral()
+        } else {
+            let header = Header {
+                format: FORMAT,
+                thread_id: id.clone(),
+                program_version: env!("CARGO_PKG_VERSION").to_owned(),
+                cwd: built.settings.workplace.roots.workspace.clone(),
+                source: source_name(self.source).to_owned(),
+                thread_source,
+                forked_from: None,
+            };
+            Journal::create(&codex_home, header).map_err(store_error)?
+        };
+        let opened = self.opened(&id, &built, journal.path(), String::new());
+        self.warn(&id, &built.warnings).await;
+        let thread =
+            Thread::start(id.clone(), built.settings, journal, temp, self.events.clone()).map_err(thread_error)?;
+        self.keep(id, thread);
+        Ok(opened)
+    }
+
+    async fn resume(&self, params: ThreadResumeParams) -> Result<ThreadOpened, RpcError> {
+        let codex_home = self.codex_home()?;
+        let path = codex_store::find(&codex_home, &params.thread_id).map_err(store_error)?;
+        let (journal, lines, unreadable) = Journal::open(&path).map_err(store_error)?;
+        let Some(replayed) = codex_store::replay(lines) else {
+            return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
+        };
+        let id = replayed.header.thread_id.clone();
+        let wanted = Wanted::resume(params, &replayed.cwd)?;
+        let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
+        let mut built = build::thread(self, &codex_home, wanted, temp.path())?;
+        if unreadable > 0 {
+            built.warnings.push(format!("{unreadable} lines of {} could not be read", path.display()));
+        }
+        let opened = self.opened(&id, &built, Some(&path), String::new());
+        self.warn(&id, &built.warnings).await;
+        let thread = Thread::resume(id.clone(), built.settings, journal, replayed, temp, self.events.clone());
+        self.keep(id, thread.map_err(thread_error)?);
+        Ok(opened)
+    }
+
+    fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
+        let cwd = params.cwd.as_deref().map(Path::new);
+        let listed = codex_store::list(&self.codex_home()?, cwd, params.limit.unwrap_or(100));
+        Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor: None })
+    }
+
+    fn codex_home(&self) -> Result<PathBuf, RpcError> {
+        self.environment.codex_home().map_err(|error| RpcError::new(ErrorKind::Configuration, error.to_string()))
+    }
+
+    async fn warn(&self, thread_id: &str, warnings: &[String]) {
+        for message in warnings {
+            let warning = Warning { thread_id: Some(thread_id.to_owned()), message: message.clone() };
+            self.tell(ServerNotification::Warning(warning)).await;
+        }
+    }
+
+    async fn tell(&self, notification: ServerNotification) {
+        let position = codex_protocol::Position::Transient {};
+        let _ = self.events.send(codex_protocol::Event { notification, position }).await;
+    }
+
+    fn opened(&self, id: &str, built: &Built, path: Option<&Path>, preview: String) -> ThreadOpened {
+        let settings = &built.settings;
+        let cwd = settings.workplace.roots.workspace.display().to_string();
+        let now = now();
+        let thread = ThreadInfo {
+            id: id.to_owned(),
+            session_id: id.to_owned(),
+            cli_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created_at: now,
+            updated_at: now,
+            cwd: cwd.clone(),
+            ephemeral: path.is_none(),
+            model_provider: settings.model.provider.clone(),
+            path: path.map(|path| path.display().to_string()),
+            preview,
+            project_id: None,
+            source: self.source,
+            status: ThreadStatus::Idle,
+            turns: Vec::new(),
+        };
+        let instruction_sources = settings.instructions.iter().map(|found| found.path.display().to_string()).collect();
+        ThreadOpened {
+            thread,
+            cwd,
+            model: settings.model.id.clone(),
+            model_provider: settings.model.provider.clone(),
+            approval_policy: approval_policy(settings.workplace.policy.approval),
+            approvals_reviewer: "user".into(),
+            sandbox: build::sandbox_policy(&settings.workplace.policy),
+            instruction_sources,
+        }
+    }
+}
+
+fn listed_thread(listed: Listed) -> ThreadInfo {
+    let seconds = listed.updated_at.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    ThreadInfo {
+        id: listed.header.thread_id.clone(),
+        session_id: listed.header.thread_id,
+        cli_version: listed.header.program_version,
+        created_at: seconds,
+        updated_at: seconds,
+        cwd: listed.header.cwd.display().to_string(),
+        ephemeral: false,
+        model_provider: String::new(),
+        path: Some(listed.path.display().to_string()),
+        preview: listed.preview,
+        project_id: None,
+        source: source_of(&listed.header.source),
+        status: ThreadStatus::NotLoaded,
+        turns: Vec::new(),
+    }
+}
+
+fn source_name(source: SessionSource) -> &'static str {
+    match source {
+        SessionSource::Cli => "cli",
+        SessionSource::Exec => "exec",
+        SessionSource::AppServer => "appServer",
+    }
+}
+
+fn source_of(name: &str) -> SessionSource {
+    match name {
+        "cli" => SessionSource::Cli,
+        "exec" => SessionSource::Exec,
+        _ => SessionSource::AppServer,
+    }
+}
+
+fn approval_policy(approval: codex_permissions::Approval) -> ApprovalPolicy {
+    match approval {
+        codex_permissions::Approval::Untrusted => ApprovalPolicy::Untrusted,
+        codex_permissions::Approval::OnRequest => ApprovalPolicy::OnRequest,
+        codex_permissions::Approval::Never => ApprovalPolicy::Never,
+    }
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+fn store_error(error: StoreError) -> RpcError {
+    let kind = match error {
+        StoreError::NotFound(_) | StoreError::Ambiguous(_) => ErrorKind::NotFound,
+        StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,
+    };
+    RpcError::new(kind, error.to_string())
+}
+
+fn thread_error(error: ThreadError) -> RpcError {
+    match error {
+        ThreadError::Store(error) => store_error(error),
+        ThreadError::Busy | ThreadError::NoActiveTurn => RpcError::new(ErrorKind::NotFound, error.to_string()),
+        ThreadError::EmptyInput => RpcError::new(ErrorKind::Configuration, error.to_string()),
+    }
+}

@@ -1,0 +1,30 @@
+//! The transport of a client in this process: typed values over channels, no JSON.
+
+use std::{path::PathBuf, sync::Arc};
+
+use codex_config::Environment;
+use codex_protocol::{ClientRequest, ClientResponse, Event, RpcError, SessionSource};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Server;
+
+/// Where a client puts its requests, each with the place for its answer.
+pub type Calls = mpsc::Sender<(ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>)>;
+
+impl Server {
+    /// Starts a server on the current runtime. It ends when the sender is dropped.
+    ///
+    /// `helper` is this program's own file.
+    pub fn in_process(environment: Environment, helper: PathBuf, source: SessionSource) -> (Calls, mpsc::Receiver<Event>) {
+        let (server, told) = Self::with_events(environment, helper, source);
+        let server = Arc::new(server);
+        let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
+        tokio::spawn(async move {
+            while let Some((request, answer)) = called.recv().await {
+                // In order: a turn must not start before the thread it belongs to.
+                let _ = answer.send(server.dispatch(request).await);
+            }
+        });
+        (calls, told)
+    }
+}
