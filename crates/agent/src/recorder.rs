@@ -49,10 +49,6 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
     pub(crate) fn events(&self) -> mpsc::Sender<Event> {
         self.events.clone()
     }

@@ -1,12 +1,19 @@
 //! What a client knows of a thread, folded from its events. Pure: one event in, a new view out.
 
+use std::collections::VecDeque;
+
 use codex_protocol::{Event, PlanStep, ServerNotification, ThreadItem, ThreadTokenUsage, Turn, TurnError, TurnStatus};
+
+/// How many finished items a view keeps; the rest can be asked for.
+const WINDOW: usize = 500;
 
 /// What a client knows of a thread.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct View {
     /// The turn that runs, or ran last.
     pub turn: Option<Turn>,
+    /// The newest finished items of this turn, oldest first.
+    pub items: VecDeque<ThreadItem>,
     /// The newest plan.
     pub plan: Vec<PlanStep>,
     /// Tokens so far.
@@ -32,6 +39,10 @@ impl View {
                 if let ThreadItem::AgentMessage { text, .. } = &completed.item {
                     self.last_message = Some(text.clone());
                 }
+                if self.items.len() == WINDOW {
+                    self.items.pop_front();
+                }
+                self.items.push_back(completed.item.clone());
             }
             ServerNotification::Error(failed) if !failed.will_retry => self.error = Some(failed.error.clone()),
             _ => {}

@@ -3,6 +3,15 @@
 //! A model is asked with a [`Request`] and answers with a stream that always ends in [`StreamEvent::Completed`] or
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
+mod catalog;
+mod responses;
+mod retry;
+mod scripted;
+mod shown;
 mod stream;
 
+pub use catalog::{context_window, reasons, takes_grammars};
+pub use responses::{IDLE_TIMEOUT, Responses, ResponsesConfig};
+pub use retry::{RetryPolicy, Retrying};
+pub use scripted::{ScriptError, Scripted};
 pub use stream::{EventStream, Failure, FailureKind, Model, Request, StreamEvent};

@@ -1,1 +1,11 @@
 //! One HTTP client for every part that talks to a network.
+//!
+//! Nothing is built until the first request needs it: `--version` and the first frame must not pay for root
+//! certificates. The environment is never read here (no proxy variables), and redirects are never followed: a redirect
+//! is an answer for the caller to judge, since it may point where the request must not go.
+
+mod causes;
+mod clients;
+
+pub use causes::causes;
+pub use clients::{CONNECT_TIMEOUT, HttpClients, NetError};

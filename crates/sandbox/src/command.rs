@@ -53,6 +53,14 @@ pub enum SandboxError {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// The directory to start in is not there or may not be entered.
+    #[error("cannot start in `{}`: {source}", directory.display())]
+    Directory {
+        /// The directory of the command.
+        directory: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// The helper process ended or stopped answering.
     #[error("the sandbox helper was lost: {0}")]
     Lost(String),

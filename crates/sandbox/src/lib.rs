@@ -1,14 +1,31 @@
 //! Starts processes, confined. The only crate of this program that starts any.
 //!
-//! A [`Cell`] is one helper process (this program started again) that holds the namespaces of one session under one
-//! [`Confinement`]; every [`Command`] is forked inside it. See `docs/design/0001-cell.md`.
+//! A cell is one helper process (this program started again) that holds the namespaces of one session under one
+//! [`Confinement`]; every [`Command`] is forked inside it. See `docs/design/0001-cell.md`. The parent's side is
+//! `sandbox`, `cell` and `child`; the helper's is `helper`, then `supervisor` for each command, then `launch`.
 //!
 //! This crate must never decide *whether* something may run (that is `permissions`), and must never fall back to a
 //! weaker confinement than it was asked for: what the kernel cannot hold is an error.
 #![allow(unsafe_code)]
 
+mod cell;
+mod channel;
+mod child;
+mod codec;
 mod command;
 mod confinement;
+mod descendants;
+mod helper;
+mod hint;
+mod launch;
+mod process;
+mod sandbox;
+mod setup;
+mod supervisor;
+mod wire;
 
+pub use child::{Child, Process};
 pub use command::{Command, Exit, SandboxError};
 pub use confinement::{Confined, Confinement, Network};
+pub use helper::run_helper_if_requested;
+pub use sandbox::{Sandbox, Streams};

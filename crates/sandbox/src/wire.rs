@@ -1,7 +1,8 @@
 //! What this program and its helper say to each other. Both ends are the same binary, so there are no versions.
 //!
 //! A request is one datagram on the helper's socket; it carries the descriptor of a private socket on which all
-//! replies to that request come back, so replies need no numbers and cannot be mixed up. This module must never do
+//! replies to that request come back, so replies need no numbers and cannot be mixed up. The parent says one thing on
+//! it only, by closing it or its sending half: end the command. This module must never do
 //! I/O; [`crate::channel`] does.
 
 use std::{
@@ -14,9 +15,6 @@ use crate::{
     Command, Confined, Confinement, Exit, Network,
     codec::{Malformed, Reader, Writer},
 };
-
-/// The one message that goes from this program to a running command's supervisor: end it now.
-pub(crate) const KILL: &[u8] = b"K";
 
 /// What the helper is asked to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,9 +87,17 @@ pub(crate) struct Failure {
     pub(crate) errno: i32,
 }
 
+/// Longest `step`, in characters: with four bytes each it still fits into a datagram and a pipe. Programs and
+/// directories that do not exist can have names of any length.
+const LONGEST_STEP: usize = 3000;
+
 impl Failure {
     pub(crate) fn new(stage: Stage, step: impl Into<String>, errno: i32) -> Self {
-        Self { stage, step: step.into(), errno }
+        let mut step = step.into();
+        if let Some((end, _)) = step.char_indices().nth(LONGEST_STEP) {
+            step.truncate(end);
+        }
+        Self { stage, step, errno }
     }
 }
 
@@ -298,6 +304,8 @@ mod tests {
         for reply in replies.into_iter().chain(failures) {
             assert_eq!(Reply::decode(&reply.encode()).as_ref(), Ok(&reply));
         }
+        let long = Failure::new(Stage::Program, "\u{1f980}".repeat(100_000), libc::ENAMETOOLONG);
+        assert!(Reply::Failed(long).encode().len() < 16 << 10);
         assert_eq!(Reply::decode(&[]), Err(Malformed));
         assert_eq!(Reply::decode(&[9]), Err(Malformed));
     }

@@ -3,6 +3,55 @@
 //! A tool reads its arguments, declares what it will touch, and does it inside the walls it is given. It never asks
 //! permission and never sees the thread.
 
+mod apply_patch;
+mod arguments;
+mod exec_command;
+mod git_read;
+mod list_dir;
+mod output;
+mod plain_call;
+mod process;
+mod read_file;
+mod search_files;
+#[cfg(test)]
+mod testing;
 mod tool;
+mod update_plan;
+mod walk;
 
-pub use tool::{ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+use std::sync::Arc;
+
+pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+
+/// All built-in tools, sorted by name.
+pub fn all() -> Vec<Arc<dyn Tool>> {
+    vec![
+        Arc::new(apply_patch::ApplyPatch),
+        Arc::new(exec_command::ExecCommand),
+        Arc::new(git_read::GitRead),
+        Arc::new(list_dir::ListDir),
+        Arc::new(read_file::ReadFile),
+        Arc::new(search_files::SearchFiles),
+        Arc::new(update_plan::UpdatePlan),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_history::ToolInput;
+
+    use super::*;
+
+    #[test]
+    fn what_the_model_reads_is_sorted_short_and_stable() {
+        let specs: Vec<_> = all().iter().map(|tool| tool.spec()).collect();
+        assert!(specs.is_sorted_by_key(|spec| spec.name));
+        let sizes = specs.iter().map(|spec| match &spec.input {
+            ToolInput::Json { schema } => spec.description.len() + schema.to_string().len(),
+            ToolInput::Freeform { lark_grammar } => spec.description.len() + lark_grammar.len(),
+        });
+        let total: usize = sizes.sum();
+        assert!(total < 9 << 10, "{total} bytes of descriptions and schemas");
+        assert_eq!(specs, all().iter().map(|tool| tool.spec()).collect::<Vec<_>>());
+    }
+}

@@ -14,11 +14,25 @@ pub trait Tool: Send + Sync + fmt::Debug {
     /// What the model is told about it. The same text every time: it is part of the cached prefix.
     fn spec(&self) -> ToolSpec;
 
+    /// The most that any call of it does. Tools that change nothing are offered when nothing may be changed.
+    fn effect(&self) -> Effect;
+
     /// Reads the arguments once: what the call will touch, how it is shown, and the work itself, not yet begun.
     ///
     /// # Errors
     /// A sentence for the model when the arguments are not what the tool takes. Nothing was done then.
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError>;
+}
+
+/// What a tool does to the world, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing outside the conversation.
+    Reads,
+    /// It changes files.
+    Writes,
+    /// It runs commands of the model's choosing.
+    Runs,
 }
 
 /// What a call runs in. Cheap to clone.

@@ -4,6 +4,16 @@
 //! This crate never decides whether something may be written (that is `permissions`), and never starts a process
 //! (its git goes through `sandbox`).
 
+mod beneath;
+mod git;
+mod instructions;
+mod protected;
+mod reading;
 mod roots;
 
+pub use beneath::{Beneath, BeneathError, Kind, Snapshot};
+pub use git::{find_git, git_command};
+pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions, project_root};
+pub use protected::{is_protected, protected_paths};
+pub use reading::{check_directory, open_to_read, real_path};
 pub use roots::Roots;

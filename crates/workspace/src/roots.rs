@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 pub struct Roots {
     /// The workspace: relative paths are relative to it.
     pub workspace: PathBuf,
-    /// Directories that may be written, the workspace first (where it may be written at all).
+    /// Directories that may be written, the workspace first (where it may be written at all). `/` alone where there
+    /// are no walls.
     pub writable: Vec<PathBuf>,
     /// The host directory that commands see as `/tmp` and `/var/tmp`; `None` where they see the host's own.
     pub temp: Option<PathBuf>,
@@ -17,7 +18,7 @@ impl Roots {
     /// The host path that `path` means to this thread's commands: relative to the workspace, `.` and `..` removed by
     /// their text, and `/tmp` mapped to the session's own (a root that lies under `/tmp` keeps its path).
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        let absolute = normalise(&self.workspace.join(path));
+        let absolute = self.absolute(path);
         let Some(temp) = &self.temp else { return absolute };
         if self.writable.iter().chain([&self.workspace]).any(|root| absolute.starts_with(root)) {
             return absolute;
@@ -28,6 +29,17 @@ impl Roots {
             }
         }
         absolute
+    }
+
+    /// The absolute path that `path` is to this thread's commands and to the user: as [`Roots::resolve`], but `/tmp`
+    /// stays `/tmp`.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        normalise(&self.workspace.join(path))
+    }
+
+    /// Whether anything may be written (`danger-full-access`).
+    pub fn unrestricted(&self) -> bool {
+        self.writable.iter().any(|root| root == Path::new("/"))
     }
 }
 

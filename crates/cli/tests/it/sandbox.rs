@@ -3,6 +3,7 @@
 //! Nothing here sleeps to wait for something: a process that should be dead holds the writing end of a pipe, and the
 //! pipe's end is the proof. Some attacks need more than a shell; for those this test binary starts itself in the cell
 //! (see [`inside_the_cell`]).
+#![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions that are marked as tests")]
 
 use std::{
     fs,

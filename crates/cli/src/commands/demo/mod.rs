@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use codex_client::View;
 use codex_config::Environment;
 use codex_protocol::{ApprovalPolicy, ThreadItem, ThreadStartParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use similar::TextDiff;
 
 use crate::{
@@ -169,6 +169,6 @@ mod tests {
     #[test]
     fn the_sabotage_takes_hold() {
         assert_eq!(TEST.matches(SABOTAGE.0).count(), 1);
-        assert!(serde_json::from_str::<Value>(SCRIPT).is_ok());
+        assert!(serde_json::from_str::<serde_json::Value>(SCRIPT).is_ok());
     }
 }

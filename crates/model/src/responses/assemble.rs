@@ -1,0 +1,297 @@
+//! Puts the events of one response together into an answer.
+//!
+//! Pure: event texts in, stream events out. An item's `done` event is what counts; deltas only show it earlier. A tool
+//! call whose `done` never came is not a call: running half of one could do anything.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use codex_history::{Arguments, AssistantPart, Opaque, ToolCall, ToolInput, ToolSpec, Wire};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    encode,
+    events::{CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem},
+    failure,
+};
+use crate::{Failure, FailureKind, StreamEvent};
+
+/// An answer in the making.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    slots: Vec<Slot>,
+    tools: Arc<[ToolSpec]>,
+    grammars: bool,
+    ready: VecDeque<StreamEvent>,
+}
+
+/// An item that has begun. Its place in the list is its part number.
+#[derive(Debug)]
+struct Slot {
+    kind: Kind,
+    index: Option<u64>,
+    /// As it is written in JSON.
+    id: Option<String>,
+    /// Text that deltas brought: one element for a message, one per paragraph of a reasoning summary.
+    streamed: Vec<String>,
+    done: Option<AssistantPart>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+    Call,
+}
+
+impl Kind {
+    /// The kind of an item, if it is one we know. Items of tools that run at the vendor's are none of ours.
+    fn of_item(name: &str) -> Option<Self> {
+        match name {
+            "message" => Some(Self::Text),
+            "reasoning" => Some(Self::Reasoning),
+            "function_call" | "custom_tool_call" => Some(Self::Call),
+            _ => None,
+        }
+    }
+}
+
+type Read<T> = Result<T, serde_json::Error>;
+
+impl Assembler {
+    /// Nothing has arrived yet. `tools` are those that were offered, to know which calls are freeform ones in disguise.
+    pub(super) fn new(tools: Arc<[ToolSpec]>, grammars: bool) -> Self {
+        Self { slots: Vec::new(), tools, grammars, ready: VecDeque::new() }
+    }
+
+    /// The next event for the caller.
+    pub(super) fn pop(&mut self) -> Option<StreamEvent> {
+        self.ready.pop_front()
+    }
+
+    /// Takes the data of one event; `name` is its SSE name, used when the data does not say its type.
+    pub(super) fn take(&mut self, name: Option<&str>, data: &str) {
+        if let Err(error) = self.read(name, data) {
+            let message = format!("an event of the answer was not understood: {error}");
+            self.ready.push_back(failure::plain(FailureKind::Malformed, message));
+        }
+    }
+
+    fn read(&mut self, name: Option<&str>, data: &str) -> Read<()> {
+        // A leftover of another API that some servers send at the end.
+        if data == "[DONE]" {
+            return Ok(());
+        }
+        let envelope: Envelope = serde_json::from_str(data)?;
+        let kind = if envelope.kind.is_empty() { name.unwrap_or_default() } else { &envelope.kind };
+        match kind {
+            "response.output_text.delta" | "response.refusal.delta" => self.text(&serde_json::from_str(data)?),
+            "response.reasoning_summary_text.delta" => self.reasoning(&serde_json::from_str(data)?),
+            "response.reasoning_summary_part.added" => self.paragraph(data)?,
+            "response.output_item.added" => self.item_added(&serde_json::from_str(data)?)?,
+            "response.output_item.done" => {
+                let event: ItemEvent = serde_json::from_str(data)?;
+                self.item_done(event.output_index, event.item)?;
+            }
+            "response.completed" => self.completed(serde_json::from_str(data)?)?,
+            "response.failed" => {
+                let end: End = serde_json::from_str(data)?;
+                self.fail(failure::in_stream(end.response.error.unwrap_or_default()));
+            }
+            "response.incomplete" => {
+                let end: End = serde_json::from_str(data)?;
+                let reason = end.response.incomplete_details.and_then(|details| details.reason);
+                self.fail(failure::incomplete(reason.as_deref()));
+            }
+            "error" => {
+                let event: ErrorEvent = serde_json::from_str(data)?;
+                self.fail(failure::in_stream(event.error.unwrap_or(event.own)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.ready.push_back(StreamEvent::Failed(failure));
+    }
+
+    /// The part that `place` means, begun now if it is new.
+    fn slot(&mut self, kind: Kind, place: Place) -> usize {
+        let fits = |slot: &Slot| {
+            slot.kind == kind
+                && match (place.index, slot.index, place.id, slot.id.as_deref()) {
+                    (Some(asked), Some(own), ..) => asked == own,
+                    (.., Some(asked), Some(own)) => asked == own,
+                    // Nothing to tell items apart by: it is the one that is not done yet.
+                    _ => slot.done.is_none(),
+                }
+        };
+        self.slots.iter().rposition(fits).unwrap_or_else(|| {
+            let id = place.id.map(str::to_owned);
+            self.slots.push(Slot { kind, index: place.index, id, streamed: Vec::new(), done: None });
+            self.slots.len() - 1
+        })
+    }
+
+    fn text(&mut self, delta: &Delta) {
+        let part = self.slot(Kind::Text, delta.place());
+        self.show(part, 0, &delta.delta);
+    }
+
+    fn reasoning(&mut self, delta: &Delta) {
+        let part = self.slot(Kind::Reasoning, delta.place());
+        let begun = self.slots[part].streamed.len();
+        // A number beyond the next one is no reason to make room for all between.
+        let paragraph = delta.summary_index.map_or(begun.saturating_sub(1), |index| (index as usize).min(begun));
+        self.show(part, paragraph, &delta.delta);
+    }
+
+    fn paragraph(&mut self, data: &str) -> Read<()> {
+        #[derive(Deserialize)]
+        struct Added<'a> {
+            output_index: Option<u64>,
+            #[serde(borrow)]
+            item_id: Option<&'a RawValue>,
+            summary_index: Option<u32>,
+        }
+        let added: Added = serde_json::from_str(data)?;
+        let place = Place { index: added.output_index, id: added.item_id.map(RawValue::get) };
+        let part = self.slot(Kind::Reasoning, place);
+        let streamed = &mut self.slots[part].streamed;
+        if added.summary_index.is_none_or(|index| index as usize >= streamed.len()) {
+            streamed.push(String::new());
+        }
+        Ok(())
+    }
+
+    /// Shows `text` as the continuation of a paragraph of `part`.
+    fn show(&mut self, part: usize, paragraph: usize, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let slot = &mut self.slots[part];
+        if slot.streamed.len() <= paragraph {
+            slot.streamed.resize(paragraph + 1, String::new());
+        }
+        slot.streamed[paragraph].push_str(text);
+        let text = text.to_owned();
+        self.ready.push_back(match slot.kind {
+            Kind::Reasoning => {
+                let paragraph = u32::try_from(paragraph).unwrap_or(u32::MAX);
+                StreamEvent::ReasoningDelta { part, paragraph, text }
+            }
+            Kind::Text | Kind::Call => StreamEvent::TextDelta { part, text },
+        });
+    }
+
+    fn item_added(&mut self, event: &ItemEvent) -> Read<()> {
+        let head: ItemHead = serde_json::from_str(event.item.get())?;
+        if let Some(kind) = Kind::of_item(&head.kind) {
+            self.slot(kind, Place { index: event.output_index, id: head.id.map(RawValue::get) });
+        }
+        Ok(())
+    }
+
+    fn item_done(&mut self, index: Option<u64>, item: &RawValue) -> Read<()> {
+        let head: ItemHead = serde_json::from_str(item.get())?;
+        let Some(kind) = Kind::of_item(&head.kind) else { return Ok(()) };
+        let part = self.slot(kind, Place { index, id: head.id.map(RawValue::get) });
+        let done = match kind {
+            Kind::Text => self.message_done(part, serde_json::from_str(item.get())?),
+            Kind::Reasoning => self.reasoning_done(part, serde_json::from_str(item.get())?),
+            Kind::Call => AssistantPart::Call(self.call(serde_json::from_str(item.get())?)),
+        };
+        self.slots[part].done = Some(done);
+        Ok(())
+    }
+
+    fn message_done(&mut self, part: usize, item: MessageItem) -> AssistantPart {
+        let text: String = item.content.into_iter().map(|piece| piece.text).collect();
+        self.show_rest(part, 0, &text);
+        let opaque = item.phase.map(|phase| Opaque::new(Wire::Responses, json!({ "phase": phase })));
+        AssistantPart::Text { text, opaque }
+    }
+
+    fn reasoning_done(&mut self, part: usize, item: ReasoningItem) -> AssistantPart {
+        let summary: Vec<String> = item.summary.into_iter().map(|piece| piece.text).collect();
+        for (paragraph, text) in summary.iter().enumerate() {
+            self.show_rest(part, paragraph, text);
+        }
+        let opaque = item.encrypted_content.map(|sealed| {
+            let mut value = serde_json::Map::new();
+            value.extend(item.id.map(|id| ("id".to_owned(), Value::String(id))));
+            value.insert("encrypted_content".to_owned(), Value::String(sealed));
+            Opaque::new(Wire::Responses, Value::Object(value))
+        });
+        AssistantPart::Reasoning { summary, opaque }
+    }
+
+    /// Shows what the deltas did not bring; some servers send none.
+    fn show_rest(&mut self, part: usize, paragraph: usize, text: &str) {
+        let streamed = self.slots[part].streamed.get(paragraph).map_or("", String::as_str);
+        if let Some(rest) = text.strip_prefix(streamed) {
+            self.show(part, paragraph, rest);
+        }
+    }
+
+    fn call(&self, item: CallItem) -> ToolCall {
+        let arguments = match (item.input, item.arguments) {
+            (Some(input), _) => Arguments::Freeform(input),
+            (None, Some(Value::String(text))) => self.arguments(&item.name, text),
+            (None, Some(value)) => self.arguments(&item.name, value.to_string()),
+            (None, None) => Arguments::Json(String::new()),
+        };
+        let call_id = item.call_id.or(item.id).filter(|id| !id.is_empty()).unwrap_or_else(made_up_id);
+        ToolCall { call_id, name: item.name, arguments, opaque: None }
+    }
+
+    /// The arguments of a function call; the text itself if the function stands for a freeform tool.
+    fn arguments(&self, name: &str, text: String) -> Arguments {
+        let freeform = |spec: &ToolSpec| spec.name == name && matches!(spec.input, ToolInput::Freeform { .. });
+        if self.grammars || !self.tools.iter().any(freeform) {
+            return Arguments::Json(text);
+        }
+        let mut object: Value = serde_json::from_str(&text).unwrap_or_default();
+        match object.get_mut(encode::INPUT).map(Value::take) {
+            Some(Value::String(input)) => Arguments::Freeform(input),
+            // Not as agreed: the tool gets to see it, and will tell the model what is wrong.
+            _ => Arguments::Json(text),
+        }
+    }
+
+    fn completed(&mut self, end: End) -> Read<()> {
+        if self.slots.iter().all(|slot| slot.done.is_none()) {
+            for (index, item) in (0..).zip(end.response.output) {
+                self.item_done(Some(index), item)?;
+            }
+        }
+        let content = self.slots.drain(..).filter_map(Slot::finish).collect();
+        let usage = end.response.usage.map(Into::into);
+        self.ready.push_back(StreamEvent::Completed { content, usage });
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// The finished part. Text that was shown stays even if nothing said that it was done.
+    fn finish(mut self) -> Option<AssistantPart> {
+        if self.done.is_some() || self.streamed.is_empty() {
+            return self.done;
+        }
+        match self.kind {
+            Kind::Text => Some(AssistantPart::Text { text: self.streamed.swap_remove(0), opaque: None }),
+            Kind::Reasoning => Some(AssistantPart::Reasoning { summary: self.streamed, opaque: None }),
+            Kind::Call => None,
+        }
+    }
+}
+
+/// An id for a call that came without one. At random, since it must differ from those of earlier responses.
+fn made_up_id() -> String {
+    format!("call_{:016x}", RandomState::new().hash_one(()))
+}

@@ -1,0 +1,95 @@
+//! The body of a request, put together from bytes that exist already.
+//!
+//! What stays the same within a settings epoch comes first, then the conversation, then what may differ from request
+//! to request: vendors' caches match on the longest common beginning, and so do our tests.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::encode;
+use crate::{Request, catalog};
+
+/// The name under which an output schema is sent; the API wants one, nobody reads it.
+const OUTPUT_SCHEMA_NAME: &str = "codex_output_schema";
+
+/// What stands before the conversation.
+#[derive(Serialize)]
+struct Head<'a> {
+    model: &'a str,
+    stream: bool,
+    store: bool,
+    include: &'a [&'static str],
+    prompt_cache_key: &'a str,
+    #[serde(flatten)]
+    tools: Option<Tools>,
+}
+
+/// Left out as a whole when there are no tools: some servers refuse a choice among none.
+#[derive(Serialize)]
+struct Tools {
+    tool_choice: &'static str,
+    parallel_tool_calls: bool,
+    tools: Vec<Value>,
+}
+
+/// What stands after the conversation.
+#[derive(Serialize)]
+struct Tail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Reasoning<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'a str>,
+    summary: &'static str,
+}
+
+/// The request as JSON. Fails only if a tool's schema cannot be written as JSON.
+pub(super) fn body(request: &Request, grammars: bool) -> serde_json::Result<Bytes> {
+    let reasons = catalog::reasons(&request.model);
+    let tools: Vec<Value> = request.tools.iter().map(|spec| encode::tool(spec, grammars)).collect();
+    let head = serde_json::to_vec(&Head {
+        model: &request.model,
+        stream: true,
+        store: false,
+        include: if reasons { &["reasoning.encrypted_content"] } else { &[] },
+        prompt_cache_key: &request.thread_id,
+        tools: (!tools.is_empty()).then_some(Tools { tool_choice: "auto", parallel_tool_calls: true, tools }),
+    })?;
+    let tail = serde_json::to_vec(&Tail {
+        reasoning: reasons.then(|| Reasoning { effort: request.reasoning_effort.as_deref(), summary: "auto" }),
+        text: request.output_schema.as_deref().map(|schema| {
+            json!({"format": {"type": "json_schema", "name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema}})
+        }),
+    })?;
+    let entries = request.history.entries().iter().map(|entry| encode::entry(entry, grammars));
+    let entries: Vec<Bytes> = entries.filter(|bytes| !bytes.is_empty()).collect();
+    Ok(join(&head, &entries, &tail))
+}
+
+/// `{head,"input":[entries],tail}` of two objects and the elements of an array.
+fn join(head: &[u8], entries: &[Bytes], tail: &[u8]) -> Bytes {
+    const INPUT: &[u8] = br#","input":["#;
+    let length: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    let mut body = BytesMut::with_capacity(head.len() + INPUT.len() + length + tail.len() + 2);
+    body.put_slice(head.strip_suffix(b"}").unwrap_or(head));
+    body.put_slice(INPUT);
+    for (place, entry) in entries.iter().enumerate() {
+        if place > 0 {
+            body.put_u8(b',');
+        }
+        body.put_slice(entry);
+    }
+    body.put_u8(b']');
+    let tail = tail.strip_prefix(b"{").unwrap_or(tail);
+    if tail != b"}" {
+        body.put_u8(b',');
+    }
+    body.put_slice(tail);
+    body.freeze()
+}

@@ -1,0 +1,208 @@
+//! Messages and tools in the words of the Responses API (API reference, "Create a model response": `input`, `tools`).
+//!
+//! One message may become several items, or none. The bytes never depend on anything but the message and on whether
+//! grammars are taken, so that the same message is the same bytes in every request. Ids of items are not sent back,
+//! except with sealed reasoning: nothing is stored at the vendor's for them to refer to.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use codex_history::{Arguments, AssistantPart, Content, Entry, Message, ToolCall, ToolInput, ToolSpec, Wire};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// An element of `input`.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item<'a> {
+    Message {
+        role: &'static str,
+        content: Vec<Piece<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'a Value>,
+    },
+    Reasoning {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Value>,
+        summary: Vec<Piece<'a>>,
+        encrypted_content: &'a Value,
+    },
+    FunctionCall {
+        call_id: &'a str,
+        name: &'a str,
+        arguments: Cow<'a, str>,
+    },
+    CustomToolCall {
+        call_id: &'a str,
+        name: &'a str,
+        input: &'a str,
+    },
+    FunctionCallOutput {
+        call_id: &'a str,
+        output: Output<'a>,
+    },
+    CustomToolCallOutput {
+        call_id: &'a str,
+        output: Output<'a>,
+    },
+}
+
+/// An element of `content` or `summary`.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Piece<'a> {
+    InputText { text: &'a str },
+    InputImage { image_url: String },
+    OutputText { text: &'a str },
+    SummaryText { text: &'a str },
+}
+
+/// A tool's answer: plain text where that is all there is.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Output<'a> {
+    Text(&'a str),
+    Pieces(Vec<Piece<'a>>),
+}
+
+/// A message as elements of the `input` array, separated by commas; empty if it has nothing that can be sent.
+///
+/// The bytes kept in the entry are always those with grammars. Without, the few messages that would differ are put
+/// into words anew each time, so that a conversation may move from one kind of model to the other and back.
+pub(super) fn entry(entry: &Entry, grammars: bool) -> Bytes {
+    if grammars || !mentions_freeform(entry.message()) {
+        entry.encoded(Wire::Responses, |message| items(message, true))
+    } else {
+        items(entry.message(), false)
+    }
+}
+
+fn mentions_freeform(message: &Message) -> bool {
+    match message {
+        Message::ToolResult { freeform, .. } => *freeform,
+        message => message.calls().any(|call| call.arguments.is_freeform()),
+    }
+}
+
+fn items(message: &Message, grammars: bool) -> Bytes {
+    let mut out = Vec::new();
+    match message {
+        Message::Developer { text } if text.is_empty() => {}
+        Message::Developer { text } => {
+            let content = vec![Piece::InputText { text }];
+            push(&mut out, &Item::Message { role: "developer", content, phase: None });
+        }
+        Message::User { content } if content.is_empty() => {}
+        Message::User { content } => {
+            push(&mut out, &Item::Message { role: "user", content: pieces(content), phase: None });
+        }
+        Message::Assistant { content } => {
+            for item in content.iter().filter_map(|part| assistant_item(part, grammars)) {
+                push(&mut out, &item);
+            }
+        }
+        Message::ToolResult { call_id, freeform, content } => {
+            let output = output(content);
+            let item = if *freeform && grammars {
+                Item::CustomToolCallOutput { call_id, output }
+            } else {
+                Item::FunctionCallOutput { call_id, output }
+            };
+            push(&mut out, &item);
+        }
+    }
+    Bytes::from(out)
+}
+
+/// Appends `item`, and a comma before it unless it is the first.
+fn push(out: &mut Vec<u8>, item: &Item) {
+    let start = out.len();
+    if start > 0 {
+        out.push(b',');
+    }
+    // Text into memory: there is nothing that could fail, and half an item would spoil the request.
+    if serde_json::to_writer(&mut *out, item).is_err() {
+        out.truncate(start);
+    }
+}
+
+fn assistant_item(part: &AssistantPart, grammars: bool) -> Option<Item<'_>> {
+    match part {
+        AssistantPart::Text { text, .. } if text.is_empty() => None,
+        AssistantPart::Text { text, opaque } => {
+            let phase = opaque.as_ref().and_then(|opaque| opaque.open(Wire::Responses)?.get("phase"));
+            Some(Item::Message { role: "assistant", content: vec![Piece::OutputText { text }], phase })
+        }
+        AssistantPart::Reasoning { summary, opaque } => {
+            let sealed = opaque.as_ref()?.open(Wire::Responses)?;
+            let encrypted_content = sealed.get("encrypted_content")?;
+            let summary = summary.iter().map(|text| Piece::SummaryText { text }).collect();
+            Some(Item::Reasoning { id: sealed.get("id"), summary, encrypted_content })
+        }
+        AssistantPart::Call(call) => Some(call_item(call, grammars)),
+    }
+}
+
+fn call_item(call: &ToolCall, grammars: bool) -> Item<'_> {
+    let (call_id, name) = (call.call_id.as_str(), call.name.as_str());
+    match &call.arguments {
+        Arguments::Freeform(input) if grammars => Item::CustomToolCall { call_id, name, input },
+        Arguments::Freeform(input) => {
+            let arguments = Cow::Owned(json!({ INPUT: input }).to_string());
+            Item::FunctionCall { call_id, name, arguments }
+        }
+        Arguments::Json(arguments) => Item::FunctionCall { call_id, name, arguments: Cow::Borrowed(arguments) },
+    }
+}
+
+fn pieces(content: &[Content]) -> Vec<Piece<'_>> {
+    let piece = |content| match content {
+        &Content::Text { ref text } => Piece::InputText { text },
+        Content::Image { media_type, data } => {
+            Piece::InputImage { image_url: format!("data:{media_type};base64,{data}") }
+        }
+    };
+    content.iter().map(piece).collect()
+}
+
+fn output(content: &[Content]) -> Output<'_> {
+    match content {
+        [] => Output::Text(""),
+        [Content::Text { text }] => Output::Text(text),
+        several => Output::Pieces(pieces(several)),
+    }
+}
+
+/// The one property of a freeform tool that is offered as a function.
+pub(super) const INPUT: &str = "input";
+
+/// An element of `tools`.
+pub(super) fn tool(spec: &ToolSpec, grammars: bool) -> Value {
+    let ToolSpec { name, description, input } = spec;
+    match input {
+        ToolInput::Json { schema } => {
+            json!({"type": "function", "name": name, "description": description, "strict": false, "parameters": schema})
+        }
+        ToolInput::Freeform { lark_grammar } if grammars => {
+            let format = json!({"type": "grammar", "syntax": "lark", "definition": lark_grammar});
+            json!({"type": "custom", "name": name, "description": description, "format": format})
+        }
+        ToolInput::Freeform { lark_grammar } => {
+            let description = format!("{description}\n\nThe grammar of `{INPUT}`, in Lark:\n{lark_grammar}");
+            let parameters = json!({
+                "type": "object",
+                "properties": {INPUT: {"type": "string"}},
+                "required": [INPUT],
+                "additionalProperties": false,
+            });
+            json!({
+                "type": "function", "name": name, "description": description, "strict": false,
+                "parameters": parameters,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "encode_tests.rs"]
+mod tests;

@@ -1,0 +1,83 @@
+//! Where requests go and with what headers, made once from the settings.
+//!
+//! The key is in here and nowhere else; it must not reach a message, a log or `Debug`.
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use url::Url;
+
+use super::ResponsesConfig;
+use crate::{Failure, FailureKind};
+
+/// A ready address.
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    /// The address as messages show it: without the query, which may hold a key.
+    pub(super) shown: String,
+    pub(super) headers: HeaderMap,
+    pub(super) key: Key,
+}
+
+/// What is known about the key, for messages.
+pub(super) struct Key {
+    variable: Option<String>,
+    is_set: bool,
+}
+
+impl Endpoint {
+    /// Settings that cannot work are a failure of every request, not of starting the program.
+    pub(super) fn new(config: &ResponsesConfig) -> Result<Self, Failure> {
+        let mut url = Url::parse(&format!("{}/responses", config.base_url.trim_end_matches('/')))
+            .map_err(|error| wrong(format!("the base URL `{}` is not a URL: {error}", config.base_url)))?;
+        let shown = url.to_string();
+        if !config.query_params.is_empty() {
+            url.query_pairs_mut().extend_pairs(&config.query_params);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("codex/", env!("CARGO_PKG_VERSION"))));
+        set(&mut headers, "originator", &config.originator)?;
+        if let Some(key) = &config.api_key {
+            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+                .map_err(|_| wrong("the API key holds characters that no header may hold".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        for (name, value) in &config.http_headers {
+            set(&mut headers, name, value)?;
+        }
+        let key = Key { variable: config.key_variable.clone(), is_set: headers.contains_key(AUTHORIZATION) };
+        Ok(Self { url, shown, headers, key })
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+    let bad = || wrong(format!("the HTTP header `{name}` is not one that can be sent"));
+    let mut header = HeaderValue::try_from(value).map_err(|_| bad())?;
+    header.set_sensitive(true);
+    headers.insert(HeaderName::try_from(name).map_err(|_| bad())?, header);
+    Ok(())
+}
+
+fn wrong(message: String) -> Failure {
+    Failure { kind: FailureKind::Configuration, message, retry_after: None }
+}
+
+impl Key {
+    /// A failure if a key is to come from a variable that is not set: asking without one would only say less.
+    pub(super) fn missing(&self) -> Option<Failure> {
+        let variable = self.variable.as_deref().filter(|_| !self.is_set)?;
+        let message = format!("no key: set {variable}");
+        Some(Failure { kind: FailureKind::Unauthorized, message, retry_after: None })
+    }
+
+    /// What to tell about HTTP 401 or 403.
+    pub(super) fn refused(&self, status: u16, said: &str) -> String {
+        match (&self.variable, self.is_set) {
+            (Some(variable), true) => format!("the key in {variable} was refused: {said} (HTTP {status})"),
+            (None, true) => format!("the API key was refused: {said} (HTTP {status})"),
+            (_, false) => {
+                format!("the server wants a key, and none is configured: {said} (HTTP {status}); name its variable with `env_key`")
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Tests of `retry`: a model that answers each attempt from a list.
+
+use std::sync::Mutex;
+
+use codex_history::{AssistantPart, History};
+
+use super::*;
+
+#[derive(Debug)]
+struct Listed(Mutex<VecDeque<Vec<StreamEvent>>>);
+
+impl Model for Listed {
+    fn stream(&self, _: Request) -> EventStream {
+        Box::pin(stream::iter(self.0.lock().unwrap().pop_front().expect("asked too often")))
+    }
+
+    fn takes_grammars(&self) -> bool {
+        false
+    }
+}
+
+fn text(text: &str) -> StreamEvent {
+    StreamEvent::TextDelta { part: 0, text: text.into() }
+}
+
+fn completed(text: &str) -> StreamEvent {
+    StreamEvent::Completed { content: vec![AssistantPart::Text { text: text.into(), opaque: None }], usage: None }
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, message: "it broke".into(), retry_after: None }
+}
+
+fn failed(kind: FailureKind) -> StreamEvent {
+    StreamEvent::Failed(failure(kind))
+}
+
+fn request() -> Request {
+    Request {
+        model: "m".into(),
+        history: History::default(),
+        tools: Arc::new([]),
+        thread_id: "t".into(),
+        reasoning_effort: None,
+        output_schema: None,
+    }
+}
+
+/// Runs all attempts with the clock stopped; waits are shown as `~` and do not take time.
+async fn run(attempts: Vec<Vec<StreamEvent>>) -> Vec<StreamEvent> {
+    let inner = Arc::new(Listed(Mutex::new(attempts.into())));
+    let events = Retrying::new(inner.clone(), RetryPolicy::default()).stream(request()).collect().await;
+    assert!(inner.0.lock().unwrap().is_empty(), "asked too rarely");
+    events
+}
+
+/// The text a screen would show at the end.
+fn seen(events: &[StreamEvent]) -> String {
+    events.iter().fold(String::new(), |shown, event| match event {
+        StreamEvent::TextDelta { text, .. } => shown + text,
+        StreamEvent::Discarded => String::new(),
+        _ => shown,
+    })
+}
+
+fn names(events: &[StreamEvent]) -> String {
+    let letter = |event: &StreamEvent| match event {
+        StreamEvent::TextDelta { .. } => 't',
+        StreamEvent::ReasoningDelta { .. } => 'r',
+        StreamEvent::Retrying { .. } => '~',
+        StreamEvent::Discarded => 'D',
+        StreamEvent::Completed { .. } => 'C',
+        StreamEvent::Failed(_) => 'F',
+    };
+    events.iter().map(letter).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_text_is_ever_doubled() {
+    use FailureKind::Disconnected;
+    let cases = [
+        // Same text again, in other pieces.
+        (vec![vec![text("Hel"), text("lo")], vec![text("Hello wor"), text("ld"), completed("")]], "tt~ttC", "Hello world"),
+        // Cut off twice, the second time earlier.
+        (vec![vec![text("Hello")], vec![text("He")], vec![text("Hello!"), completed("")]], "t~~tC", "Hello!"),
+        // Another answer.
+        (vec![vec![text("Hello")], vec![text("He"), text("y"), text("!"), completed("")]], "t~DttC", "Hey!"),
+        // The same beginning, but complete earlier than before.
+        (vec![vec![text("Hello world")], vec![text("Hello"), completed("")]], "t~DtC", "Hello"),
+        // Nothing at all this time.
+        (vec![vec![text("Hello world")], vec![completed("")]], "t~DC", ""),
+        // Nothing shown before the failure.
+        (vec![vec![], vec![text("Hi"), completed("")]], "~tC", "Hi"),
+    ];
+    for (mut attempts, expected_names, expected_text) in cases {
+        let last = attempts.len() - 1;
+        attempts[..last].iter_mut().for_each(|events| events.push(failed(Disconnected)));
+        let events = run(attempts).await;
+        assert_eq!((names(&events).as_str(), seen(&events).as_str()), (expected_names, expected_text));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_may_pass_is_repeated_and_not_for_ever() {
+    use FailureKind::*;
+    for kind in [Connection, Disconnected, Server(500), RateLimited, Malformed] {
+        let events = run(vec![vec![failed(kind)]; 6]).await;
+        assert_eq!(names(&events), "~~~~~F", "{kind:?}");
+    }
+    for kind in [
+        Unauthorized,
+        BadRequest(400),
+        ContextTooLong,
+        ContentRefused,
+        QuotaExceeded,
+        Incomplete,
+        Configuration,
+    ] {
+        assert_eq!(names(&run(vec![vec![failed(kind)]]).await), "F", "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_only_ends_counts_as_broken_off() {
+    let events = run(vec![vec![text("a")], vec![text("ab"), completed("ab")]]).await;
+    assert_eq!((names(&events).as_str(), seen(&events).as_str()), ("t~tC", "ab"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_announced_wait_is_waited() {
+    let asked = Duration::from_secs(90);
+    let limited = Failure { retry_after: Some(asked), ..failure(FailureKind::RateLimited) };
+    let before = tokio::time::Instant::now();
+    let events = run(vec![vec![StreamEvent::Failed(limited)], vec![completed("")]]).await;
+    let announced = StreamEvent::Retrying { attempt: 1, of: 5, delay: asked, reason: "it broke".into() };
+    assert_eq!(events[0], announced);
+    assert!(before.elapsed() >= asked, "the stopped clock moves only by waiting");
+}
+
+#[test]
+fn delays_double_up_to_a_cap_and_honour_the_vendor() {
+    let policy = RetryPolicy { retries: 50, ..RetryPolicy::default() };
+    let broken = failure(FailureKind::Server(503));
+    for (attempt, millis) in [(1, 200.0), (2, 400.0), (5, 3_200.0), (9, 30_000.0), (50, 30_000.0)] {
+        let delay = policy.delay(attempt, &broken).unwrap().as_secs_f64() * 1000.0;
+        assert!((millis * 0.8..=millis * 1.2).contains(&delay), "{attempt}: {delay} ms");
+    }
+    assert_eq!(policy.delay(51, &broken), None);
+    for (asked, expected) in [(600, Some(600)), (601, None), (2_000_000, None)] {
+        let limited = Failure { retry_after: Some(Duration::from_secs(asked)), ..broken.clone() };
+        assert_eq!(policy.delay(1, &limited), expected.map(Duration::from_secs), "asked for {asked} s");
+    }
+}

@@ -1,0 +1,153 @@
+//! The parent's side of a cell: starting the helper and sending it requests.
+//!
+//! Nothing here blocks for longer than starting a process takes, and nothing is tied to one runtime: a cell may be
+//! used from any of the program's.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rustix::{
+    io::{Errno, ioctl_fionbio},
+    net::{Shutdown, shutdown},
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::{
+    Confinement, SandboxError, channel, helper, hint,
+    setup::seccomp,
+    wire::{Reply, Request},
+};
+
+/// One helper process. Dropping it ends the helper, and with it everything that runs in the cell.
+pub(crate) struct Cell {
+    socket: OwnedFd,
+    helper: std::process::Child,
+    lost: AtomicBool,
+}
+
+impl Cell {
+    /// Starts a helper and waits until its walls stand.
+    pub(crate) async fn start(helper: &Path, confinement: &Confinement) -> Result<Self, SandboxError> {
+        let filters = match confinement {
+            Confinement::Unconfined => Vec::new(),
+            Confinement::Confined(_) => seccomp::programs().map_err(io::Error::other)?,
+        };
+        let (socket, theirs) = channel::pair()?;
+        ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+        let helper = start_helper(helper, theirs)?;
+        let cell = Self { socket, helper, lost: AtomicBool::new(false) };
+        let payload = Request::Setup { confinement: confinement.clone(), filters }.encode();
+        let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
+        match control.reply().await? {
+            Reply::Ready => Ok(cell),
+            Reply::Failed(failure) => Err(hint::explain(failure)),
+            _ => Err(Control::confused()),
+        }
+    }
+
+    /// Sends a request with the descriptors that belong to it; replies come on what is returned. `None` if the helper
+    /// is gone: nothing was started.
+    pub(crate) async fn request(
+        &self,
+        payload: &[u8],
+        streams: &[BorrowedFd<'_>],
+    ) -> Result<Option<Control>, SandboxError> {
+        let payload = channel::seal(payload)?;
+        let (ours, theirs) = channel::pair()?;
+        let descriptors: Vec<BorrowedFd> =
+            [payload.as_fd(), theirs.as_fd()].into_iter().chain(streams.iter().copied()).collect();
+        loop {
+            match channel::send(&self.socket, b"R", &descriptors) {
+                Ok(()) => return Ok(Some(Control::new(ours)?)),
+                Err(Errno::AGAIN) => self.wait_for_room().await?,
+                Err(Errno::PIPE | Errno::CONNRESET | Errno::CONNREFUSED | Errno::NOTCONN) => {
+                    self.lost.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                Err(error) => return Err(SandboxError::Helper(error.into())),
+            }
+        }
+    }
+
+    /// The queue of a local socket is short (net.unix.max_dgram_qlen). A copy of the descriptor is registered, because
+    /// a registration belongs to one runtime and the cell does not.
+    async fn wait_for_room(&self) -> io::Result<()> {
+        let copy = register(self.socket.try_clone()?, Interest::WRITABLE)?;
+        copy.writable().await.map(drop)
+    }
+
+    /// Whether the helper was seen to be gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        // Closing the socket would do, but the process has to be reaped, so its end must not take long. Errors: gone.
+        let _ = self.helper.kill();
+        let _ = self.helper.wait();
+    }
+}
+
+/// Makes a socket known to the runtime that is running now.
+fn register(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` keeps its descriptor open, and the same, until it is dropped with the registration.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
+
+/// No `pre_exec`: it would turn the quick posix_spawn(3) into a fork of this whole program. No death signal: it fires
+/// when the *thread* ends that started the helper.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts a process; all others are forked by it")]
+fn start_helper(helper: &Path, socket: OwnedFd) -> io::Result<std::process::Child> {
+    std::process::Command::new(helper)
+        .arg(helper::ARGUMENT)
+        .env_clear()
+        .stdin(socket)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// The private socket of one request. Closing it ends the command it belongs to.
+pub(crate) struct Control(AsyncFd<OwnedFd>);
+
+impl Control {
+    fn new(socket: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&socket, true)?;
+        Ok(Self(register(socket, Interest::READABLE)?))
+    }
+
+    /// The next reply. May be dropped while it waits; nothing is lost.
+    pub(crate) async fn reply(&self) -> Result<Reply, SandboxError> {
+        let receive = |socket: &OwnedFd| Ok(channel::receive(socket)?);
+        let message = self.0.async_io(Interest::READABLE, receive).await;
+        let (message, _) = message.map_err(|error| SandboxError::Lost(error.to_string()))?.ok_or_else(Self::lost)?;
+        Reply::decode(&message).map_err(|_| Self::confused())
+    }
+
+    /// Asks the supervisor to end the command, by closing the sending half. A message would not do: unread when the
+    /// supervisor ends, it would make the kernel throw away the reply (unix(7), `ECONNRESET`).
+    pub(crate) fn kill(&self) {
+        // An error means that the supervisor is gone, and with it the command.
+        let _ = shutdown(self.0.get_ref(), Shutdown::Write);
+    }
+
+    fn lost() -> SandboxError {
+        SandboxError::Lost("it ended without a word".to_owned())
+    }
+
+    fn confused() -> SandboxError {
+        SandboxError::Lost("it does not speak like this program".to_owned())
+    }
+
+    /// For a reply that cannot come at this point.
+    pub(crate) fn unexpected() -> SandboxError {
+        Self::confused()
+    }
+}

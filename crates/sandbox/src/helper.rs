@@ -1,0 +1,124 @@
+//! The helper process: this program started again, which holds the walls of one cell and forks commands inside them.
+//!
+//! One thread, no runtime, no allocator tricks: it must stay small, because every command is a fork of it. It must
+//! never outlive its parent: the end of its socket is its end, and that of everything it started.
+
+use std::{io, os::fd::OwnedFd};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    io::fcntl_dupfd_cloexec,
+    pipe::{PipeFlags, pipe_with},
+    process::{DumpableBehavior, set_dumpable_behavior, setsid},
+    stdio::{dup2_stdin, stdin},
+};
+use seccompiler::BpfProgram;
+
+use crate::{
+    Confinement, channel, process,
+    process::Forked,
+    setup::{namespaces, plan::Plan, seccomp, view},
+    supervisor,
+    wire::{Failure, OrFailure, Reply, Request, Stage},
+};
+
+/// The argument that turns this program into its helper.
+pub(crate) const ARGUMENT: &str = "--sandbox-helper";
+
+/// If this process was started as a sandbox helper, serves as one and exits; otherwise returns at once.
+///
+/// It must be the first statement of `main`: the helper may have one thread only and should own little memory.
+pub fn run_helper_if_requested() {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
+        process::exit(if serve().is_ok() { 0 } else { 1 });
+    }
+}
+
+/// What every command of the cell needs to know.
+pub(crate) struct Walls {
+    /// `None`: there are none.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) filters: Vec<BpfProgram>,
+    /// Closes when the helper ends, however it ends.
+    pub(crate) helper_alive: OwnedFd,
+}
+
+/// A request with what came with it.
+struct Incoming {
+    request: Request,
+    reply_to: OwnedFd,
+    streams: Vec<OwnedFd>,
+}
+
+fn serve() -> io::Result<()> {
+    let socket = take_socket()?;
+    process::ignore_children();
+    let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    let Some(setup) = next(&socket)? else { return Ok(()) };
+    let (plan, filters) = match put_up(setup.request) {
+        Ok(walls) => walls,
+        Err(failure) => return reply(&setup.reply_to, Reply::Failed(failure)),
+    };
+    let walls = Walls { plan, filters, helper_alive };
+    reply(&setup.reply_to, Reply::Ready)?;
+    drop(setup.reply_to);
+    while let Some(Incoming { request, reply_to, streams }) = next(&socket)? {
+        let Request::Launch(launch) = request else { return Err(io::ErrorKind::InvalidData.into()) };
+        let namespaces = if walls.plan.is_some() { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
+        match process::fork(namespaces) {
+            Ok(Forked::Child) => {
+                // Only the helper may hold these: their closing is how its end is seen.
+                drop((socket, own_end));
+                supervisor::run(&walls, &launch, streams, &reply_to)
+            }
+            outcome => {
+                if let Err(failure) = outcome.or_failure(Stage::Process, || "clone(2) of a command") {
+                    // If this cannot be sent, nobody is waiting for it.
+                    let _ = reply(&reply_to, Reply::Failed(failure));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves the socket away from descriptor 0, which forked processes would otherwise hand on to commands.
+fn take_socket() -> io::Result<OwnedFd> {
+    process::close_from_3(false)?;
+    // Off the terminal: a signal typed there is for the parent, which then decides.
+    setsid()?;
+    let socket = fcntl_dupfd_cloexec(stdin(), 3)?;
+    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    dup2_stdin(&null)?;
+    Ok(socket)
+}
+
+/// Waits for a request; `None` when the parent is gone.
+fn next(socket: &OwnedFd) -> io::Result<Option<Incoming>> {
+    let Some((_, descriptors)) = channel::receive(socket)? else { return Ok(None) };
+    let mut descriptors = descriptors.into_iter();
+    let (Some(payload), Some(reply_to)) = (descriptors.next(), descriptors.next()) else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let request = Request::decode(&channel::unseal(payload)?).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Some(Incoming { request, reply_to, streams: descriptors.collect() }))
+}
+
+fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
+    Ok(channel::send(to, &reply.encode(), &[])?)
+}
+
+fn put_up(request: Request) -> Result<(Option<Plan>, Vec<BpfProgram>), Failure> {
+    let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
+    let Request::Setup { confinement, filters } = request else { return Err(malformed()) };
+    let Confinement::Confined(confined) = confinement else { return Ok((None, Vec::new())) };
+    let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
+    let filters = filters.map_err(|_| malformed())?;
+    let plan = Plan::new(&confined)?;
+    namespaces::enter(confined.network)?;
+    view::enter(&plan)?;
+    // From here on no command can look into this process or those it forks through /proc or ptrace(2). Not earlier:
+    // it also takes the user's own right to write uid_map.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).or_failure(Stage::Process, || "prctl(2) of dumpable")?;
+    Ok((Some(plan), filters))
+}

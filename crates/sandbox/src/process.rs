@@ -1,0 +1,124 @@
+//! The few process calls that have no safe wrapper: forking, signals, waiting for them.
+//!
+//! Only the helper and what it forks may use this: they have one thread, so that after a fork ordinary code is fine.
+
+use std::{
+    io,
+    os::fd::{AsFd, FromRawFd, OwnedFd},
+    ptr,
+};
+
+use rustix::process::Pid;
+
+/// Which side of a fork this is.
+pub(crate) enum Forked {
+    Child,
+    Parent(Pid),
+}
+
+/// fork(2) into new namespaces (`CLONE_NEW*`, or 0). unshare(2) cannot do this: it makes a PID namespace once only.
+pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Forked> {
+    let flags = libc::c_long::from(namespaces | libc::SIGCHLD);
+    // SAFETY: without `CLONE_VM` this is fork(2): the child gets a copy of memory and descriptors and returns here.
+    // The caller has one thread, so no lock can be held by a thread that is missing in the child.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    match result {
+        0 => Ok(Forked::Child),
+        _ => match i32::try_from(result).ok().and_then(Pid::from_raw).filter(|_| result > 0) {
+            Some(child) => Ok(Forked::Parent(child)),
+            None => Err(io::Error::last_os_error()),
+        },
+    }
+}
+
+/// Ends this process at once: no exit handlers of the program it was forked from.
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: _exit(2) has no conditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// Lets the kernel reap ended children by itself.
+pub(crate) fn ignore_children() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
+
+/// Every signal back to its default and none blocked: a command must not inherit that Rust ignores `SIGPIPE`.
+pub(crate) fn reset_signals() {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: no handler is installed. It fails for signals that cannot be changed, which is fine.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    // SAFETY: an empty set is initialised before it is used, and lives until the calls return.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
+}
+
+/// A descriptor that becomes readable when a child ended (signalfd(2)). Blocks the signal itself.
+pub(crate) struct ChildSignals(OwnedFd);
+
+impl ChildSignals {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: the set is initialised before it is used, and lives until the calls return; the descriptor that
+        // comes back is new and nobody else's.
+        unsafe {
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            let mut children = std::mem::zeroed();
+            libc::sigemptyset(&raw mut children);
+            libc::sigaddset(&raw mut children, libc::SIGCHLD);
+            if libc::sigprocmask(libc::SIG_BLOCK, &raw const children, ptr::null_mut()) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let descriptor = libc::signalfd(-1, &raw const children, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(Self(OwnedFd::from_raw_fd(descriptor)))
+        }
+    }
+
+    /// Forgets the signals that came so far. Call it before reaping: one that comes in between is then not lost.
+    pub(crate) fn drain(&self) {
+        let mut record = [0; size_of::<libc::signalfd_siginfo>()];
+        while rustix::io::read(&self.0, &mut record).is_ok_and(|count| count > 0) {}
+    }
+}
+
+impl AsFd for ChildSignals {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Marks all descriptors from 3 on: closed now, or at `execve(2)`.
+pub(crate) fn close_from_3(at_exec: bool) -> io::Result<()> {
+    let flags = if at_exec { libc::CLOSE_RANGE_CLOEXEC } else { 0 };
+    // SAFETY: with `at_exec` nothing is closed here. Without, the caller is the helper's first statement: no value
+    // owns a descriptor from 3 on yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flags) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Signals every process of this PID namespace but its first one, which must be the caller.
+pub(crate) fn kill_namespace() {
+    // SAFETY: kill(2) takes numbers only. The only error is that there is nobody left.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
+/// execve(2). Returns only if it failed.
+pub(crate) fn execute(
+    program: &std::ffi::CStr,
+    argv: &[std::ffi::CString],
+    environment: &[std::ffi::CString],
+) -> io::Error {
+    let pointers = |strings: &[std::ffi::CString]| {
+        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>()
+    };
+    let (argv, environment) = (pointers(argv), pointers(environment));
+    // SAFETY: both lists end in a null pointer and, like the strings they point to, live until the call returns.
+    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}

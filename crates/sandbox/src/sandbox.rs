@@ -1,0 +1,236 @@
+//! The entrance: keeps a session's cells and starts commands in them.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use tokio::net::unix::pipe;
+
+use crate::{
+    Child, Command, Confinement, Exit, Process, SandboxError,
+    cell::{Cell, Control},
+    hint,
+    wire::{Launch, Reply, Request},
+};
+
+/// Wished capacity of a command's pipes, in bytes: few wake-ups when it writes much. The kernel's usual limit for
+/// users is 1 MiB (pipe(7), `/proc/sys/fs/pipe-max-size`).
+const PIPE_SIZE: usize = 1 << 20;
+
+/// Where the probe looks for `true`.
+const PROBE_PATH: &str = "/usr/bin:/bin:/run/current-system/sw/bin";
+
+/// What becomes of a command's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Standard output and standard error in one pipe, in the order they were written.
+    Merged,
+    /// A pipe for each.
+    Separate,
+}
+
+/// Starts commands. One per session: its cells, one for each [`Confinement`] that was used, live as long as it does.
+pub struct Sandbox {
+    helper: PathBuf,
+    cells: Mutex<HashMap<Confinement, Arc<Slot>>>,
+}
+
+/// The cell of one confinement; locked while it is being started, so that it is started once.
+type Slot = tokio::sync::Mutex<Option<Arc<Cell>>>;
+
+impl Sandbox {
+    /// `helper` is this program's own file; its `main` must begin with [`crate::run_helper_if_requested`]. Nothing is
+    /// started yet.
+    pub fn new(helper: PathBuf) -> Self {
+        Self { helper, cells: Mutex::default() }
+    }
+
+    /// Starts `command` behind the walls of `confinement`, with `/dev/null` as its standard input. When this returns
+    /// the program runs. Must be called in a tokio runtime that drives I/O.
+    ///
+    /// # Errors
+    /// [`SandboxError::Unsupported`] if the walls cannot be put up, [`SandboxError::Program`] and
+    /// [`SandboxError::Directory`] if the program or its directory is not as it should be, [`SandboxError::Helper`]
+    /// and [`SandboxError::Lost`] if there is trouble with the helper. In all cases nothing is left running.
+    pub async fn spawn(
+        &self,
+        confinement: &Confinement,
+        command: Command,
+        streams: Streams,
+    ) -> Result<Child, SandboxError> {
+        self.start(confinement, command, streams, false).await
+    }
+
+    /// As [`Sandbox::spawn`], with a pipe as standard input whose other end is [`Child::stdin`].
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::spawn`].
+    pub async fn spawn_with_input(
+        &self,
+        confinement: &Confinement,
+        command: Command,
+        streams: Streams,
+    ) -> Result<Child, SandboxError> {
+        self.start(confinement, command, streams, true).await
+    }
+
+    /// Tries out whether `confinement` can be held here, by running `true` behind it with everything a real command
+    /// gets. On some systems the first steps succeed and a later one is refused, so less would prove little.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::spawn`]; [`SandboxError::Lost`] if `true` did not succeed.
+    pub async fn probe(&self, confinement: &Confinement) -> Result<(), SandboxError> {
+        let command = Command {
+            argv: vec!["true".into()],
+            directory: "/".into(),
+            environment: [("PATH".into(), PROBE_PATH.into())].into(),
+        };
+        match self.spawn(confinement, command, Streams::Merged).await?.wait().await? {
+            Exit::Code(0) => Ok(()),
+            other => Err(SandboxError::Lost(format!("its trial command ended with {}", other.shell_code()))),
+        }
+    }
+
+    async fn start(
+        &self,
+        confinement: &Confinement,
+        command: Command,
+        streams: Streams,
+        input: bool,
+    ) -> Result<Child, SandboxError> {
+        refuse_nul(&command)?;
+        let launch = Launch { command, separate: streams == Streams::Separate, input };
+        let pipes = Pipes::new(&launch)?;
+        let control = self.request(confinement, &Request::Launch(launch).encode(), &pipes.theirs()).await?;
+        match control.reply().await? {
+            Reply::Started => Ok(pipes.into_child(Process::new(control))?),
+            Reply::Failed(failure) => Err(hint::explain(failure)),
+            _ => Err(Control::unexpected()),
+        }
+    }
+
+    /// Sends a request to the cell, and to a new one if the first turns out to be gone.
+    async fn request(
+        &self,
+        confinement: &Confinement,
+        payload: &[u8],
+        streams: &[BorrowedFd<'_>],
+    ) -> Result<Control, SandboxError> {
+        for _ in 0..2 {
+            let cell = self.cell(confinement).await?;
+            if let Some(control) = cell.request(payload, streams).await? {
+                return Ok(control);
+            }
+        }
+        Err(SandboxError::Lost("it ended twice in a row".to_owned()))
+    }
+
+    async fn cell(&self, confinement: &Confinement) -> Result<Arc<Cell>, SandboxError> {
+        let slot = {
+            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(cells.entry(confinement.clone()).or_default())
+        };
+        let mut slot = slot.lock().await;
+        if let Some(cell) = slot.as_ref().filter(|cell| !cell.is_lost()) {
+            return Ok(Arc::clone(cell));
+        }
+        let cell = Arc::new(Cell::start(&self.helper, confinement).await?);
+        Ok(Arc::clone(slot.insert(cell)))
+    }
+}
+
+/// The kernel takes C strings, so a NUL byte would silently cut a word short.
+fn refuse_nul(command: &Command) -> Result<(), SandboxError> {
+    let words = command.argv.iter().chain(command.environment.iter().flat_map(|(name, value)| [name, value]));
+    let mut words = words.map(|word| word.as_os_str()).chain([command.directory.as_os_str()]);
+    let program = || command.argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
+    let unnamed = command.environment.keys().any(|name| name.is_empty() || name.as_bytes().contains(&b'='));
+    if words.any(|word: &OsStr| word.as_bytes().contains(&0)) || unnamed {
+        return Err(SandboxError::Program { program: program(), source: io::ErrorKind::InvalidInput.into() });
+    }
+    Ok(())
+}
+
+/// Both ends of a command's streams, until it has started.
+struct Pipes {
+    output: (OwnedFd, OwnedFd),
+    errors: Option<(OwnedFd, OwnedFd)>,
+    input: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Pipes {
+    fn new(launch: &Launch) -> io::Result<Self> {
+        Ok(Self {
+            output: large_pipe()?,
+            errors: launch.separate.then(large_pipe).transpose()?,
+            input: launch.input.then(large_pipe).transpose()?,
+        })
+    }
+
+    /// The command's ends, in the order that [`Launch`] says.
+    fn theirs(&self) -> Vec<BorrowedFd<'_>> {
+        let writers = [Some(&self.output), self.errors.as_ref()].into_iter().flatten().map(|(_, writer)| writer);
+        writers.chain(self.input.as_ref().map(|(reader, _)| reader)).map(AsFd::as_fd).collect()
+    }
+
+    /// Closes the command's ends here, so that ours see when it has closed its own.
+    fn into_child(self, process: Process) -> io::Result<Child> {
+        let receiver = |(reader, _)| pipe::Receiver::from_owned_fd(reader);
+        Ok(Child {
+            stdout: receiver(self.output)?,
+            stderr: self.errors.map(receiver).transpose()?,
+            stdin: self.input.map(|(_, writer)| pipe::Sender::from_owned_fd(writer)).transpose()?,
+            process,
+        })
+    }
+}
+
+/// A pipe as large as we may have it; the usual 64 KiB do as well.
+fn large_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
+    Ok((reader, writer))
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("helper", &self.helper).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_the_kernel_would_cut_are_refused() {
+        let command = |word: &str, name: &str, directory: &str| Command {
+            argv: vec!["a".into(), word.into()],
+            directory: directory.into(),
+            environment: [(name.into(), "value".into())].into(),
+        };
+        assert!(refuse_nul(&command("b\n", "NAME", "/")).is_ok());
+        for (word, name, directory) in
+            [("b\0", "N", "/"), ("b", "N\0", "/"), ("b", "N", "/\0"), ("b", "N=", "/"), ("b", "", "/")]
+        {
+            assert!(refuse_nul(&command(word, name, directory)).is_err(), "{word:?} {name:?} {directory:?}");
+        }
+    }
+
+    #[test]
+    fn starting_may_move_between_threads() {
+        fn is_send<T: Send>(_: &T) {}
+        let sandbox = Sandbox::new("/nowhere".into());
+        let command = Command { argv: vec![], directory: "/".into(), environment: [].into() };
+        is_send(&sandbox.spawn(&Confinement::Unconfined, command, Streams::Merged));
+    }
+}

@@ -1,0 +1,13 @@
+//! Putting up the walls: each module is one kind of wall, used by the helper and the processes it forks.
+//!
+//! Nothing here decides what the walls should be, and nothing here may carry on after a step that failed.
+
+pub(crate) mod devices;
+pub(crate) mod landlock;
+pub(crate) mod namespaces;
+pub(crate) mod plan;
+pub(crate) mod proc;
+pub(crate) mod rights;
+pub(crate) mod seccomp;
+pub(crate) mod tree;
+pub(crate) mod view;

@@ -1,0 +1,59 @@
+//! The cell's namespaces: its own users, mounts, IPC, host name, control groups and, unless asked otherwise, network.
+//!
+//! It must never map more than the caller's own user and group: a command is nobody else, inside or outside.
+
+use std::{io, mem, os::fd::AsRawFd};
+
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, socket_with},
+    process::{getgid, getuid},
+    thread::{UnshareFlags, unshare_unsafe},
+};
+
+use crate::{
+    Network,
+    wire::{Failure, OrFailure, Stage},
+};
+
+/// Leaves the host's namespaces. Must run before anything is mounted, in a process with one thread.
+pub(crate) fn enter(network: Network) -> Result<(), Failure> {
+    let (user, group) = (getuid().as_raw(), getgid().as_raw());
+    let mut flags = UnshareFlags::NEWUSER
+        | UnshareFlags::NEWNS
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWCGROUP;
+    if network == Network::LoopbackOnly {
+        flags |= UnshareFlags::NEWNET;
+    }
+    // SAFETY: `CLONE_FILES`, the one flag that can pull descriptors from under other threads, is not among them, and
+    // the helper has one thread.
+    unsafe { unshare_unsafe(flags) }.or_failure(Stage::Namespaces, || "unshare(2) of user and mount namespaces")?;
+    // A process that could drop groups could pass a "this group may not" permission (user_namespaces(7)).
+    let maps = [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{user} {user} 1")),
+        ("/proc/self/gid_map", format!("{group} {group} 1")),
+    ];
+    for (path, value) in maps {
+        std::fs::write(path, value).or_failure(Stage::Namespaces, || format!("writing {path}"))?;
+    }
+    if network == Network::LoopbackOnly {
+        raise_loopback().or_failure(Stage::Namespaces, || "raising the loopback interface")?;
+    }
+    Ok(())
+}
+
+/// A new network namespace has its loopback interface down.
+fn raise_loopback() -> io::Result<()> {
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    // SAFETY: `ifreq` is plain data for which all zeros is a value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (place, letter) in request.ifr_name.iter_mut().zip(b"lo") {
+        *place = *letter as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: netdevice(7): this request reads an `ifreq`, which lives until the call returns.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

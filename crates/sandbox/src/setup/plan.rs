@@ -1,0 +1,317 @@
+//! What the walls mean on this machine: a [`Confined`] with every path resolved and checked.
+//!
+//! Made from the file system as the user sees it, before anything is unshared; changes nothing. What cannot be held
+//! is refused here by name; it must never be narrowed or widened quietly.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    os::unix::{ffi::OsStringExt, fs::FileExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Confined, Network,
+    wire::{Failure, OrFailure, Stage, quoted},
+};
+
+/// How a path below a writable root is bound onto itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cover {
+    /// Writable, but a mount point: it cannot be renamed away together with what is protected inside.
+    Pinned,
+    /// Read-only, with everything below it.
+    ReadOnly,
+}
+
+/// Resolved paths only: absolute, without symbolic links.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Writable roots, ancestors first.
+    pub(crate) roots: Vec<PathBuf>,
+    named: Roots,
+    protected: Vec<PathBuf>,
+    /// Host directory behind `/tmp`.
+    pub(crate) temp: Option<PathBuf>,
+    /// Places below the private `/run` that programs cannot do without.
+    pub(crate) run: Vec<PathBuf>,
+    /// Mounts of the kernel's own file systems below writable roots: a `/sys`, or the `/proc` of a chroot.
+    pub(crate) kernel: Vec<PathBuf>,
+    /// The host's `/proc/net/unix`. The open file keeps showing the host's network wherever it is read.
+    sockets: File,
+    network: Network,
+}
+
+impl Plan {
+    /// Resolves `confined`.
+    pub(crate) fn new(confined: &Confined) -> Result<Self, Failure> {
+        let named = Roots::resolve(&confined.writable)?;
+        let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
+        let sockets = File::open("/proc/net/unix").or_failure(Stage::Mounts, || "opening /proc/net/unix")?;
+        let roots: Vec<PathBuf> = named.0.values().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let mounts = fs::read_to_string("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?;
+        let mut kernel = kernel_mounts(&mounts);
+        // What is below these two is replaced as a whole.
+        kernel.retain(|path| !["/proc", "/dev"].iter().any(|place| path.starts_with(place)));
+        kernel.retain(|path| roots.iter().any(|root| path.starts_with(root)));
+        let plan = Self {
+            roots,
+            named,
+            protected: confined.protected.clone(),
+            temp,
+            run: run_places(confined.network),
+            kernel,
+            sockets,
+            network: confined.network,
+        };
+        plan.covers()?;
+        Ok(plan)
+    }
+
+    /// Path sockets of the host's processes, as of now.
+    pub(crate) fn host_sockets(&self) -> Result<BTreeSet<PathBuf>, Failure> {
+        let mut table = Vec::new();
+        let mut part = vec![0; 64 << 10];
+        loop {
+            // By position: commands that start at the same time share the file's offset.
+            let count = self.sockets.read_at(&mut part, table.len() as u64);
+            match count.or_failure(Stage::Mounts, || "reading /proc/net/unix")? {
+                0 => return Ok(socket_paths(&String::from_utf8_lossy(&table))),
+                count => table.extend_from_slice(part.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Whether sockets made in the cell show up among the host's, so that the two cannot be told apart.
+    pub(crate) fn shares_sockets(&self) -> bool {
+        self.network == Network::Host
+    }
+
+    /// The places to bind onto themselves, ancestors first, as the file system is now: a protected path that came to
+    /// exist since the last command is covered for the next one.
+    pub(crate) fn covers(&self) -> Result<BTreeMap<PathBuf, Cover>, Failure> {
+        let mut covers = BTreeMap::new();
+        for path in &self.protected {
+            self.named.protect(path, &mut covers)?;
+        }
+        if let Some(temp) = &self.temp {
+            refuse_second_way(temp, &covers)?;
+        }
+        Ok(covers)
+    }
+}
+
+/// Writable roots, by the name they were given, to what that name means.
+#[derive(Debug)]
+struct Roots(BTreeMap<PathBuf, PathBuf>);
+
+impl Roots {
+    fn resolve(writable: &[PathBuf]) -> Result<Self, Failure> {
+        let mut roots = BTreeMap::new();
+        for path in writable {
+            let root = directory(path, "the writable root")?;
+            refuse_kernel_place(&root)?;
+            roots.insert(path.clone(), root);
+        }
+        Ok(Self(roots))
+    }
+
+    /// The deepest root that holds `path`, and the rest of the way.
+    fn holding<'path>(&self, path: &'path Path) -> Option<(&Path, &'path Path)> {
+        let names = self.0.iter().flat_map(|(given, real)| [(given, real), (real, real)]);
+        let holding = names.filter_map(|(name, real)| Some((real.as_path(), path.strip_prefix(name).ok()?)));
+        holding.min_by_key(|(_, rest)| rest.components().count())
+    }
+
+    /// Plans the covers for one protected path. One that does not exist, or is not writable anyway, needs none.
+    fn protect(&self, path: &Path, covers: &mut BTreeMap<PathBuf, Cover>) -> Result<(), Failure> {
+        let resolved = path.parent().zip(path.file_name()).and_then(|(parent, name)| {
+            let parent = fs::canonicalize(parent).ok()?;
+            Some(parent.join(name))
+        });
+        let holding = self.holding(path).or_else(|| self.holding(resolved.as_deref()?));
+        let Some((root, rest)) = holding else { return Ok(()) };
+        let mut place = root.to_path_buf();
+        let mut pinned = Vec::new();
+        for name in rest.components() {
+            place.push(name);
+            match fs::symlink_metadata(&place) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Ok(());
+                }
+                Err(error) => return Err(error).or_failure(Stage::Policy, || protecting(&place)),
+                Ok(found) if found.file_type().is_symlink() => {
+                    let step = format!("{}, which is a symbolic link,", protecting(&place));
+                    return Err(Failure::new(Stage::Policy, step, libc::ELOOP));
+                }
+                Ok(_) => pinned.push(place.clone()),
+            }
+        }
+        pinned.pop();
+        for ancestor in pinned {
+            covers.entry(ancestor).or_insert(Cover::Pinned);
+        }
+        covers.insert(place, Cover::ReadOnly);
+        Ok(())
+    }
+}
+
+fn protecting(path: &Path) -> String {
+    format!("protecting {}", quoted(path))
+}
+
+fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {
+    let step = || format!("opening {role} {}", quoted(path));
+    if !path.is_absolute() {
+        return Err(Failure::new(Stage::Policy, step(), libc::EINVAL));
+    }
+    let resolved = fs::canonicalize(path).or_failure(Stage::Policy, step)?;
+    match fs::metadata(&resolved).or_failure(Stage::Policy, step)?.is_dir() {
+        true => Ok(resolved),
+        false => Err(Failure::new(Stage::Policy, step(), libc::ENOTDIR)),
+    }
+}
+
+/// The kernel's own file systems are never writable; only `/dev/shm` is an ordinary place.
+fn refuse_kernel_place(root: &Path) -> Result<(), Failure> {
+    let kernel = ["/proc", "/sys", "/dev"].iter().any(|place| root.starts_with(place));
+    if kernel && !(root.starts_with("/dev/shm") && root != Path::new("/dev/shm")) {
+        return Err(Failure::new(Stage::Policy, format!("making {} writable", quoted(root)), libc::EPERM));
+    }
+    Ok(())
+}
+
+/// A protected path inside the directory behind `/tmp` could be written by its other name.
+fn refuse_second_way(temp: &Path, covers: &BTreeMap<PathBuf, Cover>) -> Result<(), Failure> {
+    let inside = covers.iter().find(|(path, cover)| **cover == Cover::ReadOnly && path.starts_with(temp));
+    match inside {
+        Some((path, _)) => {
+            let step = format!("{}, which is also visible below /tmp,", protecting(path));
+            Err(Failure::new(Stage::Policy, step, libc::EINVAL))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What to bring back below the private `/run`: where NixOS keeps its programs and drivers, and name resolution.
+fn run_places(network: Network) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = ["current-system", "wrappers", "opengl-driver"]
+        .iter()
+        .map(|name| Path::new("/run").join(name))
+        .filter(|path| path.exists())
+        .collect();
+    if network == Network::Host
+        && let Ok(resolver) = fs::canonicalize("/etc/resolv.conf")
+        && resolver.starts_with("/run")
+    {
+        places.push(resolver);
+    }
+    places
+}
+
+/// Where file systems are mounted through which the machine is controlled (proc_pid_mountinfo(5): the mount point is
+/// the fifth field, the type comes after a lone dash).
+fn kernel_mounts(table: &str) -> Vec<PathBuf> {
+    const TYPES: &[&str] = &[
+        "proc",
+        "sysfs",
+        "cgroup",
+        "cgroup2",
+        "debugfs",
+        "tracefs",
+        "securityfs",
+        "configfs",
+        "efivarfs",
+        "bpf",
+        "binfmt_misc",
+        "pstore",
+        "fusectl",
+        "selinuxfs",
+    ];
+    let mount = |line: &str| {
+        let (fields, rest) = line.split_once(" - ")?;
+        let place = fields.split(' ').nth(4)?;
+        TYPES.contains(&rest.split(' ').next()?).then(|| unescape(place))
+    };
+    table.lines().filter_map(mount).collect()
+}
+
+/// Undoes `\040` and its like, as which the kernel writes white space and backslashes.
+fn unescape(field: &str) -> PathBuf {
+    let mut bytes = Vec::new();
+    let mut rest = field.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = others.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        let (byte, next) = match code {
+            Some(code) if *first == b'\\' => (code, others.get(3..).unwrap_or_default()),
+            _ => (*first, others),
+        };
+        bytes.push(byte);
+        rest = next;
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// The paths in `/proc/net/unix` (seven columns, then the path); abstract names start with `@`.
+fn socket_paths(table: &str) -> BTreeSet<PathBuf> {
+    let path = |line: &str| {
+        let mut rest = line;
+        for _ in 0..7 {
+            rest = rest.trim_start();
+            rest = &rest[rest.find(' ')?..];
+        }
+        let path = rest.strip_prefix(' ')?;
+        path.starts_with('/').then(|| PathBuf::from(path))
+    };
+    table.lines().skip(1).filter_map(path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_paths_are_read_from_the_kernels_table() {
+        let table = "Num       RefCount Protocol Flags    Type St Inode Path\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01 12345 /run/docker.sock\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01   345 /tmp/with  two spaces\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01 12346 @abstract\n\
+            0000000000000000: 00000003 00000000 00000000 0001 03 12347\n";
+        let expected = ["/run/docker.sock", "/tmp/with  two spaces"].map(PathBuf::from);
+        assert_eq!(socket_paths(table), BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn mounts_of_the_kernel_are_found_by_type() {
+        let table = "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
+            23 22 0:21 / /proc rw,nosuid shared:1 - proc proc rw\n\
+            24 22 0:22 / /srv/old\\040root/sys rw master:2 shared:1 - sysfs sysfs rw\n";
+        assert_eq!(kernel_mounts(table), ["/proc", "/srv/old root/sys"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_deepest_root_holds_a_path() {
+        let pairs = [("/a", "/real/a"), ("/a/b", "/real/a/b"), ("/", "/")];
+        let roots = Roots(pairs.map(|(given, real)| (given.into(), real.into())).into());
+        let cases = [
+            ("/a/b/c", Some(("/real/a/b", "c"))),
+            ("/real/a/b/c", Some(("/real/a/b", "c"))),
+            ("/a/x/y", Some(("/real/a", "x/y"))),
+            ("/ab/c", Some(("/", "ab/c"))),
+        ];
+        for (path, expected) in cases {
+            let expected = expected.map(|(root, rest)| (Path::new(root), Path::new(rest)));
+            assert_eq!(roots.holding(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn places_of_the_kernel_are_no_roots() {
+        let cases = [("/proc", false), ("/sys/fs", false), ("/dev", false), ("/dev/shm", false), ("/dev/shm/a", true)];
+        for (path, allowed) in cases.into_iter().chain([("/", true), ("/home", true), ("/devices", true)]) {
+            assert_eq!(refuse_kernel_place(Path::new(path)).is_ok(), allowed, "{path}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The system calls a confined command does not get, as BPF programs.
+//!
+//! Compiled in the parent, so that the helper stays small, and installed by the command just before `execve(2)`. This
+//! is a deny list on top of namespaces, mounts and Landlock: it takes away what those cannot hold (datagrams to host
+//! sockets, typing into a terminal) and the parts of the kernel where escapes have been found. It must never be the
+//! only wall, and must never let an unknown architecture through.
+
+use std::collections::BTreeMap;
+
+use libc::c_long;
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
+};
+
+use crate::codec::Malformed;
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: TargetArch = TargetArch::x86_64;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: TargetArch = TargetArch::aarch64;
+
+/// Calls by number that `libc` has no name for on every architecture; new calls are numbered alike everywhere.
+mod number {
+    use libc::c_long;
+    pub(super) const QUOTACTL_FD: c_long = 443;
+    pub(super) const FCHMODAT2: c_long = 452;
+    pub(super) const OPEN_TREE_ATTR: c_long = 467;
+    pub(super) const FILE_SETATTR: c_long = 469;
+}
+
+/// Refused whatever their arguments are.
+const REFUSED: &[c_long] = &[
+    // Large kernel surfaces that a build or a test does not need.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_vmsplice,
+    libc::SYS_fanotify_init,
+    // Keyrings are not namespaced by what we unshare.
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    // Mounts hold the walls.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    number::OPEN_TREE_ATTR,
+    // So do namespaces.
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    // Ways past paths, and into other processes' memory and descriptors.
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
+    // The machine itself.
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    number::QUOTACTL_FD,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_syslog,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    // File attributes such as "immutable" outlive the command and cannot be undone by the user.
+    number::FILE_SETATTR,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
+];
+
+/// `ioctl(2)` requests that type into a terminal, paste into a console, or set file attributes.
+const REFUSED_REQUESTS: &[u32] = &[
+    libc::TIOCSTI as u32,
+    0x541c,      // TIOCLINUX
+    0x4008_6602, // FS_IOC_SETFLAGS
+    0x401c_5820, // FS_IOC_FSSETXATTR
+];
+
+/// `clone(2)` flags that make namespaces; each is refused alone.
+const NAMESPACES: &[i32] = &[
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWTIME,
+];
+
+/// Calls that set a mode, and the place of the mode among their arguments: set-user-ID files are not made here.
+const MODE_SETTERS: &[(c_long, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (number::FCHMODAT2, 2),
+];
+
+/// Calls that make nodes, and the place of the mode: devices are not made here (pipes and sockets are fine).
+const NODE_MAKERS: &[(c_long, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1),
+    (libc::SYS_mknodat, 2),
+];
+
+type Rules = Vec<SeccompRule>;
+
+fn condition(argument: u8, operation: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, Dword, operation, u64::from(value))
+}
+
+fn equal(argument: u8, value: u32) -> Result<SeccompCondition, BackendError> {
+    condition(argument, SeccompCmpOp::Eq, value)
+}
+
+fn differs(argument: u8, value: i32) -> Result<SeccompCondition, BackendError> {
+    condition(argument, SeccompCmpOp::Ne, value as u32)
+}
+
+fn masked(argument: u8, mask: u32, value: u32) -> Result<SeccompCondition, BackendError> {
+    condition(argument, SeccompCmpOp::MaskedEq(u64::from(mask)), value)
+}
+
+/// `socket(2)`: local streams, and IP inside our own network. Kind is masked because flags share the argument; a
+/// local "raw" socket is a datagram socket to the kernel.
+fn socket_rules() -> Result<Rules, BackendError> {
+    const KIND: u32 = 0xf;
+    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+    Ok(vec![
+        SeccompRule::new(families.map(|family| differs(0, family)).into_iter().collect::<Result<_, _>>()?)?,
+        SeccompRule::new(vec![equal(0, libc::AF_UNIX as u32)?, masked(1, KIND, libc::SOCK_DGRAM as u32)?])?,
+        SeccompRule::new(vec![masked(1, KIND, libc::SOCK_RAW as u32)?])?,
+    ])
+}
+
+/// `socketpair(2)`: an end of a datagram pair can send to any address, so only connected kinds are left.
+fn pair_rules() -> Result<Rules, BackendError> {
+    const KIND: u32 = 0xf;
+    Ok(vec![
+        SeccompRule::new(vec![differs(0, libc::AF_UNIX)?])?,
+        SeccompRule::new(vec![masked(1, KIND, libc::SOCK_DGRAM as u32)?])?,
+        SeccompRule::new(vec![masked(1, KIND, libc::SOCK_RAW as u32)?])?,
+    ])
+}
+
+/// One rule for each value whose bits are all set in `argument`.
+fn any_bits(argument: u8, values: &[u32]) -> Result<Rules, BackendError> {
+    values.iter().map(|bits| SeccompRule::new(vec![masked(argument, *bits, *bits)?])).collect()
+}
+
+fn refused() -> Result<BTreeMap<c_long, Rules>, BackendError> {
+    let mut table: BTreeMap<c_long, Rules> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    table.insert(libc::SYS_socket, socket_rules()?);
+    table.insert(libc::SYS_socketpair, pair_rules()?);
+    let requests = REFUSED_REQUESTS.iter().map(|request| SeccompRule::new(vec![equal(1, *request)?]));
+    table.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
+    let namespaces: Vec<u32> = NAMESPACES.iter().map(|flag| *flag as u32).collect();
+    table.insert(libc::SYS_clone, any_bits(0, &namespaces)?);
+    for (call, argument) in MODE_SETTERS {
+        table.insert(*call, any_bits(*argument, &[libc::S_ISUID, libc::S_ISGID])?);
+    }
+    for (call, argument) in NODE_MAKERS {
+        let kinds = [libc::S_IFBLK, libc::S_IFCHR];
+        let rules = kinds.map(|kind| SeccompRule::new(vec![masked(*argument, libc::S_IFMT, kind)?]));
+        table.insert(*call, rules.into_iter().collect::<Result<_, _>>()?);
+    }
+    // Asking for the personality is fine, changing it is not: it can switch off address randomisation.
+    let query = SeccompRule::new(vec![differs(0, -1)?])?;
+    table.insert(libc::SYS_personality, vec![query]);
+    Ok(table)
+}
+
+fn compile(table: BTreeMap<c_long, Rules>, errno: i32) -> Result<BpfProgram, BackendError> {
+    SeccompFilter::new(table, SeccompAction::Allow, SeccompAction::Errno(errno as u32), ARCHITECTURE)?.try_into()
+}
+
+/// `clone3(2)` takes its flags from memory, where a filter cannot look; told that it is missing, C libraries use
+/// `clone(2)`.
+fn missing() -> Result<BpfProgram, BackendError> {
+    compile([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
+}
+
+/// Refuses the x32 calls, which share x86-64's architecture word and would slip past every number in the table.
+#[cfg(target_arch = "x86_64")]
+fn other_numbers() -> Option<BpfProgram> {
+    const X32: u32 = 0x4000_0000;
+    let instruction = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
+    Some(vec![
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the call's number
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn other_numbers() -> Option<BpfProgram> {
+    None
+}
+
+/// All programs, as bytes for the helper. They stack: the strictest answer wins.
+pub(crate) fn programs() -> Result<Vec<Vec<u8>>, BackendError> {
+    let programs = [Some(missing()?), other_numbers(), Some(compile(refused()?, libc::EPERM)?)];
+    Ok(programs.into_iter().flatten().map(|program| to_bytes(&program)).collect())
+}
+
+fn to_bytes(program: &[sock_filter]) -> Vec<u8> {
+    let instruction = |step: &sock_filter| {
+        let [code_low, code_high] = step.code.to_le_bytes();
+        let [k0, k1, k2, k3] = step.k.to_le_bytes();
+        [code_low, code_high, step.jt, step.jf, k0, k1, k2, k3]
+    };
+    program.iter().flat_map(instruction).collect()
+}
+
+/// Reads back one of [`programs`].
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<BpfProgram, Malformed> {
+    let (steps, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() || steps.is_empty() {
+        return Err(Malformed);
+    }
+    let instruction = |&[code_low, code_high, jt, jf, k0, k1, k2, k3]: &[u8; 8]| sock_filter {
+        code: u16::from_le_bytes([code_low, code_high]),
+        jt,
+        jf,
+        k: u32::from_le_bytes([k0, k1, k2, k3]),
+    };
+    Ok(steps.iter().map(instruction).collect())
+}
+
+/// Puts this process, for good, under `programs`. Needs `no_new_privs`, which it also sets.
+pub(crate) fn install(programs: &[BpfProgram]) -> std::io::Result<()> {
+    for program in programs {
+        seccompiler::apply_filter(program).map_err(|error| match error {
+            seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
+            other => std::io::Error::other(other),
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_compile_and_survive_the_wire() {
+        for bytes in programs().unwrap() {
+            let program = from_bytes(&bytes).unwrap();
+            assert!(program.len() <= 4096, "BPF_MAXINSNS: {}", program.len());
+            assert_eq!(to_bytes(&program), bytes);
+        }
+    }
+
+    #[test]
+    fn no_call_is_listed_twice() {
+        let mut calls: Vec<_> = REFUSED.to_vec();
+        calls.extend([libc::SYS_socket, libc::SYS_socketpair, libc::SYS_ioctl, libc::SYS_clone, libc::SYS_clone3]);
+        calls.extend(MODE_SETTERS.iter().chain(NODE_MAKERS).map(|(call, _)| *call));
+        let count = calls.len();
+        calls.sort_unstable();
+        calls.dedup();
+        assert_eq!(calls.len(), count);
+    }
+
+    #[test]
+    fn half_an_instruction_is_malformed() {
+        assert_eq!(from_bytes(&[0; 7]), Err(Malformed));
+        assert_eq!(from_bytes(&[]), Err(Malformed));
+    }
+}

@@ -1,0 +1,147 @@
+//! The process above one command: it starts it, waits for it, ends it, and says how it ended.
+//!
+//! In a confined cell it is PID 1 of the command's own PID namespace, so nothing the command starts can outlive it. In
+//! an unconfined cell it is a subreaper: descendants that called setsid(2) come back to it and are found. It must
+//! never run code of the user's, and must notice within one poll(2) that its parent or the helper is gone.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    pipe::{PipeFlags, pipe_with},
+    process::{Pid, Signal, WaitOptions, WaitStatus, set_child_subreaper, set_parent_process_death_signal, wait},
+};
+
+use crate::{
+    Exit, channel, descendants,
+    helper::Walls,
+    launch,
+    process::{self, ChildSignals, Forked},
+    setup::{proc, view},
+    wire::{Failure, Launch, OrFailure, Reply, Stage},
+};
+
+/// Starts the command and sees it through; never returns.
+pub(crate) fn run(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> ! {
+    let outcome = prepare(walls)
+        .and_then(|signals| start(walls, launch, streams).map(|command| (signals, command)))
+        .map_err(Reply::Failed)
+        .and_then(|(signals, command)| {
+            // If nobody listens any more, poll sees that too and ends the command.
+            let _ = channel::send(control, &Reply::Started.encode(), &[]);
+            Running { walls, control, signals, command, status: None, killing: false }.watch()
+        });
+    let reply = outcome.map_or_else(|reply| reply, Reply::Exited);
+    let _ = channel::send(control, &reply.encode(), &[]);
+    process::exit(0)
+}
+
+fn prepare(walls: &Walls) -> Result<ChildSignals, Failure> {
+    if let Some(plan) = &walls.plan {
+        // Safe here, other than in the parent: the helper has one thread, so this fires when the helper ends.
+        set_parent_process_death_signal(Some(Signal::KILL)).or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
+        proc::mount_fresh()?;
+        view::protect(plan)?;
+    } else {
+        let this = rustix::process::getpid();
+        set_child_subreaper(Some(this)).or_failure(Stage::Process, || "prctl(2) of child_subreaper")?;
+    }
+    ChildSignals::new().or_failure(Stage::Process, || "signalfd(2)")
+}
+
+/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed.
+fn start(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<Pid, Failure> {
+    // Close-on-exec: its end without a word is the sign that the command is running.
+    let (outcome, tell) = pipe_with(PipeFlags::CLOEXEC).or_failure(Stage::Process, || "pipe2(2)")?;
+    let command = match process::fork(0).or_failure(Stage::Process, || "clone(2) of a command")? {
+        Forked::Child => {
+            let failure = launch::become_command(walls, launch, streams);
+            let reply = Reply::Failed(failure).encode();
+            // A pipe takes this much in one piece; if the supervisor is gone nobody needs to know.
+            let _ = rustix::io::write(&tell, &reply);
+            process::exit(1)
+        }
+        Forked::Parent(command) => command,
+    };
+    drop((tell, streams));
+    let mut reply = Vec::new();
+    io::Read::read_to_end(&mut std::fs::File::from(outcome), &mut reply)
+        .or_failure(Stage::Process, || "reading from a starting command")?;
+    match Reply::decode(&reply) {
+        _ if reply.is_empty() => Ok(command),
+        Ok(Reply::Failed(failure)) => Err(failure),
+        _ => Err(Failure::new(Stage::Process, "reading from a starting command", libc::EPROTO)),
+    }
+}
+
+struct Running<'cell> {
+    walls: &'cell Walls,
+    control: &'cell OwnedFd,
+    signals: ChildSignals,
+    command: Pid,
+    status: Option<Exit>,
+    killing: bool,
+}
+
+impl Running<'_> {
+    /// Waits until the command has ended and, if it is confined or was killed, everything it started as well.
+    fn watch(mut self) -> Result<Exit, Reply> {
+        loop {
+            if self.killing {
+                self.kill_everything();
+            }
+            self.signals.drain();
+            let anybody_left = self.reap();
+            match self.status {
+                Some(exit) if !anybody_left => return Ok(exit),
+                Some(exit) if self.walls.plan.is_none() && !self.killing => return Ok(exit),
+                Some(_) if !self.killing => self.killing = true,
+                _ => self.wait_for_news()?,
+            }
+        }
+    }
+
+    fn kill_everything(&self) {
+        if self.walls.plan.is_some() {
+            process::kill_namespace();
+        } else {
+            descendants::kill(self.command);
+        }
+    }
+
+    /// Takes note of all that ended; false if no child is left.
+    fn reap(&mut self) -> bool {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.command => self.status = exit_of(status).or(self.status),
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Sleeps until a child ends, or until the command is to be killed: asked to, or parent or helper gone.
+    fn wait_for_news(&mut self) -> Result<(), Reply> {
+        let mut sources = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if !self.killing {
+            sources.push(PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN));
+            sources.push(PollFd::from_borrowed_fd(self.walls.helper_alive.as_fd(), PollFlags::IN));
+        }
+        rustix::io::retry_on_intr(|| poll(&mut sources, None))
+            .or_failure(Stage::Process, || "poll(2)")
+            .map_err(Reply::Failed)?;
+        if sources.iter().skip(1).any(|source| !source.revents().is_empty()) {
+            self.killing = true;
+        }
+        Ok(())
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    let code = status.exit_status().map(Exit::Code);
+    code.or_else(|| status.terminating_signal().map(Exit::Signal))
+}

@@ -1,0 +1,251 @@
+//! What the scripted server is to answer, as data.
+//!
+//! A script is a list of steps; each request is answered by one. Unknown keys are errors: a misspelt one would make a
+//! test pass for the wrong reason.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The answers of a server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Script {
+    /// How the step for a request is found.
+    pub pick: Pick,
+    /// Served first, once each, however the others are picked: troubles on the way to the steps.
+    pub faults: Vec<Step>,
+    /// The answers. When they are used up, the answer is the text `Done.`
+    pub steps: Vec<Step>,
+}
+
+/// How the step for a request is found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pick {
+    /// The next step for each request.
+    #[default]
+    Request,
+    /// By how many tool results follow the last user message in the request. The server keeps no state then, so one
+    /// script serves many sessions, and resumed ones. A step with several calls takes as many results.
+    Results,
+}
+
+/// One answer. Text, reasoning and calls may be combined; they come in the order reasoning, text, calls.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Step {
+    /// A message with this text.
+    pub text: Option<String>,
+    /// A reasoning item before it.
+    pub reasoning: Option<Reasoning>,
+    /// A call of this function, with `arguments`.
+    pub tool: Option<String>,
+    /// The arguments of `tool`: an object, or a string that is sent as it is.
+    pub arguments: Option<Value>,
+    /// A call of this freeform tool, with `input`. Worded as a function call if the request offers it as one.
+    pub custom: Option<String>,
+    /// The input of `custom`.
+    pub input: Option<String>,
+    /// Several calls in one answer.
+    pub calls: Vec<Call>,
+    /// A message of filler text, in deltas of a given size.
+    pub stream: Option<Filler>,
+    /// An answer with this HTTP status, `headers` and `body`, and no events.
+    pub http: Option<u16>,
+    /// Headers of any answer.
+    pub headers: BTreeMap<String, String>,
+    /// The body of an `http` answer; by default an error object.
+    pub body: Option<String>,
+    /// Breaks the connection within the answer.
+    pub drop: Option<Cut>,
+    /// Begins an answer and then says nothing until the client goes away.
+    pub hang: bool,
+    /// Sent instead of events, as it is.
+    pub raw: Option<String>,
+    /// Ends the events with one that is not JSON.
+    pub malformed: bool,
+    /// Leaves out `response.completed`, ending the answer early but properly.
+    pub no_completion: bool,
+    /// Ends with `response.failed`.
+    pub failed: Option<Failed>,
+    /// Ends with `response.incomplete` for this reason.
+    pub incomplete: Option<String>,
+    /// `usage` of the answer.
+    pub usage: Option<Value>,
+    /// Sends the answer in pieces of this many bytes.
+    pub chunk: Option<usize>,
+}
+
+/// A reasoning item: its summary as one text, or in full.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Reasoning {
+    /// One paragraph, and sealed content made up by the server.
+    Summary(String),
+    /// Everything.
+    Full {
+        /// Paragraphs.
+        summary: Vec<String>,
+        /// The sealed content.
+        encrypted: Option<String>,
+    },
+}
+
+/// A tool call among several.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Call {
+    /// As in [`Step`].
+    pub tool: Option<String>,
+    /// As in [`Step`].
+    pub arguments: Option<Value>,
+    /// As in [`Step`].
+    pub custom: Option<String>,
+    /// As in [`Step`].
+    pub input: Option<String>,
+}
+
+/// Filler text.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filler {
+    /// How much text.
+    pub bytes: usize,
+    /// Bytes per delta.
+    pub chunk: usize,
+}
+
+/// Where the connection breaks.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// After this many events.
+    AfterEvents(usize),
+    /// After this many bytes of the body.
+    AtByte(usize),
+}
+
+/// An error in the vendor's words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failed {
+    /// Such as `rate_limit_exceeded`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl From<Vec<Step>> for Script {
+    fn from(steps: Vec<Step>) -> Self {
+        Self { steps, ..Self::default() }
+    }
+}
+
+impl Script {
+    /// A script from JSON, as tests write it with `json!`: a script, or only its list of steps.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn from_value(value: Value) -> Result<Self, String> {
+        let script = if value.is_array() {
+            serde_json::from_value::<Vec<Step>>(value).map(Self::from)
+        } else {
+            serde_json::from_value(value)
+        };
+        script.map_err(|error| format!("not a script: {error}"))
+    }
+
+    /// The step for the request with `body`, of which `earlier` were answered before.
+    pub(crate) fn step(&self, earlier: usize, body: &Value) -> Step {
+        if let Some(fault) = self.faults.get(earlier) {
+            return fault.clone();
+        }
+        let step = match self.pick {
+            Pick::Request => self.steps.get(earlier - self.faults.len()),
+            Pick::Results => self.step_by_results(results_since_user(body)),
+        };
+        step.cloned().unwrap_or_else(|| Step { text: Some("Done.".into()), ..Step::default() })
+    }
+
+    fn step_by_results(&self, results: usize) -> Option<&Step> {
+        let mut seen = 0;
+        self.steps.iter().find(|step| {
+            let fits = seen == results;
+            seen += step.all_calls().count();
+            fits
+        })
+    }
+}
+
+impl Step {
+    /// The calls, whichever way they were written.
+    pub(crate) fn all_calls(&self) -> impl Iterator<Item = Call> {
+        let own = Call {
+            tool: self.tool.clone(),
+            arguments: self.arguments.clone(),
+            custom: self.custom.clone(),
+            input: self.input.clone(),
+        };
+        let own = (own.tool.is_some() || own.custom.is_some()).then_some(own);
+        own.into_iter().chain(self.calls.iter().cloned())
+    }
+}
+
+fn results_since_user(body: &Value) -> usize {
+    let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
+    let since_user = items.iter().rev().take_while(|item| item["role"] != "user");
+    let is_result = |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"));
+    since_user.filter(is_result).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn script(value: Value) -> Script {
+        Script::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn steps_by_request_and_faults_first() {
+        let script = script(json!({"faults": [{"http": 500}], "steps": [{"text": "one"}]}));
+        assert_eq!(script.step(0, &Value::Null).http, Some(500));
+        assert_eq!(script.step(1, &Value::Null).text.unwrap(), "one");
+        assert_eq!(script.step(2, &Value::Null).text.unwrap(), "Done.");
+    }
+
+    #[test]
+    fn steps_by_results_survive_a_new_session() {
+        let script = script(json!({"pick": "results", "steps": [
+            {"calls": [{"tool": "a"}, {"tool": "b"}]}, {"custom": "c", "input": "x"}, {"text": "end"},
+        ]}));
+        let result = json!({"type": "function_call_output"});
+        let user = json!({"type": "message", "role": "user"});
+        let developer = json!({"type": "message", "role": "developer"});
+        for (input, expected) in [
+            (vec![&user], "calls"),
+            (vec![&user, &result, &result], "custom"),
+            (vec![&user, &result, &result, &developer, &result], "end"),
+            (vec![&user, &result, &result, &result, &user], "calls"),
+        ] {
+            let step = script.step(7, &json!({"input": input}));
+            let found = match &step {
+                Step { custom: Some(_), .. } => "custom",
+                Step { text: Some(text), .. } => text,
+                _ => "calls",
+            };
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        assert!(Script::from_value(json!([{"txt": "x"}])).is_err());
+        assert!(Script::from_value(json!({"pick": "random"})).is_err());
+    }
+}

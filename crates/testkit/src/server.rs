@@ -1,0 +1,187 @@
+//! A local server that speaks the Responses API as a script says.
+//!
+//! It has its own thread and runtime, so that tests of the binary are plain synchronous code. It binds to the loopback
+//! address only and stops when it is dropped.
+#![allow(clippy::expect_used, reason = "a test server that cannot start is a failed test")]
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri},
+    response::Response,
+    routing::{get, post},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::{
+    answer::{self, Answer, Ending},
+    script::Script,
+};
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub struct RecordedRequest {
+    /// Path and query.
+    pub uri: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body as JSON; null if it is not JSON.
+    pub body: Value,
+    /// The body's bytes.
+    pub raw: Bytes,
+}
+
+impl RecordedRequest {
+    /// A header's value; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    script: Script,
+    requests: Mutex<Vec<RecordedRequest>>,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct ModelServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl ModelServer {
+    /// Starts a server that answers as `script` says. When this returns, it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// If no local port can be had.
+    pub fn start(script: impl Into<Script>) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a local port");
+        let address = listener.local_addr().expect("the port's number");
+        listener.set_nonblocking(true).expect("a listener for the runtime");
+        let shared = Arc::new(Shared { script: script.into(), ..Shared::default() });
+        let (stop, stopped) = oneshot::channel();
+        let state = Arc::clone(&shared);
+        let thread = thread::spawn(move || serve(listener, state, stopped));
+        Self { address, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// A server from JSON: a script, or only its steps.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a script, or no local port can be had.
+    pub fn from_json(script: Value) -> Self {
+        Self::start(Script::from_value(script).expect("a script"))
+    }
+
+    /// The API's root, to be configured as the provider's base URL.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The requests for responses so far, in the order they arrived.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the thread has ended by itself.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let app = Router::new()
+            .route("/v1/responses", post(respond))
+            .route("/v1/models", get(models))
+            .layer(DefaultBodyLimit::disable())
+            .with_state(state);
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        // Not a graceful end: an answer that hangs would hold it up for ever.
+        tokio::select! {
+            _ = axum::serve(listener, app) => {}
+            _ = stopped => {}
+        }
+    });
+}
+
+async fn models() -> axum::Json<Value> {
+    axum::Json(json!({"object": "list", "data": [{"id": "mock", "object": "model", "owned_by": "mock"}]}))
+}
+
+async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&raw).unwrap_or_default();
+    let (step, number) = {
+        let mut requests = shared.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = requests.len();
+        requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
+        (shared.script.step(number, &body), number)
+    };
+    let answer = answer::answer(&step, number, &body);
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(answer.status).expect("an HTTP status"))
+        .header("content-type", answer.content_type);
+    if let Some(headers) = response.headers_mut() {
+        for (name, value) in &step.headers {
+            let name = HeaderName::try_from(name).expect("a header's name");
+            headers.insert(name, HeaderValue::try_from(value).expect("a header's value"));
+        }
+    }
+    response.body(stream_of(answer, step.chunk)).expect("a response")
+}
+
+/// The body in chunks, then its ending. Chunks are what makes the connection's break visible to the client.
+fn stream_of(answer: Answer, chunk: Option<usize>) -> Body {
+    let Answer { body, ending, .. } = answer;
+    if ending == Ending::Proper && chunk.is_none() {
+        return Body::from(body);
+    }
+    let body = Bytes::from(body);
+    let size = chunk.unwrap_or(body.len()).max(1);
+    let starts = (0..body.len()).step_by(size);
+    let mut chunks: Vec<io::Result<Bytes>> =
+        starts.map(|start| Ok(body.slice(start..body.len().min(start + size)))).collect();
+    if ending == Ending::Broken {
+        chunks.push(Err(io::Error::other("a scripted break")));
+    }
+    // Yielding in between sends each chunk by itself, and all of them before the connection breaks.
+    let chunks = stream::iter(chunks).then(async |chunk| {
+        tokio::task::yield_now().await;
+        chunk
+    });
+    match ending {
+        Ending::Proper | Ending::Broken => Body::from_stream(chunks),
+        Ending::Silent => Body::from_stream(chunks.chain(stream::pending())),
+    }
+}

@@ -1,0 +1,121 @@
+//! `apply_patch`: changes files by a patch, in this process, beneath the writable roots.
+//!
+//! The patch is matched when the call is prepared, so that what is approved and shown is what will be written. It must
+//! never write a part of a patch.
+
+mod diff;
+mod parse;
+mod plan;
+mod seek;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use codex_history::{Arguments, ToolInput, ToolSpec};
+use codex_permissions::Access;
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, ThreadItem};
+use codex_sandbox::Confinement;
+use codex_workspace::{Beneath, is_protected};
+use serde::Deserialize;
+
+use crate::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments};
+use plan::Plan;
+
+/// How wires without grammars offer the tool.
+#[derive(Deserialize)]
+struct Args {
+    #[serde(alias = "patch")]
+    input: String,
+}
+
+/// Applies patches.
+#[derive(Debug)]
+pub(crate) struct ApplyPatch;
+
+impl Tool for ApplyPatch {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "apply_patch",
+            description: include_str!("../apply_patch.md").trim().to_owned(),
+            input: ToolInput::Freeform { lark_grammar: include_str!("grammar.lark") },
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Writes
+    }
+
+    fn prepare(&self, call: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
+        let patch = match call {
+            Arguments::Freeform(text) => text.clone(),
+            Arguments::Json(_) => arguments::parse::<Args>(call)?.input,
+        };
+        prepare(&patch, &context.roots.workspace, context)
+    }
+}
+
+/// Matches `patch`, whose relative paths are below `base`, with the files it speaks of.
+///
+/// # Errors
+/// What does not fit, in sentences for the model. Nothing was changed.
+pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result<Prepared, ToolError> {
+    let plan = parse::parse(patch)
+        .and_then(|operations| Plan::new(&operations, base, &context.roots, &context.protected))
+        .map_err(|error| ToolError(format!("The patch was not applied, nothing was changed. {error}")))?;
+    let shown = Shown { id: context.item_id.clone(), changes: plan.changes() };
+    let access = Access { writes: plan.writes(), ..Access::default() };
+    let started = Some(shown.clone().item(PatchApplyStatus::InProgress));
+    let cancel = context.cancel.clone();
+    let run = Box::new(move |confinement| {
+        let work = async move {
+            if cancel.is_cancelled() {
+                return shown.outcome(Err("nothing was changed: interrupted by the user".into()));
+            }
+            let work = move || write(&plan, &confinement).map(|()| plan.report());
+            let done = tokio::task::spawn_blocking(work).await;
+            shown.outcome(done.unwrap_or_else(|error| Err(format!("the tool broke down: {error}"))))
+        };
+        Box::pin(work) as _
+    });
+    Ok(Prepared { access, started, run })
+}
+
+/// Writes what was planned, held by the walls of the verdict and no longer by those it was planned with.
+fn write(plan: &Plan, confinement: &Confinement) -> Result<(), String> {
+    let beneath = match confinement {
+        Confinement::Unconfined => Beneath::unrestricted(),
+        Confinement::Confined(walls) => {
+            if let Some(path) = plan.writes().iter().find(|path| is_protected(path, &walls.protected)) {
+                return Err(format!("nothing was changed: `{}` is protected", path.display()));
+            }
+            Beneath::new(walls.writable.iter().chain(&walls.temp).map(PathBuf::as_path))
+        }
+    };
+    plan.write(&beneath.map_err(|error| format!("nothing was changed: {error}"))?)
+}
+
+/// What of a patch is shown all along.
+#[derive(Clone)]
+struct Shown {
+    id: String,
+    changes: Vec<FileUpdateChange>,
+}
+
+impl Shown {
+    fn item(self, status: PatchApplyStatus) -> ThreadItem {
+        ThreadItem::FileChange { id: self.id, changes: self.changes, status }
+    }
+
+    fn outcome(self, done: Result<String, String>) -> Outcome {
+        let (status, for_model) = match done {
+            Ok(report) => (PatchApplyStatus::Completed, report),
+            Err(sentence) => (PatchApplyStatus::Failed, format!("The patch was not applied: {sentence}")),
+        };
+        Outcome { for_model, for_user: ForUser::Item(self.item(status)) }
+    }
+}
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! Patches on real files: a table of trees before, a patch, and trees after or the beginning of why not.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use codex_protocol::PatchChangeKind;
+use codex_sandbox::{Confined, Network};
+
+use super::*;
+use crate::testing::{Scene, context, json};
+
+/// The walls that a verdict gives in this scene.
+fn walls(scene: &Scene) -> Confinement {
+    Confinement::Confined(Confined {
+        writable: scene.context.roots.writable.clone(),
+        protected: scene.context.protected.to_vec(),
+        temp: scene.context.roots.temp.clone(),
+        network: Network::LoopbackOnly,
+    })
+}
+
+/// A scene whose own `/tmp` is the host's: it lies there itself, so that `..` would lead into the session's.
+fn without_temp() -> Scene {
+    let mut scene = context();
+    let roots = codex_workspace::Roots { temp: None, ..(*scene.context.roots).clone() };
+    scene.context.roots = std::sync::Arc::new(roots);
+    scene
+}
+
+fn wrap(body: &str) -> String {
+    format!("*** Begin Patch\n{body}*** End Patch\n")
+}
+
+/// Prepares and runs; `Err` is what the model is told when it failed.
+async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
+    let prepared = ApplyPatch.prepare(&Arguments::Freeform(wrap(body)), &scene.context).map_err(|error| error.0)?;
+    let outcome = (prepared.run)(walls(scene)).await;
+    match outcome.for_user {
+        ForUser::Item(ThreadItem::FileChange { status: PatchApplyStatus::Completed, .. }) => Ok(outcome.for_model),
+        _ => Err(outcome.for_model),
+    }
+}
+
+/// The regular files below the scene's directory, with their content.
+fn tree(scene: &Scene) -> BTreeMap<String, String> {
+    let base = scene.directory.path();
+    let files = crate::walk::walk(base, None).flatten().filter(|entry| entry.file_type().unwrap().is_file());
+    files
+        .map(|entry| {
+            let name = entry.path().strip_prefix(base).unwrap().display().to_string();
+            (name, String::from_utf8_lossy(&fs::read(entry.path()).unwrap()).into_owned())
+        })
+        .collect()
+}
+
+fn put(scene: &Scene, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        let path = scene.directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+type Files = &'static [(&'static str, &'static str)];
+
+#[tokio::test]
+async fn patches_apply() {
+    let table: &[(&str, Files, &str, Files)] = &[
+        ("add", &[], "*** Add File: a/b/c\n+x\n+\n", &[("w/a/b/c", "x\n\n")]),
+        ("add nothing", &[], "*** Add File: a\n", &[("w/a", "")]),
+        ("add over", &[("w/a", "old\n")], "*** Add File: a\n+new\n", &[("w/a", "new\n")]),
+        ("delete", &[("w/a", "x"), ("w/b", "")], "*** Delete File: a\n", &[("w/b", "")]),
+        ("update", &[("w/a", "1\n2\n")], "*** Update File: a\n@@\n-2\n+3\n", &[("w/a", "1\n3\n")]),
+        (
+            "update twice",
+            &[("w/a", "1\n2\n")],
+            "*** Update File: a\n@@\n-2\n+3\n*** Update File: a\n@@\n-3\n+4\n",
+            &[("w/a", "1\n4\n")],
+        ),
+        ("delete, then add", &[("w/a", "x\n")], "*** Delete File: a\n*** Add File: a\n+y\n", &[("w/a", "y\n")]),
+        ("add, then delete", &[], "*** Add File: a\n+y\n*** Delete File: a\n", &[]),
+        ("add, then update", &[], "*** Add File: a\n+y\n*** Update File: a\n-y\n+z\n", &[("w/a", "z\n")]),
+        ("move", &[("w/a", "1\n")], "*** Update File: a\n*** Move to: d/b\n@@\n-1\n+2\n", &[("w/d/b", "2\n")]),
+        ("move alone", &[("w/a", "1\n")], "*** Update File: a\n*** Move to: b\n", &[("w/b", "1\n")]),
+        (
+            "move onto itself",
+            &[("w/a", "1\n")],
+            "*** Update File: a\n*** Move to: ./a\n@@\n-1\n+2\n",
+            &[("w/a", "2\n")],
+        ),
+        (
+            "move over",
+            &[("w/a", "1\n"), ("w/b", "9\n")],
+            "*** Update File: a\n*** Move to: b\n@@\n-1\n+2\n",
+            &[("w/b", "2\n")],
+        ),
+        (
+            "swap",
+            &[("w/a", "1\n"), ("w/b", "2\n")],
+            "*** Update File: a\n*** Move to: c\n*** Update File: b\n*** Move to: a\n*** Update File: c\n*** Move to: b\n",
+            &[("w/a", "2\n"), ("w/b", "1\n")],
+        ),
+        ("inside and back", &[("w/a", "1\n")], "*** Update File: sub/../a\n-1\n+2\n", &[("w/a", "2\n")]),
+        ("session's /tmp", &[], "*** Add File: /tmp/x\n+1\n", &[("temp/x", "1\n")]),
+        (
+            "CRLF and no end",
+            &[("w/a", "1\r\n2\r\n3")],
+            "*** Update File: a\n 1\n-2\n+two\n 3\n",
+            &[("w/a", "1\r\ntwo\r\n3")],
+        ),
+        ("BOM", &[("w/a", "\u{feff}1\n")], "*** Update File: a\n-1\n+2\n", &[("w/a", "\u{feff}2\n")]),
+        ("odd names", &[("w/ä b", "1\n")], "*** Update File: ä b\n-1\n+2\n", &[("w/ä b", "2\n")]),
+    ];
+    for (name, before, patch, after) in table {
+        let scene = context();
+        put(&scene, before);
+        let told = apply(&scene, patch).await;
+        assert!(told.is_ok(), "{name}: {told:?}");
+        let expected: BTreeMap<String, String> =
+            after.iter().map(|(name, content)| ((*name).to_owned(), (*content).to_owned())).collect();
+        assert_eq!(tree(&scene), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_touched_stays() {
+    let update = "-1\n+2\n";
+    let files: Files = &[
+        ("w/a", "1\n"),
+        ("w/b", "1\n"),
+        ("outside/secret", "1\n"),
+        ("w-evil/a", "1\n"),
+        ("w/.git/config", "1\n"),
+        ("w/.git/index", "1\n"),
+        ("w/dir/file", "1\n"),
+    ];
+    let table: &[(&str, String, &str)] = &[
+        ("nothing matches", "*** Update File: a\n-x\n".into(), "`a`: hunk 1 of 1"),
+        ("the second fails", format!("*** Update File: a\n{update}*** Update File: b\n-x\n"), "`b`: hunk 1"),
+        (
+            "the second is missing",
+            format!("*** Update File: a\n{update}*** Delete File: none\n"),
+            "`none` does not exist",
+        ),
+        ("update of nothing", format!("*** Update File: none\n{update}"), "`none` does not exist"),
+        ("delete twice", "*** Delete File: a\n*** Delete File: a\n".into(), "`a` does not exist"),
+        ("a directory", "*** Delete File: dir\n".into(), "`dir` is a directory"),
+        ("below a file", "*** Add File: a/b\n+x\n".into(), "`a/b`: Not a directory"),
+        ("dots", format!("*** Update File: ../outside/secret\n{update}"), "outside the directories"),
+        ("absolute", "*** Add File: /etc/codex-test\n+x\n".into(), "outside the directories"),
+        ("a prefix", format!("*** Update File: ../w-evil/a\n{update}"), "outside the directories"),
+        ("move out", format!("*** Update File: a\n*** Move to: ../outside/a\n{update}"), "outside the directories"),
+        ("link to a file", format!("*** Update File: file-link\n{update}"), "symbolic link"),
+        ("link within", format!("*** Update File: inner-link\n{update}"), "symbolic link"),
+        ("add over a link", "*** Add File: file-link\n+x\n".into(), "symbolic link"),
+        ("delete a link", "*** Delete File: file-link\n".into(), "symbolic link"),
+        ("link to a directory", format!("*** Update File: dir-link/secret\n{update}"), "symbolic link"),
+        ("add below a link", "*** Add File: dir-link/new\n+x\n".into(), "symbolic link"),
+        ("move below a link", format!("*** Update File: a\n*** Move to: dir-link/a\n{update}"), "symbolic link"),
+        ("dangling link", "*** Add File: dangling\n+x\n".into(), "symbolic link"),
+        ("protected", format!("*** Update File: .git/config\n{update}"), "protected"),
+        ("protected, absent", "*** Add File: .codex/config.toml\n+x\n".into(), "protected"),
+        ("protected, other case", "*** Add File: .Codex/config.toml\n+x\n".into(), "protected"),
+        ("protected, deeper", "*** Add File: dir/.git/hooks/pre-commit\n+x\n".into(), "protected"),
+        ("protected, with dots", "*** Add File: dir/../.vscode/tasks.json\n+x\n".into(), "protected"),
+        ("protected target", format!("*** Update File: a\n*** Move to: .envrc\n{update}"), "protected"),
+        ("empty", String::new(), "the patch is empty"),
+    ];
+    for (name, patch, expected) in table {
+        let scene = without_temp();
+        put(&scene, files);
+        let workspace = scene.workspace();
+        symlink("../outside/secret", workspace.join("file-link")).unwrap();
+        symlink("a", workspace.join("inner-link")).unwrap();
+        symlink("../outside", workspace.join("dir-link")).unwrap();
+        symlink("../outside/new", workspace.join("dangling")).unwrap();
+        let before = tree(&scene);
+        let told = apply(&scene, patch).await.unwrap_err();
+        assert!(told.contains(expected), "{name}: {told}");
+        assert_eq!(tree(&scene), before, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_write_undoes_the_others() {
+    let scene = context();
+    put(&scene, &[("w/a", "1\n"), ("w/b", "1\n")]);
+    let body = "*** Update File: a\n-1\n+2\n*** Add File: new/deep\n+x\n*** Add File: x\n+1\n*** Add File: x/y\n+1\n*** Delete File: b\n";
+    let before = tree(&scene);
+    let told = apply(&scene, body).await.unwrap_err();
+    assert!(told.contains("nothing was changed") && !told.contains("Except"), "{told}");
+    assert_eq!(tree(&scene), before);
+    assert!(!scene.workspace().join("new").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_changed_meanwhile_is_not_overwritten() {
+    for (meanwhile, expected) in [(Some("3\n"), "3\n"), (None, "")] {
+        let scene = context();
+        put(&scene, &[("w/a", "1\n"), ("w/b", "1\n")]);
+        let patch = wrap("*** Update File: b\n-1\n+2\n*** Update File: a\n-1\n+2\n");
+        let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
+        match meanwhile {
+            Some(content) => put(&scene, &[("w/a", content)]),
+            None => fs::remove_file(scene.workspace().join("a")).unwrap(),
+        }
+        let outcome = (prepared.run)(walls(&scene)).await;
+        assert!(outcome.for_model.contains("changed since"), "{}", outcome.for_model);
+        assert_eq!(tree(&scene).get("w/a").map_or("", String::as_str), expected);
+        assert_eq!(tree(&scene)["w/b"], "1\n");
+    }
+}
+
+#[tokio::test]
+async fn a_link_swapped_in_after_the_approval_leads_nowhere() {
+    let scene = context();
+    put(&scene, &[("w/d/a", "1\n"), ("outside/a", "1\n")]);
+    let patch = wrap("*** Update File: d/a\n-1\n+2\n");
+    let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
+    fs::rename(scene.workspace().join("d"), scene.workspace().join("e")).unwrap();
+    symlink("../outside", scene.workspace().join("d")).unwrap();
+    let outcome = (prepared.run)(walls(&scene)).await;
+    assert!(outcome.for_model.contains("symbolic link"), "{}", outcome.for_model);
+    assert_eq!(tree(&scene)["outside/a"], "1\n");
+}
+
+#[tokio::test]
+async fn the_walls_of_the_verdict_hold() {
+    let scene = context();
+    let patch = Arguments::Freeform(wrap("*** Add File: a\n+x\n"));
+    let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
+    let outcome = (prepared.run)(Confinement::read_only()).await;
+    assert!(outcome.for_model.contains("outside the directories"), "{}", outcome.for_model);
+    scene.context.cancel.cancel();
+    let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
+    assert!((prepared.run)(walls(&scene)).await.for_model.contains("interrupted"));
+    assert!(tree(&scene).is_empty());
+}
+
+#[tokio::test]
+async fn without_walls_everything_may_be_written() {
+    let mut scene = context();
+    put(&scene, &[("outside/a", "1\n")]);
+    symlink("../outside/a", scene.workspace().join("link")).unwrap();
+    let workspace = scene.workspace().to_owned();
+    let roots = codex_workspace::Roots { workspace, writable: vec!["/".into()], temp: None };
+    scene.context.roots = std::sync::Arc::new(roots);
+    scene.context.protected = [].into();
+    let patch = wrap("*** Update File: link\n-1\n+2\n*** Add File: ../outside/b\n+x\n*** Add File: .codex/c\n+x\n");
+    let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
+    let outcome = (prepared.run)(Confinement::Unconfined).await;
+    assert!(outcome.for_model.starts_with("Done"), "{}", outcome.for_model);
+    let tree = tree(&scene);
+    assert_eq!((&*tree["outside/a"], &*tree["outside/b"], &*tree["w/.codex/c"]), ("2\n", "x\n", "x\n"));
+    assert!(scene.workspace().join("link").is_symlink());
+}
+
+#[tokio::test]
+async fn modes_are_kept() {
+    let scene = context();
+    put(&scene, &[("w/a", "1\n"), ("w/b", "1\n"), ("w/c", "1\n")]);
+    let workspace = scene.workspace();
+    for name in ["a", "b", "c"] {
+        fs::set_permissions(workspace.join(name), fs::Permissions::from_mode(0o751)).unwrap();
+    }
+    let body = "*** Update File: a\n-1\n+2\n*** Update File: b\n*** Move to: d\n-1\n+2\n*** Add File: c\n+2\n";
+    apply(&scene, body).await.unwrap();
+    for name in ["a", "c", "d"] {
+        assert_eq!(fs::metadata(workspace.join(name)).unwrap().permissions().mode() & 0o7777, 0o751, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_and_told() {
+    let scene = context();
+    put(&scene, &[("w/a", "1\n"), ("w/b", "1\n"), ("w/c", "1\n")]);
+    let body = "*** Delete File: a\n*** Update File: b\n*** Move to: d\n-1\n+2\n*** Update File: c\n-1\n+3\n*** Add File: /tmp/e\n+4\n";
+    let call = format!("{{\"input\":{}}}", serde_json::to_string(&wrap(body)).unwrap());
+    let prepared = ApplyPatch.prepare(&json(&call), &scene.context).unwrap();
+    let workspace = scene.workspace();
+    let temp = scene.context.roots.temp.clone().unwrap();
+    let writes = ["a", "b", "d", "c"].map(|name| workspace.join(name));
+    assert_eq!(prepared.access.writes, [&writes[..], &[temp.join("e")]].concat());
+    let path = |name: &str| workspace.join(name).display().to_string();
+    let change = |path: String, kind, diff: &str| FileUpdateChange { path, kind, diff: diff.into() };
+    let changes = vec![
+        change(path("a"), PatchChangeKind::Delete, "@@ -1 +0,0 @@\n-1\n"),
+        change(path("b"), PatchChangeKind::Update { move_path: Some(path("d")) }, "@@ -1 +1 @@\n-1\n+2\n"),
+        change(path("c"), PatchChangeKind::Update { move_path: None }, "@@ -1 +1 @@\n-1\n+3\n"),
+        change("/tmp/e".into(), PatchChangeKind::Add, "@@ -0,0 +1 @@\n+4\n"),
+    ];
+    let item = |status| ThreadItem::FileChange { id: "item".into(), changes: changes.clone(), status };
+    assert_eq!(prepared.started, Some(item(PatchApplyStatus::InProgress)));
+    let outcome = (prepared.run)(walls(&scene)).await;
+    assert_eq!(outcome.for_model, "Done. Files changed:\nA /tmp/e\nM d\nM c\nD a\n");
+    assert_eq!(outcome.for_user, ForUser::Item(item(PatchApplyStatus::Completed)));
+}

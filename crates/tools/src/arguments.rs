@@ -1,0 +1,155 @@
+//! From a tool's argument struct to the schema the model sees, and from what the model wrote back to the struct.
+//!
+//! It must never guess: what does not fit is an error that names the field.
+
+use codex_history::Arguments;
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::ToolError;
+
+/// The JSON Schema of `T`, less what only costs tokens: titles, number formats, `null` for what may be left out.
+pub(crate) fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    slim(&mut schema);
+    schema
+}
+
+fn slim(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(slim),
+        Value::Object(object) => slim_object(object),
+        _ => {}
+    }
+}
+
+fn slim_object(object: &mut Map<String, Value>) {
+    if object.get("title").is_some_and(Value::is_string) {
+        object.shift_remove("title");
+    }
+    if object.get("format").is_some_and(Value::is_string) {
+        object.shift_remove("format");
+    }
+    if object.get("minimum").is_some_and(Value::is_number) {
+        object.shift_remove("minimum");
+    }
+    if object.get("default").is_some_and(Value::is_null) {
+        object.shift_remove("default");
+    }
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".into(), only);
+        }
+    }
+    if let Some(Value::Array(values)) = object.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&"null".into()));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            object.shift_remove("anyOf");
+            object.extend(only);
+        }
+    }
+    object.values_mut().for_each(slim);
+}
+
+/// Reads what the model wrote.
+///
+/// # Errors
+/// A sentence for the model that names the field, if a field is to blame.
+pub(crate) fn parse<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, ToolError> {
+    let text = match arguments.text().trim() {
+        "" => "{}",
+        text => text,
+    };
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| ToolError(format!("the arguments are not valid JSON: {error}. Nothing was done")))?;
+    let Value::Object(object) = value else {
+        return Err(ToolError("the arguments are not a JSON object. Nothing was done".into()));
+    };
+    T::deserialize(Value::Object(object.clone())).map_err(|error| {
+        let field = culprit::<T>(&object).map(|field| format!("`{field}`: ")).unwrap_or_default();
+        ToolError(format!("the arguments do not fit: {field}{error}. Nothing was done"))
+    })
+}
+
+/// The field without which the rest would fit. The error itself does not tell when a value has the wrong type.
+fn culprit<T: DeserializeOwned>(object: &Map<String, Value>) -> Option<&str> {
+    object.keys().map(String::as_str).find(|key| {
+        let mut rest = object.clone();
+        rest.shift_remove(*key);
+        match T::deserialize(Value::Object(rest)) {
+            Ok(_) => true,
+            Err(error) => error.to_string().starts_with(&format!("missing field `{key}`")),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Not for the model.
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    struct Sample {
+        /// What.
+        title: String,
+        count: Option<u64>,
+        kind: Option<Choice>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Choice {
+        OneThing,
+        Another,
+    }
+
+    #[test]
+    fn a_schema_is_slim() {
+        let mut expected = json!({
+            "type": "object",
+            "properties": {
+                "title": {"type": "string", "description": "What."},
+                "count": {"type": "integer"},
+                "kind": {"type": "string", "enum": ["one_thing", "another"]},
+            },
+            "required": ["title"],
+        });
+        expected["description"] = "Not for the model.".into();
+        assert_eq!(schema::<Sample>(), expected);
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let table = [
+            (r#"{"title":"a"}"#, ""),
+            (r#"{"title":"a","count":null,"unknown":1}"#, ""),
+            ("", "missing field `title`"),
+            ("{", "not valid JSON"),
+            ("[]", "not a JSON object"),
+            (r#"{"count":1}"#, "missing field `title`"),
+            (r#"{"title":1}"#, "`title`: invalid type"),
+            (r#"{"title":"a","count":"b"}"#, "`count`: invalid type"),
+            (r#"{"title":"a","kind":"c"}"#, "`kind`: unknown variant `c`"),
+        ];
+        for (text, expected) in table {
+            match parse::<Sample>(&Arguments::Json(text.into())) {
+                Ok(_) => assert_eq!(expected, "", "{text}"),
+                Err(error) => assert!(!expected.is_empty() && error.0.contains(expected), "{text}: {error}"),
+            }
+        }
+    }
+}

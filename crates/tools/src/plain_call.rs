@@ -1,0 +1,89 @@
+//! What tools without an item kind of their own share: how a call is shown, and work off the runtime's thread.
+//!
+//! It must never decide what a tool does.
+
+use std::time::{Duration, Instant};
+
+use codex_history::Arguments;
+use codex_permissions::Access;
+use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ForUser, Outcome, Prepared, ToolContext, output};
+
+/// Most of a result that the user's item repeats, in bytes. The model's copy has all of it.
+const ITEM_BYTES: usize = 16 << 10;
+
+/// What a call came to: the text for the model, which is a sentence where it failed.
+pub(crate) type Answer = Result<String, String>;
+
+/// A call as it is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainCall {
+    id: String,
+    tool: &'static str,
+    arguments: Value,
+}
+
+impl PlainCall {
+    pub(crate) fn new(tool: &'static str, arguments: &Arguments, context: &ToolContext) -> Self {
+        let text = arguments.text();
+        let arguments = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        Self { id: context.item_id.clone(), tool, arguments }
+    }
+
+    /// The item of the call while it runs.
+    pub(crate) fn started(&self) -> ThreadItem {
+        self.clone().item(DynamicToolCallStatus::InProgress, None, None)
+    }
+
+    /// The outcome of the call that took `duration`.
+    pub(crate) fn finished(self, answer: Answer, duration: Duration) -> Outcome {
+        let (status, for_model) = match answer {
+            Ok(text) => (DynamicToolCallStatus::Completed, text),
+            Err(sentence) => (DynamicToolCallStatus::Failed, sentence),
+        };
+        let shown = output::cut(for_model.clone(), ITEM_BYTES);
+        Outcome { for_model, for_user: ForUser::Item(self.item(status, Some(shown), Some(duration))) }
+    }
+
+    fn item(self, status: DynamicToolCallStatus, text: Option<String>, duration: Option<Duration>) -> ThreadItem {
+        let ended = status != DynamicToolCallStatus::InProgress;
+        ThreadItem::DynamicToolCall {
+            id: self.id,
+            tool: self.tool.to_owned(),
+            arguments: self.arguments,
+            status,
+            content_items: text.map(|text| vec![DynamicToolCallOutput::InputText { text }]),
+            success: ended.then_some(status == DynamicToolCallStatus::Completed),
+            duration_ms: duration.map(milliseconds),
+        }
+    }
+
+    /// The call of a tool that reads files: `work` runs on the blocking pool and looks at the token now and then.
+    pub(crate) fn reading(
+        self,
+        access: Access,
+        cancel: CancellationToken,
+        work: impl FnOnce(&CancellationToken) -> Answer + Send + 'static,
+    ) -> Prepared {
+        let started = Some(self.started());
+        let run = Box::new(move |_| {
+            let work = async move {
+                let begun = Instant::now();
+                let answer = tokio::task::spawn_blocking(move || work(&cancel))
+                    .await
+                    .unwrap_or_else(|error| Err(format!("the tool broke down: {error}")));
+                self.finished(answer, begun.elapsed())
+            };
+            Box::pin(work) as _
+        });
+        Prepared { access, started, run }
+    }
+}
+
+/// A duration in whole milliseconds.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}

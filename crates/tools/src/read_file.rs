@@ -1,0 +1,232 @@
+//! `read_file`: numbered lines of a text file.
+//!
+//! It must never hold a file in memory, whatever its size, and never read what is not a regular file.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+};
+
+use codex_history::{Arguments, ToolInput, ToolSpec};
+use codex_permissions::Access;
+use codex_workspace::{open_to_read, real_path};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Effect, Prepared, Tool, ToolContext, ToolError, arguments,
+    plain_call::{Answer, PlainCall},
+};
+
+const DEFAULT_LINES: u64 = 2000;
+/// Most of one line that is shown, in bytes.
+const LINE_BYTES: usize = 2000;
+/// Most that one call returns, in bytes.
+const MOST_BYTES: usize = 64 << 10;
+/// Read at once, in bytes.
+const BUFFER: usize = 256 << 10;
+/// Where a NUL byte is looked for, in bytes from the beginning: text has none.
+const SNIFFED: usize = 8 << 10;
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(description = "")]
+struct Args {
+    path: PathBuf,
+    /// First line, from 1.
+    offset: Option<u64>,
+    /// Most lines; default 2000.
+    limit: Option<u64>,
+}
+
+/// Reads files.
+#[derive(Debug)]
+pub(crate) struct ReadFile;
+
+impl Tool for ReadFile {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "read_file",
+            description: include_str!("read_file.md").trim().to_owned(),
+            input: ToolInput::Json { schema: arguments::schema::<Args>() },
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
+        let args: Args = arguments::parse(arguments)?;
+        let path = real_path(&context.roots.resolve(&args.path));
+        let access = Access { reads: vec![path.clone()], ..Access::default() };
+        let call = PlainCall::new("read_file", arguments, context);
+        Ok(call.reading(access, context.cancel.clone(), move |cancel| {
+            let file = open_to_read(&path).map_err(|error| format!("cannot read {}: {error}", args.path.display()))?;
+            let first = args.offset.unwrap_or(1).max(1);
+            Page::new(first, args.limit.unwrap_or(DEFAULT_LINES).max(1)).read(file, cancel)
+        }))
+    }
+}
+
+/// The part of a file that is shown, as it fills.
+struct Page {
+    text: String,
+    first: u64,
+    /// Lines still wanted.
+    left: u64,
+    /// Number of the line being read.
+    line: u64,
+    /// Its beginning.
+    start: Vec<u8>,
+    /// Bytes of it that are not shown.
+    beyond: u64,
+}
+
+impl Page {
+    fn new(first: u64, limit: u64) -> Self {
+        Self { text: String::new(), first, left: limit, line: 1, start: Vec::new(), beyond: 0 }
+    }
+
+    fn read(mut self, file: File, cancel: &CancellationToken) -> Answer {
+        let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+        let mut reader = BufReader::with_capacity(BUFFER, file);
+        let sniffed = reader.fill_buf().map_err(|error| error.to_string())?;
+        if sniffed.iter().take(SNIFFED).any(|byte| *byte == 0) {
+            return Ok(format!("[binary file, {size} bytes]"));
+        }
+        if sniffed.is_empty() {
+            return Ok("[empty file]".into());
+        }
+        self.fill(&mut reader, cancel)
+    }
+
+    fn fill(&mut self, reader: &mut BufReader<impl Read>, cancel: &CancellationToken) -> Answer {
+        let mut partial = false;
+        loop {
+            if cancel.is_cancelled() {
+                return Err("interrupted by the user".into());
+            }
+            let chunk = reader.fill_buf().map_err(|error| error.to_string())?;
+            if chunk.is_empty() {
+                break;
+            }
+            if self.left == 0 {
+                let next = self.line;
+                self.text.push_str(&format!("[more follows: go on with offset {next}]\n"));
+                return Ok(std::mem::take(&mut self.text));
+            }
+            let newline = chunk.iter().position(|byte| *byte == b'\n');
+            let piece = &chunk[..newline.unwrap_or(chunk.len())];
+            if self.line >= self.first {
+                let room = LINE_BYTES - self.start.len();
+                self.start.extend(&piece[..piece.len().min(room)]);
+                self.beyond += piece.len().saturating_sub(room) as u64;
+            }
+            let used = piece.len() + usize::from(newline.is_some());
+            reader.consume(used);
+            partial = newline.is_none();
+            if !partial {
+                self.end_line();
+            }
+        }
+        if partial && self.left > 0 {
+            self.end_line();
+        }
+        if self.line <= self.first {
+            return Err(format!("the file has only {} lines", self.line - 1));
+        }
+        Ok(std::mem::take(&mut self.text))
+    }
+
+    /// Shows the line that was read, or stops before it where there is no room left.
+    fn end_line(&mut self) {
+        if self.line >= self.first {
+            if self.start.last() == Some(&b'\r') && self.beyond == 0 {
+                self.start.pop();
+            }
+            let mut shown = format!("{}\t{}", self.line, String::from_utf8_lossy(&self.start));
+            if self.beyond > 0 {
+                shown.push_str(&format!(" [... {} more bytes in this line]", self.beyond));
+            }
+            shown.push('\n');
+            self.text.push_str(&shown);
+            // Checked after the line, so that every call gets on; a line is short against the cap.
+            self.left = if self.text.len() >= MOST_BYTES - LINE_BYTES { 0 } else { self.left - 1 };
+            self.start.clear();
+            self.beyond = 0;
+        }
+        self.line += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+    use crate::testing::{answer, context};
+
+    #[tokio::test]
+    async fn pages() {
+        let scene = context();
+        let long = "x".repeat(5000);
+        let files: &[(&str, &[u8])] = &[
+            ("plain", b"a\nb\n\nd"),
+            ("crlf", b"a\r\nb\r\n"),
+            ("bad", b"a\xff\n"),
+            ("empty", b""),
+            ("binary", b"\x7fELF\0\0"),
+            ("long", long.as_bytes()),
+        ];
+        for (name, content) in files {
+            fs::write(scene.workspace().join(name), content).unwrap();
+        }
+        let cut = format!("1\t{} [... 3000 more bytes in this line]\n", &long[..2000]);
+        let table: &[(&str, Answer)] = &[
+            (r#"{"path":"plain"}"#, Ok("1\ta\n2\tb\n3\t\n4\td\n".into())),
+            (r#"{"path":"plain","offset":2,"limit":1}"#, Ok("2\tb\n[more follows: go on with offset 3]\n".into())),
+            (r#"{"path":"plain","offset":4,"limit":1}"#, Ok("4\td\n".into())),
+            (r#"{"path":"plain","offset":5}"#, Err("the file has only 4 lines".into())),
+            (r#"{"path":"crlf","offset":0}"#, Ok("1\ta\n2\tb\n".into())),
+            (r#"{"path":"crlf","offset":3}"#, Err("the file has only 2 lines".into())),
+            (r#"{"path":"bad"}"#, Ok("1\ta\u{fffd}\n".into())),
+            (r#"{"path":"empty"}"#, Ok("[empty file]".into())),
+            (r#"{"path":"binary"}"#, Ok("[binary file, 6 bytes]".into())),
+            (r#"{"path":"long"}"#, Ok(cut)),
+            (r#"{"path":"none"}"#, Err("cannot read none: No such file or directory (os error 2)".into())),
+            (r#"{"path":"."}"#, Err("cannot read .: is a directory".into())),
+        ];
+        for (call, expected) in table {
+            assert_eq!(&answer(&ReadFile, call, &scene).await, expected, "{call}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_file_is_read_a_page_at_a_time() {
+        let scene = context();
+        let mut file = File::create(scene.workspace().join("large")).unwrap();
+        for line in 1..=100_000 {
+            writeln!(file, "this is line {line}").unwrap();
+        }
+        let (mut offset, mut lines) = (1, 0);
+        while let Ok(text) =
+            answer(&ReadFile, &format!(r#"{{"path":"large","offset":{offset},"limit":99999}}"#), &scene).await
+        {
+            assert!(text.len() <= MOST_BYTES + 100);
+            lines += text.lines().filter(|line| line.contains("this is")).count();
+            let Some((_, next)) = text.trim_end().rsplit_once("offset ") else { break };
+            offset = next.trim_end_matches(']').parse().unwrap();
+        }
+        assert_eq!(lines, 100_000);
+    }
+
+    #[tokio::test]
+    async fn what_is_declared_is_the_real_file() {
+        let scene = context();
+        std::os::unix::fs::symlink("/proc/self/environ", scene.workspace().join("link")).unwrap();
+        let refused = answer(&ReadFile, r#"{"path":"link"}"#, &scene).await.unwrap_err();
+        assert!(refused.contains("/proc"), "{refused}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Real files, real links: what is held must be held by the kernel.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use super::*;
+
+/// `base/root` is the root; `base/outside` and `base/root-evil` are not in it.
+fn scene() -> (tempfile::TempDir, PathBuf, Beneath) {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path().canonicalize().unwrap();
+    for name in ["root/sub", "outside", "root-evil"] {
+        fs::create_dir_all(base.join(name)).unwrap();
+    }
+    for name in ["root/file", "root/sub/file", "outside/secret", "root-evil/file"] {
+        fs::write(base.join(name), name).unwrap();
+    }
+    symlink(base.join("outside/secret"), base.join("root/file-link")).unwrap();
+    symlink(base.join("outside"), base.join("root/directory-link")).unwrap();
+    symlink("file", base.join("root/inner-link")).unwrap();
+    symlink(base.join("outside/new"), base.join("root/dangling")).unwrap();
+    let beneath = Beneath::new([base.join("root").as_path()]).unwrap();
+    (directory, base, beneath)
+}
+
+fn word(error: &BeneathError) -> &'static str {
+    match error {
+        BeneathError::Outside(_) => "outside",
+        BeneathError::Symlink(_) => "symlink",
+        BeneathError::NotRegular(_) => "not regular",
+        BeneathError::TooLarge { .. } => "too large",
+        BeneathError::Io { .. } if error.is_not_found() => "not found",
+        BeneathError::Io { .. } => "io",
+    }
+}
+
+#[test]
+fn nothing_leads_outside() {
+    let (_kept, base, beneath) = scene();
+    let table = [
+        ("outside/secret", "outside", "outside"),
+        ("root-evil/file", "outside", "outside"),
+        ("root/../outside/secret", "outside", "outside"),
+        ("root/file-link", "symlink", "symlink"),
+        ("root/inner-link", "symlink", "symlink"),
+        ("root/directory-link/secret", "symlink", "symlink"),
+        ("root/directory-link/new", "symlink", "symlink"),
+        ("root/dangling", "symlink", "symlink"),
+        ("root/sub", "not regular", "not regular"),
+        ("root", "not regular", "not regular"),
+        ("root/file/below", "io", "io"),
+        ("root/missing/below", "not found", "not found"),
+    ];
+    for (path, read, write) in table {
+        let full = base.join(path);
+        assert_eq!(word(&beneath.read(&full, 100).unwrap_err()), read, "read {path}");
+        assert_eq!(word(&beneath.write(&full, b"x", None).unwrap_err()), write, "write {path}");
+        assert!(beneath.remove(&full).is_err(), "remove {path}");
+        assert!(beneath.rename(&full, &base.join("root/to")).is_err(), "rename {path}");
+        if path != "root/missing/below" {
+            assert!(beneath.rename(&base.join("root/file"), &full).is_err(), "rename to {path}");
+        }
+    }
+    for made in ["root/directory-link/a/b", "outside/a/b", "root/../outside/a/b", "root/file/a/b"] {
+        assert!(beneath.create_parents(&base.join(made)).is_err(), "{made}");
+    }
+    assert_eq!(fs::read_to_string(base.join("outside/secret")).unwrap(), "outside/secret");
+    assert_eq!(fs::read_dir(base.join("outside")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(base.join("root")).unwrap().count(), 6, "a temporary file was left");
+}
+
+#[test]
+fn kinds() {
+    let (_kept, base, beneath) = scene();
+    rustix::fs::mknodat(rustix::fs::CWD, base.join("root/pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    let table = [
+        ("root/file", Some(Kind::File)),
+        ("root/sub", Some(Kind::Directory)),
+        ("root", Some(Kind::Directory)),
+        ("root/file-link", Some(Kind::Symlink)),
+        ("root/pipe", Some(Kind::Other)),
+        ("root/none", None),
+    ];
+    for (path, kind) in table {
+        assert_eq!(beneath.kind(&base.join(path)).unwrap(), kind, "{path}");
+    }
+    assert_eq!(word(&beneath.read(&base.join("root/pipe"), 9).unwrap_err()), "not regular");
+}
+
+#[test]
+fn files_are_read_written_moved_and_removed() {
+    let (_kept, base, beneath) = scene();
+    let file = base.join("root/file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o751)).unwrap();
+    assert_eq!(beneath.read(&file, 9).unwrap(), Snapshot { bytes: b"root/file".to_vec(), mode: 0o751 });
+    assert_eq!(word(&beneath.read(&file, 8).unwrap_err()), "too large");
+    beneath.write(&file, b"new", None).unwrap();
+    assert_eq!(beneath.read(&file, 9).unwrap(), Snapshot { bytes: b"new".to_vec(), mode: 0o751 });
+    let deep = base.join("root/a/b/c");
+    let made = beneath.create_parents(&deep).unwrap();
+    assert_eq!(made, [base.join("root/a"), base.join("root/a/b")]);
+    assert!(beneath.create_parents(&deep).unwrap().is_empty());
+    beneath.write(&deep, b"deep", Some(0o700)).unwrap();
+    assert_eq!(beneath.read(&deep, 9).unwrap().mode, 0o700);
+    beneath.rename(&file, &deep).unwrap();
+    assert_eq!(fs::read(&deep).unwrap(), b"new");
+    beneath.remove(&deep).unwrap();
+    for directory in made.iter().rev() {
+        beneath.remove_directory(directory).unwrap();
+    }
+    assert!(!base.join("root/a").exists());
+}
+
+#[test]
+fn the_outermost_root_decides() {
+    let (_kept, base, _) = scene();
+    let (outer, inner) = (base.join("root"), base.join("root/sub"));
+    let beneath = Beneath::new([inner.as_path(), outer.as_path(), Path::new("/none/such")]).unwrap();
+    fs::rename(&inner, base.join("root/moved")).unwrap();
+    symlink(base.join("outside"), &inner).unwrap();
+    assert_eq!(word(&beneath.write(&inner.join("new"), b"x", None).unwrap_err()), "symlink");
+    assert_eq!(word(&Beneath::new([inner.as_path()]).unwrap_err()), "symlink");
+}
+
+#[test]
+fn without_walls_links_are_followed_and_stay() {
+    let (_kept, base, _) = scene();
+    let beneath = Beneath::unrestricted().unwrap();
+    let link = base.join("root/file-link");
+    assert_eq!(beneath.read(&link, 99).unwrap().bytes, b"outside/secret");
+    beneath.write(&link, b"changed", None).unwrap();
+    assert_eq!(fs::read(base.join("outside/secret")).unwrap(), b"changed");
+    assert!(link.is_symlink());
+    assert_eq!(beneath.kind(&link).unwrap(), Some(Kind::File));
+    beneath.remove(&link).unwrap();
+    assert!(base.join("outside/secret").exists());
+}

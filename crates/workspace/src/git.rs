@@ -1,0 +1,177 @@
+//! Our own calls of git, disarmed: a repository's configuration may name programs that git would run.
+//!
+//! This module must never start git; it only says how it is to be started. The command it gives is meant for
+//! read-only walls: what cannot be switched off from outside (`filter.*.clean` of a changed file) they hold.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use codex_sandbox::Command;
+
+/// Settings that override the repository's: nothing in it may name a program that runs. Every key is documented in
+/// git-config(1), `GIT_*` variables in git(1).
+const SETTINGS: &[&str] = &[
+    "color.ui=false",
+    "core.alternateRefsCommand=false",
+    "core.askPass=false",
+    "core.attributesFile=/dev/null",
+    "core.editor=false",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.quotePath=false",
+    "core.sshCommand=false",
+    "core.untrackedCache=false",
+    "credential.helper=",
+    // With an empty command git fails rather than runs something, should `--no-ext-diff` ever be missing.
+    "diff.external=",
+    "diff.ignoreSubmodules=dirty",
+    "gpg.openpgp.program=false",
+    "gpg.program=false",
+    "gpg.ssh.program=false",
+    "gpg.x509.program=false",
+    "log.showSignature=false",
+    "protocol.allow=never",
+    "safe.bareRepository=explicit",
+    // Ownership guards against the configuration of others, which is disarmed here.
+    "safe.directory=*",
+    "submodule.recurse=false",
+];
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_EDITOR", "false"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_PAGER", "cat"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C.UTF-8"),
+];
+
+/// Options that a sub-command needs besides, where it takes them. `dirty`: a submodule's own state is not looked at,
+/// which would run git in it, by its configuration.
+const OPTIONS: &[(&str, &[&str])] = &[
+    ("blame", &["--no-textconv"]),
+    ("diff", &["--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"]),
+    ("log", &["--no-ext-diff", "--no-textconv"]),
+    ("show", &["--no-ext-diff", "--no-textconv"]),
+    ("status", &["--ignore-submodules=dirty"]),
+];
+
+/// The call `git SUBCOMMAND ARGS` in `directory`, disarmed.
+///
+/// `program` is what [`find_git`] found, `path` the `PATH` for programs of git's own. The caller has checked `args`:
+/// an option in them can undo what is set here.
+pub fn git_command<S: AsRef<OsStr>>(
+    program: &Path,
+    subcommand: &str,
+    args: impl IntoIterator<Item = S>,
+    directory: &Path,
+    path: &OsStr,
+) -> Command {
+    let mut argv: Vec<OsString> = vec![program.into(), "--no-pager".into()];
+    for setting in SETTINGS {
+        argv.extend(["-c".into(), (*setting).into()]);
+    }
+    argv.push(subcommand.into());
+    let options = OPTIONS.iter().find(|(name, _)| *name == subcommand).map_or(&[][..], |(_, options)| options);
+    argv.extend(options.iter().map(Into::into));
+    argv.extend(args.into_iter().map(|argument| argument.as_ref().to_owned()));
+    let mut environment: BTreeMap<OsString, OsString> =
+        ENVIRONMENT.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    environment.insert("PATH".into(), path.to_owned());
+    Command { argv, directory: directory.to_owned(), environment }
+}
+
+/// The absolute path of git: from the first entry of `path` that is absolute, lies in none of the `writable`
+/// directories (a repository could bring its own git) and has it.
+pub fn find_git(path: &OsStr, writable: &[PathBuf]) -> Option<PathBuf> {
+    path.as_bytes().split(|byte| *byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry))).find_map(|entry| {
+        let program = entry.is_absolute().then(|| entry.join("git"))?;
+        let real = program.canonicalize().ok()?;
+        let metadata = real.metadata().ok()?;
+        let runs = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+        let planted = writable
+            .iter()
+            .any(|root| root != Path::new("/") && [&program, &real].iter().any(|program| program.starts_with(root)));
+        (runs && !planted).then_some(real)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn every_call_is_disarmed() {
+        let command = git_command(
+            Path::new("/usr/bin/git"),
+            "diff",
+            ["HEAD", "--", "a b"],
+            Path::new("/w"),
+            OsStr::new("/usr/bin"),
+        );
+        let argv: Vec<&str> = command.argv.iter().map(|word| word.to_str().unwrap()).collect();
+        assert_eq!(&argv[..2], ["/usr/bin/git", "--no-pager"]);
+        assert!(argv.windows(2).any(|pair| pair == ["-c", "core.fsmonitor=false"]));
+        assert!(argv.ends_with(&[
+            "diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=dirty",
+            "HEAD",
+            "--",
+            "a b"
+        ]));
+        assert_eq!(command.environment[OsStr::new("GIT_CONFIG_NOSYSTEM")], "1");
+        assert!(!command.environment.contains_key(OsStr::new("HOME")));
+        assert_eq!(command.directory, Path::new("/w"));
+    }
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(SETTINGS.is_sorted() && ENVIRONMENT.is_sorted() && OPTIONS.is_sorted());
+    }
+
+    #[test]
+    fn a_planted_git_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let workspace = base.join("w");
+        for (name, mode) in [("w/bin/git", 0o755), ("plain/git", 0o644), ("good/git", 0o755)] {
+            let path = base.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::create_dir(base.join("linked")).unwrap();
+        symlink(workspace.join("bin/git"), base.join("linked/git")).unwrap();
+        let path = |entries: &[&str]| -> OsString {
+            let entries: Vec<String> =
+                entries
+                    .iter()
+                    .map(|entry| {
+                        if entry.starts_with('!') {
+                            entry[1..].to_owned()
+                        } else {
+                            format!("{}/{entry}", base.display())
+                        }
+                    })
+                    .collect();
+            entries.join(":").into()
+        };
+        let writable = [workspace.clone()];
+        let all = path(&["!", "!.", "!bin", "w/bin", "linked", "plain", "none", "good"]);
+        assert_eq!(find_git(&all, &writable), Some(base.join("good/git")));
+        assert_eq!(find_git(&path(&["w/bin", "linked"]), &writable), None);
+        assert_eq!(find_git(OsStr::new(""), &writable), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! The names inside a writable directory that stay read-only: what runs code, or steers this program, when the user
+//! comes by later.
+//!
+//! It must never look at the disk: a name that does not exist yet is protected too.
+
+use std::path::{Path, PathBuf};
+
+/// Names below a writable root that commands and patches may not change. Sorted.
+const NAMES: &[&str] = &[
+    ".agents",
+    ".claude",
+    ".codex",
+    ".cursor",
+    ".envrc",
+    ".gemini",
+    ".git/commondir",
+    ".git/config",
+    ".git/config.worktree",
+    ".git/hooks",
+    ".git/info/attributes",
+    ".gitconfig",
+    ".gitmodules",
+    ".husky",
+    ".idea",
+    ".mcp.json",
+    ".vscode",
+    ".zed",
+];
+
+/// The protected paths below `root`, whether they exist or not. Sorted.
+pub fn protected_paths(root: &Path) -> Vec<PathBuf> {
+    NAMES.iter().map(|name| root.join(name)).collect()
+}
+
+/// Whether a patch may not touch `path`, where `protected` stays read-only. Both absolute and normalised.
+///
+/// Stricter than equality, as `path` may come to mean more than it says: the case of ASCII letters does not count (some
+/// file systems ignore it), and git's own protected names count in nested repositories too, as does `.git` itself (as
+/// a file it names another git directory). An empty `protected` protects nothing.
+pub fn is_protected(path: &Path, protected: &[PathBuf]) -> bool {
+    !protected.is_empty()
+        && (protected.iter().any(|name| starts_with(path, name)) || steers_git(path) || path.ends_with(".git"))
+}
+
+fn starts_with(path: &Path, start: &Path) -> bool {
+    let mut components = path.components();
+    start
+        .components()
+        .all(|wanted| components.next().is_some_and(|found| found.as_os_str().eq_ignore_ascii_case(wanted.as_os_str())))
+}
+
+/// Whether some part of `path` is one of git's protected names.
+fn steers_git(path: &Path) -> bool {
+    let git = NAMES.iter().filter(|name| name.starts_with(".git/"));
+    let mut rest = path.components();
+    while rest.next().is_some() {
+        if git.clone().any(|name| starts_with(rest.as_path(), Path::new(name))) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_joined() {
+        assert!(NAMES.is_sorted());
+        assert!(protected_paths(Path::new("/w")).contains(&PathBuf::from("/w/.git/hooks")));
+    }
+
+    #[test]
+    fn what_is_protected() {
+        let protected = protected_paths(Path::new("/w"));
+        let table = [
+            ("/w/.git/hooks/pre-commit", true),
+            ("/w/.git/hooks", true),
+            ("/w/.git/config", true),
+            ("/w/.git/config.lock", false),
+            ("/w/.git/index", false),
+            ("/w/.git", true),
+            ("/w/.Codex/Config.toml", true),
+            ("/w/.codex", true),
+            ("/w/.codexrc", false),
+            ("/w/sub/.git/hooks/x", true),
+            ("/w/sub/.git", true),
+            ("/w/sub/.vscode/settings.json", false),
+            ("/w/.mcp.json", true),
+            ("/w/src/main.rs", false),
+            ("/w/.gitignore", false),
+        ];
+        for (path, expected) in table {
+            assert_eq!(is_protected(Path::new(path), &protected), expected, "{path}");
+        }
+        assert!(!is_protected(Path::new("/w/.git/hooks/x"), &[]));
+    }
+}
