@@ -21,7 +21,7 @@ use std::{
 use codex_sandbox::{Child, Command, Confined, Confinement, Exit, Network, Sandbox, SandboxError, Streams};
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    net::{AddressFamily, SocketFlags, SocketType, netlink, socket, socketpair},
     process::{Pid, Signal, kill_process, test_kill_process},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -156,6 +156,11 @@ fn inside_the_cell() {
             UnixStream::pair().unwrap();
         }
         "no stream" => assert!(UnixStream::connect(value).is_err(), "connected"),
+        "netlink" => {
+            let open = |protocol| socket(AddressFamily::NETLINK, SocketType::RAW, protocol).map(drop);
+            assert_eq!(open(None), Ok(()), "interfaces cannot be listed");
+            assert_eq!(open(Some(netlink::AUDIT)), Err(Errno::PERM));
+        }
         "no parent" => {
             let parent = Pid::from_raw(value.parse().unwrap()).unwrap();
             assert_eq!(test_kill_process(parent), Err(Errno::SRCH));
@@ -382,6 +387,13 @@ async fn the_hosts_local_sockets_are_out_of_reach() {
     assert_eq!(datagrams.recv(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     assert_eq!(place.run(&Confinement::Unconfined, place.deed("datagram", path("datagrams"))).await.0, 0);
     assert_eq!(datagrams.recv(&mut [0; 9]).unwrap(), 3);
+}
+
+#[tokio::test]
+async fn interfaces_can_be_listed_and_nothing_else_asked_of_the_kernel() {
+    let place = Place::new();
+    let (code, output) = place.run(&place.write(), place.deed("netlink", "")).await;
+    assert_eq!(code, 0, "{output}");
 }
 
 #[tokio::test]

@@ -149,15 +149,17 @@ fn masked(argument: u8, mask: u32, value: u32) -> Result<SeccompCondition, Backe
     condition(argument, SeccompCmpOp::MaskedEq(u64::from(mask)), value)
 }
 
-/// `socket(2)`: local streams, and IP inside our own network. Kind is masked because flags share the argument; a
-/// local "raw" socket is a datagram socket to the kernel.
+/// `socket(2)`: local streams, IP inside our own network, and asking the kernel about that network (rtnetlink(7), by
+/// which runtimes list their interfaces; changing it takes a capability that commands do not have). Kind is masked
+/// because flags share the argument; a local "raw" socket is a datagram socket to the kernel.
 fn socket_rules() -> Result<Rules, BackendError> {
     const KIND: u32 = 0xf;
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
     Ok(vec![
         SeccompRule::new(families.map(|family| differs(0, family)).into_iter().collect::<Result<_, _>>()?)?,
         SeccompRule::new(vec![equal(0, libc::AF_UNIX as u32)?, masked(1, KIND, libc::SOCK_DGRAM as u32)?])?,
-        SeccompRule::new(vec![masked(1, KIND, libc::SOCK_RAW as u32)?])?,
+        SeccompRule::new(vec![differs(0, libc::AF_NETLINK)?, masked(1, KIND, libc::SOCK_RAW as u32)?])?,
+        SeccompRule::new(vec![equal(0, libc::AF_NETLINK as u32)?, differs(2, libc::NETLINK_ROUTE)?])?,
     ])
 }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::wire::{Failure, OrFailure, Stage, quoted};
 
-/// Something to put at a path. Where two have the same path the later kind ends up on top.
+/// Something to put at a path.
 enum Place {
     /// An empty directory of the cell's own.
     Empty,
