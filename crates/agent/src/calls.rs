@@ -23,7 +23,11 @@ use crate::{
 
 impl TurnRun {
     /// Runs `calls` and asks the model again; ends the turn if it was interrupted.
-    pub(crate) async fn run_tools(&mut self, state: &mut ThreadState, calls: Vec<ToolCall>) -> Result<Step, StoreError> {
+    pub(crate) async fn run_tools(
+        &mut self,
+        state: &mut ThreadState,
+        calls: Vec<ToolCall>,
+    ) -> Result<Step, StoreError> {
         for call in calls {
             if self.cancel.is_cancelled() {
                 answer(state, &call, "The user interrupted the turn before this call ran. It did nothing.")?;

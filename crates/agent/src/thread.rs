@@ -172,8 +172,7 @@ async fn end(state: OwnedMutexGuard<ThreadState>, running: &Mutex<Option<Running
     let events = state.recorder.events();
     running.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(state);
-    let notification =
-        ServerNotification::TurnCompleted(TurnChanged { thread_id: ended.thread_id, turn: ended.turn });
+    let notification = ServerNotification::TurnCompleted(TurnChanged { thread_id: ended.thread_id, turn: ended.turn });
     let _ = events.send(Event { notification, position: ended.position }).await;
 }
 
@@ -185,12 +184,7 @@ pub(crate) struct Ended {
 }
 
 impl ThreadState {
-    fn new(
-        settings: ThreadSettings,
-        journal: Journal,
-        temp: TempDirectory,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    fn new(settings: ThreadSettings, journal: Journal, temp: TempDirectory, events: mpsc::Sender<Event>) -> Self {
         let recorder = Recorder::new(journal, events);
         Self { settings, recorder, history: History::default(), usage: Usage::default(), turns: 0, _temp: temp }
     }

@@ -23,7 +23,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run one task to its end without asking, and print the final message
     #[command(visible_alias = "e")]
-    Exec(ExecArguments),
+    Exec(Box<ExecArguments>),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Run a command inside the sandbox

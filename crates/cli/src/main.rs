@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
-        Some(Command::Exec(exec)) => commands::exec::run(thread, run, prompt, exec, environment).await,
+        Some(Command::Exec(exec)) => commands::exec::run(thread, run, prompt, *exec, environment).await,
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment).await,
         None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),

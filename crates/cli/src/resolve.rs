@@ -16,7 +16,8 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
     let cwd = directory("--cd", options.cd.as_deref().unwrap_or(Path::new(".")))?;
     let mut config = Map::new();
     for text in &options.config {
-        let (key, value) = Override::parse(text).and_then(|parsed| parsed.to_json()).map_err(|error| error.to_string())?;
+        let (key, value) =
+            Override::parse(text).and_then(|parsed| parsed.to_json()).map_err(|error| error.to_string())?;
         config.insert(key, value);
     }
     let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));

@@ -80,7 +80,11 @@ async fn no_text_is_ever_doubled() {
     use FailureKind::Disconnected;
     let cases = [
         // Same text again, in other pieces.
-        (vec![vec![text("Hel"), text("lo")], vec![text("Hello wor"), text("ld"), completed("")]], "tt~ttC", "Hello world"),
+        (
+            vec![vec![text("Hel"), text("lo")], vec![text("Hello wor"), text("ld"), completed("")]],
+            "tt~ttC",
+            "Hello world",
+        ),
         // Cut off twice, the second time earlier.
         (vec![vec![text("Hello")], vec![text("He")], vec![text("Hello!"), completed("")]], "t~~tC", "Hello!"),
         // Another answer.
@@ -107,15 +111,9 @@ async fn only_what_may_pass_is_repeated_and_not_for_ever() {
         let events = run(vec![vec![failed(kind)]; 6]).await;
         assert_eq!(names(&events), "~~~~~F", "{kind:?}");
     }
-    for kind in [
-        Unauthorized,
-        BadRequest(400),
-        ContextTooLong,
-        ContentRefused,
-        QuotaExceeded,
-        Incomplete,
-        Configuration,
-    ] {
+    for kind in
+        [Unauthorized, BadRequest(400), ContextTooLong, ContentRefused, QuotaExceeded, Incomplete, Configuration]
+    {
         assert_eq!(names(&run(vec![vec![failed(kind)]]).await), "F", "{kind:?}");
     }
 }

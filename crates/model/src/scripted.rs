@@ -27,7 +27,7 @@
 
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
-use codex_history::{Arguments, AssistantPart, Content, History, Message, ToolCall, Usage};
+use codex_history::{Arguments, AssistantPart, Content, History, Message, ToolCall};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -119,7 +119,7 @@ impl Model for Scripted {
     fn stream(&self, request: Request) -> EventStream {
         let content = self.script.answer(&request.history);
         let mut events: Vec<StreamEvent> = content.iter().enumerate().flat_map(deltas).collect();
-        events.push(StreamEvent::Completed { content, usage: Some(Usage::default()) });
+        events.push(StreamEvent::Completed { content, usage: None });
         let pace = Duration::from_millis(self.script.pace_ms);
         Box::pin(stream::iter(events).then(move |event| async move {
             if !pace.is_zero() {
@@ -191,8 +191,7 @@ fn deltas((part, content): (usize, &AssistantPart)) -> Vec<StreamEvent> {
         }
         AssistantPart::Reasoning { summary, .. } => {
             let paragraphs = (0..).zip(summary);
-            let delta =
-                |paragraph, text: &str| StreamEvent::ReasoningDelta { part, paragraph, text: text.to_owned() };
+            let delta = |paragraph, text: &str| StreamEvent::ReasoningDelta { part, paragraph, text: text.to_owned() };
             paragraphs.flat_map(|(number, text)| pieces(text).map(move |piece| delta(number, piece))).collect()
         }
         AssistantPart::Call(_) => Vec::new(),

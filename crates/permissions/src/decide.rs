@@ -31,7 +31,7 @@ pub fn decide(policy: &Policy, access: &Access) -> Verdict {
         return Verdict::Refuse { reason };
     }
     if access.read_only_program {
-        return Verdict::Allow(Confinement::read_only());
+        return Verdict::Allow(Confinement::read_only(&policy.writable));
     }
     let confinement = policy.confinement();
     if access.outside_sandbox.is_some() && policy.level != SandboxLevel::DangerFullAccess {
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn our_own_git_stays_read_only_without_walls() {
         let git = Access { read_only_program: true, ..Access::default() };
-        let verdict = decide(&policy(SandboxLevel::DangerFullAccess, Approval::Never), &git);
-        assert_eq!(verdict, Verdict::Allow(Confinement::read_only()));
+        let policy = policy(SandboxLevel::DangerFullAccess, Approval::Never);
+        assert_eq!(decide(&policy, &git), Verdict::Allow(Confinement::read_only(&policy.writable)));
     }
 }

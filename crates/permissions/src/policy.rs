@@ -51,7 +51,7 @@ impl Policy {
     pub fn confinement(&self) -> Confinement {
         match self.level {
             SandboxLevel::DangerFullAccess => Confinement::Unconfined,
-            SandboxLevel::ReadOnly => Confinement::read_only(),
+            SandboxLevel::ReadOnly => Confinement::read_only(&self.writable),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: self.writable.clone(),
                 protected: self.protected.clone(),

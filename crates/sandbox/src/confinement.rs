@@ -40,10 +40,13 @@ pub enum Network {
 
 impl Confinement {
     /// Walls that let a command read everything and write nothing but a private, empty `/tmp`.
-    pub fn read_only() -> Self {
+    ///
+    /// `visible` are absolute, existing directories that stay in sight even if they lie below `/tmp`.
+    pub fn read_only(visible: &[PathBuf]) -> Self {
         Self::Confined(Confined {
-            writable: Vec::new(),
-            protected: Vec::new(),
+            // A root that is protected as a whole is bound to its place, read-only.
+            writable: visible.to_vec(),
+            protected: visible.to_vec(),
             temp: None,
             network: Network::LoopbackOnly,
         })

@@ -274,7 +274,7 @@ mod tests {
         };
         vec![
             Request::Setup { confinement: Confinement::Unconfined, filters: vec![] },
-            Request::Setup { confinement: Confinement::read_only(), filters: vec![vec![1; 8], vec![]] },
+            Request::Setup { confinement: Confinement::read_only(&[]), filters: vec![vec![1; 8], vec![]] },
             Request::Setup { confinement: Confinement::Confined(confined), filters: vec![] },
             Request::Launch(launch),
         ]

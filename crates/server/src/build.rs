@@ -83,12 +83,7 @@ impl Wanted {
 }
 
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
-pub(crate) fn thread(
-    server: &Server,
-    codex_home: &Path,
-    wanted: Wanted,
-    temp: &Path,
-) -> Result<Built, RpcError> {
+pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
     let request = LoadRequest {
         environment: &server.environment,
         codex_home,

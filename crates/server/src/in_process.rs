@@ -15,7 +15,11 @@ impl Server {
     /// Starts a server on the current runtime. It ends when the sender is dropped.
     ///
     /// `helper` is this program's own file.
-    pub fn in_process(environment: Environment, helper: PathBuf, source: SessionSource) -> (Calls, mpsc::Receiver<Event>) {
+    pub fn in_process(
+        environment: Environment,
+        helper: PathBuf,
+        source: SessionSource,
+    ) -> (Calls, mpsc::Receiver<Event>) {
         let (server, told) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
         let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);

@@ -40,7 +40,9 @@ pub(crate) fn events_in_order(patterns: &[Value], output: &str) -> Result<(), St
         let found = lines.any(|line| serde_json::from_str(line).is_ok_and(|actual| is_subset(pattern, &actual)));
         if !found {
             let rest: String = looked_at.map(|line| format!("    {line}\n")).collect();
-            return Err(format!("event {number} was not found: {pattern}\n  among the lines after the last match:\n{rest}"));
+            return Err(format!(
+                "event {number} was not found: {pattern}\n  among the lines after the last match:\n{rest}"
+            ));
         }
     }
     Ok(())

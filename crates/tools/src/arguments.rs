@@ -38,7 +38,7 @@ fn slim_object(object: &mut Map<String, Value>) {
     if object.get("minimum").is_some_and(Value::is_number) {
         object.shift_remove("minimum");
     }
-    if object.get("default").is_some_and(Value::is_null) {
+    if object.get("default").is_some_and(|value| value.is_null() || value.as_array().is_some_and(Vec::is_empty)) {
         object.shift_remove("default");
     }
     if let Some(Value::Array(types)) = object.get_mut("type") {

@@ -21,7 +21,7 @@ mod walk;
 
 use std::sync::Arc;
 
-pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.
 pub fn all() -> Vec<Arc<dyn Tool>> {

@@ -59,8 +59,11 @@ pub struct Prepared {
     /// How it is shown while it runs; `None` for calls that are shown only by their outcome.
     pub started: Option<ThreadItem>,
     /// The work, run inside the walls of the verdict. Must not panic; must return soon after `cancel`.
-    pub run: Box<dyn FnOnce(Confinement) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send>,
+    pub run: Box<dyn FnOnce(Confinement) -> Work + Send>,
 }
+
+/// The work of a call, under way.
+pub type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

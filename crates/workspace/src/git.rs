@@ -154,24 +154,18 @@ mod tests {
         }
         fs::create_dir(base.join("linked")).unwrap();
         symlink(workspace.join("bin/git"), base.join("linked/git")).unwrap();
+        // What begins with a slash is below the base.
         let path = |entries: &[&str]| -> OsString {
-            let entries: Vec<String> =
-                entries
-                    .iter()
-                    .map(|entry| {
-                        if entry.starts_with('!') {
-                            entry[1..].to_owned()
-                        } else {
-                            format!("{}/{entry}", base.display())
-                        }
-                    })
-                    .collect();
-            entries.join(":").into()
+            let whole = |entry: &&str| match entry.strip_prefix('/') {
+                Some(inside) => base.join(inside).display().to_string(),
+                None => (*entry).to_owned(),
+            };
+            entries.iter().map(whole).collect::<Vec<String>>().join(":").into()
         };
         let writable = [workspace.clone()];
-        let all = path(&["!", "!.", "!bin", "w/bin", "linked", "plain", "none", "good"]);
+        let all = path(&["", ".", "bin", "/w/bin", "/linked", "/plain", "/none", "/good"]);
         assert_eq!(find_git(&all, &writable), Some(base.join("good/git")));
-        assert_eq!(find_git(&path(&["w/bin", "linked"]), &writable), None);
+        assert_eq!(find_git(&path(&["/w/bin", "/linked"]), &writable), None);
         assert_eq!(find_git(OsStr::new(""), &writable), None);
     }
 }

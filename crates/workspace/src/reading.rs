@@ -17,10 +17,11 @@ use crate::beneath::open2;
 /// `PROC_SUPER_MAGIC` of statfs(2).
 const PROC: i64 = 0x9fa0;
 
-/// `path` with all symbolic links followed, so that what is declared is what will be opened. As it is where that
-/// fails, which opening it will tell.
+/// `path` with all symbolic links followed, so that what is declared is what will be opened. Where nothing is there,
+/// its directory with them followed; opening it will tell.
 pub fn real_path(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    let beside = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
 /// Opens the regular file `path`, a path without symbolic links as [`real_path`] gives it.
@@ -92,6 +93,9 @@ mod tests {
             assert_eq!(open_to_read(&real_path(&base.join(path))).is_ok(), expected, "{path}");
         }
         assert!(open_to_read(&base.join("link")).is_err(), "a link that was not resolved");
+        symlink(".", base.join("here")).unwrap();
+        let missing = open_to_read(&real_path(&base.join("here/none"))).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
         assert!(check_directory(&base).is_ok());
         assert!(check_directory(Path::new("/proc")).is_err());
         assert!(check_directory(&base.join("file")).is_err());

@@ -90,6 +90,7 @@ fn resumed(
 }
 
 fn schema(path: &Path) -> Result<serde_json::Value, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("--output-schema: {}: {error}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("--output-schema: {}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("--output-schema: {}: {error}", path.display()))
 }

@@ -32,8 +32,7 @@ pub async fn run(
         Command { argv: arguments.command, directory: cwd, environment: environment.for_commands(&[], private_temp) };
     let program = std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))?;
     let sandbox = Sandbox::new(program);
-    let mut child =
-        sandbox.spawn(&confinement, command, Streams::Merged).await.map_err(|error| error.to_string())?;
+    let mut child = sandbox.spawn(&confinement, command, Streams::Merged).await.map_err(|error| error.to_string())?;
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = child.stdout.read(&mut buffer).await {
         if std::io::stdout().write_all(&buffer[..count]).is_err() {
@@ -51,7 +50,7 @@ pub async fn run(
 
 fn confinement(thread: &ThreadOptions, cwd: &Path) -> Result<Confinement, String> {
     Ok(match thread.sandbox.unwrap_or(SandboxLevel::WorkspaceWrite) {
-        SandboxLevel::ReadOnly => Confinement::read_only(),
+        SandboxLevel::ReadOnly => Confinement::read_only(&[cwd.to_owned()]),
         SandboxLevel::DangerFullAccess => Confinement::Unconfined,
         SandboxLevel::WorkspaceWrite => {
             let added = thread.add_dir.iter().map(|path| resolve::directory("--add-dir", &cwd.join(path)));

@@ -31,7 +31,9 @@ pub fn read(source: PromptSource) -> Result<String, String> {
         Some(argument) if argument != "-" => {
             let piped = if source.no_stdin || std::io::stdin().is_terminal() { None } else { piped() };
             match piped {
-                Some(text) if !text.trim().is_empty() => format!("{argument}\n\n<stdin>\n{}\n</stdin>", text.trim_end()),
+                Some(text) if !text.trim().is_empty() => {
+                    format!("{argument}\n\n<stdin>\n{}\n</stdin>", text.trim_end())
+                }
                 _ => argument,
             }
         }

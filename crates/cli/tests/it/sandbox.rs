@@ -238,7 +238,7 @@ async fn walls_as_they_are_asked_for() {
     let inner = place.workspace.join("inner");
     fs::create_dir(&inner).unwrap();
     let cases = [
-        ("read-only", Confinement::read_only(), "n n y"),
+        ("read-only", Confinement::read_only(&[]), "n n y"),
         ("no root", with(&|c| c.writable.clear()), "n n y"),
         ("workspace", with(&|_| {}), "y n y"),
         ("another root", with(&|c| c.writable.push(place.outside.clone())), "y y y"),
@@ -346,7 +346,7 @@ async fn a_server_is_reachable_in_its_cell_and_nowhere_else() {
         let _ = stream.read_to_string(&mut greeting);
     }
     assert_ne!(greeting, "hello");
-    assert_eq!(place.run(&Confinement::read_only(), place.deed("miss", port)).await.0, 0, "another cell");
+    assert_eq!(place.run(&Confinement::read_only(&[]), place.deed("miss", port)).await.0, 0, "another cell");
     let (code, output) = place.run(&place.write(), place.deed("reach", port)).await;
     assert_eq!(code, 0, "{output}");
     assert_eq!(server.wait().await.unwrap(), Exit::Code(0));
@@ -640,11 +640,11 @@ async fn many_commands_at_once_do_not_get_mixed_up() {
 #[tokio::test]
 async fn a_probe_says_whether_the_walls_hold() {
     let place = Place::new();
-    for confinement in [place.write(), Confinement::read_only(), Confinement::Unconfined] {
+    for confinement in [place.write(), Confinement::read_only(&[]), Confinement::Unconfined] {
         place.sandbox.probe(&confinement).await.unwrap();
     }
     for helper in ["/bin/true", "/bin/nowhere-to-be-found"] {
-        let error = Sandbox::new(helper.into()).probe(&Confinement::read_only()).await.unwrap_err();
+        let error = Sandbox::new(helper.into()).probe(&Confinement::read_only(&[])).await.unwrap_err();
         assert!(matches!(error, SandboxError::Lost(_) | SandboxError::Helper(_)), "{error}");
     }
 }

@@ -20,6 +20,8 @@ use super::{
 };
 use crate::{Failure, FailureKind, StreamEvent};
 
+const TEXT_DELTA: &str = "response.output_text.delta";
+
 /// An answer in the making.
 #[derive(Debug)]
 pub(super) struct Assembler {
@@ -86,10 +88,18 @@ impl Assembler {
         if data == "[DONE]" {
             return Ok(());
         }
+        // Nearly all events are this one, so where the SSE name announces it, it is read in one go.
+        if name == Some(TEXT_DELTA)
+            && let Ok(delta) = serde_json::from_str::<Delta>(data)
+            && delta.kind == TEXT_DELTA
+        {
+            self.text(&delta);
+            return Ok(());
+        }
         let envelope: Envelope = serde_json::from_str(data)?;
         let kind = if envelope.kind.is_empty() { name.unwrap_or_default() } else { &envelope.kind };
         match kind {
-            "response.output_text.delta" | "response.refusal.delta" => self.text(&serde_json::from_str(data)?),
+            TEXT_DELTA | "response.refusal.delta" => self.text(&serde_json::from_str(data)?),
             "response.reasoning_summary_text.delta" => self.reasoning(&serde_json::from_str(data)?),
             "response.reasoning_summary_part.added" => self.paragraph(data)?,
             "response.output_item.added" => self.item_added(&serde_json::from_str(data)?)?,

@@ -62,7 +62,7 @@ pub(super) fn body(request: &Request, grammars: bool) -> serde_json::Result<Byte
         tools: (!tools.is_empty()).then_some(Tools { tool_choice: "auto", parallel_tool_calls: true, tools }),
     })?;
     let tail = serde_json::to_vec(&Tail {
-        reasoning: reasons.then(|| Reasoning { effort: request.reasoning_effort.as_deref(), summary: "auto" }),
+        reasoning: reasons.then_some(Reasoning { effort: request.reasoning_effort.as_deref(), summary: "auto" }),
         text: request.output_schema.as_deref().map(|schema| {
             json!({"format": {"type": "json_schema", "name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema}})
         }),

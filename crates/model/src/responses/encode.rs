@@ -155,9 +155,9 @@ fn call_item(call: &ToolCall, grammars: bool) -> Item<'_> {
     }
 }
 
-fn pieces(content: &[Content]) -> Vec<Piece<'_>> {
-    let piece = |content| match content {
-        &Content::Text { ref text } => Piece::InputText { text },
+fn pieces<'a>(content: &'a [Content]) -> Vec<Piece<'a>> {
+    let piece = |content: &'a Content| match content {
+        Content::Text { text } => Piece::InputText { text },
         Content::Image { media_type, data } => {
             Piece::InputImage { image_url: format!("data:{media_type};base64,{data}") }
         }

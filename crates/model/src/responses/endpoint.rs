@@ -36,7 +36,8 @@ impl Endpoint {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("codex/", env!("CARGO_PKG_VERSION"))));
         set(&mut headers, "originator", &config.originator)?;
-        if let Some(key) = &config.api_key {
+        // Keys that were read from files end in newlines, and an empty one is none.
+        if let Some(key) = config.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()) {
             let mut value = HeaderValue::try_from(format!("Bearer {key}"))
                 .map_err(|_| wrong("the API key holds characters that no header may hold".to_owned()))?;
             value.set_sensitive(true);
@@ -76,7 +77,9 @@ impl Key {
             (Some(variable), true) => format!("the key in {variable} was refused: {said} (HTTP {status})"),
             (None, true) => format!("the API key was refused: {said} (HTTP {status})"),
             (_, false) => {
-                format!("the server wants a key, and none is configured: {said} (HTTP {status}); name its variable with `env_key`")
+                format!(
+                    "the server wants a key, and none is configured: {said} (HTTP {status}); name its variable with `env_key`"
+                )
             }
         }
     }

@@ -27,6 +27,9 @@ pub(super) struct Place<'a> {
 /// `response.output_text.delta`, `response.refusal.delta`, `response.reasoning_summary_text.delta`.
 #[derive(Deserialize)]
 pub(super) struct Delta<'a> {
+    /// Absent where the SSE name alone says it.
+    #[serde(borrow, rename = "type", default)]
+    pub(super) kind: Cow<'a, str>,
     output_index: Option<u64>,
     #[serde(borrow)]
     item_id: Option<&'a RawValue>,

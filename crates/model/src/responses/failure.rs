@@ -65,7 +65,9 @@ pub(super) fn in_stream(error: VendorError) -> Failure {
 /// The vendor cut the answer short.
 pub(super) fn incomplete(reason: Option<&str>) -> Failure {
     let (kind, message) = match reason {
-        Some("content_filter") => (FailureKind::ContentRefused, "the vendor's content filter stopped the answer".into()),
+        Some("content_filter") => {
+            (FailureKind::ContentRefused, "the vendor's content filter stopped the answer".into())
+        }
         Some("max_output_tokens") => (FailureKind::Incomplete, "the answer reached the vendor's output limit".into()),
         reason => {
             let reason = one_line(reason.unwrap_or("no reason given"));

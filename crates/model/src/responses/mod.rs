@@ -11,6 +11,8 @@ mod events;
 mod failure;
 mod retry_after;
 mod sse;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 

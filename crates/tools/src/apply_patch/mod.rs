@@ -18,7 +18,7 @@ use codex_sandbox::Confinement;
 use codex_workspace::{Beneath, is_protected};
 use serde::Deserialize;
 
-use crate::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments};
+use crate::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments, output};
 use plan::Plan;
 
 /// How wires without grammars offer the tool.
@@ -61,7 +61,7 @@ impl Tool for ApplyPatch {
 pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result<Prepared, ToolError> {
     let plan = parse::parse(patch)
         .and_then(|operations| Plan::new(&operations, base, &context.roots, &context.protected))
-        .map_err(|error| ToolError(format!("The patch was not applied, nothing was changed. {error}")))?;
+        .map_err(|error| refusal(&error))?;
     let shown = Shown { id: context.item_id.clone(), changes: plan.changes() };
     let access = Access { writes: plan.writes(), ..Access::default() };
     let started = Some(shown.clone().item(PatchApplyStatus::InProgress));
@@ -78,6 +78,13 @@ pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result
         Box::pin(work) as _
     });
     Ok(Prepared { access, started, run })
+}
+
+/// Most of what is said about a patch that does not fit, in bytes: it repeats lines, and they may be long.
+const REFUSAL_BYTES: usize = 8 << 10;
+
+fn refusal(error: &str) -> ToolError {
+    ToolError(output::cut(format!("The patch was not applied, nothing was changed. {error}"), REFUSAL_BYTES))
 }
 
 /// Writes what was planned, held by the walls of the verdict and no longer by those it was planned with.

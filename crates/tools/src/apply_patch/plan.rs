@@ -11,6 +11,8 @@ use std::{
 use codex_protocol::{FileUpdateChange, PatchChangeKind};
 use codex_workspace::{Beneath, BeneathError, Kind, Roots, Snapshot, is_protected};
 
+use crate::output;
+
 use super::{diff::unified, parse::Operation, text};
 
 /// Largest file that is patched, in bytes.
@@ -38,8 +40,6 @@ struct File {
     mode: Option<u32>,
     /// Index of the file it became.
     moved_to: Option<usize>,
-    /// Whether it is told by the file that was moved here.
-    moved_here: bool,
 }
 
 impl File {
@@ -129,7 +129,6 @@ impl Plan {
         self.files[to].mode = mode;
         if self.files[from].before.is_some() && self.files[to].before.is_none() {
             self.files[from].moved_to = Some(to);
-            self.files[to].moved_here = true;
         }
         Ok(())
     }
@@ -154,7 +153,7 @@ impl Plan {
         let after = before.as_ref().map(|before| before.bytes.clone());
         let index = self.files.len();
         ground.indices.insert(resolved.clone(), index);
-        self.files.push(File { path: resolved, shown, before, after, mode: None, moved_to: None, moved_here: false });
+        self.files.push(File { path: resolved, shown, before, after, mode: None, moved_to: None });
         Ok(index)
     }
 
@@ -163,27 +162,34 @@ impl Plan {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
-    /// What the user is shown, an entry for every file that changes.
+    /// What the user is shown, an entry for every file that changes; a file that moved is told by where it was.
     pub(super) fn changes(&self) -> Vec<FileUpdateChange> {
-        let told = self.files.iter().filter(|file| !file.moved_here || file.before.is_some());
-        told.filter_map(|file| {
-            let target = file.moved_to.and_then(|index| self.files.get(index));
-            // A file that was moved on, or made again in its place, is told for itself.
-            let target = target.filter(|target| file.after.is_none() && target.after.is_some());
-            let after = target.map_or(&file.after, |target| &target.after);
-            let kind = match (&file.before, after) {
-                (None, None) => return None,
-                (None, Some(_)) => PatchChangeKind::Add,
-                (Some(_), None) => PatchChangeKind::Delete,
-                (Some(_), Some(_)) => {
-                    PatchChangeKind::Update { move_path: target.map(|target| target.shown.display().to_string()) }
-                }
-            };
-            let before = file.before.as_ref().map_or(&[][..], |before| &before.bytes);
-            let diff = unified(before, after.as_deref().unwrap_or_default());
-            Some(FileUpdateChange { path: file.shown.display().to_string(), kind, diff })
-        })
-        .collect()
+        let told: Vec<usize> = self.files.iter().filter_map(|file| self.target(file)).collect();
+        let files = self.files.iter().enumerate().filter(|(index, _)| !told.contains(index));
+        files.filter_map(|(_, file)| self.change(file)).collect()
+    }
+
+    /// The index of the file that `file` moved to, if that is still what came of it: a patch may move it on, or make
+    /// it again in its place.
+    fn target(&self, file: &File) -> Option<usize> {
+        let index = file.moved_to.filter(|_| file.after.is_none())?;
+        self.files[index].after.is_some().then_some(index)
+    }
+
+    fn change(&self, file: &File) -> Option<FileUpdateChange> {
+        let target = self.target(file).map(|index| &self.files[index]);
+        let after = target.map_or(&file.after, |target| &target.after);
+        let kind = match (&file.before, after) {
+            (None, None) => return None,
+            (None, Some(_)) => PatchChangeKind::Add,
+            (Some(_), None) => PatchChangeKind::Delete,
+            (Some(_), Some(_)) => {
+                PatchChangeKind::Update { move_path: target.map(|target| target.shown.display().to_string()) }
+            }
+        };
+        let before = file.before.as_ref().map_or(&[][..], |before| &before.bytes);
+        let diff = unified(before, after.as_deref().unwrap_or_default());
+        Some(FileUpdateChange { path: file.shown.display().to_string(), kind, diff })
     }
 
     /// What the model is told when all was written: added, then modified, then deleted files.
@@ -194,7 +200,7 @@ impl Plan {
                 text.push_str(&format!("{mark} {path}\n"));
             }
         }
-        text
+        output::cut(text, output::model_bytes(None))
     }
 
     /// Writes everything. On an error all that was written is undone.

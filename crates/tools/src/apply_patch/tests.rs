@@ -232,7 +232,7 @@ async fn the_walls_of_the_verdict_hold() {
     let scene = context();
     let patch = Arguments::Freeform(wrap("*** Add File: a\n+x\n"));
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
-    let outcome = (prepared.run)(Confinement::read_only()).await;
+    let outcome = (prepared.run)(Confinement::read_only(&[])).await;
     assert!(outcome.for_model.contains("outside the directories"), "{}", outcome.for_model);
     scene.context.cancel.cancel();
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
@@ -297,4 +297,42 @@ async fn what_is_shown_and_told() {
     let outcome = (prepared.run)(walls(&scene)).await;
     assert_eq!(outcome.for_model, "Done. Files changed:\nA /tmp/e\nM d\nM c\nD a\n");
     assert_eq!(outcome.for_user, ForUser::Item(item(PatchApplyStatus::Completed)));
+}
+
+#[test]
+fn moves_are_told_once() {
+    let gone = "*** Update File: a\n*** Move to: c\n";
+    let table: &[(&str, &[&str])] = &[
+        (gone, &["a -> c"]),
+        ("*** Update File: a\n*** Move to: c\n*** Add File: a\n+1\n", &["M a", "A c"]),
+        ("*** Update File: a\n*** Move to: c\n*** Update File: c\n*** Move to: d\n", &["D a", "A d"]),
+        ("*** Update File: a\n*** Move to: c\n*** Delete File: c\n", &["D a"]),
+        ("*** Update File: a\n*** Move to: b\n", &["D a", "M b"]),
+    ];
+    for (body, expected) in table {
+        let scene = context();
+        put(&scene, &[("w/a", "1\n"), ("w/b", "2\n")]);
+        let prepared = ApplyPatch.prepare(&Arguments::Freeform(wrap(body)), &scene.context).unwrap();
+        let Some(ThreadItem::FileChange { changes, .. }) = prepared.started else { panic!("not a file change") };
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let told: Vec<String> = changes
+            .iter()
+            .map(|change| match &change.kind {
+                PatchChangeKind::Add => format!("A {}", name(&change.path)),
+                PatchChangeKind::Delete => format!("D {}", name(&change.path)),
+                PatchChangeKind::Update { move_path: None } => format!("M {}", name(&change.path)),
+                PatchChangeKind::Update { move_path: Some(to) } => format!("{} -> {}", name(&change.path), name(to)),
+            })
+            .collect();
+        assert_eq!(told, *expected, "{body}");
+    }
+}
+
+#[test]
+fn a_refusal_is_short() {
+    let scene = context();
+    put(&scene, &[("w/a", &"x".repeat(100_000))]);
+    let body = format!("*** Update File: a\n-{}\n", "y".repeat(100_000));
+    let refused = ApplyPatch.prepare(&Arguments::Freeform(wrap(&body)), &scene.context).unwrap_err();
+    assert!(refused.0.len() < 9000, "{} bytes", refused.0.len());
 }

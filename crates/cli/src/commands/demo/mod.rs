@@ -48,7 +48,10 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
     let (status, view) = exec::run(run, connection).await;
     let status = if status == ExitStatus::Done { report(&say, &place, &view)? } else { status };
     if place.kept {
-        say.line(Style::Dim, &format!("kept: {} (the project and, in home/sessions, the journal)", place.root.display()));
+        say.line(
+            Style::Dim,
+            &format!("kept: {} (the project and, in home/sessions, the journal)", place.root.display()),
+        );
     }
     Ok(status)
 }
@@ -93,11 +96,7 @@ impl Place {
 
     fn fill(&self, sabotage: bool) -> Result<(), String> {
         let test = if sabotage { TEST.replace(SABOTAGE.0, SABOTAGE.1) } else { TEST.to_owned() };
-        let files = [
-            (self.program(), PROGRAM),
-            (self.project.join("test.sh"), test.as_str()),
-            (self.script(), SCRIPT),
-        ];
+        let files = [(self.program(), PROGRAM), (self.project.join("test.sh"), test.as_str()), (self.script(), SCRIPT)];
         for (path, text) in files {
             let directory = path.parent().unwrap_or(&self.root);
             std::fs::create_dir_all(directory)
