@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use toml::{Table, Value as TomlValue};
 
 use crate::{
+    Script,
     compare::{diff, events_in_order},
     process::{Finished, run_to_end},
     scenario::{Expected, Output, Run, Scenario},
@@ -72,8 +73,10 @@ impl Stage {
         let root = tempfile::Builder::new().prefix("codex-scenario-").tempdir_in(PREFERRED_ROOT);
         let root = root.or_else(|_| TempDir::new()).map_err(text)?;
         let place = root.path().canonicalize().map_err(text)?;
-        let server = ModelServer::start(scenario.model.clone());
-        let stage = Self { _root: root, home: place.join("home"), workspace: place.join("workspace"), server };
+        let (home, workspace) = (place.join("home"), place.join("workspace"));
+        let script = each_text(&scenario.model, &|text| with_places(text, &home, &workspace));
+        let server = ModelServer::start(Script::from_value(script).map_err(|error| format!("model: {error}"))?);
+        let stage = Self { _root: root, home, workspace, server };
         fs::create_dir_all(stage.codex_home()).map_err(text)?;
         fs::create_dir_all(&stage.workspace).map_err(text)?;
         write(&stage.codex_home().join("config.toml"), &stage.config(&scenario.config)?)?;
@@ -145,20 +148,7 @@ impl Stage {
 
     /// `text` with this run's places put in.
     fn filled(&self, text: &str) -> String {
-        text.replace("{workspace}", &self.workspace.to_string_lossy())
-            .replace("{home}", &self.home.to_string_lossy())
-            .replace("{base_url}", &self.server.base_url())
-    }
-
-    fn filled_pattern(&self, pattern: &Value) -> Value {
-        match pattern {
-            Value::String(text) => Value::String(self.filled(text)),
-            Value::Array(items) => items.iter().map(|item| self.filled_pattern(item)).collect(),
-            Value::Object(object) => {
-                object.iter().map(|(key, value)| (key.clone(), self.filled_pattern(value))).collect()
-            }
-            other => other.clone(),
-        }
+        with_places(text, &self.home, &self.workspace).replace("{base_url}", &self.server.base_url())
     }
 
     /// Everything that is not as expected.
@@ -180,7 +170,8 @@ impl Stage {
                 problems.push(format!("the output contains {text:?}"));
             }
         }
-        let patterns: Vec<Value> = expected.events.iter().map(|pattern| self.filled_pattern(pattern)).collect();
+        let patterns: Vec<Value> =
+            expected.events.iter().map(|pattern| each_text(pattern, &|text| self.filled(text))).collect();
         problems.extend(events_in_order(&patterns, &finished.stdout).err());
         let absent = expected.absent.iter().map(|path| (path, None));
         let files = expected.files.iter().map(|(path, content)| (path, content.as_deref()));
@@ -244,3 +235,17 @@ fn write(path: &Path, content: &str) -> Result<(), String> {
 #[cfg(test)]
 #[path = "runner_tests.rs"]
 mod tests;
+
+fn with_places(text: &str, home: &Path, workspace: &Path) -> String {
+    text.replace("{workspace}", &workspace.to_string_lossy()).replace("{home}", &home.to_string_lossy())
+}
+
+/// `value` with `change` made to every text in it.
+fn each_text(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(text)),
+        Value::Array(items) => items.iter().map(|item| each_text(item, change)).collect(),
+        Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), each_text(value, change))).collect(),
+        other => other.clone(),
+    }
+}

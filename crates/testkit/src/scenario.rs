@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Script;
@@ -34,9 +34,9 @@ pub struct Scenario {
     /// Environment variables beside the few that every run gets.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// What the model says: a [`Script`], or only its steps.
-    #[serde(default, deserialize_with = "script")]
-    pub model: Script,
+    /// What the model says: a [`Script`], or only its steps. (`{base_url}` is not known yet there.)
+    #[serde(default = "no_steps")]
+    pub model: Value,
     /// Arguments of the first run.
     #[serde(default)]
     pub args: Vec<String>,
@@ -97,8 +97,8 @@ pub enum Output {
     Contains(Vec<String>),
 }
 
-fn script<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Script, D::Error> {
-    Script::from_value(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+fn no_steps() -> Value {
+    Value::Array(Vec::new())
 }
 
 impl Scenario {
@@ -108,7 +108,7 @@ impl Scenario {
     ///
     /// What is wrong with it, unknown keys included.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| error.to_string()).and_then(Self::checked)
     }
 
     /// A scenario from the text of a JSON file.
@@ -117,7 +117,7 @@ impl Scenario {
     ///
     /// As [`Scenario::from_toml`].
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        serde_json::from_str(text).map_err(|error| error.to_string()).and_then(Self::checked)
     }
 
     /// A scenario from a file, by its extension: `.json`, else TOML.
@@ -130,6 +130,10 @@ impl Scenario {
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         let scenario = if is_json { Self::from_json(&text) } else { Self::from_toml(&text) };
         scenario.map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        Script::from_value(self.model.clone()).map(|_| self).map_err(|error| format!("model: {error}"))
     }
 
     /// All runs, the first one included.
