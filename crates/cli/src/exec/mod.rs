@@ -12,7 +12,7 @@ use codex_protocol::{
     TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use self::{
     human::diff,
@@ -99,6 +99,8 @@ impl Renderer {
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let Run { opening, prompt, output_schema, shown } = run;
+    // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
+    let mut interrupts = signal(SignalKind::interrupt()).ok();
     let mut renderer = match shown.json {
         true => Renderer::Jsonl(jsonl::Jsonl::default()),
         false => Renderer::Human(human::Human::new(shown.progress)),
@@ -116,7 +118,7 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }
-    let view = follow(&mut connection, &mut renderer, &thread_id).await;
+    let view = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
     (conclude(&view, shown.json, shown.last_message), view)
 }
 
@@ -145,14 +147,18 @@ fn refused(error: &RpcError) -> ExitStatus {
 }
 
 /// Shows events until the turn has ended. The first Ctrl-C stops the turn, the second the program.
-async fn follow(connection: &mut Connection, renderer: &mut Renderer, thread_id: &str) -> View {
+async fn follow(
+    connection: &mut Connection,
+    renderer: &mut Renderer,
+    thread_id: &str,
+    interrupts: &mut Option<Signal>,
+) -> View {
     let mut view = View::default();
-    let mut interrupts = signal(SignalKind::interrupt()).ok();
     let mut interrupted = false;
     while view.ended().is_none() {
         let event = tokio::select! {
             event = connection.events.recv() => event,
-            () = next_interrupt(&mut interrupts) => {
+            () = next_interrupt(interrupts) => {
                 if interrupted {
                     // Everything shown is recorded, and what runs dies with this process.
                     std::process::exit(ExitStatus::Interrupted as i32);
@@ -179,7 +185,7 @@ async fn stop(connection: &Connection, thread_id: &str) {
     let _ = connection.client.turn_interrupt(params).await;
 }
 
-async fn next_interrupt(interrupts: &mut Option<tokio::signal::unix::Signal>) {
+async fn next_interrupt(interrupts: &mut Option<Signal>) {
     match interrupts {
         Some(interrupts) => {
             interrupts.recv().await;

@@ -1,4 +1,11 @@
 //! The one integration-test binary: everything that needs the built program.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod demo;
+mod interrupt;
+mod killed;
+mod requests;
 mod sandbox;
 mod scenarios;
+mod sdk;
+mod support;

@@ -1,0 +1,60 @@
+//! Ctrl-C: the turn ends, what it ran is gone, the session is kept.
+
+use std::{fs::File, io::Read, process::Child};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::support::{Place, events};
+
+fn interrupt(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::INT).unwrap();
+}
+
+#[test]
+fn ctrl_c_stops_the_command_and_keeps_the_session() {
+    let command = "echo partial; exec 3> held; setsid sleep 1000 & echo > started; sleep 1000";
+    let place = Place::new(json!([
+        { "text": "I run it.", "tool": "exec_command", "arguments": { "cmd": command } },
+        { "text": "Going on." },
+    ]));
+    let (started, held) = (place.pipe("started"), place.pipe("held"));
+    let child = place.codex(&["exec", "--json", "go"]).spawn().unwrap();
+    // Each open waits for the command to open the other end.
+    let mut held = File::open(held).unwrap();
+    File::open(started).unwrap().read_to_end(&mut Vec::new()).unwrap();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    // The end of the file means that nobody holds it any more: the daemon is gone as well.
+    held.read_to_end(&mut Vec::new()).unwrap();
+    let events = events(&output.stdout);
+    let shown: Vec<_> = events.iter().filter_map(|event| event["item"]["aggregated_output"].as_str()).collect();
+    assert!(shown.last().unwrap().contains("partial"), "{events:?}");
+    assert_eq!(events.last().unwrap()["type"], "turn.failed");
+
+    let output = place.codex(&["exec", "resume", "--last", "go on"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"Going on.\n".as_slice()));
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    for expected in ["partial", "The user interrupted the turn", "go on"] {
+        assert!(request.contains(expected), "{expected} is missing: {request}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_request_that_hangs() {
+    let place = Place::new(json!([{ "text": "Half an answ", "hang": true }]));
+    let mut child = place.codex(&["exec", "go"]).spawn().unwrap();
+    // The banner says that the turn is about to begin; from then on the signal is the turn's.
+    let mut stderr = child.stderr.take().unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\n") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte).unwrap();
+        seen.push(byte[0]);
+    }
+    interrupt(&child);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+}
