@@ -7,9 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use codex_history::{Content, Message};
-
-use crate::{Header, Line, Record, StoreError};
+use crate::{Header, Line, Record, StoreError, name, preview::preview};
 
 /// A session found on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +16,8 @@ pub struct Listed {
     pub path: PathBuf,
     /// Its first line.
     pub header: Header,
+    /// When it was begun, in milliseconds since the epoch.
+    pub created_at_ms: i64,
     /// When it was last written.
     pub updated_at: SystemTime,
     /// The first thing the user said, cut to a line; empty if nothing was.
@@ -26,30 +26,29 @@ pub struct Listed {
 
 /// How much of a journal's beginning is read to describe it, in bytes.
 const BEGINNING: u64 = 256 * 1024;
-/// How long a preview may be, in characters.
-const PREVIEW: usize = 120;
+/// How much of an id must be given for the rest to be found, in characters.
+const SHORTEST: usize = 8;
 
-/// The journal of the session whose id is, or begins with, `id`.
+/// The journal of the session whose id is `id`, or else begins with it; the latter only if `id` has 8 characters or
+/// more. Upper and lower case are the same.
 ///
 /// # Errors
 /// When there is none, or several begin so.
 pub fn find(codex_home: &Path, id: &str) -> Result<PathBuf, StoreError> {
-    let wanted = id.to_ascii_lowercase();
-    let found: Vec<PathBuf> = journals(codex_home)
-        .into_iter()
-        .filter(|(_, path)| thread_id(path).is_some_and(|id| !wanted.is_empty() && id.starts_with(&wanted)))
-        .map(|(_, path)| path)
-        .collect();
+    let journals = journals(codex_home);
+    let matching = |matches: &dyn Fn(&str) -> bool| -> Vec<PathBuf> {
+        let paths = journals.iter().map(|(_, path)| path);
+        paths.filter(|path| name::id_of(path).is_some_and(matches)).cloned().collect()
+    };
+    let mut found = matching(&|found| found.eq_ignore_ascii_case(id));
+    if found.is_empty() && id.len() >= SHORTEST {
+        found = matching(&|found| found.get(..id.len()).is_some_and(|head| head.eq_ignore_ascii_case(id)));
+    }
     match found.as_slice() {
         [] => Err(StoreError::NotFound(id.to_owned())),
         [path] => Ok(path.clone()),
         _ => Err(StoreError::Ambiguous(id.to_owned())),
     }
-}
-
-/// The session that was last written, of those begun in `cwd` (of all, if `None`).
-pub fn latest(codex_home: &Path, cwd: Option<&Path>) -> Option<Listed> {
-    list(codex_home, cwd, 1).pop()
 }
 
 /// Sessions, the last written first; those that cannot be read are left out.
@@ -73,7 +72,7 @@ fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() && depth < 3 {
                 directories.push((entry.path(), depth + 1));
-            } else if kind.is_file() && thread_id(&entry.path()).is_some() {
+            } else if kind.is_file() && name::id_of(&entry.path()).is_some() {
                 let written = entry.metadata().and_then(|metadata| metadata.modified());
                 found.push((written.unwrap_or(SystemTime::UNIX_EPOCH), entry.path()));
             }
@@ -82,40 +81,23 @@ fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
     found
 }
 
-/// The id in a journal's name, `YYYY-MM-DDTHH-MM-SS-ID.jsonl`.
-fn thread_id(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-    let id = name.get(20..)?;
-    (name.as_bytes().get(19) == Some(&b'-') && name.starts_with("20") && !id.is_empty()).then_some(id)
-}
-
 fn describe(path: PathBuf, updated_at: SystemTime) -> Option<Listed> {
     let mut lines = BufReader::new(File::open(&path).ok()?.take(BEGINNING)).lines();
     let first: Line = serde_json::from_str(&lines.next()?.ok()?).ok()?;
     let Record::Header(header) = first.record else { return None };
-    let said = lines
-        .map_while(Result::ok)
-        .filter_map(|line| serde_json::from_str::<Line>(&line).ok())
-        .skip_while(|line| !matches!(line.record, Record::TurnStarted { .. }))
-        .find_map(|line| match line.record {
-            Record::Message { message: Message::User { content } } => Some(content),
-            _ => None,
-        });
-    let preview = said.map(|content| preview(&content)).unwrap_or_default();
-    Some(Listed { path, header, updated_at, preview })
-}
-
-fn preview(content: &[Content]) -> String {
-    let text = content.iter().find_map(|content| match content {
-        Content::Text { text } => Some(text.as_str()),
-        Content::Image { .. } => None,
-    });
-    let line = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(PREVIEW).collect()
+    // `Journal::open` would refuse it.
+    if name::id_of(&path) != Some(header.thread_id.as_str()) {
+        return None;
+    }
+    let lines = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Line>(&line).ok());
+    let preview = preview(lines.map(|line| line.record));
+    Some(Listed { path, header, created_at_ms: first.at, updated_at, preview })
 }
 
 #[cfg(test)]
 mod tests {
+    use codex_history::Message;
+
     use super::*;
     use crate::{FORMAT, Journal};
 
@@ -137,22 +119,60 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_found_by_id_prefix_and_directory() {
+    fn sessions_are_found_by_id_and_prefix() {
+        let home = tempfile::tempdir().unwrap();
+        let ids = ["0000aaaa-1", "0000aaaa-12", "0000AAAB-2", "short"];
+        let paths: Vec<PathBuf> = ids.iter().map(|id| session(home.path(), id, "/", "x")).collect();
+        std::fs::write(home.path().join("sessions/2026-notes.jsonl"), "not a journal").unwrap();
+        let table = [
+            ("0000aaaa-1", Ok(0)),
+            ("0000aaaa-12", Ok(1)),
+            ("0000AAAA-12", Ok(1)),
+            ("0000aaab", Ok(2)),
+            ("0000aaab-", Ok(2)),
+            ("short", Ok(3)),
+            ("0000aaaa", Err("several")),
+            ("0000aaa", Err("no session")),
+            ("0000aab", Err("no session")),
+            ("shor", Err("no session")),
+            ("s", Err("no session")),
+            ("", Err("no session")),
+            ("0000aaaaä", Err("no session")),
+            ("zzzzzzzz", Err("no session")),
+        ];
+        for (id, expected) in table {
+            match (find(home.path(), id), expected) {
+                (Ok(path), Ok(at)) => assert_eq!(path, paths[at], "{id}"),
+                (Err(error), Err(said)) => assert!(error.to_string().contains(said), "{id}: {error}"),
+                (found, _) => panic!("{id}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn sessions_are_listed_the_last_written_first() {
         let home = tempfile::tempdir().unwrap();
         let one = session(home.path(), "aaa-1", "/one", "first\n  words");
         let two = session(home.path(), "aab-2", "/two", "other");
-        std::fs::write(home.path().join("sessions/2026-notes.jsonl"), "not a journal").unwrap();
+        // Begun long ago, and written before all others.
+        let text = std::fs::read_to_string(&one).unwrap();
+        let (first, rest) = text.split_once('\n').unwrap();
+        let mut first: Line = serde_json::from_str(first).unwrap();
+        first.at = 1234;
+        std::fs::write(&one, format!("{}\n{rest}", serde_json::to_string(&first).unwrap())).unwrap();
         let times = std::fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
         File::open(&one).unwrap().set_times(times).unwrap();
+        // What says it is another session is none.
+        std::fs::copy(&two, two.with_file_name("2026-01-02T03-04-05-other.jsonl")).unwrap();
 
-        assert_eq!(find(home.path(), "aaa-1").unwrap(), one);
-        assert_eq!(find(home.path(), "AAB").unwrap(), two);
-        assert!(matches!(find(home.path(), "aa"), Err(StoreError::Ambiguous(_))));
-        assert!(matches!(find(home.path(), "zzz"), Err(StoreError::NotFound(_))));
-        assert!(matches!(find(home.path(), ""), Err(StoreError::NotFound(_))));
-        assert_eq!(latest(home.path(), None).unwrap().path, two);
-        let listed = latest(home.path(), Some(Path::new("/one"))).unwrap();
-        assert_eq!((listed.path, listed.preview.as_str()), (one, "first words"));
-        assert_eq!(latest(home.path(), Some(Path::new("/three"))), None);
+        let paths = |cwd: Option<&str>, limit| -> Vec<PathBuf> {
+            list(home.path(), cwd.map(Path::new), limit).into_iter().map(|listed| listed.path).collect()
+        };
+        assert_eq!(paths(None, 9), [two.clone(), one.clone()]);
+        assert_eq!(paths(None, 1), [two]);
+        assert_eq!(paths(Some("/one"), 1), [one]);
+        assert!(paths(Some("/three"), 1).is_empty());
+        let listed = list(home.path(), Some(Path::new("/one")), 1).pop().unwrap();
+        assert_eq!((listed.created_at_ms, listed.preview.as_str()), (1234, "first words"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Write},
+    io::{Error, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use crate::{FORMAT, Header, Line, Record, StoreError};
+use crate::{FORMAT, Header, Line, Record, StoreError, name};
 
 /// An open journal. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Journal {
     path: PathBuf,
     next_seq: u64,
     length: u64,
+    /// A line was written in part and could not be cut off: another one would become part of it.
+    torn: bool,
 }
 
 #[derive(Serialize)]
@@ -34,8 +36,10 @@ impl Journal {
     /// Makes the journal of a new session below `codex_home` and writes its header.
     ///
     /// # Errors
-    /// When the directory or file cannot be made.
+    /// When the directory or file cannot be made (then there is none), or the thread's id is not
+    /// `[0-9a-zA-Z-]{1,64}`.
     pub fn create(codex_home: &Path, header: Header) -> Result<Self, StoreError> {
+        name::check_id(codex_home, &header.thread_id)?;
         let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
         let directory = codex_home.join("sessions").join(now.strftime("%Y/%m/%d").to_string());
         std::fs::DirBuilder::new()
@@ -43,23 +47,31 @@ impl Journal {
             .mode(0o700)
             .create(&directory)
             .map_err(StoreError::io("make", &directory))?;
-        let name = format!("{}-{}.jsonl", now.strftime("%Y-%m-%dT%H-%M-%S"), header.thread_id);
-        let path = directory.join(name);
+        let path = directory.join(name::journal(&now, &header.thread_id));
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::io("make", &path))?;
+        let begun = Self::begin(file, path.clone(), header);
+        if begun.is_err() {
+            // Without a header it is no session.
+            let _ = std::fs::remove_file(&path);
+        }
+        begun
+    }
+
+    fn begin(file: File, path: PathBuf, header: Header) -> Result<Self, StoreError> {
         lock(&file, &path)?;
-        let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0 };
+        let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0, torn: false };
         journal.append(&Record::Header(header))?;
         Ok(journal)
     }
 
     /// A journal that keeps nothing: for sessions that shall leave no trace.
     pub fn ephemeral() -> Self {
-        Self { file: None, path: PathBuf::new(), next_seq: 1, length: 0 }
+        Self { file: None, path: PathBuf::new(), next_seq: 1, length: 0, torn: false }
     }
 
     /// Opens a journal to go on with it. A torn last line is cut off.
@@ -67,48 +79,49 @@ impl Journal {
     /// Returns the journal, its lines, and how many lines in the middle could not be read and were passed over.
     ///
     /// # Errors
-    /// When it is open elsewhere, cannot be read, or is not a journal of this version.
+    /// When it is open elsewhere, cannot be read, or is not a journal of this version and of the session in its name;
+    /// it is then left as it is.
     pub fn open(path: &Path) -> Result<(Self, Vec<Line>, usize), StoreError> {
         let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
         lock(&file, path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (lines, unreadable) = parse(&bytes[..whole]);
+        check_header(path, &lines)?;
         if whole < bytes.len() {
             file.set_len(whole as u64).map_err(StoreError::io("mend", path))?;
         }
-        let (lines, unreadable) = parse(&bytes[..whole]);
-        check_header(path, &lines)?;
         let next_seq = lines.last().map_or(0, |line| line.seq + 1);
-        Ok((Self { file: Some(file), path: path.to_owned(), next_seq, length: whole as u64 }, lines, unreadable))
+        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: whole as u64, torn: false };
+        Ok((journal, lines, unreadable))
     }
 
     /// Appends a record and returns its ordinal. When it returns, the kernel has the line: the death of this process
     /// loses nothing (a crash of the machine may, until [`Journal::sync_handle`] was used).
     ///
     /// # Errors
-    /// When the line could not be written whole; the file is then as it was before.
+    /// When the line could not be written whole; the file is then as it was before. If not even that could be had,
+    /// nothing more is appended; [`Journal::open`] mends the file.
     pub fn append(&mut self, record: &Record) -> Result<u64, StoreError> {
         let seq = self.next_seq;
         if let Some(file) = &mut self.file {
+            let failed = |error| StoreError::io("write", &self.path)(error);
+            if self.torn {
+                return Err(failed(Error::other("it ends in half a line; resume the session to mend it")));
+            }
             let line = LineRef { seq, at: jiff::Timestamp::now().as_millisecond(), record };
-            let mut bytes = serde_json::to_vec(&line)
-                .map_err(|error| StoreError::io("write", &self.path)(std::io::Error::other(error)))?;
+            let mut bytes = serde_json::to_vec(&line).map_err(|error| failed(Error::other(error)))?;
             bytes.push(b'\n');
             if let Err(error) = file.write_all(&bytes) {
                 // Half a line would make the next one unreadable.
-                let _ = file.set_len(self.length);
-                return Err(StoreError::io("write", &self.path)(error));
+                self.torn = file.set_len(self.length).is_err();
+                return Err(failed(error));
             }
             self.length += bytes.len() as u64;
         }
         self.next_seq += 1;
         Ok(seq)
-    }
-
-    /// Ordinal of the last record.
-    pub fn last_seq(&self) -> u64 {
-        self.next_seq.saturating_sub(1)
     }
 
     /// The journal's file, absolute; `None` for an ephemeral session.
@@ -131,7 +144,7 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
 }
 
 /// The readable lines, and how many others there are.
-pub(crate) fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
+fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
     let mut lines = Vec::new();
     let mut unreadable = 0;
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -146,19 +159,25 @@ pub(crate) fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
 fn check_header(path: &Path, lines: &[Line]) -> Result<(), StoreError> {
     let unreadable = |reason: String| Err(StoreError::Unreadable { path: path.to_owned(), reason });
     match lines.first().map(|line| &line.record) {
-        Some(Record::Header(header)) if header.format <= FORMAT => Ok(()),
-        Some(Record::Header(header)) => unreadable(format!(
+        Some(Record::Header(header)) if header.format > FORMAT => unreadable(format!(
             "it has format {}, this version reads up to {FORMAT}; use the newer version that wrote it",
             header.format
         )),
+        Some(Record::Header(header)) if name::id_of(path) != Some(header.thread_id.as_str()) => {
+            unreadable(format!("it says it is session `{}`, its name does not", header.thread_id.escape_debug()))
+        }
+        Some(Record::Header(_)) => Ok(()),
         _ => unreadable("its first line is not a header".into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
     use codex_history::Message;
+
+    use super::*;
 
     fn header() -> Header {
         Header {
@@ -225,16 +244,91 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_journal_is_named() {
+    fn what_is_not_a_journal_is_named_and_left_alone() {
         let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("x.jsonl");
-        let newer = serde_json::to_string(&Line { seq: 0, at: 0, record: Record::Header(header()) })
-            .unwrap()
-            .replace("\"format\":1", "\"format\":99");
-        for (text, expected) in [("", "not a header"), ("{}\n", "not a header"), (&format!("{newer}\n"), "format 99")] {
-            std::fs::write(&path, text).unwrap();
-            let error = Journal::open(&path).unwrap_err().to_string();
-            assert!(error.contains(expected), "{text:?}: {error}");
+        let line =
+            |header| serde_json::to_string(&Line { seq: 0, at: 0, record: Record::Header(header) }).unwrap() + "\n";
+        let named = "2026-01-02T03-04-05-t.jsonl";
+        let table = [
+            (named, String::new(), "not a header"),
+            (named, "{}\n".into(), "not a header"),
+            (named, "{}\nhalf".into(), "not a header"),
+            (named, line(Header { format: 99, ..header() }), "format 99"),
+            (named, line(Header { thread_id: "u".into(), ..header() }), "session `u`"),
+            (named, line(Header { thread_id: "../../t".into(), ..header() }), "session `../../t`"),
+            ("2026-01-02T03-04-05-...jsonl", line(Header { thread_id: "..".into(), ..header() }), "session `..`"),
+            ("t.jsonl", line(header()), "its name does not"),
+        ];
+        for (name, text, expected) in table {
+            let path = home.path().join(name);
+            std::fs::write(&path, &text).unwrap();
+            let error = Journal::open(&path).unwrap_err();
+            assert!(matches!(error, StoreError::Unreadable { .. }), "{text:?}: {error}");
+            assert!(error.to_string().contains(expected), "{text:?}: {error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
+        std::fs::write(home.path().join(named), line(header())).unwrap();
+        assert!(Journal::open(&home.path().join(named)).is_ok());
+    }
+
+    #[test]
+    fn a_journal_that_cannot_begin_leaves_no_file() {
+        let home = tempfile::tempdir().unwrap();
+        // JSON has no words for it.
+        let cwd = PathBuf::from(OsStr::from_bytes(b"/\xff"));
+        let error = Journal::create(home.path(), Header { cwd, ..header() }).unwrap_err();
+        assert!(matches!(error, StoreError::Io { action: "write", .. }), "{error}");
+        let StoreError::Io { path, .. } = error else { unreachable!() };
+        assert!(path.parent().unwrap().is_dir() && !path.exists());
+    }
+
+    #[test]
+    fn an_id_that_leads_elsewhere_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for id in ["", "../x", "x/y", "x.y"] {
+            let error = Journal::create(home.path(), Header { thread_id: id.into(), ..header() }).unwrap_err();
+            assert!(error.to_string().contains("cannot name a session in"), "{id}: {error}");
+        }
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    /// A file with room for 96 bytes more, of which the first 4000 are whole lines.
+    fn nearly_full() -> File {
+        let flags = rustix::fs::MemfdFlags::ALLOW_SEALING | rustix::fs::MemfdFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::memfd_create("journal", flags).unwrap());
+        file.write_all(&[b'\n'; 4000]).unwrap();
+        file.set_len(4096).unwrap();
+        rustix::fs::fcntl_add_seals(&file, rustix::fs::SealFlags::GROW).unwrap();
+        file
+    }
+
+    #[test]
+    fn half_a_line_is_cut_off_or_the_last() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(home.path(), header()).unwrap();
+        let good = journal.file.take().unwrap();
+        let length = journal.length;
+        let big = message(&"x".repeat(8192));
+
+        let full = nearly_full();
+        journal.file = Some(full.try_clone().unwrap());
+        journal.length = 4000;
+        assert!(journal.append(&big).is_err());
+        assert_eq!(full.metadata().unwrap().len(), 4000);
+        journal.file = Some(good.try_clone().unwrap());
+        journal.length = length;
+        assert_eq!(journal.append(&message("a")).unwrap(), 1, "what was cut off counts for nothing");
+
+        // Neither can it be written nor cut.
+        journal.file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+        assert!(journal.append(&message("b")).is_err());
+        journal.file = Some(good);
+        let error = journal.append(&message("c")).unwrap_err().to_string();
+        assert!(error.contains("half a line"), "{error}");
+        let path = journal.path.clone();
+        drop(journal);
+        let (mut journal, lines, unreadable) = Journal::open(&path).unwrap();
+        assert_eq!((lines.len(), unreadable), (2, 0));
+        assert_eq!(journal.append(&message("d")).unwrap(), 2);
     }
 }

@@ -1,18 +1,21 @@
 //! Sessions on disk. Only this crate writes them, and what it has written it never changes.
 //!
-//! A session is one journal ([`Journal`]); [`replay`] turns its lines back into a conversation; [`find`], [`latest`]
-//! and [`list`] look for one. See `docs/design/0002-journal.md` and, for the format, `docs/journal.md`.
+//! A session is one journal ([`Journal`]); [`replay`] turns its lines back into a conversation; [`find`] and
+//! [`list`] look for one. See `docs/design/0002-journal.md` and, for the format, `docs/journal.md`.
 
 mod directory;
 mod error;
 mod journal;
+mod name;
+mod preview;
 mod record;
+mod remove;
 mod replay;
 mod temp;
 
-pub use directory::{Listed, find, latest, list};
+pub use directory::{Listed, find, list};
 pub use error::StoreError;
 pub use journal::Journal;
-pub use record::{FORMAT, Header, Line, Record, TurnOutcome};
+pub use record::{Epoch, FORMAT, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};
 pub use temp::TempDirectory;

@@ -29,16 +29,7 @@ pub enum Record {
     /// The first line.
     Header(Header),
     /// Settings in force from here on; a request's prefix is byte-stable between two of these.
-    Epoch {
-        /// Name of the model provider.
-        provider: String,
-        /// Model id.
-        model: String,
-        /// Level of the sandbox.
-        sandbox: String,
-        /// Directory the thread works in.
-        cwd: PathBuf,
-    },
+    Epoch(Epoch),
     /// A turn began.
     TurnStarted {
         /// Id of the turn.
@@ -53,10 +44,16 @@ pub enum Record {
     Partial {
         /// Id of the item it belongs to.
         item_id: String,
-        /// Where in the item's text it goes, in bytes; 0 starts it anew.
+        /// Where in the item's text it goes, in bytes; 0 starts it anew. Beyond what is known of the item, a line was
+        /// lost, and the text goes at the end.
         offset: u64,
         /// The text.
         text: String,
+    },
+    /// What was streamed of these items does not count: a repeated request went another way.
+    Discarded {
+        /// Ids of the items.
+        item_ids: Vec<String>,
     },
     /// A call is about to run. Without a later result for it, the call was cut short.
     Started {
@@ -121,6 +118,20 @@ pub struct Header {
     pub forked_from: Option<(String, u64)>,
 }
 
+/// Settings of a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Epoch {
+    /// Name of the model provider.
+    pub provider: String,
+    /// Model id.
+    pub model: String,
+    /// Level of the sandbox.
+    pub sandbox: String,
+    /// Directory the thread works in.
+    pub cwd: PathBuf,
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
@@ -134,4 +145,33 @@ pub enum TurnOutcome {
         /// Why.
         message: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_written_as_documented() {
+        let epoch = Epoch { provider: "p".into(), model: "m".into(), sandbox: "read-only".into(), cwd: "/w".into() };
+        let table = [
+            (
+                Record::Epoch(epoch),
+                r#"{"seq":1,"at":2,"type":"epoch","provider":"p","model":"m","sandbox":"read-only","cwd":"/w"}"#,
+            ),
+            (
+                Record::Discarded { item_ids: vec!["a".into(), "b".into()] },
+                r#"{"seq":1,"at":2,"type":"discarded","itemIds":["a","b"]}"#,
+            ),
+            (
+                Record::Partial { item_id: "a".into(), offset: 3, text: "x".into() },
+                r#"{"seq":1,"at":2,"type":"partial","itemId":"a","offset":3,"text":"x"}"#,
+            ),
+        ];
+        for (record, text) in table {
+            let line = Line { seq: 1, at: 2, record };
+            assert_eq!(serde_json::to_string(&line).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Line>(text).unwrap(), line);
+        }
+    }
 }

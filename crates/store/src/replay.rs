@@ -1,144 +1,187 @@
 //! A journal's lines turned back into a conversation. Pure: lines in, data out.
+//!
+//! Lines may be missing, at the end because the program was killed, in the middle because they could not be read. Of
+//! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
+//! its message, and nothing else is.
 
 use std::path::PathBuf;
 
-use codex_history::{AssistantPart, Content, History, Message, Usage};
+use codex_history::{AssistantPart, Content, History, Message, ToolCall, Usage};
 
-use crate::{Header, Line, Record, TurnOutcome};
+use crate::{Epoch, Header, Line, Record, TurnOutcome, preview::preview};
+
+/// Answer to a call that had begun when the record ends.
+const CUT_SHORT: &str = "The program ended while this call ran. What it did is not known: look before you repeat it.";
+/// Answer to a call that had not begun when the record ends.
+const NEVER_RAN: &str = "The program ended before this call ran. It did nothing.";
+/// Answer to a call after which the record goes on without its result. That it does not say that the call had begun
+/// means nothing: that line may be lost as well.
+const LOST: &str = "The result of this call was lost. What it did is not known: look before you repeat it.";
 
 /// What a journal says.
 #[derive(Debug)]
 pub struct Replayed {
     /// Its first line.
     pub header: Header,
+    /// When it was begun, in milliseconds since the epoch.
+    pub started_at: i64,
     /// The conversation so far, repairs included.
     pub history: History,
+    /// Settings last in force; `None` if the thread was cut off before it had any.
+    pub epoch: Option<Epoch>,
     /// Directory the thread last worked in.
     pub cwd: PathBuf,
+    /// The first thing the user said, cut to a line; empty if nothing was.
+    pub preview: String,
     /// Tokens of all responses.
     pub usage: Usage,
     /// How many turns began.
     pub turns: u64,
+    /// How many results of tools were left out of `history`, because the call they answer is not in the file.
+    pub orphans: usize,
     /// What must be appended before anything else, so that the file says what `history` says.
     pub repairs: Vec<Record>,
 }
 
 /// Replays a journal. `None` if its first line is not a header.
 ///
-/// A turn that did not end gets an end; text that had arrived without its message becomes a message; a call without
-/// a result gets one that says what is known of it.
+/// At the end of the file, a turn that did not end gets an end; text that had arrived without its message becomes a
+/// message; a call without a result gets one that says what is known of it. These are [`Replayed::repairs`].
+///
+/// What is missing before the end cannot be appended any more, because the order of the file is past. A call without
+/// a result gets one in `history` where the conversation went on, and a result without a call is left out of it. No
+/// record is made of either: every replay of the same lines does the same, whatever was appended since.
 pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
-    let mut records = lines.into_iter().map(|line| line.record);
-    let Some(Record::Header(header)) = records.next() else { return None };
+    let preview = preview(lines.iter().map(|line| &line.record));
+    let mut lines = lines.into_iter();
+    let Line { at: started_at, record: Record::Header(header), .. } = lines.next()? else { return None };
     let mut replay = Replay::default();
-    let mut cwd = header.cwd.clone();
-    for record in records {
-        if let Record::Epoch { cwd: now, .. } = &record {
-            cwd.clone_from(now);
-        }
-        replay.apply(record);
-    }
+    lines.for_each(|line| replay.apply(line.record));
     let repairs = replay.repairs();
     for repair in &repairs {
         if let Record::Message { message } = repair {
             replay.history.push(message.clone());
         }
     }
-    Some(Replayed { header, history: replay.history, cwd, usage: replay.usage, turns: replay.turns, repairs })
+    let Replay { history, epoch, usage, turns, orphans, .. } = replay;
+    let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
+    Some(Replayed { header, started_at, history, epoch, cwd, preview, usage, turns, orphans, repairs })
 }
 
 #[derive(Default)]
 struct Replay {
     history: History,
+    epoch: Option<Epoch>,
     usage: Usage,
     turns: u64,
+    orphans: usize,
     open_turn: Option<String>,
-    /// Item and text of an answer whose message has not come yet.
-    partial: Option<(String, String)>,
-    /// Calls of the last answer without a result: id, freeform, whether it had begun.
-    open_calls: Vec<(String, bool, bool)>,
+    /// Items and texts of an answer whose message has not come yet, in the order they appeared.
+    partials: Vec<(String, String)>,
+    /// Calls of the last answer without a result.
+    open_calls: Vec<OpenCall>,
+}
+
+struct OpenCall {
+    id: String,
+    freeform: bool,
+    begun: bool,
 }
 
 impl Replay {
     fn apply(&mut self, record: Record) {
         match record {
-            Record::Header(_) | Record::Epoch { .. } | Record::Item { .. } | Record::Plan { .. } => {}
+            Record::Header(_) | Record::Item { .. } | Record::Plan { .. } => {}
+            Record::Epoch(epoch) => self.epoch = Some(epoch),
             Record::TurnStarted { turn_id } => {
                 self.turns += 1;
                 self.open_turn = Some(turn_id);
+                self.partials.clear();
             }
             Record::Message { message } => self.message(message),
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
+            Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
             Record::Started { call_id, .. } => {
-                if let Some(call) = self.open_calls.iter_mut().find(|(id, ..)| *id == call_id) {
-                    call.2 = true;
+                if let Some(call) = self.open_calls.iter_mut().find(|call| call.id == call_id) {
+                    call.begun = true;
                 }
             }
             Record::Usage { usage } => self.usage += usage,
             Record::TurnEnded { .. } => {
                 self.open_turn = None;
-                self.partial = None;
+                self.partials.clear();
             }
         }
     }
 
     fn message(&mut self, message: Message) {
-        match &message {
-            Message::Assistant { .. } => {
-                self.partial = None;
-                self.open_calls =
-                    message.calls().map(|call| (call.call_id.clone(), call.arguments.is_freeform(), false)).collect();
-            }
-            Message::ToolResult { call_id, .. } => {
-                // Vendors repeat ids: one result answers one call.
-                if let Some(at) = self.open_calls.iter().position(|(id, ..)| id == call_id) {
+        if let Message::ToolResult { call_id, .. } = &message {
+            // Vendors repeat ids: one result answers one call.
+            match self.open_calls.iter().position(|call| call.id == *call_id) {
+                Some(at) => {
                     self.open_calls.remove(at);
+                    self.history.push(message);
                 }
+                None => self.orphans += 1,
             }
-            _ => {}
+            return;
+        }
+        for call in self.open_calls.drain(..) {
+            self.history.push(call.answer(LOST));
+        }
+        if let Message::Assistant { .. } = &message {
+            self.partials.clear();
+            self.open_calls = message.calls().map(OpenCall::of).collect();
         }
         self.history.push(message);
     }
 
     fn partial(&mut self, item_id: String, offset: u64, text: &str) {
-        let (kept_for, kept) = self.partial.get_or_insert_with(|| (item_id.clone(), String::new()));
-        if *kept_for != item_id {
-            *kept_for = item_id;
-            kept.clear();
-        }
-        let keep = usize::try_from(offset).unwrap_or(usize::MAX).min(kept.len());
-        if kept.is_char_boundary(keep) {
+        let Some((_, kept)) = self.partials.iter_mut().find(|(id, _)| *id == item_id) else {
+            self.partials.push((item_id, text.to_owned()));
+            return;
+        };
+        let keep = usize::try_from(offset).unwrap_or(usize::MAX);
+        if keep < kept.len() && kept.is_char_boundary(keep) {
             kept.truncate(keep);
         }
         kept.push_str(text);
     }
 
     fn repairs(&self) -> Vec<Record> {
-        let mut repairs = Vec::new();
-        if let Some((_, text)) = self.partial.as_ref().filter(|(_, text)| !text.is_empty()) {
-            let content = vec![AssistantPart::Text { text: text.clone(), opaque: None }];
-            repairs.push(Record::Message { message: Message::Assistant { content } });
-        }
-        for (call_id, freeform, begun) in &self.open_calls {
-            let text = if *begun {
-                "The program ended while this call ran. What it did is not known: look before you repeat it."
-            } else {
-                "The program ended before this call ran. It did nothing."
-            };
-            let content = vec![Content::Text { text: text.into() }];
-            let message = Message::ToolResult { call_id: call_id.clone(), freeform: *freeform, content };
-            repairs.push(Record::Message { message });
-        }
+        let answer = |call: &OpenCall| call.answer(if call.begun { CUT_SHORT } else { NEVER_RAN });
+        // Text that has no message yet came after the last message, and with it after the open calls.
+        let messages = self.open_calls.iter().map(answer).chain(self.arrived());
+        let mut repairs: Vec<Record> = messages.map(|message| Record::Message { message }).collect();
         if let Some(turn_id) = &self.open_turn {
             repairs.push(Record::TurnEnded { turn_id: turn_id.clone(), outcome: TurnOutcome::Interrupted });
         }
         repairs
     }
+
+    /// What the model had said of the answer that was cut off.
+    fn arrived(&self) -> Option<Message> {
+        let texts = self.partials.iter().filter(|(_, text)| !text.is_empty());
+        let content: Vec<AssistantPart> =
+            texts.map(|(_, text)| AssistantPart::Text { text: text.clone(), opaque: None }).collect();
+        (!content.is_empty()).then_some(Message::Assistant { content })
+    }
+}
+
+impl OpenCall {
+    fn of(call: &ToolCall) -> Self {
+        Self { id: call.call_id.clone(), freeform: call.arguments.is_freeform(), begun: false }
+    }
+
+    fn answer(&self, text: &str) -> Message {
+        let content = vec![Content::Text { text: text.into() }];
+        Message::ToolResult { call_id: self.id.clone(), freeform: self.freeform, content }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use codex_history::{Arguments, ToolCall};
+    use codex_history::Arguments;
     use serde_json::Value;
 
     use super::*;
@@ -208,17 +251,53 @@ mod tests {
 
     #[test]
     fn a_journal_cut_anywhere_is_repaired() {
-        let said = |text: &str| {
-            let content = vec![AssistantPart::Text { text: text.into(), opaque: None }];
-            format!("said {content:?}")
+        let all_said = |texts: &[&str]| {
+            let part = |text: &&str| AssistantPart::Text { text: (*text).into(), opaque: None };
+            format!("said {:?}", texts.iter().map(part).collect::<Vec<_>>())
         };
+        let said = |text: &str| all_said(&[text]);
+        let discarded = |ids: &[&str]| Record::Discarded { item_ids: ids.iter().map(|id| (*id).into()).collect() };
         let table: Vec<(Vec<Record>, Vec<String>)> = vec![
             (vec![], vec![]),
             (vec![turn(), ended()], vec![]),
             (vec![turn()], vec!["ended".into()]),
             (vec![turn(), partial("a", 0, "he"), partial("a", 2, "llo")], vec![said("hello"), "ended".into()]),
-            (vec![turn(), partial("a", 0, "he"), partial("b", 0, "bye")], vec![said("bye"), "ended".into()]),
+            // Several items, in the order they appeared.
+            (
+                vec![turn(), partial("b", 0, "he"), partial("a", 0, "bye"), partial("b", 2, "llo")],
+                vec![all_said(&["hello", "bye"]), "ended".into()],
+            ),
+            (
+                vec![turn(), partial("a", 0, "x"), partial("b", 0, "two"), partial("a", 0, "one")],
+                vec![all_said(&["one", "two"]), "ended".into()],
+            ),
             (vec![turn(), partial("a", 0, "he"), partial("a", 0, "bye")], vec![said("bye"), "ended".into()]),
+            (vec![turn(), partial("a", 0, "x"), partial("a", 0, "")], vec!["ended".into()]),
+            // Lines between were lost, or offsets make no sense.
+            (vec![turn(), partial("a", 0, "he"), partial("a", 5, " you")], vec![said("he you"), "ended".into()]),
+            (vec![turn(), partial("a", 5, " you"), partial("a", 9, "!")], vec![said(" you!"), "ended".into()]),
+            (vec![turn(), partial("a", 0, "he"), partial("a", u64::MAX, "y")], vec![said("hey"), "ended".into()]),
+            (vec![turn(), partial("a", 0, "ä"), partial("a", 1, "b")], vec![said("äb"), "ended".into()]),
+            (vec![turn(), partial("a", 0, "hello"), partial("a", 2, "y")], vec![said("hey"), "ended".into()]),
+            // A request that was repeated.
+            (
+                vec![turn(), partial("a", 0, "x"), partial("b", 0, "y"), discarded(&["b", "a", "?"])],
+                vec!["ended".into()],
+            ),
+            (
+                vec![turn(), partial("a", 0, "x"), discarded(&["a"]), partial("b", 0, "y")],
+                vec![said("y"), "ended".into()],
+            ),
+            (
+                vec![turn(), partial("a", 0, "x"), partial("b", 0, "y"), discarded(&["a"]), partial("a", 0, "z")],
+                vec![all_said(&["y", "z"]), "ended".into()],
+            ),
+            (vec![turn(), partial("a", 0, "he"), turn()], vec!["ended".into()]),
+            // The result was lost, and then the model spoke on: in this order.
+            (
+                vec![turn(), calls(&["1"]), started("1"), partial("a", 0, "so")],
+                vec!["1 cut short".into(), said("so"), "ended".into()],
+            ),
             (vec![turn(), partial("a", 0, "he"), ended()], vec![]),
             (vec![turn(), partial("a", 0, "x"), calls(&["1"]), result("1"), ended()], vec![]),
             (
@@ -240,7 +319,153 @@ mod tests {
         records.extend(first.repairs);
         let second = replay(lines(records)).unwrap();
         assert_eq!(second.repairs, []);
-        let messages = |history: &History| history.messages().cloned().collect::<Vec<_>>();
         assert_eq!(messages(&first.history), messages(&second.history));
+    }
+
+    fn messages(history: &History) -> Vec<Message> {
+        history.messages().cloned().collect()
+    }
+
+    /// A word for each message: who, and what of a result.
+    fn conversation(records: Vec<Record>) -> (Vec<String>, usize) {
+        let replayed = replay(lines(records)).unwrap();
+        let word = |message: &Message| match message {
+            Message::Developer { .. } => "developer".into(),
+            Message::User { .. } => "user".into(),
+            Message::Assistant { .. } => "assistant".into(),
+            Message::ToolResult { call_id, content, .. } => {
+                let what = if format!("{content:?}").contains(LOST) { "lost" } else { "ok" };
+                format!("{call_id} {what}")
+            }
+        };
+        (replayed.history.messages().map(word).collect(), replayed.orphans)
+    }
+
+    #[test]
+    fn what_is_lost_in_the_middle_is_made_up_for_where_it_was() {
+        let user = || Record::Message { message: Message::user("x") };
+        let table: Vec<(Vec<Record>, &[&str], usize)> = vec![
+            (vec![calls(&["1"]), result("1"), user()], &["assistant", "1 ok", "user"], 0),
+            (vec![user(), result("1"), calls(&[])], &["user", "assistant"], 1),
+            (vec![calls(&["1"]), user()], &["assistant", "1 lost", "user"], 0),
+            (vec![calls(&["1"]), started("1"), user()], &["assistant", "1 lost", "user"], 0),
+            (vec![calls(&["1", "2"]), result("2"), user()], &["assistant", "2 ok", "1 lost", "user"], 0),
+            (vec![calls(&["1"]), calls(&["1"]), result("1")], &["assistant", "1 lost", "assistant", "1 ok"], 0),
+            (vec![calls(&["1"]), result("1"), result("1")], &["assistant", "1 ok"], 1),
+            (vec![calls(&["1"]), user(), result("1")], &["assistant", "1 lost", "user"], 1),
+            (vec![calls(&["1", "1"]), result("1"), user()], &["assistant", "1 ok", "1 lost", "user"], 0),
+        ];
+        for (records, expected, orphans) in table {
+            let expected = expected.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(conversation(records.clone()), (expected, orphans), "{records:?}");
+        }
+    }
+
+    fn epoch(model: &str, cwd: &str) -> Record {
+        let (provider, sandbox) = ("p".into(), "read-only".into());
+        Record::Epoch(Epoch { provider, model: model.into(), sandbox, cwd: cwd.into() })
+    }
+
+    /// Some of everything: several texts and calls, ids that vendors repeat, a cut, its repairs, and another cut.
+    fn rich() -> Vec<Record> {
+        let user = |text: &str| Record::Message { message: Message::user(text) };
+        vec![
+            epoch("m", "/w"),
+            Record::Message { message: Message::Developer { text: "rules".into() } },
+            user("context"),
+            turn(),
+            user("go"),
+            partial("a", 0, "x"),
+            partial("b", 0, "y"),
+            Record::Discarded { item_ids: vec!["a".into(), "b".into()] },
+            partial("c", 0, "z"),
+            calls(&["1", "2", "1"]),
+            Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() } },
+            started("1"),
+            result("1"),
+            result("2"),
+            started("1"),
+            result("1"),
+            partial("d", 0, "x"),
+            calls(&["1"]),
+            started("1"),
+            result("1"),
+            calls(&[]),
+            ended(),
+            turn(),
+            user("on"),
+            calls(&["3", "4"]),
+            started("3"),
+            // Repairs of a cut.
+            result("3"),
+            result("4"),
+            Record::TurnEnded { turn_id: "1".into(), outcome: TurnOutcome::Interrupted },
+            epoch("n", "/v"),
+            user("context"),
+            turn(),
+            user("and on"),
+            partial("e", 0, "x"),
+            calls(&["1", "5"]),
+            started("1"),
+            result("1"),
+            partial("f", 0, "x"),
+        ]
+    }
+
+    /// Every call is answered exactly once, directly after its message, and nothing else is.
+    fn is_well_formed(history: &History) -> bool {
+        let mut open: Vec<&str> = Vec::new();
+        for message in history.messages() {
+            if let Message::ToolResult { call_id, .. } = message {
+                let Some(at) = open.iter().position(|id| id == call_id) else { return false };
+                open.remove(at);
+            } else if open.is_empty() {
+                open = message.calls().map(|call| call.call_id.as_str()).collect();
+            } else {
+                return false;
+            }
+        }
+        open.is_empty()
+    }
+
+    fn assert_replays_well(lines: Vec<Line>, what: &str) {
+        let first = replay(lines.clone()).unwrap();
+        assert!(is_well_formed(&first.history), "{what}: {:#?}", messages(&first.history));
+        // As on disk once the repairs are appended.
+        let repaired = first.repairs.into_iter().map(|record| Line { seq: 0, at: 0, record });
+        let second = replay(lines.into_iter().chain(repaired).collect()).unwrap();
+        assert_eq!(second.repairs, [], "{what}");
+        assert_eq!(messages(&first.history), messages(&second.history), "{what}");
+    }
+
+    #[test]
+    fn whatever_lines_are_lost_every_call_has_its_answer() {
+        let all = lines(rich());
+        let without = |lost: &[usize], up_to: usize| -> Vec<Line> {
+            (0..up_to).filter(|at| !lost.contains(at)).map(|at| all[at].clone()).collect()
+        };
+        for one in 1..all.len() {
+            for up_to in one..=all.len() {
+                assert_replays_well(without(&[one], up_to), &format!("without {one}, cut at {up_to}"));
+            }
+            for other in 1..one {
+                assert_replays_well(without(&[other, one], all.len()), &format!("without {other} and {one}"));
+            }
+        }
+        assert!(replay(without(&[0], all.len())).is_none());
+    }
+
+    #[test]
+    fn it_knows_when_it_began_and_under_what_it_last_ran() {
+        let mut all = lines(rich());
+        all[0].at = 1234;
+        let replayed = replay(all.clone()).unwrap();
+        assert_eq!(replayed.epoch.map(Record::Epoch), Some(epoch("n", "/v")));
+        assert_eq!(replayed.cwd, PathBuf::from("/v"));
+        assert_eq!((replayed.started_at, replayed.preview.as_str(), replayed.turns), (1234, "go", 3));
+        all.truncate(1);
+        let replayed = replay(all).unwrap();
+        assert_eq!((replayed.epoch, replayed.cwd), (None, PathBuf::from("/w")));
+        assert_eq!((replayed.started_at, replayed.preview.as_str(), replayed.turns), (1234, "", 0));
     }
 }

@@ -4,11 +4,20 @@ use std::{
     fs::File,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{CWD, FlockOperation, Mode, OFlags, flock, openat},
+    io::Errno,
+};
 
-use crate::StoreError;
+use crate::{StoreError, name, remove::remove};
+
+/// Locked by the owner. Goes last when the directory is removed: what is left of a partly removed one is swept later.
+const LOCK: &str = "lock";
+/// A directory without a lock file is just being made, or what is left of one, if it is older than this.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A directory that is removed when it is dropped. What a killed process left is removed by the next one.
 #[derive(Debug)]
@@ -22,8 +31,9 @@ impl TempDirectory {
     /// Makes one below `codex_home`, and removes those whose owners are gone.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or `thread_id` is not `[0-9a-zA-Z-]{1,64}`.
     pub fn create(codex_home: &Path, thread_id: &str) -> Result<Self, StoreError> {
+        name::check_id(codex_home, thread_id)?;
         let all = codex_home.join("tmp");
         make(&all)?;
         sweep(&all);
@@ -35,7 +45,7 @@ impl TempDirectory {
         let lock = File::create(&lock_path).map_err(StoreError::io("make", &lock_path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| StoreError::io("lock", &lock_path)(error.into()))?;
-        std::fs::rename(&lock_path, outer.join("lock")).map_err(StoreError::io("make", &lock_path))?;
+        std::fs::rename(&lock_path, outer.join(LOCK)).map_err(StoreError::io("make", &lock_path))?;
         let inner = outer.join("tmp");
         make(&inner)?;
         // As `/tmp` is everywhere: some programs refuse it otherwise.
@@ -52,7 +62,7 @@ impl TempDirectory {
 
 impl Drop for TempDirectory {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.outer);
+        let _ = remove(&self.outer, LOCK);
     }
 }
 
@@ -60,15 +70,28 @@ fn make(path: &Path) -> Result<(), StoreError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("make", path))
 }
 
-/// Removes the directories whose lock nobody holds.
+/// Removes the directories whose lock nobody holds, and old ones that have none.
 fn sweep(all: &Path) {
     for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
-        // One without a lock file yet is just being made.
-        let Ok(lock) = File::open(entry.path().join("lock")) else { continue };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = std::fs::remove_dir_all(entry.path());
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
         }
+        let directory = entry.path();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let removed = match openat(CWD, directory.join(LOCK), flags, Mode::empty()) {
+            // The lock is held until all is gone.
+            Ok(lock) if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() => remove(&directory, LOCK),
+            Err(Errno::NOENT) if is_old(&directory) => remove(&directory, LOCK),
+            _ => continue,
+        };
+        // What could not be removed is tried again by the next session.
+        let _ = removed;
     }
+}
+
+fn is_old(directory: &Path) -> bool {
+    let written = std::fs::symlink_metadata(directory).and_then(|metadata| metadata.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > ABANDONED))
 }
 
 #[cfg(test)]
@@ -89,5 +112,64 @@ mod tests {
         let path = two.path().to_owned();
         drop(two);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_commands_shut_goes_with_its_owner() {
+        let home = tempfile::tempdir().unwrap();
+        let temp = TempDirectory::create(home.path(), "one").unwrap();
+        let shut = temp.path().join("module/cache");
+        std::fs::create_dir_all(&shut).unwrap();
+        std::fs::write(shut.join("file"), "x").unwrap();
+        for directory in [&shut, shut.parent().unwrap()] {
+            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o555)).unwrap();
+        }
+        drop(temp);
+        assert_eq!(std::fs::read_dir(home.path().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn sweeping_takes_what_nobody_owns() {
+        let hour = Duration::from_secs(60 * 60);
+        // Name, lock file, age, whether it is taken.
+        let table = [
+            ("new", None, Duration::ZERO, false),
+            ("being-made", Some("lock.new"), hour * 23, false),
+            ("left", None, hour * 25, true),
+            ("half-made", Some("lock.new"), hour * 25, true),
+            ("killed", Some(LOCK), Duration::ZERO, true),
+        ];
+        let home = tempfile::tempdir().unwrap();
+        let all = home.path().join("tmp");
+        for (name, lock, age, _) in table {
+            std::fs::create_dir_all(all.join(name).join("tmp")).unwrap();
+            if let Some(lock) = lock {
+                File::create(all.join(name).join(lock)).unwrap();
+            }
+            let written = std::time::SystemTime::now() - age;
+            let times = std::fs::FileTimes::new().set_modified(written);
+            File::open(all.join(name)).unwrap().set_times(times).unwrap();
+        }
+        // Neither a link nor what it leads to is anybody's temporary directory.
+        let elsewhere = home.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        File::create(elsewhere.join(LOCK)).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, all.join("link")).unwrap();
+
+        sweep(&all);
+        for (name, _, _, taken) in table {
+            assert_eq!(!all.join(name).exists(), taken, "{name}");
+        }
+        assert!(all.join("link/lock").exists());
+    }
+
+    #[test]
+    fn an_id_that_leads_elsewhere_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for id in ["", "..", "../../x", "/x"] {
+            let error = TempDirectory::create(home.path(), id).unwrap_err().to_string();
+            assert!(error.contains("cannot name a session in"), "{id}: {error}");
+        }
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
 }
