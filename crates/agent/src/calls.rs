@@ -64,15 +64,20 @@ impl TurnRun {
     ) -> Result<(), StoreError> {
         let seq = state.recorder.record(&started(call, &context.item_id, &prepared.access))?;
         if changes(&prepared.access) {
-            state.recorder.sync();
+            state.recorder.flush();
         }
-        if let Some(item) = prepared.started {
+        let shown = prepared.started;
+        if let Some(item) = shown.clone() {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
         // A tool that panics must not take the session with it.
         let ran = AssertUnwindSafe((prepared.run)(confinement)).catch_unwind().await;
         let Ok(Outcome { for_model, for_user }) = ran else {
-            return answer(state, call, "The tool failed inside this program. What it did is not known.");
+            answer(state, call, "The tool failed inside this program. What it did is not known.")?;
+            return match shown {
+                Some(item) => self.complete(&mut state.recorder, declined(item, "it failed inside this program")).await,
+                None => Ok(()),
+            };
         };
         answer(state, call, &for_model)?;
         self.show(state, for_user).await

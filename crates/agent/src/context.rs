@@ -13,19 +13,36 @@ const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_acces
 
 /// The first messages of a thread: our instructions, then the project's and the environment.
 pub(crate) fn opening(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<Message> {
-    let mut content: Vec<Content> = instructions
-        .iter()
-        .map(|instruction| {
-            let path = instruction.path.display().to_string();
-            text(&fill(INSTRUCTIONS, &[("path", &path), ("text", instruction.text.trim_end())]))
-        })
-        .collect();
-    content.push(text(&environment(roots, policy, date)));
+    let content = surroundings(instructions, roots, policy, date).into_iter().map(text).collect();
     vec![Message::Developer { text: BASE.trim_end().to_owned() }, Message::User { content }]
 }
 
-/// The environment's description; said again when it changed.
-pub(crate) fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
+/// What has changed around a thread that goes on: the parts that its conversation does not say, or says otherwise.
+pub(crate) fn news(
+    history: &History,
+    instructions: &[Instruction],
+    roots: &Roots,
+    policy: &Policy,
+    date: &str,
+) -> Option<Message> {
+    let parts = surroundings(instructions, roots, policy, date);
+    let content: Vec<Content> = parts.into_iter().filter(|part| !says(history, part)).map(text).collect();
+    (!content.is_empty()).then_some(Message::User { content })
+}
+
+fn surroundings(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<String> {
+    let mut parts: Vec<String> = instructions
+        .iter()
+        .map(|instruction| {
+            let path = instruction.path.display().to_string();
+            fill(INSTRUCTIONS, &[("path", &path), ("text", instruction.text.trim_end())])
+        })
+        .collect();
+    parts.push(environment(roots, policy, date));
+    parts
+}
+
+fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
     let writable: Vec<String> = policy.writable.iter().map(|path| path.display().to_string()).collect();
     let sandbox = match policy.level {
         SandboxLevel::ReadOnly => READ_ONLY.to_owned(),
@@ -44,19 +61,17 @@ pub(crate) fn environment(roots: &Roots, policy: &Policy, date: &str) -> String 
     fill(ENVIRONMENT, &values)
 }
 
-/// Whether the last description of the environment in `history` is `environment`.
-pub(crate) fn says(history: &History, environment: &str) -> bool {
-    let marker = ENVIRONMENT.lines().next().unwrap_or_default();
-    history
-        .messages()
-        .rev()
-        .filter_map(|message| match message {
-            Message::User { content } => Some(content),
-            _ => None,
-        })
-        .flat_map(|content| content.iter().rev())
+/// Whether the last text in `history` that begins with the first line of `part` is `part`.
+fn says(history: &History, part: &str) -> bool {
+    let marker = part.lines().next().unwrap_or_default();
+    let users = history.messages().rev().filter_map(|message| match message {
+        Message::User { content } => Some(content.iter().rev()),
+        _ => None,
+    });
+    users
+        .flatten()
         .find_map(|content| match content {
-            Content::Text { text } if text.starts_with(marker) => Some(text.trim_end() == environment.trim_end()),
+            Content::Text { text } if text.lines().next() == Some(marker) => Some(text.trim_end() == part.trim_end()),
             _ => None,
         })
         .unwrap_or(false)
@@ -72,7 +87,7 @@ pub(crate) fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-fn text(text: &str) -> Content {
+fn text(text: String) -> Content {
     Content::Text { text: text.trim_end().to_owned() }
 }
 
@@ -131,7 +146,33 @@ mod tests {
             for expected in ["/w/AGENTS.md", "Be kind.", "2026-11-22"] {
                 assert!(all.contains(expected), "{expected} is missing: {all}");
             }
-            assert!(!all.contains('{') || !all.contains("{sandbox"), "{all}");
+            assert!(!all.contains("{sandbox") && !all.contains("{network"), "{all}");
         }
+    }
+
+    #[test]
+    fn only_what_changed_is_said_again() {
+        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], temp: None };
+        let policy = Policy {
+            level: SandboxLevel::WorkspaceWrite,
+            approval: codex_permissions::Approval::Never,
+            writable: vec!["/w".into()],
+            protected: vec![],
+            temp: "/t".into(),
+            network: false,
+        };
+        let rules = |text: &str| [Instruction { path: "/w/AGENTS.md".into(), text: text.into() }];
+        let mut history: History = opening(&rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();
+        let mut say = |rule: &str, date: &str| {
+            let news = news(&history, &rules(rule), &roots, &policy, date);
+            let said = news.as_ref().map(|news| format!("{news:?}")).unwrap_or_default();
+            news.into_iter().for_each(|news| history.push(news));
+            (said.contains("AGENTS.md"), said.contains("<environment>"))
+        };
+        assert_eq!(say("old", "2026-01-01"), (false, false));
+        assert_eq!(say("new", "2026-01-01"), (true, false));
+        assert_eq!(say("new", "2026-01-02"), (false, true));
+        assert_eq!(say("new", "2026-01-02"), (false, false));
+        assert_eq!(say("old", "2026-01-02"), (true, false), "what was said last counts");
     }
 }

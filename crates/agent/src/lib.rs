@@ -11,5 +11,6 @@ mod settings;
 mod thread;
 mod turn;
 
+pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Workplace};
 pub use thread::{Thread, ThreadError};

@@ -1,19 +1,21 @@
 //! Writes first, tells second. The only place that appends to the journal and the only one that sends events.
 
-use codex_protocol::{Event, Position, ServerNotification};
+use codex_protocol::{Event, Position, ServerNotification, Warning};
 use codex_store::{Journal, Record, StoreError};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 /// The journal of a thread and its listeners.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     journal: Journal,
     events: mpsc::Sender<Event>,
+    /// The newest flush to the device, still running perhaps.
+    flush: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Recorder {
     pub(crate) fn new(journal: Journal, events: mpsc::Sender<Event>) -> Self {
-        Self { journal, events }
+        Self { journal, events, flush: None }
     }
 
     /// Appends a record; returns its ordinal.
@@ -43,9 +45,18 @@ impl Recorder {
     }
 
     /// Has the journal flushed to the device (`fdatasync(2)`), on a blocking thread and without waiting.
-    pub(crate) fn sync(&self) {
+    pub(crate) fn flush(&mut self) {
         if let Some(file) = self.journal.sync_handle() {
-            tokio::task::spawn_blocking(move || file.sync_data());
+            self.flush = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        }
+    }
+
+    /// Waits for the newest flush; a device that refuses is told as a warning.
+    pub(crate) async fn flushed(&mut self, thread_id: &str) {
+        let Some(flush) = self.flush.take() else { return };
+        if let Ok(Err(error)) = flush.await {
+            let message = format!("the session may not survive a crash of the machine: fdatasync: {error}");
+            self.tell(ServerNotification::Warning(Warning { thread_id: Some(thread_id.to_owned()), message })).await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! One step of a turn: asks the model, records the answer as it arrives, and finds out what it asks for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
@@ -25,6 +25,8 @@ const COALESCE: Duration = Duration::from_millis(50);
 #[derive(Default)]
 struct Arriving {
     texts: Vec<ArrivingText>,
+    /// Items that were begun by an answer that does not count; the next texts take them over.
+    begun: VecDeque<String>,
     /// When what is not recorded yet must be.
     due: Option<Instant>,
 }
@@ -67,7 +69,7 @@ impl TurnRun {
                     let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
                     state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
                 }
-                Some(StreamEvent::Discarded) => arriving = Arriving::default(),
+                Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
                     return self.answered(state, arriving, content, usage).await;
                 }
@@ -103,9 +105,15 @@ impl TurnRun {
     ) -> Result<(), StoreError> {
         if arriving.texts.last().is_none_or(|open| open.part != part) {
             self.flush(recorder, arriving).await?;
-            let item_id = self.next_item_id();
-            let item = ThreadItem::AgentMessage { id: item_id.clone(), text: String::new() };
-            recorder.tell(self.item_started(item)).await;
+            let item_id = match arriving.begun.pop_front() {
+                Some(begun) => begun,
+                None => {
+                    let id = self.next_item_id();
+                    let item = ThreadItem::AgentMessage { id: id.clone(), text: String::new() };
+                    recorder.tell(self.item_started(item)).await;
+                    id
+                }
+            };
             arriving.texts.push(ArrivingText { part, item_id, text: String::new(), recorded: 0 });
         }
         if let Some(open) = arriving.texts.last_mut() {
@@ -192,20 +200,36 @@ impl TurnRun {
 
     async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         state.usage += usage;
-        let token_usage = ThreadTokenUsage {
-            total: tokens(state.usage),
-            last: tokens(usage),
-            model_context_window: state.settings.model.context_window,
-        };
-        let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
-        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { thread_id, turn_id, token_usage });
+        let window = state.settings.model.context_window;
+        let told = token_usage(&self.thread_id, &self.turn.id, state.usage, usage, window);
+        let told = ServerNotification::TokenUsageUpdated(told);
         state.recorder.record_and_tell(&Record::Usage { usage }, told).await
     }
 }
 
+/// Token counts as clients are told them: of the thread, and of its last response. `window` is the model's, in tokens.
+pub fn token_usage(
+    thread_id: &str,
+    turn_id: &str,
+    total: Usage,
+    last: Usage,
+    window: Option<u64>,
+) -> TokenUsageUpdated {
+    let token_usage = ThreadTokenUsage { total: tokens(total), last: tokens(last), model_context_window: window };
+    TokenUsageUpdated { thread_id: thread_id.to_owned(), turn_id: turn_id.to_owned(), token_usage }
+}
+
+/// Forgets what has arrived of an answer that does not count. A delta at offset 0 then starts its item anew.
+fn discard(recorder: &mut Recorder, arriving: Arriving) -> Result<Arriving, StoreError> {
+    let item_ids: Vec<String> = arriving.texts.into_iter().map(|text| text.item_id).collect();
+    recorder.record(&Record::Discarded { item_ids: item_ids.clone() })?;
+    let begun = item_ids.into_iter().chain(arriving.begun).collect();
+    Ok(Arriving { begun, ..Arriving::default() })
+}
+
 fn tokens(usage: Usage) -> TokenUsage {
     TokenUsage {
-        total_tokens: usage.input_tokens + usage.output_tokens,
+        total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
         input_tokens: usage.input_tokens,
         cached_input_tokens: usage.cached_input_tokens,
         cache_write_input_tokens: usage.cache_write_input_tokens,

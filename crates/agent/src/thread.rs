@@ -1,10 +1,16 @@
 //! A thread: a conversation that turns are started in, one at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use codex_history::{History, Message, Usage};
-use codex_protocol::{Event, Position, ServerNotification, ThreadItem, Turn, TurnChanged, TurnStatus, UserInput};
-use codex_store::{Journal, Record, Replayed, StoreError, TempDirectory};
+use codex_history::{Content, History, Message, Usage};
+use codex_protocol::{
+    Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
+};
+use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -12,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ThreadSettings, context,
     recorder::Recorder,
-    turn::{TurnRun, user_content},
+    turn::{TurnRun, status_changed, user_content},
 };
+
+const UNANSWERED: &str = include_str!("prompts/unanswered.md");
 
 /// A conversation. Turns run on their own task; what happens in them arrives as events.
 #[derive(Debug)]
@@ -103,10 +111,10 @@ impl Thread {
             state.recorder.record(repair)?;
         }
         state.record_epoch()?;
-        let workplace = &state.settings.workplace;
-        let now = context::environment(&workplace.roots, &workplace.policy, &context::today());
-        if !context::says(&state.history, &now) {
-            state.record_message(Message::user(now))?;
+        let ThreadSettings { workplace, instructions, .. } = &state.settings;
+        let (roots, policy) = (&workplace.roots, &workplace.policy);
+        if let Some(news) = context::news(&state.history, instructions, roots, policy, &context::today()) {
+            state.record_message(news)?;
         }
         Ok(Self::of(id, state))
     }
@@ -142,7 +150,11 @@ impl Thread {
         let running = Arc::clone(&self.running);
         tokio::spawn(async move {
             run.announce(&state.recorder, item, seq).await;
-            let ended = run.run(&mut state).await;
+            let spare = run.clone();
+            let ended = match AssertUnwindSafe(run.run(&mut state)).catch_unwind().await {
+                Ok(ended) => ended,
+                Err(_) => spare.broken(&mut state).await,
+            };
             end(state, &running, ended).await;
         });
         Ok(turn)
@@ -172,6 +184,12 @@ async fn end(state: OwnedMutexGuard<ThreadState>, running: &Mutex<Option<Running
     let events = state.recorder.events();
     running.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(state);
+    let status = match ended.turn.status {
+        TurnStatus::Failed => ThreadStatus::SystemError,
+        _ => ThreadStatus::Idle,
+    };
+    let notification = status_changed(&ended.thread_id, status);
+    let _ = events.send(Event { notification, position: Position::Transient {} }).await;
     let notification = ServerNotification::TurnCompleted(TurnChanged { thread_id: ended.thread_id, turn: ended.turn });
     let _ = events.send(Event { notification, position: ended.position }).await;
 }
@@ -199,14 +217,42 @@ impl ThreadState {
         Ok(seq)
     }
 
+    /// Answers the calls that a turn left open: a model refuses a conversation with such. Kept in the conversation
+    /// even if it cannot be recorded; a replay comes to the same.
+    pub(crate) fn close_calls(&mut self) {
+        let mut answered = Vec::new();
+        let mut open: Vec<(String, bool)> = Vec::new();
+        for message in self.history.messages().rev() {
+            match message {
+                Message::ToolResult { call_id, .. } => answered.push(call_id.clone()),
+                Message::Assistant { .. } => {
+                    open = message.calls().map(|call| (call.call_id.clone(), call.arguments.is_freeform())).collect();
+                    break;
+                }
+                Message::User { .. } | Message::Developer { .. } => break,
+            }
+        }
+        for (call_id, freeform) in open {
+            if let Some(at) = answered.iter().position(|id| *id == call_id) {
+                answered.swap_remove(at);
+                continue;
+            }
+            let content = vec![Content::Text { text: UNANSWERED.trim_end().to_owned() }];
+            let message = Message::ToolResult { call_id, freeform, content };
+            if self.record_message(message.clone()).is_err() {
+                self.history.push(message);
+            }
+        }
+    }
+
     fn record_epoch(&mut self) -> Result<(), StoreError> {
         let level = serde_json::to_value(self.settings.workplace.policy.level).unwrap_or_default();
-        let record = Record::Epoch {
+        let record = Record::Epoch(Epoch {
             provider: self.settings.model.provider.clone(),
             model: self.settings.model.id.clone(),
             sandbox: level.as_str().unwrap_or_default().to_owned(),
             cwd: self.settings.workplace.roots.workspace.clone(),
-        };
+        });
         self.recorder.record(&record).map(drop)
     }
 
@@ -218,7 +264,7 @@ impl ThreadState {
             self.record_message(Message::User { content: user_content(content) })?;
         }
         let seq = self.recorder.record(&Record::Item { turn_id: turn_id.to_owned(), item: item.clone() })?;
-        self.recorder.sync();
+        self.recorder.flush();
         Ok(seq)
     }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use codex_history::{Content, Message, ToolCall, ToolSpec};
 use codex_permissions::SandboxLevel;
 use codex_protocol::{
-    ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, Turn, TurnChanged, TurnError, TurnFailed,
-    TurnStatus, UserInput,
+    ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
+    TurnChanged, TurnError, TurnFailed, TurnStatus, UserInput,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
 use codex_tools::Effect;
@@ -42,6 +42,7 @@ pub(crate) enum Finish {
 }
 
 /// A turn while it runs.
+#[derive(Clone)]
 pub(crate) struct TurnRun {
     pub(crate) thread_id: String,
     pub(crate) turn: Turn,
@@ -63,6 +64,8 @@ impl TurnRun {
 
     /// Tells that the turn began and what the user said.
     pub(crate) async fn announce(&self, recorder: &Recorder, item: ThreadItem, seq: u64) {
+        let status = ThreadStatus::Active { active_flags: Vec::new() };
+        recorder.tell(status_changed(&self.thread_id, status)).await;
         let changed = TurnChanged { thread_id: self.thread_id.clone(), turn: self.turn.clone() };
         recorder.tell(ServerNotification::TurnStarted(changed)).await;
         recorder.send(self.item_completed(item), Position::Recorded { seq }).await;
@@ -83,27 +86,38 @@ impl TurnRun {
         self.finish(state, finish).await
     }
 
+    /// The end of a turn whose run panicked: nobody may wait for it for ever.
+    pub(crate) async fn broken(self, state: &mut ThreadState) -> Ended {
+        let message = "the turn failed inside this program; the session is kept, and a new turn may work".to_owned();
+        let error = TurnError { message, codex_error_info: Some("other".into()), additional_details: None };
+        self.finish(state, Finish::Failed(error)).await
+    }
+
     async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
         let (status, outcome) = match finish {
             Finish::Completed => (TurnStatus::Completed, TurnOutcome::Completed),
             Finish::Interrupted => (TurnStatus::Interrupted, TurnOutcome::Interrupted),
             Finish::Failed(error) => {
                 let message = error.message.clone();
-                self.turn.error = Some(error.clone());
-                state.recorder.tell(self.error(error, false)).await;
+                self.turn.error = Some(error);
                 (TurnStatus::Failed, TurnOutcome::Failed { message })
             }
         };
+        state.close_calls();
         // A journal that cannot be written has already failed the turn; its end is told all the same.
         if status == TurnStatus::Interrupted {
             let _ = state.record_message(Message::Developer { text: INTERRUPTED.trim_end().to_owned() });
         }
         let ended = state.recorder.record(&Record::TurnEnded { turn_id: self.turn.id.clone(), outcome });
-        state.recorder.sync();
+        state.recorder.flush();
+        let position = ended.map_or(Position::Transient {}, |seq| Position::Recorded { seq });
+        if let Some(error) = self.turn.error.clone() {
+            state.recorder.send(self.error(error, false), position).await;
+        }
+        state.recorder.flushed(&self.thread_id).await;
         self.turn.status = status;
         self.turn.completed_at = Some(context::now_ms() / 1000);
         self.turn.duration_ms = Some(self.began.elapsed().as_millis() as u64);
-        let position = ended.map_or(Position::Transient {}, |seq| Position::Recorded { seq });
         Ended { thread_id: self.thread_id, turn: self.turn, position }
     }
 
@@ -142,6 +156,10 @@ impl TurnRun {
         let record = Record::Item { turn_id: self.turn.id.clone(), item: item.clone() };
         recorder.record_and_tell(&record, self.item_completed(item)).await
     }
+}
+
+pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNotification {
+    ServerNotification::ThreadStatusChanged(ThreadStatusChanged { thread_id: thread_id.to_owned(), status })
 }
 
 /// What the user said, in the conversation's words.

@@ -78,7 +78,6 @@ server_notifications! {
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;
     AgentMessageDelta     "item/agentMessage/delta"             Delta;
-    CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
     Error                 "error"                               TurnFailed;
     Warning               "warning"                             Warning;
 }

@@ -1,19 +1,22 @@
 //! The only wiring place: the configuration of a directory becomes the settings of a thread.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use codex_agent::{ModelChoice, ThreadSettings, Workplace};
 use codex_config::{
-    ApprovalMode, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
+    ApprovalMode, Environment, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_protocol::{ApprovalPolicy, ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
-use codex_sandbox::Sandbox;
-use codex_workspace::{Instructions, Roots, instructions, protected_paths};
+use codex_sandbox::{Confinement, Sandbox};
+use codex_store::{Epoch, TempDirectory};
+use codex_workspace::{Roots, instructions, protected_paths};
 use serde_json::{Map, Value, json};
 
 use crate::Server;
@@ -24,7 +27,12 @@ pub(crate) struct Wanted {
     overrides: Vec<Override>,
     profile: Option<String>,
     trust_project: bool,
+    /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
+    at_most: Option<SandboxMode>,
 }
+
+/// Most warnings that are told: a stranger's file must not flood the user, nor the queue of events.
+const WARNINGS: usize = 20;
 
 /// A thread's settings, and what the user should know about them.
 pub(crate) struct Built {
@@ -47,19 +55,28 @@ impl Wanted {
         Self::of(cwd, config, flags, params.trust_project)
     }
 
-    /// `last` is where the thread worked before.
-    pub(crate) fn resume(params: ThreadResumeParams, last: &Path) -> Result<Self, RpcError> {
-        Self::start(ThreadStartParams {
-            cwd: params.cwd.or_else(|| Some(last.display().to_string())),
-            model: params.model,
-            model_provider: params.model_provider,
+    /// The settings of the thread's last `epoch` stand where the client wants nothing else.
+    pub(crate) fn resume(params: ThreadResumeParams, epoch: Option<Epoch>) -> Result<Self, RpcError> {
+        let says = |keys: &[&str]| params.config.iter().flatten().any(|(key, _)| keys.contains(&key.as_str()));
+        let keeps_model = params.model.is_none() && !says(&["model", "model_provider"]);
+        let keeps_level = params.sandbox.is_none() && !says(&["sandbox", "sandbox_mode"]);
+        let (model, provider, level, cwd) = match epoch {
+            Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox), Some(epoch.cwd)),
+            None => (None, None, None, None),
+        };
+        let mut wanted = Self::start(ThreadStartParams {
+            cwd: params.cwd.or_else(|| cwd.map(|cwd| cwd.display().to_string())),
+            model: params.model.or(model.filter(|_| keeps_model)),
+            model_provider: params.model_provider.or(provider.filter(|_| keeps_model)),
             sandbox: params.sandbox,
             approval_policy: params.approval_policy,
             config: params.config,
             trust_project: params.trust_project,
             ephemeral: None,
             thread_source: None,
-        })
+        })?;
+        wanted.at_most = level.filter(|_| keeps_level).as_deref().and_then(level_named);
+        Ok(wanted)
     }
 
     fn of(
@@ -78,35 +95,89 @@ impl Wanted {
             let value = value.map(|value| Override::text(&format!("{typed} {value}"), key, &value));
             overrides.extend(value);
         }
-        Ok(Self { cwd: canonical, overrides, profile, trust_project: trust_project.unwrap_or_default() })
+        Ok(Self { cwd: canonical, overrides, profile, trust_project: trust_project.unwrap_or_default(), at_most: None })
     }
 }
 
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
 pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
+    let (settings, mut warnings) = load(&server.environment, codex_home, &wanted)?;
+    let home = server.environment.home().unwrap_or(Path::new("/"));
+    let top = codex_config::project_root(&wanted.cwd, home).unwrap_or_else(|| wanted.cwd.clone());
+    let found = instructions(codex_home, &wanted.cwd, &top);
+    warnings.extend(found.warnings);
+    let built = ThreadSettings {
+        model: model(server, &settings)?,
+        workplace: workplace(&server.environment, &server.helper, &settings, wanted.cwd, temp),
+        tools: codex_tools::all(),
+        instructions: found.files,
+    };
+    if warnings.len() > WARNINGS {
+        let more = warnings.split_off(WARNINGS).len();
+        warnings.push(format!("and {more} more warnings"));
+    }
+    Ok(Built { settings: built, warnings })
+}
+
+/// The walls that commands have in a directory.
+#[derive(Debug)]
+pub struct Walls {
+    /// The walls.
+    pub confinement: Confinement,
+    /// Absolute directory that commands start in.
+    pub workspace: PathBuf,
+    /// Environment of commands, secrets removed.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// What the user should know about the configuration.
+    pub warnings: Vec<String>,
+    /// Kept for its `Drop`: the commands' `/tmp` goes with it.
+    _temp: TempDirectory,
+}
+
+/// The walls that a thread started with `params` would give its commands.
+///
+/// # Errors
+/// When the configuration is wrong, or the private `/tmp` cannot be made.
+pub fn walls(environment: &Environment, params: ThreadStartParams) -> Result<Walls, RpcError> {
+    let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
+    let wanted = Wanted::start(params)?;
+    let temp = TempDirectory::create(&codex_home, "sandbox")
+        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
+    let (settings, warnings) = load(environment, &codex_home, &wanted)?;
+    let workplace = workplace(environment, Path::new(""), &settings, wanted.cwd.clone(), temp.path());
+    Ok(Walls {
+        confinement: workplace.policy.confinement(),
+        workspace: wanted.cwd,
+        environment: Arc::unwrap_or_clone(workplace.environment),
+        warnings,
+        _temp: temp,
+    })
+}
+
+fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result<(Settings, Vec<String>), RpcError> {
     let request = LoadRequest {
-        environment: &server.environment,
+        environment,
         codex_home,
         workspace: &wanted.cwd,
         overrides: &wanted.overrides,
         profile: wanted.profile.as_deref(),
         trust_project: wanted.trust_project,
     };
-    let Loaded { settings, warnings, .. } =
+    let Loaded { mut settings, warnings, .. } =
         codex_config::load(&request).map_err(|error| configuration(&error.to_string()))?;
-    let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let found: Instructions = instructions(codex_home, &wanted.cwd, server.environment.home());
-    warnings.extend(found.warnings);
-    let built = ThreadSettings {
-        model: model(server, &settings)?,
-        workplace: workplace(server, &settings, wanted.cwd, temp),
-        tools: codex_tools::all(),
-        instructions: found.files,
-    };
-    Ok(Built { settings: built, warnings })
+    if let Some(level) = wanted.at_most {
+        settings.sandbox = settings.sandbox.min(level);
+    }
+    Ok((settings, warnings.iter().map(ToString::to_string).collect()))
 }
 
-fn workplace(server: &Server, settings: &Settings, workspace: PathBuf, temp: &Path) -> Workplace {
+fn workplace(
+    environment: &Environment,
+    helper: &Path,
+    settings: &Settings,
+    workspace: PathBuf,
+    temp: &Path,
+) -> Workplace {
     let mut writable = vec![workspace.clone()];
     writable.extend(settings.add_dir.iter().filter(|added| **added != workspace).cloned());
     let level = level(settings.sandbox);
@@ -129,8 +200,8 @@ fn workplace(server: &Server, settings: &Settings, workspace: PathBuf, temp: &Pa
     Workplace {
         roots: Arc::new(roots),
         policy: Arc::new(policy),
-        sandbox: Arc::new(Sandbox::new(server.helper.clone())),
-        environment: Arc::new(server.environment.for_commands(&secrets, private_temp)),
+        sandbox: Arc::new(Sandbox::new(helper.to_owned())),
+        environment: Arc::new(environment.for_commands(&secrets, private_temp)),
     }
 }
 
@@ -210,6 +281,16 @@ fn approval(mode: ApprovalMode) -> Approval {
         ApprovalMode::Untrusted => Approval::Untrusted,
         ApprovalMode::OnRequest => Approval::OnRequest,
         ApprovalMode::Never => Approval::Never,
+    }
+}
+
+/// The level as a journal names it.
+fn level_named(name: &str) -> Option<SandboxMode> {
+    match name {
+        "read-only" => Some(SandboxMode::ReadOnly),
+        "workspace-write" => Some(SandboxMode::WorkspaceWrite),
+        "danger-full-access" => Some(SandboxMode::DangerFullAccess),
+        _ => None,
     }
 }
 

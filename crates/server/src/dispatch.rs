@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use codex_agent::{Thread, ThreadError};
+use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource,
     Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams,
-    ThreadStatus, Warning,
+    ThreadStarted, ThreadStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Listed, StoreError, TempDirectory};
 
@@ -56,7 +57,9 @@ impl Server {
             };
             Journal::create(&codex_home, header).map_err(store_error)?
         };
-        let opened = self.opened(&id, &built, journal.path(), String::new());
+        let begun = Begun { at: now(), source: self.source, version: None, preview: String::new() };
+        let opened = opened(&id, &built, journal.path(), begun);
+        self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let thread =
             Thread::start(id.clone(), built.settings, journal, temp, self.events.clone()).map_err(thread_error)?;
@@ -72,14 +75,23 @@ impl Server {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
         };
         let id = replayed.header.thread_id.clone();
-        let wanted = Wanted::resume(params, &replayed.cwd)?;
+        let wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &codex_home, wanted, temp.path())?;
         if unreadable > 0 {
             built.warnings.push(format!("{unreadable} lines of {} could not be read", path.display()));
         }
-        let opened = self.opened(&id, &built, Some(&path), String::new());
+        let begun = Begun {
+            at: replayed.started_at / 1000,
+            source: source_of(&replayed.header.source),
+            version: Some(replayed.header.program_version.clone()),
+            preview: replayed.preview.clone(),
+        };
+        let opened = opened(&id, &built, Some(&path), begun);
         self.warn(&id, &built.warnings).await;
+        // Clients count the thread's tokens, not the turn's.
+        let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
+        self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
         let thread = Thread::resume(id.clone(), built.settings, journal, replayed, temp, self.events.clone());
         self.keep(id, thread.map_err(thread_error)?);
         Ok(opened)
@@ -106,38 +118,47 @@ impl Server {
         let position = codex_protocol::Position::Transient {};
         let _ = self.events.send(codex_protocol::Event { notification, position }).await;
     }
+}
 
-    fn opened(&self, id: &str, built: &Built, path: Option<&Path>, preview: String) -> ThreadOpened {
-        let settings = &built.settings;
-        let cwd = settings.workplace.roots.workspace.display().to_string();
-        let now = now();
-        let thread = ThreadInfo {
-            id: id.to_owned(),
-            session_id: id.to_owned(),
-            cli_version: env!("CARGO_PKG_VERSION").to_owned(),
-            created_at: now,
-            updated_at: now,
-            cwd: cwd.clone(),
-            ephemeral: path.is_none(),
-            model_provider: settings.model.provider.clone(),
-            path: path.map(|path| path.display().to_string()),
-            preview,
-            project_id: None,
-            source: self.source,
-            status: ThreadStatus::Idle,
-            turns: Vec::new(),
-        };
-        let instruction_sources = settings.instructions.iter().map(|found| found.path.display().to_string()).collect();
-        ThreadOpened {
-            thread,
-            cwd,
-            model: settings.model.id.clone(),
-            model_provider: settings.model.provider.clone(),
-            approval_policy: approval_policy(settings.workplace.policy.approval),
-            approvals_reviewer: "user".into(),
-            sandbox: build::sandbox_policy(&settings.workplace.policy),
-            instruction_sources,
-        }
+/// Where and when a thread began.
+struct Begun {
+    /// Seconds since the epoch.
+    at: i64,
+    source: SessionSource,
+    /// Version of the program that began it, if that was another.
+    version: Option<String>,
+    preview: String,
+}
+
+fn opened(id: &str, built: &Built, path: Option<&Path>, begun: Begun) -> ThreadOpened {
+    let settings = &built.settings;
+    let cwd = settings.workplace.roots.workspace.display().to_string();
+    let thread = ThreadInfo {
+        id: id.to_owned(),
+        session_id: id.to_owned(),
+        cli_version: begun.version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+        created_at: begun.at,
+        updated_at: now(),
+        cwd: cwd.clone(),
+        ephemeral: path.is_none(),
+        model_provider: settings.model.provider.clone(),
+        path: path.map(|path| path.display().to_string()),
+        preview: begun.preview,
+        project_id: None,
+        source: begun.source,
+        status: ThreadStatus::Idle,
+        turns: Vec::new(),
+    };
+    let instruction_sources = settings.instructions.iter().map(|found| found.path.display().to_string()).collect();
+    ThreadOpened {
+        thread,
+        cwd,
+        model: settings.model.id.clone(),
+        model_provider: settings.model.provider.clone(),
+        approval_policy: approval_policy(settings.workplace.policy.approval),
+        approvals_reviewer: "user".into(),
+        sandbox: build::sandbox_policy(&settings.workplace.policy),
+        instruction_sources,
     }
 }
 
@@ -147,7 +168,7 @@ fn listed_thread(listed: Listed) -> ThreadInfo {
         id: listed.header.thread_id.clone(),
         session_id: listed.header.thread_id,
         cli_version: listed.header.program_version,
-        created_at: seconds,
+        created_at: listed.created_at_ms / 1000,
         updated_at: seconds,
         cwd: listed.header.cwd.display().to_string(),
         ephemeral: false,
@@ -201,7 +222,8 @@ fn store_error(error: StoreError) -> RpcError {
 fn thread_error(error: ThreadError) -> RpcError {
     match error {
         ThreadError::Store(error) => store_error(error),
-        ThreadError::Busy | ThreadError::NoActiveTurn => RpcError::new(ErrorKind::NotFound, error.to_string()),
+        ThreadError::Busy => RpcError::new(ErrorKind::Internal, error.to_string()),
+        ThreadError::NoActiveTurn => RpcError::new(ErrorKind::NotFound, error.to_string()),
         ThreadError::EmptyInput => RpcError::new(ErrorKind::Configuration, error.to_string()),
     }
 }

@@ -19,6 +19,7 @@ use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, Event, RpcError, SessionSource};
 use tokio::sync::mpsc;
 
+pub use build::{Walls, walls};
 pub use in_process::Calls;
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.

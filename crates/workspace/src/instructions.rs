@@ -34,22 +34,11 @@ pub struct Instructions {
     pub warnings: Vec<String>,
 }
 
-/// The top directory of the project that `workspace` lies in: the nearest directory upwards that has a `.git` or a
-/// `.codex`. Never `/`, and neither `home` nor anything above it, which have a `.codex` for other reasons.
-pub fn project_root(workspace: &Path, home: Option<&Path>) -> Option<PathBuf> {
-    workspace
-        .ancestors()
-        .take_while(|directory| home != Some(*directory) && directory.parent().is_some())
-        .find(|directory| [".git", ".codex"].iter().any(|name| directory.join(name).symlink_metadata().is_ok()))
-        .map(Path::to_owned)
-}
-
 /// Reads the instructions that hold in `workspace` (absolute, canonical): the user's own in `codex_home`, then one
-/// file a directory from the project's top down to the workspace.
-pub fn instructions(codex_home: &Path, workspace: &Path, home: Option<&Path>) -> Instructions {
-    let top = project_root(workspace, home).unwrap_or_else(|| workspace.to_owned());
+/// file a directory from `top`, the project's (canonical), down to the workspace.
+pub fn instructions(codex_home: &Path, workspace: &Path, top: &Path) -> Instructions {
     let mut directories: Vec<&Path> =
-        workspace.ancestors().take_while(|directory| directory.starts_with(&top)).collect();
+        workspace.ancestors().take_while(|directory| directory.starts_with(top)).collect();
     directories.reverse();
     let mut found = Instructions::default();
     let mut left = INSTRUCTIONS_LIMIT;
@@ -57,7 +46,7 @@ pub fn instructions(codex_home: &Path, workspace: &Path, home: Option<&Path>) ->
     found.add(codex_home.join(FILE_NAME), None, &mut left);
     for directory in directories {
         if directory != codex_home {
-            found.add(directory.join(FILE_NAME), Some(&top), &mut left);
+            found.add(directory.join(FILE_NAME), Some(top), &mut left);
         }
     }
     found
@@ -150,19 +139,6 @@ mod tests {
     }
 
     #[test]
-    fn the_project_is_found_upwards_but_not_at_home() {
-        let (_kept, base) =
-            tree(&[("home/.codex/x", b""), ("home/p/.git", b""), ("home/p/a/b/x", b""), ("home/q/x", b"")]);
-        let home = base.join("home");
-        let table = [("home/p/a/b", Some("home/p")), ("home/p", Some("home/p")), ("home/q", None), ("home", None)];
-        for (workspace, expected) in table {
-            let root = project_root(&base.join(workspace), Some(&home));
-            assert_eq!(root, expected.map(|path| base.join(path)), "{workspace}");
-        }
-        assert_eq!(project_root(Path::new("/"), None), None);
-    }
-
-    #[test]
     fn the_general_comes_before_the_particular() {
         let (_kept, base) = tree(&[
             ("codex/AGENTS.md", b"user"),
@@ -173,11 +149,11 @@ mod tests {
             ("p/a/b/AGENTS.md", b"bad \xff byte"),
             ("p/a/b/c/AGENTS.md", b"below the workspace"),
         ]);
-        let found = instructions(&base.join("codex"), &base.join("p/a/b"), None);
+        let found = instructions(&base.join("codex"), &base.join("p/a/b"), &base.join("p"));
         assert_eq!(texts(&found), ["user", "top", "bad \u{fffd} byte"]);
         assert_eq!(found.files[1].path, base.join("p/AGENTS.md"));
         assert!(found.warnings.is_empty());
-        let alone = instructions(&base.join("none"), &base.join("codex"), None);
+        let alone = instructions(&base.join("none"), &base.join("codex"), &base.join("codex"));
         assert_eq!(texts(&alone), ["user"]);
     }
 
@@ -186,7 +162,7 @@ mod tests {
         let (_kept, base) = tree(&[("p/.git", b""), ("p/CLAUDE.md", b"inside"), ("p/a/x", b""), ("secret", b"secret")]);
         symlink("CLAUDE.md", base.join("p/AGENTS.md")).unwrap();
         symlink(base.join("secret"), base.join("p/a/AGENTS.md")).unwrap();
-        let found = instructions(&base.join("codex"), &base.join("p/a"), None);
+        let found = instructions(&base.join("codex"), &base.join("p/a"), &base.join("p"));
         assert_eq!(texts(&found), ["inside"]);
         assert_eq!(found.warnings.len(), 1);
         assert!(found.warnings[0].contains("leads out of the project"), "{:?}", found.warnings);
@@ -201,7 +177,7 @@ mod tests {
             ("p/a/AGENTS.md", long.as_bytes()),
             ("p/a/b/AGENTS.md", b"y"),
         ]);
-        let found = instructions(&base.join("codex"), &base.join("p/a/b"), None);
+        let found = instructions(&base.join("codex"), &base.join("p/a/b"), &base.join("p"));
         assert_eq!(found.files.len(), 2);
         assert!(found.files[1].text.ends_with("é\n[cut here: instruction files together may have 32 KiB]\n"));
         assert!(found.files[1].text.len() < INSTRUCTIONS_LIMIT + 100);

@@ -13,7 +13,7 @@ mod roots;
 
 pub use beneath::{Beneath, BeneathError, Kind, Snapshot};
 pub use git::{find_git, git_command};
-pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions, project_root};
+pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{check_directory, open_to_read, real_path};
 pub use roots::Roots;
