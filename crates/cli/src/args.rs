@@ -31,7 +31,7 @@ pub enum Command {
 }
 
 /// Flags that shape a thread: which model, which walls, which directory.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Thread")]
 pub struct ThreadOptions {
     /// Set a configuration key: a dotted path and a TOML value (a bare word is taken as a string)
@@ -70,7 +70,7 @@ pub struct ThreadOptions {
 }
 
 /// Flags that shape a run without a screen.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Run")]
 pub struct RunOptions {
     /// Print events as JSON lines on stdout instead of text

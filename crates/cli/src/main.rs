@@ -8,7 +8,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, RunOptions, ThreadOptions};
 use clap::Parser;
 use codex_config::Environment;
 use exec::ExitStatus;
@@ -32,11 +32,22 @@ fn main() -> ExitCode {
     ExitCode::from(status as u8)
 }
 
+/// Whether something was typed that has no meaning for a command that runs no turn.
+fn takes_no(run: &RunOptions, prompt: &Option<String>) -> bool {
+    *run != RunOptions::default() || prompt.is_some()
+}
+
 async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
         Some(Command::Exec(exec)) => commands::exec::run(thread, run, prompt, *exec, environment).await,
+        Some(Command::Demo(_)) if thread != ThreadOptions::default() || takes_no(&run, &prompt) => {
+            Err("demo takes its own flags only, after the word demo".into())
+        }
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
+        Some(Command::Sandbox(_)) if takes_no(&run, &prompt) => {
+            Err("sandbox takes a command after `--`, and no prompt or flags of a run".into())
+        }
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment).await,
         None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),
     };

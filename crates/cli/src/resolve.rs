@@ -13,7 +13,7 @@ use crate::args::{ApprovalLevel, RunOptions, SandboxLevel, ThreadOptions};
 /// # Errors
 /// A sentence for the user when a directory is missing, or flags contradict each other.
 pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadStartParams, String> {
-    let cwd = directory("--cd", options.cd.as_deref().unwrap_or(Path::new(".")))?;
+    let cwd = workspace(options)?;
     let mut config = Map::new();
     for text in &options.config {
         let (key, value) =
@@ -21,9 +21,12 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         config.insert(key, value);
     }
     let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));
-    let added = added.collect::<Result<Vec<_>, _>>()?;
+    let added = added.map(|path| utf8("--add-dir", &path?)).collect::<Result<Vec<_>, _>>()?;
     if !added.is_empty() {
-        config.insert("add_dir".into(), added.iter().map(|path| path.display().to_string()).collect());
+        let typed = config.remove("add_dir");
+        let mut all: Vec<Value> = typed.and_then(|typed| typed.as_array().cloned()).unwrap_or_default();
+        all.extend(added.into_iter().map(Value::String));
+        config.insert("add_dir".into(), Value::Array(all));
     }
     for (name, on) in [("search", options.search), ("oss", options.oss)] {
         if on {
@@ -34,7 +37,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         config.insert("profile".into(), Value::String(profile.clone()));
     }
     Ok(ThreadStartParams {
-        cwd: Some(cwd.display().to_string()),
+        cwd: Some(utf8("--cd", &cwd)?),
         model: options.model.clone(),
         model_provider: None,
         sandbox: options.sandbox.map(sandbox_mode),
@@ -62,6 +65,22 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         config: start.config,
         trust_project: start.trust_project,
     })
+}
+
+/// The directory to work in: `--cd`, else the current one. Other relative paths of flags are relative to it.
+///
+/// # Errors
+/// A sentence for the user when it is missing.
+pub fn workspace(options: &ThreadOptions) -> Result<PathBuf, String> {
+    directory("--cd", options.cd.as_deref().unwrap_or(Path::new(".")))
+}
+
+/// `path` as text, as it travels.
+///
+/// # Errors
+/// A sentence that names the flag when it is not UTF-8: another directory may have its name with the bytes replaced.
+pub fn utf8(flag: &str, path: &Path) -> Result<String, String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| format!("{flag}: {} is not UTF-8", path.display()))
 }
 
 /// The level as the protocol spells it.

@@ -2,6 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
 use crate::args::ColorChoice;
 
 /// A colour, or a weight, of text.
@@ -53,14 +58,31 @@ impl Progress {
     }
 }
 
-/// Writes to stdout and flushes.
+/// Writes to stdout, unbuffered. A pipe that does not block is waited for.
 ///
 /// # Errors
 /// When stdout is closed or full.
 pub fn print(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    write(text.as_bytes())
+}
+
+/// As [`print`], for bytes.
+///
+/// # Errors
+/// When stdout is closed or full.
+pub fn write(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stdout, bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Says why the program stops, on stderr.
@@ -74,14 +96,22 @@ pub fn harmless(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
-        if (c.is_control() && c != '\n' && c != '\t') || hidden {
+        if (c.is_control() && c != '\n' && c != '\t') || is_hidden(c) {
             clean.extend(c.escape_unicode());
         } else {
             clean.push(c);
         }
     }
     clean
+}
+
+/// Characters that take no room: they reorder, join, hide or tag what stands around them.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -97,6 +127,7 @@ mod tests {
             ("\u{1b}]52;c;aGk=\u{7}", "\\u{1b}]52;c;aGk=\\u{7}"),
             ("\u{9b}31m", "\\u{9b}31m"),
             ("x\u{202e}y", "x\\u{202e}y"),
+            ("a\u{61c}\u{ad}", "a\\u{61c}\\u{ad}"),
             ("über 日本", "über 日本"),
         ];
         for (text, expected) in table {

@@ -1,6 +1,9 @@
 //! `codex exec` and `codex exec resume`: flags to a run.
 
-use std::path::Path;
+use std::{
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+};
 
 use codex_client::Connection;
 use codex_config::Environment;
@@ -27,7 +30,7 @@ pub async fn run(
 ) -> Result<ExitStatus, String> {
     let thread = thread.then(arguments.thread);
     let run = run.then(arguments.run);
-    let prompt = arguments.prompt.or(prompt);
+    let prompt = one(prompt, arguments.prompt)?;
     let (thread, run, opening, prompt) = match arguments.command {
         None => {
             let mut params = resolve::thread_start(&thread, &run)?;
@@ -43,11 +46,14 @@ pub async fn run(
     if thread.full_auto && thread.sandbox.map(resolve::sandbox_mode) == Some(SandboxMode::DangerFullAccess) {
         terminal::complain("warning: --full-auto without a sandbox: nothing is asked and nothing is held back");
     }
-    let output_schema = run.output_schema.as_deref().map(schema).transpose()?;
+    let workspace = resolve::workspace(&thread)?;
+    let output_schema = run.output_schema.map(|path| schema(&workspace.join(path))).transpose()?;
+    // Opened now: an answer that was paid for must not be lost to a wrong path.
+    let last_message = run.output_last_message.map(|path| writable(&workspace.join(path))).transpose()?;
     let source = PromptSource { argument: prompt, no_stdin: run.no_stdin };
     let prompt = exec::read_prompt(source)?;
     let progress = Progress::new(run.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
-    let shown = Shown { json: run.json, progress, last_message: run.output_last_message };
+    let shown = Shown { json: run.json, progress, last_message, hint: true };
     let connection = connect(environment)?;
     let (status, _) = exec::run(Run { opening, prompt, output_schema, shown }, connection).await;
     Ok(status)
@@ -58,9 +64,16 @@ pub async fn run(
 /// # Errors
 /// When the program does not know where it itself is.
 pub fn connect(environment: Environment) -> Result<Connection, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))?;
-    let (calls, events) = Server::in_process(environment, program, SessionSource::Exec);
+    let (calls, events) = Server::in_process(environment, own_file()?, SessionSource::Exec);
     Ok(Connection::new(calls, events))
+}
+
+/// This program's own file, for the sandbox helper.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn own_file() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))
 }
 
 fn resumed(
@@ -71,22 +84,36 @@ fn resumed(
 ) -> Result<(ThreadOptions, RunOptions, Opening, Option<String>), String> {
     let thread = thread.then(resume.thread);
     let run = run.then(resume.run);
+    if run.ephemeral {
+        return Err("--ephemeral: a session that is gone on with is kept already".into());
+    }
     let mut params = resolve::thread_resume(&thread, &run)?;
     params.approval_policy = Some(ApprovalPolicy::Never);
-    let (opening, prompt) = if resume.last {
+    let (opening, typed) = if resume.last {
         // Without an id, the first word after `--last` is the prompt.
-        let prompt = resume.session.or(resume.prompt).or(prompt);
-        let here = resolve::directory("--cd", thread.cd.as_deref().unwrap_or(Path::new(".")))?;
-        let of = (!resume.all).then(|| here.display().to_string());
-        (Opening::ResumeLast { params, of }, prompt)
+        let of = if resume.all { None } else { Some(resolve::utf8("--cd", &resolve::workspace(&thread)?)?) };
+        (Opening::ResumeLast { params, of }, one(resume.session, resume.prompt)?)
     } else {
         let Some(id) = resume.session else {
             return Err("which session? Give its id, or --last".into());
         };
         params.thread_id = id;
-        (Opening::Resume(params), resume.prompt.or(prompt))
+        (Opening::Resume(params), resume.prompt)
     };
-    Ok((thread, run, opening, prompt))
+    Ok((thread, run, opening, one(prompt, typed)?))
+}
+
+/// The one prompt among two places for it.
+fn one(outer: Option<String>, inner: Option<String>) -> Result<Option<String>, String> {
+    match (outer, inner) {
+        (Some(outer), Some(inner)) => Err(format!("two prompts, `{outer}` and `{inner}`: give one, in quotes")),
+        (outer, inner) => Ok(outer.or(inner)),
+    }
+}
+
+fn writable(path: &Path) -> Result<File, String> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| format!("--output-last-message: {}: {error}", path.display()))
 }
 
 fn schema(path: &Path) -> Result<serde_json::Value, String> {

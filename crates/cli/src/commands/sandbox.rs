@@ -1,16 +1,12 @@
-//! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have.
-
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+//! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have here.
 
 use codex_config::Environment;
-use codex_sandbox::{Command, Confined, Confinement, Network, Sandbox, Streams};
-use tokio::io::AsyncReadExt;
+use codex_sandbox::{Child, Command, Exit, Sandbox, Streams};
+use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use crate::{
-    args::{SandboxArguments, SandboxLevel, ThreadOptions},
+    args::{RunOptions, SandboxArguments, ThreadOptions},
+    commands::exec::own_file,
     exec::ExitStatus,
     resolve, terminal,
 };
@@ -18,46 +14,63 @@ use crate::{
 /// Runs the command; the program ends with its status.
 ///
 /// # Errors
-/// A sentence for the user when a directory is missing, or the walls cannot be set up.
+/// A sentence for the user when the configuration is wrong, or the walls cannot be set up.
 pub async fn run(
     thread: ThreadOptions,
     arguments: SandboxArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let thread = thread.then(arguments.thread);
-    let cwd = resolve::directory("--cd", thread.cd.as_deref().unwrap_or(Path::new(".")))?;
-    let confinement = confinement(&thread, &cwd)?;
-    let private_temp = (confinement != Confinement::Unconfined).then_some(Path::new("/tmp"));
+    let params = resolve::thread_start(&thread.then(arguments.thread), &RunOptions::default())?;
+    let walls = codex_server::walls(&environment, params).map_err(|error| error.to_string())?;
+    walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
-        Command { argv: arguments.command, directory: cwd, environment: environment.for_commands(&[], private_temp) };
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))?;
-    let sandbox = Sandbox::new(program);
-    let mut child = sandbox.spawn(&confinement, command, Streams::Merged).await.map_err(|error| error.to_string())?;
+        Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };
+    let sandbox = Sandbox::new(own_file()?);
+    let child = sandbox.spawn(&walls.confinement, command, Streams::Separate).await;
+    let exit = forward(child.map_err(|error| error.to_string())?).await?;
+    drop(walls);
+    match exit.shell_code() {
+        0 => Ok(ExitStatus::Done),
+        code => std::process::exit(code),
+    }
+}
+
+/// Passes on what the command writes, until it ends. What it left running, without walls, is not waited for.
+async fn forward(mut child: Child) -> Result<Exit, String> {
+    let output = async {
+        tokio::join!(copy(&mut child.stdout, |bytes| terminal::write(bytes).is_ok()), async {
+            if let Some(stderr) = &mut child.stderr {
+                copy(stderr, |bytes| std::io::Write::write_all(&mut std::io::stderr(), bytes).is_ok()).await;
+            }
+        })
+    };
+    let exit = tokio::select! {
+        exit = child.process.wait() => exit,
+        _ = output => child.process.wait().await,
+    };
+    let exit = exit.map_err(|error| error.to_string())?;
+    // What it had written when it ended is in the pipes.
+    drain(&mut child.stdout, |bytes| terminal::write(bytes).is_ok());
+    if let Some(stderr) = &mut child.stderr {
+        drain(stderr, |bytes| std::io::Write::write_all(&mut std::io::stderr(), bytes).is_ok());
+    }
+    Ok(exit)
+}
+
+async fn copy(from: &mut pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = child.stdout.read(&mut buffer).await {
-        if std::io::stdout().write_all(&buffer[..count]).is_err() {
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if !to(&buffer[..count]) {
             break;
         }
     }
-    let _ = std::io::stdout().flush();
-    let exit = child.wait().await.map_err(|error| error.to_string())?;
-    if exit.shell_code() == 0 {
-        return Ok(ExitStatus::Done);
-    }
-    terminal::complain(&format!("the command ended with status {}", exit.shell_code()));
-    std::process::exit(exit.shell_code());
 }
 
-fn confinement(thread: &ThreadOptions, cwd: &Path) -> Result<Confinement, String> {
-    Ok(match thread.sandbox.unwrap_or(SandboxLevel::WorkspaceWrite) {
-        SandboxLevel::ReadOnly => Confinement::read_only(&[cwd.to_owned()]),
-        SandboxLevel::DangerFullAccess => Confinement::Unconfined,
-        SandboxLevel::WorkspaceWrite => {
-            let added = thread.add_dir.iter().map(|path| resolve::directory("--add-dir", &cwd.join(path)));
-            let mut writable = vec![cwd.to_owned()];
-            writable.extend(added.collect::<Result<Vec<PathBuf>, _>>()?);
-            let protected = writable.iter().flat_map(|root| codex_workspace::protected_paths(root)).collect();
-            Confinement::Confined(Confined { writable, protected, temp: None, network: Network::LoopbackOnly })
+fn drain(from: &mut pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from.try_read(&mut buffer) {
+        if !to(&buffer[..count]) {
+            break;
         }
-    })
+    }
 }

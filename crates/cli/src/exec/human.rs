@@ -18,15 +18,16 @@ const DIFF_LINES: usize = 200;
 pub struct Human {
     progress: Progress,
     thread_id: String,
-    kept: bool,
+    /// Whether to say how to go on with the session.
+    hint: bool,
     /// A message is held back until it is known not to be the last: that one goes to stdout.
     held: Option<String>,
     tokens: TokenUsage,
 }
 
 impl Human {
-    pub fn new(progress: Progress) -> Self {
-        Self { progress, thread_id: String::new(), kept: false, held: None, tokens: TokenUsage::default() }
+    pub fn new(progress: Progress, hint: bool) -> Self {
+        Self { progress, thread_id: String::new(), hint, held: None, tokens: TokenUsage::default() }
     }
 
     pub fn opened(&mut self, opened: &ThreadOpened) {
@@ -36,7 +37,7 @@ impl Human {
         self.progress.line(Style::Bold, &head);
         self.progress.line(Style::Dim, &format!("{} · session {}", opened.cwd, opened.thread.id));
         self.thread_id.clone_from(&opened.thread.id);
-        self.kept = !opened.thread.ephemeral;
+        self.hint &= !opened.thread.ephemeral;
     }
 
     pub fn event(&mut self, event: &Event) {
@@ -180,7 +181,7 @@ impl Human {
             "tokens: {} in ({} cached), {} out",
             tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens
         );
-        if self.kept {
+        if self.hint {
             line.push_str(&format!(" · go on: codex exec resume {} \"…\"", self.thread_id));
         }
         self.progress.line(Style::Dim, &line);

@@ -1,10 +1,14 @@
 //! `codex exec`: one turn without a screen. A client of the server like any other.
 
 mod human;
+mod interrupts;
 mod jsonl;
 mod prompt;
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Write},
+};
 
 use codex_client::{Connection, View};
 use codex_protocol::{
@@ -12,8 +16,9 @@ use codex_protocol::{
     TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
+use self::interrupts::Interrupt;
 pub use self::{
     human::diff,
     prompt::{PromptSource, read as read_prompt},
@@ -31,6 +36,8 @@ pub enum ExitStatus {
     Usage = 2,
     /// The user stopped it (128 + SIGINT).
     Interrupted = 130,
+    /// Whoever started the program stopped it (128 + SIGTERM).
+    Terminated = 143,
 }
 
 /// Which thread the turn runs in.
@@ -56,8 +63,10 @@ pub struct Shown {
     pub json: bool,
     /// Where progress goes.
     pub progress: Progress,
-    /// File for the final message.
-    pub last_message: Option<PathBuf>,
+    /// File for the final message, open for writing.
+    pub last_message: Option<File>,
+    /// Whether to say how to go on with the session.
+    pub hint: bool,
 }
 
 /// One run.
@@ -79,7 +88,7 @@ enum Renderer {
 }
 
 impl Renderer {
-    fn opened(&mut self, opened: &ThreadOpened) -> std::io::Result<()> {
+    fn opened(&mut self, opened: &ThreadOpened) -> io::Result<()> {
         match self {
             Self::Human(human) => human.opened(opened),
             Self::Jsonl(jsonl) => return jsonl.opened(opened),
@@ -87,7 +96,7 @@ impl Renderer {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, view: &View) -> std::io::Result<()> {
+    fn event(&mut self, event: &Event, view: &View) -> io::Result<()> {
         match self {
             Self::Human(human) => human.event(event),
             Self::Jsonl(jsonl) => return jsonl.event(event, view),
@@ -100,26 +109,46 @@ impl Renderer {
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let Run { opening, prompt, output_schema, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
-    let mut interrupts = signal(SignalKind::interrupt()).ok();
+    let mut interrupts = match interrupts::listen() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return (refused(&error), View::default()),
+    };
     let mut renderer = match shown.json {
         true => Renderer::Jsonl(jsonl::Jsonl::default()),
-        false => Renderer::Human(human::Human::new(shown.progress)),
+        false => Renderer::Human(human::Human::new(shown.progress, shown.hint)),
     };
-    let opened = match open(&connection, opening).await {
+    let opened = tokio::select! {
+        opened = open(&connection, opening) => opened,
+        Some(interrupt) = interrupts.recv() => return (interrupt.status(), View::default()),
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(error) => return (refused(&error), View::default()),
     };
     let thread_id = opened.thread.id.clone();
-    if renderer.opened(&opened).is_err() {
-        return (ExitStatus::Failed, View::default());
+    if let Err(error) = renderer.opened(&opened) {
+        return (unwritable(&error), View::default());
     }
     let input = vec![UserInput::Text { text: prompt }];
     let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema };
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }
-    let view = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
-    (conclude(&view, shown.json, shown.last_message), view)
+    let (view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
+    let status = match stopped {
+        Some(Stopped::By(interrupt)) if view.ended() == Some(TurnStatus::Interrupted) => interrupt.status(),
+        Some(Stopped::Unwritable(error)) => unwritable(&error),
+        _ => conclude(&view, shown.json, shown.last_message),
+    };
+    (status, view)
+}
+
+/// Why a turn was stopped before its time.
+enum Stopped {
+    /// Somebody asked for it.
+    By(Interrupt),
+    /// Nobody can read what it shows.
+    Unwritable(io::Error),
 }
 
 async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened, RpcError> {
@@ -146,37 +175,35 @@ fn refused(error: &RpcError) -> ExitStatus {
     }
 }
 
-/// Shows events until the turn has ended. The first Ctrl-C stops the turn, the second the program.
+/// Shows events until the turn has ended.
 async fn follow(
     connection: &mut Connection,
     renderer: &mut Renderer,
     thread_id: &str,
-    interrupts: &mut Option<Signal>,
-) -> View {
+    interrupts: &mut mpsc::UnboundedReceiver<Interrupt>,
+) -> (View, Option<Stopped>) {
     let mut view = View::default();
-    let mut interrupted = false;
+    let mut stopped = None;
     while view.ended().is_none() {
         let event = tokio::select! {
             event = connection.events.recv() => event,
-            () = next_interrupt(interrupts) => {
-                if interrupted {
-                    // Everything shown is recorded, and what runs dies with this process.
-                    std::process::exit(ExitStatus::Interrupted as i32);
-                }
-                interrupted = true;
+            Some(interrupt) = interrupts.recv() => {
+                stopped = Some(Stopped::By(interrupt));
                 stop(connection, thread_id).await;
                 continue;
             }
         };
         let Some(event) = event else { break };
         view.apply(&event);
-        if renderer.event(&event, &view).is_err() && !interrupted {
-            // Nobody reads any more.
-            interrupted = true;
+        if matches!(stopped, Some(Stopped::Unwritable(_))) {
+            continue;
+        }
+        if let Err(error) = renderer.event(&event, &view) {
+            stopped = Some(Stopped::Unwritable(error));
             stop(connection, thread_id).await;
         }
     }
-    view
+    (view, stopped)
 }
 
 async fn stop(connection: &Connection, thread_id: &str) {
@@ -185,33 +212,37 @@ async fn stop(connection: &Connection, thread_id: &str) {
     let _ = connection.client.turn_interrupt(params).await;
 }
 
-async fn next_interrupt(interrupts: &mut Option<Signal>) {
-    match interrupts {
-        Some(interrupts) => {
-            interrupts.recv().await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-fn conclude(view: &View, json: bool, last_message: Option<PathBuf>) -> ExitStatus {
+fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
     let message = view.last_message.as_deref().unwrap_or_default();
     let status = match view.ended() {
         Some(TurnStatus::Completed) => ExitStatus::Done,
         Some(TurnStatus::Interrupted) => ExitStatus::Interrupted,
-        _ => ExitStatus::Failed,
+        _ => return ExitStatus::Failed,
     };
-    if status == ExitStatus::Done && !json {
-        let newline = if message.is_empty() || message.ends_with('\n') { "" } else { "\n" };
-        if terminal::print(&format!("{message}{newline}")).is_err() {
-            return ExitStatus::Failed;
-        }
+    if status != ExitStatus::Done {
+        return status;
     }
-    if let Some(path) = last_message
-        && let Err(error) = std::fs::write(&path, message)
+    if let Some(mut file) = last_message
+        && let Err(error) = file.set_len(0).and_then(|()| file.write_all(message.as_bytes()))
     {
-        terminal::complain(&format!("cannot write {}: {error}", path.display()));
+        terminal::complain(&format!("--output-last-message: {error}"));
         return ExitStatus::Failed;
     }
-    status
+    if json {
+        return status;
+    }
+    let message = match io::stdout().is_terminal() {
+        true => terminal::harmless(message),
+        false => message.to_owned(),
+    };
+    let newline = if message.is_empty() || message.ends_with('\n') { "" } else { "\n" };
+    match terminal::print(&format!("{message}{newline}")) {
+        Ok(()) => status,
+        Err(error) => unwritable(&error),
+    }
+}
+
+fn unwritable(error: &io::Error) -> ExitStatus {
+    terminal::complain(&format!("cannot write to standard output: {error}"));
+    ExitStatus::Failed
 }

@@ -19,7 +19,9 @@ fn it_finds_and_fixes_the_bug() {
     let (code, stdout, stderr) = demo(&["--keep", keep.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.contains("All tests pass"), "{stdout}");
-    for expected in ["scripted", "$ sh test.sh", "FAIL", "all tests passed", "+while [ $# -gt 0 ]; do", "OPENAI_API_KEY"] {
+    for expected in
+        ["scripted", "$ sh test.sh", "FAIL", "all tests passed", "+while [ $# -gt 0 ]; do", "OPENAI_API_KEY"]
+    {
         assert!(stderr.contains(expected), "{expected} is missing:\n{stderr}");
     }
     assert!(fs::read_to_string(keep.join("project/sum.sh")).unwrap().contains("-gt 0"));

@@ -42,7 +42,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         opening: Opening::Start(params(&place, arguments.sandbox)?),
         prompt: TASK.to_owned(),
         output_schema: None,
-        shown: Shown { json: false, progress: progress(), last_message: None },
+        shown: Shown { json: false, progress: progress(), last_message: None, hint: false },
     };
     let connection = connect(environment.clone().with("CODEX_HOME", &place.home))?;
     let (status, view) = exec::run(run, connection).await;
