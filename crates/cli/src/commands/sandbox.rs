@@ -50,8 +50,8 @@ async fn forward(mut child: Child) -> Result<Exit, String> {
     };
     let exit = exit.map_err(|error| error.to_string())?;
     // What it had written when it ended is in the pipes.
-    drain(&mut child.stdout, |bytes| terminal::write(bytes).is_ok());
-    if let Some(stderr) = &mut child.stderr {
+    drain(&child.stdout, |bytes| terminal::write(bytes).is_ok());
+    if let Some(stderr) = &child.stderr {
         drain(stderr, |bytes| std::io::Write::write_all(&mut std::io::stderr(), bytes).is_ok());
     }
     Ok(exit)
@@ -66,9 +66,10 @@ async fn copy(from: &mut pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
     }
 }
 
-fn drain(from: &mut pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
+/// Reads without the runtime, which may not have noticed yet that there is something.
+fn drain(from: &pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.try_read(&mut buffer) {
+    while let Ok(count @ 1..) = rustix::io::read(from, &mut buffer) {
         if !to(&buffer[..count]) {
             break;
         }
