@@ -13,4 +13,4 @@ mod turn;
 
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Workplace};
-pub use thread::{Thread, ThreadError};
+pub use thread::{Thread, ThreadError, ThreadParts};

@@ -31,6 +31,21 @@ pub struct Thread {
     running: Arc<Mutex<Option<Running>>>,
 }
 
+/// What a thread is made of.
+#[derive(Debug)]
+pub struct ThreadParts {
+    /// Its id: a UUID, version 7.
+    pub id: String,
+    /// What it runs with.
+    pub settings: ThreadSettings,
+    /// Its record. That of a new thread holds its header and nothing else.
+    pub journal: Journal,
+    /// What its commands see as `/tmp`.
+    pub temp: TempDirectory,
+    /// Where it tells what happens.
+    pub events: mpsc::Sender<Event>,
+}
+
 /// What a turn works on. Held by the running turn, by nobody between turns.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
@@ -69,18 +84,10 @@ pub enum ThreadError {
 impl Thread {
     /// Starts a thread: records the settings and what the model is told first.
     ///
-    /// `journal` holds its header and nothing else.
-    ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn start(
-        id: String,
-        settings: ThreadSettings,
-        journal: Journal,
-        temp: TempDirectory,
-        events: mpsc::Sender<Event>,
-    ) -> Result<Self, ThreadError> {
-        let mut state = ThreadState::new(settings, journal, temp, events);
+    pub fn start(parts: ThreadParts) -> Result<Self, ThreadError> {
+        let (id, mut state) = ThreadState::new(parts);
         state.record_epoch()?;
         let workplace = &state.settings.workplace;
         let opening =
@@ -95,15 +102,8 @@ impl Thread {
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn resume(
-        id: String,
-        settings: ThreadSettings,
-        journal: Journal,
-        replayed: Replayed,
-        temp: TempDirectory,
-        events: mpsc::Sender<Event>,
-    ) -> Result<Self, ThreadError> {
-        let mut state = ThreadState::new(settings, journal, temp, events);
+    pub fn resume(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
+        let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.history;
         state.usage = replayed.usage;
         state.turns = replayed.turns;
@@ -202,9 +202,11 @@ pub(crate) struct Ended {
 }
 
 impl ThreadState {
-    fn new(settings: ThreadSettings, journal: Journal, temp: TempDirectory, events: mpsc::Sender<Event>) -> Self {
+    fn new(parts: ThreadParts) -> (String, Self) {
+        let ThreadParts { id, settings, journal, temp, events } = parts;
         let recorder = Recorder::new(journal, events);
-        Self { settings, recorder, history: History::default(), usage: Usage::default(), turns: 0, _temp: temp }
+        let (history, usage) = (History::default(), Usage::default());
+        (id, Self { settings, recorder, history, usage, turns: 0, _temp: temp })
     }
 
     /// Appends a message to the record and the conversation.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_agent::{Thread, ThreadError};
+use codex_agent::{Thread, ThreadError, ThreadParts};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource,
@@ -61,9 +61,8 @@ impl Server {
         let opened = opened(&id, &built, journal.path(), begun);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
-        let thread =
-            Thread::start(id.clone(), built.settings, journal, temp, self.events.clone()).map_err(thread_error)?;
-        self.keep(id, thread);
+        let parts = self.parts(&id, built, journal, temp);
+        self.keep(id, Thread::start(parts).map_err(thread_error)?);
         Ok(opened)
     }
 
@@ -92,9 +91,13 @@ impl Server {
         // Clients count the thread's tokens, not the turn's.
         let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
-        let thread = Thread::resume(id.clone(), built.settings, journal, replayed, temp, self.events.clone());
-        self.keep(id, thread.map_err(thread_error)?);
+        let parts = self.parts(&id, built, journal, temp);
+        self.keep(id, Thread::resume(parts, replayed).map_err(thread_error)?);
         Ok(opened)
+    }
+
+    fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> ThreadParts {
+        ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events: self.events.clone() }
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {

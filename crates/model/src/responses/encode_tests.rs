@@ -16,25 +16,7 @@ fn call(call_id: &str, arguments: Arguments) -> AssistantPart {
 }
 
 fn request(history: History) -> Request {
-    Request {
-        model: "gpt-5.5".into(),
-        history,
-        tools: Arc::new([
-            ToolSpec {
-                name: "shell",
-                description: "Runs.".into(),
-                input: ToolInput::Json { schema: json!({"type": "object"}) },
-            },
-            ToolSpec {
-                name: "apply_patch",
-                description: "Patches.".into(),
-                input: ToolInput::Freeform { lark_grammar: "start: /x/" },
-            },
-        ]),
-        thread_id: "thread-1".into(),
-        reasoning_effort: Some("high".into()),
-        output_schema: None,
-    }
+    Request { reasoning_effort: Some("high".into()), ..crate::responses::tests::request(history) }
 }
 
 fn parsed(request: &Request, grammars: bool) -> Value {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Responses, ResponsesConfig};
 use crate::{Failure, Model, Request, StreamEvent};
 
-fn request(history: History) -> Request {
+pub(super) fn request(history: History) -> Request {
     Request {
         model: "gpt-5.5".into(),
         history,
