@@ -182,10 +182,17 @@ fn workplace(
     writable.extend(settings.add_dir.iter().filter(|added| **added != workspace).cloned());
     let level = level(settings.sandbox);
     let plain = level == SandboxLevel::DangerFullAccess;
+    let mut protected = Vec::new();
+    if !plain {
+        protected.extend(writable.iter().flat_map(|root| protected_paths(root)));
+        // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start.
+        protected
+            .extend(environment.codex_home().ok().filter(|home| writable.iter().any(|root| home.starts_with(root))));
+    }
     let policy = Policy {
         level,
         approval: approval(settings.ask_for_approval),
-        protected: if plain { Vec::new() } else { writable.iter().flat_map(|root| protected_paths(root)).collect() },
+        protected,
         writable: writable.clone(),
         temp: temp.to_owned(),
         network: settings.sandbox_workspace_write.network_access,

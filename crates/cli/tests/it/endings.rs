@@ -175,3 +175,17 @@ fn the_last_of_two_settings_counts_whatever_it_is_called() {
         assert_eq!(made, writes, "{first} {second}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn our_own_home_is_protected_even_inside_the_workspace() {
+    let place = Place::new(json!([]));
+    let state = place.workspace.join("state");
+    fs::create_dir(&state).unwrap();
+    fs::copy(place.home.join("config.toml"), state.join("config.toml")).unwrap();
+    let script = "echo hello > /tmp/x && cat /tmp/x; echo >> state/config.toml; mv state elsewhere; touch made";
+    let output = place.codex(&["sandbox", "--", "sh", "-c", script]).env("CODEX_HOME", &state).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "hello\n".into()), "{}", text(&output.stderr));
+    assert!(place.workspace.join("made").exists());
+    let config = |directory: &std::path::Path| fs::read_to_string(directory.join("config.toml")).unwrap();
+    assert_eq!(config(&state), config(&place.home));
+}
