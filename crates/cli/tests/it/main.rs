@@ -10,3 +10,4 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod support;
+mod tidy;
