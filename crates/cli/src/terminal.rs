@@ -38,9 +38,8 @@ impl Progress {
         Self { colored }
     }
 
-    /// A line. A reader that has gone is not an error: the work goes on.
+    /// Lines. A reader that has gone is not an error: the work goes on.
     pub fn line(&self, style: Style, text: &str) {
-        let text = harmless(text);
         let code = match style {
             Style::Plain => "",
             Style::Bold => "1",
@@ -50,11 +49,13 @@ impl Progress {
             Style::Yellow => "33",
             Style::Cyan => "36",
         };
-        let _ = if self.colored && !code.is_empty() {
-            writeln!(io::stderr(), "\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            writeln!(io::stderr(), "{text}")
-        };
+        for line in harmless(text).split('\n') {
+            let _ = if self.colored && !code.is_empty() && !line.is_empty() {
+                writeln!(io::stderr(), "\u{1b}[{code}m{line}\u{1b}[0m")
+            } else {
+                writeln!(io::stderr(), "{line}")
+            };
+        }
     }
 }
 
