@@ -3,7 +3,11 @@
 //! Nothing here sleeps to wait for something: a process that should be dead holds the writing end of a pipe, and the
 //! pipe's end is the proof. Some attacks need more than a shell; for those this test binary starts itself in the cell
 //! (see [`inside_the_cell`]).
-#![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions that are marked as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic; the lint only knows functions that are marked as tests"
+)]
 
 use std::{
     fs,
@@ -28,8 +32,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// A workspace, a directory outside it and a private temp, on the disk where the tests are built: the host's `/tmp`
-/// cannot be seen in a cell at all.
+/// What a cell has its own of: the host's cannot be seen in it.
+const HIDDEN: [&str; 5] = ["/tmp", "/var/tmp", "/run", "/dev", "/proc"];
+
+fn is_visible(path: &Path) -> bool {
+    !HIDDEN.iter().any(|hidden| path.starts_with(hidden))
+}
+
+/// A directory for tests that can be seen in a cell: where the tests are built, or else at home, if the checkout lies
+/// in `/tmp`.
+#[allow(clippy::disallowed_methods, reason = "a test asks for the home of whoever runs it")]
+fn visible_directory() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let places = [Some(env!("CARGO_TARGET_TMPDIR").into()), home, Some("/opt".into())].into_iter().flatten();
+    let mut visible = places.filter_map(|path| fs::canonicalize(path).ok()).filter(|path| is_visible(path));
+    visible.find(|path| tempfile::tempfile_in(path).is_ok()).expect("a writable directory outside /tmp")
+}
+
+/// A workspace, a directory outside it and a private temp.
 struct Place {
     _directory: tempfile::TempDir,
     workspace: PathBuf,
@@ -40,7 +60,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        Self::below(&visible_directory())
     }
 
     fn below(parent: &Path) -> Self {
@@ -82,7 +102,12 @@ impl Place {
 
     /// This test binary, doing one of the deeds of [`inside_the_cell`].
     fn deed(&self, deed: &str, value: impl ToString) -> Command {
-        let this = std::env::current_exe().unwrap();
+        let mut this = std::env::current_exe().unwrap();
+        if !is_visible(&this) {
+            let copy = self.outside.join("deeds");
+            fs::copy(&this, &copy).unwrap();
+            this = copy;
+        }
         let mut command = self.command(&["", "--exact", "sandbox::inside_the_cell", "--nocapture"]);
         command.argv[0] = this.into();
         command.environment.insert("DEED".into(), deed.into());
