@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::support::{Place, events};
+use crate::support::{Place, events, wait_for};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -66,7 +66,7 @@ fn sigterm_leaves_nothing_behind() {
     let place = Place::new(json!([{ "tool": "exec_command", "arguments": { "cmd": command } }]));
     let started = place.pipe("started");
     let child = place.codex(&["exec", "go"]).spawn().unwrap();
-    fs::File::open(started).unwrap().read_to_end(&mut Vec::new()).unwrap();
+    wait_for(&started, &child);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143), "{}", text(&output.stderr));

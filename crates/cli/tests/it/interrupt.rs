@@ -1,11 +1,11 @@
 //! Ctrl-C: the turn ends, what it ran is gone, the session is kept.
 
-use std::{fs::File, io::Read, process::Child};
+use std::{io::Read, process::Child};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::support::{Place, events};
+use crate::support::{Place, events, wait_for, wait_for_end};
 
 fn interrupt(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
@@ -20,14 +20,12 @@ fn ctrl_c_stops_the_command_and_keeps_the_session() {
     ]));
     let (started, held) = (place.pipe("started"), place.pipe("held"));
     let child = place.codex(&["exec", "--json", "go"]).spawn().unwrap();
-    // Each open waits for the command to open the other end.
-    let mut held = File::open(held).unwrap();
-    File::open(started).unwrap().read_to_end(&mut Vec::new()).unwrap();
+    wait_for(&started, &child);
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     // The end of the file means that nobody holds it any more: the daemon is gone as well.
-    held.read_to_end(&mut Vec::new()).unwrap();
+    wait_for_end(held);
     let events = events(&output.stdout);
     let shown: Vec<_> = events.iter().filter_map(|event| event["item"]["aggregated_output"].as_str()).collect();
     assert!(shown.last().unwrap().contains("partial"), "{events:?}");

@@ -1,12 +1,18 @@
 //! A place to run the built program in: a home, a workspace and a scripted model.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use codex_testkit::ModelServer;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::{FileType, Mode, OFlags},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -57,12 +63,26 @@ impl Place {
         found
     }
 
-    /// Makes a named pipe in the workspace.
-    pub fn pipe(&self, name: &str) -> PathBuf {
+    /// Makes a named pipe in the workspace, and opens it for reading: who writes to it does not wait.
+    pub fn pipe(&self, name: &str) -> File {
         let path = self.workspace.join(name);
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
-        path
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        rustix::fs::open(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap().into()
     }
+}
+
+/// Waits until something was written to `pipe`; fails if `child` ends before.
+pub fn wait_for(pipe: &File, child: &Child) {
+    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+    let mut either = [PollFd::new(pipe, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+    poll(&mut either, None).unwrap();
+    assert!(either[0].revents().contains(PollFlags::IN), "the program ended before its command had begun");
+}
+
+/// Reads `pipe` until nobody can write to it any more.
+pub fn wait_for_end(mut pipe: File) {
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty()).unwrap();
+    pipe.read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// The program with a clean environment and `home` as `CODEX_HOME`.
