@@ -3,7 +3,7 @@
 //! Each call passes the same stations: read its arguments, decide, record that it begins, run, record what came of
 //! it, tell. A call that is refused at any of them still gets its answer: the conversation never has an open call.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use codex_history::{Content, Message, ToolCall};
 use codex_permissions::{Access, Verdict, decide};
@@ -15,6 +15,7 @@ use codex_sandbox::Confinement;
 use codex_store::{Record, StoreError};
 use codex_tools::{ForUser, Outcome, Prepared, ToolContext};
 use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     thread::ThreadState,
@@ -71,13 +72,21 @@ impl TurnRun {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
         // A tool that panics must not take the session with it.
-        let ran = AssertUnwindSafe((prepared.run)(confinement)).catch_unwind().await;
-        let Ok(Outcome { for_model, for_user }) = ran else {
-            answer(state, call, "The tool failed inside this program. What it did is not known.")?;
-            return match shown {
-                Some(item) => self.complete(&mut state.recorder, declined(item, "it failed inside this program")).await,
-                None => Ok(()),
-            };
+        let work = AssertUnwindSafe((prepared.run)(confinement)).catch_unwind();
+        let cancel = self.cancel.clone();
+        let ran = tokio::select! {
+            ran = work => ran.map_err(|_| "it failed inside this program"),
+            () = given_up(&cancel) => Err("it did not stop when it was interrupted"),
+        };
+        let Outcome { for_model, for_user } = match ran {
+            Ok(outcome) => outcome,
+            Err(reason) => {
+                answer(state, call, &format!("No answer: {reason}. What it did is not known."))?;
+                return match shown {
+                    Some(item) => self.complete(&mut state.recorder, declined(item, reason)).await,
+                    None => Ok(()),
+                };
+            }
         };
         answer(state, call, &for_model)?;
         self.show(state, for_user).await
@@ -122,6 +131,15 @@ impl TurnRun {
             cancel: self.cancel.child_token(),
         }
     }
+}
+
+/// How long a tool may take to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Returns some time after `cancel`: the user does not wait for a tool that hangs.
+async fn given_up(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.

@@ -1,7 +1,7 @@
 //! What the model is told before the user says anything. Pure: settings in, messages out.
 
 use codex_history::{Content, History, Message};
-use codex_permissions::{Policy, SandboxLevel};
+use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_workspace::{Instruction, Roots};
 
 const BASE: &str = include_str!("prompts/base.md");
@@ -55,9 +55,19 @@ fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
         SandboxLevel::WorkspaceWrite if policy.network => "full",
         SandboxLevel::WorkspaceWrite => "loopback only",
     };
+    let approval = match policy.approval {
+        Approval::Never => "nobody can be asked; what needs more than the sandbox gives is refused",
+        Approval::OnRequest => "the user is asked when an action needs more than the sandbox gives",
+        Approval::Untrusted => "the user is asked before every edit and every command that is not pre-approved",
+    };
     let workspace = roots.workspace.display().to_string();
-    let values =
-        [("workspace", workspace.as_str()), ("date", date), ("sandbox", sandbox.trim_end()), ("network", network)];
+    let values = [
+        ("workspace", workspace.as_str()),
+        ("date", date),
+        ("sandbox", sandbox.trim_end()),
+        ("network", network),
+        ("approval", approval),
+    ];
     fill(ENVIRONMENT, &values)
 }
 
@@ -134,7 +144,7 @@ mod tests {
         for level in [SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
             let policy = Policy {
                 level,
-                approval: codex_permissions::Approval::Never,
+                approval: Approval::Never,
                 writable: vec!["/w".into()],
                 protected: vec![],
                 temp: "/t".into(),
@@ -155,7 +165,7 @@ mod tests {
         let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], temp: None };
         let policy = Policy {
             level: SandboxLevel::WorkspaceWrite,
-            approval: codex_permissions::Approval::Never,
+            approval: Approval::Never,
             writable: vec!["/w".into()],
             protected: vec![],
             temp: "/t".into(),

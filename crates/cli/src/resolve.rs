@@ -18,6 +18,8 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
     for text in &options.config {
         let (key, value) =
             Override::parse(text).and_then(|parsed| parsed.to_json()).map_err(|error| error.to_string())?;
+        // Of two settings the later counts, whatever stands between them.
+        config.shift_remove(&key);
         config.insert(key, value);
     }
     let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));

@@ -73,10 +73,8 @@ fn unwritable(policy: &Policy, path: &Path) -> Option<String> {
     if !writable.into_iter().any(|root| path.starts_with(root)) {
         return Some(format!("{} is outside the directories that may be written", path.display()));
     }
-    policy
-        .protected
-        .iter()
-        .any(|protected| path.starts_with(protected))
+    // The session's own `/tmp` lies in our home, which is protected where it lies in a workspace.
+    (!path.starts_with(&policy.temp) && policy.protected.iter().any(|protected| path.starts_with(protected)))
         .then(|| format!("{} is protected: it stays read-only", path.display()))
 }
 
@@ -91,8 +89,8 @@ mod tests {
             level,
             approval,
             writable: vec!["/w".into(), "/added".into()],
-            protected: vec!["/w/.git/hooks".into()],
-            temp: "/run/temp".into(),
+            protected: vec!["/w/.git/hooks".into(), "/w/home".into()],
+            temp: "/w/home/temp".into(),
             network: false,
         }
     }
@@ -127,7 +125,8 @@ mod tests {
             (WorkspaceWrite, OnRequest, &leave, "ask"),
             (WorkspaceWrite, Never, &writes("/w/a"), "allow"),
             (WorkspaceWrite, Never, &writes("/added/a"), "allow"),
-            (WorkspaceWrite, Never, &writes("/run/temp/a"), "allow"),
+            (WorkspaceWrite, Never, &writes("/w/home/temp/a"), "allow"),
+            (WorkspaceWrite, Never, &writes("/w/home/b"), "refuse"),
             (WorkspaceWrite, Never, &writes("/w-evil/a"), "refuse"),
             (WorkspaceWrite, Untrusted, &writes("/etc/passwd"), "refuse"),
             (WorkspaceWrite, Never, &writes("/w/.git/hooks/pre-commit"), "refuse"),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use codex_client::Connection;
@@ -54,27 +54,20 @@ pub async fn run(
     let prompt = exec::read_prompt(source)?;
     let progress = Progress::new(run.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
     let shown = Shown { json: run.json, progress, last_message, hint: true };
-    let connection = connect(environment)?;
+    let connection = connect(environment);
     let (status, _) = exec::run(Run { opening, prompt, output_schema, shown }, connection).await;
     Ok(status)
 }
 
 /// A connection to a server in this process.
-///
-/// # Errors
-/// When the program does not know where it itself is.
-pub fn connect(environment: Environment) -> Result<Connection, String> {
-    let (calls, events) = Server::in_process(environment, own_file()?, SessionSource::Exec);
-    Ok(Connection::new(calls, events))
+pub fn connect(environment: Environment) -> Connection {
+    let (calls, events) = Server::in_process(environment, OWN_PROGRAM.into(), SessionSource::Exec);
+    Connection::new(calls, events)
 }
 
-/// This program's own file, for the sandbox helper.
-///
-/// # Errors
-/// When the system does not tell.
-pub fn own_file() -> Result<PathBuf, String> {
-    std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))
-}
+/// This program as it runs, for the sandbox helper (proc_pid_exe(5)). Not by its path: what lies there may have been
+/// replaced since, by an update, or by a command that may write there.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
 fn resumed(
     thread: ThreadOptions,

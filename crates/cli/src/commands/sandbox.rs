@@ -6,7 +6,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use crate::{
     args::{RunOptions, SandboxArguments, ThreadOptions},
-    commands::exec::own_file,
+    commands::exec::OWN_PROGRAM,
     exec::ExitStatus,
     resolve, terminal,
 };
@@ -25,7 +25,7 @@ pub async fn run(
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };
-    let sandbox = Sandbox::new(own_file()?);
+    let sandbox = Sandbox::new(OWN_PROGRAM.into());
     let child = sandbox.spawn(&walls.confinement, command, Streams::Separate).await;
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
     drop(walls);

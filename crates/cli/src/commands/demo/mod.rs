@@ -44,7 +44,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         output_schema: None,
         shown: Shown { json: false, progress: progress(), last_message: None, hint: false },
     };
-    let connection = connect(environment.clone().with("CODEX_HOME", &place.home))?;
+    let connection = connect(environment.clone().with("CODEX_HOME", &place.home));
     let (status, view) = exec::run(run, connection).await;
     let status = if status == ExitStatus::Done { report(&say, &place, &view)? } else { status };
     if place.kept {
