@@ -132,13 +132,18 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// Whether a name, in upper case, says that the value is a secret.
+pub(crate) fn has_secret_part(name: &str) -> bool {
+    SECRET_PARTS.iter().any(|part| name.contains(part))
+}
+
 /// Whether commands must not see a variable. Case does not count: tools read `http_proxy` and `HTTP_PROXY` alike.
 fn is_hidden(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
     if SHOWN_NAMES.contains(&name.as_str()) {
         return false;
     }
-    SECRET_PARTS.iter().any(|part| name.contains(part))
+    has_secret_part(&name)
         || HIDDEN_NAMES.contains(&name.as_str())
         || HIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         // Any `@`: in a proxy's address it can only end a user name, and a password may hold every other character.

@@ -8,7 +8,7 @@ use crate::Origin;
 
 /// Why settings could not be loaded.
 ///
-/// Shown as `path:line:column: message`, the line with the offending part underlined, and a hint.
+/// Shown as `path:line:column: message`, the line with the offending part underlined, a hint, and the warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where.
@@ -19,15 +19,27 @@ pub struct ConfigError {
     pub snippet: Option<String>,
     /// What to do, where that can be told.
     pub hint: Option<String>,
+    /// What was noticed before, in the order of layers: often the reason, such as a misspelt table.
+    pub warnings: Box<[Warning]>,
 }
+
+/// Most warnings that are shown below an error: a project's file may cause any number.
+const SHOWN_WARNINGS: usize = 10;
 
 impl ConfigError {
     pub(crate) fn new(origin: Origin, message: impl AsRef<str>) -> Self {
-        Self { origin, message: plain(message.as_ref()), snippet: None, hint: None }
+        Self { origin, message: plain(message.as_ref()), snippet: None, hint: None, warnings: Box::default() }
     }
 
     pub(crate) fn hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint.map(|hint| plain(&hint));
+        self
+    }
+
+    /// With warnings that came before those it has.
+    pub(crate) fn after(mut self, mut warnings: Vec<Warning>) -> Self {
+        warnings.extend(self.warnings);
+        self.warnings = warnings.into();
         self
     }
 }
@@ -40,6 +52,12 @@ impl fmt::Display for ConfigError {
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {hint}")?;
+        }
+        for warning in self.warnings.iter().take(SHOWN_WARNINGS) {
+            write!(f, "\n  warning: {warning}")?;
+        }
+        if let Some(more @ 1..) = self.warnings.len().checked_sub(SHOWN_WARNINGS) {
+            write!(f, "\n  and {more} more warnings")?;
         }
         Ok(())
     }

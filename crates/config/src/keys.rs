@@ -3,8 +3,6 @@
 //! Checks, suggestions, defaults and the documentation derive from this table; a setting is defined nowhere else. A key
 //! that is not here is unknown, and what is not marked otherwise is held back from an untrusted project.
 
-use crate::suggest::nearest;
-
 /// One setting, or a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
@@ -31,6 +29,8 @@ pub struct Key {
 pub enum Kind {
     /// A string that is not empty and has no control characters.
     Text,
+    /// The name of an environment variable: letters, digits and `_`. What is none may be a secret, and is not shown.
+    Variable,
     /// An address that begins with `http://` or `https://`.
     Url,
     /// One of these strings. Where the order matters ([`Project::Stricter`]), the strictest comes first.
@@ -51,6 +51,10 @@ pub enum Kind {
     Texts,
     /// A table of strings with names of the user's choice.
     TextMap,
+    /// A table of headers of requests: names to values.
+    Headers,
+    /// A table of headers of requests: names to the names of environment variables.
+    VariableHeaders,
     /// A table of these keys.
     Table(&'static [Key]),
     /// A table of these keys, where an unknown one is an error, since it may have been meant to forbid something.
@@ -128,6 +132,11 @@ impl Key {
 }
 
 impl Kind {
+    /// Whether it is a table of texts with names of the user's choice.
+    pub(crate) fn is_map(self) -> bool {
+        matches!(self, Self::TextMap | Self::Headers | Self::VariableHeaders)
+    }
+
     /// The keys of a table of this kind, below a name of the user's choice for [`Kind::Named`] and [`Kind::Profiles`].
     pub fn children(self) -> Option<&'static [Key]> {
         match self {
@@ -148,7 +157,7 @@ pub const KEYS: &[Key] = &[
         .project(Project::OwnProvider),
     key("model_providers", Kind::Named(PROVIDER), "Providers of models, by name"),
     key("openai_base_url", Kind::Url, "Address of the provider `openai`").default("\"https://api.openai.com/v1\""),
-    key("api_key_env", Kind::Text, "Environment variable that holds the API key of the provider `openai`")
+    key("api_key_env", Kind::Variable, "Environment variable that holds the API key of the provider `openai`")
         .default("\"OPENAI_API_KEY\""),
     key("model_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks").project(Project::Harmless),
     key("model_context_window", Kind::Count(1_000, 100_000_000), "Size of the model's context, in tokens"),
@@ -222,19 +231,19 @@ pub const KEYS: &[Key] = &[
 pub const PROVIDER: &[Key] = &[
     key("name", Kind::Text, "Name for people"),
     key("base_url", Kind::Url, "Address that request paths are appended to"),
-    key("env_key", Kind::Text, "Environment variable that holds the API key").aliases(&["api_key_env"]),
+    key("env_key", Kind::Variable, "Environment variable that holds the API key").aliases(&["api_key_env"]),
     key("env_key_instructions", Kind::Text, "How to get an API key; shown when there is none"),
     key("wire_api", Kind::Choice(WIRES), "Language of the server"),
-    key("http_headers", Kind::TextMap, "Headers of each request, by name"),
-    key("env_http_headers", Kind::TextMap, "Headers of each request whose values are in environment variables"),
+    key("http_headers", Kind::Headers, "Headers of each request, by name"),
+    key("env_http_headers", Kind::VariableHeaders, "Headers of each request whose values are in environment variables"),
     key("query_params", Kind::TextMap, "Parameters appended to the address"),
     key("stream_idle_timeout_ms", Kind::Count(1, DAY_MS), "How long a stream may be silent, in milliseconds"),
-    key("request_max_retries", Kind::Count(0, 100), "How often a failed request is repeated"),
     key("stream_max_retries", Kind::Count(0, 100), "How often a broken stream is taken up again"),
     key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
     key("script", Kind::Path, "File of answers for the language `scripted`"),
     later("auth", "Command that prints an API key"),
     later("experimental_bearer_token", "The API key itself"),
+    later("request_max_retries", "How often a failed request is repeated"),
     later("open_weights", "Whether all models of the provider have open weights"),
     later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
     ignored("supports_websockets", "Streams are read over HTTP"),
@@ -261,9 +270,10 @@ pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
     keys.iter().find(|key| key.name == name || key.aliases.contains(&name))
 }
 
-/// Whether an unknown key was probably meant to forbid something, so that passing over it would be unsafe.
-pub(crate) fn forbids(typed: &str) -> bool {
-    PERMISSIONS.iter().any(|key| key.appends && key.name == typed) || nearest(typed, ["permissions"]).is_some()
+/// Whether a key of this name, in whatever table, takes one of a few words, which are no secret.
+pub(crate) fn is_choice(name: &str) -> bool {
+    let choice = |key: &Key| matches!(key.kind, Kind::Choice(_) | Kind::FlagOrChoice(_) | Kind::Flag);
+    [KEYS, PROVIDER, WORKSPACE_WRITE].iter().any(|keys| find(keys, name).is_some_and(choice))
 }
 
 /// All names and aliases of a table that have an effect.

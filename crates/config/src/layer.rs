@@ -14,8 +14,12 @@ use crate::keys::{self, KEYS, Key, Kind, Status};
 use crate::origin::dotted;
 use crate::source::{Name, Site, Source};
 use crate::suggest::{did_you_mean, nearest};
-use crate::value::{Base, Fault, check, mismatch};
+use crate::value::{Base, Fault, check, check_entry, mismatch};
+use crate::walls::{self, Misplaced, Wall};
 use crate::{ConfigError, Origin, Warning};
+
+/// Why a key that seems to forbid something is an error.
+const NOT_ENFORCED: &str = "a rule that is not understood is not enforced either";
 
 /// One value.
 #[derive(Debug, Clone)]
@@ -49,8 +53,14 @@ impl Layer {
             return Err(syntax_error(&source, error));
         }
         let mut walk = Walk { source: &source, base, layer: Self::default(), unused: Vec::new(), path: Vec::new() };
-        walk.table(table.get_ref(), KEYS, false)?;
+        if let Err(error) = walk.table(table.get_ref(), KEYS, false) {
+            return Err(error.after(walk.layer.warnings));
+        }
         let Walk { mut layer, unused, .. } = walk;
+        if matches!(source.name, Name::File(_)) && is_one_comment(&source.text) {
+            let message = "the whole file is one comment, so nothing in it has an effect; were its line breaks lost?";
+            layer.warnings.push(Warning::new(source.whole(), message));
+        }
         if !unused.is_empty() {
             let message = format!("not used by this version: {}", unused.join(", "));
             layer.warnings.push(Warning::new(source.whole(), message));
@@ -104,7 +114,7 @@ impl Walk<'_> {
             let typed: &str = name.get_ref();
             let nested = !self.path.is_empty() && matches!(typed, "profiles" | "default_profile" | "profile");
             let Some(key) = keys::find(keys, typed).filter(|_| !nested) else {
-                self.unknown(name.span(), typed, keys, strict)?;
+                self.unknown((name, value), keys, strict)?;
                 continue;
             };
             if let Some(other) = seen.insert(key.name, typed) {
@@ -123,21 +133,27 @@ impl Walk<'_> {
             Status::Used => {}
             Status::Later => {
                 self.unused.push(dotted(&self.path));
-                return Ok(());
+                return self.no_wall_within(walls::misplaced(value.get_ref(), self.base));
             }
-            Status::Ignored => return Ok(()),
+            Status::Ignored => return self.no_wall_within(walls::misplaced(value.get_ref(), self.base)),
         }
         match (key.kind, value.get_ref()) {
             (Kind::Table(keys), DeValue::Table(table)) => self.table(table, keys, false),
             (Kind::Strict(keys), DeValue::Table(table)) => self.table(table, keys, true),
             (Kind::Named(keys), DeValue::Table(table)) => self.named(key, table, keys),
             (Kind::Profiles, DeValue::Table(table)) => self.named(key, table, KEYS),
-            (Kind::TextMap, DeValue::Table(table)) => self.text_map(key, table),
-            (kind, other) if kind.children().is_some() || kind == Kind::TextMap => {
+            (kind, DeValue::Table(table)) if kind.is_map() => self.text_map(key, table),
+            (kind, other) if kind.children().is_some() || kind.is_map() => {
                 Err(self.fault(mismatch(name.get_ref(), kind, value.span(), other)))
             }
+            (Kind::Text, DeValue::Table(table)) if key.name == "model_provider" => {
+                let mut fault = mismatch(name.get_ref(), key.kind, value.span(), value.get_ref());
+                fault.hint = table.iter().next().map(|(id, _)| meant_providers(id.get_ref()));
+                Err(self.fault(fault))
+            }
             _ => {
-                let checked = check(name.get_ref(), key.kind, value, self.base).map_err(|fault| self.fault(fault))?;
+                let checked =
+                    check(name.get_ref(), key.kind, value, self.base).map_err(|fault| self.fault_of(key, fault))?;
                 if let (Kind::Suggested(names), Some(text)) = (key.kind, checked.as_str())
                     && !names.contains(&text)
                 {
@@ -170,11 +186,17 @@ impl Walk<'_> {
 
     /// Texts with names of the user's choice, each a leaf, so that layers merge by name.
     fn text_map(&mut self, key: &'static Key, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        self.no_wall_within(walls::in_table(table, self.base))?;
         for (name, value) in table {
+            let label = format!("{}.{}", key.name, name.get_ref());
             let DeValue::String(text) = value.get_ref() else {
-                let label = format!("{}.{}", key.name, name.get_ref());
                 return Err(self.fault(mismatch(&label, Kind::Text, value.span(), value.get_ref())));
             };
+            if let Err(message) = check_entry(key.kind, (&label, name.get_ref()), text) {
+                let named = message.starts_with(&format!("`{label}`: "));
+                let span = if named { name.span() } else { value.span() };
+                return Err(self.fault_of(key, Fault::new(span, message)));
+            }
             self.path.push(name.get_ref().to_string());
             self.leaf(key, Value::String(text.to_string()), value.span(), Vec::new());
             self.path.pop();
@@ -187,24 +209,39 @@ impl Walk<'_> {
         self.layer.leaves.push(leaf);
     }
 
-    fn unknown(
-        &mut self,
-        span: Range<usize>,
-        typed: &str,
-        keys: &'static [Key],
-        strict: bool,
-    ) -> Result<(), ConfigError> {
-        let table = if self.path.is_empty() { String::new() } else { format!(" in `[{}]`", dotted(&self.path)) };
+    fn unknown(&mut self, (name, value): Named<'_, '_>, keys: &'static [Key], strict: bool) -> Result<(), ConfigError> {
+        let typed: &str = name.get_ref();
+        if let Some(wall) = walls::meant(typed, keys) {
+            return Err(self.not_enforced(name.span(), typed, &wall, &self.path));
+        }
+        let table = within(&self.path);
         let near = did_you_mean(typed, keys::names(keys).filter(|name| *name != typed));
         let hint = elsewhere(typed, &self.path).or(near);
-        if strict || keys::forbids(typed) {
-            let message = format!("unknown key `{typed}`{table}: a rule that is not understood is not enforced either");
-            return Err(self.source.error(span, message).hint(hint));
+        if strict {
+            let message = format!("unknown key `{typed}`{table}: {NOT_ENFORCED}");
+            return Err(self.source.error(name.span(), message).hint(hint));
         }
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         let message = format!("unknown key `{typed}`{table}{hint}");
-        self.layer.warnings.push(self.source.warning(span, message));
+        self.layer.warnings.push(self.source.warning(name.span(), message));
+        self.path.push(typed.into());
+        self.no_wall_within(walls::misplaced(value.get_ref(), self.base))?;
+        self.path.pop();
         Ok(())
+    }
+
+    /// A key that seems to forbid something, and would not.
+    fn not_enforced(&self, span: Range<usize>, typed: &str, wall: &Wall, path: &[String]) -> ConfigError {
+        let message = format!("unknown key `{typed}`{}: {NOT_ENFORCED}", within(path));
+        let file = matches!(self.source.name, Name::File(_));
+        self.source.error(span, message).hint(Some(wall.advice(typed, path, file)))
+    }
+
+    /// Takes what was found in a table, the current one, whose keys are not looked at.
+    fn no_wall_within(&self, found: Option<Misplaced>) -> Result<(), ConfigError> {
+        let Some(found) = found else { return Ok(()) };
+        let path = [&self.path[..], &found.path].concat();
+        Err(self.not_enforced(found.span, &found.typed, &found.wall, &path))
     }
 
     /// A value that a server may know, but that this program does not.
@@ -218,9 +255,30 @@ impl Walk<'_> {
         Site { source: Arc::clone(self.source), span }
     }
 
+    /// A fault of a value; with its provider, and without the line if that may show a secret.
+    fn fault_of(&self, key: &Key, mut fault: Fault) -> ConfigError {
+        let variable = matches!(key.kind, Kind::Variable | Kind::VariableHeaders);
+        if (variable || matches!(key.kind, Kind::Url | Kind::Headers))
+            && let [table, id, ..] = &self.path[..]
+            && table == "model_providers"
+        {
+            fault.message = format!("{} (provider `{id}`)", fault.message);
+        }
+        let mut error = self.fault(fault);
+        if variable {
+            error.snippet = None;
+        }
+        error
+    }
+
     fn fault(&self, fault: Fault) -> ConfigError {
         self.source.error(fault.span, fault.message).hint(fault.hint)
     }
+}
+
+/// Names the table of an unknown key.
+fn within(path: &[String]) -> String {
+    if path.is_empty() { String::new() } else { format!(" in `[{}]`", dotted(path)) }
 }
 
 /// A hint for a known key in the wrong table: a top-level key below a header, or the other way round.
@@ -234,6 +292,14 @@ fn elsewhere(typed: &str, path: &[String]) -> Option<String> {
     });
     let mut found = tables.filter(|(_, children)| nearest(typed, keys::names(children)) == Some(typed));
     found.next().map(|(table, _)| format!("did you mean `{table}.{typed}`?"))
+}
+
+/// Whether a file is one line that is a comment, though it holds what looks like settings.
+fn is_one_comment(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let table = line.split_once('[').is_some_and(|(_, rest)| rest.contains(']'));
+    line.starts_with('#') && (line.contains(" = ") || table)
 }
 
 /// An error of the TOML parser, in its words unless a line break is missing.
@@ -261,11 +327,51 @@ fn syntax_error(source: &Source, error: &toml::de::Error) -> ConfigError {
         let message = format!("a line break is missing before `{next}`{column}");
         return source.error(span, message).hint(Some(hint.into()));
     }
-    let message = match (error.message(), text.get(span.clone())) {
-        ("duplicate key", Some(key)) => format!("`{key}` is set twice"),
+    let part = text.get(span.clone()).unwrap_or_default();
+    let header = header_around(text, at);
+    let message = match (error.message(), header) {
+        ("duplicate key", Some(header)) => format!("`{header}` is set twice"),
+        ("duplicate key", None) if !part.is_empty() => format!("`{part}` is set twice"),
+        _ if is_null(part) => format!("`{part}` is not a value of TOML"),
         (other, _) => format!("this is not TOML: {other}"),
     };
-    source.error(span, message)
+    let provider = header.and_then(|header| header.strip_prefix("[model_provider.")?.strip_suffix(']'));
+    let is_value = text.get(..at).is_some_and(|before| before.trim_end().ends_with(['=', '[', ',']));
+    let hint = match provider {
+        Some(id) => Some(meant_providers(id)),
+        None if is_value => unquoted(part),
+        None => None,
+    };
+    source.error(span, message).hint(hint)
+}
+
+/// The hint for `[model_provider.mock]`.
+fn meant_providers(id: &str) -> String {
+    format!("did you mean the table [model_providers.{id}]?")
+}
+
+/// The header of a table on the line of a byte.
+fn header_around(text: &str, at: usize) -> Option<&str> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(start..)?.lines().next()?.trim();
+    let line = if line.ends_with(']') { line } else { line.split('#').next()?.trim() };
+    (line.starts_with('[') && line.ends_with(']')).then_some(line)
+}
+
+fn is_null(part: &str) -> bool {
+    ["null", "nil", "none", "undefined"].iter().any(|word| part.eq_ignore_ascii_case(word))
+}
+
+/// The repair of a value that is a bare word.
+fn unquoted(part: &str) -> Option<String> {
+    match part {
+        _ if !part.starts_with(|c: char| c.is_alphabetic()) => None,
+        _ if is_null(part) => Some("TOML has no null; to set nothing, leave the key out".into()),
+        _ if part.eq_ignore_ascii_case("true") || part.eq_ignore_ascii_case("false") => {
+            Some(format!("write it in small letters: `{}`", part.to_ascii_lowercase()))
+        }
+        _ => Some("texts need quotes: `\"…\"`".into()),
+    }
 }
 
 /// The key or header that begins where the parser gave up, if a whole statement stands before it on its line.

@@ -5,11 +5,12 @@
 //! loosen anything is taken from it ([`load`]).
 //!
 //! A file is checked against one table, [`keys::KEYS`], before it is merged: wrong types and unknown values are errors
-//! that show the line, unknown keys are warnings, and what is known but not finished is refused or named, never
-//! dropped in silence.
+//! that show the line, unknown keys are warnings unless they seem to forbid something, and what is known but not
+//! finished is refused or named, never dropped in silence.
 
 mod environment;
 mod error;
+mod hide;
 pub mod keys;
 mod layer;
 mod load;
@@ -23,6 +24,7 @@ mod source;
 mod suggest;
 mod trust;
 mod value;
+mod walls;
 
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,18 @@ pub struct Loaded {
 /// of those allowed; a setting asks for something that this version cannot do and that must not be left out in silence.
 /// This holds for the project's file too, trusted or not.
 pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
+    let mut warnings = Vec::new();
+    match load_layers(request, &mut warnings) {
+        Ok((settings, origins, files)) => Ok(Loaded { settings, origins, warnings, files }),
+        Err(error) => Err(error.after(warnings)),
+    }
+}
+
+/// As [`load`]; the warnings outlive an error, for they may explain it.
+fn load_layers(
+    request: &LoadRequest<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Settings, Origins, Vec<PathBuf>), ConfigError> {
     if let Some(name) = request.profile {
         let origin = Origin::Override(format!("--profile {name}"));
         return Err(ConfigError::new(origin, "profiles are not available in this version yet"));
@@ -66,6 +78,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     let home = request.environment.home();
     let user_file = request.codex_home.join(FILE);
     let mut user = read(&user_file, Base { dir: request.codex_home, home })?;
+    warnings.extend(user.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
     let root = project_root(request.workspace, home.unwrap_or(Path::new("/")));
     let (project_file, mut project) = match &root {
         Some(root) => {
@@ -75,6 +88,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
         }
         None => (None, None),
     };
+    warnings.extend(project.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
     let mut typed = command_line(request.overrides, Base { dir: request.workspace, home })?;
 
     let trusted = project.as_ref().filter(|_| request.trust_project);
@@ -82,19 +96,16 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
         user.iter().chain(trusted).chain([&typed]).flat_map(providers).map(String::from).collect();
 
     let mut files = Vec::new();
-    let mut warnings = Vec::new();
     let mut merged = Merged::default();
     merged.add(Layer::defaults());
-    if let Some(mut layer) = user.take() {
+    if let Some(mut layer) = user {
         split_model(&mut layer, &known);
         files.push(user_file);
-        warnings.append(&mut layer.warnings);
         merged.add(layer);
     }
-    if let Some(mut layer) = project.take() {
+    if let Some(mut layer) = project {
         split_model(&mut layer, &known);
         files.extend(project_file);
-        warnings.append(&mut layer.warnings);
         if !request.trust_project {
             warnings.extend(hold_back(&mut layer, &merged));
         }
@@ -104,9 +115,8 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     warnings.append(&mut typed.warnings);
     merged.add(typed);
 
-    let (settings, more) = resolve::settings(&merged)?;
-    warnings.extend(more);
-    Ok(Loaded { settings, origins: merged.origins(), warnings, files })
+    let settings = resolve::settings(&merged, warnings)?;
+    Ok((settings, merged.origins(), files))
 }
 
 /// The nearest directory at or above `workspace` that holds `.git` or `.codex`, as its real path; never `home`, what
@@ -125,7 +135,8 @@ pub fn project_root(workspace: &Path, home: &Path) -> Option<PathBuf> {
 fn command_line(overrides: &[Override], base: Base<'_>) -> Result<Layer, ConfigError> {
     let mut all = Layer::default();
     for each in overrides {
-        let mut layer = Layer::parse(each.source(), base)?;
+        let mut layer =
+            Layer::parse(each.source(), base).map_err(|error| error.after(std::mem::take(&mut all.warnings)))?;
         all.leaves.append(&mut layer.leaves);
         all.warnings.append(&mut layer.warnings);
     }

@@ -22,7 +22,8 @@ pub enum Origin {
     WholeFile(PathBuf),
     /// An environment variable, by name.
     Environment(String),
-    /// The command line: `-c key=value` or a flag, as typed; so it may contain the value.
+    /// The command line: a flag as typed, or `-c key=…`. Of `-c` the value is shown only if it is a number, a boolean or
+    /// one of a few words: others may be secrets.
     Override(String),
 }
 

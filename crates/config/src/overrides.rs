@@ -2,19 +2,33 @@
 //!
 //! They are the user's own words, so they outrank every file; a text that cannot be read is an error, never ignored.
 
+use std::fmt;
+
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
+use crate::hide::looks_secret;
+use crate::keys::is_choice;
 use crate::source::{Name, Source};
 use crate::{ConfigError, Origin};
 
+/// Most characters of a number that is shown: a longer one may be a secret.
+const LONGEST_NUMBER: usize = 12;
+
 /// One setting of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Override {
-    /// As typed, for messages.
+    /// For messages: a flag as typed, or `-c` with its key.
     typed: String,
     /// A TOML document of this one setting.
     text: String,
+}
+
+/// The value may be a secret.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Override").field(&self.typed).finish()
+    }
 }
 
 impl Override {
@@ -24,13 +38,14 @@ impl Override {
     /// # Errors
     /// There is no `=` or no path before it. Whether the key exists and takes such a value is found out by `load`.
     pub fn parse(argument: &str) -> Result<Self, ConfigError> {
-        let typed = format!("-c {argument}");
-        let error = |message: String| ConfigError::new(Origin::Override(typed.clone()), message);
         let Some((path, value)) = split(argument) else {
-            return Err(error(format!("`{argument}` must be `key=value`")));
+            let shown = if is_path(argument) { argument } else { "…" };
+            let origin = Origin::Override(format!("-c {shown}"));
+            return Err(ConfigError::new(origin, format!("`{shown}` must be `key=value`")));
         };
+        let typed = label(path, value);
         if !is_path(path) {
-            return Err(error(format!("`{path}` is not a key: use names joined by dots, each in quotes if need be")));
+            return Err(no_path(path));
         }
         let value = match DeValue::parse(value) {
             Ok(_) => value.into(),
@@ -47,7 +62,7 @@ impl Override {
         let error = |message: String| ConfigError::new(Origin::Override(self.typed.clone()), message);
         let (path, value) = split(&self.text).unwrap_or((&self.text, ""));
         let mut table: toml::Table =
-            toml::from_str(&format!("value = {value}")).map_err(|source| error(source.to_string()))?;
+            toml::from_str(&format!("value = {value}")).map_err(|source| error(source.message().into()))?;
         let value = table.remove("value");
         let json = serde_json::to_value(value).map_err(|source| error(source.to_string()))?;
         Ok((path.to_owned(), json))
@@ -58,12 +73,15 @@ impl Override {
     /// # Errors
     /// The path is none, or the value is one that TOML does not have (null).
     pub fn from_json(path: &str, value: &serde_json::Value) -> Result<Self, ConfigError> {
-        let typed = format!("-c {path}={value}");
-        let error = |message: String| ConfigError::new(Origin::Override(typed.clone()), message);
         if !is_path(path) {
-            return Err(error(format!("`{path}` is not a key: use names joined by dots, each in quotes if need be")));
+            return Err(no_path(path));
         }
-        let value = Value::try_from(value).map_err(|source| error(source.to_string()))?;
+        let typed = value.as_str().map_or_else(|| label(path, &value.to_string()), |text| label(path, text));
+        let error = |message: &str| ConfigError::new(Origin::Override(typed.clone()), message);
+        let value = Value::try_from(value).map_err(|_| {
+            let hint = "TOML has no null; to set nothing, leave the key out";
+            error("this value cannot be written as TOML").hint(Some(hint.into()))
+        })?;
         Ok(Self { text: format!("{path} = {value}"), typed })
     }
 
@@ -90,6 +108,26 @@ impl Override {
     pub(crate) fn source(&self) -> Source {
         Source { name: Name::Override(self.typed.clone()), text: self.text.clone() }
     }
+}
+
+/// An argument as messages name it: with its value only if that is one of a few words, a number or a boolean.
+fn label(path: &str, value: &str) -> String {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let number = || value.len() <= LONGEST_NUMBER && !looks_secret(path) && is_number_or_flag(value);
+    let shown = if is_choice(last) || number() { value } else { "…" };
+    format!("-c {path}={shown}")
+}
+
+fn is_number_or_flag(value: &str) -> bool {
+    let value = DeValue::parse(value);
+    value.is_ok_and(|it| matches!(it.get_ref(), DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)))
+}
+
+/// The error for what stands before the `=` and is no path; a secret may have slipped into it.
+fn no_path(path: &str) -> ConfigError {
+    let shown = if looks_secret(path) { "…" } else { path };
+    let message = format!("`{shown}` is not a key: use names joined by dots, each in quotes if need be");
+    ConfigError::new(Origin::Override(format!("-c {shown}=…")), message)
 }
 
 /// Splits at the first `=` outside quotes.
@@ -132,13 +170,42 @@ mod tests {
             // A value cannot smuggle in a second setting.
             ("model=1\nsandbox='danger-full-access'", Ok("model = \"\"\"\n1\nsandbox='danger-full-access'\"\"\"")),
             ("model", Err("-c model: `model` must be `key=value`")),
-            ("=x", Err("-c =x: `` is not a key: use names joined by dots, each in quotes if need be")),
-            ("a b=x", Err("-c a b=x: `a b` is not a key: use names joined by dots, each in quotes if need be")),
-            ("a..b=x", Err("-c a..b=x: `a..b` is not a key: use names joined by dots, each in quotes if need be")),
+            ("=x", Err("-c =…: `` is not a key: use names joined by dots, each in quotes if need be")),
+            ("a b=x", Err("-c a b=…: `a b` is not a key: use names joined by dots, each in quotes if need be")),
+            ("a..b=x", Err("-c a..b=…: `a..b` is not a key: use names joined by dots, each in quotes if need be")),
         ];
         for (argument, expected) in cases {
             let got = Override::parse(argument).map(|parsed| parsed.text).map_err(|error| error.to_string());
             assert_eq!(got, expected.map(String::from).map_err(String::from), "{argument}");
+        }
+    }
+
+    #[test]
+    fn messages_name_the_key_and_no_secret() {
+        let table = [
+            ("sandbox=foo", "-c sandbox=foo"),
+            ("model_providers.x.wire_api=\"chat\"", "-c model_providers.x.wire_api=chat"),
+            ("search=true", "-c search=true"),
+            ("n=5000", "-c n=5000"),
+            ("model=o4", "-c model=…"),
+            (
+                "model_providers.mock.experimental_bearer_token=sk-1",
+                "-c model_providers.mock.experimental_bearer_token=…",
+            ),
+            ("my_token=12345", "-c my_token=…"),
+            ("n=1234567890123", "-c n=…"),
+            ("model_providers.x={env_key = \"sk-1\"}", "-c model_providers.x=…"),
+        ];
+        for (argument, expected) in table {
+            let parsed = Override::parse(argument).unwrap();
+            let (path, value) = parsed.to_json().unwrap();
+            let travelled = Override::from_json(&path, &value).unwrap();
+            assert_eq!((&*travelled.typed, parsed.typed.contains("sk-1")), (expected, false), "{argument}");
+            assert!(!format!("{parsed:?}").contains("sk-1"), "{argument}");
+        }
+        for argument in ["token: sk-1", "a\"token=sk-1", "token sk-1=x", "api_key: sk-1="] {
+            let error = Override::parse(argument).unwrap_err().to_string();
+            assert!(!error.contains("sk-1"), "{error}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::hide::has_secret_url;
 use crate::{Environment, Settings};
 
 /// Name of the built-in provider.
@@ -45,7 +46,7 @@ pub struct ProviderSettings {
     pub query_params: BTreeMap<String, String>,
     /// How long a stream may be silent, in milliseconds.
     pub stream_idle_timeout_ms: u64,
-    /// How often a failed request is repeated.
+    /// How often a failed request is repeated. Always the default: the setting has no effect in this version.
     pub request_max_retries: u32,
     /// How often a broken stream is taken up again.
     pub stream_max_retries: u32,
@@ -55,12 +56,12 @@ pub struct ProviderSettings {
     pub script: Option<PathBuf>,
 }
 
-/// Values of headers and parameters may be secrets: only their names are shown.
+/// Values of headers and parameters may be secrets: only their names are shown; so may be parts of an address.
 impl fmt::Debug for ProviderSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProviderSettings")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(|url| if has_secret_url(url) { "…" } else { url }))
             .field("env_key", &self.env_key)
             .field("wire_api", &self.wire_api)
             .field("http_headers", &self.http_headers.keys())
@@ -91,7 +92,6 @@ pub(crate) struct RawProvider {
     #[serde(default)]
     query_params: BTreeMap<String, String>,
     stream_idle_timeout_ms: Option<u64>,
-    request_max_retries: Option<u32>,
     stream_max_retries: Option<u32>,
     grammars: Option<bool>,
     script: Option<PathBuf>,
@@ -127,7 +127,7 @@ impl RawProvider {
             env_http_headers: self.env_http_headers,
             query_params: self.query_params,
             stream_idle_timeout_ms: self.stream_idle_timeout_ms.unwrap_or(300_000),
-            request_max_retries: self.request_max_retries.unwrap_or(4),
+            request_max_retries: 4,
             stream_max_retries: self.stream_max_retries.unwrap_or(5),
             grammars: self.grammars,
             script: self.script,

@@ -58,19 +58,19 @@ struct RawPermissions {
     ask: Vec<String>,
 }
 
-/// The settings that the layers come to.
-pub(crate) fn settings(merged: &Merged) -> Result<(Settings, Vec<Warning>), ConfigError> {
+/// The settings that the layers come to; warnings are told even if there is an error.
+pub(crate) fn settings(merged: &Merged, warnings: &mut Vec<Warning>) -> Result<Settings, ConfigError> {
     // Values were checked one by one against the table of keys; a test holds that table to the fields above.
     let raw: Raw = merged.to_table().try_into().map_err(|error: toml::de::Error| merged.error("", error.message()))?;
     refuse_unfinished(&raw, merged)?;
-    let mut warnings = without_effect(&raw, merged);
+    warnings.extend(without_effect(&raw, merged));
     check_selected(&raw, merged)?;
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"))?;
     warnings.extend(missing);
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
     warnings.extend(unspoken);
-    let settings = Settings {
+    Ok(Settings {
         model: raw.model,
         model_provider: raw.model_provider,
         model_providers,
@@ -81,8 +81,7 @@ pub(crate) fn settings(merged: &Merged) -> Result<(Settings, Vec<Warning>), Conf
         sandbox_workspace_write: WorkspaceWrite { network_access: raw.sandbox_workspace_write.network_access },
         ask_for_approval: raw.ask_for_approval,
         add_dir,
-    };
-    Ok((settings, warnings))
+    })
 }
 
 /// Fails closed: settings that forbid something, or that the user relies on, and that would not be obeyed.

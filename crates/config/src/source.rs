@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::plain;
+use crate::hide::secret_parts;
 use crate::{ConfigError, Origin, Warning};
 
 /// Most characters of a line that an error shows.
@@ -17,7 +18,7 @@ const BEFORE: usize = 50;
 pub(crate) enum Name {
     /// A file, by its absolute path.
     File(PathBuf),
-    /// A setting of the command line, as typed. The text is our own rendering of it, so errors show this name instead.
+    /// A setting of the command line, as messages name it. The text is our own rendering of it, so errors show this name instead.
     Override(String),
 }
 
@@ -66,15 +67,17 @@ impl Source {
         Warning::new(self.origin(span.start), message)
     }
 
-    /// The line, and below it the underline. A range over several lines is underlined up to the end of its first.
+    /// The line less its secrets, and below it the underline. A range over several lines is underlined up to the end of its first.
     fn snippet(&self, span: Range<usize>) -> String {
         let start = self.floor(span.start);
         let line_start = self.line_start(start);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
         let number = self.text[..line_start].matches('\n').count() + 1;
-        let prefix = self.text[line_start..start].chars().count();
         let end = self.floor(span.end.max(start)).min(line_start + line.len());
-        let length = self.text.get(start..end).map_or(0, |part| part.chars().count()).max(1);
+        let hidden = secret_parts(&self.text[..line_start], line);
+        let (prefix, end) = (column(line, &hidden, start - line_start), end.saturating_sub(line_start));
+        let length = column(line, &hidden, end).saturating_sub(prefix).max(1);
+        let line = without(line, &hidden);
 
         let total = line.chars().count();
         let from = if total <= SHOWN { 0 } else { prefix.saturating_sub(BEFORE) };
@@ -101,6 +104,27 @@ impl Source {
     fn line_start(&self, at: usize) -> usize {
         self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
     }
+}
+
+/// A line with `…` in place of its hidden parts.
+fn without(line: &str, hidden: &[Range<usize>]) -> String {
+    let mut shown = line.to_string();
+    hidden.iter().rev().for_each(|part| shown.replace_range(part.clone(), "…"));
+    shown
+}
+
+/// The column, in characters from 0, that a byte of a line has in [`without`]; within a hidden part, its beginning.
+fn column(line: &str, hidden: &[Range<usize>], at: usize) -> usize {
+    let at = at.min(line.len());
+    let (mut columns, mut from) = (0, 0);
+    for part in hidden.iter().take_while(|part| part.start < at) {
+        columns += line[from..part.start].chars().count();
+        if at < part.end {
+            return columns;
+        }
+        (columns, from) = (columns + 1, part.end);
+    }
+    columns + line[from..at].chars().count()
 }
 
 /// A place in a text that outlives the parse.
@@ -137,6 +161,19 @@ mod tests {
     #[test]
     fn the_part_is_underlined() {
         assert_eq!(shown("a = 1\nb = 22\n", "22"), "/c.toml:2:5: no\n  2 | b = 22\n    |     ^^");
+    }
+
+    #[test]
+    fn secrets_are_hidden_and_the_underline_stays_below_its_part() {
+        assert_eq!(
+            shown("env_key = \"sk-1\"", "\"sk-1\""),
+            "/c.toml:1:11: no\n  1 | env_key = \"…\"\n    |           ^^^"
+        );
+        assert_eq!(shown("env_key = sk-1", "k-1"), "/c.toml:1:12: no\n  1 | env_key = …\n    |           ^");
+        assert_eq!(
+            shown("env_key = \"sk-1\" [x]", "[x]"),
+            "/c.toml:1:18: no\n  1 | env_key = \"…\" [x]\n    |               ^^^"
+        );
     }
 
     #[test]

@@ -2,14 +2,30 @@
 
 /// The name that `typed` was probably meant to be: at most one mistake per three letters away (at least one).
 pub(crate) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed: Vec<char> = typed.chars().take(64).flat_map(char::to_lowercase).collect();
+    nearest_with_distance(typed, names).map(|(_, name)| name)
+}
+
+/// As [`nearest`], with the number of mistakes. Case and `-` for `_` are none.
+pub(crate) fn nearest_with_distance<'a>(
+    typed: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<(usize, &'a str)> {
+    let typed: Vec<char> = letters(typed).take(64).collect();
     let allowed = (typed.len() / 3).max(1);
     names
         .into_iter()
-        .map(|name| (distance(&typed, &name.chars().collect::<Vec<_>>()), name))
+        .map(|name| (distance(&typed, &letters(name).collect::<Vec<_>>()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+}
+
+/// Whether two names differ at most in case and in `-` for `_`.
+pub(crate) fn alike(a: &str, b: &str) -> bool {
+    letters(a).eq(letters(b))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c })
 }
 
 /// `did you mean …?` for a name, if one is near.
@@ -49,6 +65,7 @@ mod tests {
             ("models", Some("model")),
             ("model_providers", Some("model_provider")),
             ("os", Some("oss")),
+            ("Model-Provider", Some("model_provider")),
             ("theme", None),
             ("", None),
         ];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 use toml::{Spanned, Value};
 
+use crate::hide::looks_secret;
 use crate::keys::Kind;
 use crate::suggest::did_you_mean;
 
@@ -27,7 +28,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    fn new(span: Range<usize>, message: String) -> Self {
+    pub(crate) fn new(span: Range<usize>, message: String) -> Self {
         Self { span, message, hint: None }
     }
 }
@@ -39,15 +40,11 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
         (Kind::Text | Kind::Suggested(_), DeValue::String(text)) => {
             Ok(Value::String(words(name, text).map_err(fault)?.into()))
         }
-        (Kind::Url, DeValue::String(text)) => {
-            let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-            let host = rest.filter(|rest| !rest.starts_with('/') && !rest.contains(char::is_whitespace));
-            if host.is_none_or(str::is_empty) {
-                let message = format!("`{name}` must be {}", expected(kind));
-                return Err(fault(message));
-            }
-            Ok(Value::String(words(name, text).map_err(fault)?.trim_end_matches('/').into()))
+        (Kind::Variable, DeValue::String(text)) => {
+            let text = words(name, text).map_err(fault)?;
+            if is_variable(text) { Ok(Value::String(text.into())) } else { Err(fault(no_variable(name, "key"))) }
         }
+        (Kind::Url, DeValue::String(text)) => Ok(Value::String(address(name, text).map_err(fault)?.into())),
         (Kind::Choice(names), DeValue::String(text)) if names.contains(&&**text) => Ok(Value::String(text.to_string())),
         (Kind::FlagOrChoice(names), DeValue::String(text)) if names.contains(&&**text) => {
             Ok(Value::String(text.to_string()))
@@ -79,17 +76,60 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
     }
 }
 
+/// An address that requests can be sent to, without a slash at its end. Messages do not repeat it: it may hold a password.
+fn address<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return Err(format!("`{name}` must be {}", expected(Kind::Url)));
+    }
+    if words(name, text)?.contains(char::is_whitespace) {
+        return Err(format!("`{name}` is not a valid address: it contains a space"));
+    }
+    match url::Url::parse(text) {
+        Ok(_) => Ok(text.trim_end_matches('/')),
+        Err(error) => Err(format!("`{name}` is not a valid address: {error}")),
+    }
+}
+
+/// Checks one text of a map; `name` is its name there, and `label` how messages call it.
+pub(crate) fn check_entry(kind: Kind, (label, name): (&str, &str), text: &str) -> Result<(), String> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let in_value = |c: char| !c.is_ascii_control() || c == '\t';
+    match kind {
+        Kind::Headers | Kind::VariableHeaders if name.is_empty() || !name.chars().all(in_name) => {
+            Err(format!("`{label}`: no header can have this name"))
+        }
+        Kind::Headers if !text.chars().all(in_value) => {
+            Err(format!("the value of `{label}` must not contain control characters"))
+        }
+        Kind::VariableHeaders if !is_variable(text) => Err(no_variable(label, "value")),
+        _ => Ok(()),
+    }
+}
+
+fn is_variable(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+}
+
+/// The message for a text that may be the secret itself, which it must not repeat.
+fn no_variable(name: &str, secret: &str) -> String {
+    format!("`{name}` must be the name of an environment variable, not the {secret} itself")
+}
+
 /// Names what a kind takes, to follow "must be".
 pub(crate) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Suggested(_) | Kind::Path => "a string".into(),
+        Kind::Variable => "the name of an environment variable".into(),
         Kind::Url => "an address that begins with `https://` or `http://`".into(),
         Kind::Choice(names) => one_of(names.iter().copied()),
         Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
         Kind::Flag => "`true` or `false`".into(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
         Kind::Paths | Kind::Texts => "a list of strings".into(),
-        Kind::TextMap => "a table of strings".into(),
+        Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "a table of strings".into(),
         Kind::Table(_) | Kind::Strict(_) => "a table".into(),
         Kind::Named(_) | Kind::Profiles => "a table of tables".into(),
         Kind::Any => "anything".into(),
@@ -108,7 +148,8 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
         }
         (Kind::Paths | Kind::Texts, DeValue::String(text)) => Some(format!("write it in brackets: `[{:?}]`", &**text)),
         (Kind::Text | Kind::Suggested(_), DeValue::Integer(number)) => {
-            Some(format!("write it in quotes: `\"{number}\"`"))
+            let shown = if looks_secret(name) { "…".into() } else { number.to_string() };
+            Some(format!("write it in quotes: `\"{shown}\"`"))
         }
         _ => None,
     };
@@ -119,7 +160,7 @@ fn called(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

@@ -71,7 +71,8 @@ fn not_toml() {
         "# mine\nmodel = o4-mini\n",
         "~/.codex/config.toml:2:9: this is not TOML: string values must be quoted, expected literal string
   2 | model = o4-mini
-    |         ^^^^^^^",
+    |         ^^^^^^^
+  hint: texts need quotes: `\"…\"`",
     );
     user(
         "permissions = { allow = [] deny = [] }",
@@ -126,6 +127,34 @@ fn first_lines() {
         (
             "openai_base_url = \"api.openai.com\"",
             "1:19: `openai_base_url` must be an address that begins with `https://` or `http://`",
+        ),
+        (
+            "model_providers.x.base_url = \"ftp://host\"",
+            "1:30: `base_url` must be an address that begins with `https://` or `http://` (provider `x`)",
+        ),
+        (
+            "model_providers.x.base_url = \"http://host:99999/v1\"",
+            "1:30: `base_url` is not a valid address: invalid port number (provider `x`)",
+        ),
+        (
+            "model_providers.x.base_url = \"http://host/a b\"",
+            "1:30: `base_url` is not a valid address: it contains a space (provider `x`)",
+        ),
+        (
+            "model_providers.x.http_headers.\"A B\" = \"1\"",
+            "1:32: `http_headers.A B`: no header can have this name (provider `x`)",
+        ),
+        (
+            "model_providers.x.http_headers.\"\" = \"1\"",
+            "1:32: `http_headers.`: no header can have this name (provider `x`)",
+        ),
+        (
+            "model_providers.x.env_http_headers.\"Ä\" = \"A\"",
+            "1:36: `env_http_headers.Ä`: no header can have this name (provider `x`)",
+        ),
+        (
+            "model_providers.x.http_headers.A = \"1\\n2\"",
+            "1:36: the value of `http_headers.A` must not contain control characters (provider `x`)",
         ),
         ("model_providers.x.http_headers.A = 1", "1:36: `http_headers.A` must be a string, not a number"),
         (
@@ -183,8 +212,8 @@ fn the_command_line() {
             "-c sandbox=rw: `rw` is not a value of `sandbox`: it must be `read-only`, `workspace-write` or `danger-full-access`",
         ),
         ("model", "-c model: `model` must be `key=value`"),
-        ("add_dir=[\"nowhere\"]", "-c add_dir=[\"nowhere\"]: `~/p/src/nowhere` does not exist"),
-        ("model_provider=x", "-c model_provider=x: there is no provider `x`; known: openai"),
+        ("add_dir=[\"nowhere\"]", "-c add_dir=…: `~/p/src/nowhere` does not exist"),
+        ("model_provider=x", "-c model_provider=…: there is no provider `x`; known: openai"),
         ("oss=true", "-c oss=true: `oss` is not available in this version yet"),
     ];
     for (argument, expected) in table {
@@ -197,17 +226,224 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
     check(
         &[(
             USER,
-            "modle = \"x\"\ncolour = 1\nnetwork_access = true\n[model_providers.a]\nbase_ur = \"x\"\nmodel = \"y\"\n[profiles.b.profiles.c]\n",
+            "modle = \"x\"\ncolour = 1\nexclude_slash_tmpp = true\n[model_providers.a]\nbase_ur = \"x\"\nmodel = \"y\"\n[profiles.b.profiles.c]\n",
         )],
-        &["sandbx=read-only"],
+        &["serch=true"],
         &[
             "~/.codex/config.toml:1:1: unknown key `modle`; did you mean `model`?",
             "~/.codex/config.toml:2:1: unknown key `colour`",
-            "~/.codex/config.toml:3:1: unknown key `network_access`; did you mean `sandbox_workspace_write.network_access`?",
+            "~/.codex/config.toml:3:1: unknown key `exclude_slash_tmpp`",
             "~/.codex/config.toml:5:1: unknown key `base_ur` in `[model_providers.a]`; did you mean `base_url`?",
             "~/.codex/config.toml:6:1: unknown key `model` in `[model_providers.a]`; `model` is a top-level key: move it above the first `[table]`",
             "~/.codex/config.toml:7:13: unknown key `profiles` in `[profiles.b]`; `profiles` is a top-level key: move it above the first `[table]`",
-            "-c sandbx=read-only: unknown key `sandbx`; did you mean `sandbox`?",
+            "-c serch=true: unknown key `serch`; did you mean `search`?",
         ],
     );
+}
+
+/// Walls that are misspelt or misplaced: (text, place, key and table, hint).
+#[test]
+fn a_wall_that_would_not_stand_is_an_error() {
+    let moved = "it stands in the table [model_providers.mock]; move it above the first table";
+    let mock = "[model_providers.mock]\n";
+    let table = [
+        ("sanbox = \"read-only\"", "1:1", "`sanbox`", "did you mean `sandbox`?"),
+        ("sandbox-mode = \"read-only\"", "1:1", "`sandbox-mode`", "did you mean `sandbox_mode`?"),
+        ("Sandbox = \"read-only\"", "1:1", "`Sandbox`", "did you mean `sandbox`?"),
+        ("approval_polcy = \"untrusted\"", "1:1", "`approval_polcy`", "did you mean `approval_policy`?"),
+        ("network_access = false", "1:1", "`network_access`", "did you mean `sandbox_workspace_write.network_access`?"),
+        (
+            "[sandbox_workspace_write]\nnetwork-acess = false",
+            "2:1",
+            "`network-acess` in `[sandbox_workspace_write]`",
+            "did you mean `network_access`?",
+        ),
+        (
+            "[sandbox_workspace_writ]\nnetwork_access = false",
+            "1:2",
+            "`sandbox_workspace_writ`",
+            "did you mean `sandbox_workspace_write`?",
+        ),
+        ("[permision]\n", "1:2", "`permision`", "did you mean `permissions`?"),
+        (&format!("{mock}sandbox = \"read-only\""), "2:1", "`sandbox` in `[model_providers.mock]`", moved),
+        (
+            &format!("{mock}ask-for-approval = \"untrusted\""),
+            "2:1",
+            "`ask-for-approval` in `[model_providers.mock]`",
+            moved,
+        ),
+        (
+            &format!("{mock}sandbx = \"read-only\""),
+            "2:1",
+            "`sandbx` in `[model_providers.mock]`",
+            &format!("did you mean `sandbox`? {moved}"),
+        ),
+        // Below a table that nobody looks at.
+        (
+            "[tui]\nx = 1\nsandbox = \"read-only\"",
+            "3:1",
+            "`sandbox` in `[tui]`",
+            "it stands in the table [tui]; move it above the first table",
+        ),
+        (
+            "[projects.\"/x\"]\napproval_policy = \"untrusted\"",
+            "2:1",
+            "`approval_policy` in `[projects.\"/x\"]`",
+            "it stands in the table [projects.\"/x\"]; move it above the first table",
+        ),
+        (
+            "[[colours.red]]\nsandbox_mode = \"read-only\"",
+            "2:1",
+            "`sandbox_mode` in `[colours.red]`",
+            "it stands in the table [colours.red]; move it above the first table",
+        ),
+        (
+            "[model_providers.m.http_headers]\nsandbox = \"read-only\"",
+            "2:1",
+            "`sandbox` in `[model_providers.m.http_headers]`",
+            "it stands in the table [model_providers.m.http_headers]; move it above the first table",
+        ),
+    ];
+    for (text, place, key, hint) in table {
+        let error = super::load_files(&[(USER, text)], &[]).map(|loaded| loaded.settings).unwrap_err();
+        let first =
+            format!("~/{USER}:{place}: unknown key {key}: a rule that is not understood is not enforced either\n");
+        assert!(error.starts_with(&first) && error.contains(&format!("\n  hint: {hint}")), "{text}\n{error}");
+    }
+    let typed = [
+        ("sanbox=read-only", "did you mean `sandbox`?"),
+        ("model_providers.x.sandbox=read-only", "did you mean `sandbox`?"),
+        ("tui={sandbox = \"read-only\"}", "did you mean `sandbox`?"),
+        ("network_access=false", "did you mean `sandbox_workspace_write.network_access`?"),
+    ];
+    for (argument, hint) in typed {
+        let error = super::load_files(&[], &[argument]).map(|loaded| loaded.settings).unwrap_err();
+        assert!(error.contains("not enforced") && error.ends_with(&format!("\n  hint: {hint}")), "{error}");
+    }
+    // Another program's key of that name, with a value that is none of ours.
+    check(&[(USER, "[windows]\nsandbox = \"elevated\"")], &[], &["~/.codex/config.toml:1:2: unknown key `windows`"]);
+}
+
+/// A key in the place of the name of its variable: (text, first line of the error).
+#[test]
+fn a_secret_is_never_shown() {
+    let mock = "[model_providers.mock]\nbase_url = \"http://x\"\n";
+    let table = [
+        (
+            "api_key_env = \"sk-1\"",
+            "1:15: `api_key_env` must be the name of an environment variable, not the key itself",
+        ),
+        (
+            &format!("{mock}env_key = \"sk-1\""),
+            "3:11: `env_key` must be the name of an environment variable, not the key itself (provider `mock`)",
+        ),
+        (
+            &format!("{mock}env_http_headers = {{ X-Org = \"sk-1\" }}"),
+            "3:30: `env_http_headers.X-Org` must be the name of an environment variable, not the value itself (provider `mock`)",
+        ),
+    ];
+    for (text, expected) in table {
+        user(text, &format!("~/{USER}:{expected}"));
+    }
+    let hidden: [(&str, &[&str]); 8] = [
+        ("env_key = sk-1", &[]),
+        ("env_key = \"sk-1\" model = 4", &[]),
+        ("[model_providers.mock.http_headers]\nX = sk-1", &[]),
+        ("model_providers.mock.http_headers = { X = \"sk-1\", Y = 1 }", &[]),
+        ("openai_base_url = \"htp://me:sk-1@x\"", &[]),
+        ("", &["api_key_env=sk-1"]),
+        ("", &["model_providers.mock.env_key=sk-1"]),
+        ("", &["model_providers.mock.http_headers=sk-1"]),
+    ];
+    for (text, arguments) in hidden {
+        let error = super::load_files(&[(USER, text)], arguments).map(|loaded| loaded.settings).unwrap_err();
+        assert!(!error.contains("sk-1"), "{text} {arguments:?}\n{error}");
+    }
+}
+
+#[test]
+fn warnings_that_explain_an_error_are_shown_with_it() {
+    user(
+        "model_provider = \"mock\"\n[model_providrs.mock]\nbase_url = \"http://x\"",
+        "~/.codex/config.toml:1:18: there is no provider `mock`; known: openai
+  1 | model_provider = \"mock\"
+    |                  ^^^^^^
+  warning: ~/.codex/config.toml:2:2: unknown key `model_providrs`; did you mean `model_providers`?",
+    );
+    // Of all layers, and those of the one with the error too.
+    check_error(
+        &[(USER, "colour = 1"), (PROJECT, "serch = 1\nadd_dir = 3")],
+        &[],
+        "~/p/.codex/config.toml:2:11: `add_dir` must be a list of strings, not a number
+  2 | add_dir = 3
+    |           ^
+  warning: ~/.codex/config.toml:1:1: unknown key `colour`
+  warning: ~/p/.codex/config.toml:1:1: unknown key `serch`; did you mean `search`?",
+    );
+    check_error(
+        &[(USER, "colour = 1")],
+        &["shape=1", "oss=1"],
+        "-c oss=1: `oss` must be `true` or `false`, not a number
+  warning: ~/.codex/config.toml:1:1: unknown key `colour`
+  warning: -c shape=1: unknown key `shape`",
+    );
+    let many: String = (0..12).map(|n| format!("colour{n} = 1\n")).collect();
+    let error = super::load_files(&[(USER, &(many + "oss = 1"))], &[]).map(|loaded| loaded.settings).unwrap_err();
+    assert!(error.lines().count() == 14 && error.ends_with("\n  and 2 more warnings"), "{error}");
+}
+
+/// Slips with a repair: (text, message, hint).
+#[test]
+fn repairs() {
+    let providers = "did you mean the table [model_providers.mock]?";
+    let table = [
+        ("[model_provider.mock]\nbase_url = \"http://x\"", "`model_provider` must be a string, not a table", providers),
+        (
+            "model_provider = \"mock\"\n[model_provider.mock]\nbase_url = \"http://x\"",
+            "this is not TOML: cannot extend value of type string with a dotted key",
+            providers,
+        ),
+        ("model = null", "`null` is not a value of TOML", "TOML has no null; to set nothing, leave the key out"),
+        ("model = None", "`None` is not a value of TOML", "TOML has no null; to set nothing, leave the key out"),
+        ("search = True", "this is not TOML: invalid boolean, expected `true`", "write it in small letters: `true`"),
+        (
+            "add_dir = [a]",
+            "this is not TOML: string values must be quoted, expected literal string",
+            "texts need quotes: `\"…\"`",
+        ),
+        (
+            "sandbox = true",
+            "`sandbox` must be `read-only`, `workspace-write` or `danger-full-access`, not a boolean",
+            "",
+        ),
+        (
+            "[model_providers.mock]\nname = \"a\"\n[model_providers.mock] # again\nname = \"b\"",
+            "`[model_providers.mock]` is set twice",
+            "",
+        ),
+    ];
+    for (text, message, hint) in table {
+        let error = super::load_files(&[(USER, text)], &[]).map(|loaded| loaded.settings).unwrap_err();
+        assert!(error.lines().next().unwrap().ends_with(&format!(": {message}")), "{text}\n{error}");
+        assert_eq!(error.split_once("\n  hint: ").map_or("", |(_, hint)| hint), hint, "{text}");
+    }
+}
+
+/// A commented file whose line breaks were lost: (text, whether it is noticed).
+#[test]
+fn a_file_that_is_one_comment() {
+    let table = [
+        (format!("# My settings {ONE_LINE}\n"), true),
+        ("\n  # mine [tui] # x\n\n".into(), true),
+        ("# mine\n".into(), false),
+        ("# model = \"x\"\n# oss = false\n".into(), false),
+        ("model = \"x\" # a = b\n".into(), false),
+        (String::new(), false),
+    ];
+    let warning =
+        &["~/.codex/config.toml: the whole file is one comment, so nothing in it has an effect; were its line \
+                   breaks lost?"][..];
+    for (text, noticed) in table {
+        check(&[(USER, &text)], &[], if noticed { warning } else { &[] });
+    }
 }

@@ -43,7 +43,7 @@ fn the_higher_layer_wins_whatever_it_calls_the_key() {
 
     let typed = check(&[user, project], &["--trust", "model=c", "sandbox_mode=read-only", "model=d"], &[]);
     assert_eq!((&*typed.settings.model, typed.settings.sandbox), ("d", SandboxMode::ReadOnly));
-    assert_eq!(typed.origins.get("model").to_string(), "-c model=d");
+    assert_eq!(typed.origins.get("model").to_string(), "-c model=…");
 }
 
 #[test]
@@ -59,12 +59,16 @@ fn tables_merge_and_directories_append() {
     let loaded = check(&[&[user, project], &dirs[..]].concat(), &["--trust", "add_dir=[\"own\"]"], &[]);
     let expected = ["~/a", "~/.codex/b", "~/c", "~/p/lib", "~/p/src/own"];
     assert_eq!(loaded.settings.add_dir, expected.map(PathBuf::from));
-    assert_eq!(loaded.origins.get("add_dir[5]").to_string(), "-c add_dir=[\"own\"]");
+    assert_eq!(loaded.origins.get("add_dir[5]").to_string(), "-c add_dir=…");
     assert!(loaded.settings.sandbox_workspace_write.network_access);
     let x = &loaded.settings.model_providers["x"];
     assert_eq!((x.base_url.as_deref(), x.env_key.as_deref(), &*x.name), (Some("http://x"), Some("X"), "x"));
     assert_eq!(format!("{:?}", x.http_headers), r#"{"A": "1", "B": "sesame"}"#);
     assert!(!format!("{x:?}").contains("sesame"), "values of headers may be secrets");
+    assert!(format!("{x:?}").contains("http://x"));
+    let text = "model_providers.x.base_url = \"http://me:sesame@x\"";
+    let x = &check(&[(USER, text)], &[], &[]).settings.model_providers["x"];
+    assert!(!format!("{x:?}").contains("sesame"), "so may be parts of an address");
 }
 
 #[test]
@@ -137,15 +141,16 @@ fn providers_in_full() {
         stream_idle_timeout_ms = 5000\nrequest_max_retries = 0\nstream_max_retries = 1\nenv_key_instructions = \"Ask.\"\n\
         query_params = { v = \"1\" }\nenv_http_headers = { X-Org = \"ORG\" }\n\
         [model_providers.\"a.b\"]\nwire_api = \"chat\"\n";
+    let unused = "~/.codex/config.toml: not used by this version: model_providers.demo.request_max_retries";
     let warning = "~/.codex/config.toml:15:12: the provider `a.b` speaks `chat`, which this version does not yet";
-    let settings = check(&[(USER, text)], &[], &[warning]).settings;
+    let settings = check(&[(USER, text)], &[], &[unused, warning]).settings;
     assert_eq!(settings.secret_variables().into_iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
     let openai = &settings.model_providers["openai"];
     assert_eq!(openai.base_url.as_deref(), Some("https://proxy.example/v1"));
     assert_eq!((openai.stream_idle_timeout_ms, openai.request_max_retries, openai.stream_max_retries), (300_000, 4, 5));
     let demo = &settings.model_providers["demo"];
     assert_eq!((&*demo.name, demo.wire_api, demo.grammars), ("Demo", WireApi::Scripted, Some(false)));
-    assert_eq!((demo.stream_idle_timeout_ms, demo.request_max_retries, demo.stream_max_retries), (5000, 0, 1));
+    assert_eq!((demo.stream_idle_timeout_ms, demo.request_max_retries, demo.stream_max_retries), (5000, 4, 1));
     assert_eq!(demo.query_params["v"], "1");
     assert!(demo.script.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with(".codex/demo.json")));
 }
@@ -327,10 +332,10 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Flag => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
                 Kind::Paths | Kind::Texts => "[]".into(),
-                Kind::TextMap => "{ x = \"y\" }".into(),
+                Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ x = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
-                Kind::Text | Kind::Path => "\"x\"".into(),
+                Kind::Text | Kind::Variable | Kind::Path => "\"x\"".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };
             out.push(format!("{path}{} = {value}", key.name));
