@@ -18,8 +18,8 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    Confinement, SandboxError, channel, helper, hint,
-    setup::seccomp,
+    Confined, Confinement, SandboxError, channel, helper, hint,
+    setup::seccomp::{self, LocalSockets},
     wire::{Reply, Request},
 };
 
@@ -35,7 +35,7 @@ impl Cell {
     pub(crate) async fn start(helper: &Path, confinement: &Confinement) -> Result<Self, SandboxError> {
         let filters = match confinement {
             Confinement::Unconfined => Vec::new(),
-            Confinement::Confined(_) => seccomp::programs().map_err(io::Error::other)?,
+            Confinement::Confined(confined) => seccomp::programs(local_sockets(confined)).map_err(io::Error::other)?,
         };
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
@@ -93,6 +93,11 @@ impl Drop for Cell {
         let _ = self.helper.kill();
         let _ = self.helper.wait();
     }
+}
+
+/// Where nothing is written, nobody needs local sockets, and no name of one leads out.
+fn local_sockets(confined: &Confined) -> LocalSockets {
+    if confined.is_read_only() { LocalSockets::Pairs } else { LocalSockets::Streams }
 }
 
 /// Makes a socket known to the runtime that is running now.

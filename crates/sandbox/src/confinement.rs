@@ -20,7 +20,9 @@ pub enum Confinement {
 pub struct Confined {
     /// Absolute, existing directories below which the command may write. Empty: it can write nothing but `temp`.
     pub writable: Vec<PathBuf>,
-    /// Absolute paths below `writable` that stay read-only. Those that do not exist are skipped.
+    /// Absolute paths below `writable` that stay read-only. Those that do not exist are skipped; where one leads
+    /// through a file (`.git` of a git worktree), that file stays read-only. A root that is named here is in sight,
+    /// wherever it lies, and not writable.
     pub protected: Vec<PathBuf>,
     /// Host directory that the command sees as `/tmp` and `/var/tmp`, writable. `None`: an empty private one.
     pub temp: Option<PathBuf>,
@@ -44,11 +46,18 @@ impl Confinement {
     /// `visible` are absolute, existing directories that stay in sight even if they lie below `/tmp`.
     pub fn read_only(visible: &[PathBuf]) -> Self {
         Self::Confined(Confined {
-            // A root that is protected as a whole is bound to its place, read-only.
+            // A root that is protected as a whole is shown and not writable.
             writable: visible.to_vec(),
             protected: visible.to_vec(),
             temp: None,
             network: Network::LoopbackOnly,
         })
+    }
+}
+
+impl Confined {
+    /// Whether every root is protected as a whole, so that nothing but `/tmp` is left to write to.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.writable.iter().all(|root| self.protected.contains(root))
     }
 }

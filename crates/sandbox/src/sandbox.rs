@@ -50,6 +50,10 @@ type Slot = tokio::sync::Mutex<Option<Arc<Cell>>>;
 impl Sandbox {
     /// `helper` is this program's own file; its `main` must begin with [`crate::run_helper_if_requested`]. Nothing is
     /// started yet.
+    ///
+    /// Best is `/proc/self/exe`: it is this program as it runs (proc_pid_exe(5)), even if its file was replaced or
+    /// removed meanwhile. A path from [`std::env::current_exe`] is then missing, or is another program, which does not
+    /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
         Self { helper, cells: Mutex::default() }
     }

@@ -26,11 +26,20 @@ pub(crate) enum Cover {
     ReadOnly,
 }
 
+impl Cover {
+    /// Whether this cover of `path` keeps all of `root` read-only.
+    fn holds(self, path: &Path, root: &Path) -> bool {
+        self == Self::ReadOnly && root.starts_with(path)
+    }
+}
+
 /// Resolved paths only: absolute, without symbolic links.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Writable roots, ancestors first.
     pub(crate) roots: Vec<PathBuf>,
+    /// Roots that are protected as a whole: kept in sight, and nothing more.
+    pub(crate) shown: Vec<PathBuf>,
     named: Roots,
     protected: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
@@ -50,14 +59,21 @@ impl Plan {
         let named = Roots::resolve(&confined.writable)?;
         let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
         let sockets = File::open("/proc/net/unix").or_failure(Stage::Mounts, || "opening /proc/net/unix")?;
-        let roots: Vec<PathBuf> = named.0.values().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let covers = named.covers(&confined.protected)?;
+        if let Some(temp) = &temp {
+            refuse_second_way(temp, &covers)?;
+        }
+        let is_shown = |root: &PathBuf| covers.iter().any(|(path, cover)| cover.holds(path, root));
+        let all: BTreeSet<PathBuf> = named.0.values().cloned().collect();
+        let (shown, roots): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_shown);
         let mounts = fs::read_to_string("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?;
         let mut kernel = kernel_mounts(&mounts);
         // What is below these two is replaced as a whole.
         kernel.retain(|path| !["/proc", "/dev"].iter().any(|place| path.starts_with(place)));
         kernel.retain(|path| roots.iter().any(|root| path.starts_with(root)));
-        let plan = Self {
+        Ok(Self {
             roots,
+            shown,
             named,
             protected: confined.protected.clone(),
             temp,
@@ -65,9 +81,7 @@ impl Plan {
             kernel,
             sockets,
             network: confined.network,
-        };
-        plan.covers()?;
-        Ok(plan)
+        })
     }
 
     /// Path sockets of the host's processes, as of now.
@@ -92,13 +106,12 @@ impl Plan {
     /// The places to bind onto themselves, ancestors first, as the file system is now: a protected path that came to
     /// exist since the last command is covered for the next one.
     pub(crate) fn covers(&self) -> Result<BTreeMap<PathBuf, Cover>, Failure> {
-        let mut covers = BTreeMap::new();
-        for path in &self.protected {
-            self.named.protect(path, &mut covers)?;
-        }
+        let mut covers = self.named.covers(&self.protected)?;
         if let Some(temp) = &self.temp {
             refuse_second_way(temp, &covers)?;
         }
+        // The view shows these read-only to begin with.
+        covers.retain(|path, _| !self.shown.contains(path));
         Ok(covers)
     }
 }
@@ -125,7 +138,16 @@ impl Roots {
         holding.min_by_key(|(_, rest)| rest.components().count())
     }
 
-    /// Plans the covers for one protected path. One that does not exist, or is not writable anyway, needs none.
+    fn covers(&self, protected: &[PathBuf]) -> Result<BTreeMap<PathBuf, Cover>, Failure> {
+        let mut covers = BTreeMap::new();
+        for path in protected {
+            self.protect(path, &mut covers)?;
+        }
+        Ok(covers)
+    }
+
+    /// Plans the covers for one protected path. One that does not exist, or is not writable anyway, needs none;
+    /// where a file is in its way, that file is covered.
     fn protect(&self, path: &Path, covers: &mut BTreeMap<PathBuf, Cover>) -> Result<(), Failure> {
         let resolved = path.parent().zip(path.file_name()).and_then(|(parent, name)| {
             let parent = fs::canonicalize(parent).ok()?;
@@ -138,9 +160,9 @@ impl Roots {
         for name in rest.components() {
             place.push(name);
             match fs::symlink_metadata(&place) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                    return Ok(());
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                // The part before is a file that may say where the rest is: `.git` in a worktree or submodule.
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
                 Err(error) => return Err(error).or_failure(Stage::Policy, || protecting(&place)),
                 Ok(found) if found.file_type().is_symlink() => {
                     let step = format!("{}, which is a symbolic link,", protecting(&place));
@@ -149,11 +171,10 @@ impl Roots {
                 Ok(_) => pinned.push(place.clone()),
             }
         }
-        pinned.pop();
+        covers.insert(pinned.pop().unwrap_or_else(|| root.to_path_buf()), Cover::ReadOnly);
         for ancestor in pinned {
             covers.entry(ancestor).or_insert(Cover::Pinned);
         }
-        covers.insert(place, Cover::ReadOnly);
         Ok(())
     }
 }

@@ -44,7 +44,8 @@ pub(crate) fn mask(path: &Path) -> io::Result<()> {
     Tree::copy("/dev/null", Depth::One)?.attach(place).map(drop)
 }
 
-fn skip_missing(result: io::Result<()>) -> io::Result<()> {
+/// For places that need not be there, or may vanish before they are reached.
+pub(crate) fn skip_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

@@ -116,6 +116,7 @@ const NAMESPACES: &[i32] = &[
 ];
 
 /// Calls that set a mode, and the place of the mode among their arguments: set-user-ID files are not made here.
+/// Set-group-ID is left alone: it is how a project's directories stay with its group.
 const MODE_SETTERS: &[(c_long, u8)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_chmod, 1),
@@ -124,7 +125,8 @@ const MODE_SETTERS: &[(c_long, u8)] = &[
     (number::FCHMODAT2, 2),
 ];
 
-/// Calls that make nodes, and the place of the mode: devices are not made here (pipes and sockets are fine).
+/// Calls that make nodes, and the place of the mode: devices and set-user-ID files are not made here (pipes,
+/// sockets and plain files are fine).
 const NODE_MAKERS: &[(c_long, u8)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_mknod, 1),
@@ -132,6 +134,15 @@ const NODE_MAKERS: &[(c_long, u8)] = &[
 ];
 
 type Rules = Vec<SeccompRule>;
+
+/// Which local sockets (unix(7)) a command may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LocalSockets {
+    /// Stream sockets, which can connect to every name that can be seen and is not masked.
+    Streams,
+    /// Connected pairs only, which reach nobody else.
+    Pairs,
+}
 
 fn condition(argument: u8, operation: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, Dword, operation, u64::from(value))
@@ -149,14 +160,15 @@ fn masked(argument: u8, mask: u32, value: u32) -> Result<SeccompCondition, Backe
     condition(argument, SeccompCmpOp::MaskedEq(u64::from(mask)), value)
 }
 
-/// `socket(2)`: local streams, IP inside our own network, and asking the kernel about that network (rtnetlink(7), by
+/// `socket(2)`: local streams if asked for, IP inside our own network, and asking the kernel about that network (rtnetlink(7), by
 /// which runtimes list their interfaces; changing it takes a capability that commands do not have). Kind is masked
 /// because flags share the argument; a local "raw" socket is a datagram socket to the kernel.
-fn socket_rules() -> Result<Rules, BackendError> {
+fn socket_rules(local: LocalSockets) -> Result<Rules, BackendError> {
     const KIND: u32 = 0xf;
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+    let local = (local == LocalSockets::Streams).then_some(libc::AF_UNIX);
+    let families = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].into_iter().chain(local);
     Ok(vec![
-        SeccompRule::new(families.map(|family| differs(0, family)).into_iter().collect::<Result<_, _>>()?)?,
+        SeccompRule::new(families.map(|family| differs(0, family)).collect::<Result<_, _>>()?)?,
         SeccompRule::new(vec![equal(0, libc::AF_UNIX as u32)?, masked(1, KIND, libc::SOCK_DGRAM as u32)?])?,
         SeccompRule::new(vec![differs(0, libc::AF_NETLINK)?, masked(1, KIND, libc::SOCK_RAW as u32)?])?,
         SeccompRule::new(vec![equal(0, libc::AF_NETLINK as u32)?, differs(2, libc::NETLINK_ROUTE)?])?,
@@ -178,21 +190,23 @@ fn any_bits(argument: u8, values: &[u32]) -> Result<Rules, BackendError> {
     values.iter().map(|bits| SeccompRule::new(vec![masked(argument, *bits, *bits)?])).collect()
 }
 
-fn refused() -> Result<BTreeMap<c_long, Rules>, BackendError> {
+fn refused(local: LocalSockets) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     let mut table: BTreeMap<c_long, Rules> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
-    table.insert(libc::SYS_socket, socket_rules()?);
+    table.insert(libc::SYS_socket, socket_rules(local)?);
     table.insert(libc::SYS_socketpair, pair_rules()?);
     let requests = REFUSED_REQUESTS.iter().map(|request| SeccompRule::new(vec![equal(1, *request)?]));
     table.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
     let namespaces: Vec<u32> = NAMESPACES.iter().map(|flag| *flag as u32).collect();
     table.insert(libc::SYS_clone, any_bits(0, &namespaces)?);
     for (call, argument) in MODE_SETTERS {
-        table.insert(*call, any_bits(*argument, &[libc::S_ISUID, libc::S_ISGID])?);
+        table.insert(*call, any_bits(*argument, &[libc::S_ISUID])?);
     }
     for (call, argument) in NODE_MAKERS {
         let kinds = [libc::S_IFBLK, libc::S_IFCHR];
-        let rules = kinds.map(|kind| SeccompRule::new(vec![masked(*argument, libc::S_IFMT, kind)?]));
-        table.insert(*call, rules.into_iter().collect::<Result<_, _>>()?);
+        let kinds = kinds.map(|kind| SeccompRule::new(vec![masked(*argument, libc::S_IFMT, kind)?]));
+        let mut rules: Rules = kinds.into_iter().collect::<Result<_, _>>()?;
+        rules.extend(any_bits(*argument, &[libc::S_ISUID])?);
+        table.insert(*call, rules);
     }
     // Asking for the personality is fine, changing it is not: it can switch off address randomisation.
     let query = SeccompRule::new(vec![differs(0, -1)?])?;
@@ -228,9 +242,9 @@ fn other_numbers() -> Option<BpfProgram> {
     None
 }
 
-/// All programs, as bytes for the helper. They stack: the strictest answer wins.
-pub(crate) fn programs() -> Result<Vec<Vec<u8>>, BackendError> {
-    let programs = [Some(missing()?), other_numbers(), Some(compile(refused()?, libc::EPERM)?)];
+/// All programs of a confinement, as bytes for the helper. They stack: the strictest answer wins.
+pub(crate) fn programs(local: LocalSockets) -> Result<Vec<Vec<u8>>, BackendError> {
+    let programs = [Some(missing()?), other_numbers(), Some(compile(refused(local)?, libc::EPERM)?)];
     Ok(programs.into_iter().flatten().map(|program| to_bytes(&program)).collect())
 }
 
@@ -275,7 +289,8 @@ mod tests {
 
     #[test]
     fn programs_compile_and_survive_the_wire() {
-        for bytes in programs().unwrap() {
+        let all = [LocalSockets::Streams, LocalSockets::Pairs].map(|local| programs(local).unwrap());
+        for bytes in all.into_iter().flatten() {
             let program = from_bytes(&bytes).unwrap();
             assert!(program.len() <= 4096, "BPF_MAXINSNS: {}", program.len());
             assert_eq!(to_bytes(&program), bytes);

@@ -18,7 +18,7 @@ use rustix::{
 use super::{
     devices::{Nodes, tmpfs},
     plan::{Cover, Plan},
-    proc::mask,
+    proc::{mask, skip_missing},
     tree::{self, Depth, READ_ONLY, TAME, Tree},
 };
 use crate::wire::{Failure, OrFailure, Stage, quoted};
@@ -106,6 +106,9 @@ fn places(plan: &Plan) -> Result<Vec<(PathBuf, Place)>, Failure> {
     for root in plan.roots.iter().filter(|root| *root != Path::new("/")) {
         places.push((root.clone(), host(root, TAME)?));
     }
+    for root in plan.shown.iter().filter(|root| *root != Path::new("/")) {
+        places.push((root.clone(), host(root, TAME | READ_ONLY)?));
+    }
     // Ancestors sort before what is below them; the sort is stable, so a root ends up on top of a private place.
     places.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(places)
@@ -160,11 +163,8 @@ fn put_cover(path: &Path, cover: Cover) -> Result<(), Failure> {
         Cover::Pinned => TAME,
         Cover::ReadOnly => TAME | READ_ONLY,
     };
-    match tree::cover(path, attributes) {
-        // It was there when the plan was made: hidden by a private place, or removed since.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.or_failure(Stage::Policy, || format!("protecting {}", quoted(path))),
-    }
+    // It was there when the plan was made: hidden by a private place, or removed since.
+    skip_missing(tree::cover(path, attributes)).or_failure(Stage::Policy, || format!("protecting {}", quoted(path)))
 }
 
 /// A read-only mount does not stop connect(2). What cannot be seen, or is no socket here, needs no mask.
@@ -173,7 +173,8 @@ fn mask_sockets(plan: &Plan) -> Result<(), Failure> {
         // Names that lead through a symbolic link are resolved: the mask must lie on the socket itself.
         let Ok(real) = fs::canonicalize(&path) else { continue };
         if fs::symlink_metadata(&real).is_ok_and(|found| found.file_type().is_socket()) {
-            mask(&real).or_failure(Stage::Mounts, || format!("masking the socket {}", quoted(&real)))?;
+            // Its owner may have removed it by now.
+            skip_missing(mask(&real)).or_failure(Stage::Mounts, || format!("masking the socket {}", quoted(&real)))?;
         }
     }
     Ok(())
