@@ -145,8 +145,8 @@ async fn given_up(cancel: &CancellationToken) {
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
 fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
     let tools = &state.settings.tools;
-    let Some(tool) = tools.iter().find(|tool| tool.spec().name == call.name) else {
-        let known: Vec<&str> = tools.iter().map(|tool| tool.spec().name).collect();
+    let Some(tool) = tools.iter().find(|tool| tool.name() == call.name) else {
+        let known: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
     };
     tool.prepare(&call.arguments, context).map_err(|error| error.to_string())

@@ -20,7 +20,7 @@ const FILE: &str = "config.toml";
 /// Directory of a project's files.
 const DIR: &str = ".codex";
 /// Largest file that is read, in bytes: a project may hold anything under this name.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 1 << 18;
 
 /// What to load settings for.
 #[derive(Debug, Clone)]
@@ -120,14 +120,19 @@ fn load_layers(
 }
 
 /// The nearest directory at or above `workspace` that holds `.git` or `.codex`, as its real path; never `home`, what
-/// is above it, or `/`.
+/// is above it, or `/`; and nothing above `workspace` that belongs to anybody but its owner and root, for in a shared
+/// directory anybody can make a `.codex` (CVE-2022-24765 was this of git).
 pub fn project_root(workspace: &Path, home: &Path) -> Option<PathBuf> {
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let (workspace, home) = (real(workspace), real(home));
+    let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.uid()).ok();
+    let ours = [Some(0), owner(&workspace)];
+    let is_ours = |path: &Path| owner(path).is_some_and(|owner| ours.contains(&Some(owner)));
     workspace
         .ancestors()
         .take_while(|dir| *dir != home && dir.parent().is_some())
-        .find(|dir| [".git", DIR].iter().any(|name| fs::symlink_metadata(dir.join(name)).is_ok()))
+        .take_while(|dir| *dir == workspace || is_ours(dir))
+        .find(|dir| [".git", DIR].iter().any(|name| is_ours(&dir.join(name))))
         .map(Path::to_path_buf)
 }
 
@@ -161,15 +166,15 @@ fn read(path: &Path, base: Base<'_>) -> Result<Option<Layer>, ConfigError> {
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(fault("is larger than 1 MiB, too large for settings".into()));
+        return Err(fault("is larger than 256 KiB, too large for settings".into()));
     }
     let name = Name::File(path.into());
     match String::from_utf8(bytes) {
-        Ok(text) => Layer::parse(Source { name, text }, base).map(Some),
+        Ok(text) => Layer::parse(Source::new(name, text), base).map(Some),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            Err(Source { name, text }.error(at..at, "this is not UTF-8 text"))
+            Err(Source::new(name, text).error(at..at, "this is not UTF-8 text"))
         }
     }
 }

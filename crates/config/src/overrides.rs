@@ -106,7 +106,7 @@ impl Override {
     }
 
     pub(crate) fn source(&self) -> Source {
-        Source { name: Name::Override(self.typed.clone()), text: self.text.clone() }
+        Source::new(Name::Override(self.typed.clone()), self.text.clone())
     }
 }
 

@@ -27,9 +27,16 @@ pub(crate) enum Name {
 pub(crate) struct Source {
     pub(crate) name: Name,
     pub(crate) text: String,
+    /// Offsets of the line breaks: a stranger's file may ask for a place in every line.
+    breaks: Vec<usize>,
 }
 
 impl Source {
+    pub(crate) fn new(name: Name, text: String) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+        Self { name, text, breaks }
+    }
+
     /// The origin that stands for all of it.
     pub(crate) fn whole(&self) -> Origin {
         match &self.name {
@@ -44,7 +51,7 @@ impl Source {
             Name::File(path) => {
                 let start = self.floor(offset);
                 let line_start = self.line_start(start);
-                let line = self.text[..line_start].matches('\n').count() + 1;
+                let line = self.line_number(line_start);
                 let column = self.text[line_start..start].chars().count() + 1;
                 let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                 Origin::File { path: path.clone(), line: count(line), column: count(column) }
@@ -72,7 +79,7 @@ impl Source {
         let start = self.floor(span.start);
         let line_start = self.line_start(start);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        let number = self.text[..line_start].matches('\n').count() + 1;
+        let number = self.line_number(line_start);
         let end = self.floor(span.end.max(start)).min(line_start + line.len());
         let hidden = secret_parts(&self.text[..line_start], line);
         let (prefix, end) = (column(line, &hidden, start - line_start), end.saturating_sub(line_start));
@@ -99,6 +106,11 @@ impl Source {
             at -= 1;
         }
         at
+    }
+
+    /// Counted from 1.
+    fn line_number(&self, line_start: usize) -> usize {
+        self.breaks.partition_point(|at| *at < line_start) + 1
     }
 
     fn line_start(&self, at: usize) -> usize {
@@ -153,7 +165,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, part: &str) -> String {
-        let source = Source { name: Name::File("/c.toml".into()), text: text.into() };
+        let source = Source::new(Name::File("/c.toml".into()), text.into());
         let start = text.find(part).unwrap();
         source.error(start..start + part.len(), "no").to_string()
     }
@@ -205,7 +217,7 @@ mod tests {
 
     #[test]
     fn offsets_outside_the_text_are_its_end() {
-        let source = Source { name: Name::File("/c.toml".into()), text: "aé".into() };
+        let source = Source::new(Name::File("/c.toml".into()), "aé".into());
         assert_eq!(source.error(99..120, "no").to_string(), "/c.toml:1:3: no\n  1 | aé\n    |   ^");
         assert_eq!(source.origin(2).to_string(), "/c.toml:1:2");
     }

@@ -51,10 +51,25 @@ impl RetryPolicy {
         let doubled = self.initial_delay.saturating_mul(2_u32.saturating_pow(attempt - 1));
         let own = doubled.min(self.longest_delay).mul_f64(jitter());
         match failure.retry_after {
-            Some(asked) if asked > self.longest_asked_delay => None,
+            Some(_) if self.asks_too_much(failure) => None,
             Some(asked) => Some(asked.max(own)),
             None => Some(own),
         }
+    }
+
+    fn asks_too_much(&self, failure: &Failure) -> bool {
+        failure.kind.may_pass() && failure.retry_after.is_some_and(|asked| asked > self.longest_asked_delay)
+    }
+}
+
+/// A wait in words that suit its length: "350 ms", "90 s", "60 min", "26 h". Never less than it is.
+fn in_brief(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000);
+    match seconds {
+        _ if wait < Duration::from_secs(1) => format!("{} ms", wait.as_millis()),
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
     }
 }
 
@@ -181,9 +196,14 @@ impl Attempts {
         self.ready.push_back(completed);
     }
 
-    fn failed(&mut self, failure: Failure) -> StreamEvent {
+    fn failed(&mut self, mut failure: Failure) -> StreamEvent {
         let Some(delay) = self.policy.delay(self.repetition + 1, &failure) else {
             self.ended = true;
+            // Else it would look as if nobody had thought of asking again.
+            if let Some(asked) = failure.retry_after.filter(|_| self.policy.asks_too_much(&failure)) {
+                failure.message =
+                    format!("{}; it asks to wait {}", failure.message.trim_end_matches('.'), in_brief(asked));
+            }
             return StreamEvent::Failed(failure);
         };
         self.repetition += 1;

@@ -135,6 +135,30 @@ async fn the_announced_wait_is_waited() {
     assert!(before.elapsed() >= asked, "the stopped clock moves only by waiting");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_too_long_is_told() {
+    let failure = |kind| Failure { message: "it broke.".into(), ..failure(kind) };
+    for (kind, seconds, message) in [
+        (FailureKind::RateLimited, 3600, "it broke; it asks to wait 60 min"),
+        (FailureKind::Server(503), 601, "it broke; it asks to wait 11 min"),
+        (FailureKind::RateLimited, 93_000, "it broke; it asks to wait 26 h"),
+        (FailureKind::QuotaExceeded, 3600, "it broke."),
+    ] {
+        let failure = Failure { retry_after: Some(Duration::from_secs(seconds)), ..failure(kind) };
+        let events = run(vec![vec![StreamEvent::Failed(failure.clone())]]).await;
+        assert_eq!(events, [StreamEvent::Failed(Failure { message: message.into(), ..failure })]);
+    }
+}
+
+#[test]
+fn waits_in_brief() {
+    for (millis, words) in
+        [(0, "0 ms"), (350, "350 ms"), (1000, "1 s"), (1500, "2 s"), (119_000, "119 s"), (120_000, "2 min")]
+    {
+        assert_eq!(in_brief(Duration::from_millis(millis)), words);
+    }
+}
+
 #[test]
 fn delays_double_up_to_a_cap_and_honour_the_vendor() {
     let policy = RetryPolicy { retries: 50, ..RetryPolicy::default() };

@@ -112,10 +112,6 @@ pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &
         tools: codex_tools::all(),
         instructions: found.files,
     };
-    if warnings.len() > WARNINGS {
-        let more = warnings.split_off(WARNINGS).len();
-        warnings.push(format!("and {more} more warnings"));
-    }
     Ok(Built { settings: built, warnings })
 }
 
@@ -168,7 +164,11 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
     }
-    Ok((settings, warnings.iter().map(ToString::to_string).collect()))
+    let mut told: Vec<String> = warnings.iter().take(WARNINGS).map(ToString::to_string).collect();
+    if warnings.len() > WARNINGS {
+        told.push(format!("and {} more warnings", warnings.len() - WARNINGS));
+    }
+    Ok((settings, told))
 }
 
 fn workplace(
@@ -242,7 +242,10 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
 fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> ResponsesConfig {
     let key = api_key(settings, &server.environment);
     let base_url = provider.base_url.clone().unwrap_or_default();
-    let from_environment = provider.env_http_headers.iter().filter_map(|(header, variable)| {
+    let variables = provider.env_http_headers.iter();
+    let (set, unset): (Vec<_>, Vec<_>) =
+        variables.partition(|(_, variable)| server.environment.get(variable).is_some());
+    let from_environment = set.into_iter().filter_map(|(header, variable)| {
         server.environment.get(variable).map(|value| (header.clone(), value.to_owned()))
     });
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -256,6 +259,8 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
         idle_timeout: std::time::Duration::from_millis(provider.stream_idle_timeout_ms),
         originator: originator.to_owned(),
         takes_grammars,
+        env_key_instructions: provider.env_key_instructions.clone(),
+        header_variables: unset.into_iter().map(|(header, variable)| (header.clone(), variable.clone())).collect(),
         ..ResponsesConfig::new(base_url)
     }
 }

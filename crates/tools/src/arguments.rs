@@ -73,13 +73,23 @@ pub(crate) fn parse<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, Too
     };
     let value: Value = serde_json::from_str(text)
         .map_err(|error| ToolError(format!("the arguments are not valid JSON: {error}. Nothing was done")))?;
-    let Value::Object(object) = value else {
+    let Value::Object(mut object) = value else {
         return Err(ToolError("the arguments are not a JSON object. Nothing was done".into()));
     };
+    object.values_mut().for_each(whole);
     T::deserialize(Value::Object(object.clone())).map_err(|error| {
         let field = culprit::<T>(&object).map(|field| format!("`{field}`: ")).unwrap_or_default();
         ToolError(format!("the arguments do not fit: {field}{error}. Nothing was done"))
     })
+}
+
+/// Models write `1000.0` where a whole number is wanted.
+fn whole(value: &mut Value) {
+    // Above 2^53 floats leave whole numbers out.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    if let Some(float) = value.as_f64().filter(|float| value.is_f64() && float.fract() == 0.0 && float.abs() <= MOST) {
+        *value = (float as i64).into();
+    }
 }
 
 /// The field without which the rest would fit. The error itself does not tell when a value has the wrong type.
@@ -137,6 +147,11 @@ mod tests {
         let table = [
             (r#"{"title":"a"}"#, ""),
             (r#"{"title":"a","count":null,"unknown":1}"#, ""),
+            (r#"{"title":"a","count":1000.0}"#, ""),
+            (r#"{"title":"a","count":1e3}"#, ""),
+            (r#"{"title":"a","count":1.5}"#, "`count`: invalid type: floating point"),
+            (r#"{"title":"a","count":-1.0}"#, "`count`: invalid value"),
+            (r#"{"title":"a","count":1e300}"#, "`count`: invalid type"),
             ("", "missing field `title`"),
             ("{", "not valid JSON"),
             ("[]", "not a JSON object"),

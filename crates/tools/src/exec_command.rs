@@ -37,9 +37,9 @@ struct Args {
     /// Milliseconds until it is killed; default 120000, at most 3600000.
     #[serde(alias = "timeout_ms")]
     timeout: Option<u64>,
-    /// Most output returned, in tokens; default 10000.
+    /// Most output returned, in tokens; default 10000, at most 50000.
     max_output_tokens: Option<u64>,
-    /// `require_escalated` asks the user to run it outside the sandbox.
+    /// `require_escalated` asks the user, if somebody can be asked, to run it outside the sandbox.
     sandbox_permissions: Option<SandboxPermissions>,
     /// With `require_escalated`: one sentence for the user, why.
     justification: Option<String>,
@@ -57,9 +57,13 @@ enum SandboxPermissions {
 pub(crate) struct ExecCommand;
 
 impl Tool for ExecCommand {
+    fn name(&self) -> &'static str {
+        "exec_command"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "exec_command",
+            name: self.name(),
             description: include_str!("exec_command.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

@@ -234,9 +234,13 @@ impl Operation {
 pub(crate) struct GitRead;
 
 impl Tool for GitRead {
+    fn name(&self) -> &'static str {
+        "git_read"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "git_read",
+            name: self.name(),
             description: include_str!("git_read.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }
@@ -260,7 +264,7 @@ impl Tool for GitRead {
         let directory: PathBuf = context.roots.workspace.clone();
         let command = git_command(&program, operation.name(), &args, &directory, path);
         let access = Access { reads: vec![directory], read_only_program: true, ..Access::default() };
-        let call = PlainCall::new("git_read", arguments, context);
+        let call = PlainCall::new(self.name(), arguments, context);
         let started = Some(call.started());
         let (sandbox, cancel) = (Arc::clone(&context.sandbox), context.cancel.clone());
         let run = Box::new(move |confinement| {

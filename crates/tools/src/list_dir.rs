@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
-use codex_workspace::{check_directory, real_path};
+use codex_workspace::{View, check_directory};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -36,9 +36,13 @@ struct Args {
 pub(crate) struct ListDir;
 
 impl Tool for ListDir {
+    fn name(&self) -> &'static str {
+        "list_dir"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "list_dir",
+            name: self.name(),
             description: include_str!("list_dir.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }
@@ -51,20 +55,22 @@ impl Tool for ListDir {
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
         let args: Args = arguments::parse(arguments)?;
         let asked = args.path.unwrap_or_else(|| ".".into());
-        let path = real_path(&context.roots.resolve(&asked));
+        let view = View::of(&context.roots);
+        let path =
+            view.real_path(&asked).map_err(|error| ToolError(format!("cannot list {}: {error}", asked.display())))?;
         let depth = args.depth.unwrap_or(1).clamp(1, MOST_DEPTH);
         let access = Access { reads: vec![path.clone()], ..Access::default() };
-        let call = PlainCall::new("list_dir", arguments, context);
+        let call = PlainCall::new(self.name(), arguments, context);
         Ok(call.reading(access, context.cancel.clone(), move |cancel| {
             check_directory(&path).map_err(|error| format!("cannot list {}: {error}", asked.display()))?;
-            list(&path, depth, cancel)
+            list(&path, depth, view, cancel)
         }))
     }
 }
 
-fn list(top: &Path, depth: usize, cancel: &CancellationToken) -> Answer {
+fn list(top: &Path, depth: usize, view: View, cancel: &CancellationToken) -> Answer {
     let mut text = String::new();
-    let mut entries = walk(top, Some(depth)).skip(1);
+    let mut entries = walk(top, Some(depth), view).skip(1);
     for entry in entries.by_ref().take(MOST_ENTRIES) {
         if cancel.is_cancelled() {
             return Err("interrupted by the user".into());

@@ -10,13 +10,13 @@ use std::{
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
-use codex_workspace::{open_to_read, real_path};
+use codex_workspace::{View, open_to_read};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Effect, Prepared, Tool, ToolContext, ToolError, arguments,
+    Effect, Prepared, Tool, ToolContext, ToolError, arguments, output,
     plain_call::{Answer, PlainCall},
 };
 
@@ -45,9 +45,13 @@ struct Args {
 pub(crate) struct ReadFile;
 
 impl Tool for ReadFile {
+    fn name(&self) -> &'static str {
+        "read_file"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "read_file",
+            name: self.name(),
             description: include_str!("read_file.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }
@@ -59,9 +63,11 @@ impl Tool for ReadFile {
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
         let args: Args = arguments::parse(arguments)?;
-        let path = real_path(&context.roots.resolve(&args.path));
+        let path = View::of(&context.roots)
+            .real_path(&args.path)
+            .map_err(|error| ToolError(format!("cannot read {}: {error}", args.path.display())))?;
         let access = Access { reads: vec![path.clone()], ..Access::default() };
-        let call = PlainCall::new("read_file", arguments, context);
+        let call = PlainCall::new(self.name(), arguments, context);
         Ok(call.reading(access, context.cancel.clone(), move |cancel| {
             let file = open_to_read(&path).map_err(|error| format!("cannot read {}: {error}", args.path.display()))?;
             let first = args.offset.unwrap_or(1).max(1);
@@ -93,6 +99,10 @@ impl Page {
         let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
         let mut reader = BufReader::with_capacity(BUFFER, file);
         let sniffed = reader.fill_buf().map_err(|error| error.to_string())?;
+        // Not UTF-32, whose little-endian mark begins like that of UTF-16.
+        if matches!(sniffed, [0xfe, 0xff, ..] | [0xff, 0xfe, ..]) && !sniffed.starts_with(&[0xff, 0xfe, 0, 0]) {
+            return Ok(format!("[UTF-16 text, {size} bytes: convert it with a command]"));
+        }
         if sniffed.iter().take(SNIFFED).any(|byte| *byte == 0) {
             return Ok(format!("[binary file, {size} bytes]"));
         }
@@ -146,6 +156,11 @@ impl Page {
             if self.start.last() == Some(&b'\r') && self.beyond == 0 {
                 self.start.pop();
             }
+            if self.beyond > 0 {
+                let whole = output::whole_characters(&self.start).len();
+                self.beyond += (self.start.len() - whole) as u64;
+                self.start.truncate(whole);
+            }
             let mut shown = format!("{}\t{}", self.line, String::from_utf8_lossy(&self.start));
             if self.beyond > 0 {
                 shown.push_str(&format!(" [... {} more bytes in this line]", self.beyond));
@@ -172,6 +187,7 @@ mod tests {
     async fn pages() {
         let scene = context();
         let long = "x".repeat(5000);
+        let wide = "€".repeat(700);
         let files: &[(&str, &[u8])] = &[
             ("plain", b"a\nb\n\nd"),
             ("crlf", b"a\r\nb\r\n"),
@@ -179,6 +195,10 @@ mod tests {
             ("empty", b""),
             ("binary", b"\x7fELF\0\0"),
             ("long", long.as_bytes()),
+            ("wide", wide.as_bytes()),
+            ("utf-16", b"\xff\xfea\0\n\0"),
+            ("utf-16be", b"\xfe\xff\0a"),
+            ("utf-32", b"\xff\xfe\0\0a\0\0\0"),
         ];
         for (name, content) in files {
             fs::write(scene.workspace().join(name), content).unwrap();
@@ -186,7 +206,7 @@ mod tests {
         let cut = format!("1\t{} [... 3000 more bytes in this line]\n", &long[..2000]);
         let table: &[(&str, Answer)] = &[
             (r#"{"path":"plain"}"#, Ok("1\ta\n2\tb\n3\t\n4\td\n".into())),
-            (r#"{"path":"plain","offset":2,"limit":1}"#, Ok("2\tb\n[more follows: go on with offset 3]\n".into())),
+            (r#"{"path":"plain","offset":2.0,"limit":1}"#, Ok("2\tb\n[more follows: go on with offset 3]\n".into())),
             (r#"{"path":"plain","offset":4,"limit":1}"#, Ok("4\td\n".into())),
             (r#"{"path":"plain","offset":5}"#, Err("the file has only 4 lines".into())),
             (r#"{"path":"crlf","offset":0}"#, Ok("1\ta\n2\tb\n".into())),
@@ -195,6 +215,10 @@ mod tests {
             (r#"{"path":"empty"}"#, Ok("[empty file]".into())),
             (r#"{"path":"binary"}"#, Ok("[binary file, 6 bytes]".into())),
             (r#"{"path":"long"}"#, Ok(cut)),
+            (r#"{"path":"wide"}"#, Ok(format!("1\t{} [... 102 more bytes in this line]\n", "€".repeat(666)))),
+            (r#"{"path":"utf-16"}"#, Ok("[UTF-16 text, 6 bytes: convert it with a command]".into())),
+            (r#"{"path":"utf-16be"}"#, Ok("[UTF-16 text, 4 bytes: convert it with a command]".into())),
+            (r#"{"path":"utf-32"}"#, Ok("[binary file, 8 bytes]".into())),
             (r#"{"path":"none"}"#, Err("cannot read none: No such file or directory (os error 2)".into())),
             (r#"{"path":"."}"#, Err("cannot read .: is a directory".into())),
         ];
@@ -228,5 +252,9 @@ mod tests {
         std::os::unix::fs::symlink("/proc/self/environ", scene.workspace().join("link")).unwrap();
         let refused = answer(&ReadFile, r#"{"path":"link"}"#, &scene).await.unwrap_err();
         assert!(refused.contains("/proc"), "{refused}");
+        let host = tempfile::NamedTempFile::new_in("/tmp").unwrap();
+        std::os::unix::fs::symlink(host.path(), scene.workspace().join("host")).unwrap();
+        let refused = ReadFile.prepare(&crate::testing::json(r#"{"path":"host"}"#), &scene.context).unwrap_err();
+        assert!(refused.0.starts_with("cannot read host: it leads"), "{refused}");
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
-use codex_workspace::{open_to_read, real_path};
+use codex_workspace::{View, open_to_read};
 use globset::{GlobBuilder, GlobMatcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink, SinkMatch};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Effect, Prepared, Tool, ToolContext, ToolError, arguments,
+    Effect, Prepared, Tool, ToolContext, ToolError, arguments, output,
     plain_call::{Answer, PlainCall},
     walk::walk,
 };
@@ -40,10 +40,10 @@ struct Args {
     pattern: String,
     /// File or directory; default: the workspace.
     path: Option<PathBuf>,
-    /// Only files matching this, such as `*.rs` or `src/**/*.ts`.
+    /// Only files matching this, such as `*.rs` or `src/**/*.ts`; with `!` before it, only the others.
     glob: Option<String>,
     case_insensitive: Option<bool>,
-    /// Default 200.
+    /// Default 200, at most 2000.
     max_results: Option<usize>,
 }
 
@@ -52,9 +52,13 @@ struct Args {
 pub(crate) struct SearchFiles;
 
 impl Tool for SearchFiles {
+    fn name(&self) -> &'static str {
+        "search_files"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "search_files",
+            name: self.name(),
             description: include_str!("search_files.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }
@@ -73,47 +77,61 @@ impl Tool for SearchFiles {
             .map_err(|error| ToolError(format!("`pattern` is not a regular expression for single lines: {error}")))?;
         let glob = args.glob.as_deref().map(Glob::new).transpose()?;
         let asked = args.path.unwrap_or_else(|| ".".into());
-        let top = real_path(&context.roots.resolve(&asked));
+        let view = View::of(&context.roots);
+        let top =
+            view.real_path(&asked).map_err(|error| ToolError(format!("cannot search {}: {error}", asked.display())))?;
         let access = Access { reads: vec![top.clone()], ..Access::default() };
         let search = Search {
             matcher,
             glob,
+            view,
             workspace: context.roots.workspace.clone(),
             most: args.max_results.unwrap_or(DEFAULT_RESULTS).clamp(1, MOST_RESULTS),
         };
-        let call = PlainCall::new("search_files", arguments, context);
+        let call = PlainCall::new(self.name(), arguments, context);
         Ok(call.reading(access, context.cancel.clone(), move |cancel| {
-            top.metadata().map_err(|error| format!("cannot search {}: {error}", asked.display()))?;
+            check(&top).map_err(|error| format!("cannot search {}: {error}", asked.display()))?;
             search.run(&top, cancel)
         }))
     }
 }
 
+/// Checks that there is something to search: a directory, or a file that may be read.
+fn check(top: &Path) -> io::Result<()> {
+    if top.metadata()?.is_dir() { Ok(()) } else { open_to_read(top).map(drop) }
+}
+
 /// A pattern of paths below the searched directory; without a slash, of file names.
 struct Glob {
     matcher: GlobMatcher,
+    /// Whether the files that do not match are wanted.
+    others: bool,
     of_name: bool,
 }
 
 impl Glob {
     fn new(pattern: &str) -> Result<Self, ToolError> {
+        let (pattern, others) = pattern.strip_prefix('!').map_or((pattern, false), |pattern| (pattern, true));
         let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
         let glob = glob.map_err(|error| ToolError(format!("`glob` is not a file pattern: {error}")))?;
-        Ok(Self { matcher: glob.compile_matcher(), of_name: !pattern.contains('/') })
+        Ok(Self { matcher: glob.compile_matcher(), others, of_name: !pattern.contains('/') })
     }
 
     fn takes(&self, top: &Path, path: &Path) -> bool {
-        if self.of_name {
-            return path.file_name().is_some_and(|name| self.matcher.is_match(name));
-        }
-        path.strip_prefix(top).is_ok_and(|inside| self.matcher.is_match(inside))
+        let matches = if self.of_name {
+            path.file_name().is_some_and(|name| self.matcher.is_match(name))
+        } else {
+            path.strip_prefix(top).is_ok_and(|inside| self.matcher.is_match(inside))
+        };
+        matches != self.others
     }
 }
 
 struct Search {
     matcher: RegexMatcher,
     glob: Option<Glob>,
+    view: View,
     workspace: PathBuf,
     most: usize,
 }
@@ -126,9 +144,9 @@ impl Search {
             .memory_map(MmapChoice::never())
             .line_number(true)
             .build();
-        let mut hits = Hits { text: String::new(), path: String::new(), found: 0, most: self.most };
+        let mut hits = Hits { most: self.most, ..Hits::default() };
         let mut unread = 0_usize;
-        for entry in walk(top, None) {
+        for entry in walk(top, None, self.view.clone()) {
             if cancel.is_cancelled() {
                 return Err("interrupted by the user".into());
             }
@@ -145,7 +163,9 @@ impl Search {
             let searched = open_to_read(entry.path())
                 .and_then(|file| searcher.search_reader(&self.matcher, Cancellable { file, cancel }, &mut hits));
             unread += usize::from(searched.is_err());
-            if hits.is_full() {
+            // Asked for by its name, so that it is said; those met in a directory are passed over.
+            hits.tell_binary = hits.binary && entry.depth() == 0;
+            if hits.more {
                 break;
             }
         }
@@ -169,11 +189,18 @@ impl Read for Cancellable<'_> {
 }
 
 /// What was found.
+#[derive(Default)]
 struct Hits {
     text: String,
+    /// The file being searched, as it is shown.
     path: String,
     found: usize,
     most: usize,
+    /// Whether there is a match beyond those that fit.
+    more: bool,
+    /// Whether the last file turned out to be binary.
+    binary: bool,
+    tell_binary: bool,
 }
 
 impl Hits {
@@ -182,12 +209,16 @@ impl Hits {
     }
 
     fn report(mut self, unread: usize) -> String {
-        if self.found == 0 {
-            self.text.push_str("No matches\n");
+        match (self.found, self.tell_binary) {
+            (0, false) => self.text.push_str("No matches\n"),
+            (0, true) => self.text.push_str("[binary, not searched]\n"),
+            (_, true) => self.text.push_str("[binary from there on, not searched further]\n"),
+            (_, false) => {}
         }
-        if self.is_full() {
+        if self.more {
             let found = self.found;
-            self.text.push_str(&format!("[stopped after {found} matches: narrow the search for the rest]\n"));
+            let matches = if found == 1 { "match" } else { "matches" };
+            self.text.push_str(&format!("[stopped after {found} {matches}: narrow the search for the rest]\n"));
         }
         if unread > 0 {
             self.text.push_str(&format!("[{unread} files or directories could not be searched]\n"));
@@ -200,13 +231,28 @@ impl Sink for Hits {
     type Error = io::Error;
 
     fn matched(&mut self, _: &Searcher, hit: &SinkMatch<'_>) -> Result<bool, io::Error> {
+        if self.is_full() {
+            self.more = true;
+            return Ok(false);
+        }
         let line = hit.bytes().trim_ascii_end();
-        let shown = String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES)]);
+        let shown = if line.len() > LINE_BYTES { output::whole_characters(&line[..LINE_BYTES]) } else { line };
+        let shown = String::from_utf8_lossy(shown);
         let more = if line.len() > LINE_BYTES { " [...]" } else { "" };
         let number = hit.line_number().unwrap_or_default();
         self.text.push_str(&format!("{}:{number}:{shown}{more}\n", self.path));
         self.found += 1;
-        Ok(!self.is_full())
+        Ok(true)
+    }
+
+    fn begin(&mut self, _: &Searcher) -> Result<bool, io::Error> {
+        self.binary = false;
+        Ok(true)
+    }
+
+    fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, io::Error> {
+        self.binary = true;
+        Ok(true)
     }
 }
 
@@ -221,6 +267,7 @@ mod tests {
     async fn searches() {
         let scene = context();
         let long = format!("needle {}\n", "x".repeat(1000));
+        let wide = format!("wide {}\n", "€".repeat(200));
         let files: &[(&str, &[u8])] = &[
             (".gitignore", b"ignored\n"),
             ("a.rs", b"one\nfind me\r\nthree\nfind me too\n"),
@@ -228,6 +275,8 @@ mod tests {
             ("ignored/c.rs", b"find me\n"),
             ("binary", b"find me\0\n"),
             ("long", long.as_bytes()),
+            ("wide", wide.as_bytes()),
+            ("utf-16", b"\xff\xfef\0i\0n\0d\0e\0r\0"),
         ];
         for (name, content) in files {
             let path = scene.workspace().join(name);
@@ -244,8 +293,15 @@ mod tests {
             (r#"{"pattern":"(?i)find me","path":"sub"}"#, "sub/b.txt:1:Find ME\n".into()),
             (
                 r#"{"pattern":"find","path":"a.rs","max_results":1}"#,
-                "a.rs:2:find me\n[stopped after 1 matches: narrow the search for the rest]\n".into(),
+                "a.rs:2:find me\n[stopped after 1 match: narrow the search for the rest]\n".into(),
             ),
+            (r#"{"pattern":"find","path":"a.rs","max_results":2.0}"#, all.into()),
+            (r#"{"pattern":"Find ME","max_results":1}"#, "sub/b.txt:1:Find ME\n".into()),
+            (r#"{"pattern":"(?i)find me","glob":"!*.rs"}"#, "sub/b.txt:1:Find ME\n".into()),
+            (r#"{"pattern":"(?i)find me","glob":"!sub/**"}"#, all.into()),
+            (r#"{"pattern":"find","path":"binary"}"#, "[binary, not searched]\n".into()),
+            (r#"{"pattern":"finder"}"#, "utf-16:1:finder\n".into()),
+            (r#"{"pattern":"wide"}"#, format!("wide:1:wide {} [...]\n", "€".repeat(131))),
             (r#"{"pattern":"find","path":"ignored"}"#, "ignored/c.rs:1:find me\n".into()),
             (r#"{"pattern":"nowhere"}"#, "No matches\n".into()),
             (r#"{"pattern":"needle"}"#, format!("long:1:needle {} [...]\n", "x".repeat(393))),
@@ -255,6 +311,12 @@ mod tests {
         }
         let missing = answer(&SearchFiles, r#"{"pattern":"x","path":"none"}"#, &scene).await;
         assert!(missing.unwrap_err().starts_with("cannot search none"));
+        for special in ["/dev/null", "socket"] {
+            let _socket = std::os::unix::net::UnixListener::bind(scene.workspace().join("socket"));
+            let call = format!(r#"{{"pattern":"x","path":"{special}"}}"#);
+            let expected = format!("cannot search {special}: it is not a regular file");
+            assert_eq!(answer(&SearchFiles, &call, &scene).await, Err(expected));
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Something the model can do.
 pub trait Tool: Send + Sync + fmt::Debug {
+    /// What calls name it by.
+    fn name(&self) -> &'static str;
+
     /// What the model is told about it. The same text every time: it is part of the cached prefix.
     fn spec(&self) -> ToolSpec;
 

@@ -39,9 +39,13 @@ enum Status {
 pub(crate) struct UpdatePlan;
 
 impl Tool for UpdatePlan {
+    fn name(&self) -> &'static str {
+        "update_plan"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "update_plan",
+            name: self.name(),
             description: include_str!("update_plan.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

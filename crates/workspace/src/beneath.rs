@@ -78,6 +78,19 @@ pub struct Snapshot {
     pub mode: u32,
 }
 
+/// A file as it was when it was looked at: another one, or a change of this one, has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its size.
+    pub bytes: u64,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// Device and inode.
+    identity: (u64, u64),
+    /// When the kernel last saw it change, in seconds and nanoseconds.
+    changed: (i64, u64),
+}
+
 /// Directories held open, and the rule that paths beneath them are resolved by.
 #[derive(Debug)]
 pub struct Beneath {
@@ -160,12 +173,32 @@ impl Beneath {
         if kind_of(&stat) != Kind::File {
             return Err(BeneathError::NotRegular(path.to_owned()));
         }
+        if u64::try_from(stat.st_size).is_ok_and(|size| size > limit) {
+            return Err(BeneathError::TooLarge { path: path.to_owned(), limit });
+        }
         let mut bytes = Vec::new();
         File::from(descriptor).take(limit + 1).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
         if bytes.len() as u64 > limit {
             return Err(BeneathError::TooLarge { path: path.to_owned(), limit });
         }
         Ok(Snapshot { bytes, mode: permissions(&stat) })
+    }
+
+    /// What tells the regular file `path` from another, without reading it.
+    ///
+    /// # Errors
+    /// Any [`BeneathError`] but `TooLarge`.
+    pub fn stamp(&self, path: &Path) -> Result<Stamp, BeneathError> {
+        let stat = stat(&self.open(path, OFlags::PATH)?, path)?;
+        if kind_of(&stat) != Kind::File {
+            return Err(BeneathError::NotRegular(path.to_owned()));
+        }
+        Ok(Stamp {
+            bytes: stat.st_size.try_into().unwrap_or_default(),
+            mode: permissions(&stat),
+            identity: (stat.st_dev, stat.st_ino),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        })
     }
 
     /// Replaces the content of `path` in one step, or makes it. A file that exists keeps its mode and, where the
@@ -242,22 +275,6 @@ impl Beneath {
             .map_err(|error| io_error(path, error.into()))
     }
 
-    /// Gives a regular file another name, replacing a regular file that has it. The new parent must exist.
-    ///
-    /// # Errors
-    /// Any [`BeneathError`] but `TooLarge`; the kernel's `EXDEV` where the two lie on different file systems.
-    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), BeneathError> {
-        let source = self.regular(from)?;
-        let target = self.place(to)?;
-        match target.stat(to)?.as_ref().map(kind_of) {
-            None | Some(Kind::File) => {}
-            Some(Kind::Symlink) => return Err(BeneathError::Symlink(to.to_owned())),
-            Some(Kind::Directory | Kind::Other) => return Err(BeneathError::NotRegular(to.to_owned())),
-        }
-        rustix::fs::renameat(&source.directory, source.name, &target.directory, target.name)
-            .map_err(|error| io_error(to, error.into()))
-    }
-
     /// Where a write to `path` goes: itself, or the file that a link leads to where links are followed.
     fn target(&self, path: &Path) -> PathBuf {
         if self.follows_links() { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
@@ -302,7 +319,7 @@ impl Beneath {
         let place = self.place(path)?;
         match place.stat(path)?.as_ref().map(kind_of) {
             Some(Kind::File) => Ok(place),
-            // Where links are followed, removing or renaming one means the link itself.
+            // Where links are followed, removing one means the link itself.
             Some(Kind::Symlink) if self.follows_links() => Ok(place),
             Some(Kind::Symlink) => Err(BeneathError::Symlink(path.to_owned())),
             Some(Kind::Directory | Kind::Other) => Err(BeneathError::NotRegular(path.to_owned())),

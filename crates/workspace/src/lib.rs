@@ -11,9 +11,9 @@ mod protected;
 mod reading;
 mod roots;
 
-pub use beneath::{Beneath, BeneathError, Kind, Snapshot};
+pub use beneath::{Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use git::{find_git, git_command};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use protected::{is_protected, protected_paths};
-pub use reading::{check_directory, open_to_read, real_path};
+pub use reading::{View, check_directory, open_to_read};
 pub use roots::Roots;

@@ -1,7 +1,8 @@
 //! Opening files and directories to read them, anywhere.
 //!
 //! It must never give out what the kernel tells about *this* process: a link in the workspace to `/proc/self/environ`
-//! would hand the model our environment. Confined commands have a `/proc` of their own.
+//! would hand the model our environment. Confined commands have a `/proc` of their own. Nor what is in the host's `/tmp`
+//! where commands have one of their own.
 
 use std::{
     fs::File,
@@ -12,25 +13,81 @@ use std::{
 
 use rustix::fs::{OFlags, ResolveFlags};
 
-use crate::beneath::open2;
+use crate::{Roots, beneath::open2};
 
 /// `PROC_SUPER_MAGIC` of statfs(2).
 const PROC: i64 = 0x9fa0;
 
-/// `path` with all symbolic links followed, so that what is declared is what will be opened. Where nothing is there,
-/// its directory with them followed; opening it will tell.
-pub fn real_path(path: &Path) -> PathBuf {
+/// What of the host the reading tools of a thread see: what its commands see.
+#[derive(Debug, Clone)]
+pub struct View {
+    roots: Roots,
+    /// The host's temporary directories, which commands do not see. Empty where they do.
+    hidden: Vec<PathBuf>,
+}
+
+impl View {
+    /// The view of a thread with these roots.
+    pub fn of(roots: &Roots) -> Self {
+        let mut hidden: Vec<PathBuf> = Vec::new();
+        if roots.temp.is_some() {
+            for alias in Roots::TEMP_ALIASES.map(Path::new) {
+                hidden.push(alias.to_owned());
+                // Systems make one a link to the other, or to another disk.
+                hidden.extend(alias.canonicalize().ok().filter(|real| real != alias));
+            }
+        }
+        Self { roots: roots.clone(), hidden }
+    }
+
+    /// The host path that `path` means, as [`Roots::resolve`], with all symbolic links followed, so that what is
+    /// declared is what will be opened. Where nothing is there, its directory with them followed; opening it tells.
+    ///
+    /// # Errors
+    /// A sentence where a link leads into the host's temporary directory.
+    pub fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        let real = real_path(&self.roots.resolve(path));
+        if self.is_hidden(&real) {
+            return Err(io::Error::other("it leads into the host's own /tmp, which nothing here sees"));
+        }
+        Ok(real)
+    }
+
+    /// Whether a walk may meet the real path `path`: it is seen, or a root lies below it.
+    pub fn meets(&self, path: &Path) -> bool {
+        !self.is_hidden(path) || self.all_roots().any(|root| root.starts_with(path))
+    }
+
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.hidden.iter().any(|hidden| path.starts_with(hidden))
+            && !self.all_roots().any(|root| path.starts_with(root))
+    }
+
+    fn all_roots(&self) -> impl Iterator<Item = &PathBuf> {
+        self.roots.writable.iter().chain([&self.roots.workspace]).chain(&self.roots.temp)
+    }
+}
+
+fn real_path(path: &Path) -> PathBuf {
     let beside = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
-/// Opens the regular file `path`, a path without symbolic links as [`real_path`] gives it.
+/// Opens the regular file `path`, a path without symbolic links as [`View::real_path`] gives it.
 ///
 /// # Errors
 /// The kernel's, with a sentence where the file is not a regular one or tells about processes.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
-    // Non-blocking, or opening a named pipe would wait for its other end.
+    // Looked at before it is opened to be read, which does something to devices and pipes.
+    regular(&File::from(open(path, OFlags::PATH)?))?;
+    // Non-blocking, or opening a named pipe that was put there meanwhile would wait for its other end.
     let file = File::from(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?);
+    regular(&file)?;
+    refuse_processes(&file)?;
+    Ok(file)
+}
+
+fn regular(file: &File) -> io::Result<()> {
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -38,8 +95,7 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    refuse_processes(&file)?;
-    Ok(file)
+    Ok(())
 }
 
 /// Checks that the directory `path`, without symbolic links, may be listed.
@@ -93,11 +149,53 @@ mod tests {
             assert_eq!(open_to_read(&real_path(&base.join(path))).is_ok(), expected, "{path}");
         }
         assert!(open_to_read(&base.join("link")).is_err(), "a link that was not resolved");
+        let (fifo, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, base.join("pipe"), fifo, mode, 0).unwrap();
+        for special in [base.join("pipe"), "/dev/zero".into()] {
+            assert_eq!(open_to_read(&special).unwrap_err().to_string(), "it is not a regular file");
+        }
         symlink(".", base.join("here")).unwrap();
         let missing = open_to_read(&real_path(&base.join("here/none"))).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
         assert!(check_directory(&base).is_ok());
         assert!(check_directory(Path::new("/proc")).is_err());
         assert!(check_directory(&base.join("file")).is_err());
+    }
+
+    #[test]
+    fn links_do_not_lead_into_the_temporary_directory_of_the_host() {
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        for name in ["w", "temp", "other"] {
+            fs::create_dir(base.join(name)).unwrap();
+            fs::write(base.join(name).join("file"), "").unwrap();
+        }
+        for (link, to) in [("out", "other"), ("out-file", "other/file"), ("in", "w/file"), ("session", "temp/file")] {
+            symlink(base.join(to), base.join("w").join(link)).unwrap();
+        }
+        symlink("/etc", base.join("w/etc")).unwrap();
+        let (workspace, temp) = (base.join("w"), base.join("temp"));
+        let confined = Roots { workspace: workspace.clone(), writable: vec![workspace], temp: Some(temp) };
+        let plain = Roots { temp: None, ..confined.clone() };
+        let table = [
+            ("file", true),
+            ("in", true),
+            ("etc/passwd", true),
+            ("session", true),
+            ("/tmp/file", true),
+            ("out", false),
+            ("out/file", false),
+            ("out/none", false),
+            ("out-file", false),
+        ];
+        for (path, expected) in table {
+            assert_eq!(View::of(&confined).real_path(Path::new(path)).is_ok(), expected, "{path}");
+            assert!(View::of(&plain).real_path(Path::new(path)).is_ok(), "{path}");
+        }
+        let met = [(base.clone(), true), (base.join("w/file"), true), (base.join("other"), false), ("/".into(), true)];
+        for (path, expected) in met {
+            assert_eq!(View::of(&confined).meets(&path), expected, "{}", path.display());
+            assert!(View::of(&plain).meets(&path));
+        }
     }
 }

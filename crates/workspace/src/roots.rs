@@ -15,6 +15,9 @@ pub struct Roots {
 }
 
 impl Roots {
+    /// Where commands see the session's temporary directory.
+    pub(crate) const TEMP_ALIASES: [&str; 2] = ["/tmp", "/var/tmp"];
+
     /// The host path that `path` means to this thread's commands: relative to the workspace, `.` and `..` removed by
     /// their text, and `/tmp` mapped to the session's own (a root that lies under `/tmp` keeps its path).
     pub fn resolve(&self, path: &Path) -> PathBuf {
@@ -23,7 +26,7 @@ impl Roots {
         if self.writable.iter().chain([&self.workspace]).any(|root| absolute.starts_with(root)) {
             return absolute;
         }
-        for alias in ["/tmp", "/var/tmp"] {
+        for alias in Self::TEMP_ALIASES {
             if let Ok(inside) = absolute.strip_prefix(alias) {
                 return normalise(&temp.join(inside));
             }

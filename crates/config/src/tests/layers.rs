@@ -245,8 +245,8 @@ model_reasoning_summary = "none"
 fn files_that_cannot_be_read() {
     check_error(&[(".codex/config.toml/x", "")], &[], "~/.codex/config.toml: is not a file");
     check_error(&[("p/.codex/config.toml/x", "")], &[], "~/p/.codex/config.toml: is not a file");
-    let large = "#".repeat((1 << 20) + 1);
-    check_error(&[(USER, &large)], &[], "~/.codex/config.toml: is larger than 1 MiB, too large for settings");
+    let large = "#".repeat((1 << 18) + 1);
+    check_error(&[(USER, &large)], &[], "~/.codex/config.toml: is larger than 256 KiB, too large for settings");
 
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join(".codex")).unwrap();
@@ -308,6 +308,10 @@ fn project_roots() {
     for (workspace, expected) in table {
         let got = project_root(&temp.join(workspace), &temp.join("home"));
         assert_eq!(got, expected.map(|path| temp.join(path)), "{workspace}");
+    }
+    // Only root can give a directory away.
+    if std::os::unix::fs::chown(temp.join("out/x"), Some(65534), None).is_ok() {
+        assert_eq!(project_root(&temp.join("out/x/y"), &temp.join("home")), None, "a stranger's directory steers");
     }
     assert_eq!(project_root(Path::new("/"), &temp), None);
 }

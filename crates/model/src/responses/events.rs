@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use codex_history::Usage;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
 /// The part that all events share.
@@ -64,7 +64,7 @@ pub(super) struct ItemHead<'a> {
 /// An item `message`.
 #[derive(Deserialize)]
 pub(super) struct MessageItem {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) content: Vec<TextPiece>,
     pub(super) phase: Option<String>,
 }
@@ -80,7 +80,7 @@ pub(super) struct TextPiece {
 #[derive(Deserialize)]
 pub(super) struct ReasoningItem {
     pub(super) id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) summary: Vec<TextPiece>,
     pub(super) encrypted_content: Option<String>,
 }
@@ -106,11 +106,16 @@ pub(super) struct End<'a> {
 /// The `response` of an [`End`].
 #[derive(Deserialize)]
 pub(super) struct EndOfResponse<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) output: Vec<&'a RawValue>,
     pub(super) usage: Option<WireUsage>,
     pub(super) error: Option<VendorError>,
     pub(super) incomplete_details: Option<IncompleteDetails>,
+}
+
+/// Some servers write `null` where there is nothing.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Why a response is incomplete.

@@ -1,42 +1,24 @@
 //! Turns everything that can go wrong into a kind and a sentence.
 //!
-//! Codes and statuses are a table. A sentence never holds a key, a header or a query string, and is one line of at
-//! most [`LONGEST_MESSAGE`] bytes of the vendor's own words.
+//! Which kind it is, `kinds` knows. A sentence never holds a key, a header or a query string, and is one line; the
+//! vendor's own words in it have been through [`Secrets::line`].
 
 use codex_net::causes;
-use reqwest::Response;
+use reqwest::{Response, header::LOCATION};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
-use super::{endpoint::Endpoint, events::VendorError, retry_after};
+use super::{
+    endpoint::Endpoint,
+    events::VendorError,
+    kinds, retry_after,
+    secrets::{self, Secrets},
+};
 use crate::{Failure, FailureKind, StreamEvent};
-
-/// Bytes of a vendor's message that are passed on.
-const LONGEST_MESSAGE: usize = 2048;
 
 /// Bytes of an error's body that are read.
 const LONGEST_BODY: usize = 64 * 1024;
-
-/// What a vendor's error codes mean. `code` and `type` are both looked up, in this order of lines.
-const CODES: &[(&str, FailureKind)] = &[
-    ("context_length_exceeded", FailureKind::ContextTooLong),
-    ("insufficient_quota", FailureKind::QuotaExceeded),
-    ("billing_hard_limit_reached", FailureKind::QuotaExceeded),
-    ("usage_limit_reached", FailureKind::QuotaExceeded),
-    ("usage_not_included", FailureKind::QuotaExceeded),
-    ("content_policy_violation", FailureKind::ContentRefused),
-    ("content_filter", FailureKind::ContentRefused),
-    ("cyber_policy", FailureKind::ContentRefused),
-    ("invalid_prompt", FailureKind::BadRequest(400)),
-    ("invalid_api_key", FailureKind::Unauthorized),
-    ("rate_limit_exceeded", FailureKind::RateLimited),
-    ("server_is_overloaded", FailureKind::Server(503)),
-    ("overloaded_error", FailureKind::Server(503)),
-    ("slow_down", FailureKind::Server(503)),
-];
-
-/// How servers without codes say that the conversation is too long.
-const TOO_LONG: &[&str] = &["maximum context length", "context window", "context length exceeded"];
 
 /// A failure as the last event of a stream.
 pub(super) fn plain(kind: FailureKind, message: String) -> StreamEvent {
@@ -44,14 +26,10 @@ pub(super) fn plain(kind: FailureKind, message: String) -> StreamEvent {
 }
 
 /// The vendor gave up in the middle of an answer.
-pub(super) fn in_stream(error: VendorError) -> Failure {
-    let message = one_line(error.message.as_deref().unwrap_or("the vendor gave no reason"));
-    let kind = by_code(&error).unwrap_or_else(|| {
-        let code = error.code.as_str().unwrap_or_default();
-        let ours = code.starts_with("invalid_") || code.starts_with("unsupported_");
-        // What nobody knows is taken for the vendor's trouble, which may pass.
-        if ours { FailureKind::BadRequest(400) } else { FailureKind::Server(500) }
-    });
+pub(super) fn in_stream(error: &VendorError, secrets: &Secrets) -> Failure {
+    let message = secrets.line(error.message.as_deref().unwrap_or("the vendor gave no reason"));
+    // What nobody knows is taken for the vendor's trouble, which may pass.
+    let kind = kinds::told(error, &message).unwrap_or(FailureKind::Server(500));
     let retry_after = kind.may_pass().then(|| retry_after::in_words(&message)).flatten();
     let message = match kind {
         FailureKind::ContextTooLong => format!("the conversation is too long for the model: {message}"),
@@ -63,14 +41,14 @@ pub(super) fn in_stream(error: VendorError) -> Failure {
 }
 
 /// The vendor cut the answer short.
-pub(super) fn incomplete(reason: Option<&str>) -> Failure {
+pub(super) fn incomplete(reason: Option<&str>, secrets: &Secrets) -> Failure {
     let (kind, message) = match reason {
         Some("content_filter") => {
             (FailureKind::ContentRefused, "the vendor's content filter stopped the answer".into())
         }
         Some("max_output_tokens") => (FailureKind::Incomplete, "the answer reached the vendor's output limit".into()),
         reason => {
-            let reason = one_line(reason.unwrap_or("no reason given"));
+            let reason = secrets.line(reason.unwrap_or("no reason given"));
             (FailureKind::Incomplete, format!("the vendor cut the answer short: {reason}"))
         }
     };
@@ -79,7 +57,7 @@ pub(super) fn incomplete(reason: Option<&str>) -> Failure {
 
 /// No answer came at all.
 pub(super) fn unsent(error: &reqwest::Error, endpoint: &Endpoint) -> Failure {
-    let cause = one_line(&causes(error));
+    let cause = endpoint.secrets.line(&causes(error));
     let (kind, message) = if error.is_builder() {
         (FailureKind::Configuration, format!("the request to {} could not be made: {cause}", endpoint.shown))
     } else if error.is_connect() {
@@ -91,16 +69,19 @@ pub(super) fn unsent(error: &reqwest::Error, endpoint: &Endpoint) -> Failure {
 }
 
 /// An answer with a status other than 200.
-pub(super) async fn refused(response: Response, endpoint: &Endpoint) -> Failure {
+pub(super) async fn refused(response: Response, endpoint: &Endpoint, model: &str) -> Failure {
     let status = response.status().as_u16();
     let asked = retry_after::in_headers(response.headers());
-    let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(one_line);
-    let error = vendor_error(&read_some(response).await);
-    let said = one_line(error.message.as_deref().unwrap_or("no reason given"));
-    let kind = by_code(&error).unwrap_or_else(|| by_status(status, &said));
+    let location = redirect(&response, endpoint);
+    let Body { error, is_json } = Body::read(response).await;
+    let said = endpoint.secrets.line(error.message.as_deref().unwrap_or("no reason given"));
+    let kind = kinds::refused(status, &error, &said);
     let retry_after = asked.or_else(|| kind.may_pass().then(|| retry_after::in_words(&said)).flatten());
     let message = match (kind, location) {
         (FailureKind::Unauthorized, _) => endpoint.key.refused(status, &said),
+        (FailureKind::BadRequest(404), _) if kinds::is_about_model(&error, is_json) => {
+            format!("the model `{}` is not available: {said} (HTTP {status})", endpoint.secrets.line(model))
+        }
         (FailureKind::BadRequest(404), _) => {
             format!("{} was not found (HTTP 404: {said}); does the base URL end in /v1?", endpoint.shown)
         }
@@ -117,22 +98,24 @@ pub(super) async fn refused(response: Response, endpoint: &Endpoint) -> Failure 
     Failure { kind, message, retry_after }
 }
 
-fn by_code(error: &VendorError) -> Option<FailureKind> {
-    let [code, kind] = [&error.code, &error.kind].map(|value| value.as_str().unwrap_or_default());
-    CODES.iter().find(|(name, _)| *name == code || *name == kind).map(|(_, kind)| *kind)
+/// An answer with status 200 that is of type `other` instead of an event stream.
+pub(super) async fn not_a_stream(response: Response, other: &str, endpoint: &Endpoint) -> Failure {
+    let asked = retry_after::in_headers(response.headers());
+    let Body { error, .. } = Body::read(response).await;
+    let said = error.message.as_deref().map(|message| endpoint.secrets.line(message));
+    let kind = kinds::told(&error, said.as_deref().unwrap_or_default()).unwrap_or(FailureKind::Configuration);
+    let in_words = || kind.may_pass().then(|| retry_after::in_words(said.as_deref()?)).flatten();
+    let retry_after = asked.or_else(in_words);
+    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+    let message = format!("{} answered with {other} instead of an event stream{said}", endpoint.shown);
+    Failure { kind, message, retry_after }
 }
 
-fn by_status(status: u16, said: &str) -> FailureKind {
-    let said = said.to_lowercase();
-    match status {
-        400 | 413 if TOO_LONG.iter().any(|words| said.contains(words)) => FailureKind::ContextTooLong,
-        401 | 403 => FailureKind::Unauthorized,
-        402 => FailureKind::QuotaExceeded,
-        429 => FailureKind::RateLimited,
-        // 408: the server gave up waiting for the request, which is nobody's fault.
-        408 | 500.. => FailureKind::Server(status),
-        _ => FailureKind::BadRequest(status),
-    }
+/// Where an answer redirects to, in full and fit to be shown.
+fn redirect(response: &Response, endpoint: &Endpoint) -> Option<String> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let shown = secrets::shown(endpoint.url.join(location).as_ref().map_or(location, Url::as_str));
+    Some(endpoint.secrets.line(&shown))
 }
 
 /// The beginning of a body. What arrives before an error counts: a half message is better than none.
@@ -147,23 +130,36 @@ async fn read_some(mut response: Response) -> Vec<u8> {
 }
 
 /// What an error's body says, in any of the shapes that servers use.
-fn vendor_error(body: &[u8]) -> VendorError {
-    #[derive(Deserialize)]
-    struct Shapes {
-        error: Option<Value>,
-        message: Option<String>,
-        detail: Option<Value>,
+struct Body {
+    error: VendorError,
+    /// Whether it is one of the shapes of model servers, not just any text.
+    is_json: bool,
+}
+
+impl Body {
+    async fn read(response: Response) -> Self {
+        Self::of(&read_some(response).await)
     }
-    let text = String::from_utf8_lossy(body);
-    let said = |message: &str| VendorError { message: Some(message.to_owned()), ..VendorError::default() };
-    match serde_json::from_str(&text) {
-        Ok(Shapes { error: Some(Value::String(message)), .. }) => said(&message),
-        Ok(Shapes { error: Some(error), .. }) => serde_json::from_value(error).unwrap_or_default(),
-        Ok(Shapes { message: Some(message), .. }) => said(&message),
-        Ok(Shapes { detail: Some(detail), .. }) => said(detail.as_str().unwrap_or(&detail.to_string())),
-        _ if text.trim_start().starts_with('<') => said(&title(&text)),
-        _ if text.trim().is_empty() => VendorError::default(),
-        _ => said(&text),
+
+    fn of(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Shapes {
+            error: Option<Value>,
+            message: Option<String>,
+            detail: Option<Value>,
+        }
+        let text = String::from_utf8_lossy(body);
+        let said = |message: &str| VendorError { message: Some(message.to_owned()), ..VendorError::default() };
+        let (error, is_json) = match serde_json::from_str(&text) {
+            Ok(Shapes { error: Some(Value::String(message)), .. }) => (said(&message), true),
+            Ok(Shapes { error: Some(error), .. }) => (serde_json::from_value(error).unwrap_or_default(), true),
+            Ok(Shapes { message: Some(message), .. }) => (said(&message), true),
+            Ok(Shapes { detail: Some(detail), .. }) => (said(detail.as_str().unwrap_or(&detail.to_string())), true),
+            _ if text.trim_start().starts_with('<') => (said(&title(&text)), false),
+            _ if text.trim().is_empty() => (VendorError::default(), false),
+            _ => (said(&text), false),
+        };
+        Self { error, is_json }
     }
 }
 
@@ -171,21 +167,4 @@ fn vendor_error(body: &[u8]) -> VendorError {
 fn title(page: &str) -> String {
     let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
     title.map_or("a web page".to_owned(), |(title, _)| format!("a web page, \"{}\"", title.trim()))
-}
-
-/// `text` on one line without control characters, cut at [`LONGEST_MESSAGE`].
-pub(super) fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if line.len() > LONGEST_MESSAGE {
-            line.truncate(line.floor_char_boundary(LONGEST_MESSAGE));
-            line.push('…');
-            break;
-        }
-    }
-    line
 }

@@ -9,7 +9,9 @@ mod encode;
 mod endpoint;
 mod events;
 mod failure;
+mod kinds;
 mod retry_after;
+mod secrets;
 mod sse;
 #[cfg(test)]
 mod tests;
@@ -41,8 +43,13 @@ pub struct ResponsesConfig {
     /// The environment variable that the key comes from, for messages. If it is given, `api_key` is not and no
     /// `Authorization` header is configured, requests fail without being sent.
     pub key_variable: Option<String>,
+    /// How to come by a key, for the message that it is missing.
+    pub env_key_instructions: Option<String>,
     /// Further headers, by name; they replace our own of the same name.
     pub http_headers: Vec<(String, String)>,
+    /// Headers that are not sent since the variable they are to come from is not set: header name and variable, for
+    /// messages.
+    pub header_variables: Vec<(String, String)>,
     /// Added to the URL.
     pub query_params: Vec<(String, String)>,
     /// How long the server may stay silent, before its answer and within it: [`IDLE_TIMEOUT`].
@@ -60,7 +67,9 @@ impl ResponsesConfig {
             base_url: base_url.into(),
             api_key: None,
             key_variable: None,
+            env_key_instructions: None,
             http_headers: Vec::new(),
+            header_variables: Vec::new(),
             query_params: Vec::new(),
             idle_timeout: IDLE_TIMEOUT,
             originator: "codex".to_owned(),
@@ -73,8 +82,8 @@ impl ResponsesConfig {
 impl fmt::Debug for ResponsesConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponsesConfig")
-            .field("base_url", &self.base_url)
-            .field("key_variable", &self.key_variable)
+            .field("base_url", &secrets::shown(&self.base_url))
+            .field("key_variable", &self.key_variable.as_deref().and_then(secrets::variable))
             .field("idle_timeout", &self.idle_timeout)
             .field("originator", &self.originator)
             .field("takes_grammars", &self.takes_grammars)
@@ -111,6 +120,7 @@ impl Responses {
             client,
             endpoint,
             thread_id,
+            model: request.model.clone(),
             body,
             idle: self.config.idle_timeout,
             tools: Arc::clone(&request.tools),
@@ -144,6 +154,8 @@ struct Ask {
     client: reqwest::Client,
     endpoint: Arc<Endpoint>,
     thread_id: HeaderValue,
+    /// For messages.
+    model: String,
     body: Bytes,
     idle: Duration,
     tools: Arc<[ToolSpec]>,
@@ -190,18 +202,21 @@ impl Ask {
             Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
             Err(_) => return Err(silent(&self.endpoint, self.idle)),
         };
+        // An error's text may take as long as an answer's.
+        let late = silent(&self.endpoint, self.idle);
         if response.status().as_u16() != 200 {
-            // An error's text may take as long as an answer's.
-            let refused = failure::refused(response, &self.endpoint);
-            let late = silent(&self.endpoint, self.idle);
+            let refused = failure::refused(response, &self.endpoint, &self.model);
             return Err(tokio::time::timeout(self.idle, refused).await.unwrap_or(late));
         }
         if let Some(other) = not_a_stream(&response) {
-            let message = format!("{} answered with {other} instead of an event stream", self.endpoint.shown);
-            return Err(Failure { kind: FailureKind::Configuration, message, retry_after: None });
+            let told = failure::not_a_stream(response, other, &self.endpoint);
+            return Err(tokio::time::timeout(self.idle, told).await.unwrap_or(late));
         }
-        let events = sse::events(response, self.idle);
-        Ok(Box::new(Reader { events, assembler: Assembler::new(self.tools, self.grammars) }))
+        let events = Events::new(response, self.idle);
+        Ok(Box::new(Reader {
+            events,
+            assembler: Assembler::new(self.tools, self.grammars, Arc::clone(&self.endpoint.secrets)),
+        }))
     }
 }
 
@@ -229,13 +244,8 @@ impl Reader {
             if let Some(event) = self.assembler.pop() {
                 return event;
             }
-            match sse::next(&mut self.events).await {
-                Some(Ok(event)) => {
-                    // An event without data is a sign of life and no more.
-                    if let Some(data) = event.data {
-                        self.assembler.take(event.event.as_deref(), &data);
-                    }
-                }
+            match self.events.next().await {
+                Some(Ok(event)) => self.assembler.take(event.name.as_deref(), &event.data),
                 Some(Err(sse::Error::Read(error))) => {
                     let message = format!("the connection broke within the answer: {}", causes(&error));
                     return failure::plain(Disconnected, message);

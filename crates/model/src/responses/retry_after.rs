@@ -29,20 +29,38 @@ fn date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// The wait that a message asks for: "Please try again in 1.5s", "in 28ms", "in 20 seconds".
+/// The words before a wait, in small letters.
+const ASKING: &[&str] = &["try again in ", "retry in ", "retry after "];
+
+/// The wait that a message asks for: "Please try again in 1.5s", "in 28ms", "in 20 seconds", "in 1h2m3s".
 pub(super) fn in_words(message: &str) -> Option<Duration> {
-    let (_, rest) = message.split_once("try again in ")?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-    let (number, unit) = rest.split_at(digits);
+    let message = message.to_ascii_lowercase();
+    let (_, mut rest) = ASKING.iter().find_map(|words| message.split_once(words))?;
+    let mut sum = None;
+    while let Some((seconds, after)) = seconds(rest) {
+        sum = Some(sum.unwrap_or_default() + seconds);
+        rest = after.trim_start_matches([' ', ',']);
+        rest = rest.strip_prefix("and ").unwrap_or(rest);
+    }
+    Duration::try_from_secs_f64(sum?).ok()
+}
+
+/// The seconds that a number and its unit at the beginning of `text` mean, and what follows.
+fn seconds(text: &str) -> Option<(f64, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
     let unit = unit.trim_start();
     let letters = unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len());
-    let seconds_per_unit = match &unit[..letters] {
-        "ms" | "milliseconds" => 0.001,
-        "s" | "sec" | "second" | "seconds" => 1.0,
-        "m" | "min" | "minute" | "minutes" => 60.0,
+    let (unit, rest) = unit.split_at(letters);
+    let seconds_per_unit = match unit {
+        "ms" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
         _ => return None,
     };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds_per_unit).ok()
+    Some((number.parse::<f64>().ok()? * seconds_per_unit, rest))
 }
 
 #[cfg(test)]
@@ -80,7 +98,18 @@ mod tests {
             ("try again in 20 seconds.", Some(20.0)),
             ("try again in 2m", Some(120.0)),
             ("try again in a while", None),
-            ("try again in 3 days", None),
+            ("Try again in 1h2m3s.", Some(3723.0)),
+            ("try again in 1m30s", Some(90.0)),
+            ("try again in 1m0.5s", Some(60.5)),
+            ("try again in 350ms", Some(0.35)),
+            ("try again in 1 hour, 2 minutes and 3 seconds. 4 s", Some(3723.0)),
+            ("try again in 5s and 3 cheers", Some(5.0)),
+            ("Please retry in 7s.", Some(7.0)),
+            ("Please retry after 20 seconds", Some(20.0)),
+            ("try again in 3 days", Some(259_200.0)),
+            ("try again in 5.", None),
+            ("try again in 1.2.3s", None),
+            ("try again in 5 fortnights", None),
             ("no wait is named", None),
         ] {
             assert_eq!(in_words(words), seconds.map(Duration::from_secs_f64), "{words}");

@@ -1,17 +1,24 @@
-//! A response's body as server-sent events (WHATWG HTML, section "Server-sent events").
+//! A response's body as server-sent events, awaited no longer than a server may be silent.
 //!
-//! The first error is the last word: after it the parser may have lost part of an event, and half an event must not
-//! be taken for a whole one.
+//! The first error is the last word: nothing is read after it, and half an event is never taken for a whole one.
 
-use std::{pin::Pin, time::Duration};
+mod parser;
 
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use std::time::Duration;
+
 use reqwest::Response;
-use sse_stream::{Sse, SseStream};
+
+pub(super) use self::parser::Event;
+use self::parser::Parser;
 
 /// Events as they arrive.
-pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Sse, sse_stream::Error>> + Send>>;
+pub(super) struct Events {
+    response: Response,
+    idle: Duration,
+    parser: Parser,
+    /// The body has ended, perhaps with an error; what was parsed before still counts.
+    end: Option<Option<Error>>,
+}
 
 /// Why there are no further events.
 pub(super) enum Error {
@@ -20,46 +27,34 @@ pub(super) enum Error {
     /// Nothing came for this long. Any byte counts: a server that sends comments while the model thinks is alive.
     Silent(Duration),
     /// These are no events.
-    Format(String),
+    Format(&'static str),
 }
 
-/// The two ways in which bytes can fail to arrive.
-#[derive(Debug, thiserror::Error)]
-enum BytesError {
-    #[error("{0}")]
-    Read(reqwest::Error),
-    #[error("nothing came for {0:?}")]
-    Silent(Duration),
-}
+impl Events {
+    /// The events of `response`, whose every piece is awaited for `idle` at most.
+    pub(super) fn new(response: Response, idle: Duration) -> Self {
+        Self { response, idle, parser: Parser::default(), end: None }
+    }
 
-/// The events of `response`, each awaited for `idle` at most.
-pub(super) fn events(response: Response, idle: Duration) -> Events {
-    Box::pin(SseStream::from_bytes_stream(Box::pin(unless_silent(response.bytes_stream(), idle))))
-}
-
-fn unless_silent(
-    body: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
-    idle: Duration,
-) -> impl Stream<Item = Result<Bytes, BytesError>> + Send {
-    stream::unfold(Box::pin(body), move |mut body| async move {
-        let bytes = match tokio::time::timeout(idle, body.next()).await {
-            Ok(bytes) => bytes?.map_err(BytesError::Read),
-            Err(_) => Err(BytesError::Silent(idle)),
-        };
-        Some((bytes, body))
-    })
-}
-
-/// The next event; `None` when the body has ended.
-pub(super) async fn next(events: &mut Events) -> Option<Result<Sse, Error>> {
-    Some(events.next().await?.map_err(|error| match error {
-        sse_stream::Error::Body(error) => match error.downcast::<BytesError>() {
-            Ok(error) => match *error {
-                BytesError::Read(error) => Error::Read(error),
-                BytesError::Silent(idle) => Error::Silent(idle),
-            },
-            Err(other) => Error::Format(other.to_string()),
-        },
-        other => Error::Format(other.to_string()),
-    }))
+    /// The next event; `None` when the body has ended.
+    pub(super) async fn next(&mut self) -> Option<Result<Event, Error>> {
+        loop {
+            if let Some(event) = self.parser.pop() {
+                return Some(Ok(event));
+            }
+            if let Some(end) = &mut self.end {
+                return end.take().map(Err);
+            }
+            self.end = match tokio::time::timeout(self.idle, self.response.chunk()).await {
+                Ok(Ok(Some(bytes))) => self.parser.feed(&bytes).err().map(|what| Some(Error::Format(what))),
+                Ok(Ok(None)) => Some(self.parser.finish().err().map(Error::Format)),
+                Ok(Err(error)) => {
+                    // The break is what there is to tell, unless the answer was whole but for its last empty line.
+                    let _ = self.parser.finish();
+                    Some(Some(Error::Read(error)))
+                }
+                Err(_) => Some(Some(Error::Silent(self.idle))),
+            };
+        }
+    }
 }

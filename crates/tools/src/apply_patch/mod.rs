@@ -4,10 +4,13 @@
 //! never write a part of a patch.
 
 mod diff;
+mod lines;
 mod parse;
 mod plan;
 mod seek;
 mod text;
+mod undo;
+mod work;
 
 use std::path::{Path, PathBuf};
 
@@ -33,9 +36,13 @@ struct Args {
 pub(crate) struct ApplyPatch;
 
 impl Tool for ApplyPatch {
+    fn name(&self) -> &'static str {
+        "apply_patch"
+    }
+
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: "apply_patch",
+            name: self.name(),
             description: include_str!("../apply_patch.md").trim().to_owned(),
             input: ToolInput::Freeform { lark_grammar: include_str!("grammar.lark") },
         }
@@ -60,7 +67,7 @@ impl Tool for ApplyPatch {
 /// What does not fit, in sentences for the model. Nothing was changed.
 pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result<Prepared, ToolError> {
     let plan = parse::parse(patch)
-        .and_then(|operations| Plan::new(&operations, base, &context.roots, &context.protected))
+        .and_then(|operations| Plan::new(&operations, base, context))
         .map_err(|error| refusal(&error))?;
     let shown = Shown { id: context.item_id.clone(), changes: plan.changes() };
     let access = Access { writes: plan.writes(), ..Access::default() };

@@ -4,19 +4,22 @@
 //! overwrite a file that changed since it was read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use codex_protocol::{FileUpdateChange, PatchChangeKind};
-use codex_workspace::{Beneath, BeneathError, Kind, Roots, Snapshot, is_protected};
+use codex_workspace::{Beneath, BeneathError, Kind, Roots, Snapshot, Stamp, is_protected};
 
-use crate::output;
+use crate::{ToolContext, output};
 
-use super::{diff::unified, parse::Operation, text};
+use super::{diff::Differ, parse::Operation, text, undo::Undo, work::Work};
 
 /// Largest file that is patched, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Most that the files of one patch hold together, in bytes: all of them are in memory, before and after.
+const MOST_TOGETHER: u64 = 64 << 20;
 
 /// What a patch comes to.
 #[derive(Debug)]
@@ -29,26 +32,50 @@ pub(super) struct Plan {
 
 /// A file before and after.
 #[derive(Debug)]
-struct File {
+pub(super) struct File {
     /// On the host.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// As the user and the model name it, absolute.
-    shown: PathBuf,
-    before: Option<Snapshot>,
-    after: Option<Vec<u8>>,
+    pub(super) shown: PathBuf,
+    pub(super) before: Before,
+    pub(super) after: Option<Vec<u8>>,
     /// Permission bits it gets from the file that was moved here.
-    mode: Option<u32>,
+    pub(super) mode: Option<u32>,
+    /// Whether the patch deletes it, at least for a while.
+    deleted: bool,
     /// Index of the file it became.
     moved_to: Option<usize>,
 }
 
+/// What was at a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    File(Snapshot),
+    /// A file too large to be held. It can be deleted, and that cannot be undone.
+    Large(Stamp),
+}
+
+impl Before {
+    fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::File(snapshot) => Some(snapshot),
+            Self::Nothing | Self::Large(_) => None,
+        }
+    }
+}
+
 impl File {
     fn changes(&self) -> bool {
-        self.before.as_ref().map(|before| &before.bytes) != self.after.as_ref() || self.mode_changes()
+        match (&self.before, &self.after) {
+            (Before::Nothing, None) => false,
+            (Before::File(before), Some(after)) => before.bytes != *after || self.mode_changes(),
+            _ => true,
+        }
     }
 
     fn mode_changes(&self) -> bool {
-        self.mode.is_some_and(|mode| self.before.as_ref().is_some_and(|before| before.mode != mode))
+        self.mode.is_some_and(|mode| self.before.snapshot().is_some_and(|before| before.mode != mode))
     }
 }
 
@@ -59,6 +86,9 @@ struct Ground<'roots> {
     protected: &'roots [PathBuf],
     beneath: Beneath,
     indices: BTreeMap<PathBuf, usize>,
+    /// Bytes that may still be read.
+    left: u64,
+    work: Work,
 }
 
 impl Plan {
@@ -66,16 +96,20 @@ impl Plan {
     ///
     /// # Errors
     /// A sentence for the model that names the file. Nothing was changed.
-    pub(super) fn new(
-        operations: &[Operation],
-        base: &Path,
-        roots: &Roots,
-        protected: &[PathBuf],
-    ) -> Result<Self, String> {
-        let beneath = Beneath::of(roots).map_err(|error| error.to_string())?;
-        let mut ground = Ground { base, roots, protected, beneath, indices: BTreeMap::new() };
+    pub(super) fn new(operations: &[Operation], base: &Path, context: &ToolContext) -> Result<Self, String> {
+        let mut ground = Ground {
+            base,
+            roots: &context.roots,
+            protected: &context.protected,
+            beneath: Beneath::of(&context.roots).map_err(|error| error.to_string())?,
+            indices: BTreeMap::new(),
+            left: MOST_TOGETHER,
+            work: Work::new(context.cancel.clone()),
+        };
         let mut plan = Self { files: Vec::new(), summary: Vec::new() };
         for operation in operations {
+            // Each may read a file, so that the user's interruption is looked for.
+            ground.work.look()?;
             plan.take(operation, &mut ground)?;
         }
         Ok(plan)
@@ -89,16 +123,17 @@ impl Plan {
                 self.summary.push(('A', path.clone()));
             }
             Operation::Delete { path } => {
-                let index = self.file(path, ground)?;
-                self.files[index]
-                    .after
-                    .take()
-                    .ok_or_else(|| format!("`{path}` does not exist, so it cannot be deleted"))?;
+                let index = self.file_or_large(path, ground)?;
+                let file = &mut self.files[index];
+                let large = matches!(file.before, Before::Large(_)) && !std::mem::replace(&mut file.deleted, true);
+                if file.after.take().is_none() && !large {
+                    return Err(format!("`{path}` does not exist, so it cannot be deleted"));
+                }
                 self.summary.push(('D', path.clone()));
             }
             Operation::Update { path, move_to, hunks } => {
                 let index = self.file(path, ground)?;
-                let content = self.files[index].after.clone().ok_or_else(|| {
+                let content = self.files[index].after.take().ok_or_else(|| {
                     format!("`{path}` does not exist, so it cannot be updated; `*** Add File:` makes a file")
                 })?;
                 let after = if hunks.is_empty() {
@@ -106,7 +141,9 @@ impl Plan {
                 } else {
                     let content = String::from_utf8(content)
                         .map_err(|_| format!("`{path}` is not UTF-8 text; change it with a command"))?;
-                    text::update(&content, hunks).map_err(|error| format!("`{path}`: {error}"))?.into_bytes()
+                    text::update(&content, hunks, &mut ground.work)
+                        .map_err(|error| format!("`{path}`: {error}"))?
+                        .into_bytes()
                 };
                 self.files[index].after = Some(after);
                 if let Some(target) = move_to {
@@ -124,10 +161,10 @@ impl Plan {
             return Ok(());
         }
         let content = self.files[from].after.take();
-        let mode = self.files[from].mode.or(self.files[from].before.as_ref().map(|before| before.mode));
+        let mode = self.files[from].mode.or(self.files[from].before.snapshot().map(|before| before.mode));
         self.files[to].after = content;
         self.files[to].mode = mode;
-        if self.files[from].before.is_some() && self.files[to].before.is_none() {
+        if self.files[from].before.snapshot().is_some() && self.files[to].before == Before::Nothing {
             self.files[from].moved_to = Some(to);
         }
         Ok(())
@@ -135,6 +172,21 @@ impl Plan {
 
     /// The index of the file that `path`, as written, names; reads it the first time.
     fn file(&mut self, path: &str, ground: &mut Ground<'_>) -> Result<usize, String> {
+        let index = self.file_or_large(path, ground)?;
+        let file = &self.files[index];
+        if matches!(file.before, Before::Large(_)) && !file.deleted {
+            return Err(format!(
+                "`{path}` is too large to be patched: a file may have {} MiB, and those of a patch {} MiB together; \
+                 change it with a command",
+                MOST_BYTES >> 20,
+                MOST_TOGETHER >> 20
+            ));
+        }
+        Ok(index)
+    }
+
+    /// As [`Plan::file`], of a file of any size.
+    fn file_or_large(&mut self, path: &str, ground: &mut Ground<'_>) -> Result<usize, String> {
         let written = ground.base.join(path);
         let shown = ground.roots.absolute(&written);
         let resolved = ground.roots.resolve(&written);
@@ -145,15 +197,15 @@ impl Plan {
             return Err(format!("`{path}` is protected: it stays read-only"));
         }
         let before = match ground.beneath.kind(&resolved) {
-            Ok(None) => None,
+            Ok(None) => Before::Nothing,
             Ok(Some(Kind::Directory)) => return Err(format!("`{path}` is a directory")),
-            Ok(Some(_)) => Some(ground.beneath.read(&resolved, MOST_BYTES).map_err(|error| name(path, &error))?),
+            Ok(Some(_)) => ground.read(&resolved).map_err(|error| name(path, &error))?,
             Err(error) => return Err(name(path, &error)),
         };
-        let after = before.as_ref().map(|before| before.bytes.clone());
+        let after = before.snapshot().map(|before| before.bytes.clone());
         let index = self.files.len();
         ground.indices.insert(resolved.clone(), index);
-        self.files.push(File { path: resolved, shown, before, after, mode: None, moved_to: None });
+        self.files.push(File { path: resolved, shown, before, after, mode: None, deleted: false, moved_to: None });
         Ok(index)
     }
 
@@ -164,9 +216,10 @@ impl Plan {
 
     /// What the user is shown, an entry for every file that changes; a file that moved is told by where it was.
     pub(super) fn changes(&self) -> Vec<FileUpdateChange> {
-        let told: Vec<usize> = self.files.iter().filter_map(|file| self.target(file)).collect();
+        let told: BTreeSet<usize> = self.files.iter().filter_map(|file| self.target(file)).collect();
         let files = self.files.iter().enumerate().filter(|(index, _)| !told.contains(index));
-        files.filter_map(|(_, file)| self.change(file)).collect()
+        let mut differ = Differ::new();
+        files.filter_map(|(_, file)| self.change(file, &mut differ)).collect()
     }
 
     /// The index of the file that `file` moved to, if that is still what came of it: a patch may move it on, or make
@@ -176,19 +229,22 @@ impl Plan {
         self.files[index].after.is_some().then_some(index)
     }
 
-    fn change(&self, file: &File) -> Option<FileUpdateChange> {
+    fn change(&self, file: &File, differ: &mut Differ) -> Option<FileUpdateChange> {
         let target = self.target(file).map(|index| &self.files[index]);
         let after = target.map_or(&file.after, |target| &target.after);
         let kind = match (&file.before, after) {
-            (None, None) => return None,
-            (None, Some(_)) => PatchChangeKind::Add,
-            (Some(_), None) => PatchChangeKind::Delete,
-            (Some(_), Some(_)) => {
+            (Before::Nothing, None) => return None,
+            (Before::Nothing, Some(_)) => PatchChangeKind::Add,
+            (_, None) => PatchChangeKind::Delete,
+            (_, Some(_)) => {
                 PatchChangeKind::Update { move_path: target.map(|target| target.shown.display().to_string()) }
             }
         };
-        let before = file.before.as_ref().map_or(&[][..], |before| &before.bytes);
-        let diff = unified(before, after.as_deref().unwrap_or_default());
+        let diff = match &file.before {
+            Before::Large(stamp) => format!("A file of {} bytes, too large to be shown\n", stamp.bytes),
+            Before::Nothing => differ.unified(&[], after.as_deref().unwrap_or_default()),
+            Before::File(before) => differ.unified(&before.bytes, after.as_deref().unwrap_or_default()),
+        };
         Some(FileUpdateChange { path: file.shown.display().to_string(), kind, diff })
     }
 
@@ -211,11 +267,11 @@ impl Plan {
         for file in &self.files {
             unchanged(file, beneath)?;
         }
-        let mut undo = Undo { beneath, files: Vec::new(), directories: Vec::new() };
-        // Removals last: they are the ones that cannot fail for want of space.
-        let (written, removed): (Vec<_>, Vec<_>) =
-            self.files.iter().filter(|file| file.changes()).partition(|file| file.after.is_some());
-        for file in written.into_iter().chain(removed) {
+        let mut undo = Undo::new(beneath);
+        // Removals late: they are the ones that cannot fail for want of space. What cannot be undone comes last.
+        let mut files: Vec<&File> = self.files.iter().filter(|file| file.changes()).collect();
+        files.sort_by_key(|file| (matches!(file.before, Before::Large(_)), file.after.is_none()));
+        for file in files {
             if let Err(error) = undo.step(file) {
                 return Err(format!("nothing was changed: {error}{}", undo.all()));
             }
@@ -226,15 +282,37 @@ impl Plan {
 
 /// Whether the file is still as the diff that was shown says.
 fn unchanged(file: &File, beneath: &Beneath) -> Result<(), String> {
-    let now = match beneath.read(&file.path, MOST_BYTES) {
-        Ok(now) => Some(now.bytes),
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(format!("nothing was changed: {error}")),
+    let same = match &file.before {
+        Before::Nothing => match beneath.kind(&file.path) {
+            Ok(kind) => Ok(kind.is_none()),
+            Err(error) => Err(error),
+        },
+        Before::File(before) => {
+            beneath.read(&file.path, before.bytes.len() as u64).map(|now| now.bytes == before.bytes)
+        }
+        Before::Large(stamp) => beneath.stamp(&file.path).map(|now| now == *stamp),
     };
-    if now.as_ref() == file.before.as_ref().map(|before| &before.bytes) {
-        return Ok(());
+    match same {
+        Ok(true) => return Ok(()),
+        Ok(false) | Err(BeneathError::TooLarge { .. }) => {}
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(format!("nothing was changed: {error}")),
     }
     Err(format!("nothing was changed: `{}` changed since the patch was read; read it again", file.shown.display()))
+}
+
+impl Ground<'_> {
+    /// What is in the file `path`, unless that is too much.
+    fn read(&mut self, path: &Path) -> Result<Before, BeneathError> {
+        match self.beneath.read(path, MOST_BYTES.min(self.left)) {
+            Ok(snapshot) => {
+                self.left -= snapshot.bytes.len() as u64;
+                Ok(Before::File(snapshot))
+            }
+            Err(BeneathError::TooLarge { .. }) => self.beneath.stamp(path).map(Before::Large),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn name(path: &str, error: &BeneathError) -> String {
@@ -242,49 +320,5 @@ fn name(path: &str, error: &BeneathError) -> String {
         BeneathError::Outside(_) => format!("`{path}` is outside the directories that may be written"),
         BeneathError::Io { source, .. } => format!("`{path}`: {source}"),
         other => other.to_string(),
-    }
-}
-
-/// What was done so far, and the way back.
-struct Undo<'plan> {
-    beneath: &'plan Beneath,
-    files: Vec<&'plan File>,
-    directories: Vec<PathBuf>,
-}
-
-impl<'plan> Undo<'plan> {
-    fn step(&mut self, file: &'plan File) -> Result<(), BeneathError> {
-        match &file.after {
-            Some(bytes) => {
-                self.directories.extend(self.beneath.create_parents(&file.path)?);
-                self.beneath.write(&file.path, bytes, file.mode)?;
-            }
-            None => self.beneath.remove(&file.path)?,
-        }
-        self.files.push(file);
-        Ok(())
-    }
-
-    /// Takes everything back; returns what is to be said of what could not be.
-    fn all(&mut self) -> String {
-        let mut left = Vec::new();
-        while let Some(file) = self.files.pop() {
-            let undone = match &file.before {
-                Some(before) => self.beneath.write(&file.path, &before.bytes, Some(before.mode)),
-                None => self.beneath.remove(&file.path),
-            };
-            if undone.is_err() {
-                left.push(file.shown.display().to_string());
-            }
-        }
-        while let Some(directory) = self.directories.pop() {
-            // It may hold what somebody else put there meanwhile.
-            let _ = self.beneath.remove_directory(&directory);
-        }
-        if left.is_empty() {
-            String::new()
-        } else {
-            format!(". Except that this could not be undone: {}", left.join(", "))
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use similar::{DiffTag, TextDiff};
 
-use super::{parse, parse::Operation, text};
+use super::{parse, parse::Operation, text, work::Work};
 
 /// A small generator (xorshift, Marsaglia 2003); the same numbers every time.
 struct Random(u64);
@@ -72,7 +72,11 @@ fn a_patch_of_two_versions_turns_one_into_the_other() {
         let patch = make_patch(&before, &after, 1 + random.below(3));
         let Operation::Update { hunks, .. } = parse::parse(&patch).unwrap().remove(0) else { unreachable!() };
         let expected = if before.is_empty() { join(&after).replace("\r\n", "\n") } else { join(&after) };
-        assert_eq!(text::update(&join(&before), &hunks).as_ref(), Ok(&expected), "round {round}:\n{patch}");
+        assert_eq!(
+            text::update(&join(&before), &hunks, &mut Work::at_most(100_000)).as_ref(),
+            Ok(&expected),
+            "round {round}:\n{patch}"
+        );
     }
 }
 
@@ -109,7 +113,7 @@ fn any_text_is_an_error_or_a_patch_and_never_a_panic() {
         for operation in parse::parse(&patch).unwrap_or_default() {
             if let Operation::Update { hunks, .. } = operation {
                 for content in ["", "a", "a\n", "\u{feff}", "a\r\na\nx\n\na"] {
-                    let _ = text::update(content, &hunks);
+                    let _ = text::update(content, &hunks, &mut Work::at_most(100_000));
                 }
             }
         }

@@ -47,7 +47,9 @@ async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
 /// The regular files below the scene's directory, with their content.
 fn tree(scene: &Scene) -> BTreeMap<String, String> {
     let base = scene.directory.path();
-    let files = crate::walk::walk(base, None).flatten().filter(|entry| entry.file_type().unwrap().is_file());
+    let everything = codex_workspace::Roots { temp: None, ..(*scene.context.roots).clone() };
+    let view = codex_workspace::View::of(&everything);
+    let files = crate::walk::walk(base, None, view).flatten().filter(|entry| entry.file_type().unwrap().is_file());
     files
         .map(|entry| {
             let name = entry.path().strip_prefix(base).unwrap().display().to_string();
@@ -234,8 +236,10 @@ async fn the_walls_of_the_verdict_hold() {
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
     let outcome = (prepared.run)(Confinement::read_only(&[])).await;
     assert!(outcome.for_model.contains("outside the directories"), "{}", outcome.for_model);
-    scene.context.cancel.cancel();
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
+    scene.context.cancel.cancel();
+    let refused = ApplyPatch.prepare(&patch, &scene.context).unwrap_err();
+    assert!(refused.0.contains("interrupted"), "{refused}");
     assert!((prepared.run)(walls(&scene)).await.for_model.contains("interrupted"));
     assert!(tree(&scene).is_empty());
 }
@@ -335,4 +339,60 @@ fn a_refusal_is_short() {
     let body = format!("*** Update File: a\n-{}\n", "y".repeat(100_000));
     let refused = ApplyPatch.prepare(&Arguments::Freeform(wrap(&body)), &scene.context).unwrap_err();
     assert!(refused.0.len() < 9000, "{} bytes", refused.0.len());
+}
+
+/// Makes a sparse file of one byte more than may be patched.
+fn put_large(scene: &Scene, name: &str) -> u64 {
+    let bytes = (16 << 20) + 1;
+    fs::File::create(scene.workspace().join(name)).unwrap().set_len(bytes).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_large_file_is_deleted_and_not_patched() {
+    let scene = context();
+    let bytes = put_large(&scene, "large");
+    let table = [
+        ("*** Update File: large\n-1\n+2\n", "`large` is too large"),
+        ("*** Add File: large\n+2\n", "`large` is too large"),
+        ("*** Update File: large\n*** Move to: b\n", "`large` is too large"),
+        ("*** Delete File: large\n*** Delete File: large\n", "`large` does not exist"),
+    ];
+    for (body, expected) in table {
+        let told = apply(&scene, body).await.unwrap_err();
+        assert!(told.contains(expected), "{body}: {told}");
+    }
+    let delete = Arguments::Freeform(wrap("*** Delete File: large\n"));
+    let prepared = ApplyPatch.prepare(&delete, &scene.context).unwrap();
+    let Some(ThreadItem::FileChange { changes, .. }) = &prepared.started else { panic!("not a file change") };
+    assert_eq!((&changes[0].kind, changes.len()), (&PatchChangeKind::Delete, 1));
+    assert!(changes[0].diff.contains(&bytes.to_string()));
+    fs::File::options().write(true).open(scene.workspace().join("large")).unwrap().set_len(bytes + 1).unwrap();
+    let outcome = (prepared.run)(walls(&scene)).await;
+    assert!(outcome.for_model.contains("changed since"), "{}", outcome.for_model);
+    // What can be undone is done first, and undone.
+    put(&scene, &[("w/a", "1\n")]);
+    let failing = "*** Delete File: large\n*** Delete File: a\n*** Add File: x\n+1\n*** Add File: x/y\n+1\n";
+    assert!(!apply(&scene, failing).await.unwrap_err().contains("Except"));
+    assert!(scene.workspace().join("large").exists() && scene.workspace().join("a").exists());
+    apply(&scene, "*** Delete File: large\n*** Add File: large\n+small\n").await.unwrap();
+    assert_eq!(tree(&scene)["w/large"], "small\n");
+    put_large(&scene, "large");
+    apply(&scene, "*** Delete File: large\n").await.unwrap();
+    assert!(!scene.workspace().join("large").exists());
+}
+
+#[test]
+fn the_files_of_a_patch_have_a_limit_together() {
+    let scene = context();
+    let names: Vec<String> = (0..5).map(|index| index.to_string()).collect();
+    for name in &names {
+        fs::File::create(scene.workspace().join(name)).unwrap().set_len(16 << 20).unwrap();
+    }
+    let body = |count: usize| -> String {
+        names[..count].iter().map(|name| format!("*** Update File: {name}\n*** Move to: {name}b\n")).collect()
+    };
+    let prepare = |count| ApplyPatch.prepare(&Arguments::Freeform(wrap(&body(count))), &scene.context);
+    assert!(prepare(4).is_ok());
+    assert!(prepare(5).unwrap_err().0.contains("64 MiB together"));
 }

@@ -3,8 +3,10 @@
 //! It must never change a byte that no hunk speaks of: byte order mark, line endings and a missing final newline stay.
 
 use super::{
+    lines::Lines,
     parse::{Hunk, HunkLine},
     seek::{Place, locate},
+    work::Work,
 };
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -12,16 +14,17 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// The content of a file after `hunks`, in their order, were applied to `content`.
 ///
 /// # Errors
-/// Sentences for the model that name the hunk and show the lines that were not found.
-pub(super) fn update(content: &str, hunks: &[Hunk]) -> Result<String, String> {
+/// Sentences for the model that name the hunk and show the lines that were not found, or those of [`Work::spend`].
+pub(super) fn update(content: &str, hunks: &[Hunk], work: &mut Work) -> Result<String, String> {
     let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
     let raw: Vec<&str> = text.split_inclusive('\n').collect();
-    let lines: Vec<&str> = raw.iter().map(|line| body(line)).collect();
+    let mut lines = Lines::new(raw.iter().map(|line| body(line)).collect());
+    work.spend(content.len() as u64 / 8)?;
     let mut from = 0;
     let mut places: Vec<(Place, &Hunk)> = Vec::new();
     for (index, hunk) in hunks.iter().enumerate() {
-        let place =
-            locate(&lines, hunk, from).map_err(|error| format!("hunk {} of {}: {error}", index + 1, hunks.len()))?;
+        let place = locate(&mut lines, hunk, from, work)
+            .map_err(|error| format!("hunk {} of {}: {error}", index + 1, hunks.len()))?;
         from = place.next;
         places.push((place, hunk));
     }
@@ -35,8 +38,11 @@ pub(super) fn update(content: &str, hunks: &[Hunk]) -> Result<String, String> {
     for (place, hunk) in places {
         raw[copied..place.lines.start].iter().for_each(|line| writer.copy(line));
         let mut old = raw[place.lines.clone()].iter();
-        for line in &hunk.lines[..place.used] {
+        for (index, line) in hunk.lines.iter().enumerate() {
             match line {
+                // A blank line that the file lacks is added where lines follow it, and is nothing at the hunk's end.
+                HunkLine::Keep(_) if place.missing == Some(index) && index + 1 < hunk.lines.len() => writer.add(""),
+                _ if place.missing == Some(index) => {}
                 // The file's own line, not the patch's: they may differ where the match was lenient.
                 HunkLine::Keep(_) => old.next().into_iter().for_each(|line| writer.copy(line)),
                 HunkLine::Remove(_) => drop(old.next()),
@@ -95,7 +101,7 @@ mod tests {
     fn patched(content: &str, hunks: &str) -> Result<String, String> {
         let patch = format!("*** Begin Patch\n*** Update File: f\n{hunks}*** End Patch");
         match parse::parse(&patch).unwrap().remove(0) {
-            parse::Operation::Update { hunks, .. } => update(content, &hunks),
+            parse::Operation::Update { hunks, .. } => update(content, &hunks, &mut Work::at_most(100_000)),
             _ => unreachable!(),
         }
     }
@@ -141,6 +147,10 @@ mod tests {
             ("trailing blanks", "a  \nb\n", "@@\n a\n-b\n+B\n", "a  \nB\n"),
             ("indented", "\ta\n\tb\n", "@@\n a\n-b\n+\tB\n", "\ta\n\tB\n"),
             ("typographic", "– “a”\nb\n", "@@\n - \"a\"\n-b\n+B\n", "– “a”\nB\n"),
+            ("blank past the end", "b\n", "@@\n b\n \n+c\n", "b\n\nc\n"),
+            ("blank past the end, unmarked", "a\nb", "@@\n-b\n+B\n\n+c\n+d\n", "a\nB\n\nc\nd\n"),
+            ("blank past the end, removed", "b\n", "@@\n b\n-\n+c\n", "b\nc\n"),
+            ("blank past the end, of two", "b\nc\nb\n", "@@\n b\n \n+c\n", "b\nc\nb\n\nc\n"),
             ("blank at the end", "a\nb\n", "@@\n-a\n+A\n\n", "A\nb\n"),
             ("empty line without mark", "a\n\nb\n", "@@\n a\n\n-b\n+B\n", "a\n\nB\n"),
             ("exact before lenient", " a\na\n", "@@\n-a\n+A\n", " a\nA\n"),
@@ -167,6 +177,7 @@ mod tests {
             ("a\nb\n", "@@\n-a\n*** End of File\n", &["not the last", "line 1, not at its end"]),
             ("a\n", "@@\n a\n-b\n", &["The file ends where the patch has `b`"]),
             ("", "@@\n-b\n", &["Read the file again"]),
+            ("b\nx\n", "@@\n b\n \n+c\n", &["line 2 of the file is `x` where the patch has ``"]),
         ];
         for (content, hunks, expected) in table {
             let error = patched(content, hunks).unwrap_err();

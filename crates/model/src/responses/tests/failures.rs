@@ -47,9 +47,35 @@ async fn statuses() {
         (402, error("", "Pay."), QuotaExceeded, "no budget left: Pay."),
         (
             404,
-            error("", "Nope."),
+            error("model_not_found", "No such thing: sk-secret."),
             BadRequest(404),
-            "/v1/responses was not found (HTTP 404: Nope.); does the base URL end in /v1?",
+            "the model `gpt-5.5` is not available: No such thing: [key]. (HTTP 404)",
+        ),
+        (404, error("", "Nope."), BadRequest(404), "the model `gpt-5.5` is not available: Nope. (HTTP 404)"),
+        (404, error("model_not_found", ""), BadRequest(404), "the model `gpt-5.5` is not available"),
+        (400, error("model_not_found", "No."), BadRequest(404), "the model `gpt-5.5` is not available: No. (HTTP 400)"),
+        (
+            404,
+            String::new(),
+            BadRequest(404),
+            "/v1/responses was not found (HTTP 404: no reason given); does the base URL end in /v1?",
+        ),
+        (404, "<title>Gone</title>".into(), BadRequest(404), "does the base URL end in /v1?"),
+        (404, "404 page not found".into(), BadRequest(404), "does the base URL end in /v1?"),
+        (404, r#"{"detail":"Not Found"}"#.into(), BadRequest(404), "does the base URL end in /v1?"),
+        (404, error("", "Invalid URL (POST /responses)"), BadRequest(404), "does the base URL end in /v1?"),
+        (400, error("", "prompt is too long: 9 tokens > 8 maximum"), ContextTooLong, "too long for the model"),
+        (
+            500,
+            r#"{"error":{"code":500,"message":"the request exceeds the available context size"}}"#.into(),
+            ContextTooLong,
+            "too long for the model",
+        ),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"Odd.","type":"exceed_context_size_error"}}"#.into(),
+            ContextTooLong,
+            "too long for the model: Odd.",
         ),
         (408, String::new(), Server(408), "HTTP 408"),
         (422, r#"{"detail":"field missing"}"#.into(), BadRequest(422), "field missing"),
@@ -76,20 +102,34 @@ async fn statuses() {
 async fn errors_within_the_stream() {
     use FailureKind::*;
     for (code, message, kind, wait) in [
-        ("rate_limit_exceeded", "Please try again in 1.5s.", RateLimited, Some(1.5)),
-        ("server_is_overloaded", "Busy.", Server(503), None),
-        ("server_error", "Oops.", Server(500), None),
-        ("never_heard_of", "?", Server(500), None),
-        ("context_length_exceeded", "Too long.", ContextTooLong, None),
-        ("insufficient_quota", "Empty.", QuotaExceeded, None),
-        ("invalid_prompt", "Odd.", BadRequest(400), None),
-        ("invalid_image", "Odd.", BadRequest(400), None),
-        ("cyber_policy", "No.", ContentRefused, None),
+        (json!(429), "Wait.", RateLimited, None),
+        (json!("429"), "Please try again in 2s.", RateLimited, Some(2.0)),
+        (json!(503), "Busy.", Server(503), None),
+        (json!(401), "No.", Unauthorized, None),
+        (json!(400), "Odd.", BadRequest(400), None),
+        (json!(400), "The request exceeds the available context size.", ContextTooLong, None),
+        (json!(7), "?", Server(500), None),
+        (Value::Null, "Your prompt is too long: 10 > 9", ContextTooLong, None),
+        (json!("exceed_context_size_error"), "Odd.", ContextTooLong, None),
+        (json!("unknown_parameter"), "Odd.", BadRequest(400), None),
+        (json!("invalid_request_error"), "Odd.", BadRequest(400), None),
+        (json!("model_not_found"), "Odd.", BadRequest(404), None),
+        (json!("unknown_error"), "Odd.", Server(500), None),
+        (json!("rate_limit_exceeded"), "Please try again in 1.5s.", RateLimited, Some(1.5)),
+        (json!("server_is_overloaded"), "Busy.", Server(503), None),
+        (json!("server_error"), "Oops.", Server(500), None),
+        (json!("never_heard_of"), "?", Server(500), None),
+        (json!("context_length_exceeded"), "Too long.", ContextTooLong, None),
+        (json!("insufficient_quota"), "Empty.", QuotaExceeded, None),
+        (json!("invalid_prompt"), "Odd.", BadRequest(400), None),
+        (json!("invalid_image"), "Odd.", BadRequest(400), None),
+        (json!("cyber_policy"), "No.", ContentRefused, None),
     ] {
         let bare = json!({"type": "error", "code": code, "message": message, "param": null});
         let nested = json!({"type": "error", "error": {"code": code, "message": message}});
+        let failed = json!({"type": "response.failed", "response": {"error": {"code": code, "message": message}}});
         for step in [
-            json!({"text": "partial", "failed": {"code": code, "message": message}}),
+            json!({"raw": codex_testkit::events::sse(&failed)}),
             json!({"raw": codex_testkit::events::sse(&bare)}),
             json!({"raw": codex_testkit::events::sse(&nested)}),
         ] {
@@ -139,11 +179,21 @@ async fn settings_that_cannot_work() {
     let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     for (config, kind, words) in [
         (ResponsesConfig { base_url: "nonsense".into(), ..base() }, Configuration, "the base URL `nonsense`"),
+        (
+            ResponsesConfig { base_url: "http://u:p@h h/v1?key=x".into(), ..base() },
+            Configuration,
+            "the base URL `http://h h/v1` is not a URL",
+        ),
         (ResponsesConfig { base_url: "ftp://x/v1".into(), ..base() }, Configuration, "`ftp` URLs"),
         (ResponsesConfig { api_key: Some(" a\nb".into()), ..base() }, Configuration, "API key holds characters"),
         (ResponsesConfig { http_headers: header("a b", "x"), ..base() }, Configuration, "header `a b`"),
         (ResponsesConfig { http_headers: header("x", "a\0b"), ..base() }, Configuration, "header `x`"),
         (base(), Connection, "cannot connect to http://127.0.0.1:9/v1/responses"),
+        (
+            ResponsesConfig { base_url: "http://u:p@127.0.0.1:9/v1?key=x".into(), ..base() },
+            Connection,
+            "cannot connect to http://127.0.0.1:9/v1/responses:",
+        ),
     ] {
         let events = ask(config, said("hi")).await;
         let failure = failed(&events);
@@ -153,20 +203,112 @@ async fn settings_that_cannot_work() {
 
 #[tokio::test]
 async fn answers_that_are_no_streams() {
+    let typed = json!({"content-type": "application/json"});
     for (step, kind, words) in [
         (
             json!({"http": 200, "headers": {"content-type": "text/html; charset=utf-8"}, "body": "<html>"}),
             FailureKind::Configuration,
-            "answered with text/html",
+            "answered with text/html instead of an event stream: a web page",
+        ),
+        (json!({"http": 200, "headers": typed, "body": "{}"}), FailureKind::Configuration, "of an event stream"),
+        (
+            json!({"http": 200, "headers": typed, "body": error("", "Not so.")}),
+            FailureKind::Configuration,
+            "answered with application/json instead of an event stream: Not so.",
+        ),
+        (
+            json!({"http": 200, "headers": typed, "body": error("insufficient_quota", "Empty.")}),
+            FailureKind::QuotaExceeded,
+            "instead of an event stream: Empty.",
+        ),
+        (
+            json!({"http": 200, "headers": typed, "body": r#"{"error":{"code":429,"message":"Try later."}}"#}),
+            FailureKind::RateLimited,
+            "instead of an event stream: Try later.",
         ),
         (
             json!({"http": 308, "headers": {"location": "https://example.invalid/v1/responses"}, "body": ""}),
             FailureKind::BadRequest(308),
             "redirects to https://example.invalid/v1/responses",
         ),
+        (
+            json!({"http": 308, "headers": {"location": "//u:p@h.invalid/x?api_key=y"}, "body": ""}),
+            FailureKind::BadRequest(308),
+            "redirects to http://h.invalid/x (HTTP 308)",
+        ),
     ] {
         let failure = refused(step, |config| config).await;
         assert!(failure.kind == kind && failure.message.contains(words), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_message_holds_a_key() {
+    let said = "I got sk-secret, header-secret and x.";
+    let event = json!({"type": "error", "code": "server_error", "message": said});
+    for step in [
+        json!({"http": 401, "body": error("", said)}),
+        json!({"http": 500, "body": said}),
+        json!({"text": "partial", "failed": {"code": "invalid_prompt", "message": said}}),
+        json!({"raw": codex_testkit::events::sse(&event)}),
+        json!({"text": "partial", "incomplete": said}),
+        json!({"raw": "data: \"sk-secret\"\n\n"}),
+    ] {
+        let server = ModelServer::from_json(json!([step]));
+        let address = server.base_url();
+        let config = ResponsesConfig {
+            base_url: format!("{}?api_key=query-secret", address.replace("//", "//user:url-secret@")),
+            api_key: Some("sk-secret".into()),
+            http_headers: vec![("x-key".into(), "header-secret".into())],
+            ..grammars(&server)
+        };
+        assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+        let failure = failed(&ask(config, super::said("hi")).await).clone();
+        assert!(failure.message.contains("[key]") && !failure.message.contains("secret"), "{step}: {failure:?}");
+        assert_eq!(server.requests()[0].uri, "/v1/responses?api_key=query-secret");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let refusal = json!({"http": 401, "body": error("", "No.")});
+    let server = ModelServer::from_json(json!([refusal, refusal]));
+    let keyed = |key: Option<&str>| ResponsesConfig {
+        api_key: key.map(str::to_owned),
+        key_variable: Some("MY_KEY".into()),
+        env_key_instructions: Some("see\nhttps://example.invalid/keys".into()),
+        ..grammars(&server)
+    };
+    let header_variables =
+        vec![("x-key".to_owned(), "X_KEY".to_owned()), ("x-other".to_owned(), "sk-secret".to_owned())];
+    let headers = "the header `x-key` was not sent: X_KEY is not set; \
+        the header `x-other` was not sent: it has no name of a variable";
+    for (config, words) in [
+        (keyed(None), "no key: set MY_KEY (see https://example.invalid/keys)".to_owned()),
+        (
+            ResponsesConfig { header_variables: header_variables.clone(), ..keyed(Some("sk-1")) },
+            format!("the key in MY_KEY was refused: No. (HTTP 401); {headers}"),
+        ),
+        (
+            ResponsesConfig { header_variables, ..grammars(&server) },
+            format!("the server wants a key: No. (HTTP 401); {headers}"),
+        ),
+    ] {
+        assert_eq!(failed(&ask(config, said("hi")).await).message, words);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_variable_is_not_quoted() {
+    let server = ModelServer::from_json(json!([{"http": 401, "body": error("", "No.")}]));
+    let config = ResponsesConfig { key_variable: Some("sk-secret".into()), ..grammars(&server) };
+    assert!(!format!("{config:?}").contains("secret"));
+    for (config, words) in [
+        (config.clone(), "no key: the configured env_key is not the name of a variable"),
+        (ResponsesConfig { api_key: Some("other".into()), ..config }, "the API key was refused: No. (HTTP 401)"),
+    ] {
+        let events = ask(config, said("hi")).await;
+        assert_eq!(failed(&events).message, words);
     }
 }
 

@@ -37,6 +37,23 @@ async fn headers_and_address() {
 }
 
 #[tokio::test]
+async fn the_address_keeps_what_the_base_url_holds() {
+    let server = ModelServer::from_json(json!([]));
+    let version = [("v".to_owned(), "1".to_owned())];
+    for (suffix, params, uri) in [
+        ("", &[][..], "/v1/responses"),
+        ("//", &[], "/v1/responses"),
+        ("?api_key=x", &[], "/v1/responses?api_key=x"),
+        ("/?api_key=x/y", &version, "/v1/responses?api_key=x/y&v=1"),
+        ("#fragment", &version, "/v1/responses?v=1"),
+    ] {
+        let base_url = format!("{}{suffix}", server.base_url());
+        ask(ResponsesConfig { base_url, query_params: params.to_vec(), ..grammars(&server) }, said("hi")).await;
+        assert_eq!(server.requests().last().unwrap().uri, uri);
+    }
+}
+
+#[tokio::test]
 async fn a_conversation_grows_only_at_its_end_and_carries_its_sealed_parts_back() {
     let server = ModelServer::from_json(json!([
         {"reasoning": {"summary": ["hm"], "encrypted": "sealed!"}, "text": "Let me see.",

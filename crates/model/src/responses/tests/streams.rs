@@ -69,6 +69,14 @@ async fn however_the_bytes_are_cut_and_marked() {
         ("no names", no_names),
         ("no type in the data", named_only),
         ("another API's end", format!("{lf}data: [DONE]\n\n")),
+        (
+            "oddities",
+            format!(
+                "retry: abc\ndata:\n\n{}",
+                lf.replace("event:", "what: ever\nno colon\nevent: x\nid: 1\nid: 2\nevent:")
+            ),
+        ),
+        ("no last blank line", lf.trim_end().to_owned()),
     ] {
         for chunk in [1, 2, 3, 1000] {
             let events = answer(json!({"raw": raw, "chunk": chunk})).await;
@@ -92,6 +100,13 @@ async fn items_that_are_told_sparsely() {
     let (content, usage) = completed(&events);
     assert_eq!((&content[0], call(&content[1]).name.as_str(), usage), (&text("Hi"), "shell", None));
     assert_eq!(streamed(&events, 0), "Hi");
+
+    // `null` where there is nothing.
+    let empty = json!({"type": "message", "id": "m", "content": null});
+    let end = json!({"type": "response.completed", "response": {"output": null, "usage": null}});
+    let events = answer_events(&[events::item_done(0, &empty), end.clone()]).await;
+    assert_eq!(completed(&events), (&[text("")][..], None));
+    assert_eq!(completed(&answer_events(&[end]).await), (&[][..], None));
 
     // Deltas without a done, and no indices or ids anywhere.
     let delta = |text: &str| json!({"type": "response.output_text.delta", "delta": text});
@@ -164,6 +179,7 @@ async fn answers_that_do_not_end_well() {
         (json!({"text": text, "no_completion": true}), Disconnected, "ended before it was complete"),
         (json!({"raw": ""}), Disconnected, "ended before it was complete"),
         (json!({"text": text, "malformed": true}), Malformed, "not understood"),
+        (json!({"raw": "data: {\"type\":\"response.completed\",\"resp"}), Disconnected, "ended before"),
         (json!({"raw": "data: 17\n\n"}), Malformed, "not understood"),
         (json!({"raw": "<html>nonsense</html>\n"}), Malformed, "not an event stream"),
         (json!({"text": text, "incomplete": "max_output_tokens"}), Incomplete, "output limit"),
@@ -182,6 +198,16 @@ async fn nothing_is_reported_after_the_first_malformed_event() {
     let events = answer(json!({"raw": format!("data: {{\n\n{good}")})).await;
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(failed(&events).kind, FailureKind::Malformed);
+}
+
+#[tokio::test]
+async fn an_event_without_end_is_not_kept_for_ever() {
+    let events = answer(json!({"raw": format!("data: {}", "x".repeat(17 << 20)), "chunk": 1 << 20})).await;
+    let failure = failed(&events);
+    assert_eq!(
+        (failure.kind, failure.message.as_str()),
+        (FailureKind::Malformed, "the answer is not an event stream: an event in it is longer than 16 MiB")
+    );
 }
 
 #[tokio::test]
