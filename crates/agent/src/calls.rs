@@ -8,8 +8,8 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use codex_history::{Content, Message, ToolCall};
 use codex_permissions::{Access, Verdict, decide};
 use codex_protocol::{
-    CommandExecutionStatus, DynamicToolCallStatus, PatchApplyStatus, Position, ServerNotification, ThreadItem,
-    TurnPlanUpdated,
+    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
+    ServerNotification, ThreadItem, TurnPlanUpdated,
 };
 use codex_sandbox::Confinement;
 use codex_store::{Record, StoreError};
@@ -43,7 +43,10 @@ impl TurnRun {
         let context = self.tool_context(state);
         let prepared = match prepare(state, call, &context) {
             Ok(prepared) => prepared,
-            Err(sentence) => return answer(state, call, &sentence),
+            Err(sentence) => {
+                answer(state, call, &sentence)?;
+                return self.complete(&mut state.recorder, unreadable(call, context.item_id, sentence)).await;
+            }
         };
         match decide(&state.settings.workplace.policy, &prepared.access) {
             Verdict::Allow(confinement) => self.run_allowed(state, call, &context, prepared, confinement).await,
@@ -173,6 +176,20 @@ fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {
 
 fn changes(access: &Access) -> bool {
     !access.writes.is_empty() || access.command.is_some()
+}
+
+/// A call that could not be read, as it is shown.
+fn unreadable(call: &ToolCall, id: String, sentence: String) -> ThreadItem {
+    let text = call.arguments.text();
+    ThreadItem::DynamicToolCall {
+        id,
+        tool: call.name.clone(),
+        arguments: serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        status: DynamicToolCallStatus::Failed,
+        content_items: Some(vec![DynamicToolCallOutput::InputText { text: sentence }]),
+        success: Some(false),
+        duration_ms: None,
+    }
 }
 
 /// The item as it is shown when it was not allowed.
