@@ -7,6 +7,7 @@ mod apply_patch;
 mod arguments;
 mod exec_command;
 mod git_read;
+mod ignored;
 mod list_dir;
 mod output;
 mod plain_call;

@@ -1,6 +1,7 @@
 //! `read_file`: numbered lines of a text file.
 //!
-//! It must never hold a file in memory, whatever its size, and never read what is not a regular file.
+//! It must never hold a file in memory nor read without end, whatever its size, and never read what is not a regular
+//! file.
 
 use std::{
     fs::File,
@@ -27,8 +28,10 @@ const LINE_BYTES: usize = 2000;
 const MOST_BYTES: usize = 64 << 10;
 /// Read at once, in bytes.
 const BUFFER: usize = 256 << 10;
-/// Where a NUL byte is looked for, in bytes from the beginning: text has none.
+/// Where a NUL byte is looked for before anything is shown, in bytes from the beginning: text has none.
 const SNIFFED: usize = 8 << 10;
+/// Most that one call reads of a file, in bytes: what comes before the lines that are wanted, and those.
+const MOST_READ: u64 = 256 << 20;
 
 #[derive(Deserialize, JsonSchema)]
 #[schemars(description = "")]
@@ -88,11 +91,13 @@ struct Page {
     start: Vec<u8>,
     /// Bytes of it that are not shown.
     beyond: u64,
+    /// Bytes that may still be read.
+    readable: u64,
 }
 
 impl Page {
     fn new(first: u64, limit: u64) -> Self {
-        Self { text: String::new(), first, left: limit, line: 1, start: Vec::new(), beyond: 0 }
+        Self { text: String::new(), first, left: limit, line: 1, start: Vec::new(), beyond: 0, readable: MOST_READ }
     }
 
     fn read(mut self, file: File, cancel: &CancellationToken) -> Answer {
@@ -127,8 +132,16 @@ impl Page {
                 self.text.push_str(&format!("[more follows: go on with offset {next}]\n"));
                 return Ok(std::mem::take(&mut self.text));
             }
+            if self.readable == 0 {
+                return self.unreadable();
+            }
+            let chunk = &chunk[..chunk.len().min(self.readable.try_into().unwrap_or(usize::MAX))];
             let newline = chunk.iter().position(|byte| *byte == b'\n');
             let piece = &chunk[..newline.unwrap_or(chunk.len())];
+            if piece.contains(&0) {
+                self.text.push_str(&format!("[binary from line {} on, not read further]\n", self.line));
+                return Ok(std::mem::take(&mut self.text));
+            }
             if self.line >= self.first {
                 let room = LINE_BYTES - self.start.len();
                 self.start.extend(&piece[..piece.len().min(room)]);
@@ -136,6 +149,7 @@ impl Page {
             }
             let used = piece.len() + usize::from(newline.is_some());
             reader.consume(used);
+            self.readable -= used as u64;
             partial = newline.is_none();
             if !partial {
                 self.end_line();
@@ -147,6 +161,22 @@ impl Page {
         if self.line <= self.first {
             return Err(format!("the file has only {} lines", self.line - 1));
         }
+        Ok(std::mem::take(&mut self.text))
+    }
+
+    /// The answer where no more of the file may be read.
+    fn unreadable(&mut self) -> Answer {
+        let (most, line) = (MOST_READ >> 20, self.line);
+        if line < self.first {
+            let first = self.first;
+            return Err(format!(
+                "line {first} is not among the first {most} MiB, which end in line {line}; use a command"
+            ));
+        }
+        if !self.start.is_empty() {
+            self.end_line();
+        }
+        self.text.push_str(&format!("[the first {most} MiB end in line {line}: read on with a command]\n"));
         Ok(std::mem::take(&mut self.text))
     }
 
@@ -244,6 +274,67 @@ mod tests {
             offset = next.trim_end_matches(']').parse().unwrap();
         }
         assert_eq!(lines, 100_000);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_binary_from_the_first_nul_byte_on() {
+        let scene = context();
+        let text = "line\n".repeat(4000);
+        let mut file = File::create(scene.workspace().join("sparse")).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.set_len(200 << 30).unwrap();
+        let binary = "[binary from line 4001 on, not read further]\n";
+        let table: &[(&str, String)] = &[
+            (r#"{"path":"sparse","limit":1}"#, "1\tline\n[more follows: go on with offset 2]\n".into()),
+            (r#"{"path":"sparse","offset":4000}"#, format!("4000\tline\n{binary}")),
+            (r#"{"path":"sparse","offset":4001}"#, binary.into()),
+            (r#"{"path":"sparse","offset":999999999}"#, binary.into()),
+        ];
+        for (call, expected) in table {
+            assert_eq!(answer(&ReadFile, call, &scene).await.as_ref(), Ok(expected), "{call}");
+        }
+        scene.context.cancel.cancel();
+        let interrupted = answer(&ReadFile, r#"{"path":"sparse","offset":4000}"#, &scene).await;
+        assert_eq!(interrupted, Err("interrupted by the user".into()));
+    }
+
+    #[test]
+    fn what_has_no_end_is_read_to_a_bound() {
+        let table: &[(&[u8], u64, u64, Answer)] = &[
+            (b"\n", 99, 1, Err("line 99 is not among the first 256 MiB, which end in line 11; use a command".into())),
+            (b"x", 2, 1, Err("line 2 is not among the first 256 MiB, which end in line 1; use a command".into())),
+            (b"x", 1, 1, Ok("1\txxxxxxxxxx\n[the first 256 MiB end in line 1: read on with a command]\n".into())),
+            (b"abc\n", 2, 9, Ok("2\tabc\n3\tab\n[the first 256 MiB end in line 3: read on with a command]\n".into())),
+            (b"\n", 10, 9, Ok("10\t\n[the first 256 MiB end in line 11: read on with a command]\n".into())),
+            // What was wanted fits.
+            (b"\n", 10, 1, Ok("10\t\n[more follows: go on with offset 11]\n".into())),
+        ];
+        for (content, first, limit, expected) in table {
+            let page = || Page { readable: 10, ..Page::new(*first, *limit) };
+            let endless = Endless { content, at: 0 };
+            let read = page().fill(&mut BufReader::new(endless), &CancellationToken::new());
+            assert_eq!(&read, expected, "{content:?} from {first}");
+        }
+        let text: &[u8] = b"0123456789";
+        let page = || Page { readable: 10, ..Page::new(1, 9) };
+        let whole = page().fill(&mut BufReader::new(text), &CancellationToken::new());
+        assert_eq!(whole, Ok("1\t0123456789\n".into()), "a file that ends there");
+    }
+
+    /// The same again and again.
+    struct Endless<'content> {
+        content: &'content [u8],
+        at: usize,
+    }
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            for byte in &mut *buffer {
+                *byte = self.content[self.at % self.content.len()];
+                self.at += 1;
+            }
+            Ok(buffer.len())
+        }
     }
 
     #[tokio::test]

@@ -58,3 +58,9 @@ pub(crate) async fn answer(tool: &dyn Tool, call: &str, scene: &Scene) -> Answer
     }
     if status == DynamicToolCallStatus::Completed { Ok(outcome.for_model) } else { Err(outcome.for_model) }
 }
+
+/// Makes the named pipe `path`.
+pub(crate) fn make_pipe(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}

@@ -32,14 +32,18 @@ pub fn protected_paths(root: &Path) -> Vec<PathBuf> {
     NAMES.iter().map(|name| root.join(name)).collect()
 }
 
-/// Whether a patch may not touch `path`, where `protected` stays read-only. Both absolute and normalised.
+/// Whether a patch may not touch `path`, where `protected` stays read-only. All absolute and normalised.
+///
+/// What is in `temp`, the thread's own temporary directory, is not protected by what lies around it: that may be our
+/// home inside a workspace.
 ///
 /// Stricter than equality, as `path` may come to mean more than it says: the case of ASCII letters does not count (some
 /// file systems ignore it), and git's own protected names count in nested repositories too, as does `.git` itself (as
 /// a file it names another git directory). An empty `protected` protects nothing.
-pub fn is_protected(path: &Path, protected: &[PathBuf]) -> bool {
-    !protected.is_empty()
-        && (protected.iter().any(|name| starts_with(path, name)) || steers_git(path) || path.ends_with(".git"))
+pub fn is_protected(path: &Path, protected: &[PathBuf], temp: Option<&Path>) -> bool {
+    let temporary = temp.is_some_and(|temp| path != temp && path.starts_with(temp));
+    let named = || !temporary && protected.iter().any(|name| starts_with(path, name));
+    !protected.is_empty() && (named() || steers_git(path) || path.ends_with(".git"))
 }
 
 fn starts_with(path: &Path, start: &Path) -> bool {
@@ -92,8 +96,29 @@ mod tests {
             ("/w/.gitignore", false),
         ];
         for (path, expected) in table {
-            assert_eq!(is_protected(Path::new(path), &protected), expected, "{path}");
+            assert_eq!(is_protected(Path::new(path), &protected, None), expected, "{path}");
         }
-        assert!(!is_protected(Path::new("/w/.git/hooks/x"), &[]));
+        assert!(!is_protected(Path::new("/w/.git/hooks/x"), &[], None));
+    }
+
+    #[test]
+    fn the_temporary_directory_is_not_protected_by_what_lies_around_it() {
+        let protected = protected_paths(Path::new("/w"));
+        let temp = Path::new("/w/.codex/tmp/s");
+        let table = [
+            ("/w/.codex/tmp/s/x", false),
+            ("/w/.codex/tmp/s/d/x", false),
+            ("/w/.codex/tmp/s/r/.git/config", true),
+            ("/w/.codex/tmp/s/.git", true),
+            ("/w/.codex/tmp/s", true),
+            ("/w/.codex/tmp/s2/x", true),
+            ("/w/.codex/tmp", true),
+            ("/w/.codex/config.toml", true),
+            ("/w/.envrc", true),
+            ("/w/a", false),
+        ];
+        for (path, expected) in table {
+            assert_eq!(is_protected(Path::new(path), &protected, Some(temp)), expected, "{path}");
+        }
     }
 }

@@ -46,7 +46,15 @@ impl View {
     /// # Errors
     /// A sentence where a link leads into the host's temporary directory.
     pub fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        let real = real_path(&self.roots.resolve(path));
+        self.real_host_path(&self.roots.resolve(path))
+    }
+
+    /// As [`View::real_path`], of a path that is already one of the host, as a walk meets it.
+    ///
+    /// # Errors
+    /// As [`View::real_path`].
+    pub fn real_host_path(&self, path: &Path) -> io::Result<PathBuf> {
+        let real = real_path(path);
         if self.is_hidden(&real) {
             return Err(io::Error::other("it leads into the host's own /tmp, which nothing here sees"));
         }
@@ -191,6 +199,10 @@ mod tests {
         for (path, expected) in table {
             assert_eq!(View::of(&confined).real_path(Path::new(path)).is_ok(), expected, "{path}");
             assert!(View::of(&plain).real_path(Path::new(path)).is_ok(), "{path}");
+        }
+        for (path, expected) in [("w/out", false), ("w/in", true), ("temp/file", true), ("other/file", false)] {
+            let real = View::of(&confined).real_host_path(&base.join(path));
+            assert_eq!(real.ok(), expected.then(|| base.join(path).canonicalize().unwrap()), "{path}");
         }
         let met = [(base.clone(), true), (base.join("w/file"), true), (base.join("other"), false), ("/".into(), true)];
         for (path, expected) in met {

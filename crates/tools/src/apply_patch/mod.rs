@@ -99,7 +99,8 @@ fn write(plan: &Plan, confinement: &Confinement) -> Result<(), String> {
     let beneath = match confinement {
         Confinement::Unconfined => Beneath::unrestricted(),
         Confinement::Confined(walls) => {
-            if let Some(path) = plan.writes().iter().find(|path| is_protected(path, &walls.protected)) {
+            let protected = |path: &&PathBuf| is_protected(path, &walls.protected, walls.temp.as_deref());
+            if let Some(path) = plan.writes().iter().find(protected) {
                 return Err(format!("nothing was changed: `{}` is protected", path.display()));
             }
             Beneath::new(walls.writable.iter().chain(&walls.temp).map(PathBuf::as_path))

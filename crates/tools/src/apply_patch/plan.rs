@@ -193,7 +193,7 @@ impl Plan {
         if let Some(index) = ground.indices.get(&resolved) {
             return Ok(*index);
         }
-        if is_protected(&resolved, ground.protected) {
+        if is_protected(&resolved, ground.protected, ground.roots.temp.as_deref()) {
             return Err(format!("`{path}` is protected: it stays read-only"));
         }
         let before = match ground.beneath.kind(&resolved) {

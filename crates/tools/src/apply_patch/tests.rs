@@ -186,6 +186,25 @@ async fn what_may_not_be_touched_stays() {
     }
 }
 
+/// Our home may lie in the workspace, and the session's `/tmp` in our home.
+#[tokio::test]
+async fn the_temporary_directory_is_written_though_our_home_is_protected() {
+    let mut scene = context();
+    let temp = scene.workspace().join(".codex/tmp/s");
+    fs::create_dir_all(&temp).unwrap();
+    let roots = codex_workspace::Roots { temp: Some(temp.clone()), ..(*scene.context.roots).clone() };
+    scene.context.roots = std::sync::Arc::new(roots);
+    // The scene is in the host's `/tmp`, so that the session's is named by its path in the workspace.
+    apply(&scene, "*** Add File: .codex/tmp/s/a\n+1\n*** Add File: /var/tmp/d/b\n+2\n").await.unwrap();
+    assert_eq!(fs::read_to_string(temp.join("a")).unwrap(), "1\n");
+    assert_eq!(fs::read_to_string(temp.join("d/b")).unwrap(), "2\n");
+    for refused in [".codex/tmp/other", ".codex/config.toml", ".codex/tmp/s/../x", ".codex/tmp/s/r/.git/config"] {
+        let told = apply(&scene, &format!("*** Add File: {refused}\n+x\n")).await.unwrap_err();
+        assert!(told.contains("protected"), "{refused}: {told}");
+        assert!(!scene.workspace().join(refused).exists());
+    }
+}
+
 #[tokio::test]
 async fn a_failed_write_undoes_the_others() {
     let scene = context();
