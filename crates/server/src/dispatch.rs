@@ -77,8 +77,10 @@ impl Server {
         let wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &codex_home, wanted, temp.path())?;
-        if unreadable > 0 {
-            built.warnings.push(format!("{unreadable} lines of {} could not be read", path.display()));
+        for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
+            if count > 0 {
+                built.warnings.push(format!("{count} {what} of {} could not be read and are left out", path.display()));
+            }
         }
         let begun = Begun {
             at: replayed.started_at / 1000,
