@@ -186,8 +186,9 @@ fn workplace(
     if !plain {
         protected.extend(writable.iter().flat_map(|root| protected_paths(root)));
         // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start.
-        protected
-            .extend(environment.codex_home().ok().filter(|home| writable.iter().any(|root| home.starts_with(root))));
+        // By their real place, as the roots are: the way there may lead over a link.
+        let home = environment.codex_home().ok().and_then(|home| home.canonicalize().ok());
+        protected.extend(home.filter(|home| writable.iter().any(|root| home.starts_with(root))));
     }
     let policy = Policy {
         level,

@@ -182,10 +182,16 @@ fn our_own_home_is_protected_even_inside_the_workspace() {
     let state = place.workspace.join("state");
     fs::create_dir(&state).unwrap();
     fs::copy(place.home.join("config.toml"), state.join("config.toml")).unwrap();
+    let link = place.home.join("link");
+    std::os::unix::fs::symlink(&place.workspace, &link).unwrap();
     let script = "echo hello > /tmp/x && cat /tmp/x; echo >> state/config.toml; mv state elsewhere; touch made";
-    let output = place.codex(&["sandbox", "--", "sh", "-c", script]).env("CODEX_HOME", &state).output().unwrap();
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "hello\n".into()), "{}", text(&output.stderr));
-    assert!(place.workspace.join("made").exists());
-    let config = |directory: &std::path::Path| fs::read_to_string(directory.join("config.toml")).unwrap();
-    assert_eq!(config(&state), config(&place.home));
+    // Also when the way there leads over a link.
+    for home in [state.clone(), link.join("state")] {
+        let output = place.codex(&["sandbox", "--", "sh", "-c", script]).env("CODEX_HOME", &home).output().unwrap();
+        let said = (output.status.code(), text(&output.stdout));
+        assert_eq!(said, (Some(0), "hello\n".into()), "{}", text(&output.stderr));
+        fs::remove_file(place.workspace.join("made")).unwrap();
+        let config = |directory: &std::path::Path| fs::read_to_string(directory.join("config.toml")).unwrap();
+        assert_eq!(config(&state), config(&place.home));
+    }
 }
