@@ -36,6 +36,8 @@ impl TempDirectory {
         name::check_id(codex_home, thread_id)?;
         let all = codex_home.join("tmp");
         make(&all)?;
+        // Its real place: it is compared with real places, and opened without following links.
+        let all = all.canonicalize().map_err(StoreError::io("find", &all))?;
         sweep(&all);
         // The process id keeps a session that is resumed apart from the remains of its killed predecessor.
         let outer = all.join(format!("{thread_id}-{}", std::process::id()));
@@ -54,7 +56,7 @@ impl TempDirectory {
         Ok(Self { outer, inner, _lock: lock })
     }
 
-    /// The directory, absolute.
+    /// The directory, absolute and without links.
     pub fn path(&self) -> &Path {
         &self.inner
     }

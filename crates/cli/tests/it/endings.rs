@@ -195,3 +195,19 @@ fn our_own_home_is_protected_even_inside_the_workspace() {
         assert_eq!(config(&state), config(&place.home));
     }
 }
+
+#[test]
+fn patches_and_commands_share_tmp_also_when_our_home_is_a_link() {
+    let patch = "*** Begin Patch\n*** Add File: /tmp/shared.txt\n+written by a patch\n*** End Patch\n";
+    let place = Place::new(json!([
+        { "custom": "apply_patch", "input": patch },
+        { "tool": "exec_command", "arguments": { "cmd": "cat /tmp/shared.txt" } },
+        { "text": "ok" },
+    ]));
+    let link = place.workspace.join("home-link");
+    std::os::unix::fs::symlink(&place.home, &link).unwrap();
+    let output = place.codex(&["exec", "go"]).env("CODEX_HOME", &link).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    assert!(request.contains("Output:\\nwritten by a patch"), "{request}");
+}
