@@ -5,7 +5,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use codex_history::{Content, Message, ToolCall};
+use codex_history::ToolCall;
 use codex_permissions::{Access, Verdict, decide};
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
@@ -157,12 +157,7 @@ fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Resul
 
 /// Records the answer to a call.
 fn answer(state: &mut ThreadState, call: &ToolCall, text: &str) -> Result<(), StoreError> {
-    let message = Message::ToolResult {
-        call_id: call.call_id.clone(),
-        freeform: call.arguments.is_freeform(),
-        content: vec![Content::Text { text: text.to_owned() }],
-    };
-    state.record_message(message).map(drop)
+    state.record_message(call.answer(text)).map(drop)
 }
 
 fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {

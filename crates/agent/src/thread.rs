@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use codex_history::{Content, History, Message, Usage};
+use codex_history::{History, Message, Usage};
 use codex_protocol::{
     Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
 };
@@ -222,25 +222,9 @@ impl ThreadState {
     /// Answers the calls that a turn left open: a model refuses a conversation with such. Kept in the conversation
     /// even if it cannot be recorded; a replay comes to the same.
     pub(crate) fn close_calls(&mut self) {
-        let mut answered = Vec::new();
-        let mut open: Vec<(String, bool)> = Vec::new();
-        for message in self.history.messages().rev() {
-            match message {
-                Message::ToolResult { call_id, .. } => answered.push(call_id.clone()),
-                Message::Assistant { .. } => {
-                    open = message.calls().map(|call| (call.call_id.clone(), call.arguments.is_freeform())).collect();
-                    break;
-                }
-                Message::User { .. } | Message::Developer { .. } => break,
-            }
-        }
-        for (call_id, freeform) in open {
-            if let Some(at) = answered.iter().position(|id| *id == call_id) {
-                answered.swap_remove(at);
-                continue;
-            }
-            let content = vec![Content::Text { text: UNANSWERED.trim_end().to_owned() }];
-            let message = Message::ToolResult { call_id, freeform, content };
+        let open = self.history.open_calls();
+        let open: Vec<Message> = open.into_iter().map(|call| call.answer(UNANSWERED.trim_end())).collect();
+        for message in open {
             if self.record_message(message.clone()).is_err() {
                 self.history.push(message);
             }

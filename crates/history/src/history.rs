@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Message, Wire};
+use crate::{Message, ToolCall, Wire};
 
 /// A message and its bytes on the wire that first asked for them.
 ///
@@ -51,9 +51,28 @@ impl History {
         self.entries.iter().map(|entry| &entry.message)
     }
 
-    /// Whether nothing was said yet.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// The calls of the last answer that have no result yet, in order. A model refuses a conversation that goes on
+    /// without. Vendors repeat ids: one result answers one call.
+    pub fn open_calls(&self) -> Vec<&ToolCall> {
+        let mut answered = Vec::new();
+        for message in self.messages().rev() {
+            match message {
+                Message::ToolResult { call_id, .. } => answered.push(call_id),
+                other => {
+                    return other
+                        .calls()
+                        .filter(|call| match answered.iter().position(|id| **id == call.call_id) {
+                            Some(at) => {
+                                answered.swap_remove(at);
+                                false
+                            }
+                            None => true,
+                        })
+                        .collect();
+                }
+            }
+        }
+        Vec::new()
     }
 }
 
@@ -68,6 +87,7 @@ impl FromIterator<Message> for History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Arguments, AssistantPart};
 
     #[test]
     fn a_message_is_encoded_once_per_wire_that_asked_first() {
@@ -83,5 +103,33 @@ mod tests {
         assert_eq!(count.get(), 1);
         history.entries()[0].encoded(Wire::Scripted, encode);
         assert_eq!(count.get(), 2, "another wire must not get the first one's words");
+    }
+
+    #[test]
+    fn one_result_answers_one_call() {
+        let calls = |ids: &[&str]| Message::Assistant {
+            content: ids
+                .iter()
+                .map(|id| {
+                    let arguments = Arguments::Json("{}".into());
+                    let (call_id, name) = ((*id).into(), "tool".into());
+                    AssistantPart::Call(ToolCall { call_id, name, arguments, opaque: None })
+                })
+                .collect(),
+        };
+        let result = |id: &str| Message::ToolResult { call_id: id.into(), freeform: false, content: vec![] };
+        let table: [(Vec<Message>, &[&str]); 6] = [
+            (vec![], &[]),
+            (vec![calls(&["1", "2"])], &["1", "2"]),
+            (vec![calls(&["1", "2"]), result("2")], &["1"]),
+            (vec![calls(&["1", "1"]), result("1")], &["1"]),
+            (vec![calls(&["1"]), Message::user("hello")], &[]),
+            (vec![calls(&["1"]), result("1"), calls(&["1"])], &["1"]),
+        ];
+        for (messages, expected) in table {
+            let history: History = messages.clone().into_iter().collect();
+            let open: Vec<_> = history.open_calls().iter().map(|call| call.call_id.as_str()).collect();
+            assert_eq!(open, expected, "{messages:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Opaque;
+use crate::{Content, Message, Opaque};
 
 /// A tool as offered to the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,17 @@ pub struct ToolCall {
     /// What the wire wants back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<Opaque>,
+}
+
+impl ToolCall {
+    /// The message that answers it with `text`.
+    pub fn answer(&self, text: &str) -> Message {
+        Message::ToolResult {
+            call_id: self.call_id.clone(),
+            freeform: self.arguments.is_freeform(),
+            content: vec![Content::Text { text: text.to_owned() }],
+        }
+    }
 }
 
 /// The arguments of a call, as the model wrote them.

@@ -13,7 +13,7 @@ use codex_config::{
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Approval, Policy, SandboxLevel};
-use codex_protocol::{ApprovalPolicy, ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Sandbox};
 use codex_store::{Epoch, TempDirectory};
 use codex_workspace::{Roots, instructions, protected_paths};
@@ -49,8 +49,8 @@ impl Wanted {
         let flags = [
             ("model", "model", params.model),
             ("model_provider", "model_provider", params.model_provider),
-            ("--sandbox", "sandbox", params.sandbox.map(spelled)),
-            ("--ask-for-approval", "ask_for_approval", params.approval_policy.map(approval_spelled)),
+            ("--sandbox", "sandbox", params.sandbox.map(|mode| spelled(json!(mode)))),
+            ("--ask-for-approval", "ask_for_approval", params.approval_policy.map(|policy| spelled(json!(policy)))),
         ];
         Self::of(cwd, config, flags, params.trust_project)
     }
@@ -75,7 +75,7 @@ impl Wanted {
             ephemeral: None,
             thread_source: None,
         })?;
-        wanted.at_most = level.filter(|_| keeps_level).as_deref().and_then(level_named);
+        wanted.at_most = level.filter(|_| keeps_level).and_then(|name| serde_json::from_value(json!(name)).ok());
         Ok(wanted)
     }
 
@@ -297,32 +297,9 @@ fn approval(mode: ApprovalMode) -> Approval {
     }
 }
 
-/// The level as a journal names it.
-fn level_named(name: &str) -> Option<SandboxMode> {
-    match name {
-        "read-only" => Some(SandboxMode::ReadOnly),
-        "workspace-write" => Some(SandboxMode::WorkspaceWrite),
-        "danger-full-access" => Some(SandboxMode::DangerFullAccess),
-        _ => None,
-    }
-}
-
-fn spelled(mode: codex_protocol::SandboxMode) -> String {
-    match mode {
-        codex_protocol::SandboxMode::ReadOnly => "read-only",
-        codex_protocol::SandboxMode::WorkspaceWrite => "workspace-write",
-        codex_protocol::SandboxMode::DangerFullAccess => "danger-full-access",
-    }
-    .to_owned()
-}
-
-fn approval_spelled(policy: ApprovalPolicy) -> String {
-    match policy {
-        ApprovalPolicy::Untrusted => "untrusted",
-        ApprovalPolicy::OnRequest => "on-request",
-        ApprovalPolicy::Never => "never",
-    }
-    .to_owned()
+/// The word that `value`, a variant of a plain enum, is written as.
+fn spelled(value: Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn configuration(message: &str) -> RpcError {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use codex_history::{AssistantPart, Content, History, Message, ToolCall, Usage};
+use codex_history::{AssistantPart, History, Message, ToolCall, Usage};
 
 use crate::{Epoch, Header, Line, Record, TurnOutcome, preview::preview};
 
@@ -83,8 +83,7 @@ struct Replay {
 }
 
 struct OpenCall {
-    id: String,
-    freeform: bool,
+    call: ToolCall,
     begun: bool,
 }
 
@@ -102,7 +101,7 @@ impl Replay {
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
             Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
             Record::Started { call_id, .. } => {
-                if let Some(call) = self.open_calls.iter_mut().find(|call| call.id == call_id) {
+                if let Some(call) = self.open_calls.iter_mut().find(|open| open.call.call_id == call_id) {
                     call.begun = true;
                 }
             }
@@ -117,7 +116,7 @@ impl Replay {
     fn message(&mut self, message: Message) {
         if let Message::ToolResult { call_id, .. } = &message {
             // Vendors repeat ids: one result answers one call.
-            match self.open_calls.iter().position(|call| call.id == *call_id) {
+            match self.open_calls.iter().position(|open| open.call.call_id == *call_id) {
                 Some(at) => {
                     self.open_calls.remove(at);
                     self.history.push(message);
@@ -126,12 +125,12 @@ impl Replay {
             }
             return;
         }
-        for call in self.open_calls.drain(..) {
-            self.history.push(call.answer(LOST));
+        for open in self.open_calls.drain(..) {
+            self.history.push(open.call.answer(LOST));
         }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
-            self.open_calls = message.calls().map(OpenCall::of).collect();
+            self.open_calls = message.calls().map(|call| OpenCall { call: call.clone(), begun: false }).collect();
         }
         self.history.push(message);
     }
@@ -149,7 +148,7 @@ impl Replay {
     }
 
     fn repairs(&self) -> Vec<Record> {
-        let answer = |call: &OpenCall| call.answer(if call.begun { CUT_SHORT } else { NEVER_RAN });
+        let answer = |open: &OpenCall| open.call.answer(if open.begun { CUT_SHORT } else { NEVER_RAN });
         // Text that has no message yet came after the last message, and with it after the open calls.
         let messages = self.open_calls.iter().map(answer).chain(self.arrived());
         let mut repairs: Vec<Record> = messages.map(|message| Record::Message { message }).collect();
@@ -168,20 +167,9 @@ impl Replay {
     }
 }
 
-impl OpenCall {
-    fn of(call: &ToolCall) -> Self {
-        Self { id: call.call_id.clone(), freeform: call.arguments.is_freeform(), begun: false }
-    }
-
-    fn answer(&self, text: &str) -> Message {
-        let content = vec![Content::Text { text: text.into() }];
-        Message::ToolResult { call_id: self.id.clone(), freeform: self.freeform, content }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use codex_history::Arguments;
+    use codex_history::{Arguments, Content};
     use serde_json::Value;
 
     use super::*;
