@@ -100,8 +100,8 @@ fn local_sockets(confined: &Confined) -> LocalSockets {
     if confined.is_read_only() { LocalSockets::Pairs } else { LocalSockets::Streams }
 }
 
-/// Makes a socket known to the runtime that is running now.
-fn register(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+/// Makes a socket or a terminal known to the runtime that is running now.
+pub(crate) fn register(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` keeps its descriptor open, and the same, until it is dropped with the registration.
     Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
 }
@@ -130,10 +130,16 @@ impl Control {
 
     /// The next reply. May be dropped while it waits; nothing is lost.
     pub(crate) async fn reply(&self) -> Result<Reply, SandboxError> {
+        self.reply_with_descriptors().await.map(|(reply, _)| reply)
+    }
+
+    /// As [`Control::reply`], with the descriptors that came with it.
+    pub(crate) async fn reply_with_descriptors(&self) -> Result<(Reply, Vec<OwnedFd>), SandboxError> {
         let receive = |socket: &OwnedFd| Ok(channel::receive(socket)?);
         let message = self.0.async_io(Interest::READABLE, receive).await;
-        let (message, _) = message.map_err(|error| SandboxError::Lost(error.to_string()))?.ok_or_else(Self::lost)?;
-        Reply::decode(&message).map_err(|_| Self::confused())
+        let (message, descriptors) =
+            message.map_err(|error| SandboxError::Lost(error.to_string()))?.ok_or_else(Self::lost)?;
+        Ok((Reply::decode(&message).map_err(|_| Self::confused())?, descriptors))
     }
 
     /// Asks the supervisor to end the command, by closing the sending half. A message would not do: unread when the

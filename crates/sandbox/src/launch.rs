@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
-    process::{Signal, chdir, set_parent_process_death_signal, setsid},
+    process::{Signal, chdir, ioctl_tiocsctty, set_parent_process_death_signal, setsid},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -23,7 +23,7 @@ use crate::{
     helper::Walls,
     process,
     setup::rights,
-    wire::{Failure, Launch, OrFailure, Stage},
+    wire::{Failure, Launch, OrFailure, Stage, Stdio},
 };
 
 /// Turns this process into the command. Returns only what failed.
@@ -40,7 +40,7 @@ fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<()
     let command = &launch.command;
     setsid().or_failure(Stage::Process, || "setsid(2)")?;
     process::reset_signals();
-    connect(launch, streams)?;
+    connect(launch.stdio, streams)?;
     chdir(&command.directory).or_failure(Stage::Directory, || command.directory.to_string_lossy())?;
     match &walls.plan {
         Some(plan) => rights::drop_all(&plan.roots, &walls.filters)?,
@@ -51,16 +51,20 @@ fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<()
     process::close_from_3(true).or_failure(Stage::Process, || "close_range(2)")
 }
 
-/// Puts the streams on descriptors 0 to 2; they come in the order that [`Launch`] says.
-fn connect(launch: &Launch, streams: Vec<OwnedFd>) -> Result<(), Failure> {
+/// Puts the streams on descriptors 0 to 2: a terminal's one end, or pipes in the order that [`Stdio`] says.
+fn connect(stdio: Stdio, streams: Vec<OwnedFd>) -> Result<(), Failure> {
     let missing = || Failure::new(Stage::Process, "a stream of the command is missing", libc::EPROTO);
     let step = || "dup2(2) of a stream";
     let mut streams = streams.into_iter();
     let output = streams.next().ok_or_else(missing)?;
     dup2_stdout(&output).or_failure(Stage::Process, step)?;
-    let errors = if launch.separate { streams.next().ok_or_else(missing)? } else { output };
+    let Stdio::Pipes { separate, input } = stdio else {
+        dup2_stderr(&output).and_then(|()| dup2_stdin(&output)).or_failure(Stage::Process, step)?;
+        return ioctl_tiocsctty(&output).or_failure(Stage::Process, || "ioctl(2) of TIOCSCTTY");
+    };
+    let errors = if separate { streams.next().ok_or_else(missing)? } else { output };
     dup2_stderr(&errors).or_failure(Stage::Process, step)?;
-    let input = if launch.input {
+    let input = if input {
         streams.next().ok_or_else(missing)?
     } else {
         openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())

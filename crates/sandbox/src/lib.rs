@@ -22,6 +22,7 @@ mod process;
 mod sandbox;
 mod setup;
 mod supervisor;
+mod terminal;
 mod wire;
 
 pub use child::{Child, Process};
@@ -29,3 +30,4 @@ pub use command::{Command, Exit, SandboxError};
 pub use confinement::{Confined, Confinement, Network};
 pub use helper::run_helper_if_requested;
 pub use sandbox::{Sandbox, Streams};
+pub use terminal::{Terminal, TerminalChild, TerminalSize};

@@ -16,10 +16,10 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use tokio::net::unix::pipe;
 
 use crate::{
-    Child, Command, Confinement, Exit, Process, SandboxError,
+    Child, Command, Confinement, Exit, Process, SandboxError, Terminal, TerminalChild, TerminalSize,
     cell::{Cell, Control},
     hint,
-    wire::{Launch, Reply, Request},
+    wire::{Launch, Reply, Request, Stdio},
 };
 
 /// Wished capacity of a command's pipes, in bytes: few wake-ups when it writes much. The kernel's usual limit for
@@ -71,7 +71,7 @@ impl Sandbox {
         command: Command,
         streams: Streams,
     ) -> Result<Child, SandboxError> {
-        self.start(confinement, command, streams, false).await
+        self.start_with_pipes(confinement, command, streams, false).await
     }
 
     /// As [`Sandbox::spawn`], with a pipe as standard input whose other end is [`Child::stdin`].
@@ -84,7 +84,24 @@ impl Sandbox {
         command: Command,
         streams: Streams,
     ) -> Result<Child, SandboxError> {
-        self.start(confinement, command, streams, true).await
+        self.start_with_pipes(confinement, command, streams, true).await
+    }
+
+    /// As [`Sandbox::spawn`], with a terminal of its own (pty(7)) as its standard streams and controlling terminal. It
+    /// is made inside the cell, so no name of it leads out.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::spawn`].
+    pub async fn spawn_in_terminal(
+        &self,
+        confinement: &Confinement,
+        command: Command,
+        size: TerminalSize,
+    ) -> Result<TerminalChild, SandboxError> {
+        let launch = Launch { command, stdio: Stdio::Terminal(size) };
+        let (control, mut descriptors) = self.start(confinement, launch, &[]).await?;
+        let terminal = descriptors.pop().ok_or_else(Control::unexpected)?;
+        Ok(TerminalChild { terminal: Terminal::new(terminal)?, process: Process::new(control) })
     }
 
     /// Tries out whether `confinement` can be held here, by running `true` behind it with everything a real command
@@ -104,20 +121,33 @@ impl Sandbox {
         }
     }
 
-    async fn start(
+    async fn start_with_pipes(
         &self,
         confinement: &Confinement,
         command: Command,
         streams: Streams,
         input: bool,
     ) -> Result<Child, SandboxError> {
-        refuse_nul(&command)?;
-        let launch = Launch { command, separate: streams == Streams::Separate, input };
-        let pipes = Pipes::new(&launch)?;
-        let control = self.request(confinement, &Request::Launch(launch).encode(), &pipes.theirs()).await?;
-        match control.reply().await? {
-            Reply::Started => Ok(pipes.into_child(Process::new(control))?),
-            Reply::Failed(failure) => Err(hint::explain(failure)),
+        let separate = streams == Streams::Separate;
+        let pipes = Pipes::new(separate, input)?;
+        let launch = Launch { command, stdio: Stdio::Pipes { separate, input } };
+        let (control, _) = self.start(confinement, launch, &pipes.theirs()).await?;
+        Ok(pipes.into_child(Process::new(control))?)
+    }
+
+    /// Starts a command; `streams` are the descriptors that its [`Stdio`] names. What comes back are those that the
+    /// start itself made.
+    async fn start(
+        &self,
+        confinement: &Confinement,
+        launch: Launch,
+        streams: &[BorrowedFd<'_>],
+    ) -> Result<(Control, Vec<OwnedFd>), SandboxError> {
+        refuse_nul(&launch.command)?;
+        let control = self.request(confinement, &Request::Launch(launch).encode(), streams).await?;
+        match control.reply_with_descriptors().await? {
+            (Reply::Started, descriptors) => Ok((control, descriptors)),
+            (Reply::Failed(failure), _) => Err(hint::explain(failure)),
             _ => Err(Control::unexpected()),
         }
     }
@@ -172,15 +202,15 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn new(launch: &Launch) -> io::Result<Self> {
+    fn new(separate: bool, input: bool) -> io::Result<Self> {
         Ok(Self {
             output: large_pipe()?,
-            errors: launch.separate.then(large_pipe).transpose()?,
-            input: launch.input.then(large_pipe).transpose()?,
+            errors: separate.then(large_pipe).transpose()?,
+            input: input.then(large_pipe).transpose()?,
         })
     }
 
-    /// The command's ends, in the order that [`Launch`] says.
+    /// The command's ends, in the order that [`Stdio`] says.
     fn theirs(&self) -> Vec<BorrowedFd<'_>> {
         let writers = [Some(&self.output), self.errors.as_ref()].into_iter().flatten().map(|(_, writer)| writer);
         writers.chain(self.input.as_ref().map(|(reader, _)| reader)).map(AsFd::as_fd).collect()

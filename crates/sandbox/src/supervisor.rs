@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use rustix::{
@@ -21,22 +21,29 @@ use crate::{
     launch,
     process::{self, ChildSignals, Forked},
     setup::{proc, view},
-    wire::{Failure, Launch, OrFailure, Reply, Stage},
+    terminal,
+    wire::{Failure, Launch, OrFailure, Reply, Stage, Stdio},
 };
 
 /// Starts the command and sees it through; never returns.
 pub(crate) fn run(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> ! {
     let outcome = prepare(walls)
-        .and_then(|signals| start(walls, launch, streams).map(|command| (signals, command)))
+        .and_then(|signals| start(walls, launch, streams).map(|(command, terminal)| (signals, command, terminal)))
         .map_err(Reply::Failed)
-        .and_then(|(signals, command)| {
-            // If nobody listens any more, poll sees that too and ends the command.
-            let _ = channel::send(control, &Reply::Started.encode(), &[]);
+        .and_then(|(signals, command, terminal)| {
+            tell_started(control, terminal);
             Running { walls, control, signals, command, status: None, killing: false }.watch()
         });
     let reply = outcome.map_or_else(|reply| reply, Reply::Exited);
     let _ = channel::send(control, &reply.encode(), &[]);
     process::exit(0)
+}
+
+/// Hands over our end of the command's terminal, if it has one.
+fn tell_started(control: &OwnedFd, terminal: Option<OwnedFd>) {
+    let terminal: Vec<BorrowedFd> = terminal.iter().map(AsFd::as_fd).collect();
+    // If nobody listens any more, poll sees that too and ends the command.
+    let _ = channel::send(control, &Reply::Started.encode(), &terminal);
 }
 
 fn prepare(walls: &Walls) -> Result<ChildSignals, Failure> {
@@ -52,8 +59,15 @@ fn prepare(walls: &Walls) -> Result<ChildSignals, Failure> {
     ChildSignals::new().or_failure(Stage::Process, || "signalfd(2)")
 }
 
-/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed.
-fn start(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<Pid, Failure> {
+/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed. With the command
+/// comes our end of its terminal, if it has one.
+fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<(Pid, Option<OwnedFd>), Failure> {
+    let mut terminal = None;
+    if let Stdio::Terminal(size) = launch.stdio {
+        let (ours, theirs) = terminal::open(size).or_failure(Stage::Process, || "opening a terminal (pty(7))")?;
+        terminal = Some(ours);
+        streams = vec![theirs];
+    }
     // Close-on-exec: its end without a word is the sign that the command is running.
     let (outcome, tell) = pipe_with(PipeFlags::CLOEXEC).or_failure(Stage::Process, || "pipe2(2)")?;
     let command = match process::fork(0).or_failure(Stage::Process, || "clone(2) of a command")? {
@@ -71,7 +85,7 @@ fn start(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<Pid, F
     io::Read::read_to_end(&mut std::fs::File::from(outcome), &mut reply)
         .or_failure(Stage::Process, || "reading from a starting command")?;
     match Reply::decode(&reply) {
-        _ if reply.is_empty() => Ok(command),
+        _ if reply.is_empty() => Ok((command, terminal)),
         Ok(Reply::Failed(failure)) => Err(failure),
         _ => Err(Failure::new(Stage::Process, "reading from a starting command", libc::EPROTO)),
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    Command, Confined, Confinement, Exit, Network,
+    Command, Confined, Confinement, Exit, Network, TerminalSize,
     codec::{Malformed, Reader, Writer},
 };
 
@@ -25,13 +25,21 @@ pub(crate) enum Request {
     Launch(Launch),
 }
 
-/// A command, and which descriptors come with it: standard output, then, if `separate`, standard error, then, if
-/// `input`, standard input.
+/// A command and what its standard streams are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Launch {
     pub(crate) command: Command,
-    pub(crate) separate: bool,
-    pub(crate) input: bool,
+    pub(crate) stdio: Stdio,
+}
+
+/// What the standard streams of a command are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stdio {
+    /// The command's ends of pipes, which come with the request: standard output, then, if `separate`, standard error,
+    /// then, if `input`, standard input.
+    Pipes { separate: bool, input: bool },
+    /// A terminal that is made inside the cell. Our end of it comes back with [`Reply::Started`].
+    Terminal(TerminalSize),
 }
 
 /// What comes back on the private socket of a request.
@@ -128,8 +136,7 @@ impl Request {
             }
             Self::Launch(launch) => {
                 writer.byte(1);
-                writer.flag(launch.separate);
-                writer.flag(launch.input);
+                encode_stdio(&mut writer, launch.stdio);
                 writer.text(&launch.command.directory);
                 writer.texts(launch.command.argv.iter());
                 writer.texts(launch.command.environment.keys());
@@ -160,8 +167,7 @@ impl Request {
 
 impl Launch {
     fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
-        let separate = reader.flag()?;
-        let input = reader.flag()?;
+        let stdio = decode_stdio(reader)?;
         let directory = PathBuf::from(reader.text()?);
         let argv = reader.list(Reader::text)?;
         let names = reader.list(Reader::text)?;
@@ -170,7 +176,31 @@ impl Launch {
             return Err(Malformed);
         }
         let environment: BTreeMap<OsString, OsString> = names.into_iter().zip(values).collect();
-        Ok(Self { command: Command { argv, directory, environment }, separate, input })
+        Ok(Self { command: Command { argv, directory, environment }, stdio })
+    }
+}
+
+fn encode_stdio(writer: &mut Writer, stdio: Stdio) {
+    match stdio {
+        Stdio::Pipes { separate, input } => {
+            writer.byte(0);
+            writer.flag(separate);
+            writer.flag(input);
+        }
+        Stdio::Terminal(TerminalSize { rows, columns }) => {
+            writer.byte(1);
+            writer.integer(rows.into());
+            writer.integer(columns.into());
+        }
+    }
+}
+
+fn decode_stdio(reader: &mut Reader) -> Result<Stdio, Malformed> {
+    let cells = |reader: &mut Reader| u16::try_from(reader.integer()?).map_err(|_| Malformed);
+    match reader.byte()? {
+        0 => Ok(Stdio::Pipes { separate: reader.flag()?, input: reader.flag()? }),
+        1 => Ok(Stdio::Terminal(TerminalSize { rows: cells(reader)?, columns: cells(reader)? })),
+        _ => Err(Malformed),
     }
 }
 
@@ -269,14 +299,16 @@ mod tests {
                 directory: odd,
                 environment: [("A".into(), "1=2\n3".into()), ("B".into(), OsString::new())].into(),
             },
-            separate: true,
-            input: false,
+            stdio: Stdio::Pipes { separate: true, input: false },
         };
+        let in_terminal =
+            Launch { stdio: Stdio::Terminal(TerminalSize { rows: 0, columns: 65_535 }), ..launch.clone() };
         vec![
             Request::Setup { confinement: Confinement::Unconfined, filters: vec![] },
             Request::Setup { confinement: Confinement::read_only(&[]), filters: vec![vec![1; 8], vec![]] },
             Request::Setup { confinement: Confinement::Confined(confined), filters: vec![] },
             Request::Launch(launch),
+            Request::Launch(in_terminal),
         ]
     }
 
