@@ -1,72 +1,124 @@
-//! One step of a turn: runs the tools that the model asked for, in order.
+//! One step of a turn: runs the tools that the model asked for.
 //!
 //! Each call passes the same stations: read its arguments, decide, record that it begins, run, record what came of
-//! it, tell. A call that is refused at any of them still gets its answer: the conversation never has an open call.
+//! it, tell. Calls that only read run together; all others one after the other, in the order the model gave them. A
+//! call that is refused at any station still gets its answer: the conversation never has an open call.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
-use codex_history::ToolCall;
+use codex_history::{Content, ToolCall};
 use codex_permissions::{Access, Verdict, decide};
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
-    ServerNotification, ThreadItem, TurnPlanUpdated,
+    ServerNotification, ThreadItem, TurnError, TurnPlanUpdated,
 };
 use codex_sandbox::Confinement;
 use codex_store::{Record, StoreError};
-use codex_tools::{ForUser, Outcome, Prepared, ToolContext};
-use futures_util::FutureExt;
+use codex_tools::{Effect, ForUser, Outcome, Prepared, ToolContext, Work};
+use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    repetition::{Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun},
 };
 
+/// How long a tool may take to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Most calls that run together.
+const TOGETHER: usize = 8;
+
+const NEVER_RAN: &str = "The user interrupted the turn before this call ran. It did nothing.";
+
+/// A call that is under way.
+struct UnderWay {
+    call: ToolCall,
+    /// How it is shown while it runs.
+    shown: Option<ThreadItem>,
+    ran: Result<Outcome, &'static str>,
+}
+
+/// The rest of a call that is under way.
+type Running = Pin<Box<dyn Future<Output = UnderWay> + Send>>;
+
 impl TurnRun {
-    /// Runs `calls` and asks the model again; ends the turn if it was interrupted.
+    /// Runs `calls` and asks the model again; ends the turn if it was interrupted or goes in circles.
     pub(crate) async fn run_tools(
         &mut self,
         state: &mut ThreadState,
         calls: Vec<ToolCall>,
     ) -> Result<Step, StoreError> {
-        for call in calls {
+        let mut calls = VecDeque::from(calls);
+        let mut in_circles = None;
+        while let Some(call) = calls.pop_front() {
             if self.cancel.is_cancelled() {
-                answer(state, &call, "The user interrupted the turn before this call ran. It did nothing.")?;
-            } else {
-                self.run_tool(state, &call).await?;
+                state.record_message(call.answer(NEVER_RAN))?;
+                continue;
+            }
+            let mut together = FuturesOrdered::new();
+            let more = if reads(state, &call) { TOGETHER - 1 } else { 0 };
+            in_circles = self.begin(state, call, &mut together).await?.or(in_circles);
+            while together.len() <= more
+                && let Some(call) = calls.pop_front_if(|call| more > 0 && reads(state, call))
+            {
+                in_circles = self.begin(state, call, &mut together).await?.or(in_circles);
+            }
+            while let Some(under_way) = together.next().await {
+                in_circles = self.conclude(state, under_way).await?.or(in_circles);
             }
         }
-        Ok(if self.cancel.is_cancelled() { Step::Finish(Finish::Interrupted) } else { Step::Sample })
+        state.tell_ended(&self.thread_id).await?;
+        Ok(match in_circles {
+            _ if self.cancel.is_cancelled() => Step::Finish(Finish::Interrupted),
+            Some(message) => Step::Finish(Finish::Failed(in_circles_error(message))),
+            None => Step::Sample,
+        })
     }
 
-    async fn run_tool(&mut self, state: &mut ThreadState, call: &ToolCall) -> Result<(), StoreError> {
-        let context = self.tool_context(state);
-        let prepared = match prepare(state, call, &context) {
-            Ok(prepared) => prepared,
-            Err(sentence) => {
-                answer(state, call, &sentence)?;
-                return self.complete(&mut state.recorder, unreadable(call, context.item_id, sentence)).await;
-            }
-        };
-        match decide(&state.settings.workplace.policy, &prepared.access) {
-            Verdict::Allow(confinement) => self.run_allowed(state, call, &context, prepared, confinement).await,
-            Verdict::Refuse { reason } => self.refuse(state, call, prepared, &reason).await,
-            Verdict::Ask { reason, .. } => {
-                let reason = format!("{reason}, and nobody can be asked");
-                self.refuse(state, call, prepared, &reason).await
-            }
-        }
-    }
-
-    async fn run_allowed(
+    /// Takes a call as far as it goes without waiting: answered, or under way.
+    async fn begin(
         &mut self,
         state: &mut ThreadState,
-        call: &ToolCall,
+        call: ToolCall,
+        together: &mut FuturesOrdered<Running>,
+    ) -> Result<Option<String>, StoreError> {
+        let context = self.tool_context(state);
+        let prepared = match prepare(state, &call, &context) {
+            Ok(prepared) => prepared,
+            Err(sentence) => {
+                let in_circles = self.answer(state, &call, &sentence)?;
+                self.complete(&mut state.recorder, unreadable(&call, context.item_id, sentence)).await?;
+                return Ok(in_circles);
+            }
+        };
+        let reason = match decide(&state.settings.workplace.policy, &prepared.access) {
+            Verdict::Allow(confinement) => {
+                let running = self.start(state, call, &context, prepared, confinement).await?;
+                together.push_back(running);
+                return Ok(None);
+            }
+            Verdict::Refuse { reason } => reason,
+            Verdict::Ask { reason, .. } => format!("{reason}, and nobody can be asked"),
+        };
+        let in_circles = self.answer(state, &call, &format!("Refused: {reason}."))?;
+        if let Some(item) = prepared.started {
+            self.complete(&mut state.recorder, declined(item, &reason)).await?;
+        }
+        Ok(in_circles)
+    }
+
+    /// Records and tells that an allowed call begins; what is returned runs it.
+    async fn start(
+        &mut self,
+        state: &mut ThreadState,
+        call: ToolCall,
         context: &ToolContext,
         prepared: Prepared,
         confinement: Confinement,
-    ) -> Result<(), StoreError> {
-        let seq = state.recorder.record(&started(call, &context.item_id, &prepared.access))?;
+    ) -> Result<Running, StoreError> {
+        let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access))?;
         if changes(&prepared.access) {
             state.recorder.flush();
         }
@@ -74,45 +126,62 @@ impl TurnRun {
         if let Some(item) = shown.clone() {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
-        // A tool that panics must not take the session with it.
-        let work = AssertUnwindSafe((prepared.run)(confinement)).catch_unwind();
-        let cancel = self.cancel.clone();
-        let ran = tokio::select! {
-            ran = work => ran.map_err(|_| "it failed inside this program"),
-            () = given_up(&cancel) => Err("it did not stop when it was interrupted"),
-        };
-        let Outcome { for_model, for_user } = match ran {
-            Ok(outcome) => outcome,
-            Err(reason) => {
-                answer(state, call, &format!("No answer: {reason}. What it did is not known."))?;
-                return match shown {
-                    Some(item) => self.complete(&mut state.recorder, declined(item, reason)).await,
-                    None => Ok(()),
-                };
-            }
-        };
-        answer(state, call, &for_model)?;
-        self.show(state, for_user).await
+        let (work, cancel) = (prepared.run, self.cancel.clone());
+        Ok(Box::pin(async move { UnderWay { ran: run((work)(confinement), &cancel).await, call, shown } }))
     }
 
-    async fn refuse(
+    /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.
+    async fn conclude(&mut self, state: &mut ThreadState, under_way: UnderWay) -> Result<Option<String>, StoreError> {
+        let UnderWay { call, shown, ran } = under_way;
+        match ran {
+            Ok(Outcome { for_model, pictures, for_user }) => {
+                let in_circles = self.answer_with(state, &call, &for_model, pictures)?;
+                self.show(state, for_user).await?;
+                Ok(in_circles)
+            }
+            Err(reason) => {
+                let in_circles =
+                    self.answer(state, &call, &format!("No answer: {reason}. What it did is not known."))?;
+                if let Some(item) = shown {
+                    self.complete(&mut state.recorder, declined(item, reason)).await?;
+                }
+                Ok(in_circles)
+            }
+        }
+    }
+
+    /// As [`TurnRun::answer_with`], without pictures.
+    fn answer(&mut self, state: &mut ThreadState, call: &ToolCall, text: &str) -> Result<Option<String>, StoreError> {
+        self.answer_with(state, call, text, Vec::new())
+    }
+
+    /// Records the answer to a call, with a word to a model that repeats itself. Returns what it repeats, if it does so
+    /// for good.
+    fn answer_with(
         &mut self,
         state: &mut ThreadState,
         call: &ToolCall,
-        prepared: Prepared,
-        reason: &str,
-    ) -> Result<(), StoreError> {
-        answer(state, call, &format!("Refused: {reason}."))?;
-        match prepared.started {
-            Some(item) => self.complete(&mut state.recorder, declined(item, reason)).await,
-            None => Ok(()),
-        }
+        text: &str,
+        pictures: Vec<Content>,
+    ) -> Result<Option<String>, StoreError> {
+        let repeated = self.repetition.note(call, text);
+        let text = match repeated {
+            Repeated::Tell(times) => told(text, times),
+            Repeated::No | Repeated::Stop(_) => text.to_owned(),
+        };
+        let content = std::iter::once(Content::Text { text }).chain(pictures).collect();
+        state.record_message(call.answer_with(content))?;
+        Ok(match repeated {
+            Repeated::Stop(times) => Some(format!("{} was called {times} times with the same result", call.name)),
+            Repeated::No | Repeated::Tell(_) => None,
+        })
     }
 
     async fn show(&mut self, state: &mut ThreadState, for_user: ForUser) -> Result<(), StoreError> {
         let turn_id = self.turn.id.clone();
         match for_user {
             ForUser::Item(item) => self.complete(&mut state.recorder, item).await,
+            ForUser::Later => Ok(()),
             ForUser::Plan { explanation, steps } => {
                 let thread_id = self.thread_id.clone();
                 let (plan, why) = (steps.clone(), explanation.clone());
@@ -127,22 +196,37 @@ impl TurnRun {
         let workplace = &state.settings.workplace;
         ToolContext {
             item_id: self.next_item_id(),
+            turn_id: self.turn.id.clone(),
             roots: Arc::clone(&workplace.roots),
             protected: workplace.policy.protected.clone().into(),
             sandbox: Arc::clone(&workplace.sandbox),
             environment: Arc::clone(&workplace.environment),
+            processes: Arc::clone(&state.processes),
             cancel: self.cancel.child_token(),
         }
     }
 }
 
-/// How long a tool may take to stop.
-const GRACE: Duration = Duration::from_secs(3);
+/// Runs a call's work to its end, or gives it up.
+async fn run(work: Work, cancel: &CancellationToken) -> Result<Outcome, &'static str> {
+    // A tool that panics must not take the session with it.
+    let work = AssertUnwindSafe(work).catch_unwind();
+    tokio::select! {
+        ran = work => ran.map_err(|_| "it failed inside this program"),
+        () = given_up(cancel) => Err("it did not stop when it was interrupted"),
+    }
+}
 
 /// Returns some time after `cancel`: the user does not wait for a tool that hangs.
 async fn given_up(cancel: &CancellationToken) {
     cancel.cancelled().await;
     tokio::time::sleep(GRACE).await;
+}
+
+/// Whether the call only reads, whatever its arguments are.
+fn reads(state: &ThreadState, call: &ToolCall) -> bool {
+    let tool = state.settings.tools.iter().find(|tool| tool.name() == call.name);
+    tool.is_some_and(|tool| tool.effect() == Effect::Reads)
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
@@ -156,10 +240,6 @@ fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Resul
 }
 
 /// Records the answer to a call.
-fn answer(state: &mut ThreadState, call: &ToolCall, text: &str) -> Result<(), StoreError> {
-    state.record_message(call.answer(text)).map(drop)
-}
-
 fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {
     Record::Started {
         call_id: call.call_id.clone(),
@@ -202,4 +282,12 @@ fn declined(mut item: ThreadItem, reason: &str) -> ThreadItem {
         ThreadItem::UserMessage { .. } | ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => {}
     }
     item
+}
+
+fn in_circles_error(message: String) -> TurnError {
+    TurnError {
+        message: format!("the turn was stopped because the model goes in circles: {message}"),
+        codex_error_info: Some("other".into()),
+        additional_details: None,
+    }
 }

@@ -102,7 +102,7 @@ fn text(text: String) -> Content {
 }
 
 /// `template` with each `{name}` replaced. One pass: what a value contains is not looked at again.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -6,6 +6,7 @@
 mod calls;
 mod context;
 mod recorder;
+mod repetition;
 mod sample;
 mod settings;
 mod thread;

@@ -48,12 +48,17 @@ impl TurnRun {
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();
+        let mut ends = state.processes.ends();
         loop {
             let due = arriving.due;
             let event = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return self.cut_short(state, arriving, Finish::Interrupted).await,
                 event = answer.next() => event,
+                Ok(()) = ends.changed() => {
+                    state.tell_ended(&self.thread_id).await?;
+                    continue;
+                }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.flush(&mut state.recorder, &mut arriving).await?;
                     continue;

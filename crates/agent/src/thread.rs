@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use codex_history::{History, Message, Usage};
@@ -10,17 +10,19 @@ use codex_protocol::{
     Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
+use codex_tools::{ProcessInfo, Processes, TerminalSize};
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     ThreadSettings, context,
     recorder::Recorder,
-    turn::{TurnRun, status_changed, user_content},
+    turn::{TurnRun, complete, status_changed, user_content},
 };
 
+const ENDED_WITH_THE_PROGRAM: &str = include_str!("prompts/ended_with_the_program.md");
 const UNANSWERED: &str = include_str!("prompts/unanswered.md");
 
 /// A conversation. Turns run on their own task; what happens in them arrives as events.
@@ -29,6 +31,7 @@ pub struct Thread {
     id: String,
     state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
+    processes: Arc<Processes>,
 }
 
 /// What a thread is made of.
@@ -54,6 +57,7 @@ pub(crate) struct ThreadState {
     pub(crate) history: History,
     pub(crate) usage: Usage,
     pub(crate) turns: u64,
+    pub(crate) processes: Arc<Processes>,
     /// Kept for its `Drop`: the directory goes with the thread.
     _temp: TempDirectory,
 }
@@ -82,7 +86,8 @@ pub enum ThreadError {
 }
 
 impl Thread {
-    /// Starts a thread: records the settings and what the model is told first.
+    /// Starts a thread: records the settings and what the model is told first. To be called on a runtime, as
+    /// [`Thread::resume`].
     ///
     /// # Errors
     /// When the journal cannot be written.
@@ -110,7 +115,12 @@ impl Thread {
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
         }
-        state.record_epoch()?;
+        let epoch = state.record_epoch()?;
+        // Every command that ever ran on left more than one line, so no id comes twice in a thread.
+        state.processes = Arc::new(Processes::new(epoch));
+        if replayed.ran_on {
+            state.record_message(Message::Developer { text: ENDED_WITH_THE_PROGRAM.trim_end().to_owned() })?;
+        }
         let ThreadSettings { workplace, instructions, .. } = &state.settings;
         let (roots, policy) = (&workplace.roots, &workplace.policy);
         if let Some(news) = context::news(&state.history, instructions, roots, policy, &context::today()) {
@@ -120,7 +130,10 @@ impl Thread {
     }
 
     fn of(id: String, state: ThreadState) -> Self {
-        Self { id, state: Arc::new(tokio::sync::Mutex::new(state)), running: Arc::default() }
+        let processes = Arc::clone(&state.processes);
+        let state = Arc::new(tokio::sync::Mutex::new(state));
+        tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
+        Self { id, state, running: Arc::default(), processes }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -131,11 +144,12 @@ impl Thread {
         if input.iter().all(|UserInput::Text { text }| text.trim().is_empty()) {
             return Err(ThreadError::EmptyInput);
         }
-        let mut state = Arc::clone(&self.state).try_lock_owned().map_err(|_| ThreadError::Busy)?;
+        let cancel = self.reserve()?;
+        // Between turns nobody holds it for longer than it takes to tell that a command ended.
+        let mut state = Arc::clone(&self.state).lock_owned().await;
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
-        let seq = state.record_turn_start(&turn_id, &item)?;
-        let cancel = CancellationToken::new();
+        let seq = state.record_turn_start(&turn_id, &item).inspect_err(|_| drop(self.running().take()))?;
         *self.running() = Some(Running { turn_id: turn_id.clone(), cancel: cancel.clone() });
         let turn = Turn {
             id: turn_id.clone(),
@@ -174,8 +188,55 @@ impl Thread {
         }
     }
 
+    /// The commands that run on after their call.
+    pub fn processes(&self) -> Vec<ProcessInfo> {
+        self.processes.list()
+    }
+
+    /// Ends a command that runs on, with all it started; false if none of that id runs. Its end arrives as an event.
+    pub async fn stop_process(&self, id: u64) -> bool {
+        self.processes.stop(id).await
+    }
+
+    /// Changes the size of the terminal of a command that runs on; false if none of that id runs.
+    pub fn resize_process(&self, id: u64, size: TerminalSize) -> bool {
+        self.processes.resize(id, size)
+    }
+
+    /// Ends all commands that run on; between turns, their ends are told when this returns.
+    ///
+    /// # Errors
+    /// When their ends cannot be recorded.
+    pub async fn stop_processes(&self) -> Result<(), ThreadError> {
+        self.processes.stop_all().await;
+        if self.running().is_none() {
+            self.state.lock().await.tell_ended(&self.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that one turn runs at a time.
+    fn reserve(&self) -> Result<CancellationToken, ThreadError> {
+        let mut running = self.running();
+        if running.is_some() {
+            return Err(ThreadError::Busy);
+        }
+        let cancel = CancellationToken::new();
+        *running = Some(Running { turn_id: String::new(), cancel: cancel.clone() });
+        Ok(cancel)
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells of commands that end between turns, as long as the thread is there.
+async fn tell_ends(thread_id: String, state: Weak<tokio::sync::Mutex<ThreadState>>, mut ends: watch::Receiver<u64>) {
+    while ends.changed().await.is_ok() {
+        let Some(state) = state.upgrade() else { return };
+        // If it cannot be recorded, the next turn fails of the same, and says so.
+        let _ = state.lock().await.tell_ended(&thread_id).await;
     }
 }
 
@@ -206,7 +267,8 @@ impl ThreadState {
         let ThreadParts { id, settings, journal, temp, events } = parts;
         let recorder = Recorder::new(journal, events);
         let (history, usage) = (History::default(), Usage::default());
-        (id, Self { settings, recorder, history, usage, turns: 0, _temp: temp })
+        let processes = Arc::new(Processes::new(1));
+        (id, Self { settings, recorder, history, usage, turns: 0, processes, _temp: temp })
     }
 
     /// Appends a message to the record and the conversation.
@@ -231,7 +293,16 @@ impl ThreadState {
         }
     }
 
-    fn record_epoch(&mut self) -> Result<(), StoreError> {
+    /// Records and tells the ends of commands that ran on after their call.
+    pub(crate) async fn tell_ended(&mut self, thread_id: &str) -> Result<(), StoreError> {
+        for (turn_id, item) in self.processes.take_ended() {
+            complete(&mut self.recorder, thread_id, &turn_id, item).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the ordinal of the record.
+    fn record_epoch(&mut self) -> Result<u64, StoreError> {
         let level = serde_json::to_value(self.settings.workplace.policy.level).unwrap_or_default();
         let record = Record::Epoch(Epoch {
             provider: self.settings.model.provider.clone(),
@@ -239,7 +310,7 @@ impl ThreadState {
             sandbox: level.as_str().unwrap_or_default().to_owned(),
             cwd: self.settings.workplace.roots.workspace.clone(),
         });
-        self.recorder.record(&record).map(drop)
+        self.recorder.record(&record)
     }
 
     /// Records that a turn began and what the user said; returns the ordinal of the item.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     context,
     recorder::Recorder,
+    repetition::Repetition,
     thread::{Ended, ThreadState},
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct TurnRun {
     pub(crate) turn: Turn,
     pub(crate) cancel: CancellationToken,
     pub(crate) output_schema: Option<Arc<Value>>,
+    pub(crate) repetition: Repetition,
     began: Instant,
     items: u32,
 }
@@ -59,7 +61,8 @@ impl TurnRun {
         cancel: CancellationToken,
         output_schema: Option<Arc<Value>>,
     ) -> Self {
-        Self { thread_id, turn, cancel, output_schema, began: Instant::now(), items: 1 }
+        let repetition = Repetition::default();
+        Self { thread_id, turn, cancel, output_schema, repetition, began: Instant::now(), items: 1 }
     }
 
     /// Tells that the turn began and what the user said.
@@ -104,6 +107,8 @@ impl TurnRun {
             }
         };
         state.close_calls();
+        // Of commands that run on: their end is told by whoever holds the thread.
+        let _ = state.tell_ended(&self.thread_id).await;
         // A journal that cannot be written has already failed the turn; its end is told all the same.
         if status == TurnStatus::Interrupted {
             let _ = state.record_message(Message::Developer { text: INTERRUPTED.trim_end().to_owned() });
@@ -138,12 +143,7 @@ impl TurnRun {
     }
 
     pub(crate) fn item_completed(&self, item: ThreadItem) -> ServerNotification {
-        ServerNotification::ItemCompleted(ItemCompleted {
-            thread_id: self.thread_id.clone(),
-            turn_id: self.turn.id.clone(),
-            item,
-            completed_at_ms: context::now_ms(),
-        })
+        item_completed(&self.thread_id, &self.turn.id, item)
     }
 
     pub(crate) fn error(&self, error: TurnError, will_retry: bool) -> ServerNotification {
@@ -153,9 +153,28 @@ impl TurnRun {
 
     /// Records a finished item, then tells of it.
     pub(crate) async fn complete(&self, recorder: &mut Recorder, item: ThreadItem) -> Result<(), StoreError> {
-        let record = Record::Item { turn_id: self.turn.id.clone(), item: item.clone() };
-        recorder.record_and_tell(&record, self.item_completed(item)).await
+        complete(recorder, &self.thread_id, &self.turn.id, item).await
     }
+}
+
+/// Records a finished item of any turn, then tells of it.
+pub(crate) async fn complete(
+    recorder: &mut Recorder,
+    thread_id: &str,
+    turn_id: &str,
+    item: ThreadItem,
+) -> Result<(), StoreError> {
+    let record = Record::Item { turn_id: turn_id.to_owned(), item: item.clone() };
+    recorder.record_and_tell(&record, item_completed(thread_id, turn_id, item)).await
+}
+
+fn item_completed(thread_id: &str, turn_id: &str, item: ThreadItem) -> ServerNotification {
+    ServerNotification::ItemCompleted(ItemCompleted {
+        thread_id: thread_id.to_owned(),
+        turn_id: turn_id.to_owned(),
+        item,
+        completed_at_ms: context::now_ms(),
+    })
 }
 
 pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNotification {

@@ -1,8 +1,10 @@
 //! Asking a server, and hearing from it.
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, Empty, ErrorKind, Event, RpcError, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
+    BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, Event, RpcError, ThreadListParams,
+    ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams,
+    TurnStartResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,6 +59,14 @@ calls! {
     thread_resume ThreadResume(ThreadResumeParams) -> ThreadOpened;
     /// Lists threads on disk.
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
+    /// Lists the commands that run on after their call.
+    terminals_list TerminalsList(BackgroundTerminalsParams) -> BackgroundTerminalsResult;
+    /// Ends all of them; between turns, their ends were told when this returns.
+    terminals_clean TerminalsClean(BackgroundTerminalsParams) -> Empty;
+    /// Ends one of them.
+    terminal_terminate TerminalTerminate(BackgroundTerminalTerminateParams) -> Empty;
+    /// Changes the size of the terminal of one of them.
+    terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
     /// Starts a turn.
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Stops a turn.

@@ -49,11 +49,12 @@ pub struct ToolCall {
 impl ToolCall {
     /// The message that answers it with `text`.
     pub fn answer(&self, text: &str) -> Message {
-        Message::ToolResult {
-            call_id: self.call_id.clone(),
-            freeform: self.arguments.is_freeform(),
-            content: vec![Content::Text { text: text.to_owned() }],
-        }
+        self.answer_with(vec![Content::Text { text: text.to_owned() }])
+    }
+
+    /// The message that answers it with `content`.
+    pub fn answer_with(&self, content: Vec<Content>) -> Message {
+        Message::ToolResult { call_id: self.call_id.clone(), freeform: self.arguments.is_freeform(), content }
     }
 }
 

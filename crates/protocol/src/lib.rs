@@ -8,6 +8,7 @@ mod event;
 mod item;
 mod methods;
 mod rpc;
+mod terminals;
 mod thread;
 mod turn;
 
@@ -18,6 +19,10 @@ pub use item::{
 };
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, methods};
 pub use rpc::{ErrorKind, RpcError};
+pub use terminals::{
+    BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
+    BackgroundTerminalsResult,
+};
 pub use thread::{
     ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
     ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, Warning,

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
+    BackgroundTerminalsResult, Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams, ThreadListResult,
+    ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated,
+    TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
 };
 
 /// Whose method it is.
@@ -64,6 +65,10 @@ client_requests! {
     ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
+    TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
+    TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
+    TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => Empty,               Theirs;
+    TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
 }

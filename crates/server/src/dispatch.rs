@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use codex_agent::{Thread, ThreadError, ThreadParts};
 use codex_history::Usage;
 use codex_protocol::{
-    ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource,
-    Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams,
-    ThreadStarted, ThreadStatus, Warning,
+    ApprovalPolicy, BackgroundTerminal, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
+    RpcError, ServerNotification, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult,
+    ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Listed, StoreError, TempDirectory};
+use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
     Server,
@@ -23,6 +24,21 @@ impl Server {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
+            ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
+            ClientRequest::TerminalsClean(params) => {
+                self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
+                ClientResponse::TerminalsClean(Empty {})
+            }
+            ClientRequest::TerminalTerminate(params) => {
+                let thread = self.thread(&params.thread_id)?;
+                let stopped = thread.stop_process(process_id(&params.process_id)?).await;
+                ClientResponse::TerminalTerminate(found(stopped, &params.process_id)?)
+            }
+            ClientRequest::TerminalResize(params) => {
+                let size = TerminalSize { rows: params.rows, columns: params.columns };
+                let resized = self.thread(&params.thread_id)?.resize_process(process_id(&params.process_id)?, size);
+                ClientResponse::TerminalResize(found(resized, &params.process_id)?)
+            }
             ClientRequest::TurnStart(params) => {
                 let thread = self.thread(&params.thread_id)?;
                 let turn = thread.start_turn(params.input, params.output_schema).await.map_err(thread_error)?;
@@ -108,6 +124,18 @@ impl Server {
         Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor: None })
     }
 
+    fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {
+        let processes = self.thread(thread_id)?.processes();
+        let terminal = |process: ProcessInfo| BackgroundTerminal {
+            process_id: process.id.to_string(),
+            item_id: process.item_id,
+            command: process.command,
+            cwd: process.directory.display().to_string(),
+            running_for_ms: process.running_for.as_millis().try_into().unwrap_or(u64::MAX),
+        };
+        Ok(BackgroundTerminalsResult { data: processes.into_iter().map(terminal).collect() })
+    }
+
     fn codex_home(&self) -> Result<PathBuf, RpcError> {
         self.environment.codex_home().map_err(|error| RpcError::new(ErrorKind::Configuration, error.to_string()))
     }
@@ -123,6 +151,18 @@ impl Server {
         let position = codex_protocol::Position::Transient {};
         let _ = self.events.send(codex_protocol::Event { notification, position }).await;
     }
+}
+
+fn process_id(id: &str) -> Result<u64, RpcError> {
+    id.parse().map_err(|_| no_such_process(id))
+}
+
+fn found(found: bool, process_id: &str) -> Result<Empty, RpcError> {
+    if found { Ok(Empty {}) } else { Err(no_such_process(process_id)) }
+}
+
+fn no_such_process(id: &str) -> RpcError {
+    RpcError::new(ErrorKind::NotFound, format!("no command with the process id `{id}` is running"))
 }
 
 /// Where and when a thread began.

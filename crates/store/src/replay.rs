@@ -4,7 +4,7 @@
 //! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
 //! its message, and nothing else is.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use codex_history::{AssistantPart, History, Message, ToolCall, Usage};
 
@@ -39,6 +39,8 @@ pub struct Replayed {
     pub turns: u64,
     /// How many results of tools were left out of `history`, because the call they answer is not in the file.
     pub orphans: usize,
+    /// Whether commands ran on after their call when the record ends. They ended with the program.
+    pub ran_on: bool,
     /// What must be appended before anything else, so that the file says what `history` says.
     pub repairs: Vec<Record>,
 }
@@ -63,9 +65,10 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
             replay.history.push(message.clone());
         }
     }
+    let ran_on = replay.ran_on();
     let Replay { history, epoch, usage, turns, orphans, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
-    Some(Replayed { header, started_at, history, epoch, cwd, preview, usage, turns, orphans, repairs })
+    Some(Replayed { header, started_at, history, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
 }
 
 #[derive(Default)]
@@ -80,18 +83,27 @@ struct Replay {
     partials: Vec<(String, String)>,
     /// Calls of the last answer without a result.
     open_calls: Vec<OpenCall>,
+    /// Ids of the items of commands that this run of the program began and that have not ended.
+    open_commands: BTreeSet<String>,
 }
 
 struct OpenCall {
     call: ToolCall,
-    begun: bool,
+    /// Id of the item that shows it, once it has begun.
+    begun: Option<String>,
 }
 
 impl Replay {
     fn apply(&mut self, record: Record) {
         match record {
-            Record::Header(_) | Record::Item { .. } | Record::Plan { .. } => {}
-            Record::Epoch(epoch) => self.epoch = Some(epoch),
+            Record::Header(_) | Record::Plan { .. } => {}
+            Record::Item { item, .. } => {
+                self.open_commands.remove(item.id());
+            }
+            Record::Epoch(epoch) => {
+                self.epoch = Some(epoch);
+                self.open_commands.clear();
+            }
             Record::TurnStarted { turn_id } => {
                 self.turns += 1;
                 self.open_turn = Some(turn_id);
@@ -100,9 +112,12 @@ impl Replay {
             Record::Message { message } => self.message(message),
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
             Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
-            Record::Started { call_id, .. } => {
+            Record::Started { call_id, item_id, access, .. } => {
+                if !access["command"].is_null() {
+                    self.open_commands.insert(item_id.clone());
+                }
                 if let Some(call) = self.open_calls.iter_mut().find(|open| open.call.call_id == call_id) {
-                    call.begun = true;
+                    call.begun = Some(item_id);
                 }
             }
             Record::Usage { usage } => self.usage += usage,
@@ -130,7 +145,7 @@ impl Replay {
         }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
-            self.open_calls = message.calls().map(|call| OpenCall { call: call.clone(), begun: false }).collect();
+            self.open_calls = message.calls().map(|call| OpenCall { call: call.clone(), begun: None }).collect();
         }
         self.history.push(message);
     }
@@ -148,7 +163,7 @@ impl Replay {
     }
 
     fn repairs(&self) -> Vec<Record> {
-        let answer = |open: &OpenCall| open.call.answer(if open.begun { CUT_SHORT } else { NEVER_RAN });
+        let answer = |open: &OpenCall| open.call.answer(if open.begun.is_some() { CUT_SHORT } else { NEVER_RAN });
         // Text that has no message yet came after the last message, and with it after the open calls.
         let messages = self.open_calls.iter().map(answer).chain(self.arrived());
         let mut repairs: Vec<Record> = messages.map(|message| Record::Message { message }).collect();
@@ -156,6 +171,12 @@ impl Replay {
             repairs.push(Record::TurnEnded { turn_id: turn_id.clone(), outcome: TurnOutcome::Interrupted });
         }
         repairs
+    }
+
+    /// Those of the calls that were cut short are not among them: their answers say what became of them.
+    fn ran_on(&self) -> bool {
+        let cut_short = |id: &String| self.open_calls.iter().any(|open| open.begun.as_ref() == Some(id));
+        self.open_commands.iter().any(|id| !cut_short(id))
     }
 
     /// What the model had said of the answer that was cut off.

@@ -3,26 +3,39 @@
 //! It must never use a login shell, which would run the workspace's or the user's start-up files.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
-use codex_sandbox::{Command, SandboxError};
+use codex_sandbox::{Command, Confinement, Exit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, apply_patch, arguments, output,
     plain_call::milliseconds,
-    process::{self, End, Finished},
+    processes::{End, Ended, Running, Start, Waited},
 };
 
-const DEFAULT_TIMEOUT: u64 = 120_000;
-const MOST_TIMEOUT: u64 = 3_600_000;
+/// How long a call waits for its command unless it says otherwise, in milliseconds.
+const DEFAULT_YIELD: u64 = 10_000;
+
+/// Longest that a call waits for a command, in milliseconds.
+pub(crate) const MOST_YIELD: u64 = 300_000;
+
+/// Longest `timeout`, in milliseconds: a day.
+const MOST_TIMEOUT: u64 = 86_400_000;
+
+/// What the model can be given at most of what a command puts out between two looks, in bytes.
+const UNREAD_BYTES: usize = (output::MOST_TOKENS * output::TOKEN_BYTES) as usize;
+
+/// What programs in a terminal are told: nobody is there to see colours or to turn pages.
+const TERMINAL_ENVIRONMENT: &[(&str, &str)] = &[("TERM", "dumb"), ("PAGER", "cat"), ("GIT_PAGER", "cat")];
 
 /// Where a shell is looked for, best first. Not in `PATH`: the workspace could bring its own.
 const SHELLS: &[&str] = &["/bin/bash", "/usr/bin/bash", "/run/current-system/sw/bin/bash", "/bin/sh"];
@@ -34,7 +47,11 @@ struct Args {
     cmd: String,
     /// Directory to run in; default: the workspace.
     workdir: Option<PathBuf>,
-    /// Milliseconds until it is killed; default 120000, at most 3600000.
+    /// Milliseconds to wait for its end before the call returns and it runs on; default 10000, at most 300000.
+    yield_time_ms: Option<u64>,
+    /// Run it in a terminal, so that write_stdin can type to it. Default: no terminal, empty stdin.
+    tty: Option<bool>,
+    /// Milliseconds until it is killed; default: never.
     #[serde(alias = "timeout_ms")]
     timeout: Option<u64>,
     /// Most output returned, in tokens; default 10000, at most 50000.
@@ -95,25 +112,89 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
         outside_sandbox: escalated.then(|| args.justification.unwrap_or_else(|| "no reason was given".into())),
         ..Access::default()
     };
-    let shown = Shown { id: context.item_id.clone(), command: args.cmd.clone(), directory: directory.clone() };
-    let timeout = Duration::from_millis(args.timeout.unwrap_or(DEFAULT_TIMEOUT).clamp(1, MOST_TIMEOUT));
-    let for_model = output::model_bytes(args.max_output_tokens);
+    let shown = Shown {
+        id: context.item_id.clone(),
+        turn_id: context.turn_id.clone(),
+        command: args.cmd.clone(),
+        directory: directory.clone(),
+    };
     let started = Some(shown.item(CommandExecutionStatus::InProgress, None, None, None));
-    let environment = (*context.environment).clone();
-    let (sandbox, cancel) = (Arc::clone(&context.sandbox), context.cancel.clone());
-    let run = Box::new(move |confinement| {
-        let work = async move {
-            let argv = vec![shell().into(), "-c".into(), args.cmd.into()];
-            let command = Command { argv, directory, environment };
-            let keep = for_model.max(output::ITEM_BYTES);
-            match process::run(&sandbox, &confinement, command, timeout, keep, &cancel).await {
-                Ok(finished) => shown.finished(&finished, timeout, for_model),
-                Err(error) => shown.not_started(&error),
-            }
+    let terminal = args.tty.unwrap_or_default();
+    let timeout = args.timeout.map(|timeout| timeout.clamp(1, MOST_TIMEOUT));
+    // Who sets a time to live wants the end, not a look on the way.
+    let wait = args.yield_time_ms.or(timeout).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD);
+    let call = Call {
+        shown,
+        start: Start {
+            command: Command {
+                argv: vec![shell().into(), "-c".into(), args.cmd.into()],
+                directory,
+                environment: environment(context, terminal),
+            },
+            terminal,
+            timeout: timeout.map(Duration::from_millis),
+            keep: [output::ITEM_BYTES, UNREAD_BYTES],
+        },
+        wait: Duration::from_millis(wait),
+        for_model: output::model_bytes(args.max_output_tokens),
+        context: context.clone(),
+    };
+    Prepared { access, started, run: Box::new(move |confinement| Box::pin(call.run(confinement)) as _) }
+}
+
+fn environment(context: &ToolContext, terminal: bool) -> BTreeMap<OsString, OsString> {
+    let mut environment = (*context.environment).clone();
+    if terminal {
+        environment.extend(TERMINAL_ENVIRONMENT.iter().map(|(name, value)| (name.into(), value.into())));
+    }
+    environment
+}
+
+/// A call that is about to run.
+struct Call {
+    shown: Shown,
+    start: Start,
+    /// How long it waits for the end of its command.
+    wait: Duration,
+    /// Most bytes of output that it returns.
+    for_model: usize,
+    context: ToolContext,
+}
+
+impl Call {
+    async fn run(self, confinement: Confinement) -> Outcome {
+        let Self { shown, start, wait, for_model, context } = self;
+        let ToolContext { sandbox, processes, cancel, .. } = context;
+        if !processes.has_room() {
+            return shown.not_started("too many commands run on already; end some with manage_processes");
+        }
+        let running = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return shown.not_started("the user interrupted the turn"),
+            running = Running::start(&sandbox, &confinement, start, processes.count_ends()) => running,
         };
-        Box::pin(work) as _
-    });
-    Prepared { access, started, run }
+        let running = match running {
+            Ok(running) => running,
+            Err(error) => return shown.not_started(&error.to_string()),
+        };
+        if running.wait(wait, &cancel).await == Waited::Cancelled {
+            running.stop().await;
+        }
+        // In this order: of a command that has ended, all output is there.
+        let ended = running.ended();
+        let text = running.take_unread().text(for_model);
+        match ended {
+            Some(ended) => {
+                let item = shown.ended(&running, &ended);
+                Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item))
+            }
+            None => {
+                let running_for = running.running_for();
+                let id = processes.keep(shown, running);
+                Outcome::text(report_running(id, running_for, &text), ForUser::Later)
+            }
+        }
+    }
 }
 
 fn shell() -> &'static str {
@@ -121,15 +202,21 @@ fn shell() -> &'static str {
 }
 
 /// What of a command is shown all along.
-struct Shown {
-    id: String,
-    command: String,
-    directory: PathBuf,
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Id of its item.
+    pub(crate) id: String,
+    /// Id of the turn that it was started in.
+    pub(crate) turn_id: String,
+    /// The command line.
+    pub(crate) command: String,
+    /// Absolute directory it runs in.
+    pub(crate) directory: PathBuf,
 }
 
 impl Shown {
     fn item(
-        self: &Shown,
+        &self,
         status: CommandExecutionStatus,
         output: Option<String>,
         exit_code: Option<i32>,
@@ -147,8 +234,9 @@ impl Shown {
         }
     }
 
-    fn finished(&self, finished: &Finished, timeout: Duration, most: usize) -> Outcome {
-        let exit_code = match &finished.end {
+    /// The item of a command that has ended.
+    pub(crate) fn ended(&self, running: &Running, ended: &Ended) -> ThreadItem {
+        let exit_code = match ended.end {
             End::Exited(exit) => Some(exit.shell_code()),
             _ => None,
         };
@@ -156,75 +244,61 @@ impl Shown {
             Some(0) => CommandExecutionStatus::Completed,
             _ => CommandExecutionStatus::Failed,
         };
-        let shown = finished.output.text(output::ITEM_BYTES);
-        let item = self.item(status, Some(shown), exit_code, Some(finished.duration));
-        Outcome { for_model: report(finished, timeout, most), for_user: ForUser::Item(item) }
+        self.item(status, Some(running.text(output::ITEM_BYTES)), exit_code, Some(ended.duration))
     }
 
-    fn not_started(&self, error: &SandboxError) -> Outcome {
-        let sentence = format!("The command was not run: {error}");
+    fn not_started(&self, reason: &str) -> Outcome {
+        let sentence = format!("The command was not run: {reason}");
         let item = self.item(CommandExecutionStatus::Failed, Some(sentence.clone()), None, None);
-        Outcome { for_model: sentence, for_user: ForUser::Item(item) }
+        Outcome::text(sentence, ForUser::Item(item))
     }
 }
 
-/// What the model is told of a command that ran.
-fn report(finished: &Finished, timeout: Duration, most: usize) -> String {
-    let how = match &finished.end {
-        End::Exited(exit) => match exit {
-            codex_sandbox::Exit::Code(code) => format!("Exit code: {code}"),
-            codex_sandbox::Exit::Signal(number) => format!("Exit code: {} (signal {number})", exit.shell_code()),
-        },
+/// What the model is told of a command that has ended. `stopped` says why it was stopped, if it was.
+pub(crate) fn report(ended: &Ended, stopped: &str, output: &str) -> String {
+    const UNTIL_THEN: &str = "what follows is its output until then";
+    let how = match &ended.end {
+        End::Exited(Exit::Code(code)) => format!("Exit code: {code}"),
+        End::Exited(exit @ Exit::Signal(number)) => format!("Exit code: {} (signal {number})", exit.shell_code()),
         End::TimedOut => format!(
-            "Timed out after {} ms and was killed with all it had started; what follows is its output until then. \
-             A larger `timeout` gives it longer",
-            timeout.as_millis()
+            "Timed out after {} ms and was killed with all it had started; {UNTIL_THEN}. A larger `timeout` gives it longer",
+            ended.duration.as_millis()
         ),
-        End::Cancelled => "Interrupted by the user and killed; what follows is its output until then".to_owned(),
-        End::Lost(error) => format!("Lost: {error}; what follows is its output until then"),
+        End::Stopped => format!("{stopped} and killed; {UNTIL_THEN}"),
+        End::Lost(error) => format!("Lost: {error}; {UNTIL_THEN}"),
     };
-    let text = finished.output.text(most);
-    let text = if text.is_empty() { "(none)" } else { &text };
-    format!("{how}\nWall time: {:.1} s\nOutput:\n{text}", finished.duration.as_secs_f64())
+    format!("{how}\nWall time: {:.1} s\nOutput:\n{}", ended.duration.as_secs_f64(), or_none(output))
+}
+
+/// What the model is told of a command that runs on.
+pub(crate) fn report_running(id: u64, running_for: Duration, output: &str) -> String {
+    let seconds = running_for.as_secs_f64();
+    format!("Still running after {seconds:.1} s, session ID {id}\nOutput since the last look:\n{}", or_none(output))
+}
+
+fn or_none(output: &str) -> &str {
+    if output.is_empty() { "(none)" } else { output }
 }
 
 #[cfg(test)]
 mod tests {
-    use codex_sandbox::Exit;
-
     use super::*;
     use crate::testing::{context, json};
 
-    fn finished(end: End, text: &str) -> Finished {
-        let mut output = output::Capture::new(100);
-        output.push(text.as_bytes());
-        Finished { end, output, duration: Duration::from_millis(1234) }
-    }
-
     #[test]
     fn reports() {
-        let lost = SandboxError::Lost("it ended".into());
         let table = [
-            (End::Exited(Exit::Code(0)), "hi\n", "Exit code: 0\nWall time: 1.2 s\nOutput:\nhi\n", Some(0)),
-            (End::Exited(Exit::Code(3)), "", "Exit code: 3\nWall time: 1.2 s\nOutput:\n(none)", Some(3)),
-            (End::Exited(Exit::Signal(9)), "x", "Exit code: 137 (signal 9)\n", Some(137)),
-            (End::TimedOut, "part", "Timed out after 50 ms", None),
-            (End::Cancelled, "part", "Interrupted by the user", None),
-            (End::Lost(lost), "part", "Lost: ", None),
+            (End::Exited(Exit::Code(0)), "hi\n", "Exit code: 0\nWall time: 1.2 s\nOutput:\nhi\n"),
+            (End::Exited(Exit::Code(3)), "", "Exit code: 3\nWall time: 1.2 s\nOutput:\n(none)"),
+            (End::Exited(Exit::Signal(9)), "x", "Exit code: 137 (signal 9)\n"),
+            (End::TimedOut, "part", "Timed out after 1234 ms"),
+            (End::Stopped, "part", "Interrupted and killed"),
+            (End::Lost("it ended".into()), "part", "Lost: it ended"),
         ];
-        let shown = Shown { id: "i".into(), command: "c".into(), directory: "/w".into() };
-        for (end, text, expected, code) in table {
-            let finished = finished(end, text);
-            let outcome = shown.finished(&finished, Duration::from_millis(50), 100);
-            assert!(outcome.for_model.starts_with(expected), "{}", outcome.for_model);
-            assert!(outcome.for_model.contains(text));
-            let ForUser::Item(ThreadItem::CommandExecution { status, exit_code, aggregated_output, .. }) =
-                outcome.for_user
-            else {
-                panic!("not a command")
-            };
-            assert_eq!((exit_code, aggregated_output.as_deref()), (code, Some(text)));
-            assert_eq!(status == CommandExecutionStatus::Completed, code == Some(0));
+        for (end, text, expected) in table {
+            let ended = Ended { end, duration: Duration::from_millis(1234) };
+            let report = report(&ended, "Interrupted", text);
+            assert!(report.starts_with(expected) && report.contains(text), "{report}");
         }
     }
 

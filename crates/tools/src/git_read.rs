@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{
     Effect, Prepared, Tool, ToolContext, ToolError, arguments, output,
     plain_call::{Answer, PlainCall},
-    process::{self, End, Finished},
+    processes::{End, run_to_end},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -270,8 +270,8 @@ impl Tool for GitRead {
         let run = Box::new(move |confinement| {
             let work = async move {
                 let keep = output::model_bytes(None);
-                match process::run(&sandbox, &confinement, command, TIMEOUT, keep, &cancel).await {
-                    Ok(finished) => call.finished(report(&finished), finished.duration),
+                match run_to_end(&sandbox, &confinement, command, TIMEOUT, keep, &cancel).await {
+                    Ok((ended, text)) => call.finished(report(ended.end, text), ended.duration),
                     Err(error) => call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
                 }
             };
@@ -281,15 +281,14 @@ impl Tool for GitRead {
     }
 }
 
-fn report(finished: &Finished) -> Answer {
-    let text = finished.output.text(output::model_bytes(None));
-    match &finished.end {
+fn report(end: End, text: String) -> Answer {
+    match end {
         End::Exited(exit) if exit.shell_code() == 0 && text.is_empty() => Ok("(no output)".into()),
         End::Exited(exit) if exit.shell_code() == 0 => Ok(text),
         // `diff --check` answers 2, so this need not be a failure of git.
         End::Exited(exit) => Err(format!("git ended with exit code {}:\n{text}", exit.shell_code())),
         End::TimedOut => Err(format!("git took longer than {} s and was killed:\n{text}", TIMEOUT.as_secs())),
-        End::Cancelled => Err("interrupted by the user".into()),
+        End::Stopped => Err("interrupted by the user".into()),
         End::Lost(error) => Err(format!("git was lost: {error}")),
     }
 }
@@ -374,12 +373,10 @@ mod tests {
             (End::Exited(Exit::Code(0)), "text", Ok("text")),
             (End::Exited(Exit::Code(0)), "", Ok("(no output)")),
             (End::Exited(Exit::Code(128)), "fatal", Err("git ended with exit code 128:\nfatal")),
-            (End::Cancelled, "", Err("interrupted by the user")),
+            (End::Stopped, "", Err("interrupted by the user")),
         ];
         for (end, text, expected) in table {
-            let mut output = output::Capture::new(100);
-            output.push(text.as_bytes());
-            let answer = report(&Finished { end, output, duration: Duration::ZERO });
+            let answer = report(end, text.into());
             assert_eq!(answer.as_deref().map_err(String::as_str), expected);
         }
     }

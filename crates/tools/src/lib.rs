@@ -9,19 +9,23 @@ mod exec_command;
 mod git_read;
 mod ignored;
 mod list_dir;
+mod manage_processes;
 mod output;
 mod plain_call;
-mod process;
+mod processes;
 mod read_file;
+mod request_user_input;
 mod search_files;
 #[cfg(test)]
 mod testing;
 mod tool;
 mod update_plan;
 mod walk;
+mod write_stdin;
 
 use std::sync::Arc;
 
+pub use processes::{ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.
@@ -31,9 +35,12 @@ pub fn all() -> Vec<Arc<dyn Tool>> {
         Arc::new(exec_command::ExecCommand),
         Arc::new(git_read::GitRead),
         Arc::new(list_dir::ListDir),
+        Arc::new(manage_processes::ManageProcesses),
         Arc::new(read_file::ReadFile),
+        Arc::new(request_user_input::RequestUserInput),
         Arc::new(search_files::SearchFiles),
         Arc::new(update_plan::UpdatePlan),
+        Arc::new(write_stdin::WriteStdin),
     ]
 }
 

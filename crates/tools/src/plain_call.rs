@@ -45,7 +45,7 @@ impl PlainCall {
             Err(sentence) => (DynamicToolCallStatus::Failed, sentence),
         };
         let shown = output::cut(for_model.clone(), ITEM_BYTES);
-        Outcome { for_model, for_user: ForUser::Item(self.item(status, Some(shown), Some(duration))) }
+        Outcome::text(for_model, ForUser::Item(self.item(status, Some(shown), Some(duration))))
     }
 
     fn item(self, status: DynamicToolCallStatus, text: Option<String>, duration: Option<Duration>) -> ThreadItem {
@@ -68,13 +68,19 @@ impl PlainCall {
         cancel: CancellationToken,
         work: impl FnOnce(&CancellationToken) -> Answer + Send + 'static,
     ) -> Prepared {
+        self.waiting(access, async move {
+            let done = tokio::task::spawn_blocking(move || work(&cancel)).await;
+            done.unwrap_or_else(|error| Err(format!("the tool broke down: {error}")))
+        })
+    }
+
+    /// The call of a tool that waits for something and does no work of its own.
+    pub(crate) fn waiting(self, access: Access, answer: impl Future<Output = Answer> + Send + 'static) -> Prepared {
         let started = Some(self.started());
         let run = Box::new(move |_| {
             let work = async move {
                 let begun = Instant::now();
-                let answer = tokio::task::spawn_blocking(move || work(&cancel))
-                    .await
-                    .unwrap_or_else(|error| Err(format!("the tool broke down: {error}")));
+                let answer = answer.await;
                 self.finished(answer, begun.elapsed())
             };
             Box::pin(work) as _

@@ -31,10 +31,12 @@ pub(crate) fn context() -> Scene {
         Roots { workspace: workspace.clone(), writable: vec![workspace.clone()], temp: Some(base.join("temp")) };
     let context = ToolContext {
         item_id: "item".into(),
+        turn_id: "turn".into(),
         roots: Arc::new(roots),
         protected: protected_paths(&workspace).into(),
         sandbox: Arc::new(Sandbox::new("/nowhere".into())),
         environment: Arc::default(),
+        processes: Arc::new(crate::Processes::new(1)),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     Scene { context, directory }

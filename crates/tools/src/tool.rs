@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, pin::Pin, sync::Arc};
 
-use codex_history::{Arguments, ToolSpec};
+use codex_history::{Arguments, Content, ToolSpec};
 use codex_permissions::Access;
 use codex_protocol::{PlanStep, ThreadItem};
 use codex_sandbox::Confinement;
 use codex_workspace::Roots;
 use tokio_util::sync::CancellationToken;
+
+use crate::Processes;
 
 /// Something the model can do.
 pub trait Tool: Send + Sync + fmt::Debug {
@@ -43,6 +45,8 @@ pub enum Effect {
 pub struct ToolContext {
     /// The item's id: what is shown of the call carries it.
     pub item_id: String,
+    /// Id of the turn that the call is made in.
+    pub turn_id: String,
     /// The thread's directories.
     pub roots: Arc<Roots>,
     /// Paths below the writable roots that stay read-only.
@@ -51,6 +55,8 @@ pub struct ToolContext {
     pub sandbox: Arc<codex_sandbox::Sandbox>,
     /// The environment of commands, already stripped of secrets.
     pub environment: Arc<BTreeMap<OsString, OsString>>,
+    /// The commands that run on after their call.
+    pub processes: Arc<Processes>,
     /// Ends the call: what it started must be gone when its future returns.
     pub cancel: CancellationToken,
 }
@@ -79,8 +85,17 @@ impl fmt::Debug for Prepared {
 pub struct Outcome {
     /// What the model is told, already cut to size.
     pub for_model: String,
+    /// Pictures that the model is shown with it.
+    pub pictures: Vec<Content>,
     /// What the user is shown.
     pub for_user: ForUser,
+}
+
+impl Outcome {
+    /// An outcome without pictures.
+    pub fn text(for_model: impl Into<String>, for_user: ForUser) -> Self {
+        Self { for_model: for_model.into(), pictures: Vec::new(), for_user }
+    }
 }
 
 /// What the user is shown of a call.
@@ -95,6 +110,8 @@ pub enum ForUser {
         /// All its steps.
         steps: Vec<PlanStep>,
     },
+    /// Nothing yet: the item that was begun ends later, when [`Processes::take_ended`] gives it.
+    Later,
 }
 
 /// Arguments that are not what a tool takes, in a sentence for the model.

@@ -58,7 +58,7 @@ impl Tool for UpdatePlan {
     fn prepare(&self, arguments: &Arguments, _: &ToolContext) -> Result<Prepared, ToolError> {
         let Args { explanation, plan } = arguments::parse(arguments)?;
         let steps = plan.into_iter().map(|Step { step, status }| PlanStep { step, status: status.into() }).collect();
-        let outcome = Outcome { for_model: "Plan updated".into(), for_user: ForUser::Plan { explanation, steps } };
+        let outcome = Outcome::text("Plan updated", ForUser::Plan { explanation, steps });
         let run = Box::new(move |_| Box::pin(std::future::ready(outcome)) as _);
         Ok(Prepared { access: Access::default(), started: None, run })
     }

@@ -20,6 +20,8 @@ pub struct Human {
     thread_id: String,
     /// Whether to say how to go on with the session.
     hint: bool,
+    /// The command whose line was shown last; what is shown of another one begins with its own.
+    command: String,
     /// A message is held back until it is known not to be the last: that one goes to stdout.
     held: Option<String>,
     tokens: TokenUsage,
@@ -27,7 +29,14 @@ pub struct Human {
 
 impl Human {
     pub fn new(progress: Progress, hint: bool) -> Self {
-        Self { progress, thread_id: String::new(), hint, held: None, tokens: TokenUsage::default() }
+        Self {
+            progress,
+            thread_id: String::new(),
+            hint,
+            command: String::new(),
+            held: None,
+            tokens: TokenUsage::default(),
+        }
     }
 
     pub fn opened(&mut self, opened: &ThreadOpened) {
@@ -62,8 +71,9 @@ impl Human {
 
     fn started(&mut self, item: &ThreadItem) {
         match item {
-            ThreadItem::CommandExecution { command, .. } => {
+            ThreadItem::CommandExecution { id, command, .. } => {
                 self.release();
+                self.command.clone_from(id);
                 self.progress.line(Style::Cyan, &format!("$ {command}"));
             }
             ThreadItem::AgentMessage { .. } => self.release(),
@@ -82,10 +92,10 @@ impl Human {
                 self.release();
                 summary.iter().for_each(|paragraph| self.progress.line(Style::Dim, paragraph));
             }
-            ThreadItem::CommandExecution { command, status, aggregated_output, exit_code, duration_ms, .. } => {
+            ThreadItem::CommandExecution { id, command, status, aggregated_output, exit_code, duration_ms, .. } => {
                 self.release();
                 let output = aggregated_output.as_deref().unwrap_or_default();
-                if *status == CommandExecutionStatus::Declined {
+                if self.command != *id {
                     self.progress.line(Style::Cyan, &format!("$ {command}"));
                 }
                 self.output(output);

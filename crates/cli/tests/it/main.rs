@@ -5,6 +5,7 @@ mod demo;
 mod endings;
 mod interrupt;
 mod killed;
+mod processes;
 mod requests;
 mod sandbox;
 mod scenarios;

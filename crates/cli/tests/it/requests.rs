@@ -14,7 +14,10 @@ fn read_only_offers_neither_shell_nor_patch() {
     place.codex(&["exec", "-s", "read-only", "go"]).output().unwrap();
     place.codex(&["exec", "go"]).output().unwrap();
     let requests = place.server.requests();
-    assert_eq!(tools(&requests[0].body), ["git_read", "list_dir", "read_file", "search_files", "update_plan"]);
+    assert_eq!(
+        tools(&requests[0].body),
+        ["git_read", "list_dir", "read_file", "request_user_input", "search_files", "update_plan"]
+    );
     assert!(["exec_command", "apply_patch"].iter().all(|tool| tools(&requests[1].body).contains(tool)));
 }
 

@@ -63,10 +63,16 @@ impl Place {
         found
     }
 
-    /// Makes a named pipe in the workspace, and opens it for reading: who writes to it does not wait.
-    pub fn pipe(&self, name: &str) -> File {
+    /// Makes a named pipe in the workspace: who opens one end waits for who opens the other.
+    pub fn unopened_pipe(&self, name: &str) -> PathBuf {
         let path = self.workspace.join(name);
         rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        path
+    }
+
+    /// Makes a named pipe in the workspace, and opens it for reading: who writes to it does not wait.
+    pub fn pipe(&self, name: &str) -> File {
+        let path = self.unopened_pipe(name);
         rustix::fs::open(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap().into()
     }
 }

@@ -126,7 +126,7 @@ impl Shown {
             Ok(report) => (PatchApplyStatus::Completed, report),
             Err(sentence) => (PatchApplyStatus::Failed, format!("The patch was not applied: {sentence}")),
         };
-        Outcome { for_model, for_user: ForUser::Item(self.item(status)) }
+        Outcome::text(for_model, ForUser::Item(self.item(status)))
     }
 }
 

@@ -1,0 +1,173 @@
+//! The commands of a thread that run on after their call was answered, and those of them that ended unread.
+//!
+//! It must never start one: a call does, under the walls of its own verdict.
+
+mod running;
+mod streams;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use codex_protocol::ThreadItem;
+pub use codex_sandbox::TerminalSize;
+use tokio::sync::watch;
+
+pub(crate) use self::running::{End, Ended, InputRefused, Running, Start, Waited, run_to_end};
+use crate::exec_command::Shown;
+
+/// Most commands of a thread that run on at once.
+const MOST_RUNNING: usize = 32;
+
+/// Most ended commands that are kept for the model to read the end of; the oldest go first.
+const MOST_ENDED: usize = 32;
+
+/// The commands of one thread that run on. Dropping it kills them.
+#[derive(Debug)]
+pub struct Processes {
+    table: Mutex<Table>,
+    /// How many have ended, or may have.
+    ends: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Table {
+    next: u64,
+    kept: BTreeMap<u64, Arc<Kept>>,
+}
+
+/// A command that runs on.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) shown: Shown,
+    pub(crate) running: Running,
+    /// Whether its end was told.
+    told: AtomicBool,
+}
+
+/// A command that runs on, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessInfo {
+    /// What calls name it by; unique within a thread.
+    pub id: u64,
+    /// Id of the item that it is shown as.
+    pub item_id: String,
+    /// The command line.
+    pub command: String,
+    /// Absolute directory it was started in.
+    pub directory: PathBuf,
+    /// Wall time so far.
+    pub running_for: Duration,
+}
+
+impl Processes {
+    /// `first` is the id of the first one. A thread that goes on gives other ids than before: the model may still
+    /// speak of commands that ended with the thread.
+    pub fn new(first: u64) -> Self {
+        Self { table: Mutex::new(Table { next: first, kept: BTreeMap::new() }), ends: watch::Sender::default() }
+    }
+
+    /// Those that still run, the oldest first.
+    pub fn list(&self) -> Vec<ProcessInfo> {
+        let info = |id: &u64, kept: &Kept| ProcessInfo {
+            id: *id,
+            item_id: kept.shown.id.clone(),
+            command: kept.shown.command.clone(),
+            directory: kept.shown.directory.clone(),
+            running_for: kept.running.running_for(),
+        };
+        let table = self.table();
+        let running = table.kept.iter().filter(|(_, kept)| kept.running.ended().is_none());
+        running.map(|(id, kept)| info(id, kept)).collect()
+    }
+
+    /// Kills one with everything it started and waits until that is done; false if none of that id runs.
+    pub async fn stop(&self, id: u64) -> bool {
+        let kept = self.get(id).filter(|kept| kept.running.ended().is_none());
+        match kept {
+            Some(kept) => {
+                kept.running.stop().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Kills all of them.
+    pub async fn stop_all(&self) {
+        let all: Vec<Arc<Kept>> = self.table().kept.values().cloned().collect();
+        for kept in all {
+            kept.running.stop().await;
+        }
+    }
+
+    /// Changes the size of a command's terminal; false if none of that id runs.
+    pub fn resize(&self, id: u64, size: TerminalSize) -> bool {
+        let kept = self.get(id).filter(|kept| kept.running.ended().is_none());
+        kept.map(|kept| kept.running.resize(size)).is_some()
+    }
+
+    /// The items of those that have ended since this was last asked, each with the id of its turn.
+    pub fn take_ended(&self) -> Vec<(String, ThreadItem)> {
+        let table = self.table();
+        table.kept.values().filter_map(|kept| kept.tell_end()).collect()
+    }
+
+    /// Changes whenever [`Processes::take_ended`] may have something.
+    pub fn ends(&self) -> watch::Receiver<u64> {
+        self.ends.subscribe()
+    }
+
+    /// What a command is to count up when it ends.
+    pub(crate) fn count_ends(&self) -> watch::Sender<u64> {
+        self.ends.clone()
+    }
+
+    /// Whether one more may run on.
+    pub(crate) fn has_room(&self) -> bool {
+        self.list().len() < MOST_RUNNING
+    }
+
+    /// Keeps a command that runs on; returns its id.
+    pub(crate) fn keep(&self, shown: Shown, running: Running) -> u64 {
+        let mut table = self.table();
+        let id = table.next;
+        table.next += 1;
+        table.kept.insert(id, Arc::new(Kept { shown, running, told: AtomicBool::new(false) }));
+        let ended: Vec<u64> = table.kept.iter().filter(|(_, kept)| kept.is_told()).map(|(id, _)| *id).collect();
+        for id in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
+            table.kept.remove(id);
+        }
+        // It may have ended just before it was kept, when nobody could find it.
+        self.ends.send_modify(|ends| *ends += 1);
+        id
+    }
+
+    /// One that runs, or has ended and was not forgotten.
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Kept>> {
+        self.table().kept.get(&id).cloned()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// Its item, the first time after its end.
+    fn tell_end(&self) -> Option<(String, ThreadItem)> {
+        let ended = self.running.ended()?;
+        let item = || (self.shown.turn_id.clone(), self.shown.ended(&self.running, &ended));
+        (!self.told.swap(true, Ordering::Relaxed)).then(item)
+    }
+}

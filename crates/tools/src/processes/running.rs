@@ -1,0 +1,305 @@
+//! One command under way: a task reads its output into bounded memory and types its input, whoever waits for it.
+//!
+//! It must never leave a confined process behind, hold more output than it was told to keep, or let a command that
+//! does not read hold up anybody but itself.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use codex_sandbox::{Command, Confinement, Exit, Process, Sandbox, SandboxError, Streams as PipeStreams, TerminalSize};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::streams::Streams;
+use crate::output::Capture;
+
+/// Read at once, in bytes.
+const BUFFER: usize = 256 << 10;
+
+/// How long a killed command may take to be gone before it is given up.
+const DEATH: Duration = Duration::from_secs(5);
+
+/// Pieces of input that wait for a command to read them. More is refused, not queued.
+const QUEUE: usize = 16;
+
+/// What a command in a terminal sees of its size, in character cells: wide enough for most tables.
+const TERMINAL: TerminalSize = TerminalSize { rows: 40, columns: 120 };
+
+/// How a command came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself, or by a signal of somebody else.
+    Exited(Exit),
+    /// It took longer than it might and was killed.
+    TimedOut,
+    /// It was killed because somebody wanted it: an interrupt, a stop, the end of the thread.
+    Stopped,
+    /// The sandbox lost it.
+    Lost(String),
+}
+
+/// A command that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    /// Wall time from its start.
+    pub(crate) duration: Duration,
+}
+
+/// Why a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// The command has ended.
+    Ended,
+    /// The time is up; the command runs on.
+    TimeUp,
+    /// The wait was cancelled; the command runs on.
+    Cancelled,
+}
+
+/// What to start, and how much of its output is kept.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) command: Command,
+    /// In a terminal of its own; otherwise its input is empty.
+    pub(crate) terminal: bool,
+    /// It is killed when it takes longer.
+    pub(crate) timeout: Option<Duration>,
+    /// Bytes kept of its whole output, and of what has not been taken yet.
+    pub(crate) keep: [usize; 2],
+}
+
+/// A command under way. Dropping it kills the command.
+#[derive(Debug)]
+pub(crate) struct Running {
+    output: Arc<Mutex<Output>>,
+    ended: watch::Receiver<Option<Ended>>,
+    input: Option<mpsc::Sender<Vec<u8>>>,
+    resized: watch::Sender<TerminalSize>,
+    stop: CancellationToken,
+    started: Instant,
+    _kill_on_drop: DropGuard,
+}
+
+#[derive(Debug)]
+struct Output {
+    whole: Capture,
+    unread: Capture,
+    keep_unread: usize,
+}
+
+/// Why input was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputRefused {
+    /// It was started without a terminal.
+    NoInput,
+    /// It does not read what it was sent before.
+    Full,
+    /// It has ended.
+    Ended,
+}
+
+impl Running {
+    /// Starts a command behind `confinement`. `ends` is counted up when it has ended.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::spawn`]: the command did not run then.
+    pub(crate) async fn start(
+        sandbox: &Sandbox,
+        confinement: &Confinement,
+        start: Start,
+        ends: watch::Sender<u64>,
+    ) -> Result<Self, SandboxError> {
+        let Start { command, terminal, timeout, keep: [keep_whole, keep_unread] } = start;
+        let started = Instant::now();
+        let (streams, process) = if terminal {
+            let child = sandbox.spawn_in_terminal(confinement, command, TERMINAL).await?;
+            (Streams::terminal(child.terminal), child.process)
+        } else {
+            let child = sandbox.spawn(confinement, command, PipeStreams::Merged).await?;
+            (Streams::pipe(child.stdout), child.process)
+        };
+        let output = Output { whole: Capture::new(keep_whole), unread: Capture::new(keep_unread), keep_unread };
+        let output = Arc::new(Mutex::new(output));
+        let (tell_end, ended) = watch::channel(None);
+        let (typed, input) = mpsc::channel(QUEUE);
+        let (resized, size) = watch::channel(TERMINAL);
+        let stop = CancellationToken::new();
+        let follower = Follower {
+            streams,
+            process,
+            input,
+            size,
+            output: Arc::clone(&output),
+            stop: stop.clone(),
+            deadline: timeout.map(|timeout| started + timeout),
+        };
+        tokio::spawn(async move {
+            let end = follower.follow().await;
+            tell_end.send_replace(Some(Ended { end, duration: started.elapsed() }));
+            ends.send_modify(|ends| *ends += 1);
+        });
+        let input = terminal.then_some(typed);
+        Ok(Self { output, ended, input, resized, stop: stop.clone(), started, _kill_on_drop: stop.drop_guard() })
+    }
+
+    /// Waits until it has ended, `time` has passed or `cancel` says so.
+    pub(crate) async fn wait(&self, time: Duration, cancel: &CancellationToken) -> Waited {
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            biased;
+            // An error means that its task broke down, and the command with it.
+            _ = ended.wait_for(Option::is_some) => Waited::Ended,
+            () = cancel.cancelled() => Waited::Cancelled,
+            () = tokio::time::sleep(time) => Waited::TimeUp,
+        }
+    }
+
+    /// Kills it with everything it started, and waits until that is done.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        let _ = self.ended.clone().wait_for(Option::is_some).await;
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        let ended = self.ended.borrow().clone();
+        let broken = || Ended { end: End::Lost("its task broke down".into()), duration: self.started.elapsed() };
+        ended.or_else(|| self.ended.has_changed().is_err().then(broken))
+    }
+
+    /// How it ended. To be asked after its end.
+    fn end(&self) -> Ended {
+        let lost = || Ended { end: End::Lost("it did not end".into()), duration: self.started.elapsed() };
+        self.ended().unwrap_or_else(lost)
+    }
+
+    /// Wall time so far.
+    pub(crate) fn running_for(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Queues `bytes` to be typed; never waits.
+    ///
+    /// # Errors
+    /// When they cannot be taken; none of them was then.
+    pub(crate) fn input(&self, bytes: Vec<u8>) -> Result<(), InputRefused> {
+        let input = self.input.as_ref().ok_or(InputRefused::NoInput)?;
+        input.try_send(bytes).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => InputRefused::Full,
+            mpsc::error::TrySendError::Closed(_) => InputRefused::Ended,
+        })
+    }
+
+    /// Changes the size of its terminal, if it has one.
+    pub(crate) fn resize(&self, size: TerminalSize) {
+        self.resized.send_replace(size);
+    }
+
+    /// What it has put out since this was last asked.
+    pub(crate) fn take_unread(&self) -> Capture {
+        let mut output = lock(&self.output);
+        let fresh = Capture::new(output.keep_unread);
+        std::mem::replace(&mut output.unread, fresh)
+    }
+
+    /// All it has put out, at most about `most` bytes of it.
+    pub(crate) fn text(&self, most: usize) -> String {
+        lock(&self.output).whole.text(most)
+    }
+}
+
+/// Runs a command without a terminal to its end, or to that of `cancel`; gives the end and the output.
+///
+/// # Errors
+/// Those of [`Sandbox::spawn`]: the command did not run then.
+pub(crate) async fn run_to_end(
+    sandbox: &Sandbox,
+    confinement: &Confinement,
+    command: Command,
+    timeout: Duration,
+    keep: usize,
+    cancel: &CancellationToken,
+) -> Result<(Ended, String), SandboxError> {
+    let start = Start { command, terminal: false, timeout: Some(timeout), keep: [keep, 0] };
+    let running = tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            return Ok((Ended { end: End::Stopped, duration: Duration::ZERO }, String::new()));
+        }
+        running = Running::start(sandbox, confinement, start, watch::Sender::default()) => running?,
+    };
+    // It ends at its own limit before that.
+    if running.wait(timeout + 2 * DEATH, cancel).await != Waited::Ended {
+        running.stop().await;
+    }
+    Ok((running.end(), running.text(keep)))
+}
+
+fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the task of a command works with.
+struct Follower {
+    streams: Streams,
+    process: Process,
+    input: mpsc::Receiver<Vec<u8>>,
+    size: watch::Receiver<TerminalSize>,
+    output: Arc<Mutex<Output>>,
+    stop: CancellationToken,
+    deadline: Option<Instant>,
+}
+
+impl Follower {
+    /// Reads and types until the command has ended or must end.
+    async fn follow(mut self) -> End {
+        let deadline = tokio::time::sleep_until(self.deadline.unwrap_or_else(Instant::now));
+        tokio::pin!(deadline);
+        let mut buffer = vec![0; BUFFER];
+        let mut typed = Vec::new();
+        let mut open = true;
+        let end = loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break End::Stopped,
+                () = &mut deadline, if self.deadline.is_some() => break End::TimedOut,
+                exit = self.process.wait() => {
+                    break exit.map_or_else(|error| End::Lost(error.to_string()), End::Exited);
+                }
+                Ok(()) = self.size.changed() => self.streams.resize(*self.size.borrow_and_update()),
+                Some(bytes) = self.input.recv(), if typed.is_empty() => typed = bytes,
+                written = self.streams.write(&typed), if !typed.is_empty() => match written {
+                    Ok(count) => drop(typed.drain(..count)),
+                    // Nobody will read it.
+                    Err(_) => typed.clear(),
+                },
+                count = self.streams.read(&mut buffer), if open => match count {
+                    Ok(count) if count > 0 => keep(&self.output, self.streams.plain(&buffer[..count])),
+                    // Closed or broken: the command may still run, with its output elsewhere.
+                    _ => open = false,
+                },
+            }
+        };
+        if matches!(end, End::Stopped | End::TimedOut) {
+            self.process.kill();
+            let _ = tokio::time::timeout(DEATH, self.process.wait()).await;
+        }
+        if open {
+            let output = &self.output;
+            self.streams.drain(&mut buffer, |piece| keep(output, piece));
+        }
+        end
+    }
+}
+
+fn keep(output: &Mutex<Output>, piece: impl AsRef<[u8]>) {
+    let mut output = lock(output);
+    output.whole.push(piece.as_ref());
+    output.unread.push(piece.as_ref());
+}
