@@ -5,6 +5,7 @@
 
 mod calls;
 mod context;
+mod input;
 mod recorder;
 mod repetition;
 mod sample;

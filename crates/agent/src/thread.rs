@@ -1,11 +1,12 @@
 //! A thread: a conversation that turns are started in, one at a time.
 
 use std::{
-    panic::AssertUnwindSafe,
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use codex_history::{History, Message, Usage};
+use codex_history::{Content, History, Message, Usage};
 use codex_protocol::{
     Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
 };
@@ -17,9 +18,9 @@ use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ThreadSettings, context,
+    ThreadSettings, context, input,
     recorder::Recorder,
-    turn::{TurnRun, complete, status_changed, user_content},
+    turn::{TurnRun, complete, status_changed},
 };
 
 const ENDED_WITH_THE_PROGRAM: &str = include_str!("prompts/ended_with_the_program.md");
@@ -62,6 +63,15 @@ pub(crate) struct ThreadState {
     _temp: TempDirectory,
 }
 
+/// A turn whose user message is recorded.
+struct Begun {
+    state: OwnedMutexGuard<ThreadState>,
+    turn_id: String,
+    /// What the user said, and the ordinal of its record.
+    item: ThreadItem,
+    seq: u64,
+}
+
 #[derive(Debug)]
 struct Running {
     turn_id: String,
@@ -80,6 +90,14 @@ pub enum ThreadError {
     /// Nothing was said.
     #[error("the prompt is empty: say what is to be done")]
     EmptyInput,
+    /// A picture that the user names cannot be shown to the model.
+    #[error("the picture `{}`: {sentence}", path.display())]
+    Picture {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// What is wrong with it.
+        sentence: String,
+    },
     /// The session cannot be written.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -141,15 +159,9 @@ impl Thread {
     /// # Errors
     /// When a turn already runs, nothing was said, or the message cannot be recorded.
     pub async fn start_turn(&self, input: Vec<UserInput>, output_schema: Option<Value>) -> Result<Turn, ThreadError> {
-        if input.iter().all(|UserInput::Text { text }| text.trim().is_empty()) {
-            return Err(ThreadError::EmptyInput);
-        }
         let cancel = self.reserve()?;
-        // Between turns nobody holds it for longer than it takes to tell that a command ended.
-        let mut state = Arc::clone(&self.state).lock_owned().await;
-        let turn_id = format!("turn_{}", state.turns);
-        let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
-        let seq = state.record_turn_start(&turn_id, &item).inspect_err(|_| drop(self.running().take()))?;
+        let begun = self.begin_turn(input).await.inspect_err(|_| drop(self.running().take()))?;
+        let Begun { mut state, turn_id, item, seq } = begun;
         *self.running() = Some(Running { turn_id: turn_id.clone(), cancel: cancel.clone() });
         let turn = Turn {
             id: turn_id.clone(),
@@ -172,6 +184,20 @@ impl Thread {
             end(state, &running, ended).await;
         });
         Ok(turn)
+    }
+
+    /// Records what the user said.
+    async fn begin_turn(&self, input: Vec<UserInput>) -> Result<Begun, ThreadError> {
+        // Between turns nobody holds it for longer than it takes to tell that a command ended.
+        let mut state = Arc::clone(&self.state).lock_owned().await;
+        let directory = state.settings.workplace.roots.workspace.clone();
+        let read = move || input::content(&input, &directory).map(|content| (content, input));
+        let read = tokio::task::spawn_blocking(read).await;
+        let (content, input) = read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))?;
+        let turn_id = format!("turn_{}", state.turns);
+        let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
+        let seq = state.record_turn_start(&turn_id, content, &item)?;
+        Ok(Begun { state, turn_id, item, seq })
     }
 
     /// Stops the running turn and what it runs. Its end arrives as an event.
@@ -314,12 +340,15 @@ impl ThreadState {
     }
 
     /// Records that a turn began and what the user said; returns the ordinal of the item.
-    fn record_turn_start(&mut self, turn_id: &str, item: &ThreadItem) -> Result<u64, StoreError> {
+    fn record_turn_start(
+        &mut self,
+        turn_id: &str,
+        content: Vec<Content>,
+        item: &ThreadItem,
+    ) -> Result<u64, StoreError> {
         self.recorder.record(&Record::TurnStarted { turn_id: turn_id.to_owned() })?;
         self.turns += 1;
-        if let ThreadItem::UserMessage { content, .. } = item {
-            self.record_message(Message::User { content: user_content(content) })?;
-        }
+        self.record_message(Message::User { content })?;
         let seq = self.recorder.record(&Record::Item { turn_id: turn_id.to_owned(), item: item.clone() })?;
         self.recorder.flush();
         Ok(seq)

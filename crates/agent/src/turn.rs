@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use codex_history::{Content, Message, ToolCall, ToolSpec};
+use codex_history::{Message, ToolCall, ToolSpec};
 use codex_permissions::SandboxLevel;
 use codex_protocol::{
     ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
-    TurnChanged, TurnError, TurnFailed, TurnStatus, UserInput,
+    TurnChanged, TurnError, TurnFailed, TurnStatus,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
 use codex_tools::Effect;
@@ -179,11 +179,6 @@ fn item_completed(thread_id: &str, turn_id: &str, item: ThreadItem) -> ServerNot
 
 pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNotification {
     ServerNotification::ThreadStatusChanged(ThreadStatusChanged { thread_id: thread_id.to_owned(), status })
-}
-
-/// What the user said, in the conversation's words.
-pub(crate) fn user_content(input: &[UserInput]) -> Vec<Content> {
-    input.iter().map(|UserInput::Text { text }| Content::Text { text: text.clone() }).collect()
 }
 
 /// The tools the model is offered: under read-only, those that only read.

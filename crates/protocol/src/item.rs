@@ -106,6 +106,11 @@ pub enum UserInput {
         /// UTF-8, any length.
         text: String,
     },
+    /// A picture in a file of the server's machine.
+    LocalImage {
+        /// Absolute, or relative to the thread's directory.
+        path: String,
+    },
 }
 
 /// How a command stands.

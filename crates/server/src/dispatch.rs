@@ -269,6 +269,8 @@ fn thread_error(error: ThreadError) -> RpcError {
         ThreadError::Store(error) => store_error(error),
         ThreadError::Busy => RpcError::new(ErrorKind::Internal, error.to_string()),
         ThreadError::NoActiveTurn => RpcError::new(ErrorKind::NotFound, error.to_string()),
-        ThreadError::EmptyInput => RpcError::new(ErrorKind::Configuration, error.to_string()),
+        ThreadError::EmptyInput | ThreadError::Picture { .. } => {
+            RpcError::new(ErrorKind::Configuration, error.to_string())
+        }
     }
 }

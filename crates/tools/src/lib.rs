@@ -20,6 +20,7 @@ mod search_files;
 mod testing;
 mod tool;
 mod update_plan;
+mod view_image;
 mod walk;
 mod write_stdin;
 
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Arc<dyn Tool>> {
         Arc::new(request_user_input::RequestUserInput),
         Arc::new(search_files::SearchFiles),
         Arc::new(update_plan::UpdatePlan),
+        Arc::new(view_image::ViewImage),
         Arc::new(write_stdin::WriteStdin),
     ]
 }

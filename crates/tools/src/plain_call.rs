@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use codex_history::Arguments;
+use codex_history::{Arguments, Content};
 use codex_permissions::Access;
 use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
 use serde_json::Value;
@@ -70,8 +70,30 @@ impl PlainCall {
     ) -> Prepared {
         self.waiting(access, async move {
             let done = tokio::task::spawn_blocking(move || work(&cancel)).await;
-            done.unwrap_or_else(|error| Err(format!("the tool broke down: {error}")))
+            done.unwrap_or_else(|error| Err(broken(&error)))
         })
+    }
+
+    /// The call of a tool that shows pictures, which `work` reads on the blocking pool: the text and the pictures.
+    pub(crate) fn showing(
+        self,
+        access: Access,
+        work: impl FnOnce() -> Result<(String, Vec<Content>), String> + Send + 'static,
+    ) -> Prepared {
+        let started = Some(self.started());
+        let run = Box::new(move |_| {
+            let shown = async move {
+                let begun = Instant::now();
+                let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(broken(&error)));
+                let (answer, pictures) = match done {
+                    Ok((text, pictures)) => (Ok(text), pictures),
+                    Err(sentence) => (Err(sentence), Vec::new()),
+                };
+                Outcome { pictures, ..self.finished(answer, begun.elapsed()) }
+            };
+            Box::pin(shown) as _
+        });
+        Prepared { access, started, run }
     }
 
     /// The call of a tool that waits for something and does no work of its own.
@@ -87,6 +109,10 @@ impl PlainCall {
         });
         Prepared { access, started, run }
     }
+}
+
+fn broken(error: &tokio::task::JoinError) -> String {
+    format!("the tool broke down: {error}")
 }
 
 /// A duration in whole milliseconds.

@@ -7,6 +7,7 @@
 mod beneath;
 mod git;
 mod instructions;
+mod picture;
 mod protected;
 mod reading;
 mod roots;
@@ -14,6 +15,7 @@ mod roots;
 pub use beneath::{Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use git::{find_git, git_command};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
+pub use picture::{LARGEST_PICTURE, Picture, read_picture};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};
 pub use roots::Roots;

@@ -40,14 +40,12 @@ pub async fn run(
         }
         Some(ExecCommand::Resume(resume)) => resumed(thread, run, prompt, resume)?,
     };
-    if !run.image.is_empty() {
-        return Err("--image: pictures are not supported by this version yet".into());
-    }
     if thread.full_auto && thread.sandbox.map(resolve::sandbox_mode) == Some(SandboxMode::DangerFullAccess) {
         terminal::complain("warning: --full-auto without a sandbox: nothing is asked and nothing is held back");
     }
     let workspace = resolve::workspace(&thread)?;
     let output_schema = run.output_schema.map(|path| schema(&workspace.join(path))).transpose()?;
+    let pictures = run.image.iter().map(|path| picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
     // Opened now: an answer that was paid for must not be lost to a wrong path.
     let last_message = run.output_last_message.map(|path| writable(&workspace.join(path))).transpose()?;
     let source = PromptSource { argument: prompt, no_stdin: run.no_stdin };
@@ -55,7 +53,7 @@ pub async fn run(
     let progress = Progress::new(run.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
     let shown = Shown { json: run.json, progress, last_message, hint: true };
     let connection = connect(environment);
-    let (status, _) = exec::run(Run { opening, prompt, output_schema, shown }, connection).await;
+    let (status, _) = exec::run(Run { opening, prompt, pictures, output_schema, shown }, connection).await;
     Ok(status)
 }
 
@@ -102,6 +100,12 @@ fn one(outer: Option<String>, inner: Option<String>) -> Result<Option<String>, S
         (Some(outer), Some(inner)) => Err(format!("two prompts, `{outer}` and `{inner}`: give one, in quotes")),
         (outer, inner) => Ok(outer.or(inner)),
     }
+}
+
+/// Missing files are said before anything else is done; the rest when they are read, which the server does.
+fn picture(path: &Path) -> Result<String, String> {
+    let real = path.canonicalize().map_err(|error| format!("--image: {}: {error}", path.display()))?;
+    resolve::utf8("--image", &real)
 }
 
 fn writable(path: &Path) -> Result<File, String> {

@@ -76,6 +76,8 @@ pub struct Run {
     pub opening: Opening,
     /// What the user says.
     pub prompt: String,
+    /// Absolute paths of pictures that the user shows.
+    pub pictures: Vec<String>,
     /// What the final message must satisfy.
     pub output_schema: Option<Value>,
     /// How it is shown.
@@ -107,7 +109,7 @@ impl Renderer {
 
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, output_schema, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
     let mut interrupts = match interrupts::listen() {
         Ok(interrupts) => interrupts,
@@ -129,7 +131,8 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     if let Err(error) = renderer.opened(&opened) {
         return (unwritable(&error), View::default());
     }
-    let input = vec![UserInput::Text { text: prompt }];
+    let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
+    let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
     let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema };
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());

@@ -1,11 +1,40 @@
-//! What the model is sent: which tools, and always the same beginning.
+//! What the model is sent: which tools, in which shape, and always the same beginning.
 
-use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+use serde_json::{Map, Value, json};
 
 use crate::support::Place;
 
+/// Most that the first request may have, in bytes, with all tools and without instructions of the project.
+const FIRST_REQUEST: usize = 16 << 10;
+
 fn tools(request: &Value) -> Vec<&str> {
     request["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
+}
+
+/// The script of a conversation that has every kind of message, and the place it runs in.
+fn everything() -> Place {
+    let patch = "*** Begin Patch\n*** Add File: new.txt\n+x\n*** End Patch\n";
+    let place = Place::new(json!([
+        { "reasoning": "Why.", "text": "a", "tool": "exec_command", "arguments": { "cmd": "echo 1" } },
+        { "calls": [
+            { "tool": "read_file", "arguments": { "path": "missing" } },
+            { "tool": "view_image", "arguments": { "path": "a.gif" } },
+            { "custom": "apply_patch", "input": patch },
+            { "tool": "no_such_tool", "arguments": {} },
+        ]},
+        { "text": "b" },
+        { "text": "c" },
+    ]));
+    fs::write(place.workspace.join("a.gif"), b"GIF89a").unwrap();
+    let config = place.home.join("config.toml");
+    let reasoning = fs::read_to_string(&config).unwrap().replace("model = \"mock\"", "model = \"gpt-5\"");
+    fs::write(config, reasoning).unwrap();
+    assert!(place.codex(&["exec", "-i", "a.gif", "go"]).output().unwrap().status.success());
+    assert!(place.codex(&["exec", "resume", "--last", "-i", "a.gif", "more"]).output().unwrap().status.success());
+    assert_eq!(place.server.requests().len(), 4);
+    place
 }
 
 #[test]
@@ -14,30 +43,74 @@ fn read_only_offers_neither_shell_nor_patch() {
     place.codex(&["exec", "-s", "read-only", "go"]).output().unwrap();
     place.codex(&["exec", "go"]).output().unwrap();
     let requests = place.server.requests();
-    assert_eq!(
-        tools(&requests[0].body),
-        ["git_read", "list_dir", "read_file", "request_user_input", "search_files", "update_plan"]
-    );
-    assert!(["exec_command", "apply_patch"].iter().all(|tool| tools(&requests[1].body).contains(tool)));
+    let reading =
+        ["git_read", "list_dir", "read_file", "request_user_input", "search_files", "update_plan", "view_image"];
+    assert_eq!(tools(&requests[0].body), reading);
+    let all = tools(&requests[1].body);
+    let more: Vec<_> = all.iter().filter(|tool| !reading.contains(tool)).collect();
+    assert_eq!(more, [&"apply_patch", &"exec_command", &"manage_processes", &"write_stdin"]);
 }
 
 #[test]
 fn each_request_begins_with_the_bytes_of_the_one_before() {
-    let place = Place::new(json!([
-        { "reasoning": "Why.", "text": "a", "tool": "exec_command", "arguments": { "cmd": "echo 1" } },
-        { "tool": "read_file", "arguments": { "path": "missing" } },
-        { "text": "b" },
-        { "text": "c" },
-    ]));
-    assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
-    assert!(place.codex(&["exec", "resume", "--last", "more"]).output().unwrap().status.success());
-    let requests = place.server.requests();
-    assert_eq!(requests.len(), 4);
+    let requests = everything().server.requests();
     for pair in requests.windows(2) {
         let (before, after) = (&pair[0].raw, &pair[1].raw);
         let common = before.iter().zip(after.iter()).take_while(|(a, b)| a == b).count();
-        let input = String::from_utf8_lossy(&before[common..]).into_owned();
+        let rest = String::from_utf8_lossy(&before[common..]).into_owned();
         // Only what closes the list of messages differs.
-        assert!(input.starts_with(']'), "the prefix breaks at byte {common}: {input}");
+        assert!(rest.starts_with(']'), "the prefix breaks at byte {common}: {rest}");
     }
+}
+
+#[test]
+fn the_first_request_is_small() {
+    let place = Place::new(json!([{ "text": "ok" }]));
+    assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
+    let request = place.server.requests().pop().unwrap();
+    assert!(request.raw.len() <= FIRST_REQUEST, "{} bytes", request.raw.len());
+}
+
+#[test]
+fn sealed_reasoning_goes_back_as_it_came() {
+    let requests = everything().server.requests();
+    let reasoning = |body: &Value| -> Vec<Value> {
+        let items = body["input"].as_array().unwrap().iter();
+        items.filter(|item| item["type"] == "reasoning").cloned().collect()
+    };
+    assert_eq!(requests[0].body["include"], json!(["reasoning.encrypted_content"]));
+    assert!(requests.iter().all(|request| request.body["store"] == false));
+    let first = reasoning(&requests[1].body);
+    assert_eq!(first.len(), 1);
+    assert!(first[0]["encrypted_content"].as_str().is_some_and(|sealed| !sealed.is_empty()), "{first:?}");
+    assert_eq!(reasoning(&requests[3].body), first, "also after a resume, from disk");
+}
+
+/// A request with what differs from run to run, or is prose, replaced by its kind.
+fn shape(value: &Value, key: &str) -> Value {
+    const KEPT: &[&str] = &["type", "role", "name", "model", "tool_choice", "effort", "summary", "status", "syntax"];
+    match value {
+        Value::Object(object) if key == "properties" => {
+            object.iter().map(|(name, schema)| (name.clone(), shape(schema, "schema"))).collect::<Map<_, _>>().into()
+        }
+        Value::Object(object) => {
+            object.iter().map(|(name, inner)| (name.clone(), shape(inner, name))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) if ["required", "enum", "include", "type"].contains(&key) => Value::Array(items.clone()),
+        Value::Array(items) => items.iter().map(|inner| shape(inner, key)).collect(),
+        Value::String(text) if KEPT.contains(&key) => text.as_str().into(),
+        Value::String(text) if text.starts_with("data:") => "<picture>".into(),
+        Value::String(_) => "<text>".into(),
+        other => other.clone(),
+    }
+}
+
+/// The file says what was agreed. After a change that is meant, put what the failure prints into it.
+#[test]
+fn requests_have_the_agreed_shape() {
+    let last = everything().server.requests().pop().unwrap();
+    let found = serde_json::to_string_pretty(&shape(&last.body, "")).unwrap() + "\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requests/shape.json");
+    let agreed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == agreed, "{} says otherwise; the request's shape is\n{found}", file.display());
 }

@@ -39,6 +39,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
     say.line(Style::Bold, "codex demo: a real project, loop, policy, sandbox and journal.");
     say.line(Style::Bold, "The model's replies are scripted: they are part of this program, no model is asked.\n");
     let run = Run {
+        pictures: Vec::new(),
         opening: Opening::Start(params(&place, arguments.sandbox)?),
         prompt: TASK.to_owned(),
         output_schema: None,
