@@ -291,3 +291,7 @@ fn in_circles_error(message: String) -> TurnError {
         additional_details: None,
     }
 }
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

@@ -30,7 +30,7 @@ const UNANSWERED: &str = include_str!("prompts/unanswered.md");
 #[derive(Debug)]
 pub struct Thread {
     id: String,
-    state: Arc<tokio::sync::Mutex<ThreadState>>,
+    pub(crate) state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
 }

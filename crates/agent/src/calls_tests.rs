@@ -1,0 +1,171 @@
+//! Which calls of an answer run together, and what a tool that breaks does to the rest.
+
+use std::sync::{Arc, Mutex};
+
+use codex_history::{Arguments, Content, Message, ToolInput, ToolSpec};
+use codex_model::Scripted;
+use codex_permissions::{Access, Approval, Policy, SandboxLevel};
+use codex_protocol::{Event, ServerNotification, TurnStatus, UserInput};
+use codex_sandbox::Sandbox;
+use codex_store::{Journal, TempDirectory};
+use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+use codex_workspace::Roots;
+use tokio::sync::{Barrier, mpsc};
+
+use crate::{ModelChoice, Thread, ThreadParts, ThreadSettings, Workplace};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// What a pretended tool does when it runs.
+#[derive(Debug, Clone)]
+enum Deed {
+    /// Waits until so many calls have come to this point.
+    Meet(Arc<Barrier>),
+    /// Lets everything else run that can.
+    GiveWay,
+    Panic,
+}
+
+#[derive(Debug)]
+struct Pretended {
+    name: &'static str,
+    effect: Effect,
+    deed: Deed,
+    log: Log,
+}
+
+impl Tool for Pretended {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn spec(&self) -> ToolSpec {
+        let schema = serde_json::json!({ "type": "object" });
+        ToolSpec { name: self.name, description: "-".into(), input: ToolInput::Json { schema } }
+    }
+
+    fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    fn prepare(&self, arguments: &Arguments, _: &ToolContext) -> Result<Prepared, ToolError> {
+        let which = arguments.text().to_owned();
+        let (name, deed, log) = (self.name, self.deed.clone(), Arc::clone(&self.log));
+        let note = move |what: &str| log.lock().unwrap().push(format!("{name} {what}"));
+        let work = async move {
+            note("begins");
+            match deed {
+                Deed::Meet(barrier) => drop(barrier.wait().await),
+                Deed::GiveWay => tokio::task::yield_now().await,
+                Deed::Panic => panic!("a tool that breaks down"),
+            }
+            note("ends");
+            Outcome::text(which, ForUser::Plan { explanation: None, steps: vec![] })
+        };
+        Ok(Prepared { access: Access::default(), started: None, run: Box::new(move |_| Box::pin(work) as _) })
+    }
+}
+
+/// Runs one turn of a model that asks for `calls` at once, each with its place as argument. Gives what the tools noted,
+/// the results the model got, and how the turn ended.
+async fn turn(tools: impl Fn(&Log) -> Vec<Pretended>, calls: &[&str]) -> (Vec<String>, Vec<String>, TurnStatus) {
+    let home = tempfile::tempdir().unwrap();
+    let log = Log::default();
+    let calls =
+        calls.iter().zip(0..).map(|(tool, place)| serde_json::json!({ "tool": tool, "arguments": { "n": place } }));
+    let script = serde_json::json!({ "steps": [{ "calls": calls.collect::<Vec<_>>() }, { "say": "done" }] });
+    let temp = TempDirectory::create(home.path(), "t").unwrap();
+    let workspace = home.path().to_owned();
+    let policy = Policy {
+        level: SandboxLevel::WorkspaceWrite,
+        approval: Approval::Never,
+        writable: vec![workspace.clone()],
+        protected: vec![],
+        temp: temp.path().to_owned(),
+        network: false,
+    };
+    let settings = ThreadSettings {
+        model: ModelChoice {
+            client: Arc::new(Scripted::from_json(&script.to_string()).unwrap()),
+            provider: "scripted".into(),
+            id: "scripted".into(),
+            reasoning_effort: None,
+            context_window: None,
+        },
+        workplace: Workplace {
+            roots: Arc::new(Roots { workspace: workspace.clone(), writable: vec![workspace], temp: None }),
+            policy: Arc::new(policy),
+            sandbox: Arc::new(Sandbox::new("/nowhere".into())),
+            environment: Arc::default(),
+        },
+        tools: tools(&log).into_iter().map(|tool| Arc::new(tool) as _).collect(),
+        instructions: vec![],
+    };
+    let (events, mut told) = mpsc::channel::<Event>(1000);
+    let parts = ThreadParts { id: "t".into(), settings, journal: Journal::ephemeral(), temp, events };
+    let thread = Thread::start(parts).unwrap();
+    thread.start_turn(vec![UserInput::Text { text: "go".into() }], None).await.unwrap();
+    let status = loop {
+        if let ServerNotification::TurnCompleted(changed) = told.recv().await.unwrap().notification {
+            break changed.turn.status;
+        }
+    };
+    let log = log.lock().unwrap().clone();
+    (log, thread.results().await, status)
+}
+
+impl Thread {
+    /// What the calls so far came to, as the model is told.
+    async fn results(&self) -> Vec<String> {
+        let state = self.state.lock().await;
+        let text = |content: &Content| match content {
+            Content::Text { text } => text.clone(),
+            Content::Image { .. } => String::new(),
+        };
+        let results = state.history.messages().filter_map(|message| match message {
+            Message::ToolResult { content, .. } => Some(content.iter().map(text).collect()),
+            _ => None,
+        });
+        results.collect()
+    }
+}
+
+fn tool(name: &'static str, effect: Effect, deed: Deed, log: &Log) -> Pretended {
+    Pretended { name, effect, deed, log: Arc::clone(log) }
+}
+
+#[tokio::test]
+async fn what_reads_runs_together_and_the_rest_in_order() {
+    // Would one of them wait for another to end, none would ever end.
+    let barrier = Arc::new(Barrier::new(3));
+    let tools = |log: &Log| {
+        vec![
+            tool("look", Effect::Reads, Deed::Meet(Arc::clone(&barrier)), log),
+            tool("change", Effect::Writes, Deed::GiveWay, log),
+            tool("run", Effect::Runs, Deed::GiveWay, log),
+        ]
+    };
+    let calls = ["look", "look", "look", "change", "run", "change", "look", "look", "look"];
+    let (log, results, status) = turn(tools, &calls).await;
+    let [begin, end] = ["look begins", "look ends"].map(|what| [what; 3]);
+    let in_order = ["change begins", "change ends", "run begins", "run ends", "change begins", "change ends"];
+    assert_eq!(log, [&begin[..], &end, &in_order, &begin, &end].concat());
+    let places: Vec<String> = (0..calls.len()).map(|place| format!(r#"{{"n":{place}}}"#)).collect();
+    assert_eq!(results, places, "the answers come in the order of the calls");
+    assert_eq!(status, TurnStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_tool_that_breaks_down_takes_nothing_with_it() {
+    let tools = |log: &Log| {
+        vec![
+            tool("break", Effect::Reads, Deed::Panic, log),
+            tool("look", Effect::Reads, Deed::GiveWay, log),
+            tool("change", Effect::Writes, Deed::GiveWay, log),
+        ]
+    };
+    let (_, results, status) = turn(tools, &["break", "look", "break", "change"]).await;
+    let broken = "No answer: it failed inside this program. What it did is not known.";
+    assert_eq!(results, [broken, r#"{"n":1}"#, broken, r#"{"n":3}"#]);
+    assert_eq!(status, TurnStatus::Completed);
+}
