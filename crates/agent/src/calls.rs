@@ -164,7 +164,7 @@ impl TurnRun {
         text: &str,
         pictures: Vec<Content>,
     ) -> Result<Option<String>, StoreError> {
-        let repeated = self.repetition.note(call, text);
+        let repeated = self.repetition.note(call, reads(state, call), text);
         let text = match repeated {
             Repeated::Tell(times) => told(text, times),
             Repeated::No | Repeated::Stop(_) => text.to_owned(),

@@ -2,7 +2,7 @@
 //! Pure.
 //!
 //! It must never mistake waiting for a circle: the result of a look at a command that runs on says how long it has
-//! been running, so it differs each time.
+//! been running, so it differs each time, and a command may be run many times over until something has come.
 
 use std::{
     collections::VecDeque,
@@ -18,11 +18,17 @@ const REPEATED: &str = include_str!("prompts/repeated.md");
 /// Longest circle that is seen, in calls.
 const LONGEST: usize = 4;
 
-/// At this many times round the model is told.
-const TELL: usize = 5;
+/// When a circle is told, and told again, and when it is stopped, in times round.
+struct Patience {
+    tell: usize,
+    stop: usize,
+}
 
-/// At this many times round the turn is stopped.
-const STOP: usize = 10;
+/// With calls that only read: nothing will change by them.
+const READING: Patience = Patience { tell: 5, stop: 10 };
+
+/// With a call that may change something, or wait for a change.
+const DOING: Patience = Patience { tell: 10, stop: 150 };
 
 /// The line of a result that differs although nothing else does.
 const WALL_TIME: &str = "Wall time: ";
@@ -30,7 +36,14 @@ const WALL_TIME: &str = "Wall time: ";
 /// The newest calls of a turn.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repetition {
-    newest: VecDeque<u64>,
+    newest: VecDeque<Noted>,
+}
+
+/// A call with its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Noted {
+    hash: u64,
+    only_reads: bool,
 }
 
 /// What a call with its result is.
@@ -46,26 +59,29 @@ pub(crate) enum Repeated {
 
 impl Repetition {
     /// Takes note of a call and the text of its result.
-    pub(crate) fn note(&mut self, call: &ToolCall, result: &str) -> Repeated {
+    pub(crate) fn note(&mut self, call: &ToolCall, only_reads: bool, result: &str) -> Repeated {
         let mut hasher = DefaultHasher::new();
         (&call.name, call.arguments.text()).hash(&mut hasher);
         result.lines().filter(|line| !line.starts_with(WALL_TIME)).for_each(|line| line.hash(&mut hasher));
-        if self.newest.len() == LONGEST * STOP {
+        if self.newest.len() == LONGEST * DOING.stop {
             self.newest.pop_front();
         }
-        self.newest.push_back(hasher.finish());
-        match (1..=LONGEST).map(|length| self.rounds(length)).max() {
-            Some(rounds) if rounds >= STOP => Repeated::Stop(rounds),
-            Some(rounds) if rounds >= TELL => Repeated::Tell(rounds),
-            _ => Repeated::No,
-        }
+        self.newest.push_back(Noted { hash: hasher.finish(), only_reads });
+        (1..=LONGEST).map(|length| self.circle(length)).find(|found| *found != Repeated::No).unwrap_or(Repeated::No)
     }
 
-    /// How many times the last `length` calls were made in a row.
-    fn rounds(&self, length: usize) -> usize {
+    /// What the last `length` calls are, made so many times in a row.
+    fn circle(&self, length: usize) -> Repeated {
         let newest = || self.newest.iter().rev();
         let same = newest().zip(newest().skip(length)).take_while(|(newer, older)| newer == older).count();
-        1 + same / length
+        let (rounds, rest) = (1 + same / length, same % length);
+        let patience = if newest().take(length).all(|noted| noted.only_reads) { READING } else { DOING };
+        match rounds {
+            _ if rounds >= patience.stop => Repeated::Stop(rounds),
+            // Once a round.
+            _ if rest == 0 && rounds % patience.tell == 0 => Repeated::Tell(rounds),
+            _ => Repeated::No,
+        }
     }
 }
 
@@ -86,22 +102,26 @@ mod tests {
     }
 
     /// What each call of `circle`, made `times` times over, comes to.
-    fn go(circle: &[(&str, &str)], times: usize) -> Vec<Repeated> {
+    fn go(circle: &[(&str, &str)], only_reads: bool, times: usize) -> Vec<Repeated> {
         let mut repetition = Repetition::default();
         let calls = circle.iter().cycle().take(circle.len() * times);
-        calls.map(|(arguments, result)| repetition.note(&call(arguments), result)).collect()
+        calls.map(|(arguments, result)| repetition.note(&call(arguments), only_reads, result)).collect()
     }
 
     #[test]
     fn a_circle_is_told_and_then_stopped() {
         let circles: &[&[(&str, &str)]] =
             &[&[("a", "x")], &[("a", "x"), ("b", "y")], &[("a", "x"), ("b", "y"), ("c", "z"), ("d", "w")]];
-        for circle in circles {
-            let seen = go(circle, STOP);
-            let first_told = circle.len() * TELL - 1;
-            assert!(seen[..first_told].iter().all(|repeated| *repeated == Repeated::No), "{seen:?}");
-            assert_eq!(seen[first_told], Repeated::Tell(TELL));
-            assert_eq!(seen.last(), Some(&Repeated::Stop(STOP)));
+        for (circle, (only_reads, patience)) in
+            circles.iter().flat_map(|circle| [(circle, (true, READING)), (circle, (false, DOING))])
+        {
+            let seen = go(circle, only_reads, patience.stop);
+            let told = |place: &usize| seen[*place] != Repeated::No;
+            let expected: Vec<usize> =
+                (1..=patience.stop / patience.tell).map(|time| circle.len() * time * patience.tell - 1).collect();
+            assert_eq!((0..seen.len()).filter(told).collect::<Vec<_>>(), expected, "{circle:?}");
+            assert_eq!(seen[expected[0]], Repeated::Tell(patience.tell));
+            assert_eq!(seen.last(), Some(&Repeated::Stop(patience.stop)));
         }
     }
 
@@ -110,20 +130,31 @@ mod tests {
         let mut repetition = Repetition::default();
         for time in 0..100 {
             let differs = format!("Still running after {time} s");
-            assert_eq!(repetition.note(&call("a"), &differs), Repeated::No, "other results");
+            assert_eq!(repetition.note(&call("a"), true, &differs), Repeated::No, "other results");
         }
         for time in 0..100 {
-            assert_eq!(repetition.note(&call(&time.to_string()), "x"), Repeated::No, "other arguments");
+            assert_eq!(repetition.note(&call(&time.to_string()), true, "x"), Repeated::No, "other arguments");
         }
-        assert_eq!(repetition.note(&call("a"), "x"), Repeated::No);
+        assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::No);
+    }
+
+    #[test]
+    fn a_look_after_each_command_has_the_patience_of_the_command() {
+        let mut repetition = Repetition::default();
+        for _ in 0..DOING.tell - 1 {
+            assert_eq!(repetition.note(&call("do"), false, "x"), Repeated::No);
+            assert_eq!(repetition.note(&call("look"), true, "y"), Repeated::No);
+        }
+        repetition.note(&call("do"), false, "x");
+        assert_eq!(repetition.note(&call("look"), true, "y"), Repeated::Tell(DOING.tell));
     }
 
     #[test]
     fn wall_time_alone_is_no_difference() {
         let mut repetition = Repetition::default();
         let result = |time: usize| format!("Exit code: 1\nWall time: {time} s\nOutput:\nno");
-        let last = (0..TELL).map(|time| repetition.note(&call("a"), &result(time))).last();
-        assert_eq!(last, Some(Repeated::Tell(TELL)));
+        let last = (0..DOING.tell).map(|time| repetition.note(&call("a"), false, &result(time))).last();
+        assert_eq!(last, Some(Repeated::Tell(DOING.tell)));
     }
 
     #[test]
