@@ -1,5 +1,6 @@
 //! Turns a step into the bytes of an answer and the way it ends.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,12 +11,19 @@ use crate::{
 /// Bytes of text per delta.
 const PIECE: usize = 24;
 
+/// Names of shell tools, in the order in which they are looked for among those a request offers. The first is the
+/// product's own, and is called when none is offered.
+const SHELL_TOOLS: &[&str] = &["exec_command", "shell_command"];
+
+/// Names that the command line has among a shell tool's parameters, the product's own first.
+const COMMAND_PARAMETERS: &[&str] = &["cmd", "command"];
+
 /// An answer, ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     pub(crate) ending: Ending,
 }
 
@@ -34,23 +42,25 @@ pub(crate) enum Ending {
 pub(crate) fn answer(step: &Step, number: usize, request: &Value) -> Answer {
     if let Some(status) = step.http {
         let default = json!({"error": {"message": "a scripted error", "type": "server_error"}}).to_string();
-        let body = step.body.clone().unwrap_or(default).into_bytes();
+        let body = step.body.clone().unwrap_or(default).into();
         return Answer { status, content_type: "application/json", body, ending: Ending::Proper };
     }
     let mut answer = Answer {
         status: 200,
         content_type: "text/event-stream",
-        body: Vec::new(),
+        body: Bytes::new(),
         ending: if step.hang { Ending::Silent } else { Ending::Proper },
     };
-    let mut events = match &step.raw {
-        Some(raw) => vec![raw.clone()],
-        None => all_events(step, number, request),
+    answer.body = match &step.raw {
+        Some(raw) => raw.clone(),
+        None => {
+            let mut events = all_events(step, number, request);
+            if let Some(Cut::AfterEvents(count)) = step.drop {
+                events.truncate(count);
+            }
+            events.concat().into()
+        }
     };
-    if let Some(Cut::AfterEvents(count)) = step.drop {
-        events.truncate(count);
-    }
-    answer.body = events.concat().into_bytes();
     if let Some(Cut::AtByte(count)) = step.drop {
         answer.body.truncate(count);
     }
@@ -58,6 +68,17 @@ pub(crate) fn answer(step: &Step, number: usize, request: &Value) -> Answer {
         answer.ending = Ending::Broken;
     }
     answer
+}
+
+impl Step {
+    /// This step with its events written out beforehand, as the `raw` bytes that every request gets: for answers so
+    /// large that putting them together would be felt. Only for steps whose answer does not depend on the request: no
+    /// `shell`, no `custom`, no `drop` after a number of events.
+    #[must_use]
+    pub fn rendered(self) -> Self {
+        let raw = all_events(&self, 0, &Value::Null).concat();
+        Self { raw: Some(raw.into()), ..self }
+    }
 }
 
 fn all_events(step: &Step, number: usize, request: &Value) -> Vec<String> {
@@ -145,14 +166,17 @@ impl Writer {
     fn call(&mut self, call: &Call, request: &Value) {
         let (index, call_id) = (self.output.len(), self.id("call"));
         let input = call.input.clone().unwrap_or_default();
-        let (name, arguments) = match (&call.tool, &call.custom) {
-            (_, Some(name)) if is_offered_as_function(name, request) => (name, json!({ "input": input }).to_string()),
-            (_, Some(name)) => {
+        let (name, arguments) = match (&call.shell, &call.custom, &call.tool) {
+            (Some(command), ..) => shell_call(command, request),
+            (_, Some(name), _) if offered_function(name, request).is_some() => {
+                (name.as_str(), json!({ "input": input }).to_string())
+            }
+            (_, Some(name), _) => {
                 let item = events::custom_tool_call(&self.id("ctc"), &call_id, name, &input);
                 return self.item(item, "input", Vec::new());
             }
-            (Some(name), None) => (name, as_text(call.arguments.as_ref())),
-            (None, None) => return,
+            (.., Some(name)) => (name.as_str(), as_text(call.arguments.as_ref())),
+            (None, None, None) => return,
         };
         let id = self.id("fc");
         let deltas = pieces(&arguments, PIECE).map(|piece| events::arguments_delta(index, &id, piece)).collect();
@@ -168,9 +192,19 @@ fn as_text(arguments: Option<&Value>) -> String {
     }
 }
 
-fn is_offered_as_function(name: &str, request: &Value) -> bool {
+/// The function of this name that the request offers.
+fn offered_function<'a>(name: &str, request: &'a Value) -> Option<&'a Value> {
     let tools = request["tools"].as_array().map_or(&[][..], Vec::as_slice);
-    tools.iter().any(|tool| tool["type"] == "function" && tool["name"] == name)
+    tools.iter().find(|tool| tool["type"] == "function" && tool["name"] == name)
+}
+
+/// Name and arguments of the call that runs `command` in the shell tool that the request offers.
+fn shell_call(command: &str, request: &Value) -> (&'static str, String) {
+    let offered = SHELL_TOOLS.iter().find_map(|&name| Some((name, offered_function(name, request)?)));
+    let (name, tool) = offered.unwrap_or((SHELL_TOOLS[0], &Value::Null));
+    let parameters = &tool["parameters"]["properties"];
+    let parameter = COMMAND_PARAMETERS.iter().find(|parameter| parameters[**parameter].is_object());
+    (name, json!({ *parameter.unwrap_or(&COMMAND_PARAMETERS[0]): command }).to_string())
 }
 
 /// Text with a newline every 80 bytes, so that screens wrap and highlight as with real answers.
@@ -187,4 +221,39 @@ fn pieces(mut text: &str, size: usize) -> impl Iterator<Item = &str> {
         text = rest;
         (!piece.is_empty()).then_some(piece)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_call_is_worded_for_the_tool_that_is_offered() {
+        let tool = |name: &str, parameter: &str| {
+            let properties = json!({ parameter: {"type": "string"} });
+            json!({"type": "function", "name": name, "parameters": {"properties": properties}})
+        };
+        for (tools, expected) in [
+            (json!([]), ("exec_command", r#"{"cmd":"true"}"#)),
+            (json!([tool("exec_command", "cmd")]), ("exec_command", r#"{"cmd":"true"}"#)),
+            (
+                json!([tool("other", "cmd"), tool("shell_command", "command")]),
+                ("shell_command", r#"{"command":"true"}"#),
+            ),
+        ] {
+            let (name, arguments) = shell_call("true", &json!({ "tools": tools }));
+            assert_eq!((name, arguments.as_str()), expected, "{tools}");
+        }
+    }
+
+    #[test]
+    fn a_rendered_step_answers_as_before() {
+        let step = Step { stream: Some(Filler { bytes: 500, chunk: 20 }), ..Step::default() };
+        let written_anew = answer(&step, 0, &Value::Null).body;
+        let rendered = step.rendered();
+        for number in [0, 7] {
+            assert_eq!(answer(&rendered, number, &Value::Null).body, written_anew);
+        }
+        assert_eq!(written_anew.windows(17).filter(|window| window == b"output_text.delta").count(), 2 * 25);
+    }
 }

@@ -1,4 +1,4 @@
-//! Scripted model server and scenario runner, for tests only.
+//! Scripted model server and scenario runner, for tests and benchmarks only.
 //!
 //! Scripts and scenarios are data. A test scripts the model and runs everything else for real: the binary, its
 //! sandbox, its files. Nothing here is part of the product, nothing waits a fixed time, and no test's result depends
@@ -18,4 +18,4 @@ pub use process::{Finished, WATCHDOG, run_to_end};
 pub use runner::run;
 pub use scenario::{Expected, Output, Run, Scenario};
 pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step};
-pub use server::{ModelServer, RecordedRequest};
+pub use server::{Exchange, ModelServer, RecordedRequest};

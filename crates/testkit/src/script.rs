@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -48,6 +49,9 @@ pub struct Step {
     pub custom: Option<String>,
     /// The input of `custom`.
     pub input: Option<String>,
+    /// A call of the shell tool that the request offers, with this command line: for scripts that drive more than one
+    /// agent.
+    pub shell: Option<String>,
     /// Several calls in one answer.
     pub calls: Vec<Call>,
     /// A message of filler text, in deltas of a given size.
@@ -62,8 +66,8 @@ pub struct Step {
     pub drop: Option<Cut>,
     /// Begins an answer and then says nothing until the client goes away.
     pub hang: bool,
-    /// Sent instead of events, as it is.
-    pub raw: Option<String>,
+    /// Sent instead of events, as it is. Shared, not copied, by all answers.
+    pub raw: Option<Bytes>,
     /// Ends the events with one that is not JSON.
     pub malformed: bool,
     /// Leaves out `response.completed`, ending the answer early but properly.
@@ -105,6 +109,8 @@ pub struct Call {
     pub custom: Option<String>,
     /// As in [`Step`].
     pub input: Option<String>,
+    /// As in [`Step`].
+    pub shell: Option<String>,
 }
 
 /// Filler text.
@@ -188,8 +194,9 @@ impl Step {
             arguments: self.arguments.clone(),
             custom: self.custom.clone(),
             input: self.input.clone(),
+            shell: self.shell.clone(),
         };
-        let own = (own.tool.is_some() || own.custom.is_some()).then_some(own);
+        let own = (own.tool.is_some() || own.custom.is_some() || own.shell.is_some()).then_some(own);
         own.into_iter().chain(self.calls.iter().cloned())
     }
 }

@@ -7,8 +7,9 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use axum::{
@@ -49,10 +50,34 @@ impl RecordedRequest {
     }
 }
 
+/// When a request and its answer passed. For whoever measures; no test may depend on it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The whole request was here.
+    pub arrived: Instant,
+    /// The answer was ready, and given to the connection to be sent. `None` while it is put together.
+    pub answered: Option<Instant>,
+    /// Bytes of the request's body.
+    pub request_bytes: usize,
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: Vec<RecordedRequest>,
+    exchanges: Vec<Exchange>,
+}
+
 #[derive(Default)]
 struct Shared {
     script: Script,
-    requests: Mutex<Vec<RecordedRequest>>,
+    is_forgetful: bool,
+    seen: Mutex<Seen>,
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A running server.
@@ -77,10 +102,24 @@ impl ModelServer {
     ///
     /// If no local port can be had.
     pub fn start(script: impl Into<Script>) -> Self {
+        Self::with(Shared { script: script.into(), ..Shared::default() })
+    }
+
+    /// As [`ModelServer::start`], but the requests are not kept: for so many or so large ones that they would fill the
+    /// memory.
+    ///
+    /// # Panics
+    ///
+    /// As [`ModelServer::start`].
+    pub fn start_forgetful(script: impl Into<Script>) -> Self {
+        Self::with(Shared { script: script.into(), is_forgetful: true, ..Shared::default() })
+    }
+
+    fn with(shared: Shared) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a local port");
         let address = listener.local_addr().expect("the port's number");
         listener.set_nonblocking(true).expect("a listener for the runtime");
-        let shared = Arc::new(Shared { script: script.into(), ..Shared::default() });
+        let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
         let thread = thread::spawn(move || serve(listener, state, stopped));
@@ -101,9 +140,14 @@ impl ModelServer {
         format!("http://{}/v1", self.address)
     }
 
-    /// The requests for responses so far, in the order they arrived.
+    /// The requests for responses so far, in the order they arrived. A forgetful server has none.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.seen().requests.clone()
+    }
+
+    /// When the requests so far and their answers passed, in the order they arrived.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.shared.seen().exchanges.clone()
     }
 }
 
@@ -141,11 +185,15 @@ async fn models() -> axum::Json<Value> {
 }
 
 async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {
+    let arrived = Instant::now();
     let body: Value = serde_json::from_slice(&raw).unwrap_or_default();
     let (step, number) = {
-        let mut requests = shared.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = requests.len();
-        requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
+        let mut seen = shared.seen();
+        let number = seen.exchanges.len();
+        seen.exchanges.push(Exchange { arrived, answered: None, request_bytes: raw.len() });
+        if !shared.is_forgetful {
+            seen.requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
+        }
         (shared.script.step(number, &body), number)
     };
     let answer = answer::answer(&step, number, &body);
@@ -158,6 +206,7 @@ async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
             headers.insert(name, HeaderValue::try_from(value).expect("a header's value"));
         }
     }
+    shared.seen().exchanges[number].answered = Some(Instant::now());
     response.body(stream_of(answer, step.chunk)).expect("a response")
 }
 
@@ -167,7 +216,6 @@ fn stream_of(answer: Answer, chunk: Option<usize>) -> Body {
     if ending == Ending::Proper && chunk.is_none() {
         return Body::from(body);
     }
-    let body = Bytes::from(body);
     let size = chunk.unwrap_or(body.len()).max(1);
     let starts = (0..body.len()).step_by(size);
     let mut chunks: Vec<io::Result<Bytes>> =
@@ -183,5 +231,41 @@ fn stream_of(answer: Answer, chunk: Option<usize>) -> Body {
     match ending {
         Ending::Proper | Ending::Broken => Body::from_stream(chunks),
         Ending::Silent => Body::from_stream(chunks.chain(stream::pending())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    /// Sends a request over a connection of its own, and gives back all of the answer.
+    fn ask(server: &ModelServer, body: &str) -> String {
+        let mut connection = TcpStream::connect(server.address).unwrap();
+        let length = body.len();
+        write!(
+            connection,
+            "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn a_forgetful_server_answers_in_order_and_keeps_sizes_only() {
+        let script = Script::from_value(json!([{"text": "one"}, {"text": "two"}])).unwrap();
+        for (server, kept) in [(ModelServer::start(script.clone()), 2), (ModelServer::start_forgetful(script), 0)] {
+            assert!(ask(&server, "{}").contains("one"));
+            assert!(ask(&server, "{\"input\":[]}").contains("two"));
+            assert_eq!(server.requests().len(), kept);
+            let seen: Vec<_> = server.exchanges().iter().map(|e| (e.answered.is_some(), e.request_bytes)).collect();
+            assert_eq!(seen, [(true, 2), (true, 12)]);
+        }
     }
 }
