@@ -1,0 +1,93 @@
+//! The programs that are measured: where they are, what they are told, how they are called.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum;
+
+use crate::cases::Task;
+
+/// A program that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Agent {
+    /// This repository's program.
+    Ours,
+    /// The peer, to which the ratios are taken.
+    Codex,
+}
+
+/// The prompt of every turn. What is to be done, the scripted model knows.
+const PROMPT: &str = "go";
+
+impl Agent {
+    /// As it is named on the command line and in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Codex => "codex",
+        }
+    }
+
+    /// The text of `config.toml`: the scripted model, and whatever keeps the program from asking and from telling.
+    pub(crate) fn config(self, base_url: &str, workspace: &Path) -> String {
+        let shared = format!(
+            "model = \"mock\"\nmodel_provider = \"mock\"\n\n[model_providers.mock]\nname = \"mock\"\n\
+             base_url = \"{base_url}\"\nwire_api = \"responses\"\n"
+        );
+        match self {
+            Self::Ours => shared,
+            Self::Codex => format!(
+                "{shared}\n[projects.\"{}\"]\ntrust_level = \"trusted\"\n\n[analytics]\nenabled = false\n",
+                workspace.display()
+            ),
+        }
+    }
+
+    /// The arguments for `task` in `workspace`. Both programs get the sandbox that is their default for work: theirs
+    /// has to be asked for.
+    pub(crate) fn arguments(self, task: Task, workspace: &Path) -> Vec<OsString> {
+        let words: &[&str] = match (task, self) {
+            (Task::Version, _) => return vec!["--version".into()],
+            (Task::Turn(_), Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
+            (Task::Turn(_), Self::Codex) => &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"],
+        };
+        words.iter().map(OsString::from).chain([workspace.into(), PROMPT.into()]).collect()
+    }
+}
+
+/// The peer's program below the directory in which npm has installed it.
+///
+/// # Errors
+///
+/// There is none for this machine's processor.
+pub(crate) fn peer(directory: &Path) -> Result<PathBuf, String> {
+    let (package, target) = match std::env::consts::ARCH {
+        "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
+        "aarch64" => ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
+        other => return Err(format!("the peer has no program for {other}")),
+    };
+    Ok(directory.join("node_modules/@openai").join(package).join("vendor").join(target).join("bin/codex"))
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_testkit::Script;
+
+    use super::*;
+
+    #[test]
+    fn command_lines() {
+        let turn = Task::Turn(Script::default);
+        for (agent, task, expected) in [
+            (Agent::Ours, Task::Version, "--version"),
+            (Agent::Codex, Task::Version, "--version"),
+            (Agent::Ours, turn, "exec --skip-git-repo-check -C /w go"),
+            (Agent::Codex, turn, "exec --skip-git-repo-check -s workspace-write -C /w go"),
+        ] {
+            let arguments = agent.arguments(task, Path::new("/w")).join(" ".as_ref());
+            assert_eq!(arguments, expected, "{agent:?}");
+        }
+    }
+}

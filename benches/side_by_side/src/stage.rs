@@ -1,0 +1,67 @@
+//! The place of one run: a home and a git workspace of its own, removed with it.
+#![allow(clippy::disallowed_methods, reason = "a benchmark starts git to lay out its workspaces")]
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use codex_testkit::run_to_end;
+use tempfile::TempDir;
+
+/// The file that every workspace has.
+const FILE: (&str, &str) = ("src/lib.rs", "pub fn a() {}\n");
+
+/// A place.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    // Held for its end, which removes it.
+    _root: TempDir,
+    /// The home directory.
+    pub(crate) home: PathBuf,
+    /// The workspace, with one file, committed.
+    pub(crate) workspace: PathBuf,
+    /// Where standard output is written to.
+    pub(crate) stdout: PathBuf,
+    /// Where standard error is written to.
+    pub(crate) stderr: PathBuf,
+}
+
+impl Stage {
+    /// Lays out a place below `parent`; `path` is the variable `PATH`, in which git is looked for.
+    ///
+    /// # Errors
+    ///
+    /// What could not be written or run.
+    pub(crate) fn set(parent: &Path, path: &OsStr) -> Result<Self, String> {
+        let root = tempfile::Builder::new().prefix("side-by-side-").tempdir_in(parent).map_err(text)?;
+        let place = root.path().canonicalize().map_err(text)?;
+        let [home, workspace, stdout, stderr] = ["home", "workspace", "stdout", "stderr"].map(|name| place.join(name));
+        let stage = Self { _root: root, home, workspace, stdout, stderr };
+        fs::create_dir_all(stage.codex_home()).map_err(text)?;
+        fs::create_dir_all(stage.workspace.join("src")).map_err(text)?;
+        fs::write(stage.workspace.join(FILE.0), FILE.1).map_err(text)?;
+        let commit = "-c user.name=a -c user.email=a@example.invalid commit -q -m start";
+        for line in ["init -q", "add -A", commit] {
+            let mut git = Command::new("git");
+            git.args(line.split(' ')).current_dir(&stage.workspace).env_clear();
+            git.env("PATH", path).env("HOME", &stage.home);
+            let finished = run_to_end(&mut git, "")?;
+            if finished.exit != 0 {
+                return Err(format!("git {line}: {}", finished.stderr));
+            }
+        }
+        Ok(stage)
+    }
+
+    /// The directory of the agents' settings.
+    pub(crate) fn codex_home(&self) -> PathBuf {
+        self.home.join(".codex")
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
