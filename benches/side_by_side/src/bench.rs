@@ -1,35 +1,30 @@
 //! The loop: each case, each run, each program in turn.
 //!
 //! The programs take turns within a run, so that what else the machine does meets all of them alike.
-#![allow(clippy::disallowed_methods, reason = "a benchmark asks the programs that it measures for their version")]
 
 use std::{
     ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
 use codex_config::Environment;
-use codex_testkit::run_to_end;
 
 use crate::{
-    agents::{self, Agent},
+    agents::Agent,
     arguments::Arguments,
     cases::{self, CASES, Case, Floor, Proof, Task},
-    figures::{self, Figures},
+    figures::Figures,
     measure::{Invocation, Meter},
-    results::{CaseResults, Machine, Program, Results, Row},
+    results::{CaseResults, Results, Row},
     serve::Server,
     stage::Stage,
     stop::Stop,
+    surroundings::{describe, existing, machine, program},
     tell,
     turns::{self, Request},
 };
-
-/// Where npm has put the peer if nobody says otherwise, below the home directory.
-const PEERS: &str = ".cache/codex-peers";
 
 /// Characters of a failed run's output that are told.
 const TOLD: usize = 400;
@@ -119,25 +114,13 @@ impl Bench {
         let floor = self.floor(case, &base_url);
         let mut runner = CaseRunner { bench: self, case, server, base_url, failures };
         let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
-        let mut rows: Vec<(&(Agent, PathBuf), Row, bool)> = agents
-            .map(|agent| {
-                let program = agent.0.name();
-                let row = Row { program, runs: Vec::new(), stretches: Vec::new(), has_all_cpu: true, left_behind: 0 };
-                (agent, row, true)
-            })
-            .collect();
+        let mut contenders: Vec<Contender> = agents.map(|(agent, program)| Contender::new(*agent, program)).collect();
         let mut floors = Vec::new();
         for number in 0..=self.runs.min(case.most_runs) {
-            for ((agent, program), row, is_fit) in &mut rows {
-                if !*is_fit {
-                    continue;
-                }
-                let found = runner.agent(*agent, program, number, row)?;
-                tell(&format!("{} {} {}: {}", case.name, row.program, run_name(number), shown(found)));
-                match number {
-                    // Who cannot do it once is not asked again.
-                    0 => *is_fit = found.is_some(),
-                    _ => row.runs.push(found),
+            for contender in &mut contenders {
+                // Who cannot do it once is not asked again.
+                if number == 0 || contender.warm.is_some() {
+                    runner.agent(contender, number)?;
                 }
             }
             if let Some(floor) = &floor {
@@ -145,7 +128,9 @@ impl Bench {
                 floors.extend((number > 0).then_some(found));
             }
         }
-        Ok(CaseResults { name: case.name, rows: rows.into_iter().map(|(_, row, _)| row).collect(), floor: floors })
+        let finish = |Contender { row, requests, .. }: Contender| Row { stretches: stretches(&requests), ..row };
+        let rows = contenders.into_iter().map(finish).collect();
+        Ok(CaseResults { name: case.name, rows, floor: floors })
     }
 
     /// What the floor of `case` is measured with.
@@ -165,6 +150,26 @@ impl Bench {
     }
 }
 
+/// A program in a case.
+struct Contender<'a> {
+    agent: Agent,
+    program: &'a Path,
+    row: Row,
+    /// The requests of each run that counts and has succeeded.
+    requests: Vec<Vec<Request>>,
+    /// The place of the warm-up, if that has succeeded. The homes of all later runs are copies of its home, so that what
+    /// a program does once, when it finds a home empty, is not counted.
+    warm: Option<Stage>,
+}
+
+impl<'a> Contender<'a> {
+    fn new(agent: Agent, program: &'a Path) -> Self {
+        let name = agent.name();
+        let row = Row { program: name, runs: Vec::new(), stretches: Vec::new(), has_all_cpu: true, left_behind: 0 };
+        Self { agent, program, row, requests: Vec::new(), warm: None }
+    }
+}
+
 /// What the runs of a case share.
 struct CaseRunner<'a> {
     bench: &'a Bench,
@@ -175,24 +180,32 @@ struct CaseRunner<'a> {
 }
 
 impl CaseRunner<'_> {
-    /// One run of an agent. `None` if it has failed, which is noted.
-    fn agent(&mut self, agent: Agent, program: &Path, number: usize, row: &mut Row) -> Result<Option<Figures>, String> {
-        let stage = Stage::set(&self.bench.work, &self.bench.path)?;
+    /// One run of a program, noted where it belongs.
+    fn agent(&mut self, contender: &mut Contender, number: usize) -> Result<(), String> {
+        let Contender { agent, program, row, requests: all_requests, warm } = contender;
+        let stage = Stage::set(&self.bench.work, &self.bench.path, warm.as_ref())?;
         let config = agent.config(&self.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
         let arguments = agent.arguments(self.case.task, &stage.workspace);
-        let measured = self.meter().measure(&Invocation { program: program.to_owned(), arguments }, &stage)?;
+        let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, &stage)?;
         let requests = self.server.as_mut().map_or(Ok(Vec::new()), Server::requests)?;
         row.left_behind = row.left_behind.max(measured.left_behind);
         row.has_all_cpu &= measured.has_all_cpu;
-        row.stretches = stretches(&requests);
         let figures = measured.figures().and_then(|figures| prove(self.case.proof, &stage).map(|()| figures));
-        Ok(self.or_failure(row.program, number, figures, &stage))
+        let figures = self.or_failure(row.program, number, figures, &stage);
+        tell(&format!("{} {} {}: {}", self.case.name, row.program, run_name(number), shown(figures)));
+        if number > 0 {
+            row.runs.push(figures);
+            all_requests.extend(figures.map(|_| requests));
+        } else if figures.is_some() {
+            *warm = Some(stage);
+        }
+        Ok(())
     }
 
     /// One run of the floor.
     fn floor(&mut self, floor: &Invocation, number: usize) -> Result<Option<Figures>, String> {
-        let stage = Stage::set(&self.bench.work, &self.bench.path)?;
+        let stage = Stage::set(&self.bench.work, &self.bench.path, None)?;
         let measured = self.meter().measure(floor, &stage)?;
         // Forgotten, so that they do not count as the next agent's.
         self.server.as_mut().map_or(Ok(Vec::new()), Server::requests)?;
@@ -222,8 +235,8 @@ impl CaseRunner<'_> {
 }
 
 /// Early and late requests, if there were enough for both.
-fn stretches(requests: &[Request]) -> Vec<turns::Stretch> {
-    let both = [(5, 15), (cases::TURNS - 10, cases::TURNS)].map(|(first, last)| turns::stretch(requests, first, last));
+fn stretches(runs: &[Vec<Request>]) -> Vec<turns::Stretch> {
+    let both = [(5, 15), (cases::TURNS - 10, cases::TURNS)].map(|(first, last)| turns::stretch(runs, first, last));
     if let [Some(early), Some(late)] = both { vec![early, late] } else { Vec::new() }
 }
 
@@ -257,45 +270,4 @@ fn ending(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TOLD)..]).into_owned();
     text.trim().to_owned()
-}
-
-fn existing(path: PathBuf) -> Result<PathBuf, String> {
-    // Absolute, because programs are started in other directories.
-    path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Where an agent's program is.
-fn program(agent: Agent, arguments: &Arguments, environment: &Environment) -> Result<PathBuf, String> {
-    match agent {
-        Agent::Ours => existing(arguments.ours.clone()),
-        Agent::Codex => {
-            let home = || environment.home().map(|home| home.join(PEERS));
-            let named = || environment.get_os("PEERS").map(PathBuf::from);
-            let peers =
-                arguments.peers.clone().or_else(named).or_else(home).ok_or("where are the peers? See --peers")?;
-            existing(agents::peer(&peers)?).map_err(|error| format!("{error} (docs/benchmarks.md says how to get it)"))
-        }
-    }
-}
-
-fn describe(agent: Agent, path: &Path) -> Result<Program, String> {
-    let finished = run_to_end(Command::new(path).arg("--version").env_clear().env("HOME", "/nonexistent"), "")?;
-    let bytes = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    Ok(Program { name: agent.name(), version: finished.stdout.trim().to_owned(), bytes })
-}
-
-fn machine() -> Machine {
-    let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    Machine {
-        date: jiff::Zoned::now().date().to_string(),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        processor: name.map_or("unknown processor", |(_, name)| name).to_owned(),
-        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
-    }
-}
-
-/// Medians of runs of which some may have failed.
-pub(crate) fn medians(runs: &[Option<Figures>]) -> Option<Figures> {
-    figures::medians(&runs.iter().copied().flatten().collect::<Vec<_>>())
 }

@@ -36,9 +36,9 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })
 }
 
-/// The median of each figure by itself.
-pub(crate) fn medians(runs: &[Figures]) -> Option<Figures> {
-    Figures::combined(|column| median(runs.iter().map(column).collect()))
+/// The median of each figure by itself, of the runs that have not failed.
+pub(crate) fn medians(runs: &[Option<Figures>]) -> Option<Figures> {
+    Figures::combined(|column| median(runs.iter().flatten().map(column).collect()))
 }
 
 /// The median of the ratios of each pair of runs that were made one after the other, figure by figure. Pairs share
@@ -71,9 +71,11 @@ mod tests {
 
     #[test]
     fn each_figure_has_its_own_median() {
-        let runs = [figures(1.0, 30.0, 200.0), figures(2.0, 10.0, 300.0), figures(3.0, 20.0, 100.0)];
+        let runs = [(1.0, 30.0, 200.0), (2.0, 10.0, 300.0), (3.0, 20.0, 100.0)];
+        let mut runs = runs.map(|(wall, cpu, peak)| Some(figures(wall, cpu, peak))).to_vec();
+        runs.insert(1, None);
         assert_eq!(medians(&runs), Some(figures(2.0, 20.0, 200.0)));
-        assert_eq!(medians(&[]), None);
+        assert_eq!(medians(&[None]), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod results;
 mod serve;
 mod stage;
 mod stop;
+mod surroundings;
 mod turns;
 
 use std::{

@@ -1,9 +1,8 @@
 //! Results as text: one table, and what does not fit into it as sentences. Pure.
 
 use crate::{
-    bench::medians,
     cases,
-    figures::{self, Figures},
+    figures::{self, Figures, medians},
     results::{CaseResults, Results, Row},
 };
 

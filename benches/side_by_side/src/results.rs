@@ -63,7 +63,7 @@ pub(crate) struct Row {
     pub(crate) program: &'static str,
     /// Each run that counts, in order; `None` if it has failed.
     pub(crate) runs: Vec<Option<Figures>>,
-    /// Early and late requests of the last run, if there were enough.
+    /// Early and late requests, if there were enough.
     pub(crate) stretches: Vec<Stretch>,
     /// Whether all processor time was counted, and not only that of processes that somebody waited for.
     pub(crate) has_all_cpu: bool,

@@ -25,10 +25,13 @@ use crate::{
 ///
 /// There is no such case, or nobody reads what is said.
 pub(crate) fn serve(name: &str) -> Result<(), String> {
-    let script = match cases::case(name).ok_or("no such case")?.task {
+    let mut script = match cases::case(name).ok_or("no such case")?.task {
         Task::Turn(script) => script(),
         Task::Version => Script::default(),
     };
+    // A long answer takes longer to be put together than a quick client takes to read it.
+    script.steps =
+        script.steps.into_iter().map(|step| if step.stream.is_some() { step.rendered() } else { step }).collect();
     let server = ModelServer::start_forgetful(script);
     say(&server.base_url())?;
     let mut told = 0;

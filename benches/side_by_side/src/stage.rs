@@ -1,5 +1,5 @@
 //! The place of one run: a home and a git workspace of its own, removed with it.
-#![allow(clippy::disallowed_methods, reason = "a benchmark starts git to lay out its workspaces")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark starts git and cp to lay out its places")]
 
 use std::{
     ffi::OsStr,
@@ -30,30 +30,42 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Lays out a place below `parent`; `path` is the variable `PATH`, in which git is looked for.
+    /// Lays out a place below `parent`; `path` is the variable `PATH`, in which git is looked for. The home is a copy of
+    /// that of `earlier`, else empty.
     ///
     /// # Errors
     ///
     /// What could not be written or run.
-    pub(crate) fn set(parent: &Path, path: &OsStr) -> Result<Self, String> {
+    pub(crate) fn set(parent: &Path, path: &OsStr, earlier: Option<&Self>) -> Result<Self, String> {
         let root = tempfile::Builder::new().prefix("side-by-side-").tempdir_in(parent).map_err(text)?;
         let place = root.path().canonicalize().map_err(text)?;
         let [home, workspace, stdout, stderr] = ["home", "workspace", "stdout", "stderr"].map(|name| place.join(name));
         let stage = Self { _root: root, home, workspace, stdout, stderr };
-        fs::create_dir_all(stage.codex_home()).map_err(text)?;
         fs::create_dir_all(stage.workspace.join("src")).map_err(text)?;
         fs::write(stage.workspace.join(FILE.0), FILE.1).map_err(text)?;
+        if let Some(earlier) = earlier {
+            let copy = [OsStr::new("-a"), earlier.home.as_os_str(), stage.home.as_os_str()];
+            stage.run("cp", copy, path)?;
+        }
+        fs::create_dir_all(stage.codex_home()).map_err(text)?;
         let commit = "-c user.name=a -c user.email=a@example.invalid commit -q -m start";
         for line in ["init -q", "add -A", commit] {
-            let mut git = Command::new("git");
-            git.args(line.split(' ')).current_dir(&stage.workspace).env_clear();
-            git.env("PATH", path).env("HOME", &stage.home);
-            let finished = run_to_end(&mut git, "")?;
-            if finished.exit != 0 {
-                return Err(format!("git {line}: {}", finished.stderr));
-            }
+            stage.run("git", line.split(' '), path)?;
         }
         Ok(stage)
+    }
+
+    /// Runs a program that helps to lay out the place, in the workspace.
+    fn run(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        path: &OsStr,
+    ) -> Result<(), String> {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.workspace).env_clear().env("PATH", path).env("HOME", &self.home);
+        let finished = run_to_end(&mut command, "")?;
+        if finished.exit == 0 { Ok(()) } else { Err(format!("{program}: {}", finished.stderr)) }
     }
 
     /// The directory of the agents' settings.

@@ -27,9 +27,10 @@ pub(crate) struct Stretch {
     pub(crate) bytes: f64,
 }
 
-/// The requests from `first` to `last`, counted from one. `None` if there were not so many.
-pub(crate) fn stretch(requests: &[Request], first: usize, last: usize) -> Option<Stretch> {
-    let among = requests.get(first.checked_sub(1)?..last)?;
+/// The requests from `first` to `last`, counted from one, of all `runs` together. `None` if a run has not so many.
+pub(crate) fn stretch(runs: &[Vec<Request>], first: usize, last: usize) -> Option<Stretch> {
+    let of_run = |run: &Vec<Request>| Some(run.get(first.checked_sub(1)?..last)?.to_vec());
+    let among: Vec<Request> = runs.iter().map(of_run).collect::<Option<Vec<_>>>()?.concat();
     let middle = |column: fn(&Request) -> Option<f64>| median(among.iter().filter_map(column).collect());
     Some(Stretch {
         first,
@@ -45,13 +46,21 @@ mod tests {
 
     #[test]
     fn a_stretch_of_requests() {
-        let request =
-            |number: usize| Request { after_us: (number > 1).then_some(number as f64 * 1000.0), bytes: number * 10 };
-        let requests: Vec<Request> = (1..=9).map(request).collect();
-        let found = stretch(&requests, 3, 5).unwrap();
+        let run = |factor: usize| -> Vec<Request> {
+            let request = |number: usize| Request {
+                after_us: (number > 1).then_some((number * factor) as f64 * 1000.0),
+                bytes: number * 10,
+            };
+            (1..=9).map(request).collect()
+        };
+        let runs = [run(1), run(2), run(3)];
+        let found = stretch(&runs, 4, 4).unwrap();
+        assert_eq!((found.between_ms, found.bytes), (8.0, 40.0));
+        let found = stretch(&runs[..1], 3, 5).unwrap();
         assert_eq!((found.between_ms, found.bytes), (4.0, 40.0));
         for (first, last) in [(1, 1), (0, 3), (8, 10)] {
-            assert_eq!(stretch(&requests, first, last), None, "{first} to {last}");
+            assert_eq!(stretch(&runs, first, last), None, "{first} to {last}");
         }
+        assert_eq!(stretch(&[], 1, 1), None);
     }
 }
