@@ -21,6 +21,13 @@ fn crates() -> Vec<PathBuf> {
     crates
 }
 
+/// The directories whose Rust files the rules hold for: the crates, and the benchmarks beside them.
+fn members() -> Vec<PathBuf> {
+    let mut members = crates();
+    members.push(root().join("benches"));
+    members
+}
+
 /// All Rust files below `directory`, with their text.
 fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
@@ -75,7 +82,7 @@ fn crates_use_what_the_architecture_says_and_nothing_else() {
 #[test]
 fn every_file_says_what_it_is_and_stays_readable() {
     let mut wrong = Vec::new();
-    for (path, text) in crates().iter().flat_map(|path| sources(path)) {
+    for (path, text) in members().iter().flat_map(|path| sources(path)) {
         if !text.starts_with("//! ") {
             wrong.push(format!("{} does not begin with `//! `", path.display()));
         }
@@ -90,7 +97,7 @@ fn every_file_says_what_it_is_and_stays_readable() {
 fn tests_neither_sleep_nor_are_ignored() {
     // In two pieces each, so that this file does not find itself.
     let forbidden = [concat!("#[ign", "ore"), concat!("thread::sl", "eep("), concat!("time::sl", "eep(")];
-    let tests = crates().into_iter().flat_map(|path| sources(&path)).filter(|(path, text)| {
+    let tests = members().into_iter().flat_map(|path| sources(&path)).filter(|(path, text)| {
         path.components().any(|part| part.as_os_str() == "tests") || text.contains("#[cfg(test)]")
     });
     let mut wrong = Vec::new();
