@@ -59,16 +59,17 @@ impl TurnRun {
             }
             let mut together = FuturesOrdered::new();
             let more = if reads(state, &call) { TOGETHER - 1 } else { 0 };
-            in_circles = self.begin(state, call, &mut together).await?.or(in_circles);
+            together.push_back(self.begin(state, call).await?);
             while together.len() <= more
                 && let Some(call) = calls.pop_front_if(|call| more > 0 && reads(state, call))
             {
-                in_circles = self.begin(state, call, &mut together).await?.or(in_circles);
+                together.push_back(self.begin(state, call).await?);
             }
             while let Some(under_way) = together.next().await {
                 in_circles = self.conclude(state, under_way).await?.or(in_circles);
             }
         }
+        self.repetition.answer_ends();
         state.tell_ended(&self.thread_id).await?;
         Ok(match in_circles {
             _ if self.cancel.is_cancelled() => Step::Finish(Finish::Interrupted),
@@ -77,36 +78,28 @@ impl TurnRun {
         })
     }
 
-    /// Takes a call as far as it goes without waiting: answered, or under way.
-    async fn begin(
-        &mut self,
-        state: &mut ThreadState,
-        call: ToolCall,
-        together: &mut FuturesOrdered<Running>,
-    ) -> Result<Option<String>, StoreError> {
+    /// Takes a call as far as it goes without waiting. One that does not run has its outcome at once, and waits with
+    /// it until its turn comes: answers are given in the order of the calls.
+    async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
         let context = self.tool_context(state);
-        let prepared = match prepare(state, &call, &context) {
-            Ok(prepared) => prepared,
+        let outcome = match prepare(state, &call, &context) {
             Err(sentence) => {
-                let in_circles = self.answer(state, &call, &sentence)?;
-                self.complete(&mut state.recorder, unreadable(&call, context.item_id, sentence)).await?;
-                return Ok(in_circles);
+                let item = unreadable(&call, context.item_id, sentence.clone());
+                Outcome::text(sentence, ForUser::Item(item))
+            }
+            Ok(prepared) => {
+                let reason = match decide(&state.settings.workplace.policy, &prepared.access) {
+                    Verdict::Allow(confinement) => {
+                        return self.start(state, call, &context, prepared, confinement).await;
+                    }
+                    Verdict::Refuse { reason } => reason,
+                    Verdict::Ask { reason, .. } => format!("{reason}, and nobody can be asked"),
+                };
+                let item = prepared.started.map(|item| declined(item, &reason));
+                Outcome::text(format!("Refused: {reason}."), item.map_or(ForUser::Nothing, ForUser::Item))
             }
         };
-        let reason = match decide(&state.settings.workplace.policy, &prepared.access) {
-            Verdict::Allow(confinement) => {
-                let running = self.start(state, call, &context, prepared, confinement).await?;
-                together.push_back(running);
-                return Ok(None);
-            }
-            Verdict::Refuse { reason } => reason,
-            Verdict::Ask { reason, .. } => format!("{reason}, and nobody can be asked"),
-        };
-        let in_circles = self.answer(state, &call, &format!("Refused: {reason}."))?;
-        if let Some(item) = prepared.started {
-            self.complete(&mut state.recorder, declined(item, &reason)).await?;
-        }
-        Ok(in_circles)
+        Ok(Box::pin(std::future::ready(UnderWay { call, shown: None, ran: Ok(outcome) })))
     }
 
     /// Records and tells that an allowed call begins; what is returned runs it.
@@ -135,13 +128,13 @@ impl TurnRun {
         let UnderWay { call, shown, ran } = under_way;
         match ran {
             Ok(Outcome { for_model, pictures, for_user }) => {
-                let in_circles = self.answer_with(state, &call, &for_model, pictures)?;
+                let in_circles = self.answer(state, &call, &for_model, pictures)?;
                 self.show(state, for_user).await?;
                 Ok(in_circles)
             }
             Err(reason) => {
-                let in_circles =
-                    self.answer(state, &call, &format!("No answer: {reason}. What it did is not known."))?;
+                let sentence = format!("No answer: {reason}. What it did is not known.");
+                let in_circles = self.answer(state, &call, &sentence, Vec::new())?;
                 if let Some(item) = shown {
                     self.complete(&mut state.recorder, declined(item, reason)).await?;
                 }
@@ -150,14 +143,9 @@ impl TurnRun {
         }
     }
 
-    /// As [`TurnRun::answer_with`], without pictures.
-    fn answer(&mut self, state: &mut ThreadState, call: &ToolCall, text: &str) -> Result<Option<String>, StoreError> {
-        self.answer_with(state, call, text, Vec::new())
-    }
-
     /// Records the answer to a call, with a word to a model that repeats itself. Returns what it repeats, if it does so
     /// for good.
-    fn answer_with(
+    fn answer(
         &mut self,
         state: &mut ThreadState,
         call: &ToolCall,
@@ -181,7 +169,7 @@ impl TurnRun {
         let turn_id = self.turn.id.clone();
         match for_user {
             ForUser::Item(item) => self.complete(&mut state.recorder, item).await,
-            ForUser::Later => Ok(()),
+            ForUser::Nothing => Ok(()),
             ForUser::Plan { explanation, steps } => {
                 let thread_id = self.thread_id.clone();
                 let (plan, why) = (steps.clone(), explanation.clone());

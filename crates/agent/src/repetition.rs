@@ -19,6 +19,7 @@ const REPEATED: &str = include_str!("prompts/repeated.md");
 const LONGEST: usize = 4;
 
 /// When a circle is told, and told again, and when it is stopped, in times round.
+#[derive(Debug, Clone, Copy)]
 struct Patience {
     tell: usize,
     stop: usize,
@@ -37,6 +38,16 @@ const WALL_TIME: &str = "Wall time: ";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repetition {
     newest: VecDeque<Noted>,
+    /// Whether the model was told of the circle it is in, by this answer's results or by an earlier one's.
+    told: Told,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    #[default]
+    Not,
+    ByThisAnswer,
+    Before,
 }
 
 /// A call with its result.
@@ -67,21 +78,37 @@ impl Repetition {
             self.newest.pop_front();
         }
         self.newest.push_back(Noted { hash: hasher.finish(), only_reads });
-        (1..=LONGEST).map(|length| self.circle(length)).find(|found| *found != Repeated::No).unwrap_or(Repeated::No)
+        let circles = (1..=LONGEST).filter_map(|length| self.circle(length));
+        let Some((rounds, rest, patience)) = circles.max_by_key(|(rounds, ..)| *rounds) else {
+            self.told = Told::Not;
+            return Repeated::No;
+        };
+        match rounds {
+            _ if rounds >= patience.stop && self.told == Told::Before => Repeated::Stop(rounds),
+            // Once a round.
+            _ if rest == 0 && (rounds % patience.tell == 0 || self.told == Told::Not) => {
+                self.told = self.told.max(Told::ByThisAnswer);
+                Repeated::Tell(rounds)
+            }
+            _ => Repeated::No,
+        }
     }
 
-    /// What the last `length` calls are, made so many times in a row.
-    fn circle(&self, length: usize) -> Repeated {
+    /// Takes note that the model reads the results of its calls now.
+    pub(crate) fn answer_ends(&mut self) {
+        if self.told != Told::Not {
+            self.told = Told::Before;
+        }
+    }
+
+    /// Whether the last `length` calls were made often enough in a row to be told: how many times, how many calls of
+    /// the next time there are, and what is borne.
+    fn circle(&self, length: usize) -> Option<(usize, usize, Patience)> {
         let newest = || self.newest.iter().rev();
         let same = newest().zip(newest().skip(length)).take_while(|(newer, older)| newer == older).count();
         let (rounds, rest) = (1 + same / length, same % length);
         let patience = if newest().take(length).all(|noted| noted.only_reads) { READING } else { DOING };
-        match rounds {
-            _ if rounds >= patience.stop => Repeated::Stop(rounds),
-            // Once a round.
-            _ if rest == 0 && rounds % patience.tell == 0 => Repeated::Tell(rounds),
-            _ => Repeated::No,
-        }
+        (rounds >= patience.tell).then_some((rounds, rest, patience))
     }
 }
 
@@ -105,7 +132,12 @@ mod tests {
     fn go(circle: &[(&str, &str)], only_reads: bool, times: usize) -> Vec<Repeated> {
         let mut repetition = Repetition::default();
         let calls = circle.iter().cycle().take(circle.len() * times);
-        calls.map(|(arguments, result)| repetition.note(&call(arguments), only_reads, result)).collect()
+        let answer = |(arguments, result): &(&str, &str)| {
+            let repeated = repetition.note(&call(arguments), only_reads, result);
+            repetition.answer_ends();
+            repeated
+        };
+        calls.map(answer).collect()
     }
 
     #[test]
@@ -147,6 +179,20 @@ mod tests {
         }
         repetition.note(&call("do"), false, "x");
         assert_eq!(repetition.note(&call("look"), true, "y"), Repeated::Tell(DOING.tell));
+    }
+
+    #[test]
+    fn who_was_not_told_is_not_stopped() {
+        let mut repetition = Repetition::default();
+        let in_one_answer: Vec<_> = (0..3 * READING.stop).map(|_| repetition.note(&call("a"), true, "x")).collect();
+        assert!(in_one_answer.contains(&Repeated::Tell(READING.tell)));
+        assert!(!in_one_answer.iter().any(|repeated| matches!(repeated, Repeated::Stop(_))), "{in_one_answer:?}");
+        repetition.answer_ends();
+        assert_eq!(repetition.note(&call("b"), true, "x"), Repeated::No, "another way");
+        for _ in 1..READING.tell {
+            assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::No, "a new circle");
+        }
+        assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::Tell(READING.tell));
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::{
 /// Text that has arrived is recorded and told at most this much later.
 const COALESCE: Duration = Duration::from_millis(50);
 
+const PICTURE_LEFT_OUT: &str = include_str!("prompts/picture_left_out.md");
+
 /// The texts of an answer that is still arriving. Only the last one is open.
 #[derive(Default)]
 struct Arriving {
@@ -79,7 +81,8 @@ impl TurnRun {
                     return self.answered(state, arriving, content, usage).await;
                 }
                 Some(StreamEvent::Failed(failure)) => {
-                    let error = turn_error(failure.message.clone(), error_info(&failure));
+                    let left_out = leave_out_pictures(state, &failure)?;
+                    let error = turn_error(failure.message.clone() + &left_out, error_info(&failure));
                     return self.cut_short(state, arriving, Finish::Failed(error)).await;
                 }
                 None => {
@@ -222,6 +225,21 @@ pub fn token_usage(
 ) -> TokenUsageUpdated {
     let token_usage = ThreadTokenUsage { total: tokens(total), last: tokens(last), model_context_window: window };
     TokenUsageUpdated { thread_id: thread_id.to_owned(), turn_id: turn_id.to_owned(), token_usage }
+}
+
+/// If the vendor refuses the conversation, pictures that came since its last answer may be why: without them, the
+/// conversation can go on. Returns a sentence for the user, empty if there are none.
+fn leave_out_pictures(state: &mut ThreadState, failure: &Failure) -> Result<String, StoreError> {
+    if !matches!(failure.kind, FailureKind::BadRequest(_) | FailureKind::ContextTooLong) {
+        return Ok(String::new());
+    }
+    let instead = PICTURE_LEFT_OUT.trim_end();
+    let count = state.history.leave_out_new_pictures(instead);
+    if count == 0 {
+        return Ok(String::new());
+    }
+    state.recorder.record(&Record::PicturesLeftOut { instead: instead.to_owned() })?;
+    Ok(format!(". Pictures of the last request ({count}) may be why: the session goes on without them"))
 }
 
 /// Forgets what has arrived of an answer that does not count. A delta at offset 0 then starts its item anew.

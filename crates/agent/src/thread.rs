@@ -11,7 +11,7 @@ use codex_protocol::{
     Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
-use codex_tools::{ProcessInfo, Processes, TerminalSize};
+use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
@@ -321,8 +321,9 @@ impl ThreadState {
 
     /// Records and tells the ends of commands that ran on after their call.
     pub(crate) async fn tell_ended(&mut self, thread_id: &str) -> Result<(), StoreError> {
-        for (turn_id, item) in self.processes.take_ended() {
+        while let Some(EndedProcess { id, turn_id, item }) = self.processes.next_ended() {
             complete(&mut self.recorder, thread_id, &turn_id, item).await?;
+            self.processes.told(id);
         }
         Ok(())
     }

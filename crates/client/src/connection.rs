@@ -1,10 +1,10 @@
 //! Asking a server, and hearing from it.
 
 use codex_protocol::{
-    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
-    BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, Event, RpcError, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams,
-    TurnStartResult,
+    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
+    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, Event,
+    RpcError, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams,
+    TurnInterruptParams, TurnStartParams, TurnStartResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,7 +64,7 @@ calls! {
     /// Ends all of them; between turns, their ends were told when this returns.
     terminals_clean TerminalsClean(BackgroundTerminalsParams) -> Empty;
     /// Ends one of them.
-    terminal_terminate TerminalTerminate(BackgroundTerminalTerminateParams) -> Empty;
+    terminal_terminate TerminalTerminate(BackgroundTerminalTerminateParams) -> BackgroundTerminalTerminated;
     /// Changes the size of the terminal of one of them.
     terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
     /// Starts a turn.

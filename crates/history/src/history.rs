@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Message, ToolCall, Wire};
+use crate::{Content, Message, ToolCall, Wire};
 
 /// A message and its bytes on the wire that first asked for them.
 ///
@@ -39,6 +39,27 @@ impl History {
     /// Adds a message at the end.
     pub fn push(&mut self, message: Message) {
         self.entries.push(Arc::new(Entry { message, encoded: OnceLock::new() }));
+    }
+
+    /// Puts `instead` in the place of each picture that was said since the last answer, and returns how many there were.
+    /// Those before it were taken by the vendor; one of these may be why it refuses the conversation.
+    pub fn leave_out_new_pictures(&mut self, instead: &str) -> usize {
+        let mut count = 0;
+        for entry in self.entries.iter_mut().rev() {
+            let mut message = entry.message.clone();
+            let content = match &mut message {
+                Message::Assistant { .. } => break,
+                Message::User { content } | Message::ToolResult { content, .. } => content,
+                Message::Developer { .. } => continue,
+            };
+            let pictures = content.iter_mut().filter(|content| matches!(content, Content::Image { .. }));
+            let found = pictures.map(|picture| *picture = Content::Text { text: instead.to_owned() }).count();
+            if found > 0 {
+                *entry = Arc::new(Entry { message, encoded: OnceLock::new() });
+            }
+            count += found;
+        }
+        count
     }
 
     /// All entries, oldest first.
@@ -103,6 +124,23 @@ mod tests {
         assert_eq!(count.get(), 1);
         history.entries()[0].encoded(Wire::Scripted, encode);
         assert_eq!(count.get(), 2, "another wire must not get the first one's words");
+    }
+
+    #[test]
+    fn pictures_are_left_out_back_to_the_last_answer() {
+        let picture = || Content::Image { media_type: "image/png".into(), data: "AA==".into() };
+        let text = |text: &str| Content::Text { text: text.into() };
+        let user = |content| Message::User { content };
+        let result = |content| Message::ToolResult { call_id: "1".into(), freeform: false, content };
+        let answer = || Message::Assistant { content: vec![] };
+        let old = [user(vec![picture()]), answer()];
+        let new = [result(vec![text("a"), picture()]), user(vec![picture(), text("b"), picture()])];
+        let mut history: History = old.iter().chain(&new).cloned().collect();
+        assert_eq!(history.leave_out_new_pictures("none"), 3);
+        let none = || text("none");
+        let left = [result(vec![text("a"), none()]), user(vec![none(), text("b"), none()])];
+        assert!(history.messages().eq(old.iter().chain(&left)));
+        assert_eq!(history.leave_out_new_pictures("none"), 0);
     }
 
     #[test]

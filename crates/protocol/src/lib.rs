@@ -20,8 +20,8 @@ pub use item::{
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, methods};
 pub use rpc::{ErrorKind, RpcError};
 pub use terminals::{
-    BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
-    BackgroundTerminalsResult,
+    BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,
+    BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult,
 };
 pub use thread::{
     ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,

@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams,
-    BackgroundTerminalsResult, Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated,
-    TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
+    BackgroundTerminalsParams, BackgroundTerminalsResult, Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams,
+    ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged,
+    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    Warning,
 };
 
 /// Whose method it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodClass {
-    /// In the app-server schema, version 2.
+    /// In the app-server protocol, version 2, its experimental methods included.
     Theirs,
     /// An addition of this program.
     Ours,
@@ -67,7 +68,7 @@ client_requests! {
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
-    TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => Empty,               Theirs;
+    TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;

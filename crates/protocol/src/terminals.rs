@@ -11,14 +11,17 @@ pub struct BackgroundTerminalsParams {
 }
 
 /// Answer to `thread/backgroundTerminals/list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BackgroundTerminalsResult {
     /// The oldest first.
     pub data: Vec<BackgroundTerminal>,
+    /// Always null: a thread has few of them, and all are given.
+    pub next_cursor: Option<String>,
 }
 
 /// A command that runs on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundTerminal {
     /// What the model calls its session ID.
@@ -29,7 +32,13 @@ pub struct BackgroundTerminal {
     pub command: String,
     /// Absolute directory it was started in.
     pub cwd: String,
-    /// Wall time so far, in milliseconds.
+    /// Its process number on the host. Not known: it runs in a namespace of its own.
+    pub os_pid: Option<u32>,
+    /// What it uses of a processor. Not measured.
+    pub cpu_percent: Option<f64>,
+    /// Its resident memory in KiB. Not measured.
+    pub rss_kb: Option<u64>,
+    /// Wall time so far, in milliseconds. An addition of ours.
     pub running_for_ms: u64,
 }
 
@@ -41,6 +50,13 @@ pub struct BackgroundTerminalTerminateParams {
     pub thread_id: String,
     /// The command's id.
     pub process_id: String,
+}
+
+/// Answer to `thread/backgroundTerminals/terminate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackgroundTerminalTerminated {
+    /// Whether one of that id was running.
+    pub terminated: bool,
 }
 
 /// `thread/backgroundTerminals/resize`: changes the size of its terminal.

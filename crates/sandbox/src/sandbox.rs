@@ -88,7 +88,7 @@ impl Sandbox {
     }
 
     /// As [`Sandbox::spawn`], with a terminal of its own (pty(7)) as its standard streams and controlling terminal. It
-    /// is made inside the cell, so no name of it leads out.
+    /// is made inside the cell: with walls, no name of it leads out.
     ///
     /// # Errors
     /// Those of [`Sandbox::spawn`].

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use codex_agent::{Thread, ThreadError, ThreadParts};
 use codex_history::Usage;
 use codex_protocol::{
-    ApprovalPolicy, BackgroundTerminal, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
-    RpcError, ServerNotification, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, Warning,
+    ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
+    ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource, Thread as ThreadInfo,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted,
+    ThreadStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
@@ -31,13 +32,20 @@ impl Server {
             }
             ClientRequest::TerminalTerminate(params) => {
                 let thread = self.thread(&params.thread_id)?;
-                let stopped = thread.stop_process(process_id(&params.process_id)?).await;
-                ClientResponse::TerminalTerminate(found(stopped, &params.process_id)?)
+                let terminated = match params.process_id.parse() {
+                    Ok(id) => thread.stop_process(id).await,
+                    Err(_) => false,
+                };
+                ClientResponse::TerminalTerminate(BackgroundTerminalTerminated { terminated })
             }
             ClientRequest::TerminalResize(params) => {
                 let size = TerminalSize { rows: params.rows, columns: params.columns };
-                let resized = self.thread(&params.thread_id)?.resize_process(process_id(&params.process_id)?, size);
-                ClientResponse::TerminalResize(found(resized, &params.process_id)?)
+                let thread = self.thread(&params.thread_id)?;
+                if !params.process_id.parse().is_ok_and(|id| thread.resize_process(id, size)) {
+                    let message = format!("no command with the process id `{}` is running", params.process_id);
+                    return Err(RpcError::new(ErrorKind::NotFound, message));
+                }
+                ClientResponse::TerminalResize(Empty {})
             }
             ClientRequest::TurnStart(params) => {
                 let thread = self.thread(&params.thread_id)?;
@@ -131,9 +139,12 @@ impl Server {
             item_id: process.item_id,
             command: process.command,
             cwd: process.directory.display().to_string(),
+            os_pid: None,
+            cpu_percent: None,
+            rss_kb: None,
             running_for_ms: process.running_for.as_millis().try_into().unwrap_or(u64::MAX),
         };
-        Ok(BackgroundTerminalsResult { data: processes.into_iter().map(terminal).collect() })
+        Ok(BackgroundTerminalsResult { data: processes.into_iter().map(terminal).collect(), next_cursor: None })
     }
 
     fn codex_home(&self) -> Result<PathBuf, RpcError> {
@@ -151,18 +162,6 @@ impl Server {
         let position = codex_protocol::Position::Transient {};
         let _ = self.events.send(codex_protocol::Event { notification, position }).await;
     }
-}
-
-fn process_id(id: &str) -> Result<u64, RpcError> {
-    id.parse().map_err(|_| no_such_process(id))
-}
-
-fn found(found: bool, process_id: &str) -> Result<Empty, RpcError> {
-    if found { Ok(Empty {}) } else { Err(no_such_process(process_id)) }
-}
-
-fn no_such_process(id: &str) -> RpcError {
-    RpcError::new(ErrorKind::NotFound, format!("no command with the process id `{id}` is running"))
 }
 
 /// Where and when a thread began.

@@ -55,6 +55,11 @@ pub enum Record {
         /// Ids of the items.
         item_ids: Vec<String>,
     },
+    /// The pictures said since the last answer are not sent any more: the vendor refused the conversation with them.
+    PicturesLeftOut {
+        /// What stands in their places.
+        instead: String,
+    },
     /// A call is about to run. Without a later result for it, the call was cut short.
     Started {
         /// Vendor's id of the call.

@@ -4,7 +4,7 @@
 //! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
 //! its message, and nothing else is.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use codex_history::{AssistantPart, History, Message, ToolCall, Usage};
 
@@ -39,7 +39,7 @@ pub struct Replayed {
     pub turns: u64,
     /// How many results of tools were left out of `history`, because the call they answer is not in the file.
     pub orphans: usize,
-    /// Whether commands ran on after their call when the record ends. They ended with the program.
+    /// Whether commands ran on after their call under the last epoch. They have ended, with the program at the latest.
     pub ran_on: bool,
     /// What must be appended before anything else, so that the file says what `history` says.
     pub repairs: Vec<Record>,
@@ -65,8 +65,7 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
             replay.history.push(message.clone());
         }
     }
-    let ran_on = replay.ran_on();
-    let Replay { history, epoch, usage, turns, orphans, .. } = replay;
+    let Replay { history, epoch, usage, turns, orphans, ran_on, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
     Some(Replayed { header, started_at, history, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
 }
@@ -83,26 +82,28 @@ struct Replay {
     partials: Vec<(String, String)>,
     /// Calls of the last answer without a result.
     open_calls: Vec<OpenCall>,
-    /// Ids of the items of commands that this run of the program began and that have not ended.
-    open_commands: BTreeSet<String>,
+    /// Id of the item of a command whose call was answered just now: if the item does not come next, it runs on.
+    answered_command: Option<String>,
+    ran_on: bool,
 }
 
 struct OpenCall {
     call: ToolCall,
-    /// Id of the item that shows it, once it has begun.
-    begun: Option<String>,
+    begun: bool,
+    /// Id of the item that shows it, once it has begun, if it runs a command.
+    command: Option<String>,
 }
 
 impl Replay {
     fn apply(&mut self, record: Record) {
+        if let Some(answered) = self.answered_command.take() {
+            self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
+        }
         match record {
-            Record::Header(_) | Record::Plan { .. } => {}
-            Record::Item { item, .. } => {
-                self.open_commands.remove(item.id());
-            }
+            Record::Header(_) | Record::Item { .. } | Record::Plan { .. } => {}
             Record::Epoch(epoch) => {
                 self.epoch = Some(epoch);
-                self.open_commands.clear();
+                self.ran_on = false;
             }
             Record::TurnStarted { turn_id } => {
                 self.turns += 1;
@@ -112,12 +113,11 @@ impl Replay {
             Record::Message { message } => self.message(message),
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
             Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
+            Record::PicturesLeftOut { instead } => drop(self.history.leave_out_new_pictures(&instead)),
             Record::Started { call_id, item_id, access, .. } => {
-                if !access["command"].is_null() {
-                    self.open_commands.insert(item_id.clone());
-                }
                 if let Some(call) = self.open_calls.iter_mut().find(|open| open.call.call_id == call_id) {
-                    call.begun = Some(item_id);
+                    call.begun = true;
+                    call.command = (!access["command"].is_null()).then_some(item_id);
                 }
             }
             Record::Usage { usage } => self.usage += usage,
@@ -133,7 +133,7 @@ impl Replay {
             // Vendors repeat ids: one result answers one call.
             match self.open_calls.iter().position(|open| open.call.call_id == *call_id) {
                 Some(at) => {
-                    self.open_calls.remove(at);
+                    self.answered_command = self.open_calls.remove(at).command;
                     self.history.push(message);
                 }
                 None => self.orphans += 1,
@@ -145,7 +145,8 @@ impl Replay {
         }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
-            self.open_calls = message.calls().map(|call| OpenCall { call: call.clone(), begun: None }).collect();
+            self.open_calls =
+                message.calls().map(|call| OpenCall { call: call.clone(), begun: false, command: None }).collect();
         }
         self.history.push(message);
     }
@@ -163,7 +164,7 @@ impl Replay {
     }
 
     fn repairs(&self) -> Vec<Record> {
-        let answer = |open: &OpenCall| open.call.answer(if open.begun.is_some() { CUT_SHORT } else { NEVER_RAN });
+        let answer = |open: &OpenCall| open.call.answer(if open.begun { CUT_SHORT } else { NEVER_RAN });
         // Text that has no message yet came after the last message, and with it after the open calls.
         let messages = self.open_calls.iter().map(answer).chain(self.arrived());
         let mut repairs: Vec<Record> = messages.map(|message| Record::Message { message }).collect();
@@ -171,12 +172,6 @@ impl Replay {
             repairs.push(Record::TurnEnded { turn_id: turn_id.clone(), outcome: TurnOutcome::Interrupted });
         }
         repairs
-    }
-
-    /// Those of the calls that were cut short are not among them: their answers say what became of them.
-    fn ran_on(&self) -> bool {
-        let cut_short = |id: &String| self.open_calls.iter().any(|open| open.begun.as_ref() == Some(id));
-        self.open_commands.iter().any(|id| !cut_short(id))
     }
 
     /// What the model had said of the answer that was cut off.
@@ -191,6 +186,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use codex_history::{Arguments, Content};
+    use codex_protocol::ThreadItem;
     use serde_json::Value;
 
     use super::*;
@@ -256,6 +252,33 @@ mod tests {
             other => format!("{other:?}"),
         };
         replayed.repairs.iter().map(word).collect()
+    }
+
+    #[test]
+    fn commands_that_ran_on_are_noticed() {
+        let command = |id: &str| {
+            let access = serde_json::json!({ "command": "x" });
+            Record::Started { call_id: id.into(), item_id: format!("i{id}"), access, checkpoint: None }
+        };
+        let item = |id: &str| {
+            let item = ThreadItem::AgentMessage { id: format!("i{id}"), text: String::new() };
+            Record::Item { turn_id: "1".into(), item }
+        };
+        let epoch = || {
+            let (provider, model, sandbox, cwd) = ("p".into(), "m".into(), "s".into(), "/w".into());
+            Record::Epoch(Epoch { provider, model, sandbox, cwd })
+        };
+        let table = [
+            (vec![turn(), calls(&["1"]), command("1"), result("1"), item("1"), ended()], false),
+            (vec![turn(), calls(&["1"]), command("1"), result("1"), ended()], true),
+            (vec![turn(), calls(&["1"]), command("1"), result("1"), ended(), item("1")], true),
+            (vec![turn(), calls(&["1"]), command("1"), result("1"), ended(), epoch(), turn(), ended()], false),
+            (vec![turn(), calls(&["1"]), started("1"), result("1"), ended()], false),
+            (vec![turn(), calls(&["1"]), command("1")], false),
+        ];
+        for (records, expected) in table {
+            assert_eq!(replay(lines(records.clone())).unwrap().ran_on, expected, "{records:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::{
     Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, apply_patch, arguments, output,
     plain_call::milliseconds,
-    processes::{End, Ended, Running, Start, Waited},
+    processes::{End, Ended, Kept, LONGEST_DEATH, Running, Start, Waited},
 };
 
 /// How long a call waits for its command unless it says otherwise, in milliseconds.
@@ -121,8 +121,9 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
     let started = Some(shown.item(CommandExecutionStatus::InProgress, None, None, None));
     let terminal = args.tty.unwrap_or_default();
     let timeout = args.timeout.map(|timeout| timeout.clamp(1, MOST_TIMEOUT));
-    // Who sets a time to live wants the end, not a look on the way.
-    let wait = args.yield_time_ms.or(timeout).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD);
+    // Who sets a time to live wants the end, not a look on the way; what is killed takes some time to be gone.
+    let end = timeout.map(|timeout| timeout.saturating_add(milliseconds(LONGEST_DEATH)));
+    let wait = args.yield_time_ms.or(end).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD);
     let call = Call {
         shown,
         start: Start {
@@ -190,8 +191,8 @@ impl Call {
             }
             None => {
                 let running_for = running.running_for();
-                let id = processes.keep(shown, running);
-                Outcome::text(report_running(id, running_for, &text), ForUser::Later)
+                let id = processes.keep(Kept::new(shown, running, confinement));
+                Outcome::text(report_running(id, running_for, &text), ForUser::Nothing)
             }
         }
     }
@@ -260,9 +261,9 @@ pub(crate) fn report(ended: &Ended, stopped: &str, output: &str) -> String {
     let how = match &ended.end {
         End::Exited(Exit::Code(code)) => format!("Exit code: {code}"),
         End::Exited(exit @ Exit::Signal(number)) => format!("Exit code: {} (signal {number})", exit.shell_code()),
-        End::TimedOut => format!(
+        End::TimedOut(limit) => format!(
             "Timed out after {} ms and was killed with all it had started; {UNTIL_THEN}. A larger `timeout` gives it longer",
-            ended.duration.as_millis()
+            limit.as_millis()
         ),
         End::Stopped => format!("{stopped} and killed; {UNTIL_THEN}"),
         End::Lost(error) => format!("Lost: {error}; {UNTIL_THEN}"),
@@ -291,7 +292,7 @@ mod tests {
             (End::Exited(Exit::Code(0)), "hi\n", "Exit code: 0\nWall time: 1.2 s\nOutput:\nhi\n"),
             (End::Exited(Exit::Code(3)), "", "Exit code: 3\nWall time: 1.2 s\nOutput:\n(none)"),
             (End::Exited(Exit::Signal(9)), "x", "Exit code: 137 (signal 9)\n"),
-            (End::TimedOut, "part", "Timed out after 1234 ms"),
+            (End::TimedOut(Duration::from_secs(1)), "part", "Timed out after 1000 ms"),
             (End::Stopped, "part", "Interrupted and killed"),
             (End::Lost("it ended".into()), "part", "Lost: it ended"),
         ];

@@ -287,7 +287,7 @@ fn report(end: End, text: String) -> Answer {
         End::Exited(exit) if exit.shell_code() == 0 => Ok(text),
         // `diff --check` answers 2, so this need not be a failure of git.
         End::Exited(exit) => Err(format!("git ended with exit code {}:\n{text}", exit.shell_code())),
-        End::TimedOut => Err(format!("git took longer than {} s and was killed:\n{text}", TIMEOUT.as_secs())),
+        End::TimedOut(limit) => Err(format!("git took longer than {} s and was killed:\n{text}", limit.as_secs())),
         End::Stopped => Err("interrupted by the user".into()),
         End::Lost(error) => Err(format!("git was lost: {error}")),
     }

@@ -26,7 +26,7 @@ mod write_stdin;
 
 use std::sync::Arc;
 
-pub use processes::{ProcessInfo, Processes, TerminalSize};
+pub use processes::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.

@@ -110,8 +110,8 @@ pub enum ForUser {
         /// All its steps.
         steps: Vec<PlanStep>,
     },
-    /// Nothing yet: the item that was begun ends later, when [`Processes::take_ended`] gives it.
-    Later,
+    /// Nothing: it has no item, or its item ends later, when [`Processes::next_ended`] gives it.
+    Nothing,
 }
 
 /// Arguments that are not what a tool takes, in a sentence for the model.

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
+use codex_sandbox::Confinement;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use crate::{
     exec_command::{MOST_YIELD, report, report_running},
     output,
     plain_call::{Answer, PlainCall},
-    processes::{InputRefused, Processes},
+    processes::{InputRefused, Kept, Processes},
 };
 
 /// How long a call waits after it has typed, in milliseconds.
@@ -70,7 +71,10 @@ impl Tool for WriteStdin {
         }
         // What is typed to a shell is a command, so it is judged as one.
         let command = (!args.chars.is_empty()).then(|| args.chars.clone());
-        let access = Access { command, ..Access::default() };
+        let unconfined = |kept: Arc<Kept>| kept.confinement == Confinement::Unconfined;
+        let outside_sandbox = (command.is_some() && context.processes.get(args.session_id).is_some_and(unconfined))
+            .then(|| "it is typed to a command that runs outside the sandbox".to_owned());
+        let access = Access { command, outside_sandbox, ..Access::default() };
         let call = PlainCall::new(self.name(), arguments, context);
         let (processes, cancel) = (Arc::clone(&context.processes), context.cancel.clone());
         Ok(call.waiting(access, async move { look(args, &processes, &cancel).await }))

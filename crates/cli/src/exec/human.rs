@@ -70,6 +70,7 @@ impl Human {
     }
 
     fn started(&mut self, item: &ThreadItem) {
+        self.command.clear();
         match item {
             ThreadItem::CommandExecution { id, command, .. } => {
                 self.release();
@@ -82,6 +83,10 @@ impl Human {
     }
 
     fn completed(&mut self, item: &ThreadItem) {
+        // What is shown of the end of a command follows its line directly, or begins with its line.
+        if self.command != item.id() {
+            self.command.clear();
+        }
         match item {
             ThreadItem::UserMessage { .. } => {}
             ThreadItem::AgentMessage { text, .. } => {
@@ -93,7 +98,9 @@ impl Human {
                 summary.iter().for_each(|paragraph| self.progress.line(Style::Dim, paragraph));
             }
             ThreadItem::CommandExecution { id, command, status, aggregated_output, exit_code, duration_ms, .. } => {
-                self.release();
+                if *status == CommandExecutionStatus::Declined {
+                    self.release();
+                }
                 let output = aggregated_output.as_deref().unwrap_or_default();
                 if self.command != *id {
                     self.progress.line(Style::Cyan, &format!("$ {command}"));
@@ -180,6 +187,7 @@ impl Human {
     }
 
     fn ended(&mut self, status: TurnStatus) {
+        self.command.clear();
         if status != TurnStatus::Completed {
             self.release();
         }

@@ -137,10 +137,8 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }
-    let (view, mut stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
-    if let Err(error) = end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await {
-        stopped.get_or_insert(Stopped::Unwritable(error));
-    }
+    let (view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
+    end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
     let status = match stopped {
         Some(Stopped::By(interrupt)) if view.ended() == Some(TurnStatus::Interrupted) => interrupt.status(),
         Some(Stopped::Unwritable(error)) => unwritable(&error),
@@ -212,23 +210,16 @@ async fn follow(
     (view, stopped)
 }
 
-/// Commands that run on end with the program; here they do it where it is seen.
-async fn end_what_runs_on(
-    connection: &mut Connection,
-    renderer: &mut Renderer,
-    thread_id: &str,
-    view: &View,
-) -> io::Result<()> {
+/// Commands that run on end with the program; here they do it where it is seen. Errors change nothing: they end all the
+/// same, and the turn is over.
+async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, thread_id: &str, view: &View) {
     let params = BackgroundTerminalsParams { thread_id: thread_id.to_owned() };
-    // An error here changes nothing: they end all the same.
-    match connection.client.terminals_list(params.clone()).await {
-        Ok(running) if !running.data.is_empty() => drop(connection.client.terminals_clean(params).await),
-        _ => return Ok(()),
-    }
+    let _ = connection.client.terminals_clean(params).await;
     while let Ok(event) = connection.events.try_recv() {
-        renderer.event(&event, view)?;
+        if renderer.event(&event, view).is_err() {
+            return;
+        }
     }
-    Ok(())
 }
 
 async fn stop(connection: &Connection, thread_id: &str) {

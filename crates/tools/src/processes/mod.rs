@@ -16,10 +16,11 @@ use std::{
 };
 
 use codex_protocol::ThreadItem;
+use codex_sandbox::Confinement;
 pub use codex_sandbox::TerminalSize;
 use tokio::sync::watch;
 
-pub(crate) use self::running::{End, Ended, InputRefused, Running, Start, Waited, run_to_end};
+pub(crate) use self::running::{End, Ended, InputRefused, LONGEST_DEATH, Running, Start, Waited, run_to_end};
 use crate::exec_command::Shown;
 
 /// Most commands of a thread that run on at once.
@@ -47,6 +48,8 @@ struct Table {
 pub(crate) struct Kept {
     pub(crate) shown: Shown,
     pub(crate) running: Running,
+    /// The walls that it runs behind.
+    pub(crate) confinement: Confinement,
     /// Whether its end was told.
     told: AtomicBool,
 }
@@ -64,6 +67,17 @@ pub struct ProcessInfo {
     pub directory: PathBuf,
     /// Wall time so far.
     pub running_for: Duration,
+}
+
+/// A command that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedProcess {
+    /// What calls named it by.
+    pub id: u64,
+    /// Id of the turn that it was started in.
+    pub turn_id: String,
+    /// The finished item.
+    pub item: ThreadItem,
 }
 
 impl Processes {
@@ -102,6 +116,7 @@ impl Processes {
     /// Kills all of them.
     pub async fn stop_all(&self) {
         let all: Vec<Arc<Kept>> = self.table().kept.values().cloned().collect();
+        all.iter().for_each(|kept| kept.running.kill());
         for kept in all {
             kept.running.stop().await;
         }
@@ -113,13 +128,25 @@ impl Processes {
         kept.map(|kept| kept.running.resize(size)).is_some()
     }
 
-    /// The items of those that have ended since this was last asked, each with the id of its turn.
-    pub fn take_ended(&self) -> Vec<(String, ThreadItem)> {
+    /// One that has ended and whose end was not told yet.
+    pub fn next_ended(&self) -> Option<EndedProcess> {
         let table = self.table();
-        table.kept.values().filter_map(|kept| kept.tell_end()).collect()
+        let mut untold = table.kept.iter().filter(|(_, kept)| !kept.is_told());
+        untold.find_map(|(id, kept)| {
+            let ended = kept.running.ended()?;
+            let item = kept.shown.ended(&kept.running, &ended);
+            Some(EndedProcess { id: *id, turn_id: kept.shown.turn_id.clone(), item })
+        })
     }
 
-    /// Changes whenever [`Processes::take_ended`] may have something.
+    /// Takes note that the end of one was recorded and told.
+    pub fn told(&self, id: u64) {
+        if let Some(kept) = self.get(id) {
+            kept.told.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes whenever [`Processes::next_ended`] may have something.
     pub fn ends(&self) -> watch::Receiver<u64> {
         self.ends.subscribe()
     }
@@ -135,11 +162,11 @@ impl Processes {
     }
 
     /// Keeps a command that runs on; returns its id.
-    pub(crate) fn keep(&self, shown: Shown, running: Running) -> u64 {
+    pub(crate) fn keep(&self, kept: Kept) -> u64 {
         let mut table = self.table();
         let id = table.next;
         table.next += 1;
-        table.kept.insert(id, Arc::new(Kept { shown, running, told: AtomicBool::new(false) }));
+        table.kept.insert(id, Arc::new(kept));
         let ended: Vec<u64> = table.kept.iter().filter(|(_, kept)| kept.is_told()).map(|(id, _)| *id).collect();
         for id in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
             table.kept.remove(id);
@@ -160,14 +187,11 @@ impl Processes {
 }
 
 impl Kept {
-    fn is_told(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
+    pub(crate) fn new(shown: Shown, running: Running, confinement: Confinement) -> Self {
+        Self { shown, running, confinement, told: AtomicBool::new(false) }
     }
 
-    /// Its item, the first time after its end.
-    fn tell_end(&self) -> Option<(String, ThreadItem)> {
-        let ended = self.running.ended()?;
-        let item = || (self.shown.turn_id.clone(), self.shown.ended(&self.running, &ended));
-        (!self.told.swap(true, Ordering::Relaxed)).then(item)
+    fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 }

@@ -4,6 +4,7 @@
 //! does not read hold up anybody but itself.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,13 +17,13 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::streams::Streams;
-use crate::output::Capture;
+use crate::output::{Capture, whole_characters};
 
 /// Read at once, in bytes.
 const BUFFER: usize = 256 << 10;
 
 /// How long a killed command may take to be gone before it is given up.
-const DEATH: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_DEATH: Duration = Duration::from_secs(5);
 
 /// Pieces of input that wait for a command to read them. More is refused, not queued.
 const QUEUE: usize = 16;
@@ -35,8 +36,8 @@ const TERMINAL: TerminalSize = TerminalSize { rows: 40, columns: 120 };
 pub(crate) enum End {
     /// By itself, or by a signal of somebody else.
     Exited(Exit),
-    /// It took longer than it might and was killed.
-    TimedOut,
+    /// It took longer than this, which it might, and was killed.
+    TimedOut(Duration),
     /// It was killed because somebody wanted it: an interrupt, a stop, the end of the thread.
     Stopped,
     /// The sandbox lost it.
@@ -90,6 +91,8 @@ pub(crate) struct Running {
 struct Output {
     whole: Capture,
     unread: Capture,
+    /// The beginning of a character whose rest has not come yet; not part of `unread`.
+    begun: Vec<u8>,
     keep_unread: usize,
 }
 
@@ -124,8 +127,7 @@ impl Running {
             let child = sandbox.spawn(confinement, command, PipeStreams::Merged).await?;
             (Streams::pipe(child.stdout), child.process)
         };
-        let output = Output { whole: Capture::new(keep_whole), unread: Capture::new(keep_unread), keep_unread };
-        let output = Arc::new(Mutex::new(output));
+        let output = Arc::new(Mutex::new(Output::new(keep_whole, keep_unread)));
         let (tell_end, ended) = watch::channel(None);
         let (typed, input) = mpsc::channel(QUEUE);
         let (resized, size) = watch::channel(TERMINAL);
@@ -137,7 +139,7 @@ impl Running {
             size,
             output: Arc::clone(&output),
             stop: stop.clone(),
-            deadline: timeout.map(|timeout| started + timeout),
+            limit: timeout.map(|timeout| (timeout, started + timeout)),
         };
         tokio::spawn(async move {
             let end = follower.follow().await;
@@ -160,9 +162,14 @@ impl Running {
         }
     }
 
+    /// Has it killed with everything it started, without waiting.
+    pub(crate) fn kill(&self) {
+        self.stop.cancel();
+    }
+
     /// Kills it with everything it started, and waits until that is done.
     pub(crate) async fn stop(&self) {
-        self.stop.cancel();
+        self.kill();
         let _ = self.ended.clone().wait_for(Option::is_some).await;
     }
 
@@ -203,9 +210,7 @@ impl Running {
 
     /// What it has put out since this was last asked.
     pub(crate) fn take_unread(&self) -> Capture {
-        let mut output = lock(&self.output);
-        let fresh = Capture::new(output.keep_unread);
-        std::mem::replace(&mut output.unread, fresh)
+        lock(&self.output).take_unread()
     }
 
     /// All it has put out, at most about `most` bytes of it.
@@ -235,7 +240,7 @@ pub(crate) async fn run_to_end(
         running = Running::start(sandbox, confinement, start, watch::Sender::default()) => running?,
     };
     // It ends at its own limit before that.
-    if running.wait(timeout + 2 * DEATH, cancel).await != Waited::Ended {
+    if running.wait(timeout + 2 * LONGEST_DEATH, cancel).await != Waited::Ended {
         running.stop().await;
     }
     Ok((running.end(), running.text(keep)))
@@ -253,13 +258,15 @@ struct Follower {
     size: watch::Receiver<TerminalSize>,
     output: Arc<Mutex<Output>>,
     stop: CancellationToken,
-    deadline: Option<Instant>,
+    /// How long it may take, and when that is over.
+    limit: Option<(Duration, Instant)>,
 }
 
 impl Follower {
     /// Reads and types until the command has ended or must end.
     async fn follow(mut self) -> End {
-        let deadline = tokio::time::sleep_until(self.deadline.unwrap_or_else(Instant::now));
+        let (limit, deadline) = self.limit.unwrap_or_else(|| (Duration::ZERO, Instant::now()));
+        let deadline = tokio::time::sleep_until(deadline);
         tokio::pin!(deadline);
         let mut buffer = vec![0; BUFFER];
         let mut typed = Vec::new();
@@ -268,7 +275,7 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break End::Stopped,
-                () = &mut deadline, if self.deadline.is_some() => break End::TimedOut,
+                () = &mut deadline, if self.limit.is_some() => break End::TimedOut(limit),
                 exit = self.process.wait() => {
                     break exit.map_or_else(|error| End::Lost(error.to_string()), End::Exited);
                 }
@@ -286,20 +293,68 @@ impl Follower {
                 },
             }
         };
-        if matches!(end, End::Stopped | End::TimedOut) {
+        if matches!(end, End::Stopped | End::TimedOut(_)) {
             self.process.kill();
-            let _ = tokio::time::timeout(DEATH, self.process.wait()).await;
+            let _ = tokio::time::timeout(LONGEST_DEATH, self.process.wait()).await;
         }
         if open {
             let output = &self.output;
             self.streams.drain(&mut buffer, |piece| keep(output, piece));
         }
+        lock(&self.output).end();
         end
     }
 }
 
 fn keep(output: &Mutex<Output>, piece: impl AsRef<[u8]>) {
-    let mut output = lock(output);
-    output.whole.push(piece.as_ref());
-    output.unread.push(piece.as_ref());
+    lock(output).push(piece.as_ref());
+}
+
+impl Output {
+    fn new(keep_whole: usize, keep_unread: usize) -> Self {
+        let (whole, unread) = (Capture::new(keep_whole), Capture::new(keep_unread));
+        Self { whole, unread, begun: Vec::new(), keep_unread }
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        self.whole.push(piece);
+        // A look must not split a character.
+        let begun = std::mem::take(&mut self.begun);
+        let joined = if begun.is_empty() { Cow::Borrowed(piece) } else { [&begun, piece].concat().into() };
+        let whole = whole_characters(&joined);
+        self.unread.push(whole);
+        self.begun = joined[whole.len()..].to_vec();
+    }
+
+    /// No more will come.
+    fn end(&mut self) {
+        self.unread.push(&std::mem::take(&mut self.begun));
+    }
+
+    fn take_unread(&mut self) -> Capture {
+        std::mem::replace(&mut self.unread, Capture::new(self.keep_unread))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_does_not_split_a_character() {
+        let text = "aé€𝄞".as_bytes();
+        for cut in 0..=text.len() {
+            let mut output = Output::new(100, 100);
+            output.push(&text[..cut]);
+            let first = output.take_unread().text(100);
+            output.push(&text[cut..]);
+            output.end();
+            assert_eq!(first + &output.take_unread().text(100), "aé€𝄞", "cut at {cut}");
+            assert_eq!(output.whole.text(100), "aé€𝄞");
+        }
+        let mut output = Output::new(100, 100);
+        output.push(b"a\xc3");
+        output.end();
+        assert_eq!(output.take_unread().text(100), "a\u{fffd}", "at the end nothing is held back");
+    }
 }

@@ -103,12 +103,21 @@ pub(super) struct Plain {
 impl Plain {
     fn next(&mut self, piece: &[u8]) -> Vec<u8> {
         let mut plain = Vec::with_capacity(piece.len() + 1);
-        for byte in self.escapes.strip_next(piece).flatten().copied() {
-            if std::mem::replace(&mut self.held, byte == b'\r') && byte != b'\n' && byte != b'\r' {
-                plain.push(b'\r');
+        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+            let body = line.strip_suffix(b"\n").unwrap_or(line);
+            for byte in self.escapes.strip_next(body).flatten().copied() {
+                if std::mem::replace(&mut self.held, byte == b'\r') && byte != b'\r' {
+                    plain.push(b'\r');
+                }
+                if byte != b'\r' {
+                    plain.push(byte);
+                }
             }
-            if byte != b'\r' {
-                plain.push(byte);
+            if body.len() < line.len() {
+                plain.push(b'\n');
+                self.held = false;
+                // A sequence that never ends (ECMA-48 has such strings) must not swallow what follows.
+                self.escapes = StripBytes::default();
             }
         }
         plain
@@ -139,6 +148,7 @@ mod tests {
             (b"\x1b[31mred\x1b[0m \x1b]0;title\x07end", b"red end"),
             (b"10%\r20%\r\r\n", b"10%\r20%\n"),
             ("é\r\nü".as_bytes(), "é\nü".as_bytes()),
+            (b"a\x1b]never ends\nb\x1bPnor this\r\nc", b"a\nb\nc"),
         ];
         for (written, expected) in table {
             for cut in 0..=written.len() {
