@@ -51,7 +51,8 @@ pub fn find(codex_home: &Path, id: &str) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// Sessions, the last written first; those that cannot be read are left out.
+/// Sessions, the last written first; those that cannot be read are left out, and those in which no turn began: a
+/// client that gave up before it said anything leaves such.
 pub fn list(codex_home: &Path, cwd: Option<&Path>, limit: usize) -> Vec<Listed> {
     let mut journals = journals(codex_home);
     journals.sort_by(|a, b| b.cmp(a));
@@ -82,7 +83,10 @@ fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
 }
 
 fn describe(path: PathBuf, updated_at: SystemTime) -> Option<Listed> {
-    let mut lines = BufReader::new(File::open(&path).ok()?.take(BEGINNING)).lines();
+    let file = File::open(&path).ok()?;
+    // Longer than what is read: a turn made it so.
+    let mut begun = file.metadata().ok()?.len() > BEGINNING;
+    let mut lines = BufReader::new(file.take(BEGINNING)).lines();
     let first: Line = serde_json::from_str(&lines.next()?.ok()?).ok()?;
     let Record::Header(header) = first.record else { return None };
     // `Journal::open` would refuse it.
@@ -90,8 +94,9 @@ fn describe(path: PathBuf, updated_at: SystemTime) -> Option<Listed> {
         return None;
     }
     let lines = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Line>(&line).ok());
-    let preview = preview(lines.map(|line| line.record));
-    Some(Listed { path, header, created_at_ms: first.at, updated_at, preview })
+    let records = lines.map(|line| line.record);
+    let preview = preview(records.inspect(|record| begun |= matches!(record, Record::TurnStarted { .. })));
+    begun.then_some(Listed { path, header, created_at_ms: first.at, updated_at, preview })
 }
 
 #[cfg(test)]
@@ -164,6 +169,10 @@ mod tests {
         File::open(&one).unwrap().set_times(times).unwrap();
         // What says it is another session is none.
         std::fs::copy(&two, two.with_file_name("2026-01-02T03-04-05-other.jsonl")).unwrap();
+
+        // Nothing was said in this one, so there is nothing to go on with.
+        let header = Header { thread_id: "aac-3".into(), ..describe(two.clone(), SystemTime::now()).unwrap().header };
+        Journal::create(home.path(), header).unwrap();
 
         let paths = |cwd: Option<&str>, limit| -> Vec<PathBuf> {
             list(home.path(), cwd.map(Path::new), limit).into_iter().map(|listed| listed.path).collect()
