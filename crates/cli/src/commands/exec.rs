@@ -48,8 +48,8 @@ pub async fn run(
     let pictures = run.image.iter().map(|path| picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
     // Opened now: an answer that was paid for must not be lost to a wrong path.
     let last_message = run.output_last_message.map(|path| writable(&workspace.join(path))).transpose()?;
-    let source = PromptSource { argument: prompt, no_stdin: run.no_stdin };
-    let prompt = exec::read_prompt(source)?;
+    let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin };
+    prompt.check()?;
     let progress = Progress::new(run.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
     let shown = Shown { json: run.json, progress, last_message, hint: true };
     let connection = connect(environment);

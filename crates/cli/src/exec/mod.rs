@@ -19,10 +19,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use self::interrupts::Interrupt;
-pub use self::{
-    human::diff,
-    prompt::{PromptSource, read as read_prompt},
-};
+pub use self::{human::diff, prompt::PromptSource};
 use crate::terminal::{self, Progress};
 
 /// How a run ended, as the shell sees it.
@@ -74,8 +71,8 @@ pub struct Shown {
 pub struct Run {
     /// Its thread.
     pub opening: Opening,
-    /// What the user says.
-    pub prompt: String,
+    /// What the user says, as far as it was typed.
+    pub prompt: PromptSource,
     /// Absolute paths of pictures that the user shows.
     pub pictures: Vec<String>,
     /// What the final message must satisfy.
@@ -126,6 +123,15 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let opened = match opened {
         Ok(opened) => opened,
         Err(error) => return (refused(&error), View::default()),
+    };
+    // Read only now: what is wrong with the configuration or the session is said without waiting for a pipe's end.
+    let prompt = tokio::select! {
+        prompt = prompt::read(prompt) => prompt,
+        Some(interrupt) = interrupts.recv() => return (interrupt.status(), View::default()),
+    };
+    let prompt = match prompt {
+        Ok(prompt) => prompt,
+        Err(message) => return (refused(&RpcError::new(ErrorKind::Configuration, message)), View::default()),
     };
     let thread_id = opened.thread.id.clone();
     if let Err(error) = renderer.opened(&opened) {

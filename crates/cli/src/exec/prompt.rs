@@ -1,17 +1,20 @@
-//! Where the prompt comes from: the command line, standard input, or both.
+//! Where the prompt comes from: the command line, standard input, or both. A terminal is never read.
 
 use std::{
-    io::{IsTerminal, Read},
-    sync::mpsc::{self, RecvTimeoutError},
-    time::{Duration, Instant},
+    io::{self, ErrorKind, IsTerminal, Read},
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
+
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::terminal;
 
-/// After so much silence on a pipe the user is told what is waited for.
+/// After so long without a byte on a pipe the user is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(2);
-/// A pipe that has not brought a byte by then is ignored.
-const GIVE_UP: Duration = Duration::from_secs(30);
+/// After so many times [`SILENCE`] without a single byte a pipe beside a prompt is ignored: 30 s.
+const GIVE_UP: u32 = 15;
 
 /// Most that is taken from standard input, in bytes: no model reads as much.
 const LARGEST: usize = 16 << 20;
@@ -25,82 +28,173 @@ pub struct PromptSource {
     pub no_stdin: bool,
 }
 
-/// The whole prompt.
+/// What is to be done to have the whole prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Plan {
+    /// Nothing: this is it.
+    Typed(String),
+    /// This was typed; what is piped in belongs to it.
+    Beside(String),
+    /// All of it is piped in.
+    Piped,
+}
+
+impl PromptSource {
+    /// A prompt that is all there is.
+    pub fn typed(prompt: &str) -> Self {
+        Self { argument: Some(prompt.to_owned()), no_stdin: true }
+    }
+
+    /// Says what is wrong before anything is read.
+    ///
+    /// # Errors
+    /// A sentence for the user when there can be no prompt, whatever standard input brings.
+    pub fn check(&self) -> Result<(), String> {
+        self.plan(io::stdin().is_terminal()).map(drop)
+    }
+
+    fn plan(&self, terminal: bool) -> Result<Plan, String> {
+        let unread = self.no_stdin || terminal;
+        match self.argument.as_deref() {
+            Some(typed) if typed != "-" && !unread => Ok(Plan::Beside(typed.to_owned())),
+            Some(typed) if typed != "-" => Ok(Plan::Typed(whole(typed.to_owned())?)),
+            _ if self.no_stdin => Err("no prompt: give one as an argument (--no-stdin was given)".into()),
+            _ if terminal => Err("no prompt: give one as an argument, or pipe one in (a terminal is not read)".into()),
+            _ => Ok(Plan::Piped),
+        }
+    }
+}
+
+/// The whole prompt. Waits for standard input where it is needed; dropping the future gives it up.
 ///
 /// # Errors
 /// A sentence for the user when there is none.
-pub fn read(source: PromptSource) -> Result<String, String> {
-    let prompt = match source.argument {
-        Some(argument) if argument != "-" => {
-            let piped = if source.no_stdin || std::io::stdin().is_terminal() { None } else { piped() };
-            match piped {
-                Some(bytes) => with_piped(argument, &lossy(&bytes)?),
-                None => argument,
-            }
+pub async fn read(source: PromptSource) -> Result<String, String> {
+    let plan = source.plan(io::stdin().is_terminal())?;
+    if let Plan::Typed(prompt) = plan {
+        return Ok(prompt);
+    }
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable(&error))?;
+    let mut arrivals = Arrivals::of(stdin, SILENCE)?;
+    gather(plan, async || arrivals.next().await, terminal::complain).await
+}
+
+/// The prompt, of what `next` brings until it says that there is no more; `say` tells the user what is waited for.
+async fn gather(
+    plan: Plan,
+    mut next: impl AsyncFnMut() -> Arrival,
+    mut say: impl FnMut(&str),
+) -> Result<String, String> {
+    let (typed, waiting) = match plan {
+        Plan::Typed(prompt) => return whole(prompt),
+        Plan::Beside(typed) => {
+            (Some(typed), "waiting for the end of standard input (skip it with --no-stdin, or </dev/null)")
         }
-        argument => {
-            if source.no_stdin {
-                return Err("no prompt: give one as an argument (--no-stdin was given)".into());
-            }
-            if argument.is_none() && std::io::stdin().is_terminal() {
-                return Err("no prompt: give one as an argument, or pipe one in".into());
-            }
-            let mut bytes = Vec::new();
-            let mut stdin = std::io::stdin().lock().take(LARGEST as u64 + 1);
-            stdin.read_to_end(&mut bytes).map_err(|error| format!("cannot read standard input: {error}"))?;
-            lossy(&bytes)?
-        }
+        Plan::Piped => (None, "waiting for the prompt on standard input, to its end"),
     };
-    if prompt.trim().is_empty() {
-        return Err("the prompt is empty: say what is to be done".into());
-    }
-    Ok(prompt)
-}
-
-fn with_piped(argument: String, text: &str) -> String {
-    if text.trim().is_empty() { argument } else { format!("{argument}\n\n<stdin>\n{}\n</stdin>", text.trim_end()) }
-}
-
-fn lossy(bytes: &[u8]) -> Result<String, String> {
-    if bytes.len() > LARGEST {
-        return Err(format!("standard input has more than {} MiB: give the model a smaller part of it", LARGEST >> 20));
-    }
-    Ok(String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// What is piped in, to its end or a little more than can be taken; `None` if not a byte comes for a long time.
-fn piped() -> Option<Vec<u8>> {
-    let (chunks, arrived) = mpsc::sync_channel(4);
-    // A thread of its own: nothing interrupts a read, and a pipe may never end. It dies with the process.
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 64 * 1024];
-        let mut stdin = std::io::stdin().lock();
-        while let Ok(count @ 1..) = stdin.read(&mut buffer) {
-            if chunks.send(buffer[..count].to_vec()).is_err() {
+    let mut piped = Vec::new();
+    let mut silences = 0;
+    loop {
+        match next().await {
+            Arrival::Bytes(bytes) => piped.extend(bytes),
+            Arrival::End => break,
+            Arrival::Broken(error) if piped.is_empty() && typed.is_some() => {
+                say(&format!("{}: it is ignored", unreadable(&error)));
                 break;
             }
-        }
-    });
-    let began = Instant::now();
-    let mut text = Vec::new();
-    let mut told = false;
-    loop {
-        match arrived.recv_timeout(SILENCE) {
-            Ok(_) if text.len() > LARGEST => return Some(text),
-            Ok(chunk) => text.extend(chunk),
-            Err(RecvTimeoutError::Disconnected) => return Some(text),
-            Err(RecvTimeoutError::Timeout) if text.is_empty() && began.elapsed() >= GIVE_UP => {
-                terminal::complain("nothing came on standard input: it is ignored");
-                return None;
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if !told {
-                    terminal::complain(
-                        "waiting for the end of standard input (skip it with --no-stdin, or </dev/null)",
-                    );
+            Arrival::Broken(error) => return Err(unreadable(&error)),
+            Arrival::Silence => {
+                silences += 1;
+                if silences == 1 {
+                    say(waiting);
                 }
-                told = true;
+                if silences >= GIVE_UP && piped.is_empty() && typed.is_some() {
+                    say("nothing came on standard input: the pipe was ignored");
+                    break;
+                }
             }
+        }
+        if piped.len() > LARGEST {
+            let limit = LARGEST >> 20;
+            return Err(format!("standard input has more than {limit} MiB: give the model a smaller part of it"));
+        }
+    }
+    let piped = String::from_utf8_lossy(&piped);
+    whole(match typed {
+        Some(typed) if piped.trim().is_empty() => typed,
+        Some(typed) => format!("{typed}\n\n<stdin>\n{}\n</stdin>", piped.trim_end()),
+        None => piped.into_owned(),
+    })
+}
+
+fn whole(prompt: String) -> Result<String, String> {
+    match prompt.trim().is_empty() {
+        true => Err("the prompt is empty: say what is to be done".into()),
+        false => Ok(prompt),
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot read standard input: {error}")
+}
+
+/// What came of waiting for standard input.
+#[derive(Debug)]
+enum Arrival {
+    Bytes(Vec<u8>),
+    /// Everybody who could write has closed it.
+    End,
+    /// It cannot be read.
+    Broken(io::Error),
+    /// Nothing came for a while.
+    Silence,
+}
+
+/// Standard input as it arrives.
+struct Arrivals {
+    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    silence: Duration,
+}
+
+impl Arrivals {
+    /// Reads on a thread of its own: nothing interrupts a read, and a pipe may never end. It dies with the process.
+    fn of(stdin: OwnedFd, silence: Duration) -> Result<Self, String> {
+        let (send, chunks) = mpsc::channel(4);
+        let mut stdin = std::fs::File::from(stdin);
+        let read = move || {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let chunk = match stdin.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => Ok(buffer[..count].to_vec()),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    // Who started us may have left the pipe so that a read does not wait.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        let _ = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                };
+                let broken = chunk.is_err();
+                if send.blocking_send(chunk).is_err() || broken {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("stdin".into()).spawn(read);
+        thread.map(|_| Self { chunks, silence }).map_err(|error| unreadable(&error))
+    }
+
+    async fn next(&mut self) -> Arrival {
+        match timeout(self.silence, self.chunks.recv()).await {
+            Ok(Some(Ok(bytes))) => Arrival::Bytes(bytes),
+            Ok(Some(Err(error))) => Arrival::Broken(error),
+            Ok(None) => Arrival::End,
+            Err(_) => Arrival::Silence,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "prompt_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ use similar::TextDiff;
 use crate::{
     args::{DemoArguments, SandboxLevel},
     commands::exec::connect,
-    exec::{self, ExitStatus, Opening, Run, Shown},
+    exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
     terminal::{Progress, Style},
 };
@@ -41,7 +41,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
     let run = Run {
         pictures: Vec::new(),
         opening: Opening::Start(params(&place, arguments.sandbox)?),
-        prompt: TASK.to_owned(),
+        prompt: PromptSource::typed(TASK),
         output_schema: None,
         shown: Shown { json: false, progress: progress(), last_message: None, hint: false },
     };
