@@ -12,6 +12,7 @@ use codex_server::Server;
 
 use crate::{
     args::{ExecArguments, ExecCommand, ResumeArguments, RunOptions, ThreadOptions},
+    commands::slash,
     exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
     terminal::{self, Progress},
@@ -40,6 +41,9 @@ pub async fn run(
         }
         Some(ExecCommand::Resume(resume)) => resumed(thread, run, prompt, resume)?,
     };
+    if let Some(refusal) = prompt.as_deref().and_then(slash::refusal) {
+        return Err(refusal);
+    }
     if thread.full_auto && thread.sandbox.map(resolve::sandbox_mode) == Some(SandboxMode::DangerFullAccess) {
         terminal::complain("warning: --full-auto without a sandbox: nothing is asked and nothing is held back");
     }

@@ -3,3 +3,4 @@
 pub mod demo;
 pub mod exec;
 pub mod sandbox;
+mod slash;
