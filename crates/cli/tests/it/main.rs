@@ -3,6 +3,7 @@
 
 mod demo;
 mod endings;
+mod guide;
 mod interrupt;
 mod killed;
 mod processes;
