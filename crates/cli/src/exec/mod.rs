@@ -12,8 +12,8 @@ use std::{
 
 use codex_client::{Connection, View};
 use codex_protocol::{
-    BackgroundTerminalsParams, ErrorKind, Event, RpcError, ThreadListParams, ThreadOpened, ThreadResumeParams,
-    ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+    BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerNotification, ThreadListParams, ThreadOpened,
+    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -122,7 +122,11 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     };
     let opened = match opened {
         Ok(opened) => opened,
-        Err(error) => return (refused(&error), View::default()),
+        Err(error) => {
+            let status = refused(&error);
+            prompt.give_up().await;
+            return (status, View::default());
+        }
     };
     // Read only now: what is wrong with the configuration or the session is said without waiting for a pipe's end.
     let prompt = tokio::select! {
@@ -205,7 +209,7 @@ async fn follow(
         };
         let Some(event) = event else { break };
         view.apply(&event);
-        if matches!(stopped, Some(Stopped::Unwritable(_))) {
+        if matches!(stopped, Some(Stopped::Unwritable(_))) || is_terminated(&stopped, renderer, &event) {
             continue;
         }
         if let Err(error) = renderer.event(&event, &view) {
@@ -226,6 +230,14 @@ async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, 
             return;
         }
     }
+}
+
+/// Whether `event` would tell a program that its turn failed, after it has ended the turn itself with SIGTERM: client
+/// programs then report their own abort, unless they are told of a failure before.
+fn is_terminated(stopped: &Option<Stopped>, renderer: &Renderer, event: &Event) -> bool {
+    matches!(stopped, Some(Stopped::By(Interrupt::Terminate)))
+        && matches!(renderer, Renderer::Jsonl(_))
+        && matches!(event.notification, ServerNotification::TurnCompleted(_))
 }
 
 async fn stop(connection: &Connection, thread_id: &str) {

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::FileType,
+};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::terminal;
@@ -15,6 +18,9 @@ use crate::terminal;
 const SILENCE: Duration = Duration::from_secs(2);
 /// After so many times [`SILENCE`] without a single byte a pipe beside a prompt is ignored: 30 s.
 const GIVE_UP: u32 = 15;
+
+/// How long a pipe may be silent that is read only so that its writer does not break.
+const STALE: Duration = Duration::from_millis(500);
 
 /// Most that is taken from standard input, in bytes: no model reads as much.
 const LARGEST: usize = 16 << 20;
@@ -53,6 +59,13 @@ impl PromptSource {
         self.plan(io::stdin().is_terminal()).map(drop)
     }
 
+    /// Lets whoever writes the prompt finish, when it is not needed any more: see [`discard`].
+    pub async fn give_up(&self) {
+        if !self.no_stdin {
+            discard().await;
+        }
+    }
+
     fn plan(&self, terminal: bool) -> Result<Plan, String> {
         let unread = self.no_stdin || terminal;
         match self.argument.as_deref() {
@@ -77,6 +90,31 @@ pub async fn read(source: PromptSource) -> Result<String, String> {
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable(&error))?;
     let mut arrivals = Arrivals::of(stdin, SILENCE)?;
     gather(plan, async || arrivals.next().await, terminal::complain).await
+}
+
+/// Reads what is on its way through a pipe and forgets it: a program that ends before it has read its prompt breaks
+/// the one that writes it, unless that one is prepared for it, and few are. Ends soon, whatever comes.
+async fn discard() {
+    let stdin = io::stdin();
+    let kind = rustix::fs::fstat(&stdin).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
+        return;
+    }
+    let Ok(Ok(mut arrivals)) = stdin.as_fd().try_clone_to_owned().map(|stdin| Arrivals::of(stdin, STALE)) else {
+        return;
+    };
+    // Who dribbles for ever is left alone as well.
+    let _ = timeout(SILENCE, forget(async || arrivals.next().await)).await;
+}
+
+/// Takes what `next` brings until there is no more, or too much.
+async fn forget(mut next: impl AsyncFnMut() -> Arrival) {
+    let mut left = LARGEST;
+    while let Arrival::Bytes(bytes) = next().await
+        && bytes.len() <= left
+    {
+        left -= bytes.len();
+    }
 }
 
 /// The prompt, of what `next` brings until it says that there is no more; `say` tells the user what is waited for.

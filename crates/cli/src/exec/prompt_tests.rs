@@ -152,3 +152,27 @@ async fn a_real_pipe_that_stays_silent_is_ignored_and_a_directory_is_no_input() 
         assert!(told.contains(expected), "{told}");
     }
 }
+
+#[tokio::test]
+async fn what_is_not_needed_any_more_is_read_until_it_ends_or_stalls_or_is_too_much() {
+    let bytes = |count: usize| Arrival::Bytes(vec![0; count]);
+    // What arrives, and how much of it is looked at.
+    let table: Vec<(Vec<Arrival>, usize)> = vec![
+        (vec![Arrival::End, bytes(1)], 1),
+        (vec![bytes(1), bytes(1), Arrival::End, bytes(1)], 3),
+        (vec![bytes(1), Arrival::Silence, bytes(1)], 2),
+        (vec![Arrival::Broken(io::Error::from_raw_os_error(5)), bytes(1)], 1),
+        (vec![bytes(LARGEST), bytes(1), bytes(1)], 2),
+    ];
+    for (arrivals, expected) in table {
+        let case = arrivals.iter().map(std::mem::discriminant).collect::<Vec<_>>();
+        let mut arrivals = arrivals.into_iter();
+        let mut seen = 0;
+        forget(async || {
+            seen += 1;
+            arrivals.next().unwrap()
+        })
+        .await;
+        assert_eq!(seen, expected, "{case:?}");
+    }
+}
