@@ -5,6 +5,7 @@ mod demo;
 mod endings;
 mod guide;
 mod interrupt;
+mod items;
 mod killed;
 mod processes;
 mod requests;
