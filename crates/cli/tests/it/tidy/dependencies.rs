@@ -45,7 +45,7 @@ fn documented(text: &str) -> Documented {
     found
 }
 
-/// The normal and build dependencies between the crates of this workspace.
+/// The normal and build dependencies between the crates of the product, which all lie in `crates/`.
 fn edges(metadata: &Value) -> Graph {
     let short = |name: &Value| name.as_str().unwrap().strip_prefix("codex-").map(str::to_owned);
     let packages = metadata["packages"].as_array().unwrap().iter();
@@ -54,7 +54,8 @@ fn edges(metadata: &Value) -> Graph {
         let product = dependencies.filter(|dependency| dependency["kind"] != "dev");
         product.filter_map(|dependency| short(&dependency["name"])).collect()
     };
-    packages.filter_map(|package| Some((short(&package["name"])?, uses(package)))).collect()
+    let ours = |package: &&Value| package["manifest_path"].as_str().unwrap().contains("/crates/");
+    packages.filter(ours).filter_map(|package| Some((short(&package["name"])?, uses(package)))).collect()
 }
 
 #[allow(clippy::disallowed_methods, reason = "cargo knows what the manifests mean")]
@@ -140,9 +141,12 @@ fn a_wrong_dependency_is_found() {
         assert_eq!(found.is_empty(), expected.is_empty(), "{found:?}");
         assert!(expected.is_empty() || found.iter().any(|found| found.contains(expected)), "{expected}: {found:?}");
     }
-    let metadata = serde_json::json!({ "packages": [{ "name": "codex-a", "dependencies": [
-        { "name": "codex-b", "kind": null }, { "name": "codex-c", "kind": "build" }, { "name": "codex-d", "kind": "dev" },
-        { "name": "serde", "kind": null },
-    ]}]});
-    assert_eq!(edges(&metadata)["a"], ["b".to_owned(), "c".to_owned()].into());
+    let metadata = serde_json::json!({ "packages": [
+        { "name": "codex-a", "manifest_path": "/x/crates/a/Cargo.toml", "dependencies": [
+            { "name": "codex-b", "kind": null }, { "name": "codex-c", "kind": "build" },
+            { "name": "codex-d", "kind": "dev" }, { "name": "serde", "kind": null },
+        ]},
+        { "name": "codex-measure", "manifest_path": "/x/benches/measure/Cargo.toml", "dependencies": [] },
+    ]});
+    assert_eq!(edges(&metadata), [("a".to_owned(), ["b".to_owned(), "c".to_owned()].into())].into());
 }
