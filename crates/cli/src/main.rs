@@ -40,7 +40,7 @@ fn takes_no(run: &RunOptions, prompt: &Option<String>) -> bool {
 async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
-        Some(Command::Exec(exec)) => commands::exec::run(thread, run, prompt, *exec, environment).await,
+        Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
         Some(Command::Demo(_)) if thread != ThreadOptions::default() || takes_no(&run, &prompt) => {
             Err("demo takes its own flags only, after the word demo".into())
         }

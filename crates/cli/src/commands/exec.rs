@@ -18,11 +18,27 @@ use crate::{
     terminal::{self, Progress},
 };
 
-/// Runs one turn to its end.
-///
-/// # Errors
-/// A sentence for the user when what was typed is wrong.
+/// Runs one turn to its end, or says what is wrong with what was typed.
 pub async fn run(
+    thread: ThreadOptions,
+    run: RunOptions,
+    prompt: Option<String>,
+    arguments: ExecArguments,
+    environment: Environment,
+) -> ExitStatus {
+    let of_resume = |ExecCommand::Resume(resume): &ExecCommand| resume.run.no_stdin;
+    let no_stdin = run.no_stdin || arguments.run.no_stdin || arguments.command.as_ref().is_some_and(of_resume);
+    match attempt(thread, run, prompt, arguments, environment).await {
+        Ok(status) => status,
+        Err(message) => {
+            terminal::complain(&message);
+            PromptSource { argument: None, no_stdin }.give_up().await;
+            ExitStatus::Usage
+        }
+    }
+}
+
+async fn attempt(
     thread: ThreadOptions,
     run: RunOptions,
     prompt: Option<String>,

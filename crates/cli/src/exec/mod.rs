@@ -116,26 +116,13 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
         true => Renderer::Jsonl(jsonl::Jsonl::default()),
         false => Renderer::Human(human::Human::new(shown.progress, shown.hint)),
     };
-    let opened = tokio::select! {
-        opened = open(&connection, opening) => opened,
-        Some(interrupt) = interrupts.recv() => return (interrupt.status(), View::default()),
+    let begun = tokio::select! {
+        begun = begin(&connection, opening, prompt) => begun,
+        Some(interrupt) = interrupts.recv() => Err(interrupt.status()),
     };
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            let status = refused(&error);
-            prompt.give_up().await;
-            return (status, View::default());
-        }
-    };
-    // Read only now: what is wrong with the configuration or the session is said without waiting for a pipe's end.
-    let prompt = tokio::select! {
-        prompt = prompt::read(prompt) => prompt,
-        Some(interrupt) = interrupts.recv() => return (interrupt.status(), View::default()),
-    };
-    let prompt = match prompt {
-        Ok(prompt) => prompt,
-        Err(message) => return (refused(&RpcError::new(ErrorKind::Configuration, message)), View::default()),
+    let (opened, prompt) = match begun {
+        Ok(begun) => begun,
+        Err(status) => return (status, View::default()),
     };
     let thread_id = opened.thread.id.clone();
     if let Err(error) = renderer.opened(&opened) {
@@ -163,6 +150,30 @@ enum Stopped {
     By(Interrupt),
     /// Nobody can read what it shows.
     Unwritable(io::Error),
+}
+
+/// The thread and the prompt. What is wrong with the configuration or the session is said before a pipe is read to its
+/// end.
+async fn begin(
+    connection: &Connection,
+    opening: Opening,
+    source: PromptSource,
+) -> Result<(ThreadOpened, String), ExitStatus> {
+    let none = |message| refused(&RpcError::new(ErrorKind::Configuration, message));
+    // Which session is the last is known only when the prompt is: a run that is still going on may be writing it.
+    if matches!(opening, Opening::ResumeLast { .. }) {
+        let prompt = prompt::read(source).await.map_err(none)?;
+        let opened = open(connection, opening).await;
+        return opened.map(|opened| (opened, prompt)).map_err(|error| refused(&error));
+    }
+    match open(connection, opening).await {
+        Ok(opened) => Ok((opened, prompt::read(source).await.map_err(none)?)),
+        Err(error) => {
+            let status = refused(&error);
+            source.give_up().await;
+            Err(status)
+        }
+    }
 }
 
 async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened, RpcError> {

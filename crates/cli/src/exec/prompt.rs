@@ -19,8 +19,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// After so many times [`SILENCE`] without a single byte a pipe beside a prompt is ignored: 30 s.
 const GIVE_UP: u32 = 15;
 
-/// How long a pipe may be silent that is read only so that its writer does not break.
-const STALE: Duration = Duration::from_millis(500);
+/// Longest that a pipe is read only so that its writer does not break.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Most that is taken from standard input, in bytes: no model reads as much.
 const LARGEST: usize = 16 << 20;
@@ -100,11 +100,11 @@ async fn discard() {
     if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
         return;
     }
-    let Ok(Ok(mut arrivals)) = stdin.as_fd().try_clone_to_owned().map(|stdin| Arrivals::of(stdin, STALE)) else {
+    let Ok(Ok(mut arrivals)) = stdin.as_fd().try_clone_to_owned().map(|stdin| Arrivals::of(stdin, SILENCE)) else {
         return;
     };
     // Who dribbles for ever is left alone as well.
-    let _ = timeout(SILENCE, forget(async || arrivals.next().await)).await;
+    let _ = timeout(LONGEST, forget(async || arrivals.next().await)).await;
 }
 
 /// Takes what `next` brings until there is no more, or too much.

@@ -196,18 +196,19 @@ fn errors_reach_the_program_in_our_words() {
         call
     };
     let nothing = (String::new(), Value::Null);
-    let invalid = ("/thread/sandboxMode".to_owned(), json!("no-such-level"));
+    let nowhere = ("/thread/workingDirectory".to_owned(), json!("/nowhere/workspace"));
     let configured = ("/codex/config/model_context_window".to_owned(), json!("wide"));
     let missing = ("/codex/codexPathOverride".to_owned(), json!("/nowhere/codex"));
     let schema = json!({ "input": "go", "options": { "outputSchema": [] } });
     type Row<'a> = (&'a str, Value, (String, Value), Value, &'a [&'a str]);
-    let table: [Row; 9] = [
+    let table: [Row; 10] = [
         ("the turn fails", refused, nothing.clone(), plain(), &["no such model"]),
         ("a wrong key", unauthorized, nothing.clone(), plain(), &["401", "CODEX_API_KEY"]),
         ("no program", json!([]), missing, plain(), &["ENOENT", "/nowhere/codex"]),
         ("no thread", json!([]), nothing.clone(), unknown(plain()), &["code 2", "no session has the id 0190aaaa-none"]),
         ("no thread, large prompt", json!([]), nothing.clone(), unknown(large()), &["code 2", "no session has the id"]),
-        ("a wrong level", json!([]), invalid, plain(), &["code 2", "no-such-level", "workspace-write"]),
+        ("no directory", json!([]), nowhere.clone(), plain(), &["code 2", "--cd: /nowhere/workspace"]),
+        ("no directory, large prompt", json!([]), nowhere, large(), &["code 2", "--cd: /nowhere/workspace"]),
         (
             "a wrong setting",
             json!([]),

@@ -97,20 +97,22 @@ fn s07_what_is_wrong_is_said_before_a_pipe_has_ended() {
         place
     };
     type Row<'a> = (&'a dyn Fn() -> Place, &'a [&'a str], &'a str);
-    let table: [Row; 8] = [
+    let table: [Row; 7] = [
         (&bad_config, &["go"], "workspace-write"),
         (&plain, &["-c", "sandbox=nothing", "go"], "nothing"),
         (&plain, &["--output-schema", "missing.json", "go"], "missing.json"),
         (&plain, &["--output-schema", "schema.json", "go"], "schema.json"),
         (&plain, &["-C", "missing", "go"], "missing"),
         (&plain, &["resume", "0190-none", "go"], "no session has the id 0190-none"),
-        (&plain, &["resume", "--last", "go"], "there is no session"),
-        (&plain, &["-m", "mock/x", "-c", "model_provider=none", "resume", "--last", "go"], "there is no session"),
+        (&plain, &["-c", "model_provider=none", "go"], "there is no provider `none`"),
     ];
-    for (place, arguments, words) in table {
+    // All at once: each waits a little for the one that holds its pipe.
+    let started = table.map(|(place, arguments, words)| {
         let place = place();
         let mut child = place.codex(&[&["exec"], arguments].concat()).stdin(Stdio::piped()).spawn().unwrap();
-        let held_open = child.stdin.take();
+        (child.stdin.take(), child, place, arguments, words)
+    });
+    for (held_open, child, _place, arguments, words) in started {
         let ran: Ran = child.wait_with_output().unwrap().into();
         drop(held_open);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
@@ -131,4 +133,20 @@ fn s07_a_prompt_that_turns_out_empty_leaves_no_session() {
     let ran = super::run(&place, &["exec", "resume", "--last", "more"]);
     assert!(ran.stderr.contains("there is no session"), "{}", ran.stderr);
     assert_eq!(place.server.requests().len(), 0);
+}
+
+#[test]
+fn s07_the_last_session_is_the_last_when_the_prompt_is_there() {
+    let place = place_with(&[]);
+    super::exec(&place, &[]);
+    let mut child = place.codex(&["exec", "resume", "--last", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut rest = wait_for_words(&mut child, "waiting for the prompt on standard input");
+    // As in a pipeline, in which the run before goes on while this one waits for what it says.
+    assert_eq!(super::run(&place, &["exec", "said meanwhile"]).code, Some(0));
+    child.stdin.take().unwrap().write_all(b"go on").unwrap();
+    let mut stderr = String::new();
+    rest.read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
+    let request = last_request(&place).to_string();
+    assert!(request.contains("said meanwhile") && request.contains("go on"), "{request}");
 }
