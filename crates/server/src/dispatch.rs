@@ -1,6 +1,9 @@
 //! Each method of the protocol to the one call that does it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use codex_agent::{Thread, ThreadError, ThreadParts};
 use codex_history::Usage;
@@ -10,13 +13,19 @@ use codex_protocol::{
     ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted,
     ThreadStatus, Warning,
 };
-use codex_store::{FORMAT, Header, Journal, Listed, StoreError, TempDirectory};
+use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
     Server,
     build::{self, Built, Wanted},
 };
+
+/// How long a session is waited for that another process has open. A client program that stops a turn does not wait
+/// for the end of the process that ran it, and may go on with the session at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(20);
 
 impl Server {
     /// Answers a request.
@@ -93,7 +102,7 @@ impl Server {
     async fn resume(&self, params: ThreadResumeParams) -> Result<ThreadOpened, RpcError> {
         let codex_home = self.codex_home()?;
         let path = codex_store::find(&codex_home, &params.thread_id).map_err(store_error)?;
-        let (journal, lines, unreadable) = Journal::open(&path).map_err(store_error)?;
+        let (journal, lines, unreadable) = open_journal(&path).await.map_err(store_error)?;
         let Some(replayed) = codex_store::replay(lines) else {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
         };
@@ -161,6 +170,17 @@ impl Server {
     async fn tell(&self, notification: ServerNotification) {
         let position = codex_protocol::Position::Transient {};
         let _ = self.events.send(codex_protocol::Event { notification, position }).await;
+    }
+}
+
+/// As [`Journal::open`], a little later if the session is being closed elsewhere.
+async fn open_journal(path: &Path) -> Result<(Journal, Vec<Line>, usize), StoreError> {
+    let begun = Instant::now();
+    loop {
+        match Journal::open(path) {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
+            done => return done,
+        }
     }
 }
 
