@@ -232,3 +232,32 @@ fn errors_reach_the_program_in_our_words() {
         assert!(!message.contains("key-from-sdk"), "{case}: {message}");
     }
 }
+
+/// A picture of one grey point, and how it is sent.
+const PICTURE: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0aIDATx\xdach\x00\x00\x00\x82\x00\x81\xdaE\x08;\x00\x00\x00\x00IEND\xaeB`\x82";
+const SENT: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg==";
+
+#[test]
+fn pictures_reach_the_model_beside_the_text_also_on_resume() {
+    let Some(job) = Job::new(json!([])) else { return };
+    let picture = job.place.workspace.join("a picture.png");
+    fs::write(&picture, PICTURE).unwrap();
+    let input = |words: &str| json!([{ "type": "text", "text": words }, { "type": "local_image", "path": picture }]);
+    let results = job.run(json!([
+        { "input": input("what is this?") },
+        { "input": input("and this?"), "resume": true },
+        { "input": [{ "type": "text", "text": "what?" }, { "type": "local_image", "path": "missing.png" }] },
+    ]));
+    assert_eq!((&results[0]["finalResponse"], &results[1]["finalResponse"]), (&json!("Done."), &json!("Done.")));
+    let requests = job.place.server.requests();
+    for (request, words) in requests.iter().zip(["what is this?", "and this?"]) {
+        let said = request.body["input"].as_array().unwrap().iter().rfind(|item| item["role"] == "user").unwrap();
+        let content = said["content"].as_array().unwrap();
+        let shown = content.iter().filter(|part| part["type"] == "input_image" && part["image_url"] == SENT);
+        let asked = content.iter().filter(|part| part["type"] == "input_text" && part["text"] == words);
+        assert_eq!((shown.count(), asked.count()), (1, 1), "{said}");
+    }
+    let message = results[2]["error"]["message"].as_str().unwrap();
+    assert!(message.contains("code 2") && message.contains("missing.png"), "{message}");
+    assert_eq!(requests.len(), 2);
+}
