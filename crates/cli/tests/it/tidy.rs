@@ -120,6 +120,11 @@ fn all(directory: &str, extension: &str) -> Vec<Source> {
     found
 }
 
+/// All Rust files: of the crates, and of the measurements beside them.
+fn code() -> Vec<Source> {
+    [all("crates", "rs"), all("benches", "rs")].concat()
+}
+
 /// Holds all `sources` to `rule`.
 fn hold(sources: &[Source], rule: impl Fn(&Source) -> Vec<Finding>) {
     assert!(!sources.is_empty());

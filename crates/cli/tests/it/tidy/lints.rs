@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::{Finding, Source, all, finds, has_word, hold, read};
+use super::{Finding, Source, all, code, finds, has_word, hold, read};
 
 /// What the workspace's manifest must say of lints.
 const LINTS: [(&str, &str); 10] = [
@@ -90,11 +90,14 @@ fn the_lints_are_in_force_everywhere() {
     assert_eq!(lacking(&read("Cargo.toml")), Vec::<String>::new());
     let clippy: Table = read("clippy.toml").parse().unwrap();
     assert_eq!(clippy["too-many-lines-threshold"].as_integer(), Some(100));
-    let manifests: Vec<Source> =
-        all("crates", "toml").into_iter().filter(|file| file.path.ends_with("/Cargo.toml")).collect();
+    let manifests: Vec<Source> = [all("crates", "toml"), all("benches", "toml")]
+        .concat()
+        .into_iter()
+        .filter(|file| file.path.ends_with("/Cargo.toml"))
+        .collect();
     hold(&manifests, takes_the_lints);
     let sources = all("crates", "rs");
-    hold(&sources, has_a_reason);
+    hold(&code(), has_a_reason);
     hold(&sources, keeps_the_lints);
 }
 
