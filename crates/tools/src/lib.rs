@@ -5,6 +5,7 @@
 
 mod apply_patch;
 mod arguments;
+mod encoding;
 mod exec_command;
 mod git_read;
 mod ignored;
