@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use similar::TextDiff;
 
-use crate::output;
+use crate::{encoding, output};
 
 /// Longest time spent on finding the small diffs of a patch.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -34,9 +34,10 @@ impl Differ {
 
     /// The unified diff from `before` to `after`, three lines of context, without file headers.
     pub(super) fn unified(&mut self, before: &[u8], after: &[u8]) -> String {
-        let (Ok(before), Ok(after)) = (std::str::from_utf8(before), std::str::from_utf8(after)) else {
+        let (Some(before), Some(after)) = (encoding::text(before), encoding::text(after)) else {
             return "Binary files differ\n".to_owned();
         };
+        let (before, after) = (&*before, &*after);
         let size = before.len() + after.len();
         let diff = match self.left.checked_sub(size) {
             Some(left) => {
@@ -91,7 +92,9 @@ mod tests {
             (b"", b"a\n", "@@ -0,0 +1 @@\n+a\n"),
             (b"a", b"", "@@ -1 +0,0 @@\n-a\n\\ No newline at end of file\n"),
             (b"a\n", b"a\n", ""),
-            (b"\xff", b"a", "Binary files differ\n"),
+            (b"\0\xff", b"a", "Binary files differ\n"),
+            (b"\xe9\n", b"\xe9\n\x80\n", "@@ -1 +1,2 @@\n é\n+€\n"),
+            (b"\xff\xfea\0\n\0", b"\xff\xfeb\0\n\0", "@@ -1 +1 @@\n-a\n+b\n"),
         ];
         for (before, after, expected) in table {
             assert_eq!(Differ::new().unified(before, after), *expected);

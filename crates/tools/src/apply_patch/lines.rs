@@ -8,8 +8,17 @@ use super::work::{INDEXING, Work};
 
 /// What of a line counts, the strictest first. A looser one is tried only when no place in the file matches by the
 /// stricter ones.
-const LEVELS: [fn(&str) -> Cow<'_, str>; 4] =
-    [|line| line.into(), |line| line.trim_end().into(), |line| line.trim().into(), |line| plain(line.trim())];
+const LEVELS: [fn(&str) -> Cow<'_, str>; 5] = [
+    |line| line.into(),
+    |line| line.trim_end().into(),
+    |line| line.trim().into(),
+    |line| plain(line.trim_end()),
+    |line| plain(line.trim()),
+];
+
+/// What does not count at each level, in words for the model; `None` where that is no more than blanks at line ends.
+pub(super) const IGNORED: [Option<&str>; LEVELS.len()] =
+    [None, None, Some("other indentation"), Some("other punctuation"), Some("other indentation and punctuation")];
 
 /// `line` with the ASCII characters that models write for typographic ones.
 fn plain(line: &str) -> Cow<'_, str> {
@@ -21,7 +30,7 @@ fn plain_character(character: char) -> char {
         '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
         '\u{2018}'..='\u{201b}' => '\'',
         '\u{201c}'..='\u{201f}' => '"',
-        '\u{a0}' | '\u{2002}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
         other => other,
     }
 }
@@ -43,10 +52,19 @@ struct Level<'file> {
     known: HashMap<Cow<'file, str>, u32>,
 }
 
+/// All places where lines are, at the strictest level that has one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Matches {
+    /// Indices of their first lines, in order.
+    pub(super) at: Vec<usize>,
+    /// Index of the level.
+    pub(super) level: usize,
+}
+
 /// What a search came to.
 struct Found {
     /// Where all of the wanted lines are.
-    at: Option<usize>,
+    at: Vec<usize>,
     /// The most of them in a row, and where those begin.
     best: (usize, usize),
 }
@@ -67,8 +85,8 @@ impl<'file> Lines<'file> {
         self.text.get(at).copied()
     }
 
-    /// The first place at or after `from` where `wanted` is, by the strictest comparison that finds one; with
-    /// `at_end`, only as the last lines of the file.
+    /// The places at or after `from` where `wanted` is, by the strictest comparison that finds one; with `at_end`, only
+    /// as the last lines of the file. None if `wanted` is nothing.
     ///
     /// # Errors
     /// Those of [`Work::spend`].
@@ -78,22 +96,23 @@ impl<'file> Lines<'file> {
         from: usize,
         at_end: bool,
         work: &mut Work,
-    ) -> Result<Option<usize>, String> {
-        let Some(last) = self.len().checked_sub(wanted.len()) else { return Ok(None) };
+    ) -> Result<Matches, String> {
+        let Some(last) = self.len().checked_sub(wanted.len()) else { return Ok(Matches::default()) };
         let from = if at_end { from.max(last) } else { from };
         if from > last {
-            return Ok(None);
+            return Ok(Matches::default());
         }
         for level in 0..LEVELS.len() {
             let pattern = self.numbers(level, wanted, work)?;
             if pattern.contains(&ABSENT) {
                 continue;
             }
-            if let Some(at) = search(self.file(level), &pattern, from, work)?.at {
-                return Ok(Some(at));
+            let at = search(self.file(level), &pattern, from, work)?.at;
+            if !at.is_empty() {
+                return Ok(Matches { at, level });
             }
         }
-        Ok(None)
+        Ok(Matches::default())
     }
 
     /// How many of the wanted lines are somewhere in a row from the first on, by the loosest comparison, and where.
@@ -139,7 +158,7 @@ impl<'file> Level<'file> {
 /// Finds `pattern` in `file` from `from` on, never looking back (Knuth, Morris and Pratt 1977): at most two comparisons
 /// for each line of either.
 fn search(file: &[u32], pattern: &[u32], from: usize, work: &mut Work) -> Result<Found, String> {
-    let mut found = Found { at: None, best: (0, 0) };
+    let mut found = Found { at: Vec::new(), best: (0, 0) };
     let Some(first) = pattern.first() else { return Ok(found) };
     let fallback = borders(pattern, work)?;
     let mut matched = 0;
@@ -157,8 +176,8 @@ fn search(file: &[u32], pattern: &[u32], from: usize, work: &mut Work) -> Result
             found.best = (matched, at + 1 - matched);
         }
         if matched == pattern.len() {
-            found.at = Some(at + 1 - matched);
-            break;
+            found.at.push(at + 1 - matched);
+            matched = fallback[matched - 1];
         }
     }
     Ok(found)
@@ -186,22 +205,27 @@ mod tests {
 
     #[test]
     fn the_strictest_match_wins() {
-        let file = ["  a", "a ", "a", "“b” – c\u{a0}d"];
-        let table: &[(&[&str], usize, bool, Option<usize>)] = &[
-            (&["a"], 0, false, Some(2)),
-            (&["a  "], 0, false, Some(1)),
-            (&["\ta\t"], 0, false, Some(0)),
-            (&["a"], 3, false, None),
-            (&["\"b\" - c d"], 0, false, Some(3)),
-            (&["a", "\"b\" - c d"], 0, false, Some(2)),
-            (&["a"], 0, true, None),
-            (&["\"b\" - c d"], 0, true, Some(3)),
-            (&["a"; 5], 0, false, None),
+        let file = ["  a", "a ", "a", "“b” – c\u{a0}d", "  ‘a’", "‘a’", "a"];
+        let table: &[(&[&str], usize, bool, usize, &[usize])] = &[
+            (&["a"], 0, false, 0, &[2, 6]),
+            (&["a"], 3, false, 0, &[6]),
+            (&["a  "], 0, false, 1, &[1, 2, 6]),
+            (&["\ta\t"], 0, false, 2, &[0, 1, 2, 6]),
+            (&["'a'"], 0, false, 3, &[5]),
+            (&["  'a'"], 0, false, 3, &[4]),
+            (&["\t'a'"], 0, false, 4, &[4, 5]),
+            (&["\"b\" - c d"], 0, false, 3, &[3]),
+            (&["a", "\"b\" - c d"], 0, false, 3, &[2]),
+            (&["a"], 0, true, 0, &[6]),
+            (&["a", "\"b\" - c d"], 0, true, 0, &[]),
+            (&["\"a\""], 0, false, 0, &[]),
+            (&["a"; 8], 0, false, 0, &[]),
+            (&[], 0, false, 0, &[]),
         ];
         let mut lines = Lines::new(file.to_vec());
-        for (wanted, from, at_end, expected) in table {
+        for (wanted, from, at_end, level, at) in table {
             let found = lines.find(wanted, *from, *at_end, &mut Work::at_most(10_000)).unwrap();
-            assert_eq!(found, *expected, "{wanted:?} from {from}");
+            assert_eq!(found, Matches { at: at.to_vec(), level: *level }, "{wanted:?} from {from}");
         }
     }
 
@@ -216,8 +240,9 @@ mod tests {
                 for from in [0, 3] {
                     let mut work = Work::at_most(100);
                     let found = search(&file, &hunk, from, &mut work).unwrap();
-                    assert_eq!(found.at, (from..9).find(|at| row(*at) == hunk.len()), "{file:?} {hunk:?}");
-                    if found.at.is_none() {
+                    let all: Vec<usize> = (from..9).filter(|at| row(*at) == hunk.len()).collect();
+                    assert_eq!(found.at, all, "{file:?} {hunk:?}");
+                    if found.at.is_empty() {
                         assert_eq!(Some(found.best.0), (from..9).map(row).max(), "{file:?} {hunk:?}");
                     }
                     assert!(found.best.0 == 0 || row(found.best.1) == found.best.0);

@@ -3,7 +3,10 @@
 //! The patch is matched when the call is prepared, so that what is approved and shown is what will be written. It must
 //! never write a part of a patch.
 
+mod content;
 mod diff;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lines;
 mod parse;
 mod plan;

@@ -22,6 +22,8 @@ pub(super) struct Hunk {
     pub(super) lines: Vec<HunkLine>,
     /// Whether its old lines are the last of the file.
     pub(super) at_end: bool,
+    /// Whether the file is to end with a line ending; `None`: as before.
+    pub(super) finished: Option<bool>,
 }
 
 /// A line of a hunk, without its mark.
@@ -45,7 +47,7 @@ impl HunkLine {
 /// Reads a patch.
 ///
 /// Lenient where the meaning is plain: blanks around marker lines, CRLF line endings, a here-document around the whole,
-/// a first hunk without `@@`, the ranges of a unified diff after `@@`.
+/// a first hunk without `@@`, the ranges of a unified diff after `@@` and its word for a missing final newline.
 ///
 /// # Errors
 /// A sentence for the model, with the number of the line in the patch.
@@ -162,6 +164,10 @@ impl Parser<'_> {
                     _ => return self.error("there are no lines before it"),
                 }
                 open = false;
+            } else if line.starts_with("\\ No newline at end of file")
+                && let Some(hunk) = hunks.last_mut().filter(|hunk| open && !hunk.lines.is_empty())
+            {
+                unfinished(hunk);
             } else if line.starts_with("***") {
                 break;
             } else {
@@ -187,6 +193,15 @@ impl Parser<'_> {
         }
         Ok(Operation::Update { path, move_to, hunks })
     }
+}
+
+/// The line before is the last of the file, and has no ending: of the old file if it is removed, else of the new one.
+fn unfinished(hunk: &mut Hunk) {
+    hunk.at_end = true;
+    hunk.finished = match hunk.lines.last() {
+        Some(HunkLine::Remove(_)) => Some(hunk.finished.unwrap_or(true)),
+        _ => Some(false),
+    };
 }
 
 /// Whether a hunk is nothing but blank lines without a mark, as left between sections.
@@ -241,9 +256,9 @@ mod tests {
                     Hunk {
                         contexts: vec!["class A".into(), "def f".into()],
                         lines: vec![keep("k"), HunkLine::Remove("r".into()), HunkLine::Add("a".into()), keep("")],
-                        at_end: false,
+                        ..Hunk::default()
                     },
-                    Hunk { contexts: vec![], lines: vec![HunkLine::Remove("z".into())], at_end: true },
+                    Hunk { lines: vec![HunkLine::Remove("z".into())], at_end: true, ..Hunk::default() },
                 ],
             },
         ];

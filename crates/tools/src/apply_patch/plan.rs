@@ -28,6 +28,8 @@ pub(super) struct Plan {
     files: Vec<File>,
     /// The mark `A`, `M` or `D` and the path as written, an operation each.
     summary: Vec<(char, String)>,
+    /// What the model should check.
+    notes: Vec<String>,
 }
 
 /// A file before and after.
@@ -106,7 +108,7 @@ impl Plan {
             left: MOST_TOGETHER,
             work: Work::new(context.cancel.clone()),
         };
-        let mut plan = Self { files: Vec::new(), summary: Vec::new() };
+        let mut plan = Self { files: Vec::new(), summary: Vec::new(), notes: Vec::new() };
         for operation in operations {
             // Each may read a file, so that the user's interruption is looked for.
             ground.work.look()?;
@@ -119,7 +121,9 @@ impl Plan {
         match operation {
             Operation::Add { path, text } => {
                 let index = self.file(path, ground)?;
-                self.files[index].after = Some(text.clone().into_bytes());
+                let old = self.files[index].after.take().unwrap_or_default();
+                let after = text::replace(&old, text).map_err(|error| format!("`{path}`: {error}"))?;
+                self.files[index].after = Some(after);
                 self.summary.push(('A', path.clone()));
             }
             Operation::Delete { path } => {
@@ -139,11 +143,10 @@ impl Plan {
                 let after = if hunks.is_empty() {
                     content
                 } else {
-                    let content = String::from_utf8(content)
-                        .map_err(|_| format!("`{path}` is not UTF-8 text; change it with a command"))?;
-                    text::update(&content, hunks, &mut ground.work)
-                        .map_err(|error| format!("`{path}`: {error}"))?
-                        .into_bytes()
+                    let updated = text::update(&content, hunks, &mut ground.work)
+                        .map_err(|error| format!("`{path}`: {error}"))?;
+                    self.notes.extend(updated.notes.into_iter().map(|note| format!("`{path}`: {note}")));
+                    updated.bytes
                 };
                 self.files[index].after = Some(after);
                 if let Some(target) = move_to {
@@ -255,6 +258,9 @@ impl Plan {
             for (_, path) in self.summary.iter().filter(|(of, _)| *of == mark) {
                 text.push_str(&format!("{mark} {path}\n"));
             }
+        }
+        for note in &self.notes {
+            text.push_str(&format!("Check: {note}\n"));
         }
         output::cut(text, output::model_bytes(None))
     }

@@ -1,54 +1,52 @@
-//! Finds the place in a file where a hunk goes.
+//! Finds the places in a file where a hunk fits.
 //!
 //! It must never take a place that the hunk does not say: what is not found is explained instead.
 
-use std::ops::Range;
-
 use super::{
-    lines::Lines,
+    lines::{Lines, Matches},
     parse::{Hunk, HunkLine},
     work::Work,
 };
 
-/// Where a hunk goes.
+/// Where a hunk fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The lines of the file that the hunk's old lines are.
-    pub(super) lines: Range<usize>,
+pub(super) struct Places {
+    /// Indices of the first lines, in order: at least one, and no more than an error tells.
+    pub(super) starts: Vec<usize>,
+    /// How many lines of the file the hunk's old lines are.
+    pub(super) length: usize,
     /// Index of the hunk's line that is blank and that the file does not have, past its end.
     pub(super) missing: Option<usize>,
-    /// Where the next hunk is looked for.
-    pub(super) next: usize,
+    /// How loosely the lines were compared: an index of [`super::lines::IGNORED`].
+    pub(super) level: usize,
+    /// Whether the hunk only adds lines to the file's end, whatever its other hunks do.
+    pub(super) appends: bool,
 }
 
-/// Finds `hunk` in `file` from line `from` on.
+/// Finds the places of `hunk` in `file` from line `from` on.
 ///
 /// # Errors
 /// Sentences for the model: what was not found, and what comes nearest; or those of [`Work::spend`].
-pub(super) fn locate(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Place, String> {
-    let mut start = from;
-    for context in &hunk.contexts {
-        match file.find(&[context], start, false, work)? {
-            Some(found) => start = found + 1,
-            None => return Err(no_context(file, context, start, work)?),
-        }
-    }
+pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Places, String> {
+    let after_contexts = contexts(file, hunk, from, work)?;
+    let start = after_contexts.first().copied().unwrap_or(from);
+    let found = |matches: Matches, length, missing| {
+        let mut starts = below(matches.at, &after_contexts);
+        starts.truncate(SHOWN_PLACES + 1);
+        (!starts.is_empty()).then_some(Places { starts, length, missing, level: matches.level, appends: false })
+    };
     let old: Vec<&str> = hunk.lines.iter().filter_map(|line| line.old()).collect();
     if old.is_empty() {
         // Lines that are only added go below the place that was named, or to the end of the file.
-        let named = !hunk.contexts.is_empty() && !hunk.at_end;
-        let (at, next) = if named { (start, start) } else { (file.len(), from) };
-        return Ok(Place { lines: at..at, missing: None, next });
+        let appends = after_contexts.is_empty() || hunk.at_end;
+        let mut starts = if appends { vec![file.len()] } else { after_contexts };
+        starts.truncate(SHOWN_PLACES + 1);
+        return Ok(Places { starts, length: 0, missing: None, level: 0, appends });
     }
-    let place =
-        |start: usize, length: usize, missing| Place { lines: start..start + length, missing, next: start + length };
     // Models repeat the line after `@@` as the first of the hunk.
-    let starts = [start, start.saturating_sub(1)];
-    let starts = if hunk.contexts.is_empty() { &starts[..1] } else { &starts[..] };
-    for start in starts {
-        if let Some(found) = file.find(&old, *start, hunk.at_end, work)? {
-            return Ok(place(found, old.len(), None));
-        }
+    let first = if after_contexts.is_empty() { start } else { start - 1 };
+    if let Some(places) = found(file.find(&old, first, hunk.at_end, work)?, old.len(), None) {
+        return Ok(places);
     }
     // Models leave a blank line between a hunk and what follows it in the patch, or take the final newline for one.
     let last = hunk.lines.iter().rposition(|line| line.old().is_some());
@@ -58,16 +56,51 @@ pub(super) fn locate(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
     {
         // Only a blank line that ends the hunk may be none of the file's.
         let stray = last + 1 == hunk.lines.len() && matches!(hunk.lines[last], HunkLine::Keep(_));
-        if let Some(found) = file.find(shorter, start, hunk.at_end || !stray, work)? {
-            return Ok(place(found, shorter.len(), Some(last)));
+        let matches = file.find(shorter, start, hunk.at_end || !stray, work)?;
+        if let Some(places) = found(matches, shorter.len(), Some(last)) {
+            return Ok(places);
         }
     }
     Err(not_found(file, &old, start, hunk.at_end, work)?)
 }
 
+/// The lines below each place that the lines after `@@` name, in order; nothing if there are none.
+fn contexts(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Vec<usize>, String> {
+    let mut below: Vec<usize> = Vec::new();
+    for context in &hunk.contexts {
+        let start = below.first().copied().unwrap_or(from);
+        let at = file.find(&[context], start, false, work)?.at;
+        if at.is_empty() {
+            return Err(no_context(file, context, start, work)?);
+        }
+        // Each further line is the first such below the one before it.
+        let next = if below.is_empty() { at } else { firsts(&at, &below) };
+        below = next.into_iter().map(|line| line + 1).collect();
+    }
+    Ok(below)
+}
+
+/// Of `at`, those that are the first at or after one of `bounds`; both in order.
+fn firsts(at: &[usize], bounds: &[usize]) -> Vec<usize> {
+    let mut firsts: Vec<usize> =
+        bounds.iter().filter_map(|bound| at.get(at.partition_point(|place| place < bound)).copied()).collect();
+    firsts.dedup();
+    firsts
+}
+
+/// Of `at`, those that are the first below one of the places that are named, or begin with the named line itself.
+fn below(at: Vec<usize>, after_contexts: &[usize]) -> Vec<usize> {
+    if after_contexts.is_empty() {
+        return at;
+    }
+    let bounds: Vec<usize> = after_contexts.iter().map(|line| line - 1).collect();
+    firsts(&at, &bounds)
+}
+
 fn no_context(file: &mut Lines<'_>, context: &str, start: usize, work: &mut Work) -> Result<String, String> {
-    let earlier = file
-        .find(&[context], 0, false, work)?
+    let earlier = file.find(&[context], 0, false, work)?.at;
+    let earlier = earlier
+        .first()
         .map(|line| format!("; it is at line {}, but hunks go in file order", line + 1))
         .unwrap_or_default();
     Ok(format!("the line after `@@` is not in the file{}{earlier}:\n{context}", after(start)))
@@ -80,6 +113,46 @@ fn after(start: usize) -> String {
 /// Most lines of a hunk that an error repeats.
 const SHOWN: usize = 20;
 
+/// Most places that an error tells.
+const SHOWN_PLACES: usize = 8;
+
+/// What is wrong with `hunk`, which fits at each of `starts`, indices in order.
+pub(super) fn ambiguous(hunk: &Hunk, starts: &[usize]) -> String {
+    let old: Vec<&str> = hunk.lines.iter().filter_map(|line| line.old()).collect();
+    // A line is told by its number, and an addition by that of the line above.
+    let first = usize::from(!old.is_empty());
+    let mut numbers: Vec<String> = starts.iter().take(SHOWN_PLACES).map(|start| (start + first).to_string()).collect();
+    if starts.len() > SHOWN_PLACES {
+        numbers.push("more".to_owned());
+    }
+    let last = numbers.pop().unwrap_or_default();
+    let numbers = format!("{} and {last}", numbers.join(", "));
+    if old.is_empty() {
+        return format!(
+            "the line after `@@` is at lines {numbers}, so that it does not say where to add: give unchanged lines \
+             around the addition"
+        );
+    }
+    let mut text =
+        format!("these lines are at lines {numbers} of the file, so that it is not clear which are meant:\n");
+    show(&old, &mut text);
+    text.push_str(if hunk.contexts.is_empty() {
+        "Give more unchanged lines around the change, or after `@@ ` the nearest line above that is there only once"
+    } else {
+        "Give more unchanged lines around the change, or after `@@ ` another line above, one that is there only once"
+    });
+    text
+}
+
+fn show(lines: &[&str], text: &mut String) {
+    for line in lines.iter().take(SHOWN) {
+        text.push_str(&format!("{line}\n"));
+    }
+    if lines.len() > SHOWN {
+        text.push_str(&format!("[... {} more]\n", lines.len() - SHOWN));
+    }
+}
+
 fn not_found(
     file: &mut Lines<'_>,
     old: &[&str],
@@ -89,13 +162,8 @@ fn not_found(
 ) -> Result<String, String> {
     let what = if at_end { "are not the last of the file" } else { "are not in the file" };
     let mut text = format!("these lines {what}{}, in this order:\n", after(start));
-    for line in old.iter().take(SHOWN) {
-        text.push_str(&format!("{line}\n"));
-    }
-    if old.len() > SHOWN {
-        text.push_str(&format!("[... {} more]\n", old.len() - SHOWN));
-    }
-    if let Some(line) = file.find(old, 0, false, work)? {
+    show(old, &mut text);
+    if let Some(line) = file.find(old, 0, false, work)?.at.first() {
         let why = if at_end { "not at its end" } else { "but hunks go in file order" };
         text.push_str(&format!("They are at line {}, {why}", line + 1));
     } else {
@@ -121,10 +189,10 @@ mod tests {
     use super::*;
 
     /// What locating a hunk costs, and what came of it.
-    fn cost(file: &[&str], hunk: Hunk) -> (u64, Result<Place, String>) {
+    fn cost(file: &[&str], hunk: Hunk) -> (u64, Result<Places, String>) {
         let mut work = Work::at_most(u64::MAX);
-        let place = locate(&mut Lines::new(file.to_vec()), &hunk, 0, &mut work);
-        (work.spent(), place)
+        let places = places(&mut Lines::new(file.to_vec()), &hunk, 0, &mut work);
+        (work.spent(), places)
     }
 
     #[test]
@@ -135,26 +203,53 @@ mod tests {
         let mut other = file.clone();
         other.extend(["z", "  y  "]);
         let table = [
-            ("found at once", &file, kept(), true),
-            ("found at the end, leniently", &other, vec![HunkLine::Keep("y".into())], true),
-            ("one line is nowhere", &file, ends_with("y"), false),
-            ("one line is elsewhere", &other, ends_with("y"), false),
-            ("the first line is nowhere", &file, [vec![HunkLine::Keep("y".into())], kept()].concat(), false),
+            ("found everywhere", &file, kept(), SHOWN_PLACES + 1),
+            ("found at the end, leniently", &other, vec![HunkLine::Keep("y".into())], 1),
+            ("one line is nowhere", &file, ends_with("y"), 0),
+            ("one line is elsewhere", &other, ends_with("y"), 0),
+            ("the first line is nowhere", &file, [vec![HunkLine::Keep("y".into())], kept()].concat(), 0),
         ];
-        // Four levels of at most 17 for a line to be indexed and two to be compared, twice to tell what is wrong.
-        let most = 4 * (17 + 3 * 2) * (file.len() + length) as u64;
+        // Five levels of at most 17 for a line to be indexed and two to be compared, twice to tell what is wrong.
+        let most = 5 * (17 + 3 * 2) * (file.len() + length) as u64;
         for (name, file, lines, found) in table {
-            let (spent, place) = cost(file, Hunk { contexts: vec![], lines, at_end: false });
-            assert_eq!(place.is_ok(), found, "{name}: {place:?}");
+            let (spent, places) = cost(file, Hunk { lines, ..Hunk::default() });
+            assert_eq!(places.as_ref().map_or(0, |places| places.starts.len()), found, "{name}");
             assert!(spent <= most, "{name}: {spent} of {most}");
+        }
+    }
+
+    #[test]
+    fn lines_after_at_signs_narrow_one_another() {
+        let file = ["A", "f", "x", "B", "f", "x", "x", "C", "y"];
+        let table: &[(&[&str], &str, Result<&[usize], &str>)] = &[
+            (&[], "x", Ok(&[2, 5, 6])),
+            (&["A"], "x", Ok(&[2])),
+            (&["B"], "x", Ok(&[5])),
+            (&["f"], "x", Ok(&[2, 5])),
+            (&["B", "f"], "x", Ok(&[5])),
+            (&["f"], "y", Ok(&[8])),
+            (&["B"], "B", Ok(&[3])),
+            (&["C"], "x", Err("after line 8")),
+            (&["D"], "x", Err("is not in the file")),
+            (&["f"], "", Ok(&[2, 5])),
+            (&[], "", Ok(&[9])),
+        ];
+        for (contexts, old, expected) in table {
+            let contexts = contexts.iter().map(|line| (*line).to_owned()).collect();
+            let line = if old.is_empty() { HunkLine::Add("z".into()) } else { HunkLine::Remove((*old).to_owned()) };
+            match (cost(&file, Hunk { contexts, lines: vec![line], ..Hunk::default() }).1, expected) {
+                (Ok(places), Ok(starts)) => assert_eq!(places.starts, *starts, "{old}"),
+                (Err(told), Err(part)) => assert!(told.contains(part), "{told}"),
+                (found, _) => panic!("{old}: {found:?} in place of {expected:?}"),
+            }
         }
     }
 
     #[test]
     fn beyond_the_budget_a_patch_is_refused() {
         let mut lines = Lines::new(vec!["x"; 1000]);
-        let hunk = Hunk { contexts: vec![], lines: vec![HunkLine::Keep("y".into())], at_end: false };
-        let refused = locate(&mut lines, &hunk, 0, &mut Work::at_most(1000)).unwrap_err();
+        let hunk = Hunk { lines: vec![HunkLine::Keep("y".into())], ..Hunk::default() };
+        let refused = places(&mut lines, &hunk, 0, &mut Work::at_most(1000)).unwrap_err();
         assert!(refused.contains("smaller hunks"), "{refused}");
     }
 }

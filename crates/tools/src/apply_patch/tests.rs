@@ -30,13 +30,19 @@ fn without_temp() -> Scene {
     scene
 }
 
-fn wrap(body: &str) -> String {
+pub(super) fn wrap(body: &str) -> String {
     format!("*** Begin Patch\n{body}*** End Patch\n")
 }
 
 /// Prepares and runs; `Err` is what the model is told when it failed.
 async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
-    let prepared = ApplyPatch.prepare(&Arguments::Freeform(wrap(body)), &scene.context).map_err(|error| error.0)?;
+    apply_whole(scene, &wrap(body)).await
+}
+
+/// As [`apply`], of a patch with its first and last line.
+pub(super) async fn apply_whole(scene: &Scene, patch: &str) -> Result<String, String> {
+    let patch = Arguments::Freeform(patch.to_owned());
+    let prepared = ApplyPatch.prepare(&patch, &scene.context).map_err(|error| error.0)?;
     let outcome = (prepared.run)(walls(scene)).await;
     match outcome.for_user {
         ForUser::Item(ThreadItem::FileChange { status: PatchApplyStatus::Completed, .. }) => Ok(outcome.for_model),

@@ -1,97 +1,133 @@
-//! A text file as lines that keep their endings, and hunks applied to it.
+//! Hunks applied to the bytes of a text file.
 //!
-//! It must never change a byte that no hunk speaks of: byte order mark, line endings and a missing final newline stay.
+//! It must never change a byte that no hunk speaks of, nor choose between places that fit equally well.
 
 use super::{
-    lines::Lines,
+    content::{Content, Writer},
+    lines::{IGNORED, Lines},
     parse::{Hunk, HunkLine},
-    seek::{Place, locate},
+    seek::{Places, ambiguous, places},
     work::Work,
 };
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+/// A file after its hunks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Updated {
+    pub(super) bytes: Vec<u8>,
+    /// Sentences for the model on what it should check.
+    pub(super) notes: Vec<String>,
+}
 
-/// The content of a file after `hunks`, in their order, were applied to `content`.
+/// A hunk and where it goes.
+struct Placed<'hunk> {
+    /// Its place among the others, from 1.
+    number: usize,
+    hunk: &'hunk Hunk,
+    places: Places,
+}
+
+impl Placed<'_> {
+    /// The first of its places.
+    fn start(&self) -> usize {
+        self.places.starts.first().copied().unwrap_or_default()
+    }
+
+    fn end(&self) -> usize {
+        self.start() + self.places.length
+    }
+}
+
+/// The file `content` after `hunks`, in their order. Added lines are written in its encoding and with its line endings;
+/// its last line stays without an ending if it has none.
 ///
 /// # Errors
-/// Sentences for the model that name the hunk and show the lines that were not found, or those of [`Work::spend`].
-pub(super) fn update(content: &str, hunks: &[Hunk], work: &mut Work) -> Result<String, String> {
-    let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
-    let raw: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut lines = Lines::new(raw.iter().map(|line| body(line)).collect());
+/// Sentences for the model that name the hunk and show the lines that were not found, or found more than once; that the
+/// file is not text, or cannot hold a character; or those of [`Work::spend`].
+pub(super) fn update(content: &[u8], hunks: &[Hunk], work: &mut Work) -> Result<Updated, String> {
     work.spend(content.len() as u64 / 8)?;
+    let content = Content::of(content).map_err(|what| format!("it is {what}; change it with a command"))?;
+    let placed = place(&content, hunks, work)?;
+    let notes = placed.iter().filter_map(note).collect();
+    Ok(Updated { bytes: write(&content, placed)?, notes })
+}
+
+/// The text of an added file in place of `old`: in its encoding and with its line endings, if it is text.
+///
+/// # Errors
+/// A sentence for the model: a character that the file cannot hold.
+pub(super) fn replace(old: &[u8], text: &str) -> Result<Vec<u8>, String> {
+    let Ok(content) = Content::of(old).map(Content::emptied) else { return Ok(text.as_bytes().to_vec()) };
+    let mut writer = Writer::new(&content);
+    text.lines().try_for_each(|line| writer.add(line, None))?;
+    Ok(writer.end(None))
+}
+
+/// Finds the one way in which all hunks fit, each below the one before it.
+fn place<'hunk>(content: &Content<'_>, hunks: &'hunk [Hunk], work: &mut Work) -> Result<Vec<Placed<'hunk>>, String> {
+    let mut lines = Lines::new(content.lines(0, content.len()).map(|line| line.text).collect());
+    let name = |number: usize, error: String| format!("hunk {number} of {}: {error}", hunks.len());
     let mut from = 0;
-    let mut places: Vec<(Place, &Hunk)> = Vec::new();
-    for (index, hunk) in hunks.iter().enumerate() {
-        let place = locate(&mut lines, hunk, from, work)
-            .map_err(|error| format!("hunk {} of {}: {error}", index + 1, hunks.len()))?;
-        from = place.next;
-        places.push((place, hunk));
+    let mut placed: Vec<Placed<'hunk>> = Vec::new();
+    for (hunk, number) in hunks.iter().zip(1..) {
+        let places = places(&mut lines, hunk, from, work).map_err(|error| name(number, error))?;
+        let next = Placed { number, hunk, places };
+        if !next.places.appends {
+            from = next.end();
+        }
+        placed.push(next);
+    }
+    // All took their first place. If they fit in another way too, one of them can take its second with those below it
+    // where they are.
+    let mut limit = content.len();
+    for placed in placed.iter().rev().filter(|placed| !placed.places.appends) {
+        let Places { starts, length, .. } = &placed.places;
+        let possible = &starts[..starts.partition_point(|start| start + length <= limit)];
+        if possible.len() > 1 {
+            return Err(name(placed.number, ambiguous(placed.hunk, possible)));
+        }
+        limit = placed.start();
     }
     // Only additions to the end can be out of order; among themselves they keep theirs.
-    places.sort_by_key(|(place, _)| place.lines.start);
-    let mut writer = Writer { text: String::with_capacity(content.len()), newline: newline(&raw) };
-    if text.len() != content.len() {
-        writer.text.push(BYTE_ORDER_MARK);
-    }
+    placed.sort_by_key(Placed::start);
+    Ok(placed)
+}
+
+/// What was let pass and ought to be looked at.
+fn note(placed: &Placed<'_>) -> Option<String> {
+    let ignored = IGNORED.get(placed.places.level).copied().flatten()?;
+    let (number, start, end) = (placed.number, placed.start() + 1, placed.end());
+    Some(format!("hunk {number} was taken for lines {start} to {end} of the old file, which have {ignored}"))
+}
+
+fn write(content: &Content<'_>, placed: Vec<Placed<'_>>) -> Result<Vec<u8>, String> {
+    let mut writer = Writer::new(content);
     let mut copied = 0;
-    for (place, hunk) in places {
-        raw[copied..place.lines.start].iter().for_each(|line| writer.copy(line));
-        let mut old = raw[place.lines.clone()].iter();
+    let mut finished = None;
+    for placed in &placed {
+        let Placed { hunk, places, .. } = placed;
+        content.lines(copied, placed.start()).for_each(|line| writer.copy(line));
+        copied = placed.start();
         for (index, line) in hunk.lines.iter().enumerate() {
-            match line {
+            let old = content.line(copied);
+            let blank = places.missing == Some(index);
+            match (line, old) {
                 // A blank line that the file lacks is added where lines follow it, and is nothing at the hunk's end.
-                HunkLine::Keep(_) if place.missing == Some(index) && index + 1 < hunk.lines.len() => writer.add(""),
-                _ if place.missing == Some(index) => {}
+                (HunkLine::Keep(_), _) if blank && index + 1 < hunk.lines.len() => writer.add("", old)?,
+                (HunkLine::Keep(_) | HunkLine::Remove(_), _) if blank => continue,
                 // The file's own line, not the patch's: they may differ where the match was lenient.
-                HunkLine::Keep(_) => old.next().into_iter().for_each(|line| writer.copy(line)),
-                HunkLine::Remove(_) => drop(old.next()),
-                HunkLine::Add(text) => writer.add(text),
+                (HunkLine::Keep(_), Some(line)) => writer.copy(line),
+                (HunkLine::Remove(_), Some(line)) => writer.skip(line),
+                (HunkLine::Keep(_) | HunkLine::Remove(_), None) => {}
+                (HunkLine::Add(text), _) => writer.add(text, old)?,
             }
+            copied += usize::from(line.old().is_some() && !blank);
         }
-        copied = place.lines.end;
-    }
-    raw[copied..].iter().for_each(|line| writer.copy(line));
-    Ok(writer.text)
-}
-
-/// A line without its ending.
-fn body(line: &str) -> &str {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    line.strip_suffix('\r').unwrap_or(line)
-}
-
-/// The line ending that most lines have.
-fn newline(raw: &[&str]) -> &'static str {
-    let windows = raw.iter().filter(|line| line.ends_with("\r\n")).count();
-    let all = raw.iter().filter(|line| line.ends_with('\n')).count();
-    if windows * 2 > all { "\r\n" } else { "\n" }
-}
-
-struct Writer {
-    text: String,
-    newline: &'static str,
-}
-
-impl Writer {
-    /// Ends the line before, should it be the last of a file without final newline.
-    fn end_line(&mut self) {
-        let begun = self.text.trim_start_matches(BYTE_ORDER_MARK);
-        if !begun.is_empty() && !begun.ends_with('\n') {
-            self.text.push_str(self.newline);
+        if copied == content.len() {
+            finished = hunk.finished.or(finished);
         }
     }
-
-    fn copy(&mut self, line: &str) {
-        self.end_line();
-        self.text.push_str(line);
-    }
-
-    fn add(&mut self, line: &str) {
-        self.end_line();
-        self.text.push_str(line);
-        self.text.push_str(self.newline);
-    }
+    content.lines(copied, content.len()).for_each(|line| writer.copy(line));
+    Ok(writer.end(finished))
 }
 
 #[cfg(test)]
@@ -99,6 +135,10 @@ mod tests {
     use super::{super::parse, *};
 
     fn patched(content: &str, hunks: &str) -> Result<String, String> {
+        Ok(String::from_utf8(patched_bytes(content.as_bytes(), hunks)?.bytes).unwrap())
+    }
+
+    fn patched_bytes(content: &[u8], hunks: &str) -> Result<Updated, String> {
         let patch = format!("*** Begin Patch\n*** Update File: f\n{hunks}*** End Patch");
         match parse::parse(&patch).unwrap().remove(0) {
             parse::Operation::Update { hunks, .. } => update(content, &hunks, &mut Work::at_most(100_000)),
@@ -113,6 +153,8 @@ mod tests {
             ("plain", "a\nb\nc\n", "@@\n a\n-b\n+B\n c\n", "a\nB\nc\n"),
             ("no @@", "a\nb\n", "-b\n+B\n", "a\nB\n"),
             ("two hunks", "a\nb\nc\nb\n", "@@\n-b\n+1\n@@\n-b\n+2\n", "a\n1\nc\n2\n"),
+            ("all of the same lines", "b\nb\nb\n", "@@\n-b\n+1\n@@\n-b\n@@\n-b\n+3\n", "1\n3\n"),
+            ("told apart by what follows", "b\nc\nb\n", "@@\n-b\n+B\n@@\n-c\n", "B\nb\n"),
             (
                 "context",
                 python,
@@ -139,16 +181,33 @@ mod tests {
             ("from nothing", "", "@@\n+a\n", "a\n"),
             ("CRLF", "a\r\nb\r\nc\r\n", "@@\n a\n-b\n+B\n+BB\n", "a\r\nB\r\nBB\r\nc\r\n"),
             ("mixed", "a\r\nb\nc\n", "@@\n a\n-b\n+B\n", "a\r\nB\nc\n"),
+            ("mixed, one for one", "a\r\nb\nc\r\n", "@@\n-a\n-b\n-c\n+1\n+2\n+3\n+4\n", "1\r\n2\n3\r\n4\r\n"),
+            ("mixed, as the line before", "a\r\nb\nc\n", "@@\n a\n+x\n@@\n b\n+y\n", "a\r\nx\r\nb\ny\nc\n"),
+            ("mixed, as the line after", "a\r\nb\nc\n", "@@\n+x\n a\n", "x\r\na\r\nb\nc\n"),
+            ("CR", "a\rb\rc", "@@\n a\n-b\n+B\n+BB\n", "a\rB\rBB\rc"),
+            ("CR within lines", "a\rb\nc\n", "@@\n-c\n+d\n", "a\rb\nd\n"),
             ("BOM", "\u{feff}a\nb\n", "@@\n-a\n+A\n", "\u{feff}A\nb\n"),
             ("BOM, to nothing and back", "\u{feff}a\n", "@@\n-a\n+b\n", "\u{feff}b\n"),
             ("no final newline, kept", "a\nb", "@@\n-a\n+A\n b\n", "A\nb"),
-            ("no final newline, changed", "a\nb", "@@\n-b\n+B\n", "a\nB\n"),
-            ("no final newline, added to", "a\r\nb", "@@\n b\n+c\n", "a\r\nb\r\nc\r\n"),
+            ("no final newline, changed", "a\nb", "@@\n-b\n+B\n", "a\nB"),
+            ("no final newline, added to", "a\r\nb", "@@\n b\n+c\n", "a\r\nb\r\nc"),
+            ("no final newline, last line gone", "a\nb", "@@\n-b\n", "a\n"),
+            ("no final newline, blank last", "a\nb", "@@\n-b\n+\n", "a\n\n"),
+            ("final newline added", "a", "@@\n-a\n\\ No newline at end of file\n+a\n", "a\n"),
+            ("final newline removed", "a\n", "@@\n-a\n+b\n\\ No newline at end of file\n", "b"),
+            ("final newline removed from a kept line", "a\nb\n", "@@\n-a\n b\n\\ No newline at end of file\n", "b"),
+            (
+                "no final newline, said of both",
+                "b",
+                "-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n",
+                "c",
+            ),
+            ("no final newline says where", "b\nb\nb", "@@\n-b\n\\ No newline at end of file\n+c\n", "b\nb\nc\n"),
             ("trailing blanks", "a  \nb\n", "@@\n a\n-b\n+B\n", "a  \nB\n"),
             ("indented", "\ta\n\tb\n", "@@\n a\n-b\n+\tB\n", "\ta\n\tB\n"),
             ("typographic", "– “a”\nb\n", "@@\n - \"a\"\n-b\n+B\n", "– “a”\nB\n"),
             ("blank past the end", "b\n", "@@\n b\n \n+c\n", "b\n\nc\n"),
-            ("blank past the end, unmarked", "a\nb", "@@\n-b\n+B\n\n+c\n+d\n", "a\nB\n\nc\nd\n"),
+            ("blank past the end, unmarked", "a\nb", "@@\n-b\n+B\n\n+c\n+d\n", "a\nB\n\nc\nd"),
             ("blank past the end, removed", "b\n", "@@\n b\n-\n+c\n", "b\nc\n"),
             ("blank past the end, of two", "b\nc\nb\n", "@@\n b\n \n+c\n", "b\nc\nb\n\nc\n"),
             ("blank at the end", "a\nb\n", "@@\n-a\n+A\n\n", "A\nb\n"),
@@ -157,6 +216,119 @@ mod tests {
         ];
         for (name, content, hunks, expected) in table {
             assert_eq!(patched(content, hunks).as_deref(), Ok(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn encodings_stay() {
+        // U+FFFD stands for bytes in no encoding.
+        let table: &[(&str, &[u8], &str, Result<&[u8], &str>)] = &[
+            ("UTF-16", b"\xff\xfea\0\r\0\n\0b\0", "-a\n+\u{20ac}\n b\n", Ok(b"\xff\xfe\xac\x20\r\0\n\0b\0")),
+            ("UTF-16 BE", b"\xfe\xff\0a\0\n", " a\n+𝄞\n", Ok(b"\xfe\xff\0a\0\n\xd8\x34\xdd\x1e\0\n")),
+            (
+                "UTF-16, half of a pair",
+                b"\xff\xfe\x00\xd8\n\0a\0",
+                " \u{fffd}\n-a\n+b\n",
+                Ok(b"\xff\xfe\x00\xd8\n\0b\0"),
+            ),
+            ("UTF-16, half of a character", b"\xff\xfea\0b", "-a\n+b\n", Err("within a character")),
+            (
+                "8-bit",
+                b"caf\xe9\n\x81\xfe\nx\n",
+                " café\n \u{81}þ\n-x\n+€’é\n",
+                Ok(b"caf\xe9\n\x81\xfe\n\x80\x92\xe9\n"),
+            ),
+            (
+                "8-bit, in its place",
+                b"caf\xe9\n\x81\xfe\nx\n",
+                "-café\n+\u{20ac}\u{2019}\u{e9}\n",
+                Ok(b"\x80\x92\xe9\n\x81\xfe\nx\n"),
+            ),
+            ("8-bit, not in it", b"caf\xe9\nx\n", "-x\n+a\u{2192}b\n", Err("`\u{2192}` (U+2192)")),
+            ("8-bit, unchanged arrow", b"caf\xe9\nx\n", "-x\n+y\n", Ok(b"caf\xe9\ny\n")),
+            (
+                "bytes lost",
+                b"\xc3\xa9\xc3\xa9 \xff\nx\n",
+                " éé \u{fffd}\n-x\n+ü\n",
+                Ok(b"\xc3\xa9\xc3\xa9 \xff\n\xc3\xbc\n"),
+            ),
+            (
+                "bytes lost, and made up",
+                b"\xc3\xa9\xc3\xa9 \xff\nx\n",
+                "-éé \u{fffd}\n+éé \u{fffd}!\n",
+                Err("stands for bytes"),
+            ),
+            ("the character itself", "\u{fffd}\n".as_bytes(), "-\u{fffd}\n+\u{fffd}!\n", Ok("\u{fffd}!\n".as_bytes())),
+            ("NUL in UTF-8", b"a\0b\nc\n", "-c\n+d\n", Ok(b"a\0b\nd\n")),
+            ("binary", b"a\0\xff\nc\n", "-c\n+d\n", Err("binary")),
+        ];
+        for (name, content, hunks, expected) in table {
+            match (patched_bytes(content, hunks), expected) {
+                (Ok(updated), Ok(bytes)) => assert_eq!(updated.bytes, *bytes, "{name}"),
+                (Err(told), Err(part)) => assert!(told.contains(part), "{name}: {told}"),
+                (found, _) => panic!("{name}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_keeps_its_form() {
+        let table: &[(&[u8], &str, Result<&[u8], &str>)] = &[
+            (b"", "a\n", Ok(b"a\n")),
+            (b"x", "a\n", Ok(b"a\n")),
+            (b"x\r\n", "a\nb\n", Ok(b"a\r\nb\r\n")),
+            (b"\xef\xbb\xbfx\n", "a\n", Ok(b"\xef\xbb\xbfa\n")),
+            (b"\xff\xfex\0\n\0", "a\n", Ok(b"\xff\xfea\0\n\0")),
+            (b"\xe9\n", "é\n", Ok(b"\xe9\n")),
+            (b"\xe9\n", "→\n", Err("U+2192")),
+            (b"\xc3\xa9\xc3\xa9\xff\n", "\u{fffd}\n", Ok("\u{fffd}\n".as_bytes())),
+            (b"\0\xff", "a\n", Ok(b"a\n")),
+        ];
+        for (old, text, expected) in table {
+            match (replace(old, text), expected) {
+                (Ok(bytes), Ok(wanted)) => assert_eq!(bytes, *wanted),
+                (Err(told), Err(part)) => assert!(told.contains(part), "{told}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn looser_matches_are_told() {
+        let table: &[(&str, &str, &[&str])] = &[
+            ("a\n", "-a\n+b\n", &[]),
+            ("a \n", "-a\n+b\n", &[]),
+            ("x\n\ta\n", "-a\n+b\n", &["hunk 1", "lines 2 to 2", "other indentation"]),
+            ("“a”\n", "-\"a\"\n+b\n", &["other punctuation"]),
+            (" “a”\n", "-\"a\"\n+b\n", &["other indentation and punctuation"]),
+        ];
+        for (content, hunks, expected) in table {
+            let notes = patched_bytes(content.as_bytes(), hunks).unwrap().notes;
+            assert_eq!(notes.len(), usize::from(!expected.is_empty()), "{notes:?}");
+            assert!(expected.iter().all(|part| notes[0].contains(part)), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn what_fits_twice_is_refused() {
+        let functions = "fn a() {\n    x();\n}\nfn b() {\n    x();\n}\n";
+        let many = "b\n".repeat(20);
+        let table: &[(&str, &str, &[&str])] = &[
+            ("b\na\nb\n", "@@\n-b\n", &["hunk 1 of 1", "at lines 1 and 3", "\nb\n", "after `@@ ` the nearest line"]),
+            (functions, "@@\n-    x();\n+    y();\n", &["at lines 2 and 5"]),
+            (functions, "@@ }\n-}\n", &["after `@@ ` another line above"]),
+            (functions, "@@ }\n+// end\n", &["the line after `@@` is at lines 3 and 6"]),
+            ("a\nb\nb\nb\n", "@@\n-a\n@@\n-b\n@@\n-b\n", &["hunk 3 of 3", "lines 3 and 4"]),
+            // Equally lenient is not equally strict.
+            (" b\n  b\n", "@@\n-b\n", &["lines 1 and 2"]),
+            ("‘b’\n’b’\n", "@@\n-'b'\n", &["lines 1 and 2"]),
+            (&many, "@@\n-b\n", &["lines 1, 2, 3, 4, 5, 6, 7, 8 and more"]),
+        ];
+        for (content, hunks, expected) in table {
+            let error = patched(content, hunks).unwrap_err();
+            for part in *expected {
+                assert!(error.contains(part), "{hunks:?}: {error}");
+            }
         }
     }
 

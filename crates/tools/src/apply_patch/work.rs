@@ -53,7 +53,7 @@ impl Work {
     }
 
     /// A budget for tests.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn at_most(most: u64) -> Self {
         Self { most, ..Self::new(CancellationToken::new()) }
     }

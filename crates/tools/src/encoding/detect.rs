@@ -13,6 +13,9 @@ use crate::output;
 /// Of so many bytes that are not UTF-8 one may be a control character: binary data has more, text next to none.
 const CONTROLS: u64 = 50;
 
+/// Of so many bytes of decoded UTF-16 one may be no character, and one in any case.
+const FLAWS: u64 = 8;
+
 /// What is known of a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Format {
@@ -169,7 +172,7 @@ impl Detector {
         self.format.cr += u64::from(self.after_cr);
         let mut format = self.format;
         if format.encoding.unit() == 2 {
-            format.binary = format.flaws * CONTROLS > self.decoded;
+            format.binary = format.flaws > 1 + self.decoded / FLAWS;
         } else if format.flaws > 0 && !format.marked {
             format.binary = format.nul || self.controls * CONTROLS > self.measured;
             // Text in UTF-8 with some bytes lost has more whole characters than others; 8-bit text has next to none.
@@ -264,8 +267,18 @@ mod tests {
             ("BOM", b"\xef\xbb\xbfa\n", "UTF-8 | UTF-8 with byte order mark (apply_patch keeps this)"),
             ("UTF-16", b"\xff\xfea\0\r\0\n\0", "UTF-16LE | UTF-16LE text; CRLF line endings (apply_patch keeps this)"),
             ("UTF-16 BE", b"\xfe\xff\0a", "UTF-16BE | UTF-16BE text (apply_patch keeps this)"),
-            ("half", b"\xff\xfea\0b", "UTF-16LE binary"),
-            ("Latin-1", b"caf\xe9\n", "Windows-1252 | 8-bit text, shown and patched as Windows-1252 (apply_patch keeps this)"),
+            (
+                "half",
+                b"\xff\xfea\0b",
+                "UTF-16LE | UTF-16LE text (apply_patch keeps this); 1 place is not UTF-16LE, shown as \u{fffd}: \
+                 apply_patch keeps them in unchanged lines",
+            ),
+            ("halves", b"\xff\xfe\0\xd8\0\xd8a\0", "UTF-16LE binary"),
+            (
+                "Latin-1",
+                b"caf\xe9\n",
+                "Windows-1252 | 8-bit text, shown and patched as Windows-1252 (apply_patch keeps this)",
+            ),
             (
                 "bytes lost",
                 "grün, süß\n\u{e9}".as_bytes().split_last().unwrap().1,
