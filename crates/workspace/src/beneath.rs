@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
+    fs::{Access, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
 };
 
@@ -69,13 +69,28 @@ pub enum Kind {
     Other,
 }
 
+/// What a file is besides its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// Number of the user who owns it.
+    pub user: u32,
+    /// Number of its group.
+    pub group: u32,
+}
+
 /// A file as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// All of its bytes.
     pub bytes: Vec<u8>,
-    /// Permission bits, 0 to 0o7777.
-    pub mode: u32,
+    /// Its mode and owner.
+    pub attributes: Attributes,
+    /// Whether nobody may write it, or we may not. A replacement of it by another file does not ask for that right.
+    pub read_only: bool,
+    /// How many names it has.
+    pub links: u64,
 }
 
 /// A file as it was when it was looked at: another one, or a change of this one, has another.
@@ -181,7 +196,16 @@ impl Beneath {
         if bytes.len() as u64 > limit {
             return Err(BeneathError::TooLarge { path: path.to_owned(), limit });
         }
-        Ok(Snapshot { bytes, mode: permissions(&stat) })
+        let read_only = permissions(&stat) & 0o222 == 0 || self.denies_writing(path)?;
+        Ok(Snapshot { bytes, attributes: attributes(&stat), read_only, links: stat.st_nlink as u64 })
+    }
+
+    /// Whether the kernel would not let us write the content of `path`.
+    fn denies_writing(&self, path: &Path) -> Result<bool, BeneathError> {
+        let target = self.target(path);
+        let place = self.place(&target)?;
+        let denied = rustix::fs::accessat(&place.directory, place.name, Access::WRITE_OK, AtFlags::EACCESS);
+        Ok(matches!(denied, Err(Errno::ACCESS | Errno::PERM | Errno::ROFS)))
     }
 
     /// What tells the regular file `path` from another, without reading it.
@@ -202,13 +226,13 @@ impl Beneath {
     }
 
     /// Replaces the content of `path` in one step, or makes it. A file that exists keeps its mode and, where the
-    /// kernel lets us, its owner, unless `mode` says otherwise; its other hard links keep the old content.
+    /// kernel lets us, its owner, unless `attributes` say otherwise; its other hard links keep the old content.
     ///
     /// Not flushed to the disk: a power failure may undo it, but leaves either the old or the new content.
     ///
     /// # Errors
     /// Any [`BeneathError`] but `TooLarge`; the parent directory must exist.
-    pub fn write(&self, path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<(), BeneathError> {
+    pub fn write(&self, path: &Path, bytes: &[u8], attributes: Option<Attributes>) -> Result<(), BeneathError> {
         let target = self.target(path);
         let place = self.place(&target)?;
         let existing = place.stat(path)?;
@@ -218,7 +242,8 @@ impl Beneath {
             Some(Kind::Directory | Kind::Other) => return Err(BeneathError::NotRegular(path.to_owned())),
         }
         let temporary = unused_name();
-        let written = fill(place.directory.as_fd(), &temporary, bytes, existing.as_ref(), mode).and_then(|()| {
+        let attributes = attributes.or(existing.as_ref().map(self::attributes));
+        let written = fill(place.directory.as_fd(), &temporary, bytes, attributes).and_then(|()| {
             rustix::fs::renameat(&place.directory, &temporary, &place.directory, place.name).map_err(Into::into)
         });
         written.map_err(|source: io::Error| {
@@ -364,24 +389,15 @@ pub(crate) fn open2(
 }
 
 /// Makes `name` with `bytes` in it. The permissions are set while it is still empty, so that nobody reads early.
-fn fill(
-    directory: BorrowedFd,
-    name: &OsStr,
-    bytes: &[u8],
-    existing: Option<&Stat>,
-    mode: Option<u32>,
-) -> io::Result<()> {
+fn fill(directory: BorrowedFd, name: &OsStr, bytes: &[u8], attributes: Option<Attributes>) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let descriptor = rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o666))?;
-    if let Some(existing) = existing {
+    if let Some(Attributes { mode, user, group }) = attributes {
         let made = rustix::fs::fstat(&descriptor)?;
-        if (made.st_uid, made.st_gid) != (existing.st_uid, existing.st_gid) {
+        if (made.st_uid, made.st_gid) != (user, group) {
             // Only root may give files away; who is not keeps what the directory gave, as editors do.
-            let owner = (Uid::from_raw(existing.st_uid), Gid::from_raw(existing.st_gid));
-            let _ = rustix::fs::fchown(&descriptor, Some(owner.0), Some(owner.1));
+            let _ = rustix::fs::fchown(&descriptor, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
         }
-    }
-    if let Some(mode) = mode.or(existing.map(permissions)) {
         rustix::fs::fchmod(&descriptor, Mode::from_raw_mode(mode))?;
     }
     File::from(descriptor).write_all(bytes)
@@ -410,6 +426,10 @@ fn kind_of(stat: &Stat) -> Kind {
 
 fn permissions(stat: &Stat) -> u32 {
     stat.st_mode & 0o7777
+}
+
+fn attributes(stat: &Stat) -> Attributes {
+    Attributes { mode: permissions(stat), user: stat.st_uid, group: stat.st_gid }
 }
 
 fn io_error(path: &Path, source: io::Error) -> BeneathError {

@@ -12,7 +12,7 @@ mod protected;
 mod reading;
 mod roots;
 
-pub use beneath::{Beneath, BeneathError, Kind, Snapshot, Stamp};
+pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use git::{find_git, git_command};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use picture::{LARGEST_PICTURE, Picture, read_picture};

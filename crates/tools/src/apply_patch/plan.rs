@@ -9,7 +9,7 @@ use std::{
 };
 
 use codex_protocol::{FileUpdateChange, PatchChangeKind};
-use codex_workspace::{Beneath, BeneathError, Kind, Roots, Snapshot, Stamp, is_protected};
+use codex_workspace::{Attributes, Beneath, BeneathError, Kind, Roots, Snapshot, Stamp, is_protected};
 
 use crate::{ToolContext, output};
 
@@ -41,9 +41,9 @@ pub(super) struct File {
     pub(super) shown: PathBuf,
     pub(super) before: Before,
     pub(super) after: Option<Vec<u8>>,
-    /// Permission bits it gets from the file that was moved here.
-    pub(super) mode: Option<u32>,
-    /// Whether the patch deletes it, at least for a while.
+    /// Mode and owner of the file that was moved here.
+    pub(super) attributes: Option<Attributes>,
+    /// Whether the patch deletes it or moves it away, at least for a while.
     deleted: bool,
     /// Index of the file it became.
     moved_to: Option<usize>,
@@ -77,7 +77,13 @@ impl File {
     }
 
     fn mode_changes(&self) -> bool {
-        self.mode.is_some_and(|mode| self.before.snapshot().is_some_and(|before| before.mode != mode))
+        let before = self.before.snapshot().map(|before| before.attributes.mode);
+        self.attributes.is_some_and(|attributes| before.is_some_and(|mode| mode != attributes.mode))
+    }
+
+    /// What was here before the patch, if that is still to be changed: not where the patch has deleted it.
+    fn original(&self) -> Option<&Snapshot> {
+        self.before.snapshot().filter(|_| !self.deleted && self.after.is_some())
     }
 }
 
@@ -121,6 +127,7 @@ impl Plan {
         match operation {
             Operation::Add { path, text } => {
                 let index = self.file(path, ground)?;
+                self.overwrite(index, path)?;
                 let old = self.files[index].after.take().unwrap_or_default();
                 let after = text::replace(&old, text).map_err(|error| format!("`{path}`: {error}"))?;
                 self.files[index].after = Some(after);
@@ -129,7 +136,8 @@ impl Plan {
             Operation::Delete { path } => {
                 let index = self.file_or_large(path, ground)?;
                 let file = &mut self.files[index];
-                let large = matches!(file.before, Before::Large(_)) && !std::mem::replace(&mut file.deleted, true);
+                let again = std::mem::replace(&mut file.deleted, true);
+                let large = matches!(file.before, Before::Large(_)) && !again;
                 if file.after.take().is_none() && !large {
                     return Err(format!("`{path}` does not exist, so it cannot be deleted"));
                 }
@@ -137,6 +145,9 @@ impl Plan {
             }
             Operation::Update { path, move_to, hunks } => {
                 let index = self.file(path, ground)?;
+                if !hunks.is_empty() {
+                    self.overwrite(index, path)?;
+                }
                 let content = self.files[index].after.take().ok_or_else(|| {
                     format!("`{path}` does not exist, so it cannot be updated; `*** Add File:` makes a file")
                 })?;
@@ -163,12 +174,34 @@ impl Plan {
         if to == from {
             return Ok(());
         }
-        let content = self.files[from].after.take();
-        let mode = self.files[from].mode.or(self.files[from].before.snapshot().map(|before| before.mode));
+        self.overwrite(to, target)?;
+        let file = &mut self.files[from];
+        let content = file.after.take();
+        file.deleted = true;
+        let attributes = file.attributes.or(file.before.snapshot().map(|before| before.attributes));
         self.files[to].after = content;
-        self.files[to].mode = mode;
+        self.files[to].attributes = attributes;
         if self.files[from].before.snapshot().is_some() && self.files[to].before == Before::Nothing {
             self.files[from].moved_to = Some(to);
+        }
+        Ok(())
+    }
+
+    /// Checks that the content of a file, if it is there, may be replaced.
+    fn overwrite(&mut self, index: usize, path: &str) -> Result<(), String> {
+        let Some(original) = self.files[index].original() else { return Ok(()) };
+        if original.read_only {
+            return Err(format!(
+                "`{path}` is read-only (mode {:o}); if it is meant to change, make it writable with a command first",
+                original.attributes.mode
+            ));
+        }
+        let others = original.links.saturating_sub(1);
+        let note = format!(
+            "`{path}` was one of several names of a file (hard links); the other {others} keep the old content"
+        );
+        if others > 0 && !self.notes.contains(&note) {
+            self.notes.push(note);
         }
         Ok(())
     }
@@ -190,6 +223,9 @@ impl Plan {
 
     /// As [`Plan::file`], of a file of any size.
     fn file_or_large(&mut self, path: &str, ground: &mut Ground<'_>) -> Result<usize, String> {
+        if path.ends_with('/') {
+            return Err(format!("`{path}` names a directory"));
+        }
         let written = ground.base.join(path);
         let shown = ground.roots.absolute(&written);
         let resolved = ground.roots.resolve(&written);
@@ -202,13 +238,23 @@ impl Plan {
         let before = match ground.beneath.kind(&resolved) {
             Ok(None) => Before::Nothing,
             Ok(Some(Kind::Directory)) => return Err(format!("`{path}` is a directory")),
-            Ok(Some(_)) => ground.read(&resolved).map_err(|error| name(path, &error))?,
+            // Opening a device or a pipe may already do something.
+            Ok(Some(Kind::Other)) => return Err(format!("`{path}` is not a regular file")),
+            Ok(Some(Kind::File | Kind::Symlink)) => ground.read(&resolved).map_err(|error| name(path, &error))?,
             Err(error) => return Err(name(path, &error)),
         };
         let after = before.snapshot().map(|before| before.bytes.clone());
         let index = self.files.len();
         ground.indices.insert(resolved.clone(), index);
-        self.files.push(File { path: resolved, shown, before, after, mode: None, deleted: false, moved_to: None });
+        self.files.push(File {
+            path: resolved,
+            shown,
+            before,
+            after,
+            attributes: None,
+            deleted: false,
+            moved_to: None,
+        });
         Ok(index)
     }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
 };
 
 use codex_protocol::PatchChangeKind;
@@ -294,12 +294,91 @@ async fn modes_are_kept() {
     let workspace = scene.workspace();
     for name in ["a", "b", "c"] {
         fs::set_permissions(workspace.join(name), fs::Permissions::from_mode(0o751)).unwrap();
+        // Only root can give files away; who cannot sees that they stay.
+        let _ = std::os::unix::fs::chown(workspace.join(name), Some(4321), Some(4322));
     }
+    let owner = |name: &str| fs::metadata(workspace.join(name)).map(|file| (file.uid(), file.gid())).unwrap();
+    let before = owner("a");
     let body = "*** Update File: a\n-1\n+2\n*** Update File: b\n*** Move to: d\n-1\n+2\n*** Add File: c\n+2\n";
     apply(&scene, body).await.unwrap();
     for name in ["a", "c", "d"] {
         assert_eq!(fs::metadata(workspace.join(name)).unwrap().permissions().mode() & 0o7777, 0o751, "{name}");
+        assert_eq!(owner(name), before, "{name}");
     }
+}
+
+#[tokio::test]
+async fn read_only_files_keep_their_content() {
+    let table: &[(&str, Result<&[(&str, &str)], &str>)] = &[
+        ("*** Update File: a\n-1\n+2\n", Err("`a` is read-only (mode 444)")),
+        ("*** Update File: a\n*** Move to: c\n-1\n+2\n", Err("`a` is read-only")),
+        ("*** Add File: a\n+2\n", Err("`a` is read-only")),
+        ("*** Update File: b\n*** Move to: a\n", Err("`a` is read-only")),
+        ("*** Update File: a\n*** Move to: c\n", Ok(&[("w/b", "1\n"), ("w/c", "1\n")])),
+        ("*** Delete File: a\n", Ok(&[("w/b", "1\n")])),
+        ("*** Delete File: a\n*** Add File: a\n+2\n", Ok(&[("w/a", "2\n"), ("w/b", "1\n")])),
+    ];
+    for (body, expected) in table {
+        let scene = context();
+        put(&scene, &[("w/a", "1\n"), ("w/b", "1\n")]);
+        fs::set_permissions(scene.workspace().join("a"), fs::Permissions::from_mode(0o444)).unwrap();
+        let before = tree(&scene);
+        match (apply(&scene, body).await, expected) {
+            (Ok(_), Ok(after)) => {
+                let after: Vec<_> = after.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+                assert_eq!(Vec::from_iter(tree(&scene)), after, "{body}");
+            }
+            (Err(told), Err(part)) => {
+                assert!(told.contains(part), "{body}: {told}");
+                assert_eq!(tree(&scene), before);
+            }
+            (found, _) => panic!("{body}: {found:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_model_should_check() {
+    let scene = context();
+    put(&scene, &[("w/a", "\t1\n"), ("w/b", "1\n")]);
+    fs::hard_link(scene.workspace().join("b"), scene.workspace().join("c")).unwrap();
+    let told = apply(&scene, "*** Update File: a\n-1\n+2\n*** Update File: b\n-1\n+2\n").await.unwrap();
+    assert!(told.contains("\nCheck: `a`: hunk 1 was taken for lines 1 to 1"), "{told}");
+    assert!(told.contains("\nCheck: `b` was one of several names"), "{told}");
+    let tree = tree(&scene);
+    assert_eq!((&*tree["w/a"], &*tree["w/b"], &*tree["w/c"]), ("2\n", "2\n", "1\n"));
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_named() {
+    let scene = context();
+    crate::testing::make_pipe(&scene.workspace().join("pipe"));
+    let _socket = std::os::unix::net::UnixListener::bind(scene.workspace().join("socket")).unwrap();
+    let table = [
+        ("*** Update File: pipe\n-1\n+2\n", "not a regular file"),
+        ("*** Add File: socket\n+2\n", "not a regular file"),
+        ("*** Delete File: pipe\n", "not a regular file"),
+        ("*** Add File: new/\n+2\n", "`new/` names a directory"),
+        ("*** Add File: sub\n+2\n", "`sub` is a directory"),
+    ];
+    for (body, expected) in table {
+        let told = apply(&scene, body).await.unwrap_err();
+        assert!(told.contains(expected), "{body}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn many_files_are_one_patch() {
+    let scene = context();
+    let names: Vec<String> = (0..600).map(|index| format!("w/d{}/{index}", index % 7)).collect();
+    names.iter().for_each(|name| put(&scene, &[(name, "1\n")]));
+    let before = tree(&scene);
+    let update = |name: &String| format!("*** Update File: {}\n-1\n+2\n", name.trim_start_matches("w/"));
+    let body: String = names.iter().map(update).collect();
+    assert!(apply(&scene, &format!("{body}*** Delete File: none\n")).await.is_err());
+    assert_eq!(tree(&scene), before);
+    apply(&scene, &body).await.unwrap();
+    assert!(tree(&scene).values().all(|text| text == "2\n"));
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ impl<'plan> Undo<'plan> {
         match &file.after {
             Some(bytes) => {
                 self.directories.extend(self.beneath.create_parents(&file.path)?);
-                self.beneath.write(&file.path, bytes, file.mode)?;
+                self.beneath.write(&file.path, bytes, file.attributes)?;
             }
             None => self.beneath.remove(&file.path)?,
         }
@@ -41,7 +41,7 @@ impl<'plan> Undo<'plan> {
         let mut left = Vec::new();
         while let Some(file) = self.files.pop() {
             let undone = match &file.before {
-                Before::File(before) => self.beneath.write(&file.path, &before.bytes, Some(before.mode)).is_ok(),
+                Before::File(before) => self.beneath.write(&file.path, &before.bytes, Some(before.attributes)).is_ok(),
                 Before::Nothing => self.beneath.remove(&file.path).is_ok(),
                 Before::Large(_) => false,
             };

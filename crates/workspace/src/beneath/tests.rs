@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
 };
 
 use super::*;
@@ -90,16 +90,23 @@ fn files_are_read_written_and_removed() {
     let (_kept, base, beneath) = scene();
     let file = base.join("root/file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o751)).unwrap();
-    assert_eq!(beneath.read(&file, 9).unwrap(), Snapshot { bytes: b"root/file".to_vec(), mode: 0o751 });
+    // Only root can give it away; who cannot sees that it stays.
+    let _ = std::os::unix::fs::chown(&file, Some(4321), Some(4322));
+    let owner = |path: &Path| fs::metadata(path).map(|metadata| (metadata.uid(), metadata.gid())).unwrap();
+    let (user, group) = owner(&file);
+    let attributes = Attributes { mode: 0o751, user, group };
+    let snapshot = Snapshot { bytes: b"root/file".to_vec(), attributes, read_only: false, links: 1 };
+    assert_eq!(beneath.read(&file, 9).unwrap(), snapshot);
     assert_eq!(word(&beneath.read(&file, 8).unwrap_err()), "too large");
     beneath.write(&file, b"new", None).unwrap();
-    assert_eq!(beneath.read(&file, 9).unwrap(), Snapshot { bytes: b"new".to_vec(), mode: 0o751 });
+    assert_eq!(beneath.read(&file, 9).unwrap(), Snapshot { bytes: b"new".to_vec(), ..snapshot });
     let deep = base.join("root/a/b/c");
     let made = beneath.create_parents(&deep).unwrap();
     assert_eq!(made, [base.join("root/a"), base.join("root/a/b")]);
     assert!(beneath.create_parents(&deep).unwrap().is_empty());
-    beneath.write(&deep, b"deep", Some(0o700)).unwrap();
-    assert_eq!(beneath.read(&deep, 9).unwrap().mode, 0o700);
+    let given = Attributes { mode: 0o700, ..attributes };
+    beneath.write(&deep, b"deep", Some(given)).unwrap();
+    assert_eq!(beneath.read(&deep, 9).unwrap().attributes, given);
     let stamp = beneath.stamp(&deep).unwrap();
     assert_eq!((stamp.bytes, stamp.mode, beneath.stamp(&deep).unwrap()), (4, 0o700, stamp));
     assert_ne!(beneath.stamp(&file).unwrap(), stamp);
@@ -110,6 +117,20 @@ fn files_are_read_written_and_removed() {
         beneath.remove_directory(directory).unwrap();
     }
     assert!(!base.join("root/a").exists());
+}
+
+#[test]
+fn what_is_not_to_be_written_is_known() {
+    let (_kept, base, beneath) = scene();
+    let file = base.join("root/file");
+    for (mode, read_only) in [(0o644, false), (0o200, false), (0o444, true), (0o555, true)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode | 0o400)).unwrap();
+        assert_eq!(beneath.read(&file, 9).unwrap().read_only, read_only, "{mode:o}");
+    }
+    fs::hard_link(&file, base.join("root/second")).unwrap();
+    assert_eq!(beneath.read(&file, 9).unwrap().links, 2);
+    beneath.write(&file, b"new", None).unwrap();
+    assert_eq!(fs::read(base.join("root/second")).unwrap(), b"root/file");
 }
 
 #[test]
