@@ -166,6 +166,9 @@ impl<'content, 'file> Writer<'content, 'file> {
         let before = self.removed.pop_front().or(self.passed).or(next.and_then(|line| line.ending));
         let ending = before.unwrap_or_else(|| format.ending());
         self.end_line();
+        if format.ending() == Ending::Cr && text.contains('\r') {
+            return Err(format!("`{text}` has a carriage return in it, which ends lines in this file"));
+        }
         if format.flaws > 0 && text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(format!(
                 "`{text}` has the character U+FFFD, which stands for bytes of this file that are not {}: keep such \

@@ -259,6 +259,7 @@ mod tests {
                 Err("stands for bytes"),
             ),
             ("the character itself", "\u{fffd}\n".as_bytes(), "-\u{fffd}\n+\u{fffd}!\n", Ok("\u{fffd}!\n".as_bytes())),
+            ("CR within a line of a CR file", b"a\rb\r", "-a\n+x\ry\n", Err("ends lines in this file")),
             ("NUL in UTF-8", b"a\0b\nc\n", "-c\n+d\n", Ok(b"a\0b\nd\n")),
             ("binary", b"a\0\xff\nc\n", "-c\n+d\n", Err("binary")),
         ];
