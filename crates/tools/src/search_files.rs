@@ -276,7 +276,9 @@ mod tests {
             ("binary", b"find me\0\n"),
             ("long", long.as_bytes()),
             ("wide", wide.as_bytes()),
-            ("utf-16", b"\xff\xfef\0i\0n\0d\0e\0r\0"),
+            ("utf-16", b"\xff\xfex\0\n\0f\0i\0n\0d\0e\0r\0 \0\xac\x20\r\0\n\0"),
+            ("utf-16be", b"\xfe\xff\0f\0i\0n\0d\0e\0r\0\n"),
+            ("bom", b"\xef\xbb\xbffirst\n"),
         ];
         for (name, content) in files {
             let path = scene.workspace().join(name);
@@ -300,7 +302,9 @@ mod tests {
             (r#"{"pattern":"(?i)find me","glob":"!*.rs"}"#, "sub/b.txt:1:Find ME\n".into()),
             (r#"{"pattern":"(?i)find me","glob":"!sub/**"}"#, all.into()),
             (r#"{"pattern":"find","path":"binary"}"#, "[binary, not searched]\n".into()),
-            (r#"{"pattern":"finder"}"#, "utf-16:1:finder\n".into()),
+            (r#"{"pattern":"finder"}"#, "utf-16:2:finder €\nutf-16be:1:finder\n".into()),
+            (r#"{"pattern":"^finder €","path":"utf-16"}"#, "utf-16:2:finder €\n".into()),
+            (r#"{"pattern":"^first"}"#, "bom:1:first\n".into()),
             (r#"{"pattern":"wide"}"#, format!("wide:1:wide {} [...]\n", "€".repeat(131))),
             (r#"{"pattern":"find","path":"ignored"}"#, "ignored/c.rs:1:find me\n".into()),
             (r#"{"pattern":"nowhere"}"#, "No matches\n".into()),
@@ -311,10 +315,10 @@ mod tests {
         }
         let missing = answer(&SearchFiles, r#"{"pattern":"x","path":"none"}"#, &scene).await;
         assert!(missing.unwrap_err().starts_with("cannot search none"));
-        for special in ["/dev/null", "socket"] {
+        for (special, what) in [("/dev/null", "a device"), ("socket", "a socket")] {
             let _socket = std::os::unix::net::UnixListener::bind(scene.workspace().join("socket"));
             let call = format!(r#"{{"pattern":"x","path":"{special}"}}"#);
-            let expected = format!("cannot search {special}: it is not a regular file");
+            let expected = format!("cannot search {special}: it is {what}, not a regular file");
             assert_eq!(answer(&SearchFiles, &call, &scene).await, Err(expected));
         }
     }

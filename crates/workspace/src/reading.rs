@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::FileTypeExt},
     path::{Path, PathBuf},
 };
 
@@ -100,10 +100,15 @@ fn regular(file: &File) -> io::Result<()> {
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    Ok(())
+    let kind = metadata.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_block_device() || kind.is_char_device() => "a device",
+        () => "something else",
+    };
+    Err(io::Error::other(format!("it is {what}, not a regular file")))
 }
 
 /// Checks that the directory `path`, without symbolic links, may be listed.
@@ -159,8 +164,12 @@ mod tests {
         assert!(open_to_read(&base.join("link")).is_err(), "a link that was not resolved");
         let (fifo, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
         rustix::fs::mknodat(rustix::fs::CWD, base.join("pipe"), fifo, mode, 0).unwrap();
-        for special in [base.join("pipe"), "/dev/zero".into()] {
-            assert_eq!(open_to_read(&special).unwrap_err().to_string(), "it is not a regular file");
+        let _socket = std::os::unix::net::UnixListener::bind(base.join("socket")).unwrap();
+        let special =
+            [(base.join("pipe"), "a named pipe"), (base.join("socket"), "a socket"), ("/dev/zero".into(), "a device")];
+        for (path, what) in special {
+            let expected = format!("it is {what}, not a regular file");
+            assert_eq!(open_to_read(&path).unwrap_err().to_string(), expected);
         }
         symlink(".", base.join("here")).unwrap();
         let missing = open_to_read(&real_path(&base.join("here/none"))).unwrap_err();

@@ -136,4 +136,4 @@ impl Shown {
 #[cfg(test)]
 mod random;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -35,7 +35,7 @@ pub(super) fn wrap(body: &str) -> String {
 }
 
 /// Prepares and runs; `Err` is what the model is told when it failed.
-async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
+pub(crate) async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
     apply_whole(scene, &wrap(body)).await
 }
 

@@ -49,6 +49,11 @@ impl Format {
         if self.marked { self.encoding.mark() } else { b"" }
     }
 
+    /// Whether all of it is characters of UTF-8 or UTF-16.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.flaws == 0 && self.encoding != Encoding::Windows1252
+    }
+
     /// The ending of most lines; of a file without any, a line feed. Only where there is no line feed at all do
     /// carriage returns end lines.
     pub(crate) fn ending(&self) -> Ending {
@@ -142,6 +147,11 @@ impl Detector {
         self.format.mark()
     }
 
+    /// The encoding, as far as the beginning tells: it may still turn out to be 8-bit text.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.format.encoding
+    }
+
     /// Whether there was a NUL byte or character.
     pub(crate) fn nul(&self) -> bool {
         self.format.nul
@@ -176,7 +186,7 @@ impl Detector {
         } else if format.flaws > 0 && !format.marked {
             format.binary = format.nul || self.controls * CONTROLS > self.measured;
             // Text in UTF-8 with some bytes lost has more whole characters than others; 8-bit text has next to none.
-            if self.continuations <= format.flaws {
+            if self.continuations < format.flaws {
                 format.encoding = Encoding::Windows1252;
                 format.flaws = 0;
             }

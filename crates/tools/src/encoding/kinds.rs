@@ -8,6 +8,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// Whether it is a picture that models can look at.
     pub(crate) picture: bool,
+    /// Whether no text begins so.
+    pub(crate) certain: bool,
 }
 
 /// Name, whether models see it, where the bytes are, and the bytes. The more special first.
@@ -58,7 +60,8 @@ const KINDS: &[(&str, bool, usize, &[u8])] = &[
 pub(crate) fn kind(head: &[u8]) -> Option<Kind> {
     let matches = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
     let found = KINDS.iter().find(|(_, _, at, bytes)| matches(*at, bytes))?;
-    Some(Kind { name: found.0, picture: found.1 })
+    let certain = found.3.iter().any(|byte| !byte.is_ascii_graphic() && !matches!(byte, b' ' | b'\n'));
+    Some(Kind { name: found.0, picture: found.1, certain })
 }
 
 #[cfg(test)]
@@ -69,9 +72,15 @@ mod tests {
     fn beginnings_tell() {
         for (name, picture, at, bytes) in KINDS {
             let head = [vec![b'x'; *at], bytes.to_vec(), vec![0]].concat();
-            assert_eq!(kind(&head), Some(Kind { name, picture: *picture }));
+            let found = kind(&head).unwrap();
+            assert_eq!((found.name, found.picture), (*name, *picture));
             assert_eq!(kind(&head[..at + bytes.len() - 1]), None, "{name}, cut short");
         }
         assert_eq!(kind(b""), None);
+        for (head, certain) in
+            [(&b"\xff\xd8\xff\xe0"[..], true), (b"BM", false), (b"%PDF-1.7", false), (b"PK\x03\x04", true)]
+        {
+            assert_eq!(kind(head).map(|kind| kind.certain), Some(certain), "{head:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use encoding_rs::{EncoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 pub(crate) use detect::{Detector, Format};
-pub(crate) use kinds::{Kind, kind};
+pub(crate) use kinds::kind;
 
 /// How characters are written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
