@@ -93,11 +93,12 @@ fn body<'line>(line: &'line [u8], format: &Format) -> &'line [u8] {
         let _ = format.encoding.encode(text, &mut bytes);
         bytes
     };
-    let mut body = line;
-    for ending in ["\n", "\r"] {
-        body = body.strip_suffix(encode(ending).as_slice()).unwrap_or(body);
+    let strip = |line: &'line [u8], ending: &str| line.strip_suffix(encode(ending).as_slice());
+    if format.ending() == Ending::Cr {
+        return strip(line, "\r").unwrap_or(line);
     }
-    body
+    // A carriage return is a part of the ending only before a line feed.
+    strip(line, "\r\n").or_else(|| strip(line, "\n")).unwrap_or(line)
 }
 
 /// How many lines two files have in common, in the same order. Of their last lines the endings do not count.
@@ -119,6 +120,20 @@ fn common(old: &[&[u8]], new: &[&[u8]], format: &Format) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What random inputs have shown before.
+    #[test]
+    fn found_before() {
+        let table: &[(&[u8], &str)] = &[
+            (b"C/\r\n\r", "@@\n\n+x"),
+            (b"l\r[l\r+", "+a\rb"),
+            (b"a\r\na\nx\n\na", "@@ x\n-a\n\\ No newline at end of file"),
+            (b"\xff\xfe\n\n\0\xd8", "+x"),
+        ];
+        for (content, patch) in table {
+            check_patch(content, &format!("*** Begin Patch\n*** Update File: f\n{patch}\n*** End Patch"));
+        }
+    }
 
     #[test]
     fn what_no_hunk_speaks_of_is_missed() {
