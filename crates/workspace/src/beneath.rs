@@ -197,7 +197,7 @@ impl Beneath {
             return Err(BeneathError::TooLarge { path: path.to_owned(), limit });
         }
         let read_only = permissions(&stat) & 0o222 == 0 || self.denies_writing(path)?;
-        Ok(Snapshot { bytes, attributes: attributes(&stat), read_only, links: stat.st_nlink as u64 })
+        Ok(Snapshot { bytes, attributes: attributes(&stat), read_only, links: stat.st_nlink })
     }
 
     /// Whether the kernel would not let us write the content of `path`.

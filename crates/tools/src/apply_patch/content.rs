@@ -40,7 +40,7 @@ impl<'file> Content<'file> {
         if format.binary {
             return Err("binary");
         }
-        if bytes.len() % format.encoding.unit() != 0 {
+        if !bytes.len().is_multiple_of(format.encoding.unit()) {
             return Err("UTF-16 that ends within a character");
         }
         let bytes = &bytes[format.mark().len()..];
@@ -93,7 +93,8 @@ impl<'file> Content<'file> {
 /// Where each line of `bytes` ends, if lines end with `ending` and characters have `unit` bytes.
 fn ends(bytes: &[u8], ending: &[u8], unit: usize) -> Vec<u32> {
     // In UTF-16, the halves of two characters may look like an ending.
-    let found = memchr::memmem::find_iter(bytes, ending).filter(|at| at % unit == 0).map(|at| at + ending.len());
+    let found =
+        memchr::memmem::find_iter(bytes, ending).filter(|at| at.is_multiple_of(unit)).map(|at| at + ending.len());
     let mut ends: Vec<u32> = found.filter_map(|end| end.try_into().ok()).collect();
     if let Ok(length @ 1..) = u32::try_from(bytes.len())
         && ends.last() != Some(&length)

@@ -86,19 +86,20 @@ fn lines<'file>(bytes: &'file [u8], format: &Format) -> Vec<&'file [u8]> {
     lines
 }
 
-/// A line without its ending.
+/// A line without its ending, and without carriage returns before it.
 fn body<'line>(line: &'line [u8], format: &Format) -> &'line [u8] {
     let encode = |text: &str| {
         let mut bytes = Vec::new();
         let _ = format.encoding.encode(text, &mut bytes);
         bytes
     };
-    let strip = |line: &'line [u8], ending: &str| line.strip_suffix(encode(ending).as_slice());
-    if format.ending() == Ending::Cr {
-        return strip(line, "\r").unwrap_or(line);
+    let (lf, cr) = (encode("\n"), encode("\r"));
+    let mut body = line;
+    // A carriage return at the end of the old file becomes a part of the ending that its line gets.
+    while let Some(shorter) = body.strip_suffix(lf.as_slice()).or_else(|| body.strip_suffix(cr.as_slice())) {
+        body = shorter;
     }
-    // A carriage return is a part of the ending only before a line feed.
-    strip(line, "\r\n").or_else(|| strip(line, "\n")).unwrap_or(line)
+    body
 }
 
 /// How many lines two files have in common, in the same order. Of their last lines the endings do not count.
@@ -126,6 +127,7 @@ mod tests {
     fn found_before() {
         let table: &[(&[u8], &str)] = &[
             (b"C/\r\n\r", "@@\n\n+x"),
+            (b"a\n\r", "@@\n+"),
             (b"l\r[l\r+", "+a\rb"),
             (b"a\r\na\nx\n\na", "@@ x\n-a\n\\ No newline at end of file"),
             (b"\xff\xfe\n\n\0\xd8", "+x"),

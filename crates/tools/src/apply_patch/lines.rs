@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn the_strictest_match_wins() {
         let file = ["  a", "a ", "a", "“b” – c\u{a0}d", "  ‘a’", "‘a’", "a"];
-        let table: &[(&[&str], usize, bool, usize, &[usize])] = &[
+        type Row = (&'static [&'static str], usize, bool, usize, &'static [usize]);
+        let table: &[Row] = &[
             (&["a"], 0, false, 0, &[2, 6]),
             (&["a"], 3, false, 0, &[6]),
             (&["a  "], 0, false, 1, &[1, 2, 6]),

@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn lines_after_at_signs_narrow_one_another() {
         let file = ["A", "f", "x", "B", "f", "x", "x", "C", "y"];
-        let table: &[(&[&str], &str, Result<&[usize], &str>)] = &[
+        type Row = (&'static [&'static str], &'static str, Result<&'static [usize], &'static str>);
+        let table: &[Row] = &[
             (&[], "x", Ok(&[2, 5, 6])),
             (&["A"], "x", Ok(&[2])),
             (&["B"], "x", Ok(&[5])),

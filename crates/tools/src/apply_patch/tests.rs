@@ -309,7 +309,7 @@ async fn modes_are_kept() {
 
 #[tokio::test]
 async fn read_only_files_keep_their_content() {
-    let table: &[(&str, Result<&[(&str, &str)], &str>)] = &[
+    let table: &[(&str, Result<Files, &str>)] = &[
         ("*** Update File: a\n-1\n+2\n", Err("`a` is read-only (mode 444)")),
         ("*** Update File: a\n*** Move to: c\n-1\n+2\n", Err("`a` is read-only")),
         ("*** Add File: a\n+2\n", Err("`a` is read-only")),

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn characters_and_bytes() {
-        let table: &[(Encoding, &str, Result<&[u8], char>)] = &[
+        type Row = (Encoding, &'static str, Result<&'static [u8], char>);
+        let table: &[Row] = &[
             (Encoding::Utf8, "aé€𝄞", Ok("aé€𝄞".as_bytes())),
             (Encoding::Utf16Le, "a€𝄞", Ok(b"a\0\xac\x20\x34\xd8\x1e\xdd")),
             (Encoding::Utf16Be, "a€𝄞", Ok(b"\0a\x20\xac\xd8\x34\xdd\x1e")),
