@@ -8,6 +8,7 @@ mod answer;
 mod compare;
 pub mod events;
 mod process;
+mod raw;
 mod runner;
 mod scenario;
 mod script;
@@ -15,6 +16,7 @@ mod server;
 
 pub use compare::{diff, is_subset};
 pub use process::{Finished, WATCHDOG, run_to_end};
+pub use raw::{RawAnswer, RawEnding, RawServer};
 pub use runner::run;
 pub use scenario::{Expected, Output, Run, Scenario};
 pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step};
