@@ -1,7 +1,9 @@
 //! The wire against a scripted server: what is sent, what is understood, what fails and how.
 
+mod cuts;
 mod failures;
 mod requests;
+mod sockets;
 mod streams;
 
 use std::sync::Arc;
