@@ -144,6 +144,38 @@ async fn calls_count_only_when_done_and_always_have_an_id() {
 }
 
 #[tokio::test]
+async fn a_call_told_twice_is_one_and_ids_that_repeat_are_two() {
+    let call = |id: Value, call_id: Value| json!({ "type": "function_call", "id": id, "call_id": call_id, "name": "shell", "arguments": "{}" });
+    let done =
+        |index: Value, item: Value| json!({ "type": "response.output_item.done", "output_index": index, "item": item });
+    let one = call("f1".into(), "c".into());
+    let table = [
+        ("the same place twice", vec![done(0.into(), one.clone()), done(0.into(), one.clone())], 1),
+        ("the same id twice", vec![done(Value::Null, one.clone()), done(Value::Null, one.clone())], 1),
+        ("two places, one call id", vec![done(0.into(), one), done(1.into(), call("f2".into(), "c".into()))], 2),
+        (
+            "no call ids",
+            vec![done(0.into(), call(Value::Null, Value::Null)), done(1.into(), call(Value::Null, "".into()))],
+            2,
+        ),
+    ];
+    for (what, mut told, expected) in table {
+        told.push(events::completed("r", &[], &Value::Null));
+        let answered = answer_events(&told).await;
+        let calls: Vec<&ToolCall> = completed(&answered).0.iter().map(self::call).collect();
+        assert_eq!(calls.len(), expected, "{what}");
+        assert!(
+            calls.iter().all(|call| !call.call_id.is_empty() && call.arguments.text() == "{}"),
+            "{what}: {calls:?}"
+        );
+    }
+    let nameless = json!({ "type": "function_call", "call_id": "c", "arguments": "{}" });
+    let answered = answer_events(&[done(0.into(), nameless)]).await;
+    assert_eq!(failed(&answered).kind, FailureKind::Malformed);
+    assert!(failed(&answered).message.contains("`name`"), "{answered:?}");
+}
+
+#[tokio::test]
 async fn refusals_are_text_and_phases_come_back() {
     let refusal = json!({"type": "message", "id": "m", "role": "assistant", "phase": "commentary",
         "content": [{"type": "refusal", "refusal": "No."}]});
