@@ -200,9 +200,15 @@ impl Attempts {
         let Some(delay) = self.policy.delay(self.repetition + 1, &failure) else {
             self.ended = true;
             // Else it would look as if nobody had thought of asking again.
-            if let Some(asked) = failure.retry_after.filter(|_| self.policy.asks_too_much(&failure)) {
-                failure.message =
-                    format!("{}; it asks to wait {}", failure.message.trim_end_matches('.'), in_brief(asked));
+            let why = match failure.retry_after.filter(|_| self.policy.asks_too_much(&failure)) {
+                Some(asked) => Some(format!("it asks to wait {}", in_brief(asked))),
+                None if failure.kind.may_pass() && self.repetition > 0 => {
+                    Some(format!("given up after {} attempts", self.repetition + 1))
+                }
+                None => None,
+            };
+            if let Some(why) = why {
+                failure.message = format!("{}; {why}", failure.message.trim_end_matches('.'));
             }
             return StreamEvent::Failed(failure);
         };

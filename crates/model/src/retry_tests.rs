@@ -110,6 +110,8 @@ async fn only_what_may_pass_is_repeated_and_not_for_ever() {
     for kind in [Connection, Disconnected, Server(500), RateLimited, Malformed] {
         let events = run(vec![vec![failed(kind)]; 6]).await;
         assert_eq!(names(&events), "~~~~~F", "{kind:?}");
+        let message = "it broke; given up after 6 attempts".into();
+        assert_eq!(events.last(), Some(&StreamEvent::Failed(Failure { message, ..failure(kind) })));
     }
     for kind in
         [Unauthorized, BadRequest(400), ContextTooLong, ContentRefused, QuotaExceeded, Incomplete, Configuration]

@@ -32,7 +32,9 @@ pub(super) fn in_stream(error: &VendorError, secrets: &Secrets) -> Failure {
     let kind = kinds::told(error, &message).unwrap_or(FailureKind::Server(500));
     let retry_after = kind.may_pass().then(|| retry_after::in_words(&message)).flatten();
     let message = match kind {
-        FailureKind::ContextTooLong => format!("the conversation is too long for the model: {message}"),
+        FailureKind::ContextTooLong => {
+            format!("the conversation is too long for the model: {message}; begin a new session")
+        }
         FailureKind::ContentRefused => format!("the vendor refused the content: {message}"),
         FailureKind::QuotaExceeded => format!("the account has no budget left: {message}"),
         _ => format!("the vendor stopped the answer: {message}"),
@@ -88,12 +90,14 @@ pub(super) async fn refused(response: Response, endpoint: &Endpoint, model: &str
         (FailureKind::BadRequest(300..400), Some(to)) => {
             format!("{} redirects to {to} (HTTP {status}); set the base URL to that", endpoint.shown)
         }
-        (FailureKind::ContextTooLong, _) => format!("the conversation is too long for the model: {said}"),
+        (FailureKind::ContextTooLong, _) => {
+            format!("the conversation is too long for the model: {said} (HTTP {status}); begin a new session")
+        }
         (FailureKind::ContentRefused, _) => format!("the vendor refused the content: {said}"),
         (FailureKind::QuotaExceeded, _) => format!("the account has no budget left: {said}"),
-        (FailureKind::RateLimited, _) => format!("too many requests (HTTP {status}): {said}"),
-        (FailureKind::Server(_), _) => format!("the model server has trouble (HTTP {status}): {said}"),
-        _ => format!("the request was refused (HTTP {status}): {said}"),
+        (FailureKind::RateLimited, _) => format!("{}: too many requests (HTTP {status}): {said}", endpoint.shown),
+        (FailureKind::Server(_), _) => format!("{} has trouble (HTTP {status}): {said}", endpoint.shown),
+        _ => format!("{} refused the request (HTTP {status}): {said}", endpoint.shown),
     };
     Failure { kind, message, retry_after }
 }

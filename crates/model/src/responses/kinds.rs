@@ -103,12 +103,15 @@ fn is_too_long(said: &str) -> bool {
 
 fn by_status(status: u16, said: &str) -> FailureKind {
     match status {
-        400 | 413 | 422 | 500 if is_too_long(said) => ContextTooLong,
+        // 413: what is large in a request is the conversation.
+        413 => ContextTooLong,
+        400 | 422 | 500 if is_too_long(said) => ContextTooLong,
         401 | 403 => Unauthorized,
         402 => QuotaExceeded,
         429 => RateLimited,
-        // 408: the server gave up waiting for the request, which is nobody's fault.
-        408 | 500.. => Server(status),
+        // 408: the server gave up waiting for the request, which is nobody's fault. 409: it works on something that
+        // this request would get in the way of.
+        408 | 409 | 500.. => Server(status),
         _ => BadRequest(status),
     }
 }
