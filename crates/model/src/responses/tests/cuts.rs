@@ -56,6 +56,9 @@ fn body(bytes: &[u8], size: usize, ending: Ending) -> reqwest::Body {
     reqwest::Body::wrap_stream(stream::iter(pieces))
 }
 
+/// Makes a damaged event of a good one.
+type Damage = fn(&str) -> String;
+
 /// What `ANSWER` says.
 fn whole() -> Vec<AssistantPart> {
     let sealed = json!({ "id": "rs_68af1", "encrypted_content": "gAAAAABo-sealed" });
@@ -145,8 +148,7 @@ async fn in_pieces_of_any_size_and_with_any_line_ends_it_is_the_same() {
 #[tokio::test]
 async fn one_damaged_event_is_told_and_never_taken_for_less_than_an_answer() {
     let events: Vec<&str> = ANSWER.split_inclusive("\n\n").collect();
-    // What the damage makes of an event, and whether an answer can still be whole without it.
-    let damages: [(&str, fn(&str) -> String); 5] = [
+    let damages: [(&str, Damage); 5] = [
         ("cut", |event| format!("{}\n\n", &event[..event.floor_char_boundary(event.len() / 2)])),
         ("not JSON", |event| event.replacen("{", "[", 1)),
         ("not text", |event| event.replacen("\"type\"", "\"\u{fffd}", 1)),
