@@ -4,6 +4,7 @@
 mod demo;
 mod endings;
 mod guide;
+mod faults;
 mod interrupt;
 mod items;
 mod killed;

@@ -1,0 +1,61 @@
+//! What happens when the world breaks: a message that says what, where and what to do, the right exit code, nothing
+//! lost, nothing left running.
+
+mod model;
+
+use std::process::Command;
+
+use codex_testkit::{Finished, run_to_end};
+use serde_json::Value;
+
+use crate::support::{Place, events};
+
+/// Runs `command` to its end. However it ends, it must not have panicked.
+fn ended(command: &mut Command) -> Finished {
+    let finished = run_to_end(command, "").unwrap();
+    let Finished { exit, stdout, stderr } = &finished;
+    assert!(!stderr.contains("panicked") && !stderr.contains("inside this program"), "{exit}\n{stdout}\n{stderr}");
+    finished
+}
+
+/// Runs the program with `arguments` to its end.
+fn run(place: &Place, arguments: &[&str]) -> Finished {
+    ended(&mut place.codex(arguments))
+}
+
+/// Goes on with the place's last session, which must work, and returns the request that the model got for it.
+fn resumed(place: &Place) -> Value {
+    let finished = run(place, &["exec", "resume", "--last", "go on"]);
+    assert_eq!(finished.exit, 0, "it cannot be gone on with: {}", finished.stderr);
+    every_call_has_its_answer(&place.server.requests().pop().unwrap().body)
+}
+
+/// A model refuses a conversation in which it does not.
+fn every_call_has_its_answer(request: &Value) -> Value {
+    let ids = |kinds: [&str; 2]| -> Vec<&str> {
+        let items = request["input"].as_array().unwrap().iter();
+        let of_kind = items.filter(|item| item["type"].as_str().is_some_and(|kind| kinds.contains(&kind)));
+        of_kind.map(|item| item["call_id"].as_str().unwrap()).collect()
+    };
+    let calls = ids(["function_call", "custom_tool_call"]);
+    assert_eq!(calls, ids(["function_call_output", "custom_tool_call_output"]), "{request}");
+    request.clone()
+}
+
+/// What JSON lines showed of messages and commands, in order.
+fn shown(stdout: &str) -> Vec<String> {
+    let said = |event: &Value| {
+        let item = &event["item"];
+        let said = ["text", "aggregated_output"].iter().find_map(|key| item[key].as_str());
+        said.filter(|text| event["type"] == "item.completed" && !text.is_empty()).map(str::to_owned)
+    };
+    events(stdout.as_bytes()).iter().filter_map(said).collect()
+}
+
+/// Fails unless `journal` holds all that JSON lines showed.
+fn is_recorded(stdout: &str, journal: &str) {
+    for said in shown(stdout) {
+        let quoted = serde_json::to_string(&said).unwrap();
+        assert!(journal.contains(&quoted), "shown, not recorded: {said}\n{journal}");
+    }
+}
