@@ -259,7 +259,7 @@ async fn stop(connection: &Connection, thread_id: &str) {
 
 fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
     let message = view.last_message.as_deref().unwrap_or_default();
-    let status = match view.ended() {
+    let mut status = match view.ended() {
         Some(TurnStatus::Completed) => ExitStatus::Done,
         Some(TurnStatus::Interrupted) => ExitStatus::Interrupted,
         _ => return ExitStatus::Failed,
@@ -267,11 +267,12 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
     if status != ExitStatus::Done {
         return status;
     }
-    if let Some(mut file) = last_message
-        && let Err(error) = file.set_len(0).and_then(|()| file.write_all(message.as_bytes()))
+    if let Some(file) = last_message
+        && let Err(error) = replace(file, message)
     {
         terminal::complain(&format!("--output-last-message: {error}"));
-        return ExitStatus::Failed;
+        // The answer was paid for: it is shown all the same.
+        status = ExitStatus::Failed;
     }
     if json {
         return status;
@@ -285,6 +286,14 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
         Ok(()) => status,
         Err(error) => unwritable(&error),
     }
+}
+
+/// Puts `text` in place of what `file` holds. A pipe or a device holds nothing, and refuses to be cut.
+fn replace(mut file: File, text: &str) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    file.write_all(text.as_bytes())
 }
 
 fn unwritable(error: &io::Error) -> ExitStatus {
