@@ -1,6 +1,7 @@
 //! What happens when the world breaks: a message that says what, where and what to do, the right exit code, nothing
 //! lost, nothing left running.
 
+mod disk;
 mod model;
 
 use std::process::Command;

@@ -1,0 +1,205 @@
+//! A home that is full, cannot be written, or holds times that make no sense.
+
+use std::{
+    fs::{self, File, FileTimes},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use codex_testkit::Finished;
+use serde_json::{Value, json};
+
+use super::{ended, every_call_has_its_answer, is_recorded, resumed, run};
+use crate::support::Place;
+
+/// How a mount namespace of one's own is had: as any user, else as root.
+const WAYS: [&str; 2] = ["-Urm", "-m"];
+
+#[allow(clippy::disallowed_methods, reason = "a disk that is full is made by the test")]
+fn unshare(way: &str, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args([way, "sh", "-euc", script]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// How file systems can be mounted here, or none, which is said.
+fn way_to_mount() -> Option<&'static str> {
+    let works = |way: &&str| {
+        let tried = unshare(way, "mount -t tmpfs tmpfs /mnt").output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    let way = WAYS.into_iter().find(works);
+    if way.is_none() {
+        eprintln!("skipped: `unshare {}` and `mount` are not allowed here", WAYS.join("` or `"));
+    }
+    way
+}
+
+/// Runs `script` in a mount namespace where `$HOME` is a small file system of its own with the place's settings in it.
+fn on_small_disk(place: &Place, way: &str, script: &str) -> Finished {
+    let script = format!(
+        "cp $HOME/config.toml ../config.toml
+        mount -t tmpfs -o size=1m tmpfs $HOME
+        mv ../config.toml $HOME/config.toml
+        {script}"
+    );
+    let mut command = unshare(way, &script);
+    command.current_dir(&place.workspace).env("HOME", &place.home).env("CODEX_HOME", &place.home);
+    ended(command.env("codex", env!("CARGO_BIN_EXE_codex")))
+}
+
+/// Eight commands that each leave a trace, with much said before each.
+fn talkative() -> Value {
+    let step = |number: usize| {
+        let text = format!("This is step {number}. {}", "It takes many words. ".repeat(150));
+        json!({ "text": text, "tool": "exec_command", "arguments": { "cmd": format!("echo {number} >> trace; cat trace") } })
+    };
+    let steps: Vec<Value> = (0..8).map(step).chain([json!({ "text": "All done." })]).collect();
+    json!({ "pick": "results", "steps": steps })
+}
+
+#[test]
+fn a_disk_that_becomes_full_loses_nothing_that_was_shown() {
+    let Some(way) = way_to_mount() else { return };
+    let mut sessions = 0;
+    // KiB that are free.
+    for free in [0, 4, 8, 12, 16, 24, 32, 48] {
+        let place = Place::new(talkative());
+        let finished = on_small_disk(
+            &place,
+            way,
+            &format!(
+                "head -c 2m /dev/zero > $HOME/filler 2> ../full || true
+                truncate -s -{free}K $HOME/filler
+                code=0
+                $codex exec --json go > ../shown 2> ../errors || code=$?
+                echo $code
+                cp trace ../trace 2>> ../errors || touch ../trace
+                find $HOME/sessions -name '*.jsonl' -exec cat {{}} + > ../journal
+                rm $HOME/filler
+                if [ -s ../journal ]; then again='resume --last'; else again=; fi
+                $codex exec $again 'go on'"
+            ),
+        );
+        let read = |name: &str| fs::read_to_string(place.workspace.join("..").join(name)).unwrap();
+        let (shown, errors, journal) = (read("shown"), read("errors"), read("journal"));
+        let what = format!("{free} KiB free\n{shown}\n{errors}\n{}", finished.stderr);
+        // The first run fails and says why; there is room for the second.
+        assert_eq!((finished.exit, finished.stdout.as_str()), (0, "1\nAll done.\n"), "{what}");
+        let told = format!("{shown}{errors}");
+        assert!(told.contains("No space left on device") && told.contains("/home/sessions/"), "{what}");
+        assert!(!errors.contains("panicked"), "{what}");
+        is_recorded(&shown, &journal);
+        // What was begun was recorded before, so that going on knows of it.
+        let begun = journal.lines().filter(|line| line.contains("\"type\":\"started\"")).count();
+        assert_eq!(begun, read("trace").lines().count(), "{what}");
+        assert!(journal.is_empty() || journal.ends_with('\n'), "{what}");
+        let request = every_call_has_its_answer(&place.server.requests().pop().unwrap().body).to_string();
+        for text in super::shown(&shown) {
+            let escaped = Value::from(text).to_string();
+            assert!(request.contains(escaped.trim_matches('"')), "the model does not know of {escaped}: {what}");
+        }
+        sessions += usize::from(!journal.is_empty());
+    }
+    assert!((1..8).contains(&sessions), "the disk was never full both before and within a session: {sessions}");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_named_and_no_model_is_asked() {
+    // What is in the way, below the directory that holds `home`, and what must be named.
+    let table = [("home", "home"), ("home/sessions", "home/sessions/"), ("home/tmp", "home/tmp")];
+    for (in_the_way, named) in table {
+        let place = Place::new(json!([]));
+        let path = place.workspace.join("..").join(in_the_way);
+        if in_the_way == "home" {
+            fs::remove_dir_all(&path).unwrap();
+        }
+        fs::write(&path, "a file").unwrap();
+        refused(&run(&place, &["exec", "go"]), &place, named);
+    }
+    let Some(way) = way_to_mount() else { return };
+    let place = Place::new(json!([]));
+    let finished = on_small_disk(&place, way, "mount -o remount,ro $HOME; exec $codex exec go");
+    refused(&finished, &place, "home/");
+    assert!(finished.stderr.contains("Read-only file system"), "{}", finished.stderr);
+}
+
+fn refused(finished: &Finished, place: &Place, named: &str) {
+    assert_eq!((finished.exit, finished.stdout.as_str()), (1, ""), "{}", finished.stderr);
+    assert!(finished.stderr.starts_with("codex: cannot ") && finished.stderr.contains(named), "{}", finished.stderr);
+    assert_eq!(place.server.requests().len(), 0);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    // Arguments, whether standard output is full as well, what is there of the answer, and words.
+    let table: [(&[&str], bool, &str, &str); 4] = [
+        (&["exec", "-o", "/dev/full", "go"], false, "ok\n", "--output-last-message: No space left on device"),
+        (
+            &["exec", "-o", "/dev/full", "--json", "go"],
+            false,
+            "\"ok\"",
+            "--output-last-message: No space left on device",
+        ),
+        (&["exec", "go"], true, "", "cannot write to standard output: No space left on device"),
+        (&["exec", "--json", "go"], true, "", "cannot write to standard output: No space left on device"),
+    ];
+    for (arguments, is_full, answer, words) in table {
+        let place = Place::new(json!([{ "text": "ok" }]));
+        let mut command = place.codex(arguments);
+        if is_full {
+            command.stdout(File::options().write(true).open("/dev/full").unwrap());
+        }
+        let output = command.output().unwrap();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(words) && !stderr.contains("panicked"), "{arguments:?}: {stderr}");
+        assert!(stdout.contains(answer), "{arguments:?}: the answer was lost: {stdout}");
+        resumed(&place);
+    }
+}
+
+#[test]
+fn an_answer_can_go_to_a_pipe() {
+    let place = Place::new(json!([{ "text": "ok" }]));
+    let finished = run(&place, &["exec", "--json", "-o", "/dev/stderr", "go"]);
+    assert_eq!((finished.exit, finished.stderr.as_str()), (0, "ok"), "{}", finished.stdout);
+}
+
+#[test]
+fn a_clock_that_goes_back_changes_no_order() {
+    let place = Place::new(json!([{ "text": "one" }, { "text": "two" }, { "text": "three" }, { "text": "four" }]));
+    assert_eq!(run(&place, &["exec", "first"]).exit, 0);
+    assert_eq!(run(&place, &["exec", "resume", "--last", "second"]).exit, 0);
+    let journal = journals(&place.home.join("sessions")).pop().unwrap();
+    let far = Duration::from_secs(4_000_000_000);
+    for (first, step, written) in [
+        // Milliseconds of the first line and from line to line, and when the file was last written.
+        (4_000_000_000_000_i64, -1_000_000, SystemTime::UNIX_EPOCH + far),
+        (-1, -1, SystemTime::UNIX_EPOCH),
+        (i64::MAX, -1, SystemTime::UNIX_EPOCH - Duration::from_secs(1_000_000_000)),
+        (i64::MIN, 0, SystemTime::UNIX_EPOCH + far),
+    ] {
+        let text = fs::read_to_string(&journal).unwrap();
+        let changed: String = text
+            .lines()
+            .zip(0_i64..)
+            .map(|(line, number)| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                line["at"] = first.saturating_add(step * number).into();
+                line.to_string() + "\n"
+            })
+            .collect();
+        fs::write(&journal, changed).unwrap();
+        File::open(&journal).unwrap().set_times(FileTimes::new().set_modified(written)).unwrap();
+        let request = resumed(&place).to_string();
+        assert!(request.find("first").unwrap() < request.find("second").unwrap(), "{first}, {step}: {request}");
+    }
+}
+
+fn journals(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { journals(&path) } else { vec![path] }).collect()
+}
