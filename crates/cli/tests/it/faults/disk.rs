@@ -25,6 +25,7 @@ fn unshare(way: &str, script: &str) -> Command {
 }
 
 /// How file systems can be mounted here, or none, which is said.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn way_to_mount() -> Option<&'static str> {
     let works = |way: &&str| {
         let tried = unshare(way, "mount -t tmpfs tmpfs /mnt").output();
