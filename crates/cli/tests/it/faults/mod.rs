@@ -1,6 +1,7 @@
 //! What happens when the world breaks: a message that says what, where and what to do, the right exit code, nothing
 //! lost, nothing left running.
 
+mod commands;
 mod disk;
 mod model;
 
