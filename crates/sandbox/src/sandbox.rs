@@ -6,7 +6,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -38,10 +38,34 @@ pub enum Streams {
     Separate,
 }
 
-/// Starts commands. One per session: its cells, one for each [`Confinement`] that was used, live as long as it does.
+/// Starts commands. One per session: its cells, one for each [`Confinement`] and the
+/// directories it named when it was used, live as long as it does.
 pub struct Sandbox {
     helper: PathBuf,
-    cells: Mutex<HashMap<Confinement, Arc<Slot>>>,
+    cells: Mutex<HashMap<Ground, Arc<Slot>>>,
+}
+
+/// A confinement, and the directories that its paths name now, each by its device and inode.
+///
+/// A cell keeps the directories it was made of. One that was deleted, or has another in its place, is not where a
+/// command is to run any more; what runs there already may go on.
+#[derive(PartialEq, Eq, Hash)]
+struct Ground {
+    confinement: Confinement,
+    directories: Vec<Option<(u64, u64)>>,
+}
+
+impl Ground {
+    fn now(confinement: &Confinement) -> Self {
+        let directories = match confinement {
+            Confinement::Unconfined => Vec::new(),
+            Confinement::Confined(confined) => {
+                let paths = confined.writable.iter().chain(&confined.temp);
+                paths.map(|path| path.metadata().ok().map(|found| (found.dev(), found.ino()))).collect()
+            }
+        };
+        Self { confinement: confinement.clone(), directories }
+    }
 }
 
 /// The cell of one confinement; locked while it is being started, so that it is started once.
@@ -171,7 +195,7 @@ impl Sandbox {
     async fn cell(&self, confinement: &Confinement) -> Result<Arc<Cell>, SandboxError> {
         let slot = {
             let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(cells.entry(confinement.clone()).or_default())
+            Arc::clone(cells.entry(Ground::now(confinement)).or_default())
         };
         let mut slot = slot.lock().await;
         if let Some(cell) = slot.as_ref().filter(|cell| !cell.is_lost()) {
