@@ -110,6 +110,8 @@ pub struct Stamp {
 #[derive(Debug)]
 pub struct Beneath {
     roots: Vec<(PathBuf, OwnedFd)>,
+    /// Roots that are not there.
+    missing: Vec<PathBuf>,
     resolve: ResolveFlags,
 }
 
@@ -120,23 +122,25 @@ struct Place<'path> {
 }
 
 impl Beneath {
-    /// Holds all operations beneath `roots`: absolute, canonical directories. Those that do not exist are left out.
+    /// Holds all operations beneath `roots`: absolute, canonical directories. Beneath those that do not exist, none is
+    /// possible.
     ///
     /// # Errors
     /// A root that cannot be opened, or that became a symbolic link.
     pub fn new<'root>(roots: impl IntoIterator<Item = &'root Path>) -> Result<Self, BeneathError> {
         let links = ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
         let mut opened: Vec<(PathBuf, OwnedFd)> = Vec::new();
+        let mut missing = Vec::new();
         for root in roots {
             match open_root(root, links) {
                 Ok(descriptor) => opened.push((root.to_owned(), descriptor)),
-                Err(error) if error.is_not_found() => {}
+                Err(error) if error.is_not_found() => missing.push(root.to_owned()),
                 Err(error) => return Err(error),
             }
         }
         // The outermost root first: an inner one can be moved away, or replaced, by who may write in the outer one.
         opened.sort_by_key(|(path, _)| path.components().count());
-        Ok(Self { roots: opened, resolve: links | ResolveFlags::BENEATH })
+        Ok(Self { roots: opened, missing, resolve: links | ResolveFlags::BENEATH })
     }
 
     /// Operations anywhere, through symbolic links too, with the rights of the user (`danger-full-access`).
@@ -145,7 +149,7 @@ impl Beneath {
     /// `/` cannot be opened.
     pub fn unrestricted() -> Result<Self, BeneathError> {
         let resolve = ResolveFlags::NO_MAGICLINKS;
-        Ok(Self { roots: vec![("/".into(), open_root(Path::new("/"), resolve)?)], resolve })
+        Ok(Self { roots: vec![("/".into(), open_root(Path::new("/"), resolve)?)], missing: Vec::new(), resolve })
     }
 
     /// Operations where a thread with these roots may write: beneath them and its temporary directory, or anywhere
@@ -306,11 +310,14 @@ impl Beneath {
     }
 
     fn root_of(&self, path: &Path) -> Result<(&Path, BorrowedFd<'_>), BeneathError> {
-        self.roots
-            .iter()
-            .find(|(root, _)| path.starts_with(root))
-            .map(|(root, descriptor)| (root.as_path(), descriptor.as_fd()))
-            .ok_or_else(|| BeneathError::Outside(path.to_owned()))
+        let found = self.roots.iter().find(|(root, _)| path.starts_with(root));
+        found.map(|(root, descriptor)| (root.as_path(), descriptor.as_fd())).ok_or_else(|| {
+            // It may have been there before: then nothing is wrong with the path.
+            match self.missing.iter().find(|root| path.starts_with(root)) {
+                Some(root) => io_error(root, Errno::NOENT.into()),
+                None => BeneathError::Outside(path.to_owned()),
+            }
+        })
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, BeneathError> {

@@ -68,6 +68,27 @@ fn nothing_leads_outside() {
 }
 
 #[test]
+fn a_root_that_is_gone_is_named_and_not_made() {
+    let (_kept, base, _) = scene();
+    let gone = base.join("gone");
+    let beneath = Beneath::new([gone.as_path(), &base.join("root")]).unwrap();
+    for path in ["gone", "gone/new", "gone/sub/new"] {
+        let full = base.join(path);
+        let errors = [
+            beneath.read(&full, 100).unwrap_err(),
+            beneath.write(&full, b"x", None).unwrap_err(),
+            beneath.create_parents(&full).unwrap_err(),
+        ];
+        for error in errors {
+            let expected = format!("`{}`: No such file or directory (os error 2)", gone.display());
+            assert!(error.is_not_found() && error.to_string() == expected, "{path}: {error}");
+        }
+    }
+    assert_eq!(word(&beneath.read(&base.join("gone-not/file"), 100).unwrap_err()), "outside");
+    assert!(!gone.exists());
+}
+
+#[test]
 fn kinds() {
     let (_kept, base, beneath) = scene();
     rustix::fs::mknodat(rustix::fs::CWD, base.join("root/pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
