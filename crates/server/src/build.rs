@@ -64,6 +64,11 @@ impl Wanted {
             Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox), Some(epoch.cwd)),
             None => (None, None, None, None),
         };
+        if let (None, Some(cwd)) = (&params.cwd, &cwd) {
+            let gone =
+                |error| format!("the session worked in {}: {error}; --cd names another directory", cwd.display());
+            cwd.canonicalize().map_err(|error| configuration(&gone(error)))?;
+        }
         let mut wanted = Self::start(ThreadStartParams {
             cwd: params.cwd.or_else(|| cwd.map(|cwd| cwd.display().to_string())),
             model: params.model.or(model.filter(|_| keeps_model)),
