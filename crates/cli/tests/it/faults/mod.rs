@@ -3,7 +3,9 @@
 
 mod commands;
 mod disk;
+mod files;
 mod model;
+mod workspace;
 
 use std::process::Command;
 
