@@ -4,7 +4,10 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, events};
+use crate::{
+    faults::every_call_has_its_answer,
+    support::{Place, events},
+};
 
 /// Lines of JSON that the script below leads to.
 const LINES: usize = 13;
@@ -55,18 +58,6 @@ fn what_was_shown_is_in_the_journal_and_the_session_goes_on() {
         let resumed = events(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "killed after {lines}: {}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(resumed.last().unwrap()["type"], "turn.completed");
-        every_call_has_its_answer(&place);
+        every_call_has_its_answer(&place.server.requests().pop().unwrap().body);
     }
-}
-
-/// A model refuses a conversation in which it does not.
-fn every_call_has_its_answer(place: &Place) {
-    let request = place.server.requests().pop().unwrap().body;
-    let input = request["input"].as_array().unwrap();
-    let ids = |kinds: [&str; 2]| -> Vec<&str> {
-        let of_kind = |item: &&Value| item["type"].as_str().is_some_and(|kind| kinds.contains(&kind));
-        input.iter().filter(of_kind).map(|item| item["call_id"].as_str().unwrap()).collect()
-    };
-    let calls = ids(["function_call", "custom_tool_call"]);
-    assert_eq!(calls, ids(["function_call_output", "custom_tool_call_output"]), "{request}");
 }

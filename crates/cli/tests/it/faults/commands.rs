@@ -52,6 +52,26 @@ fn a_command_that_ignores_every_signal_ends_all_the_same() {
 }
 
 #[test]
+fn a_command_that_never_stops_writing_is_stopped() {
+    for (level, flood) in LEVELS.iter().flat_map(|level| ["yes", "cat /dev/zero >&2"].map(|flood| (level, flood))) {
+        let call = |cmd: &str, timeout: u64| {
+            let cmd = format!("exec 3> held; echo first; {cmd}");
+            json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": timeout } })
+        };
+        let steps = [call(flood, 500), call(&format!("echo > started; {flood}"), LONG)];
+        let place = Place::new(json!(steps));
+        let (started, held) = (place.pipe("started"), place.pipe("held"));
+        let output = interrupt(place.codex(&["exec", "-s", level, "go"]).spawn().unwrap(), &started);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(130), "{level}, {flood}: {stderr}");
+        wait_for_end(held);
+        let request = resumed(&place).to_string();
+        assert_eq!(request.matches("Output:\\nfirst").count(), 2, "{level}, {flood}: the beginnings are lost");
+        assert!(request.len() < 500_000, "{level}, {flood}: the model is sent {} bytes", request.len());
+    }
+}
+
+#[test]
 fn a_child_that_keeps_the_output_open_holds_nobody_up() {
     for level in LEVELS {
         let cmd = "exec 3> held; sleep 1000 & echo $! > child; echo said; exit 3";

@@ -10,7 +10,7 @@ use std::{
 use codex_testkit::Finished;
 use serde_json::{Value, json};
 
-use super::{ended, every_call_has_its_answer, is_recorded, resumed, run};
+use super::{answers, ended, every_call_has_its_answer, is_recorded, resumed, run};
 use crate::support::Place;
 
 /// How a mount namespace of one's own is had: as any user, else as root.
@@ -131,6 +131,69 @@ fn refused(finished: &Finished, place: &Place, named: &str) {
     assert_eq!((finished.exit, finished.stdout.as_str()), (1, ""), "{}", finished.stderr);
     assert!(finished.stderr.starts_with("codex: cannot ") && finished.stderr.contains(named), "{}", finished.stderr);
     assert_eq!(place.server.requests().len(), 0);
+}
+
+#[test]
+fn a_workspace_that_is_full_changes_nothing_by_halves() {
+    let Some(way) = way_to_mount() else { return };
+    let line = "x".repeat(99);
+    let patch = format!(
+        "*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n+two\n*** Add File: big.txt\n{}*** End Patch\n",
+        format!("+{line}\n").repeat(1000)
+    );
+    let place = Place::new(json!([
+        { "custom": "apply_patch", "input": patch },
+        { "tool": "exec_command", "arguments": { "cmd": "head -c 100000 /dev/zero > big.txt; rm big.txt; cat a.txt" } },
+        { "text": "All done." },
+    ]));
+    let script = "mount -t tmpfs -o size=64k tmpfs $PWD
+        cd $PWD
+        echo one > a.txt
+        $codex exec go
+        ls -A";
+    let mut command = unshare(way, script);
+    command.current_dir(&place.workspace).env("HOME", &place.home).env("CODEX_HOME", &place.home);
+    let finished = ended(command.env("codex", env!("CARGO_BIN_EXE_codex")));
+    assert_eq!((finished.exit, finished.stdout.as_str()), (0, "All done.\na.txt\n"), "{}", finished.stderr);
+    let request = every_call_has_its_answer(&place.server.requests().pop().unwrap().body);
+    let answers = answers(&request);
+    assert!(answers[0].contains("big.txt") && answers[0].contains("No space left on device"), "{}", answers[0]);
+    assert!(answers[1].contains("No space left on device") && answers[1].ends_with("one\n"), "{}", answers[1]);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a shell is what limits a program's descriptors")]
+fn with_too_few_descriptors_it_says_so_or_works() {
+    let once = "model_providers.mock.stream_max_retries=0";
+    let (mut failed, mut worked) = (0, 0);
+    for descriptors in 10..=26 {
+        let place = Place::new(json!([
+            { "tool": "exec_command", "arguments": { "cmd": "echo hello" } },
+            { "tool": "search_files", "arguments": { "pattern": "x" } },
+            { "text": "ok" },
+        ]));
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &format!("ulimit -n {descriptors} && exec \"$0\" exec -c {once} go"),
+            env!("CARGO_BIN_EXE_codex"),
+        ]);
+        command.current_dir(&place.workspace).env_clear().env("HOME", &place.home).env("CODEX_HOME", &place.home);
+        let finished = ended(command.env("PATH", "/usr/bin:/bin"));
+        match finished.exit {
+            0 => worked += 1,
+            1 | 2 => {
+                failed += 1;
+                assert!(finished.stderr.contains("Too many open files"), "{descriptors}: {}", finished.stderr);
+            }
+            other => panic!("{descriptors}: exit {other}: {}", finished.stderr),
+        }
+        // What it could record, it can go on with.
+        if !place.journals().is_empty() {
+            resumed(&place);
+        }
+    }
+    assert!(failed > 0 && worked > 0, "{failed} failed, {worked} worked");
 }
 
 #[test]

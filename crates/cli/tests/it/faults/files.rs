@@ -9,7 +9,7 @@ use std::{
 use codex_testkit::run_to_end;
 use serde_json::{Value, json};
 
-use super::every_call_has_its_answer;
+use super::{answers, every_call_has_its_answer};
 use crate::support::Place;
 
 const LENGTH: usize = 200_000_000;
@@ -24,13 +24,6 @@ fn write_line(path: &Path) {
         file.write_all(&piece).unwrap();
     }
     file.write_all(b"needle\n").unwrap();
-}
-
-/// The answers to the calls of `request`, in order.
-fn answers(request: &Value) -> Vec<String> {
-    let items = request["input"].as_array().unwrap().iter();
-    let answers = items.filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")));
-    answers.map(|item| item["output"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -34,8 +34,8 @@ fn resumed(place: &Place) -> Value {
     every_call_has_its_answer(&place.server.requests().pop().unwrap().body)
 }
 
-/// A model refuses a conversation in which it does not.
-fn every_call_has_its_answer(request: &Value) -> Value {
+/// A model refuses a conversation in which it does not. Returns it for further questions.
+pub fn every_call_has_its_answer(request: &Value) -> Value {
     let ids = |kinds: [&str; 2]| -> Vec<&str> {
         let items = request["input"].as_array().unwrap().iter();
         let of_kind = items.filter(|item| item["type"].as_str().is_some_and(|kind| kinds.contains(&kind)));
@@ -44,6 +44,13 @@ fn every_call_has_its_answer(request: &Value) -> Value {
     let calls = ids(["function_call", "custom_tool_call"]);
     assert_eq!(calls, ids(["function_call_output", "custom_tool_call_output"]), "{request}");
     request.clone()
+}
+
+/// The answers to the calls of `request`, in order.
+fn answers(request: &Value) -> Vec<String> {
+    let items = request["input"].as_array().unwrap().iter();
+    let answers = items.filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")));
+    answers.map(|item| item["output"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What JSON lines showed of messages and commands, in order.

@@ -9,7 +9,7 @@ use codex_testkit::{RawAnswer, RawServer, events};
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 
-use super::{ended, every_call_has_its_answer};
+use super::{answers, ended, every_call_has_its_answer};
 use crate::support::{Place, codex, wait_for};
 
 const PATCH: &str = "*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Patch\n";
@@ -23,12 +23,6 @@ fn calls() -> [(Value, &'static str); 5] {
         (json!({ "tool": "list_dir", "arguments": {} }), "No such file"),
         (json!({ "custom": "apply_patch", "input": PATCH }), "No such file"),
     ]
-}
-
-fn answers(request: &Value) -> Vec<String> {
-    let items = request["input"].as_array().unwrap().iter();
-    let answers = items.filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")));
-    answers.map(|item| item["output"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

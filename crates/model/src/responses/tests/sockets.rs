@@ -39,7 +39,7 @@ async fn each_way_not_to_answer_is_a_failure_that_says_where() {
     let delta = chunk(&events::sse(&events::text_delta(0, "m", "Hällo")));
     let body = whole();
     let short = format!("{HEAD}content-length: {}\r\n\r\n{body}", body.len() + 1);
-    let table: [(&str, String, RawEnding, FailureKind, &str); 16] = [
+    let table: [(&str, String, RawEnding, FailureKind, &str); 19] = [
         ("nothing, closed", String::new(), Close, Disconnected, "/v1/responses did not answer"),
         ("nothing, reset", String::new(), Reset, Disconnected, "/v1/responses did not answer"),
         ("nothing, open", String::new(), Hang, Disconnected, "/v1/responses did not answer for 0.3 s"),
@@ -61,6 +61,27 @@ async fn each_way_not_to_answer_is_a_failure_that_says_where() {
         ("half a chunk, reset", format!("{chunked}{delta}ff\r\nevent:"), Reset, Disconnected, "broke within"),
         ("a chunk without size", format!("{chunked}{delta}xyz\r\nevent:"), Close, Disconnected, "broke within"),
         ("a chunk without end", format!("{chunked}{delta}1\r\nevent:"), Close, Disconnected, "broke within"),
+        (
+            "no gzip",
+            format!("{HEAD}content-encoding: gzip\r\ncontent-length: 5\r\n\r\nhello"),
+            Close,
+            Disconnected,
+            "broke within",
+        ),
+        (
+            "a head without end",
+            format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(1 << 20)),
+            Close,
+            Disconnected,
+            "did not answer",
+        ),
+        (
+            "two lengths",
+            format!("{HEAD}content-length: 1\r\ncontent-length: 2\r\n\r\nab"),
+            Close,
+            Disconnected,
+            "did not answer",
+        ),
         ("no events", format!("{HEAD}content-length: 5\r\n\r\nhello"), Close, Malformed, "not an event stream"),
     ];
     for (what, bytes, ending, kind, words) in table {
