@@ -172,12 +172,13 @@ fn with_too_few_descriptors_it_says_so_or_works() {
             { "tool": "search_files", "arguments": { "pattern": "x" } },
             { "text": "ok" },
         ]));
-        let mut command = Command::new("sh");
-        command.args([
-            "-c",
-            &format!("ulimit -n {descriptors} && exec \"$0\" exec -c {once} go"),
-            env!("CARGO_BIN_EXE_codex"),
-        ]);
+        // What other tests have open at this moment is none of its business.
+        let script = format!(
+            "for open in /proc/self/fd/*; do open=${{open##*/}}; [ $open -le 2 ] || eval \"exec $open>&-\"; done
+            ulimit -n {descriptors} && exec \"$0\" exec -c {once} go"
+        );
+        let mut command = Command::new("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_codex")]);
         command.current_dir(&place.workspace).env_clear().env("HOME", &place.home).env("CODEX_HOME", &place.home);
         let finished = ended(command.env("PATH", "/usr/bin:/bin"));
         match finished.exit {

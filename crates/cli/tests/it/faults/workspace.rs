@@ -35,7 +35,7 @@ fn deleted_while_a_command_runs_every_later_call_is_answered() {
     let child = place.codex(&["exec", "go"]).spawn().unwrap();
     wait_for(&started, &child);
     // Opened before its name is gone; until then the command waits for somebody to write.
-    let writer = rustix::fs::open(place.workspace.join("go"), OFlags::WRONLY, Mode::empty()).unwrap();
+    let writer = rustix::fs::open(place.workspace.join("go"), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
     fs::remove_dir_all(&place.workspace).unwrap();
     File::from(writer).write_all(b"\n").unwrap();
     let output = child.wait_with_output().unwrap();
