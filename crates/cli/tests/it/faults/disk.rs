@@ -122,7 +122,7 @@ fn a_home_that_cannot_be_written_is_named_and_no_model_is_asked() {
     }
     let Some(way) = way_to_mount() else { return };
     let place = Place::new(json!([]));
-    let finished = on_small_disk(&place, way, "mount -o remount,ro $HOME; exec $codex exec go");
+    let finished = on_small_disk(&place, way, "mount -t tmpfs -o ro tmpfs $HOME; exec $codex exec go");
     refused(&finished, &place, "home/");
     assert!(finished.stderr.contains("Read-only file system"), "{}", finished.stderr);
 }
