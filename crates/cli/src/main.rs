@@ -12,6 +12,8 @@ use args::{Arguments, Command, RunOptions, ThreadOptions};
 use clap::Parser;
 use codex_config::Environment;
 use exec::ExitStatus;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     // Nothing may come before: a sandbox helper is this program started again, and must be small.
@@ -37,7 +39,15 @@ fn takes_no(run: &RunOptions, prompt: &Option<String>) -> bool {
     *run != RunOptions::default() || prompt.is_some()
 }
 
+/// Makes a file that may not grow any more (`RLIMIT_FSIZE`, setrlimit(2)) an error of the write, not the silent end of
+/// this program. What it starts has the system's own behaviour again.
+fn survive_file_limits() {
+    // Where this is refused, nothing is different from before.
+    let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
+}
+
 async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
+    survive_file_limits();
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),

@@ -162,6 +162,26 @@ fn a_workspace_that_is_full_changes_nothing_by_halves() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a shell is what limits the size of files")]
+fn a_limit_on_the_size_of_files_is_told() {
+    for kib in [1, 8, 32] {
+        let place = Place::new(talkative());
+        let mut command = Command::new("bash");
+        let script = format!("ulimit -f {kib} && exec \"$0\" exec --json go");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_codex")]).current_dir(&place.workspace).env_clear();
+        command.env("HOME", &place.home).env("CODEX_HOME", &place.home).env("PATH", "/usr/bin:/bin");
+        let finished = ended(&mut command);
+        let told = format!("{}{}", finished.stdout, finished.stderr);
+        assert_eq!(finished.exit, 1, "{kib} KiB: {told}");
+        assert!(told.contains("File too large") && told.contains("/home/sessions/"), "{kib} KiB: {told}");
+        if let Some(journal) = place.journals().first() {
+            is_recorded(&finished.stdout, journal);
+            resumed(&place);
+        }
+    }
+}
+
+#[test]
 #[allow(clippy::disallowed_methods, reason = "a shell is what limits a program's descriptors")]
 fn with_too_few_descriptors_it_says_so_or_works() {
     let once = "model_providers.mock.stream_max_retries=0";
