@@ -38,7 +38,7 @@ fn a_command_that_ignores_every_signal_ends_all_the_same() {
         assert_eq!((finished.exit, finished.stdout.as_str()), (0, "I go on.\n"), "{level}: {}", finished.stderr);
         wait_for_end(held);
         let request = resumed(&place).to_string();
-        assert!(request.contains("Timed out after 1000 ms"), "{level}: {request}");
+        assert!(request.contains("Timed out after "), "{level}: {request}");
 
         // The user stops it: so is the session, which is kept.
         let call = json!({ "tool": "exec_command", "arguments": { "cmd": stubborn, "timeout": LONG } });
@@ -66,7 +66,7 @@ fn a_command_that_never_stops_writing_is_stopped() {
         assert_eq!(output.status.code(), Some(130), "{level}, {flood}: {stderr}");
         wait_for_end(held);
         let request = resumed(&place).to_string();
-        for expected in ["Timed out after 500 ms", "Interrupted by the user", "Output:\\nfirst"] {
+        for expected in ["Timed out after ", "Interrupted by the user", "Output:\\nfirst"] {
             assert!(request.contains(expected), "{level}, {flood}: {expected} is missing");
         }
         assert!(request.len() < 500_000, "{level}, {flood}: the model is sent {} bytes", request.len());
