@@ -31,7 +31,8 @@ fn a_command_that_ignores_every_signal_ends_all_the_same() {
         while :; do sleep 1; done' & echo said; echo > started; while :; do sleep 1; done";
     for level in LEVELS {
         // It takes too long: the model is told and goes on.
-        let call = json!({ "tool": "exec_command", "arguments": { "cmd": stubborn, "timeout": 1000 } });
+        let call =
+            json!({ "tool": "exec_command", "arguments": { "cmd": stubborn, "timeout": 1000, "yield_time_ms": LONG } });
         let place = Place::new(json!([call, { "text": "I go on." }]));
         let (_started, held) = (place.pipe("started"), place.pipe("held"));
         let finished = ended(&mut place.codex(&["exec", "-s", level, "go"]));
@@ -41,7 +42,8 @@ fn a_command_that_ignores_every_signal_ends_all_the_same() {
         assert!(request.contains("Timed out after "), "{level}: {request}");
 
         // The user stops it: so is the session, which is kept.
-        let call = json!({ "tool": "exec_command", "arguments": { "cmd": stubborn, "timeout": LONG } });
+        let call =
+            json!({ "tool": "exec_command", "arguments": { "cmd": stubborn, "timeout": LONG, "yield_time_ms": LONG } });
         let place = Place::new(json!([call]));
         let (started, held) = (place.pipe("started"), place.pipe("held"));
         let output = interrupt(place.codex(&["exec", "-s", level, "go"]).spawn().unwrap(), &started);
@@ -56,7 +58,7 @@ fn a_command_that_never_stops_writing_is_stopped() {
     for (level, flood) in LEVELS.iter().flat_map(|level| ["yes", "cat /dev/zero >&2"].map(|flood| (level, flood))) {
         let call = |cmd: &str, timeout: u64| {
             let cmd = format!("exec 3> held; echo first; {cmd}");
-            json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": timeout } })
+            json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": timeout, "yield_time_ms": LONG } })
         };
         let steps = [call(flood, 500), call(&format!("echo > started; {flood}"), LONG)];
         let place = Place::new(json!(steps));
@@ -77,7 +79,8 @@ fn a_command_that_never_stops_writing_is_stopped() {
 fn a_child_that_keeps_the_output_open_holds_nobody_up() {
     for level in LEVELS {
         let cmd = "exec 3> held; sleep 1000 & echo $! > child; echo said; exit 3";
-        let call = json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": LONG } });
+        let call =
+            json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": LONG, "yield_time_ms": LONG } });
         let place = Place::new(json!([call, { "text": "I go on." }]));
         let held = place.pipe("held");
         let finished = ended(&mut place.codex(&["exec", "-s", level, "go"]));
@@ -127,7 +130,8 @@ fn thousands_of_processes_end_with_their_command() {
             "exec 3> held; i=0; while [ $i -lt {count} ]; do sleep 300 & i=$((i+1)); done; echo made $i; echo > started"
         );
         let cmd = if is_interrupted { format!("{start}; wait") } else { start };
-        let call = json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": LONG } });
+        let call =
+            json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": LONG, "yield_time_ms": LONG } });
         let place = Place::new(json!([call]));
         let (started, held) = (place.pipe("started"), place.pipe("held"));
         let exit = if is_interrupted {

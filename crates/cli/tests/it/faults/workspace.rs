@@ -28,7 +28,8 @@ fn calls() -> [(Value, &'static str); 5] {
 #[test]
 fn deleted_while_a_command_runs_every_later_call_is_answered() {
     let cmd = "exec 4<> go; echo said; echo > started; read line <&4; echo going on";
-    let first = json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": 600_000 } });
+    let first =
+        json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": 600_000, "yield_time_ms": 600_000 } });
     let steps = [first].into_iter().chain(calls().map(|(call, _)| call)).chain([json!({ "text": "All done." })]);
     let place = Place::new(steps.collect());
     let (started, _go) = (place.pipe("started"), place.pipe("go"));
@@ -57,7 +58,7 @@ fn with_another_directory_in_its_place_commands_run_there() {
     for level in ["workspace-write", "danger-full-access"] {
         let first = "exec 4<> go; echo > started; read line <&4; echo old > made";
         let second = "cat file; echo new > made";
-        let call = |cmd: &str| json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": 600_000 } });
+        let call = |cmd: &str| json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": 600_000, "yield_time_ms": 600_000 } });
         let place = Place::new(json!([call(first), call(second), { "text": "All done." }]));
         let (started, _go) = (place.pipe("started"), place.pipe("go"));
         let child = place.codex(&["exec", "-s", level, "go"]).spawn().unwrap();
