@@ -55,7 +55,9 @@ impl Tool for Pretended {
         let work = async move {
             note("begins");
             match deed {
-                Deed::Meet(barrier) => drop(barrier.wait().await),
+                Deed::Meet(barrier) => {
+                    barrier.wait().await;
+                }
                 Deed::GiveWay => tokio::task::yield_now().await,
                 Deed::Panic => panic!("a tool that breaks down"),
             }

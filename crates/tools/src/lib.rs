@@ -27,10 +27,10 @@ mod write_stdin;
 
 use std::sync::Arc;
 
-pub use processes::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
+pub use processes::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.

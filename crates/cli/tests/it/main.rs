@@ -3,8 +3,8 @@
 
 mod demo;
 mod endings;
-mod guide;
 mod faults;
+mod guide;
 mod interrupt;
 mod items;
 mod killed;
