@@ -27,6 +27,11 @@ fn run(place: &Place, arguments: &[&str]) -> Finished {
     ended(&mut place.codex(arguments))
 }
 
+/// Whether a turn began in `journal`. Without one there is nothing to go on with.
+fn has_begun(journal: &str) -> bool {
+    journal.contains("\"type\":\"turnStarted\"")
+}
+
 /// Goes on with the place's last session, which must work, and returns the request that the model got for it.
 fn resumed(place: &Place) -> Value {
     let finished = run(place, &["exec", "resume", "--last", "go on"]);

@@ -18,7 +18,7 @@ const PATCH: &str = "*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Pat
 fn calls() -> [(Value, &'static str); 5] {
     [
         (json!({ "tool": "exec_command", "arguments": { "cmd": "echo ran > /tmp/ran" } }), "was not run"),
-        (json!({ "tool": "read_file", "arguments": { "path": "file" } }), "cannot read file: No such file"),
+        (json!({ "tool": "read_file", "arguments": { "path": "file" } }), "cannot read file: there is no such file"),
         (json!({ "tool": "search_files", "arguments": { "pattern": "x" } }), "No such file"),
         (json!({ "tool": "list_dir", "arguments": {} }), "No such file"),
         (json!({ "custom": "apply_patch", "input": PATCH }), "No such file"),
