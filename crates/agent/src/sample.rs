@@ -78,6 +78,8 @@ impl TurnRun {
                 }
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
+                    // It shares the conversation, which would be copied if it grew now.
+                    drop(answer);
                     return self.answered(state, arriving, content, usage).await;
                 }
                 Some(StreamEvent::Failed(failure)) => {

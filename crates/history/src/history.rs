@@ -1,53 +1,86 @@
-//! An append-only conversation whose messages are put into a wire's words once.
+//! An append-only conversation that is put into a wire's words piece by piece, once.
 
-use std::sync::{Arc, OnceLock};
-
-use bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Content, Message, ToolCall, Wire};
 
-/// A message and its bytes on the wire that first asked for them.
-///
-/// Requests resend the whole conversation; with the bytes kept, a long one costs a copy and not a serialisation, and
-/// the prefix of every request is the same bytes as before, which is what vendors' caches match on.
-#[derive(Debug)]
-pub struct Entry {
-    message: Message,
-    encoded: OnceLock<(Wire, Bytes)>,
-}
-
-impl Entry {
-    /// The message.
-    pub fn message(&self) -> &Message {
-        &self.message
-    }
-
-    /// The message in the words of `wire`, made by `encode` the first time.
-    pub fn encoded(&self, wire: Wire, encode: impl Fn(&Message) -> Bytes) -> Bytes {
-        let (kept_for, bytes) = self.encoded.get_or_init(|| (wire, encode(&self.message)));
-        if *kept_for == wire { bytes.clone() } else { encode(&self.message) }
-    }
-}
-
-/// The messages of a conversation. Cloning shares them.
+/// The messages of a conversation. Cloning shares them, and costs the same however many there are.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    entries: Vec<Arc<Entry>>,
+    messages: Arc<Vec<Arc<Message>>>,
+    encoded: Arc<Mutex<Encoded>>,
+}
+
+/// How a conversation is put into words: in those of a wire, and for models that take grammars or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wording {
+    /// Whose words.
+    pub wire: Wire,
+    /// Whether tools may be held to a grammar.
+    pub grammars: bool,
+}
+
+/// The words of the first messages of a conversation.
+#[derive(Debug, Default)]
+struct Encoded {
+    wording: Option<Wording>,
+    bytes: Vec<u8>,
+    count: usize,
+    /// The last of those messages: of two conversations that went apart, only one is in these words.
+    last: Option<Arc<Message>>,
 }
 
 impl History {
     /// Adds a message at the end.
     pub fn push(&mut self, message: Message) {
-        self.entries.push(Arc::new(Entry { message, encoded: OnceLock::new() }));
+        Arc::make_mut(&mut self.messages).push(Arc::new(message));
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether nothing was said yet.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// All messages, oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.messages.iter().map(AsRef::as_ref)
+    }
+
+    /// Gives `read` the whole conversation in the given words, which `append` adds message by message, each only once.
+    ///
+    /// Requests resend the whole conversation; so a long one costs a copy and not a serialisation, and the prefix of
+    /// every request is the same bytes as before, which is what vendors' caches match on. `append` must depend on
+    /// nothing but the message, the wording and whether there are words before it.
+    pub fn encoded<T>(
+        &self,
+        wording: Wording,
+        append: impl Fn(&Message, &mut Vec<u8>),
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> T {
+        let mut encoded = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if !encoded.begins(self, wording) {
+            *encoded = Encoded { wording: Some(wording), ..Encoded::default() };
+        }
+        for message in &self.messages[encoded.count..] {
+            append(message, &mut encoded.bytes);
+        }
+        encoded.count = self.messages.len();
+        encoded.last = self.messages.last().cloned();
+        read(&encoded.bytes)
     }
 
     /// Puts `instead` in the place of each picture that was said since the last answer, and returns how many there were.
     /// Those before it were taken by the vendor; one of these may be why it refuses the conversation.
     pub fn leave_out_new_pictures(&mut self, instead: &str) -> usize {
         let mut count = 0;
-        for entry in self.entries.iter_mut().rev() {
-            let mut message = entry.message.clone();
-            let content = match &mut message {
+        for message in Arc::make_mut(&mut self.messages).iter_mut().rev() {
+            let mut changed = Message::clone(message);
+            let content = match &mut changed {
                 Message::Assistant { .. } => break,
                 Message::User { content } | Message::ToolResult { content, .. } => content,
                 Message::Developer { .. } => continue,
@@ -55,21 +88,14 @@ impl History {
             let pictures = content.iter_mut().filter(|content| matches!(content, Content::Image { .. }));
             let found = pictures.map(|picture| *picture = Content::Text { text: instead.to_owned() }).count();
             if found > 0 {
-                *entry = Arc::new(Entry { message, encoded: OnceLock::new() });
+                *message = Arc::new(changed);
             }
             count += found;
         }
+        if count > 0 {
+            self.encoded = Arc::default();
+        }
         count
-    }
-
-    /// All entries, oldest first.
-    pub fn entries(&self) -> &[Arc<Entry>] {
-        &self.entries
-    }
-
-    /// All messages, oldest first.
-    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
-        self.entries.iter().map(|entry| &entry.message)
     }
 
     /// The calls of the last answer that have no result yet, in order. A model refuses a conversation that goes on
@@ -97,6 +123,19 @@ impl History {
     }
 }
 
+impl Encoded {
+    /// Whether these are the words of the beginning of `history`.
+    fn begins(&self, history: &History, wording: Wording) -> bool {
+        let last = self.count.checked_sub(1).map(|last| history.messages.get(last));
+        let same = match (&self.last, last) {
+            (Some(encoded), Some(Some(found))) => Arc::ptr_eq(encoded, found),
+            (None, None) => true,
+            _ => false,
+        };
+        same && self.wording == Some(wording)
+    }
+}
+
 impl FromIterator<Message> for History {
     fn from_iter<I: IntoIterator<Item = Message>>(messages: I) -> Self {
         let mut history = Self::default();
@@ -110,20 +149,49 @@ mod tests {
     use super::*;
     use crate::{Arguments, AssistantPart};
 
-    #[test]
-    fn a_message_is_encoded_once_per_wire_that_asked_first() {
-        let history: History = [Message::user("hello")].into_iter().collect();
+    const WORDING: Wording = Wording { wire: Wire::Responses, grammars: true };
+
+    /// The words of `history`, and how many messages were put into them for it.
+    fn words(history: &History, wording: Wording) -> (String, usize) {
         let count = std::cell::Cell::new(0);
-        let encode = |_: &Message| {
+        let append = |message: &Message, bytes: &mut Vec<u8>| {
             count.set(count.get() + 1);
-            Bytes::from_static(b"{}")
+            bytes.extend(format!("{message:?};{}\n", wording.grammars).as_bytes());
         };
-        for _ in 0..3 {
-            history.clone().entries()[0].encoded(Wire::Responses, encode);
+        let words = history.encoded(wording, append, |bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        (words, count.get())
+    }
+
+    #[test]
+    fn a_message_is_put_into_words_once() {
+        let mut history = History::default();
+        let mut before = String::new();
+        for message in 0..3 {
+            history.push(Message::user(format!("{message}")));
+            for expected in [1, 0] {
+                let (now, put) = words(&history.clone(), WORDING);
+                assert!(now.starts_with(&before) && put == expected, "{now}: {put}");
+                before = now;
+            }
         }
-        assert_eq!(count.get(), 1);
-        history.entries()[0].encoded(Wire::Scripted, encode);
-        assert_eq!(count.get(), 2, "another wire must not get the first one's words");
+        let other = Wording { grammars: false, ..WORDING };
+        assert_eq!(words(&history, other).1, 3, "other words are not the first ones");
+        assert_eq!(words(&history, WORDING), (before, 3));
+    }
+
+    #[test]
+    fn conversations_that_went_apart_keep_their_words() {
+        let mut one = History::default();
+        one.push(Message::user("both"));
+        words(&one, WORDING);
+        let mut other = one.clone();
+        one.push(Message::user("one"));
+        other.push(Message::user("other"));
+        for _ in 0..2 {
+            assert!(words(&one, WORDING).0.contains("\"one\""));
+            assert!(words(&other, WORDING).0.contains("\"other\""));
+        }
+        assert_eq!((one.len(), History::default().is_empty()), (2, true));
     }
 
     #[test]
@@ -136,7 +204,9 @@ mod tests {
         let old = [user(vec![picture()]), answer()];
         let new = [result(vec![text("a"), picture()]), user(vec![picture(), text("b"), picture()])];
         let mut history: History = old.iter().chain(&new).cloned().collect();
+        words(&history, WORDING);
         assert_eq!(history.leave_out_new_pictures("none"), 3);
+        assert!(!words(&history, WORDING).0[words(&old.iter().cloned().collect(), WORDING).0.len()..].contains("AA=="));
         let none = || text("none");
         let left = [result(vec![text("a"), none()]), user(vec![none(), text("b"), none()])];
         assert!(history.messages().eq(old.iter().chain(&left)));

@@ -8,7 +8,7 @@ mod message;
 mod tool;
 mod usage;
 
-pub use history::{Entry, History};
+pub use history::{History, Wording};
 pub use message::{AssistantPart, Content, Message, Opaque, Wire};
 pub use tool::{Arguments, ToolCall, ToolInput, ToolSpec};
 pub use usage::Usage;

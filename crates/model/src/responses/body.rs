@@ -4,6 +4,7 @@
 //! to request: vendors' caches match on the longest common beginning, and so do our tests.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use codex_history::{Message, Wire, Wording};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,24 +68,18 @@ pub(super) fn body(request: &Request, grammars: bool) -> serde_json::Result<Byte
             json!({"format": {"type": "json_schema", "name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema}})
         }),
     })?;
-    let entries = request.history.entries().iter().map(|entry| encode::entry(entry, grammars));
-    let entries: Vec<Bytes> = entries.filter(|bytes| !bytes.is_empty()).collect();
-    Ok(join(&head, &entries, &tail))
+    let wording = Wording { wire: Wire::Responses, grammars };
+    let append = |message: &Message, out: &mut Vec<u8>| encode::append(message, grammars, out);
+    Ok(request.history.encoded(wording, append, |input| join(&head, input, &tail)))
 }
 
-/// `{head,"input":[entries],tail}` of two objects and the elements of an array.
-fn join(head: &[u8], entries: &[Bytes], tail: &[u8]) -> Bytes {
+/// `{head,"input":[input],tail}` of two objects and the elements of an array.
+fn join(head: &[u8], input: &[u8], tail: &[u8]) -> Bytes {
     const INPUT: &[u8] = br#","input":["#;
-    let length: usize = entries.iter().map(|entry| entry.len() + 1).sum();
-    let mut body = BytesMut::with_capacity(head.len() + INPUT.len() + length + tail.len() + 2);
+    let mut body = BytesMut::with_capacity(head.len() + INPUT.len() + input.len() + tail.len() + 2);
     body.put_slice(head.strip_suffix(b"}").unwrap_or(head));
     body.put_slice(INPUT);
-    for (place, entry) in entries.iter().enumerate() {
-        if place > 0 {
-            body.put_u8(b',');
-        }
-        body.put_slice(entry);
-    }
+    body.put_slice(input);
     body.put_u8(b']');
     let tail = tail.strip_prefix(b"{").unwrap_or(tail);
     if tail != b"}" {

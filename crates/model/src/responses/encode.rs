@@ -6,8 +6,7 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use codex_history::{Arguments, AssistantPart, Content, Entry, Message, ToolCall, ToolInput, ToolSpec, Wire};
+use codex_history::{Arguments, AssistantPart, Content, Message, ToolCall, ToolInput, ToolSpec, Wire};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -65,40 +64,22 @@ enum Output<'a> {
     Pieces(Vec<Piece<'a>>),
 }
 
-/// A message as elements of the `input` array, separated by commas; empty if it has nothing that can be sent.
-///
-/// The bytes kept in the entry are always those with grammars. Without, the few messages that would differ are put
-/// into words anew each time, so that a conversation may move from one kind of model to the other and back.
-pub(super) fn entry(entry: &Entry, grammars: bool) -> Bytes {
-    if grammars || !mentions_freeform(entry.message()) {
-        entry.encoded(Wire::Responses, |message| items(message, true))
-    } else {
-        items(entry.message(), false)
-    }
-}
-
-fn mentions_freeform(message: &Message) -> bool {
-    match message {
-        Message::ToolResult { freeform, .. } => *freeform,
-        message => message.calls().any(|call| call.arguments.is_freeform()),
-    }
-}
-
-fn items(message: &Message, grammars: bool) -> Bytes {
-    let mut out = Vec::new();
+/// Appends a message as elements of the `input` array, with commas between them and what is there already. Nothing if it
+/// has nothing that can be sent.
+pub(super) fn append(message: &Message, grammars: bool, out: &mut Vec<u8>) {
     match message {
         Message::Developer { text } if text.is_empty() => {}
         Message::Developer { text } => {
             let content = vec![Piece::InputText { text }];
-            push(&mut out, &Item::Message { role: "developer", content, phase: None });
+            push(out, &Item::Message { role: "developer", content, phase: None });
         }
         Message::User { content } if content.is_empty() => {}
         Message::User { content } => {
-            push(&mut out, &Item::Message { role: "user", content: pieces(content), phase: None });
+            push(out, &Item::Message { role: "user", content: pieces(content), phase: None });
         }
         Message::Assistant { content } => {
             for item in content.iter().filter_map(|part| assistant_item(part, grammars)) {
-                push(&mut out, &item);
+                push(out, &item);
             }
         }
         Message::ToolResult { call_id, freeform, content } => {
@@ -108,10 +89,9 @@ fn items(message: &Message, grammars: bool) -> Bytes {
             } else {
                 Item::FunctionCallOutput { call_id, output }
             };
-            push(&mut out, &item);
+            push(out, &item);
         }
     }
-    Bytes::from(out)
 }
 
 /// Appends `item`, and a comma before it unless it is the first.

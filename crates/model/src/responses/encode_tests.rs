@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use codex_history::{History, Opaque};
 
 use super::*;
