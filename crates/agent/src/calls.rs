@@ -24,8 +24,8 @@ use crate::{
     turn::{Finish, Step, TurnRun},
 };
 
-/// How long a tool may take to stop.
-const GRACE: Duration = Duration::from_secs(3);
+/// How long a tool may take to stop: longer than the end of a command may take, of which it then tells.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// Most calls that run together.
 const TOGETHER: usize = 8;

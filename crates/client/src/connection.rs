@@ -3,8 +3,8 @@
 use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, Event,
-    RpcError, ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams,
-    TurnInterruptParams, TurnStartParams, TurnStartResult,
+    RpcError, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,6 +57,8 @@ calls! {
     thread_start ThreadStart(ThreadStartParams) -> ThreadOpened;
     /// Goes on with a thread.
     thread_resume ThreadResume(ThreadResumeParams) -> ThreadOpened;
+    /// Tells what is known of a thread on disk.
+    thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
     /// Lists the commands that run on after their call.

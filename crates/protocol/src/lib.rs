@@ -25,7 +25,8 @@ pub use terminals::{
 };
 pub use thread::{
     ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, Warning,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
+    ThreadStatusChanged, Warning,
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn,

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged,
-    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    Warning,
+    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
+    ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams,
+    TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
 };
 
 /// Whose method it is.
@@ -66,6 +66,7 @@ client_requests! {
     ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
+    ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;

@@ -163,6 +163,21 @@ pub struct ThreadOpened {
     pub instruction_sources: Vec<String>,
 }
 
+/// `thread/read`: what is known of a thread on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadReadParams {
+    /// The thread's id, or its beginning.
+    pub thread_id: String,
+}
+
+/// Answer to `thread/read`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThreadReadResult {
+    /// The thread, without its turns.
+    pub thread: Thread,
+}
+
 /// `thread/list`: threads on disk, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -10,8 +10,8 @@ use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
     ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource, Thread as ThreadInfo,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted,
-    ThreadStatus, Warning,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
+    ThreadStarted, ThreadStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
@@ -34,6 +34,7 @@ impl Server {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
+            ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
@@ -139,6 +140,13 @@ impl Server {
         let cwd = params.cwd.as_deref().map(Path::new);
         let listed = codex_store::list(&self.codex_home()?, cwd, params.limit.unwrap_or(100));
         Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor: None })
+    }
+
+    fn read(&self, thread_id: &str) -> Result<ThreadReadResult, RpcError> {
+        let path = codex_store::find(&self.codex_home()?, thread_id).map_err(store_error)?;
+        let unreadable = || RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display()));
+        let listed = codex_store::look(path.clone()).ok_or_else(unreadable)?;
+        Ok(ThreadReadResult { thread: listed_thread(listed) })
     }
 
     fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {

@@ -51,6 +51,12 @@ pub fn find(codex_home: &Path, id: &str) -> Result<PathBuf, StoreError> {
     }
 }
 
+/// What is known of the session in the journal `path` without opening it for writing; `None` if it cannot be read.
+pub fn look(path: PathBuf) -> Option<Listed> {
+    let updated_at = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    describe(path, updated_at).map(|(listed, _)| listed)
+}
+
 /// Sessions, the last written first; those that cannot be read are left out, and those in which no turn began: a
 /// client that gave up before it said anything leaves such.
 pub fn list(codex_home: &Path, cwd: Option<&Path>, limit: usize) -> Vec<Listed> {
@@ -59,6 +65,7 @@ pub fn list(codex_home: &Path, cwd: Option<&Path>, limit: usize) -> Vec<Listed> 
     journals
         .into_iter()
         .filter_map(|(updated_at, path)| describe(path, updated_at))
+        .filter_map(|(listed, begun)| begun.then_some(listed))
         .filter(|listed| cwd.is_none_or(|cwd| listed.header.cwd == cwd))
         .take(limit)
         .collect()
@@ -82,7 +89,8 @@ fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
     found
 }
 
-fn describe(path: PathBuf, updated_at: SystemTime) -> Option<Listed> {
+/// What the journal says, and whether a turn began in it.
+fn describe(path: PathBuf, updated_at: SystemTime) -> Option<(Listed, bool)> {
     let file = File::open(&path).ok()?;
     // Longer than what is read: a turn made it so.
     let mut begun = file.metadata().ok()?.len() > BEGINNING;
@@ -96,7 +104,7 @@ fn describe(path: PathBuf, updated_at: SystemTime) -> Option<Listed> {
     let lines = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Line>(&line).ok());
     let records = lines.map(|line| line.record);
     let preview = preview(records.inspect(|record| begun |= matches!(record, Record::TurnStarted { .. })));
-    begun.then_some(Listed { path, header, created_at_ms: first.at, updated_at, preview })
+    Some((Listed { path, header, created_at_ms: first.at, updated_at, preview }, begun))
 }
 
 #[cfg(test)]
@@ -171,7 +179,7 @@ mod tests {
         std::fs::copy(&two, two.with_file_name("2026-01-02T03-04-05-other.jsonl")).unwrap();
 
         // Nothing was said in this one, so there is nothing to go on with.
-        let header = Header { thread_id: "aac-3".into(), ..describe(two.clone(), SystemTime::now()).unwrap().header };
+        let header = Header { thread_id: "aac-3".into(), ..look(two.clone()).unwrap().header };
         Journal::create(home.path(), header).unwrap();
 
         let paths = |cwd: Option<&str>, limit| -> Vec<PathBuf> {

@@ -13,7 +13,7 @@ mod remove;
 mod replay;
 mod temp;
 
-pub use directory::{Listed, find, list};
+pub use directory::{Listed, find, list, look};
 pub use error::StoreError;
 pub use journal::Journal;
 pub use record::{Epoch, FORMAT, Header, Line, Record, TurnOutcome};

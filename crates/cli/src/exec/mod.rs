@@ -13,7 +13,8 @@ use std::{
 use codex_client::{Connection, View};
 use codex_protocol::{
     BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerNotification, ThreadListParams, ThreadOpened,
-    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+    ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus,
+    UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -152,28 +153,41 @@ enum Stopped {
     Unwritable(io::Error),
 }
 
-/// The thread and the prompt. What is wrong with the configuration or the session is said before a pipe is read to its
-/// end.
+/// The thread and the prompt. What is wrong is said before a pipe is read to its end: with the configuration of a new
+/// session, with the id of an earlier one. An earlier one is opened only when the prompt is there, because a run that
+/// is still going on may be writing both.
 async fn begin(
     connection: &Connection,
     opening: Opening,
     source: PromptSource,
 ) -> Result<(ThreadOpened, String), ExitStatus> {
     let none = |message| refused(&RpcError::new(ErrorKind::Configuration, message));
-    // Which session is the last is known only when the prompt is: a run that is still going on may be writing it.
-    if matches!(opening, Opening::ResumeLast { .. }) {
-        let prompt = prompt::read(source).await.map_err(none)?;
-        let opened = open(connection, opening).await;
-        return opened.map(|opened| (opened, prompt)).map_err(|error| refused(&error));
-    }
-    match open(connection, opening).await {
-        Ok(opened) => Ok((opened, prompt::read(source).await.map_err(none)?)),
-        Err(error) => {
-            let status = refused(&error);
-            source.give_up().await;
-            Err(status)
+    let wrong = match &opening {
+        Opening::Start(_) => {
+            let opened = open(connection, opening).await;
+            return match opened {
+                Ok(opened) => Ok((opened, prompt::read(source).await.map_err(none)?)),
+                Err(error) => Err(given_up(&error, source).await),
+            };
         }
+        Opening::Resume(params) => {
+            let params = ThreadReadParams { thread_id: params.thread_id.clone() };
+            connection.client.thread_read(params).await.err()
+        }
+        Opening::ResumeLast { .. } => None,
+    };
+    if let Some(error) = wrong {
+        return Err(given_up(&error, source).await);
     }
+    let prompt = prompt::read(source).await.map_err(none)?;
+    let opened = open(connection, opening).await;
+    opened.map(|opened| (opened, prompt)).map_err(|error| refused(&error))
+}
+
+async fn given_up(error: &RpcError, source: PromptSource) -> ExitStatus {
+    let status = refused(error);
+    source.give_up().await;
+    status
 }
 
 async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened, RpcError> {
@@ -248,7 +262,7 @@ async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, 
 fn is_terminated(stopped: &Option<Stopped>, renderer: &Renderer, event: &Event) -> bool {
     matches!(stopped, Some(Stopped::By(Interrupt::Terminate)))
         && matches!(renderer, Renderer::Jsonl(_))
-        && matches!(event.notification, ServerNotification::TurnCompleted(_))
+        && matches!(&event.notification, ServerNotification::TurnCompleted(changed) if changed.turn.status == TurnStatus::Interrupted)
 }
 
 async fn stop(connection: &Connection, thread_id: &str) {
