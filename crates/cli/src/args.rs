@@ -79,7 +79,7 @@ pub struct RunOptions {
     /// Write the final message to a file
     #[arg(short, long, value_name = "FILE")]
     pub output_last_message: Option<PathBuf>,
-    /// JSON Schema that the final message must satisfy
+    /// JSON Schema for the final message; the provider holds the model to it
     #[arg(long, value_name = "FILE")]
     pub output_schema: Option<PathBuf>,
     /// Colours on stderr
@@ -100,7 +100,7 @@ pub struct RunOptions {
     /// Accepted for other programs' sake; no effect
     #[arg(long, hide = true, value_name = "NAME")]
     pub cyber_access_program: Option<String>,
-    /// Pictures to attach
+    /// Picture to attach; repeatable, or several with commas between them
     #[arg(short, long, value_name = "FILE", value_delimiter = ',')]
     pub image: Vec<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use codex_config::Environment;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -28,8 +29,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// `no_color`: the user's environment asks for none (no-color.org).
-    pub fn new(choice: ColorChoice, no_color: bool) -> Self {
+    /// Without a choice, the environment may ask for no colours (no-color.org), or the terminal may have none.
+    pub fn new(choice: ColorChoice, environment: &Environment) -> Self {
+        let no_color = environment.get("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
         let colored = match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,

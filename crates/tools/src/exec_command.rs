@@ -245,13 +245,28 @@ impl Shown {
             Some(0) => CommandExecutionStatus::Completed,
             _ => CommandExecutionStatus::Failed,
         };
-        self.item(status, Some(running.text(output::ITEM_BYTES)), exit_code, Some(ended.duration))
+        let mut output = running.text(output::ITEM_BYTES);
+        if let Some(why) = why_without_code(&ended.end) {
+            let newline = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
+            output = format!("{output}{newline}[{why}]\n");
+        }
+        self.item(status, Some(output), exit_code, Some(ended.duration))
     }
 
     fn not_started(&self, reason: &str) -> Outcome {
         let sentence = format!("The command was not run: {reason}");
         let item = self.item(CommandExecutionStatus::Failed, Some(sentence.clone()), None, None);
         Outcome::text(sentence, ForUser::Item(item))
+    }
+}
+
+/// What the user is told of a command that did not end by itself.
+fn why_without_code(end: &End) -> Option<String> {
+    match end {
+        End::Exited(_) => None,
+        End::TimedOut(limit) => Some(format!("timed out after {} ms", limit.as_millis())),
+        End::Stopped => Some("stopped".to_owned()),
+        End::Lost(error) => Some(format!("lost: {error}")),
     }
 }
 

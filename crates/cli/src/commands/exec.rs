@@ -70,7 +70,7 @@ async fn attempt(
     let last_message = run.output_last_message.map(|path| writable(&workspace.join(path))).transpose()?;
     let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin };
     prompt.check()?;
-    let progress = Progress::new(run.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
+    let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, hint: true };
     let connection = connect(environment);
     let (status, _) = exec::run(Run { opening, prompt, pictures, output_schema, shown }, connection).await;
@@ -136,5 +136,10 @@ fn writable(path: &Path) -> Result<File, String> {
 fn schema(path: &Path) -> Result<serde_json::Value, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("--output-schema: {}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("--output-schema: {}: {error}", path.display()))
+    let schema: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("--output-schema: {}: {error}", path.display()))?;
+    if !schema.is_object() {
+        return Err(format!("--output-schema: {} is not a JSON object", path.display()));
+    }
+    Ok(schema)
 }

@@ -1,8 +1,14 @@
 //! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have here.
 
+use std::io::{self, Read, Write};
+
 use codex_config::Environment;
 use codex_sandbox::{Child, Command, Exit, Sandbox, Streams};
-use tokio::{io::AsyncReadExt, net::unix::pipe};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::unix::pipe,
+    sync::mpsc,
+};
 
 use crate::{
     args::{RunOptions, SandboxArguments, ThreadOptions},
@@ -26,7 +32,7 @@ pub async fn run(
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };
     let sandbox = Sandbox::new(OWN_PROGRAM.into());
-    let child = sandbox.spawn(&walls.confinement, command, Streams::Separate).await;
+    let child = sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
     drop(walls);
     match exit.shell_code() {
@@ -35,41 +41,67 @@ pub async fn run(
     }
 }
 
-/// Passes on what the command writes, until it ends. What it left running, without walls, is not waited for.
-async fn forward(mut child: Child) -> Result<Exit, String> {
-    let output = async {
-        tokio::join!(copy(&mut child.stdout, |bytes| terminal::write(bytes).is_ok()), async {
-            if let Some(stderr) = &mut child.stderr {
-                copy(stderr, |bytes| std::io::Write::write_all(&mut std::io::stderr(), bytes).is_ok()).await;
-            }
-        })
-    };
+/// Passes on what comes in and what the command writes, until it ends. What it left running, without walls, is not
+/// waited for.
+async fn forward(child: Child) -> Result<Exit, String> {
+    let Child { stdout, stderr, stdin, mut process } = child;
+    if let Some(stdin) = stdin {
+        tokio::spawn(feed(stdin));
+    }
+    let (mut stdout, mut stderr) = (Some(stdout), stderr);
+    let to_stdout = |bytes: &[u8]| terminal::write(bytes).is_ok();
+    let to_stderr = |bytes: &[u8]| io::stderr().write_all(bytes).is_ok();
     let exit = tokio::select! {
-        exit = child.process.wait() => exit,
-        _ = output => child.process.wait().await,
+        exit = process.wait() => Some(exit),
+        _ = async { tokio::join!(copy(&mut stdout, to_stdout), copy(&mut stderr, to_stderr)) } => None,
+    };
+    let exit = match exit {
+        Some(exit) => exit,
+        None => process.wait().await,
     };
     let exit = exit.map_err(|error| error.to_string())?;
     // What it had written when it ended is in the pipes.
-    drain(&child.stdout, |bytes| terminal::write(bytes).is_ok());
-    if let Some(stderr) = &child.stderr {
-        drain(stderr, |bytes| std::io::Write::write_all(&mut std::io::stderr(), bytes).is_ok());
-    }
+    drain(stdout, to_stdout);
+    drain(stderr, to_stderr);
     Ok(exit)
 }
 
-async fn copy(from: &mut pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if !to(&buffer[..count]) {
+/// Gives the command what comes in on our standard input.
+async fn feed(mut stdin: pipe::Sender) {
+    let (send, mut chunks) = mpsc::channel::<Vec<u8>>(4);
+    // A thread of its own: nothing interrupts a read. It dies with the process.
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = io::stdin().read(&mut buffer) {
+            if send.blocking_send(buffer[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(chunk) = chunks.recv().await {
+        if stdin.write_all(&chunk).await.is_err() {
             break;
         }
     }
 }
 
-/// Reads without the runtime, which may not have noticed yet that there is something.
-fn drain(from: &pipe::Receiver, mut to: impl FnMut(&[u8]) -> bool) {
+/// Passes on what comes until there is no more. If nobody takes it, the pipe is closed, so that the command is told.
+async fn copy(from: &mut Option<pipe::Receiver>, mut to: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = rustix::io::read(from, &mut buffer) {
+    while let Some(pipe) = from
+        && let Ok(count @ 1..) = pipe.read(&mut buffer).await
+    {
+        if !to(&buffer[..count]) {
+            *from = None;
+        }
+    }
+}
+
+/// Reads without the runtime, which may not have noticed yet that there is something.
+fn drain(from: Option<pipe::Receiver>, mut to: impl FnMut(&[u8]) -> bool) {
+    let Some(from) = from else { return };
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = rustix::io::read(&from, &mut buffer) {
         if !to(&buffer[..count]) {
             break;
         }

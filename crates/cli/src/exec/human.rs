@@ -10,6 +10,8 @@ use crate::terminal::{Progress, Style};
 
 /// Lines of a command's output that are shown; of more, the first and last.
 const OUTPUT_LINES: usize = 16;
+/// Characters of a line that are shown. Our own sentences are shorter.
+const LINE: usize = 1000;
 /// Lines of a file's diff that are shown.
 const DIFF_LINES: usize = 200;
 
@@ -139,7 +141,7 @@ impl Human {
                 self.progress.line(Style::Dim, &format!("    … {} lines …", lines.len() - OUTPUT_LINES));
             }
             if lines.len() <= OUTPUT_LINES || at < half || at >= lines.len() - half {
-                self.progress.line(Style::Dim, &format!("    {}", cut(line, 400)));
+                self.progress.line(Style::Dim, &format!("    {}", cut(line, LINE)));
             }
         }
     }
@@ -215,7 +217,7 @@ pub fn diff(progress: &Progress, diff: &str) {
             Some(b'-') => Style::Red,
             _ => Style::Dim,
         };
-        progress.line(style, &format!("    {}", cut(line, 400)));
+        progress.line(style, &format!("    {}", cut(line, LINE)));
     }
     let more = lines.count();
     if more > 0 {

@@ -260,9 +260,10 @@ async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, 
 /// Whether `event` would tell a program that its turn failed, after it has ended the turn itself with SIGTERM: client
 /// programs then report their own abort, unless they are told of a failure before.
 fn is_terminated(stopped: &Option<Stopped>, renderer: &Renderer, event: &Event) -> bool {
+    let ServerNotification::TurnCompleted(changed) = &event.notification else { return false };
     matches!(stopped, Some(Stopped::By(Interrupt::Terminate)))
         && matches!(renderer, Renderer::Jsonl(_))
-        && matches!(&event.notification, ServerNotification::TurnCompleted(changed) if changed.turn.status == TurnStatus::Interrupted)
+        && changed.turn.status == TurnStatus::Interrupted
 }
 
 async fn stop(connection: &Connection, thread_id: &str) {
@@ -276,9 +277,11 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
     let mut status = match view.ended() {
         Some(TurnStatus::Completed) => ExitStatus::Done,
         Some(TurnStatus::Interrupted) => ExitStatus::Interrupted,
-        _ => return ExitStatus::Failed,
+        _ => ExitStatus::Failed,
     };
     if status != ExitStatus::Done {
+        // What an earlier run had left there would be taken for the answer of this one.
+        let _ = last_message.map(|file| replace(file, ""));
         return status;
     }
     if let Some(file) = last_message

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     os::unix::process::ExitStatusExt,
     process::{Output, Stdio},
 };
@@ -158,6 +158,29 @@ fn codex_sandbox_has_the_walls_of_the_configuration() {
     let output = run(&place, &["sandbox", "-s", "danger-full-access", "--", "sh", "-c", "sleep 1000 & echo $!"]);
     let survivor: i32 = text(&output.stdout).trim().parse().unwrap();
     kill_process(Pid::from_raw(survivor).unwrap(), Signal::KILL).unwrap();
+}
+
+#[test]
+fn codex_sandbox_passes_on_what_comes_in_and_ends_when_nobody_reads() {
+    let place = Place::new(json!([]));
+    let mut child = place.codex(&["sandbox", "--", "sort"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"b\na\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "a\nb\n".into()), "{}", text(&output.stderr));
+    for level in ["workspace-write", "danger-full-access"] {
+        let mut child = place.codex(&["sandbox", "-s", level, "--", "yes"]).spawn().unwrap();
+        let mut first = [0; 2];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        assert_eq!((child.wait().unwrap().code(), &first), (Some(141), b"y\n"), "{level}");
+    }
+}
+
+#[test]
+fn what_an_earlier_run_left_is_not_taken_for_the_answer() {
+    let place = Place::new(json!([{ "http": 400, "body": "no" }]));
+    fs::write(place.workspace.join("last.txt"), "earlier").unwrap();
+    assert_eq!(run(&place, &["exec", "-o", "last.txt", "go"]).status.code(), Some(1));
+    assert_eq!(fs::read_to_string(place.workspace.join("last.txt")).unwrap(), "");
 }
 
 #[test]

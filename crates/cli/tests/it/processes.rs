@@ -140,6 +140,8 @@ fn what_still_runs_ends_with_the_program_and_is_shown() {
         .map(|event| &event["type"])
         .collect();
     assert_eq!(ended, ["item.started", "item.completed"], "{events:?}");
+    let output = events.iter().filter_map(|event| event["item"]["aggregated_output"].as_str()).next_back().unwrap();
+    assert!(output.ends_with("[stopped]\n"), "{output}");
 
     let output = place.codex(&["exec", "resume", "--last", "more"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));

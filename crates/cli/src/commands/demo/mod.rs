@@ -32,7 +32,7 @@ const SABOTAGE: (&str, &str) = ("check 6 1 2 3", "check 7 1 2 3");
 /// # Errors
 /// A sentence for the user when its directory cannot be made.
 pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<ExitStatus, String> {
-    let progress = || Progress::new(arguments.color.unwrap_or_default(), environment.get("NO_COLOR").is_some());
+    let progress = || Progress::new(arguments.color.unwrap_or_default(), &environment);
     let place = Place::make(arguments.keep.as_deref(), &environment)?;
     place.fill(arguments.sabotage)?;
     let say = progress();
