@@ -115,6 +115,37 @@ impl<'file> Lines<'file> {
         Ok(Matches::default())
     }
 
+    /// As [`Lines::find`], by the loosest comparison alone.
+    ///
+    /// # Errors
+    /// Those of [`Work::spend`].
+    pub(super) fn find_loosely(
+        &mut self,
+        wanted: &[&str],
+        from: usize,
+        at_end: bool,
+        work: &mut Work,
+    ) -> Result<Vec<usize>, String> {
+        let Some(last) = self.len().checked_sub(wanted.len()) else { return Ok(Vec::new()) };
+        let from = if at_end { from.max(last) } else { from };
+        let loosest = LEVELS.len() - 1;
+        let pattern = self.numbers(loosest, wanted, work)?;
+        Ok(search(self.file(loosest), &pattern, from, work)?.at)
+    }
+
+    /// The index of the strictest level at which the lines from `at` on are `wanted`; of the loosest if none is so.
+    ///
+    /// # Errors
+    /// Those of [`Work::spend`].
+    pub(super) fn level(&self, wanted: &[&str], at: usize, work: &mut Work) -> Result<usize, String> {
+        work.spend(wanted.len() as u64)?;
+        let lines = self.text.get(at..at + wanted.len()).unwrap_or_default();
+        let same = |normal: &fn(&str) -> Cow<'_, str>| {
+            lines.iter().zip(wanted).all(|(line, wanted)| normal(line) == normal(wanted))
+        };
+        Ok(LEVELS.iter().position(same).unwrap_or(LEVELS.len() - 1))
+    }
+
     /// How many of the wanted lines are somewhere in a row from the first on, by the loosest comparison, and where.
     ///
     /// # Errors

@@ -17,10 +17,23 @@ pub(super) struct Places {
     pub(super) length: usize,
     /// Index of the hunk's line that is blank and that the file does not have, past its end.
     pub(super) missing: Option<usize>,
-    /// How loosely the lines were compared: an index of [`super::lines::IGNORED`].
+    /// How loosely the lines at the first place were compared: an index of [`super::lines::IGNORED`].
     pub(super) level: usize,
+    /// Whether the places differ in that.
+    pub(super) mixed: bool,
+    /// What the lines after `@@` named above the first place.
+    pub(super) context: Option<Named>,
     /// Whether the hunk only adds lines to the file's end, whatever its other hunks do.
     pub(super) appends: bool,
+}
+
+/// A line of the file that the last of the lines after `@@` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Named {
+    /// Its index.
+    pub(super) line: usize,
+    /// How loosely it, or one of those above it, was compared: as [`Places::level`].
+    pub(super) level: usize,
 }
 
 /// Finds the places of `hunk` in `file` from line `from` on.
@@ -28,24 +41,26 @@ pub(super) struct Places {
 /// # Errors
 /// Sentences for the model: what was not found, and what comes nearest; or those of [`Work::spend`].
 pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Places, String> {
-    let after_contexts = contexts(file, hunk, from, work)?;
-    let start = after_contexts.first().copied().unwrap_or(from);
-    let found = |matches: Matches, length, missing| {
-        let mut starts = below(matches.at, &after_contexts);
-        starts.truncate(SHOWN_PLACES + 1);
-        (!starts.is_empty()).then_some(Places { starts, length, missing, level: matches.level, appends: false })
-    };
+    let named = contexts(file, hunk, from, work)?;
+    let start = named.first().map_or(from, |named| named.line + 1);
     let old: Vec<&str> = hunk.lines.iter().filter_map(|line| line.old()).collect();
     if old.is_empty() {
         // Lines that are only added go below the place that was named, or to the end of the file.
-        let appends = after_contexts.is_empty() || hunk.at_end;
-        let mut starts = if appends { vec![file.len()] } else { after_contexts };
-        starts.truncate(SHOWN_PLACES + 1);
-        return Ok(Places { starts, length: 0, missing: None, level: 0, appends });
+        let appends = named.is_empty() || hunk.at_end;
+        let shown = &named[..named.len().min(SHOWN_PLACES + 1)];
+        return Ok(Places {
+            starts: if appends { vec![file.len()] } else { shown.iter().map(|named| named.line + 1).collect() },
+            length: 0,
+            missing: None,
+            level: 0,
+            mixed: shown.iter().any(|named| named.level != shown[0].level),
+            context: named.first().copied(),
+            appends,
+        });
     }
     // Models repeat the line after `@@` as the first of the hunk.
-    let first = if after_contexts.is_empty() { start } else { start - 1 };
-    if let Some(places) = found(file.find(&old, first, hunk.at_end, work)?, old.len(), None) {
+    let first = named.first().map_or(from, |named| named.line);
+    if let Some(places) = fit(file, &old, &named, first, hunk.at_end, work)? {
         return Ok(places);
     }
     // Models leave a blank line between a hunk and what follows it in the patch, or take the final newline for one.
@@ -56,45 +71,125 @@ pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
     {
         // Only a blank line that ends the hunk may be none of the file's.
         let stray = last + 1 == hunk.lines.len() && matches!(hunk.lines[last], HunkLine::Keep(_));
-        let matches = file.find(shorter, start, hunk.at_end || !stray, work)?;
-        if let Some(places) = found(matches, shorter.len(), Some(last)) {
-            return Ok(places);
+        if let Some(places) = fit(file, shorter, &named, start, hunk.at_end || !stray, work)? {
+            return Ok(Places { missing: Some(last), ..places });
         }
     }
     Err(not_found(file, &old, start, hunk.at_end, work)?)
 }
 
-/// The lines below each place that the lines after `@@` name, in order; nothing if there are none.
-fn contexts(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Vec<usize>, String> {
-    let mut below: Vec<usize> = Vec::new();
+/// Where `old` is from line `first` on, and below what was `named`, if anything was.
+fn fit(
+    file: &mut Lines<'_>,
+    old: &[&str],
+    named: &[Named],
+    first: usize,
+    at_end: bool,
+    work: &mut Work,
+) -> Result<Option<Places>, String> {
+    let Matches { at, level } = file.find(old, first, at_end, work)?;
+    let mut starts = if named.is_empty() { at } else { below(file, old, &at, named, 0, at_end, work)? };
+    starts.truncate(SHOWN_PLACES + 1);
+    let Some(start) = starts.first().copied() else { return Ok(None) };
+    let mut levels = vec![level];
+    if !named.is_empty() {
+        levels = starts.iter().map(|start| file.level(old, *start, work)).collect::<Result<_, _>>()?;
+    }
+    Ok(Some(Places {
+        starts,
+        length: old.len(),
+        missing: None,
+        level: levels.first().copied().unwrap_or(level),
+        mixed: levels.iter().any(|level| *level != levels[0]),
+        context: above(named, start),
+        appends: false,
+    }))
+}
+
+/// The lines that the last of the lines after `@@` names below the others, in order; nothing if there are none.
+fn contexts(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut Work) -> Result<Vec<Named>, String> {
+    let mut named: Vec<Named> = Vec::new();
     for context in &hunk.contexts {
-        let start = below.first().copied().unwrap_or(from);
-        let at = file.find(&[context], start, false, work)?.at;
+        let wanted = [context.as_str()];
+        let start = named.first().map_or(from, |named| named.line + 1);
+        let Matches { at, level } = file.find(&wanted, start, false, work)?;
         if at.is_empty() {
             return Err(no_context(file, context, start, work)?);
         }
+        if named.is_empty() {
+            named = at.into_iter().map(|line| Named { line, level }).collect();
+            continue;
+        }
         // Each further line is the first such below the one before it.
-        let next = if below.is_empty() { at } else { firsts(&at, &below) };
-        below = next.into_iter().map(|line| line + 1).collect();
+        let mut next = Vec::new();
+        for line in below(file, &wanted, &at, &named, 1, false, work)? {
+            let outer = above(&named, line).map_or(0, |outer| outer.level);
+            next.push(Named { line, level: outer.max(file.level(&wanted, line, work)?) });
+        }
+        named = next;
     }
-    Ok(below)
+    Ok(named)
 }
 
-/// Of `at`, those that are the first at or after one of `bounds`; both in order.
-fn firsts(at: &[usize], bounds: &[usize]) -> Vec<usize> {
-    let mut firsts: Vec<usize> =
-        bounds.iter().filter_map(|bound| at.get(at.partition_point(|place| place < bound)).copied()).collect();
-    firsts.dedup();
-    firsts
+/// Where `wanted` is below what was `named`, in order: of `strict`, its places by the strictest comparison, the first
+/// at least `gap` lines below each of them.
+///
+/// Such a place may be far from what is meant, whose indentation the patch has not kept. Where it is outside the block
+/// that the named line begins, the first place by the loosest comparison is as good if it is above, and is one more.
+fn below(
+    file: &mut Lines<'_>,
+    wanted: &[&str],
+    strict: &[usize],
+    named: &[Named],
+    gap: usize,
+    at_end: bool,
+    work: &mut Work,
+) -> Result<Vec<usize>, String> {
+    work.spend(named.len() as u64)?;
+    let from = |places: &[usize], bound| places.get(places.partition_point(|place| *place < bound)).copied();
+    // Lines of brackets say little about where a block ends.
+    let telling = wanted.iter().position(|line| tells(line)).unwrap_or_default();
+    let mut loose: Option<Vec<usize>> = None;
+    let mut places = Vec::new();
+    for head in named {
+        let bound = head.line + gap;
+        let Some(place) = from(strict, bound) else { continue };
+        if !is_within(file, head.line, place + telling, work)? {
+            let all = match loose.take() {
+                Some(all) => all,
+                None => file.find_loosely(wanted, bound, at_end, work)?,
+            };
+            places.extend(from(&all, bound).filter(|other| *other < place));
+            loose = Some(all);
+        }
+        places.push(place);
+    }
+    places.sort_unstable();
+    places.dedup();
+    Ok(places)
 }
 
-/// Of `at`, those that are the first below one of the places that are named, or begin with the named line itself.
-fn below(at: Vec<usize>, after_contexts: &[usize]) -> Vec<usize> {
-    if after_contexts.is_empty() {
-        return at;
+/// The last of `named` at or above line `at`.
+fn above(named: &[Named], at: usize) -> Option<Named> {
+    named[..named.partition_point(|named| named.line <= at)].last().copied()
+}
+
+/// Whether line `at` is in the block that line `head` above it begins: no line that tells is indented as little.
+fn is_within(file: &Lines<'_>, head: usize, at: usize, work: &mut Work) -> Result<bool, String> {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    let outer = file.get(head).map_or(0, indentation);
+    for line in (head + 1..=at).map_while(|index| file.get(index)) {
+        work.spend(1 + line.len() as u64 / 8)?;
+        if indentation(line) <= outer && tells(line) {
+            return Ok(false);
+        }
     }
-    let bounds: Vec<usize> = after_contexts.iter().map(|line| line - 1).collect();
-    firsts(&at, &bounds)
+    Ok(true)
+}
+
+/// Whether a line has more than blanks, brackets and the like.
+fn tells(line: &str) -> bool {
+    line.contains(char::is_alphanumeric)
 }
 
 fn no_context(file: &mut Lines<'_>, context: &str, start: usize, work: &mut Work) -> Result<String, String> {
@@ -116,8 +211,11 @@ const SHOWN: usize = 20;
 /// Most places that an error tells.
 const SHOWN_PLACES: usize = 8;
 
-/// What is wrong with `hunk`, which fits at each of `starts`, indices in order.
-pub(super) fn ambiguous(hunk: &Hunk, starts: &[usize]) -> String {
+/// What tells places apart that are not compared equally.
+const EXACTLY: &str = "; and give lines exactly as in the file, above all their indentation";
+
+/// What is wrong with `hunk`, which fits at each of `starts`, indices in order; `mixed` as [`Places::mixed`].
+pub(super) fn ambiguous(hunk: &Hunk, starts: &[usize], mixed: bool) -> String {
     let old: Vec<&str> = hunk.lines.iter().filter_map(|line| line.old()).collect();
     // A line is told by its number, and an addition by that of the line above.
     let first = usize::from(!old.is_empty());
@@ -127,10 +225,11 @@ pub(super) fn ambiguous(hunk: &Hunk, starts: &[usize]) -> String {
     }
     let last = numbers.pop().unwrap_or_default();
     let numbers = format!("{} and {last}", numbers.join(", "));
+    let exactly = if mixed { EXACTLY } else { "" };
     if old.is_empty() {
         return format!(
             "the line after `@@` is at lines {numbers}, so that it does not say where to add: give unchanged lines \
-             around the addition"
+             around the addition{exactly}"
         );
     }
     let mut text =
@@ -141,6 +240,7 @@ pub(super) fn ambiguous(hunk: &Hunk, starts: &[usize]) -> String {
     } else {
         "Give more unchanged lines around the change, or after `@@ ` another line above, one that is there only once"
     });
+    text.push_str(exactly);
     text
 }
 
@@ -216,6 +316,9 @@ mod tests {
             assert_eq!(places.as_ref().map_or(0, |places| places.starts.len()), found, "{name}");
             assert!(spent <= most, "{name}: {spent} of {most}");
         }
+        let contexts = vec!["x".to_owned(); 3];
+        let (spent, places) = cost(&file, Hunk { contexts, lines: kept(), ..Hunk::default() });
+        assert!(places.is_ok() && spent <= most, "{spent} of {most}: {places:?}");
     }
 
     #[test]

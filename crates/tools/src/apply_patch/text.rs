@@ -47,7 +47,7 @@ pub(super) fn update(content: &[u8], hunks: &[Hunk], work: &mut Work) -> Result<
     work.spend(content.len() as u64 / 8)?;
     let content = Content::of(content).map_err(|what| format!("it is {what}; change it with a command"))?;
     let placed = place(&content, hunks, work)?;
-    let notes = placed.iter().filter_map(note).collect();
+    let notes = placed.iter().flat_map(notes).collect();
     Ok(Updated { bytes: write(&content, placed)?, notes })
 }
 
@@ -83,7 +83,7 @@ fn place<'hunk>(content: &Content<'_>, hunks: &'hunk [Hunk], work: &mut Work) ->
         let Places { starts, length, .. } = &placed.places;
         let possible = &starts[..starts.partition_point(|start| start + length <= limit)];
         if possible.len() > 1 {
-            return Err(name(placed.number, ambiguous(placed.hunk, possible)));
+            return Err(name(placed.number, ambiguous(placed.hunk, possible, placed.places.mixed)));
         }
         limit = placed.start();
     }
@@ -93,10 +93,19 @@ fn place<'hunk>(content: &Content<'_>, hunks: &'hunk [Hunk], work: &mut Work) ->
 }
 
 /// What was let pass and ought to be looked at.
-fn note(placed: &Placed<'_>) -> Option<String> {
-    let ignored = IGNORED.get(placed.places.level).copied().flatten()?;
+fn notes(placed: &Placed<'_>) -> Vec<String> {
+    let ignored = |level: usize| IGNORED.get(level).copied().flatten();
     let (number, start, end) = (placed.number, placed.start() + 1, placed.end());
-    Some(format!("hunk {number} was taken for lines {start} to {end} of the old file, which have {ignored}"))
+    let context = placed.places.context.and_then(|context| {
+        let (line, ignored) = (context.line + 1, ignored(context.level)?);
+        Some(format!(
+            "hunk {number} was looked for below line {line} of the old file: what follows `@@` was found with {ignored}"
+        ))
+    });
+    let lines = ignored(placed.places.level).map(|ignored| {
+        format!("hunk {number} was taken for lines {start} to {end} of the old file, which have {ignored}")
+    });
+    context.into_iter().chain(lines).collect()
 }
 
 fn write(content: &Content<'_>, placed: Vec<Placed<'_>>) -> Result<Vec<u8>, String> {

@@ -20,6 +20,7 @@ fn patched_bytes(content: &[u8], hunks: &str) -> Result<Updated, String> {
 #[test]
 fn hunks_apply() {
     let python = "class A:\n    def f(self):\n        return 1\n\nclass B:\n    def f(self):\n        return 1\n";
+    let nested = "class A:\n    def run(self):\n        pass\n\n\ndef run(self):\n    pass\n";
     let table = [
         ("plain", "a\nb\nc\n", "@@\n a\n-b\n+B\n c\n", "a\nB\nc\n"),
         ("no @@", "a\nb\n", "-b\n+B\n", "a\nB\n"),
@@ -84,6 +85,31 @@ fn hunks_apply() {
         ("blank at the end", "a\nb\n", "@@\n-a\n+A\n\n", "A\nb\n"),
         ("empty line without mark", "a\n\nb\n", "@@\n a\n\n-b\n+B\n", "a\n\nB\n"),
         ("exact before lenient", " a\na\n", "@@\n-a\n+A\n", " a\nA\n"),
+        (
+            "what is below decides between lines after @@",
+            nested,
+            "@@ class A:\n@@ def run(self):\n-        pass\n+        log()\n",
+            &nested.replacen("        pass", "        log()", 1),
+        ),
+        (
+            "exact within the block",
+            "def a():\n    if b:\n        x\n    x\n",
+            "@@ def a():\n-    x\n",
+            "def a():\n    if b:\n        x\n",
+        ),
+        ("exact, closing the block", "f {\n  g {\n  }\n}\n", "@@ f {\n }\n+x\n", "f {\n  g {\n  }\n}\nx\n"),
+        (
+            "exact, in a block below its bracket",
+            "f\n{\n  {\n    x\n  }\n  x\n}\n",
+            "@@ f\n-  x\n+  y\n",
+            "f\n{\n  {\n    x\n  }\n  y\n}\n",
+        ),
+        (
+            "of other indentation, and exact below the next hunk",
+            "a\n    x\nb\nx\n",
+            "@@ a\n-x\n+    y\n@@\n-b\n",
+            "a\n    y\nx\n",
+        ),
     ];
     for (name, content, hunks, expected) in table {
         assert_eq!(patched(content, hunks).as_deref(), Ok(expected), "{name}");
@@ -163,6 +189,10 @@ fn looser_matches_are_told() {
         ("x\n\ta\n", "-a\n+b\n", &["hunk 1", "lines 2 to 2", "other indentation"]),
         ("“a”\n", "-\"a\"\n+b\n", &["other punctuation"]),
         (" “a”\n", "-\"a\"\n+b\n", &["other indentation and punctuation"]),
+        ("  a\nb\n", "@@ a\n+c\n", &["hunk 1", "below line 1", "`@@` was found with other indentation"]),
+        ("  a\nb\n", "@@ a\n-b\n", &["below line 1"]),
+        ("  a\nb\nc\n", "@@ a\n@@ b\n-c\n", &["below line 2", "other indentation"]),
+        ("a \nb\n", "@@ a\n-b\n", &[]),
     ];
     for (content, hunks, expected) in table {
         let notes = patched_bytes(content.as_bytes(), hunks).unwrap().notes;
@@ -175,6 +205,7 @@ fn looser_matches_are_told() {
 fn what_fits_twice_is_refused() {
     let functions = "fn a() {\n    x();\n}\nfn b() {\n    x();\n}\n";
     let many = "b\n".repeat(20);
+    let nested = "class A:\n    def run(self):\n        pass\n\n\ndef run(self):\n    pass\n";
     let table: &[(&str, &str, &[&str])] = &[
         ("b\na\nb\n", "@@\n-b\n", &["hunk 1 of 1", "at lines 1 and 3", "\nb\n", "after `@@ ` the nearest line"]),
         (functions, "@@\n-    x();\n+    y();\n", &["at lines 2 and 5"]),
@@ -184,6 +215,15 @@ fn what_fits_twice_is_refused() {
         // Equally lenient is not equally strict.
         (" b\n  b\n", "@@\n-b\n", &["lines 1 and 2"]),
         ("‘b’\n’b’\n", "@@\n-'b'\n", &["lines 1 and 2"]),
+        // The exact one is far from what was named, and one that is near has other indentation.
+        (nested, "@@ class A:\n@@ def run(self):\n+        log()\n", &["at lines 2 and 6", "their indentation"]),
+        (nested, "@@ class A:\n@@ def run(self):\n-    pass\n", &["at lines 3 and 7", "their indentation"]),
+        (
+            "class A:\n    x = 1\n\nclass B:\n    y = 2\n\nx = 1\n",
+            "@@ class A:\n-x = 1\n+x = 2\n",
+            &["at lines 2 and 7", "their indentation"],
+        ),
+        ("a\n  b\nb\n", "@@ a\n-b\n \n", &["at lines 2 and 3"]),
         (&many, "@@\n-b\n", &["lines 1, 2, 3, 4, 5, 6, 7, 8 and more"]),
     ];
     for (content, hunks, expected) in table {
