@@ -309,6 +309,20 @@ impl Beneath {
         if self.follows_links() { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
     }
 
+    /// The one path of the file that `path` names, or would name: itself, or, where links are followed, the path without
+    /// links.
+    pub fn real(&self, path: &Path) -> PathBuf {
+        if !self.follows_links() {
+            return path.to_owned();
+        }
+        let found = path.ancestors().find_map(|above| {
+            let inside = path.strip_prefix(above).ok()?;
+            let real = above.canonicalize().ok()?;
+            Some(if inside.as_os_str().is_empty() { real } else { real.join(inside) })
+        });
+        found.unwrap_or_else(|| path.to_owned())
+    }
+
     fn root_of(&self, path: &Path) -> Result<(&Path, BorrowedFd<'_>), BeneathError> {
         let found = self.roots.iter().find(|(root, _)| path.starts_with(root));
         found.map(|(root, descriptor)| (root.as_path(), descriptor.as_fd())).ok_or_else(|| {

@@ -94,6 +94,8 @@ struct Ground<'roots> {
     protected: &'roots [PathBuf],
     beneath: Beneath,
     indices: BTreeMap<PathBuf, usize>,
+    /// The files by their one real path, as the patch names them.
+    real: BTreeMap<PathBuf, String>,
     /// Bytes that may still be read.
     left: u64,
     work: Work,
@@ -111,6 +113,7 @@ impl Plan {
             protected: &context.protected,
             beneath: Beneath::of(&context.roots).map_err(|error| error.to_string())?,
             indices: BTreeMap::new(),
+            real: BTreeMap::new(),
             left: MOST_TOGETHER,
             work: Work::new(context.cancel.clone()),
         };
@@ -234,6 +237,13 @@ impl Plan {
         }
         if is_protected(&resolved, ground.protected, ground.roots.temp.as_deref()) {
             return Err(format!("`{path}` is protected: it stays read-only"));
+        }
+        // Each name would be changed from the old content, and the last written would be all that stays.
+        if let Some(other) = ground.real.insert(ground.beneath.real(&resolved), path.to_owned()) {
+            return Err(format!(
+                "`{other}` and `{path}` are one file by a symbolic link: name it in one way, and change a link itself by \
+                 a patch of its own"
+            ));
         }
         let before = match ground.beneath.kind(&resolved) {
             Ok(None) => Before::Nothing,

@@ -269,15 +269,51 @@ async fn the_walls_of_the_verdict_hold() {
     assert!(tree(&scene).is_empty());
 }
 
-#[tokio::test]
-async fn without_walls_everything_may_be_written() {
+/// A scene in which anything may be written.
+fn without_walls() -> Scene {
     let mut scene = context();
-    put(&scene, &[("outside/a", "1\n")]);
-    symlink("../outside/a", scene.workspace().join("link")).unwrap();
     let workspace = scene.workspace().to_owned();
     let roots = codex_workspace::Roots { workspace, writable: vec!["/".into()], temp: None };
     scene.context.roots = std::sync::Arc::new(roots);
     scene.context.protected = [].into();
+    scene
+}
+
+#[tokio::test]
+async fn without_walls_two_names_of_a_file_are_not_two_files() {
+    let table: &[(&str, &str, &str, &[&str])] = &[
+        ("a link first", "*** Update File: link\n-2\n+two\n", "*** Update File: a\n-1\n+one\n", &["`link`", "`a`"]),
+        ("a link after", "*** Update File: a\n-1\n+one\n", "*** Update File: link\n-2\n+two\n", &["`link`", "`a`"]),
+        ("a directory", "*** Update File: d/x\n-1\n+one\n", "*** Update File: dl/x\n-2\n+two\n", &["`d/x`", "`dl/x`"]),
+        ("moved", "*** Update File: a\n-1\n+one\n", "*** Update File: link\n*** Move to: b\n", &["`link`", "`a`"]),
+        (
+            "moved onto",
+            "*** Update File: d/x\n*** Move to: link\n",
+            "*** Update File: a\n-2\n+two\n",
+            &["`link`", "`a`"],
+        ),
+        ("added", "*** Add File: d/new\n+1\n", "*** Add File: dl/new\n+2\n", &["`d/new`", "`dl/new`"]),
+        ("added deeper", "*** Add File: d/e/f\n+1\n", "*** Add File: dl/e/f\n+2\n", &["`d/e/f`", "`dl/e/f`"]),
+    ];
+    for (name, first, second, expected) in table {
+        let scene = without_walls();
+        put(&scene, &[("w/a", "1\n2\n"), ("w/d/x", "1\n2\n")]);
+        symlink("a", scene.workspace().join("link")).unwrap();
+        symlink("d", scene.workspace().join("dl")).unwrap();
+        let prepare = |body: &str| ApplyPatch.prepare(&Arguments::Freeform(wrap(body)), &scene.context);
+        let refused = prepare(&format!("{first}{second}")).unwrap_err();
+        assert!(expected.iter().all(|part| refused.0.contains(part)), "{name}: {refused}");
+        for alone in [first, second, &&*format!("{first}*** Add File: c\n+1\n")] {
+            assert!(prepare(alone).is_ok(), "{name}: {alone}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_walls_everything_may_be_written() {
+    let scene = without_walls();
+    put(&scene, &[("outside/a", "1\n")]);
+    symlink("../outside/a", scene.workspace().join("link")).unwrap();
     let patch = wrap("*** Update File: link\n-1\n+2\n*** Add File: ../outside/b\n+x\n*** Add File: .codex/c\n+x\n");
     let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
     let outcome = (prepared.run)(Confinement::Unconfined).await;
