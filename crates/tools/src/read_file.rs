@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Effect, Prepared, Tool, ToolContext, ToolError, arguments,
-    encoding::{Detector, Ending, Format, kind},
+    encoding::{Beginning, Detector, Ending, Format},
     plain_call::{Answer, PlainCall},
 };
 use page::Page;
@@ -30,8 +30,6 @@ use page::Page;
 const DEFAULT_LINES: u64 = 2000;
 /// Read at once, in bytes.
 const BUFFER: usize = 256 << 10;
-/// Where a NUL byte is looked for before anything is shown, in bytes from the beginning: text has none.
-const SNIFFED: usize = 8 << 10;
 /// How much of a file tells its encoding and line endings, in bytes: as much as `apply_patch` changes, so that the two
 /// agree.
 const INSPECTED: u64 = 16 << 20;
@@ -107,11 +105,10 @@ fn read(file: &mut File, first: u64, limit: u64, cancel: &CancellationToken) -> 
         return Ok("[empty file]".into());
     }
     let detector = Detector::new(head);
-    let kind = kind(head);
-    let nul = detector.encoding().unit() == 1 && head.iter().take(SNIFFED).any(|byte| *byte == 0);
-    let format = inspect(&mut reader, detector, cancel)?;
-    if nul || format.binary || !format.is_clean() && kind.is_some_and(|kind| kind.certain) {
-        return Ok(match kind {
+    let beginning = Beginning::of(head);
+    let format = inspect(&mut reader, detector, beginning, cancel)?;
+    if beginning.is_binary(&format) {
+        return Ok(match beginning.kind {
             Some(kind) if kind.picture => {
                 format!("[binary file: {}, {size} bytes; view_image shows it]", kind.name)
             }
@@ -132,16 +129,21 @@ fn read(file: &mut File, first: u64, limit: u64, cancel: &CancellationToken) -> 
     Ok(format.note().map_or(String::new(), |note| format!("[{note}]\n")) + &text)
 }
 
-/// Finds the format of a file by its beginning, up to the first NUL character.
-fn inspect(reader: &mut impl BufRead, mut detector: Detector, cancel: &CancellationToken) -> Result<Format, String> {
+/// Finds the format of a file by its first [`INSPECTED`] bytes; looks at none if `beginning` says that it is no text.
+fn inspect(
+    reader: &mut impl BufRead,
+    mut detector: Detector,
+    beginning: Beginning,
+    cancel: &CancellationToken,
+) -> Result<Format, String> {
     reader.consume(detector.mark().len());
-    let mut left = INSPECTED;
+    let mut left = if beginning.nul { 0 } else { INSPECTED };
     loop {
         if cancel.is_cancelled() {
             return Err("interrupted by the user".into());
         }
         let piece = reader.fill_buf().map_err(|error| error.to_string())?;
-        if piece.is_empty() || left == 0 || detector.nul() {
+        if piece.is_empty() || left == 0 {
             let whole = piece.is_empty();
             return Ok(detector.finish(whole));
         }

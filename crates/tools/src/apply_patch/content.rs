@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, collections::VecDeque, ops::Range};
 
-use crate::encoding::{Encoding, Ending, Format};
+use crate::encoding::{Beginning, Encoding, Ending, Format};
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl<'file> Content<'file> {
     /// What the file is, in words, if it is not text.
     pub(super) fn of(bytes: &'file [u8]) -> Result<Self, &'static str> {
         let format = Format::of(bytes);
-        if format.binary {
+        if Beginning::of(bytes).is_binary(&format) {
             return Err("binary");
         }
         if !bytes.len().is_multiple_of(format.encoding.unit()) {

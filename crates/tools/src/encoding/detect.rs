@@ -152,11 +152,6 @@ impl Detector {
         self.format.encoding
     }
 
-    /// Whether there was a NUL byte or character.
-    pub(crate) fn nul(&self) -> bool {
-        self.format.nul
-    }
-
     /// Takes the next piece.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         match self.decoder.take() {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use encoding_rs::{EncoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 pub(crate) use detect::{Detector, Format};
-pub(crate) use kinds::kind;
+use kinds::{Kind, kind};
 
 /// How characters are written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +111,35 @@ impl Ending {
     }
 }
 
+/// Where a NUL byte says that a file is no text, in bytes from its beginning.
+const SNIFFED: usize = 8 << 10;
+
+/// What the first bytes of a file tell of it, before its format is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning {
+    /// What it is, should it be no text.
+    pub(crate) kind: Option<Kind>,
+    /// Whether it has a NUL byte, and is no text therefore. UTF-16 may have them, but only with a byte order mark.
+    pub(crate) nul: bool,
+}
+
+impl Beginning {
+    /// Of a file that begins with `head`: all of it, or at least 8 KiB.
+    pub(crate) fn of(head: &[u8]) -> Self {
+        let narrow = Detector::new(head).encoding().unit() == 1;
+        Self { kind: kind(head), nul: narrow && head.iter().take(SNIFFED).any(|byte| *byte == 0) }
+    }
+
+    /// Whether the file is no text, to be read or patched; `format` is its format.
+    pub(crate) fn is_binary(self, format: &Format) -> bool {
+        self.nul || format.binary || !format.is_clean() && self.kind.is_some_and(|kind| kind.certain)
+    }
+}
+
 /// The whole of a text file without its byte order mark; `None` if it is not text.
 pub(crate) fn text(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let format = Format::of(bytes);
-    (!format.binary).then(|| format.encoding.decode(&bytes[format.mark().len()..]))
+    (!Beginning::of(bytes).is_binary(&format)).then(|| format.encoding.decode(&bytes[format.mark().len()..]))
 }
 
 #[cfg(test)]

@@ -147,7 +147,9 @@ fn encodings_stay() {
         ),
         ("the character itself", "\u{fffd}\n".as_bytes(), "-\u{fffd}\n+\u{fffd}!\n", Ok("\u{fffd}!\n".as_bytes())),
         ("CR within a line of a CR file", b"a\rb\r", "-a\n+x\ry\n", Err("ends lines in this file")),
-        ("NUL in UTF-8", b"a\0b\nc\n", "-c\n+d\n", Ok(b"a\0b\nd\n")),
+        ("NUL", b"a\0b\nc\n", "-c\n+d\n", Err("binary")),
+        ("UTF-16 without a mark", b"a\0\n\0b\0\n\0", "+c\n", Err("binary")),
+        ("a picture without NUL", b"\xff\xd8\xff\xe0\nx\n", "-x\n+y\n", Err("binary")),
         ("binary", b"a\0\xff\nc\n", "-c\n+d\n", Err("binary")),
     ];
     for (name, content, hunks, expected) in table {
