@@ -113,7 +113,7 @@ pub(crate) struct Detector {
     after_cr: bool,
     /// UTF-8 bytes that go on a character.
     continuations: u64,
-    /// Bytes since the first piece with a flaw, and the control characters among them.
+    /// Bytes from the first that is not UTF-8 on, and the control characters among them.
     measured: u64,
     controls: u64,
     /// Characters of UTF-16, in bytes of UTF-8.
@@ -212,15 +212,22 @@ impl Detector {
         let end = &joined[joined.len().saturating_sub(3)..];
         let split = end.len() - output::whole_characters(end).len();
         let (whole, split) = joined.split_at(joined.len() - split);
+        let mut at = 0;
+        let mut measured = if self.format.flaws > 0 { whole } else { b"" };
         for chunk in whole.utf8_chunks() {
             let valid = chunk.valid();
             self.continuations += (valid.len() - valid.chars().count()) as u64;
-            self.format.flaws += u64::from(!chunk.invalid().is_empty());
+            at += valid.len();
+            if !chunk.invalid().is_empty() {
+                if self.format.flaws == 0 {
+                    measured = &whole[at..];
+                }
+                self.format.flaws += 1;
+            }
+            at += chunk.invalid().len();
         }
-        if self.format.flaws > 0 {
-            self.measured += whole.len() as u64;
-            self.controls += whole.iter().filter(|byte| is_control(**byte)).count() as u64;
-        }
+        self.measured += measured.len() as u64;
+        self.controls += measured.iter().filter(|byte| is_control(**byte)).count() as u64;
         self.split = split.to_vec();
     }
 
@@ -306,6 +313,26 @@ mod tests {
             assert_eq!(told, *expected, "{name}");
             for size in 1..bytes.len() {
                 assert_eq!(in_pieces(bytes, size), format, "{name} in pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn whether_a_file_is_binary_does_not_depend_on_its_pieces() {
+        let (noise, plain) = (&b"\x01\x02\x03\x04"[..], &b"much plain text, and after it more of it\n"[..]);
+        let table: &[(&str, &[&[u8]], bool)] = &[
+            ("noise before the flaw", &[noise, plain, b"caf\xe9 ", plain], false),
+            ("noise after the flaw", &[plain, b"caf\xe9 ", plain, noise], true),
+            ("noise around the flaw", &[plain, plain, noise, b"\xe9", noise, plain, plain], true),
+            ("a flaw that begins like a character", &[noise, plain, b"caf\xe2\x82 ", plain, b"\xe2\x82"], false),
+            ("no flaw", &[noise, plain], false),
+        ];
+        for (name, parts, binary) in table {
+            let bytes = parts.concat();
+            let whole = Format::of(&bytes);
+            assert_eq!(whole.binary, *binary, "{name}");
+            for size in 1..bytes.len() {
+                assert_eq!(in_pieces(&bytes, size), whole, "{name} in pieces of {size}");
             }
         }
     }

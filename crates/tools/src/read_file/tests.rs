@@ -142,6 +142,31 @@ async fn what_is_read_can_be_patched() {
 }
 
 #[tokio::test]
+async fn what_is_read_as_binary_cannot_be_patched() {
+    let scene = context();
+    // Longer than what is read at once.
+    let long = "line\n".repeat(BUFFER / 4);
+    let noise = [&b"\x01\x02\x03\x04"[..], &b"plain "[..]].concat();
+    let table: &[(&str, &[&[u8]], bool)] = &[
+        ("UTF-16 without a mark", &[b"a\0\n\0"], true),
+        ("NUL among ASCII", &[b"a\0\n"], true),
+        ("a late NUL", &[long.as_bytes(), b"a\0\n"], false),
+        ("a late NUL, then no UTF-8", &[long.as_bytes(), b"a\0", long.as_bytes(), b"\xff\n"], true),
+        ("noise, then 8-bit text", &[&noise, long.as_bytes(), b"caf\xe9 ", long.as_bytes()], false),
+        ("8-bit text, then noise", &[long.as_bytes(), b"caf\xe9 ", &noise], true),
+        ("a picture's beginning", &[b"\xff\xd8\xff\xe0 no NUL\n"], true),
+    ];
+    for (name, parts, binary) in table {
+        let bytes = [parts.concat(), b"\nlast\n".to_vec()].concat();
+        fs::write(scene.workspace().join("file"), bytes).unwrap();
+        let told = answer(&ReadFile, r#"{"path":"file","limit":1}"#, &scene).await.unwrap();
+        assert_eq!(told.starts_with("[binary file"), *binary, "{name}: {told}");
+        let patched = crate::apply_patch::tests::apply(&scene, "*** Update File: file\n-last\n+end\n").await;
+        assert_eq!(patched.is_err_and(|error| error.contains("binary")), *binary, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_large_file_is_read_a_page_at_a_time() {
     let scene = context();
     let mut file = File::create(scene.workspace().join("large")).unwrap();
