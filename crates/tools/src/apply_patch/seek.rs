@@ -71,7 +71,7 @@ pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
     {
         // Only a blank line that ends the hunk may be none of the file's.
         let stray = last + 1 == hunk.lines.len() && matches!(hunk.lines[last], HunkLine::Keep(_));
-        if let Some(places) = fit(file, shorter, &named, start, hunk.at_end || !stray, work)? {
+        if let Some(places) = fit(file, shorter, &named, first, hunk.at_end || !stray, work)? {
             return Ok(Places { missing: Some(last), ..places });
         }
     }

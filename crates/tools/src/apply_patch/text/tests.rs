@@ -45,6 +45,12 @@ fn hunks_apply() {
             "@@ class B:\n class B:\n-    def f(self):\n+    def g(self):\n",
             &python.replacen("B:\n    def f", "B:\n    def g", 1),
         ),
+        (
+            "context repeated, blank after",
+            "class B:\n    x = 1\n    y = 2\nend\n",
+            "@@ class B:\n class B:\n-    x = 1\n+    x = 2\n\n@@\n-end\n+END\n",
+            "class B:\n    x = 2\n    y = 2\nEND\n",
+        ),
         ("end of file", "x\ny\nx\n", "@@\n-x\n+z\n*** End of File\n", "x\ny\nz\n"),
         ("only added", "a\n", "@@\n+b\n", "a\nb\n"),
         ("only added, below", "a\nb\n", "@@ a\n+1\n", "a\n1\nb\n"),
