@@ -71,7 +71,9 @@ pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
     {
         // Only a blank line that ends the hunk may be none of the file's.
         let stray = last + 1 == hunk.lines.len() && matches!(hunk.lines[last], HunkLine::Keep(_));
-        if let Some(places) = fit(file, shorter, &named, first, hunk.at_end || !stray, work)? {
+        // With the blank line it may be above, and be meant all the same.
+        let earlier = first > 0 && !file.find(&old, 0, hunk.at_end, work)?.at.is_empty();
+        if !earlier && let Some(places) = fit(file, shorter, &named, first, hunk.at_end || !stray, work)? {
             return Ok(Places { missing: Some(last), ..places });
         }
     }

@@ -255,6 +255,12 @@ fn misses_are_explained() {
         ("a\nb\n", "@@\n-a\n*** End of File\n", &["not the last", "line 1, not at its end"]),
         ("a\n", "@@\n a\n-b\n", &["The file ends where the patch has `b`"]),
         ("", "@@\n-b\n", &["Read the file again"]),
+        (
+            "x\n\nA\nx\nB\n",
+            "@@\n-A\n+a\n@@\n-x\n+y\n \n",
+            &["hunk 2 of 2", "after line 3", "at line 1, but hunks go in file order"],
+        ),
+        ("x\n\nA\nx\nB\n", "@@ A\n-x\n+y\n \n", &["after line 3", "at line 1, but hunks go in file order"]),
         ("b\nx\n", "@@\n b\n \n+c\n", &["line 2 of the file is `x` where the patch has ``"]),
     ];
     for (content, hunks, expected) in table {
