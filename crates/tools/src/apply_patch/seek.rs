@@ -2,6 +2,8 @@
 //!
 //! It must never take a place that the hunk does not say: what is not found is explained instead.
 
+use std::ops::Range;
+
 use super::{
     lines::{Lines, Matches},
     parse::{Hunk, HunkLine},
@@ -15,8 +17,8 @@ pub(super) struct Places {
     pub(super) starts: Vec<usize>,
     /// How many lines of the file the hunk's old lines are.
     pub(super) length: usize,
-    /// Index of the hunk's line that is blank and that the file does not have, past its end.
-    pub(super) missing: Option<usize>,
+    /// Indices of the hunk's lines that are blank and that the file does not have.
+    pub(super) missing: Range<usize>,
     /// How loosely the lines at the first place were compared: an index of [`super::lines::IGNORED`].
     pub(super) level: usize,
     /// Whether the places differ in that.
@@ -51,7 +53,7 @@ pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
         return Ok(Places {
             starts: if appends { vec![file.len()] } else { shown.iter().map(|named| named.line + 1).collect() },
             length: 0,
-            missing: None,
+            missing: 0..0,
             level: 0,
             mixed: shown.iter().any(|named| named.level != shown[0].level),
             context: named.first().copied(),
@@ -63,19 +65,26 @@ pub(super) fn places(file: &mut Lines<'_>, hunk: &Hunk, from: usize, work: &mut 
     if let Some(places) = fit(file, &old, &named, first, hunk.at_end, work)? {
         return Ok(places);
     }
-    // Models leave a blank line between a hunk and what follows it in the patch, or take the final newline for one.
-    let last = hunk.lines.iter().rposition(|line| line.old().is_some());
-    if let (Some(last), Some((blank, shorter))) = (last, old.split_last())
-        && blank.trim().is_empty()
-        && !shorter.is_empty()
-    {
-        // Only a blank line that ends the hunk may be none of the file's.
-        let stray = last + 1 == hunk.lines.len() && matches!(hunk.lines[last], HunkLine::Keep(_));
+    // Models leave blank lines between a hunk and what follows it in the patch, or take the final newline for one.
+    let blank = |line: &HunkLine| matches!(line, HunkLine::Keep(text) if text.trim().is_empty());
+    let strays = hunk.lines.iter().rev().take_while(|line| blank(line)).count();
+    let last = hunk.lines.iter().rposition(|line| line.old().is_some()).unwrap_or_default();
+    let mut wanted = old.as_slice();
+    for stray in 1..=strays.max(1) {
         // With the blank line it may be above, and be meant all the same.
-        let earlier = first > 0 && !file.find(&old, 0, hunk.at_end, work)?.at.is_empty();
-        if !earlier && let Some(places) = fit(file, shorter, &named, first, hunk.at_end || !stray, work)? {
-            return Ok(Places { missing: Some(last), ..places });
+        if first > 0 && !file.find(wanted, 0, hunk.at_end, work)?.at.is_empty() {
+            return Err(not_found(file, wanted, start, hunk.at_end, work)?);
         }
+        let Some((blank, shorter)) = wanted.split_last() else { break };
+        if !blank.trim().is_empty() || shorter.is_empty() {
+            break;
+        }
+        // Only blank lines that end the hunk may be none of the file's wherever it is.
+        if let Some(places) = fit(file, shorter, &named, first, hunk.at_end || strays == 0, work)? {
+            let missing = if strays == 0 { last..last + 1 } else { hunk.lines.len() - stray..hunk.lines.len() };
+            return Ok(Places { missing, ..places });
+        }
+        wanted = shorter;
     }
     Err(not_found(file, &old, start, hunk.at_end, work)?)
 }
@@ -100,7 +109,7 @@ fn fit(
     Ok(Some(Places {
         starts,
         length: old.len(),
-        missing: None,
+        missing: 0..0,
         level: levels.first().copied().unwrap_or(level),
         mixed: levels.iter().any(|level| *level != levels[0]),
         context: above(named, start),

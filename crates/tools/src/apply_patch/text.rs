@@ -118,10 +118,10 @@ fn write(content: &Content<'_>, placed: Vec<Placed<'_>>) -> Result<Vec<u8>, Stri
         copied = placed.start();
         for (index, line) in hunk.lines.iter().enumerate() {
             let old = content.line(copied);
-            let blank = places.missing == Some(index);
+            let blank = places.missing.contains(&index);
             match (line, old) {
                 // A blank line that the file lacks is added where lines follow it, and is nothing at the hunk's end.
-                (HunkLine::Keep(_), _) if blank && index + 1 < hunk.lines.len() => writer.add("", old)?,
+                (HunkLine::Keep(_), _) if blank && places.missing.end < hunk.lines.len() => writer.add("", old)?,
                 (HunkLine::Keep(_) | HunkLine::Remove(_), _) if blank => continue,
                 // The file's own line, not the patch's: they may differ where the match was lenient.
                 (HunkLine::Keep(_), Some(line)) => writer.copy(line),

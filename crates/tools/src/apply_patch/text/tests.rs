@@ -89,6 +89,8 @@ fn hunks_apply() {
         ("blank past the end, removed", "b\n", "@@\n b\n-\n+c\n", "b\nc\n"),
         ("blank past the end, of two", "b\nc\nb\n", "@@\n b\n \n+c\n", "b\nc\nb\n\nc\n"),
         ("blank at the end", "a\nb\n", "@@\n-a\n+A\n\n", "A\nb\n"),
+        ("blanks after hunks", "a\nb\n", "@@\n-a\n+A\n\n\n@@\n-b\n+B\n\n\n\n", "A\nB\n"),
+        ("blanks after a hunk, some of them the file's", "a\n\nb\n", "@@\n-a\n+A\n\n\n\n@@\n-b\n+B\n", "A\n\nB\n"),
         ("empty line without mark", "a\n\nb\n", "@@\n a\n\n-b\n+B\n", "a\n\nB\n"),
         ("exact before lenient", " a\na\n", "@@\n-a\n+A\n", " a\nA\n"),
         (
