@@ -214,10 +214,17 @@ fn only_blank(hunk: &Hunk) -> bool {
 fn context(place: &str) -> Option<String> {
     let place = place.strip_prefix(' ').unwrap_or(place).trim_end();
     let ranges = place.starts_with('-') && place.ends_with("@@")
+        || place.split_once(' ').is_some_and(|(old, new)| is_range(old, '-') && is_range(new, '+'))
         || place.split_once(" @@").is_some_and(|(ranges, _)| {
             ranges.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | ',' | ' ')) && ranges.contains('+')
         });
     (!place.is_empty() && !ranges).then(|| place.to_owned())
+}
+
+/// Whether `text` is a range of a unified diff after its sign: a line, or a line and how many.
+fn is_range(text: &str, sign: char) -> bool {
+    let number = |text: &str| !text.is_empty() && text.chars().all(|character| character.is_ascii_digit());
+    text.strip_prefix(sign).is_some_and(|range| range.splitn(2, ',').all(number))
 }
 
 fn hunk_line(line: &str) -> Option<HunkLine> {
@@ -301,6 +308,12 @@ mod tests {
             ("   indented", Some("  indented")),
             (" -1,3 +1,4 @@", None),
             (" -1 +1 @@ fn main", None),
+            (" -3,3 +3,3", None),
+            (" -1 +1,2 ", None),
+            ("-1 +1", None),
+            (" -1 +x", Some("-1 +x")),
+            (" -1, +1", Some("-1, +1")),
+            (" -1", Some("-1")),
             (" - item", Some("- item")),
         ];
         for (place, expected) in table {
