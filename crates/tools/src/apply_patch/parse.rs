@@ -148,6 +148,15 @@ impl Parser<'_> {
         let move_to = self.marker("*** Move to:")?;
         let mut hunks: Vec<Hunk> = Vec::new();
         let mut open = false;
+        if let [old, new, ..] = &self.lines[self.at..]
+            && old.starts_with("--- ")
+            && new.starts_with("+++ ")
+        {
+            return self.error(
+                "the file headers of a unified diff (`---`, `+++`) have no place here: `*** Update File:` names the file, \
+                 and its hunks follow at once",
+            );
+        }
         while let Some(line) = self.lines.get(self.at) {
             if let Some(place) = line.strip_prefix("@@") {
                 // Several places before the first line narrow one another.
@@ -291,12 +300,25 @@ mod tests {
             ("*** Begin Patch\n*** Update File: a\n@@\n*** End Patch", "hunk 1 has no lines"),
             ("*** Begin Patch\n*** Update File: a\n@@\nx\n*** End Patch", "begin with ` `, `-` or `+`"),
             ("*** Begin Patch\n*** Update File: a\n*** End of File\n*** End Patch", "no lines before"),
+            (
+                "*** Begin Patch\n*** Update File: a\n--- a/a\n+++ b/a\n@@\n-x\n*** End Patch",
+                "line 3 of the patch, `--- a/a`",
+            ),
+            ("*** Begin Patch\n*** Update File: a\n*** Move to: b\n--- a/a\n+++ b/a\n*** End Patch", "file headers"),
             ("*** Begin Patch\n*** Rename File: a\n*** End Patch", "expected"),
         ];
         for (patch, expected) in table {
             let error = parse(patch).unwrap_err();
             assert!(error.contains(expected), "{patch:?}: {error}");
         }
+    }
+
+    #[test]
+    fn lines_that_look_like_headers_are_changed() {
+        let patch = "*** Begin Patch\n*** Update File: a\n@@\n--- x\n+++ y\n*** End Patch";
+        let lines = vec![HunkLine::Remove("-- x".into()), HunkLine::Add("++ y".into())];
+        let hunks = vec![Hunk { lines, ..Hunk::default() }];
+        assert_eq!(parse(patch), Ok(vec![Operation::Update { path: "a".into(), move_to: None, hunks }]));
     }
 
     #[test]
