@@ -47,7 +47,8 @@ impl HunkLine {
 /// Reads a patch.
 ///
 /// Lenient where the meaning is plain: blanks around marker lines, CRLF line endings, a here-document around the whole,
-/// a first hunk without `@@`, the ranges of a unified diff after `@@` and its word for a missing final newline.
+/// a first hunk without `@@`, `*** End of File` after an added file, the ranges of a unified diff after `@@` and its word
+/// for a missing final newline.
 ///
 /// # Errors
 /// A sentence for the model, with the number of the line in the patch.
@@ -141,6 +142,8 @@ impl Parser<'_> {
             text.push('\n');
             self.at += 1;
         }
+        // It says of a new file what is so anyway.
+        self.at += usize::from(self.lines.get(self.at).is_some_and(|line| line.trim_end() == "*** End of File"));
         text
     }
 
@@ -282,6 +285,8 @@ mod tests {
         assert_eq!(parse(&patch.replace('\n', "\r\n")).as_ref(), Ok(&expected), "CRLF");
         assert_eq!(parse(&format!("\n<<'EOF'\n{patch}\nEOF\n")).as_ref(), Ok(&expected), "here-document");
         assert_eq!(parse(&patch.replace("*** Begin Patch", "  *** Begin Patch ")).as_ref(), Ok(&expected), "blanks");
+        let ended = patch.replace("++\n", "++\n*** End of File\n");
+        assert_eq!(parse(&ended).as_ref(), Ok(&expected), "the end of an added file");
         let named = patch.replace("Begin Patch\n", "Begin Patch\n*** Environment ID: x\n");
         assert_eq!(parse(&named).as_ref(), Ok(&expected), "environment");
     }
