@@ -224,6 +224,23 @@ async fn a_failed_write_undoes_the_others() {
 }
 
 #[tokio::test]
+async fn an_undone_write_tells_of_the_hard_links_it_broke() {
+    for body in ["*** Update File: a\n-1\n+2\n", "*** Update File: a\n*** Move to: c\n"] {
+        let scene = context();
+        put(&scene, &[("w/a", "1\n")]);
+        fs::hard_link(scene.workspace().join("a"), scene.workspace().join("b")).unwrap();
+        let before = tree(&scene);
+        // Removals come after what fails, so that the file that moves keeps its links.
+        let fails = "*** Add File: x\n+1\n*** Add File: x/y\n+1\n";
+        let told = apply(&scene, &format!("{body}{fails}")).await.unwrap_err();
+        assert_eq!(tree(&scene), before, "{body}");
+        let links = fs::metadata(scene.workspace().join("a")).unwrap().nlink();
+        assert_eq!(told.contains("no longer hard links"), links == 1, "{body}: {told}");
+        assert_eq!(links == 1, body.contains("+2"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_changed_meanwhile_is_not_overwritten() {
     for (meanwhile, expected) in [(Some("3\n"), "3\n"), (None, "")] {
         let scene = context();

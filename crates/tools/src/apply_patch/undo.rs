@@ -38,25 +38,34 @@ impl<'plan> Undo<'plan> {
 
     /// Takes everything back; returns what is to be said of what could not be.
     pub(super) fn all(&mut self) -> String {
-        let mut left = Vec::new();
+        let (mut left, mut parted) = (Vec::new(), Vec::new());
         while let Some(file) = self.files.pop() {
             let undone = match &file.before {
                 Before::File(before) => self.beneath.write(&file.path, &before.bytes, Some(before.attributes)).is_ok(),
                 Before::Nothing => self.beneath.remove(&file.path).is_ok(),
                 Before::Large(_) => false,
             };
-            if !undone {
-                left.push(file.shown.display().to_string());
+            let shown = file.shown.display().to_string();
+            match &file.before {
+                _ if !undone => left.push(shown),
+                // What was written back is another file than the one that the other names still have.
+                Before::File(before) if before.links > 1 => parted.push(shown),
+                _ => {}
             }
         }
         while let Some(directory) = self.directories.pop() {
             // It may hold what somebody else put there meanwhile.
             let _ = self.beneath.remove_directory(&directory);
         }
-        if left.is_empty() {
-            String::new()
-        } else {
-            format!(". Except that this could not be undone: {}", left.join(", "))
+        let mut told = String::new();
+        for (what, files) in [
+            ("this could not be undone", left),
+            ("these have their old content again, but are no longer hard links to the same file as before", parted),
+        ] {
+            if !files.is_empty() {
+                told.push_str(&format!(". Except that {what}: {}", files.join(", ")));
+            }
         }
+        told
     }
 }
