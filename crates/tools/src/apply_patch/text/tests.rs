@@ -19,38 +19,12 @@ fn patched_bytes(content: &[u8], hunks: &str) -> Result<Updated, String> {
 
 #[test]
 fn hunks_apply() {
-    let python = "class A:\n    def f(self):\n        return 1\n\nclass B:\n    def f(self):\n        return 1\n";
-    let nested = "class A:\n    def run(self):\n        pass\n\n\ndef run(self):\n    pass\n";
     let table = [
         ("plain", "a\nb\nc\n", "@@\n a\n-b\n+B\n c\n", "a\nB\nc\n"),
         ("no @@", "a\nb\n", "-b\n+B\n", "a\nB\n"),
         ("two hunks", "a\nb\nc\nb\n", "@@\n-b\n+1\n@@\n-b\n+2\n", "a\n1\nc\n2\n"),
         ("all of the same lines", "b\nb\nb\n", "@@\n-b\n+1\n@@\n-b\n@@\n-b\n+3\n", "1\n3\n"),
         ("told apart by what follows", "b\nc\nb\n", "@@\n-b\n+B\n@@\n-c\n", "B\nb\n"),
-        (
-            "context",
-            python,
-            "@@ class B:\n     def f(self):\n-        return 1\n+        return 2\n",
-            &python.replacen("B:\n    def f(self):\n        return 1", "B:\n    def f(self):\n        return 2", 1),
-        ),
-        (
-            "two contexts",
-            python,
-            "@@ class B:\n@@     def f(self):\n-        return 1\n+        return 2\n",
-            &python.replacen("B:\n    def f(self):\n        return 1", "B:\n    def f(self):\n        return 2", 1),
-        ),
-        (
-            "context repeated",
-            python,
-            "@@ class B:\n class B:\n-    def f(self):\n+    def g(self):\n",
-            &python.replacen("B:\n    def f", "B:\n    def g", 1),
-        ),
-        (
-            "context repeated, blank after",
-            "class B:\n    x = 1\n    y = 2\nend\n",
-            "@@ class B:\n class B:\n-    x = 1\n+    x = 2\n\n@@\n-end\n+END\n",
-            "class B:\n    x = 2\n    y = 2\nEND\n",
-        ),
         ("end of file", "x\ny\nx\n", "@@\n-x\n+z\n*** End of File\n", "x\ny\nz\n"),
         ("only added", "a\n", "@@\n+b\n", "a\nb\n"),
         ("only added, below", "a\nb\n", "@@ a\n+1\n", "a\n1\nb\n"),
@@ -93,6 +67,41 @@ fn hunks_apply() {
         ("blanks after a hunk, some of them the file's", "a\n\nb\n", "@@\n-a\n+A\n\n\n\n@@\n-b\n+B\n", "A\n\nB\n"),
         ("empty line without mark", "a\n\nb\n", "@@\n a\n\n-b\n+B\n", "a\n\nB\n"),
         ("exact before lenient", " a\na\n", "@@\n-a\n+A\n", " a\nA\n"),
+    ];
+    for (name, content, hunks, expected) in table {
+        assert_eq!(patched(content, hunks).as_deref(), Ok(expected), "{name}");
+    }
+}
+
+#[test]
+fn hunks_apply_below_what_is_named() {
+    let python = "class A:\n    def f(self):\n        return 1\n\nclass B:\n    def f(self):\n        return 1\n";
+    let nested = "class A:\n    def run(self):\n        pass\n\n\ndef run(self):\n    pass\n";
+    let table: &[(&str, &str, &str, &str)] = &[
+        (
+            "context",
+            python,
+            "@@ class B:\n     def f(self):\n-        return 1\n+        return 2\n",
+            &python.replacen("B:\n    def f(self):\n        return 1", "B:\n    def f(self):\n        return 2", 1),
+        ),
+        (
+            "two contexts",
+            python,
+            "@@ class B:\n@@     def f(self):\n-        return 1\n+        return 2\n",
+            &python.replacen("B:\n    def f(self):\n        return 1", "B:\n    def f(self):\n        return 2", 1),
+        ),
+        (
+            "context repeated",
+            python,
+            "@@ class B:\n class B:\n-    def f(self):\n+    def g(self):\n",
+            &python.replacen("B:\n    def f", "B:\n    def g", 1),
+        ),
+        (
+            "context repeated, blank after",
+            "class B:\n    x = 1\n    y = 2\nend\n",
+            "@@ class B:\n class B:\n-    x = 1\n+    x = 2\n\n@@\n-end\n+END\n",
+            "class B:\n    x = 2\n    y = 2\nEND\n",
+        ),
         (
             "what is below decides between lines after @@",
             nested,
@@ -120,7 +129,7 @@ fn hunks_apply() {
         ),
     ];
     for (name, content, hunks, expected) in table {
-        assert_eq!(patched(content, hunks).as_deref(), Ok(expected), "{name}");
+        assert_eq!(patched(content, hunks).as_deref(), Ok(*expected), "{name}");
     }
 }
 
