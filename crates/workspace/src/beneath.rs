@@ -7,7 +7,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Write},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Component, Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -321,6 +321,21 @@ impl Beneath {
             Some(if inside.as_os_str().is_empty() { real } else { real.join(inside) })
         });
         found.unwrap_or_else(|| path.to_owned())
+    }
+
+    /// The file that `path`, refused as [`BeneathError::Symlink`], leads to, if the way there never leaves its root; of a
+    /// file that is not there, where it would be.
+    pub fn behind_links(&self, path: &Path) -> Option<PathBuf> {
+        let (root, descriptor) = self.root_of(path).ok()?;
+        let inside = path.strip_prefix(root).ok()?;
+        let real = |inside: &Path| {
+            let inside = Path::new(".").join(inside);
+            let resolve = ResolveFlags::NO_MAGICLINKS | ResolveFlags::BENEATH;
+            let file = open2(descriptor, &inside, OFlags::PATH, resolve).ok()?;
+            std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+        };
+        let found = real(inside).or_else(|| Some(real(inside.parent()?)?.join(inside.file_name()?)))?;
+        (found.starts_with(root) && found != path).then_some(found)
     }
 
     fn root_of(&self, path: &Path) -> Result<(&Path, BorrowedFd<'_>), BeneathError> {

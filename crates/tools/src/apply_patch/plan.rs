@@ -250,8 +250,10 @@ impl Plan {
             Ok(Some(Kind::Directory)) => return Err(format!("`{path}` is a directory")),
             // Opening a device or a pipe may already do something.
             Ok(Some(Kind::Other)) => return Err(format!("`{path}` is not a regular file")),
-            Ok(Some(Kind::File | Kind::Symlink)) => ground.read(&resolved).map_err(|error| name(path, &error))?,
-            Err(error) => return Err(name(path, &error)),
+            Ok(Some(Kind::File | Kind::Symlink)) => {
+                ground.read(&resolved).map_err(|error| ground.name(path, &error))?
+            }
+            Err(error) => return Err(ground.name(path, &error)),
         };
         let after = before.snapshot().map(|before| before.bytes.clone());
         let index = self.files.len();
@@ -375,12 +377,22 @@ impl Ground<'_> {
             Err(error) => Err(error),
         }
     }
-}
-
-fn name(path: &str, error: &BeneathError) -> String {
-    match error {
-        BeneathError::Outside(_) => format!("`{path}` is outside the directories that may be written"),
-        BeneathError::Io { source, .. } => format!("`{path}`: {source}"),
-        other => other.to_string(),
+    /// Why the file that the patch calls `path` is not touched, in words for the model.
+    fn name(&self, path: &str, error: &BeneathError) -> String {
+        match error {
+            BeneathError::Outside(_) => format!("`{path}` is outside the directories that may be written"),
+            BeneathError::Io { source, .. } => format!("`{path}`: {source}"),
+            BeneathError::Symlink(link) => match self.beneath.behind_links(link) {
+                Some(real) => {
+                    let real = real.strip_prefix(self.base).unwrap_or(&real);
+                    format!(
+                        "`{path}` is, or lies behind, a symbolic link; name the real file instead: `{}`",
+                        real.display()
+                    )
+                }
+                None => error.to_string(),
+            },
+            other => other.to_string(),
+        }
     }
 }

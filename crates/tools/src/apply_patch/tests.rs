@@ -162,7 +162,9 @@ async fn what_may_not_be_touched_stays() {
         ("a prefix", format!("*** Update File: ../w-evil/a\n{update}"), "outside the directories"),
         ("move out", format!("*** Update File: a\n*** Move to: ../outside/a\n{update}"), "outside the directories"),
         ("link to a file", format!("*** Update File: file-link\n{update}"), "symbolic link"),
-        ("link within", format!("*** Update File: inner-link\n{update}"), "symbolic link"),
+        ("link within", format!("*** Update File: inner-link\n{update}"), "name the real file instead: `a`"),
+        ("behind a link within", "*** Delete File: within/file\n".into(), "name the real file instead: `dir/file`"),
+        ("new behind a link within", "*** Add File: within/new\n+x\n".into(), "instead: `dir/new`"),
         ("add over a link", "*** Add File: file-link\n+x\n".into(), "symbolic link"),
         ("delete a link", "*** Delete File: file-link\n".into(), "symbolic link"),
         ("link to a directory", format!("*** Update File: dir-link/secret\n{update}"), "symbolic link"),
@@ -184,6 +186,7 @@ async fn what_may_not_be_touched_stays() {
         symlink("../outside/secret", workspace.join("file-link")).unwrap();
         symlink("a", workspace.join("inner-link")).unwrap();
         symlink("../outside", workspace.join("dir-link")).unwrap();
+        symlink("dir", workspace.join("within")).unwrap();
         symlink("../outside/new", workspace.join("dangling")).unwrap();
         let before = tree(&scene);
         let told = apply(&scene, patch).await.unwrap_err();

@@ -37,6 +37,33 @@ fn word(error: &BeneathError) -> &'static str {
 }
 
 #[test]
+fn what_is_behind_links_is_told_within_the_root_alone() {
+    let (_kept, base, beneath) = scene();
+    let root = base.join("root");
+    symlink("sub", root.join("sub-link")).unwrap();
+    symlink("../root/file", root.join("out-and-in")).unwrap();
+    symlink("directory-link/secret", root.join("two-links")).unwrap();
+    symlink("nowhere", root.join("nowhere-link")).unwrap();
+    let table = [
+        ("inner-link", Some("file")),
+        ("sub-link/file", Some("sub/file")),
+        ("sub-link/new", Some("sub/new")),
+        ("sub-link/../inner-link", Some("file")),
+        ("file-link", None),
+        ("directory-link/secret", None),
+        ("out-and-in", None),
+        ("two-links", None),
+        ("dangling", None),
+        ("nowhere-link", None),
+        ("file", None),
+        ("../outside/secret", None),
+    ];
+    for (path, expected) in table {
+        assert_eq!(beneath.behind_links(&root.join(path)), expected.map(|path| root.join(path)), "{path}");
+    }
+}
+
+#[test]
 fn nothing_leads_outside() {
     let (_kept, base, beneath) = scene();
     let table = [
