@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::HashMap};
 use super::work::{INDEXING, Work};
 
 /// What of a line counts, the strictest first. A looser one is tried only when no place in the file matches by the
-/// stricter ones.
+/// stricter ones, or none near the line that a hunk names.
 const LEVELS: [fn(&str) -> Cow<'_, str>; 5] = [
     |line| line.into(),
     |line| line.trim_end().into(),

@@ -8,6 +8,7 @@ mod diff;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod lines;
+mod named;
 mod parse;
 mod plan;
 mod seek;

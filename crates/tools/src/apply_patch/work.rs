@@ -10,7 +10,7 @@ const MOST: u64 = 200_000_000;
 /// How often the user's interruption is looked for, in comparisons.
 const LOOK: u64 = 1 << 16;
 
-/// What a line costs to be put into an index, in comparisons.
+/// What a line costs to be put into an index, or to be looked up among others, in comparisons.
 pub(super) const INDEXING: u64 = 16;
 
 /// The budget of one patch.
