@@ -135,37 +135,34 @@ fn s07_a_prompt_that_turns_out_empty_leaves_no_session() {
     assert_eq!(place.server.requests().len(), 0);
 }
 
-#[test]
-fn s07_the_last_session_is_the_last_when_the_prompt_is_there() {
-    let place = place_with(&[]);
-    super::exec(&place, &[]);
-    let mut child = place.codex(&["exec", "resume", "--last", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+/// Runs `waiting`, which waits for its prompt, and meanwhile `meanwhile`, as a pipeline does. Then the one that waits
+/// must know what was said meanwhile.
+fn goes_on_with_what_is_said_meanwhile(place: &Place, waiting: &[&str], meanwhile: &[&str]) {
+    let mut child = place.codex(waiting).stdin(Stdio::piped()).spawn().unwrap();
     let mut rest = wait_for_words(&mut child, "waiting for the prompt on standard input");
-    // As in a pipeline, in which the run before goes on while this one waits for what it says.
-    assert_eq!(super::run(&place, &["exec", "said meanwhile"]).code, Some(0));
+    let ran = super::run(place, meanwhile);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     child.stdin.take().unwrap().write_all(b"go on").unwrap();
     let mut stderr = String::new();
     rest.read_to_string(&mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
-    let request = last_request(&place).to_string();
+    let request = last_request(place).to_string();
     assert!(request.contains("said meanwhile") && request.contains("go on"), "{request}");
+}
+
+#[test]
+fn s07_the_last_session_is_the_last_when_the_prompt_is_there() {
+    let place = place_with(&[]);
+    super::exec(&place, &[]);
+    goes_on_with_what_is_said_meanwhile(&place, &["exec", "resume", "--last", "-"], &["exec", "said meanwhile"]);
 }
 
 #[test]
 fn s07_who_waits_for_the_prompt_does_not_hold_the_session() {
     let place = place_with(&[]);
     super::exec(&place, &[]);
-    let listed = place.journals();
-    let header: Value = serde_json::from_str(listed[0].lines().next().unwrap()).unwrap();
+    let header: Value = serde_json::from_str(place.journals()[0].lines().next().unwrap()).unwrap();
     let id = header["threadId"].as_str().unwrap();
-    let mut child = place.codex(&["exec", "resume", id, "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    let mut rest = wait_for_words(&mut child, "waiting for the prompt on standard input");
-    let ran = super::run(&place, &["exec", "resume", id, "said meanwhile"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    child.stdin.take().unwrap().write_all(b"go on").unwrap();
-    let mut stderr = String::new();
-    rest.read_to_string(&mut stderr).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
-    let request = last_request(&place).to_string();
-    assert!(request.contains("said meanwhile") && request.contains("go on"), "{request}");
+    let meanwhile = ["exec", "resume", id, "said meanwhile"];
+    goes_on_with_what_is_said_meanwhile(&place, &["exec", "resume", id, "-"], &meanwhile);
 }
