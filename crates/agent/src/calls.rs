@@ -82,7 +82,7 @@ impl TurnRun {
     /// it until its turn comes: answers are given in the order of the calls.
     async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
         let context = self.tool_context(state);
-        let outcome = match prepare(state, &call, &context) {
+        let outcome = match prepare(state, &call, &context).await {
             Err(sentence) => {
                 let item = unreadable(&call, context.item_id, sentence.clone());
                 Outcome::text(sentence, ForUser::Item(item))
@@ -218,16 +218,25 @@ fn reads(state: &ThreadState, call: &ToolCall) -> bool {
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
-fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
+async fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
     let tools = &state.settings.tools;
     let Some(tool) = tools.iter().find(|tool| tool.name() == call.name) else {
         let known: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
     };
-    tool.prepare(&call.arguments, context).map_err(|error| error.to_string())
+    if tool.effect() == Effect::Reads {
+        return tool.prepare(&call.arguments, context).map_err(|error| error.to_string());
+    }
+    // Finding the lines of a patch may take long. Here an interrupt would have to wait for it.
+    let (tool, arguments, context) = (Arc::clone(tool), call.arguments.clone(), context.clone());
+    let prepared = tokio::task::spawn_blocking(move || tool.prepare(&arguments, &context)).await;
+    match prepared {
+        Ok(prepared) => prepared.map_err(|error| error.to_string()),
+        Err(_) => Err("The call failed inside this program before it began. It did nothing.".into()),
+    }
 }
 
-/// Records the answer to a call.
+/// The record that a call begins.
 fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {
     Record::Started {
         call_id: call.call_id.clone(),

@@ -1,6 +1,9 @@
 //! Which calls of an answer run together, and what a tool that breaks does to the rest.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use codex_history::{Arguments, Content, Message, ToolInput, ToolSpec};
 use codex_model::Scripted;
@@ -10,7 +13,7 @@ use codex_sandbox::Sandbox;
 use codex_store::{Journal, TempDirectory};
 use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
 use codex_workspace::Roots;
-use tokio::sync::{Barrier, mpsc};
+use tokio::sync::{Barrier, Notify, mpsc};
 
 use crate::{ModelChoice, Thread, ThreadParts, ThreadSettings, Workplace};
 
@@ -24,6 +27,8 @@ enum Deed {
     /// Lets everything else run that can.
     GiveWay,
     Panic,
+    /// Takes until it is interrupted to read its arguments; tells when it has begun.
+    ReadUntilInterrupted(Arc<Notify>),
 }
 
 #[derive(Debug)]
@@ -48,10 +53,17 @@ impl Tool for Pretended {
         self.effect
     }
 
-    fn prepare(&self, arguments: &Arguments, _: &ToolContext) -> Result<Prepared, ToolError> {
+    fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
         let which = arguments.text().to_owned();
         let (name, deed, log) = (self.name, self.deed.clone(), Arc::clone(&self.log));
         let note = move |what: &str| log.lock().unwrap().push(format!("{name} {what}"));
+        if let Deed::ReadUntilInterrupted(begun) = &deed {
+            begun.notify_one();
+            while !context.cancel.is_cancelled() {
+                std::thread::yield_now();
+            }
+            return Err(ToolError("interrupted".into()));
+        }
         let work = async move {
             note("begins");
             match deed {
@@ -59,7 +71,7 @@ impl Tool for Pretended {
                     barrier.wait().await;
                 }
                 Deed::GiveWay => tokio::task::yield_now().await,
-                Deed::Panic => panic!("a tool that breaks down"),
+                Deed::Panic | Deed::ReadUntilInterrupted(_) => panic!("a tool that breaks down"),
             }
             note("ends");
             Outcome::text(which, ForUser::Plan { explanation: None, steps: vec![] })
@@ -73,11 +85,28 @@ impl Tool for Pretended {
 async fn turn(tools: impl Fn(&Log) -> Vec<Pretended>, calls: &[&str]) -> (Vec<String>, Vec<String>, TurnStatus) {
     let home = tempfile::tempdir().unwrap();
     let log = Log::default();
+    let (thread, mut told) = begin(home.path(), tools(&log), calls).await;
+    let status = end(&mut told).await;
+    let log = log.lock().unwrap().clone();
+    (log, thread.results().await, status)
+}
+
+/// Waits for the end of the turn.
+async fn end(told: &mut mpsc::Receiver<Event>) -> TurnStatus {
+    loop {
+        if let ServerNotification::TurnCompleted(changed) = told.recv().await.unwrap().notification {
+            return changed.turn.status;
+        }
+    }
+}
+
+/// Begins such a turn in a new thread.
+async fn begin(home: &Path, tools: Vec<Pretended>, calls: &[&str]) -> (Thread, mpsc::Receiver<Event>) {
     let calls =
         calls.iter().zip(0..).map(|(tool, place)| serde_json::json!({ "tool": tool, "arguments": { "n": place } }));
     let script = serde_json::json!({ "steps": [{ "calls": calls.collect::<Vec<_>>() }, { "say": "done" }] });
-    let temp = TempDirectory::create(home.path(), "t").unwrap();
-    let workspace = home.path().to_owned();
+    let temp = TempDirectory::create(home, "t").unwrap();
+    let workspace = home.to_owned();
     let policy = Policy {
         level: SandboxLevel::WorkspaceWrite,
         approval: Approval::Never,
@@ -100,20 +129,14 @@ async fn turn(tools: impl Fn(&Log) -> Vec<Pretended>, calls: &[&str]) -> (Vec<St
             sandbox: Arc::new(Sandbox::new("/nowhere".into())),
             environment: Arc::default(),
         },
-        tools: tools(&log).into_iter().map(|tool| Arc::new(tool) as _).collect(),
+        tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         instructions: vec![],
     };
-    let (events, mut told) = mpsc::channel::<Event>(1000);
+    let (events, told) = mpsc::channel::<Event>(1000);
     let parts = ThreadParts { id: "t".into(), settings, journal: Journal::ephemeral(), temp, events };
     let thread = Thread::start(parts).unwrap();
     thread.start_turn(vec![UserInput::Text { text: "go".into() }], None).await.unwrap();
-    let status = loop {
-        if let ServerNotification::TurnCompleted(changed) = told.recv().await.unwrap().notification {
-            break changed.turn.status;
-        }
-    };
-    let log = log.lock().unwrap().clone();
-    (log, thread.results().await, status)
+    (thread, told)
 }
 
 impl Thread {
@@ -170,4 +193,18 @@ async fn a_tool_that_breaks_down_takes_nothing_with_it() {
     let broken = "No answer: it failed inside this program. What it did is not known.";
     assert_eq!(results, [broken, r#"{"n":1}"#, broken, r#"{"n":3}"#]);
     assert_eq!(status, TurnStatus::Completed);
+}
+
+#[tokio::test]
+async fn an_interrupt_reaches_a_call_whose_arguments_take_long_to_read() {
+    let home = tempfile::tempdir().unwrap();
+    let begun = Arc::new(Notify::new());
+    let deed = Deed::ReadUntilInterrupted(Arc::clone(&begun));
+    let tools = vec![tool("change", Effect::Writes, deed, &Log::default())];
+    let (thread, mut told) = begin(home.path(), tools, &["change", "change"]).await;
+    begun.notified().await;
+    thread.interrupt("").unwrap();
+    assert_eq!(end(&mut told).await, TurnStatus::Interrupted);
+    let never = "The user interrupted the turn before this call ran. It did nothing.";
+    assert_eq!(thread.results().await, ["interrupted", never]);
 }
