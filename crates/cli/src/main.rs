@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod exec;
 mod resolve;
+mod stdin;
 mod terminal;
 
 use std::process::ExitCode;

@@ -1,20 +1,22 @@
 //! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have here.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Write},
+    os::fd::AsFd,
+};
 
 use codex_config::Environment;
 use codex_sandbox::{Child, Command, Exit, Sandbox, Streams};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
-    sync::mpsc,
 };
 
 use crate::{
     args::{RunOptions, SandboxArguments, ThreadOptions},
     commands::exec::OWN_PROGRAM,
     exec::ExitStatus,
-    resolve, terminal,
+    resolve, stdin, terminal,
 };
 
 /// Runs the command; the program ends with its status.
@@ -66,20 +68,12 @@ async fn forward(child: Child) -> Result<Exit, String> {
     Ok(exit)
 }
 
-/// Gives the command what comes in on our standard input.
-async fn feed(mut stdin: pipe::Sender) {
-    let (send, mut chunks) = mpsc::channel::<Vec<u8>>(4);
-    // A thread of its own: nothing interrupts a read. It dies with the process.
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = io::stdin().read(&mut buffer) {
-            if send.blocking_send(buffer[..count].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    while let Some(chunk) = chunks.recv().await {
-        if stdin.write_all(&chunk).await.is_err() {
+/// Gives the command what comes in on our standard input; one that cannot be read has ended.
+async fn feed(mut to: pipe::Sender) {
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    let Ok(mut pieces) = input.and_then(stdin::pieces) else { return };
+    while let Some(Ok(piece)) = pieces.recv().await {
+        if to.write_all(&piece).await.is_err() {
             break;
         }
     }

@@ -1,18 +1,15 @@
 //! Where the prompt comes from: the command line, standard input, or both. A terminal is never read.
 
 use std::{
-    io::{self, ErrorKind, IsTerminal, Read},
+    io::{self, IsTerminal},
     os::fd::{AsFd, OwnedFd},
     time::Duration,
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    fs::FileType,
-};
+use rustix::fs::FileType;
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::terminal;
+use crate::{stdin, terminal};
 
 /// After so long without a byte on a pipe the user is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -87,20 +84,20 @@ pub async fn read(source: PromptSource) -> Result<String, String> {
     if let Plan::Typed(prompt) = plan {
         return Ok(prompt);
     }
-    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable(&error))?;
-    let mut arrivals = Arrivals::of(stdin, SILENCE)?;
+    let input = io::stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable(&error))?;
+    let mut arrivals = Arrivals::of(input, SILENCE)?;
     gather(plan, async || arrivals.next().await, terminal::complain).await
 }
 
 /// Reads what is on its way through a pipe and forgets it: a program that ends before it has read its prompt breaks
 /// the one that writes it, unless that one is prepared for it, and few are. Ends soon, whatever comes.
 async fn discard() {
-    let stdin = io::stdin();
-    let kind = rustix::fs::fstat(&stdin).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let input = io::stdin();
+    let kind = rustix::fs::fstat(&input).map(|stat| FileType::from_raw_mode(stat.st_mode));
     if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
         return;
     }
-    let Ok(Ok(mut arrivals)) = stdin.as_fd().try_clone_to_owned().map(|stdin| Arrivals::of(stdin, SILENCE)) else {
+    let Ok(Ok(mut arrivals)) = input.as_fd().try_clone_to_owned().map(|input| Arrivals::of(input, SILENCE)) else {
         return;
     };
     // Who dribbles for ever is left alone as well.
@@ -190,41 +187,17 @@ enum Arrival {
 
 /// Standard input as it arrives.
 struct Arrivals {
-    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    pieces: mpsc::Receiver<io::Result<Vec<u8>>>,
     silence: Duration,
 }
 
 impl Arrivals {
-    /// Reads on a thread of its own: nothing interrupts a read, and a pipe may never end. It dies with the process.
     fn of(stdin: OwnedFd, silence: Duration) -> Result<Self, String> {
-        let (send, chunks) = mpsc::channel(4);
-        let mut stdin = std::fs::File::from(stdin);
-        let read = move || {
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let chunk = match stdin.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(count) => Ok(buffer[..count].to_vec()),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    // Who started us may have left the pipe so that a read does not wait.
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        let _ = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                };
-                let broken = chunk.is_err();
-                if send.blocking_send(chunk).is_err() || broken {
-                    break;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("stdin".into()).spawn(read);
-        thread.map(|_| Self { chunks, silence }).map_err(|error| unreadable(&error))
+        stdin::pieces(stdin).map(|pieces| Self { pieces, silence }).map_err(|error| unreadable(&error))
     }
 
     async fn next(&mut self) -> Arrival {
-        match timeout(self.silence, self.chunks.recv()).await {
+        match timeout(self.silence, self.pieces.recv()).await {
             Ok(Some(Ok(bytes))) => Arrival::Bytes(bytes),
             Ok(Some(Err(error))) => Arrival::Broken(error),
             Ok(None) => Arrival::End,
