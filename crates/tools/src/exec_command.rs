@@ -181,9 +181,7 @@ impl Call {
         if running.wait(wait, &cancel).await == Waited::Cancelled {
             running.stop().await;
         }
-        // In this order: of a command that has ended, all output is there.
-        let ended = running.ended();
-        let text = running.take_unread().text(for_model);
+        let (ended, text) = running.look(for_model);
         match ended {
             Some(ended) => {
                 let item = shown.ended(&running, &ended);

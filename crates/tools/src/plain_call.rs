@@ -68,10 +68,7 @@ impl PlainCall {
         cancel: CancellationToken,
         work: impl FnOnce(&CancellationToken) -> Answer + Send + 'static,
     ) -> Prepared {
-        self.waiting(access, async move {
-            let done = tokio::task::spawn_blocking(move || work(&cancel)).await;
-            done.unwrap_or_else(|error| Err(broken(&error)))
-        })
+        self.waiting(access, blocking(move || work(&cancel)))
     }
 
     /// The call of a tool that shows pictures, which `work` reads on the blocking pool: the text and the pictures.
@@ -80,30 +77,31 @@ impl PlainCall {
         access: Access,
         work: impl FnOnce() -> Result<(String, Vec<Content>), String> + Send + 'static,
     ) -> Prepared {
-        let started = Some(self.started());
-        let run = Box::new(move |_| {
-            let shown = async move {
-                let begun = Instant::now();
-                let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(broken(&error)));
-                let (answer, pictures) = match done {
-                    Ok((text, pictures)) => (Ok(text), pictures),
-                    Err(sentence) => (Err(sentence), Vec::new()),
-                };
-                Outcome { pictures, ..self.finished(answer, begun.elapsed()) }
-            };
-            Box::pin(shown) as _
-        });
-        Prepared { access, started, run }
+        self.answering(access, async move {
+            match blocking(work).await {
+                Ok((text, pictures)) => (Ok(text), pictures),
+                Err(sentence) => (Err(sentence), Vec::new()),
+            }
+        })
     }
 
     /// The call of a tool that waits for something and does no work of its own.
     pub(crate) fn waiting(self, access: Access, answer: impl Future<Output = Answer> + Send + 'static) -> Prepared {
+        self.answering(access, async move { (answer.await, Vec::new()) })
+    }
+
+    /// The call whose answer, and the pictures with it, `answer` comes to.
+    fn answering(
+        self,
+        access: Access,
+        answer: impl Future<Output = (Answer, Vec<Content>)> + Send + 'static,
+    ) -> Prepared {
         let started = Some(self.started());
         let run = Box::new(move |_| {
             let work = async move {
                 let begun = Instant::now();
-                let answer = answer.await;
-                self.finished(answer, begun.elapsed())
+                let (answer, pictures) = answer.await;
+                Outcome { pictures, ..self.finished(answer, begun.elapsed()) }
             };
             Box::pin(work) as _
         });
@@ -111,8 +109,10 @@ impl PlainCall {
     }
 }
 
-fn broken(error: &tokio::task::JoinError) -> String {
-    format!("the tool broke down: {error}")
+/// Does `work` on the blocking pool.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(format!("the tool broke down: {error}")))
 }
 
 /// A duration in whole milliseconds.

@@ -94,9 +94,7 @@ async fn look(args: Args, processes: &Processes, cancel: &CancellationToken) -> 
         return Err(sentence.to_owned());
     }
     kept.running.wait(Duration::from_millis(wait), cancel).await;
-    // In this order: of a command that has ended, all output is there.
-    let ended = kept.running.ended();
-    let text = kept.running.take_unread().text(output::model_bytes(max_output_tokens));
+    let (ended, text) = kept.running.look(output::model_bytes(max_output_tokens));
     Ok(match ended {
         Some(ended) => report(&ended, "Stopped", &text),
         None => report_running(session_id, kept.running.running_for(), &text),

@@ -208,9 +208,12 @@ impl Running {
         self.resized.send_replace(size);
     }
 
-    /// What it has put out since this was last asked.
-    pub(crate) fn take_unread(&self) -> Capture {
-        lock(&self.output).take_unread()
+    /// How it ended, if it has, and at most about `most` bytes of what it has put out since the last look.
+    pub(crate) fn look(&self, most: usize) -> (Option<Ended>, String) {
+        // In this order: of a command that has ended, all output is there.
+        let ended = self.ended();
+        let unread = lock(&self.output).take_unread();
+        (ended, unread.text(most))
     }
 
     /// All it has put out, at most about `most` bytes of it.
