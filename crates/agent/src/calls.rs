@@ -10,18 +10,18 @@ use codex_history::{Content, ToolCall};
 use codex_permissions::{Access, Verdict, decide};
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
-    ServerNotification, ThreadItem, TurnError, TurnPlanUpdated,
+    ServerNotification, ThreadItem, TurnPlanUpdated,
 };
 use codex_sandbox::Confinement;
 use codex_store::{Record, StoreError};
-use codex_tools::{Effect, ForUser, Outcome, Prepared, ToolContext, Work};
+use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, Work};
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     repetition::{Repeated, told},
     thread::ThreadState,
-    turn::{Finish, Step, TurnRun},
+    turn::{Finish, Step, TurnRun, turn_error},
 };
 
 /// How long a tool may take to stop: longer than the end of a command may take, of which it then tells.
@@ -73,7 +73,10 @@ impl TurnRun {
         state.tell_ended(&self.thread_id).await?;
         Ok(match in_circles {
             _ if self.cancel.is_cancelled() => Step::Finish(Finish::Interrupted),
-            Some(message) => Step::Finish(Finish::Failed(in_circles_error(message))),
+            Some(what) => {
+                let message = format!("the turn was stopped because the model goes in circles: {what}");
+                Step::Finish(Finish::Failed(turn_error(message, "other".into())))
+            }
             None => Step::Sample,
         })
     }
@@ -213,15 +216,18 @@ async fn given_up(cancel: &CancellationToken) {
 
 /// Whether the call only reads, whatever its arguments are.
 fn reads(state: &ThreadState, call: &ToolCall) -> bool {
-    let tool = state.settings.tools.iter().find(|tool| tool.name() == call.name);
-    tool.is_some_and(|tool| tool.effect() == Effect::Reads)
+    tool(state, call).is_some_and(|tool| tool.effect() == Effect::Reads)
+}
+
+/// The tool that the call names, if there is one.
+fn tool<'state>(state: &'state ThreadState, call: &ToolCall) -> Option<&'state Arc<dyn Tool>> {
+    state.settings.tools.iter().find(|tool| tool.name() == call.name)
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
 async fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
-    let tools = &state.settings.tools;
-    let Some(tool) = tools.iter().find(|tool| tool.name() == call.name) else {
-        let known: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
+    let Some(tool) = tool(state, call) else {
+        let known: Vec<&str> = state.settings.tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
     };
     if tool.effect() == Effect::Reads {
@@ -279,14 +285,6 @@ fn declined(mut item: ThreadItem, reason: &str) -> ThreadItem {
         ThreadItem::UserMessage { .. } | ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => {}
     }
     item
-}
-
-fn in_circles_error(message: String) -> TurnError {
-    TurnError {
-        message: format!("the turn was stopped because the model goes in circles: {message}"),
-        codex_error_info: Some("other".into()),
-        additional_details: None,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
 use codex_protocol::{
-    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, TurnError,
+    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated,
 };
 use codex_store::{Record, StoreError};
 use futures_util::StreamExt;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     recorder::Recorder,
     thread::ThreadState,
-    turn::{Finish, Step, TurnRun},
+    turn::{Finish, Step, TurnRun, turn_error},
 };
 
 /// Text that has arrived is recorded and told at most this much later.
@@ -261,10 +261,6 @@ fn tokens(usage: Usage) -> TokenUsage {
         output_tokens: usage.output_tokens,
         reasoning_output_tokens: usage.reasoning_output_tokens,
     }
-}
-
-fn turn_error(message: String, info: Value) -> TurnError {
-    TurnError { message, codex_error_info: Some(info), additional_details: None }
 }
 
 /// The failure's class in the words of the schema's `CodexErrorInfo`.

@@ -92,8 +92,7 @@ impl TurnRun {
     /// The end of a turn whose run panicked: nobody may wait for it for ever.
     pub(crate) async fn broken(self, state: &mut ThreadState) -> Ended {
         let message = "the turn failed inside this program; the session is kept, and a new turn may work".to_owned();
-        let error = TurnError { message, codex_error_info: Some("other".into()), additional_details: None };
-        self.finish(state, Finish::Failed(error)).await
+        self.finish(state, Finish::Failed(turn_error(message, "other".into()))).await
     }
 
     async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
@@ -189,9 +188,10 @@ fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
 }
 
 fn unwritable(error: &StoreError) -> TurnError {
-    TurnError {
-        message: format!("the session cannot be recorded, so nothing more is done: {error}"),
-        codex_error_info: Some("other".into()),
-        additional_details: None,
-    }
+    turn_error(format!("the session cannot be recorded, so nothing more is done: {error}"), "other".into())
+}
+
+/// Why a turn fails, with its class in the words of the schema's `CodexErrorInfo`.
+pub(crate) fn turn_error(message: String, info: Value) -> TurnError {
+    TurnError { message, codex_error_info: Some(info), additional_details: None }
 }
