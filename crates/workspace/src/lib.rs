@@ -15,7 +15,7 @@ mod roots;
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use git::{find_git, git_command};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
-pub use picture::{LARGEST_PICTURE, Picture, read_picture};
+pub use picture::{Picture, read_picture};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};
 pub use roots::Roots;

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::open_to_read;
 
 /// Largest picture, in bytes. Each request sends all pictures of the conversation again.
-pub const LARGEST_PICTURE: u64 = 20 << 20;
+const LARGEST_PICTURE: u64 = 20 << 20;
 
 /// How files of each format begin (file signatures), and their media type (IANA). `..` stands for the size in WebP.
 const FORMATS: &[(&[u8], &[u8], &str)] = &[
