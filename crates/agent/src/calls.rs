@@ -96,7 +96,7 @@ impl TurnRun {
                         return self.start(state, call, &context, prepared, confinement).await;
                     }
                     Verdict::Refuse { reason } => reason,
-                    Verdict::Ask { reason, .. } => format!("{reason}, and nobody can be asked"),
+                    Verdict::Ask(question) => format!("{}, and nobody can be asked", question.reason),
                 };
                 let item = prepared.started.map(|item| declined(item, &reason));
                 Outcome::text(format!("Refused: {reason}."), item.map_or(ForUser::Nothing, ForUser::Item))

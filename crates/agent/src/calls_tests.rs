@@ -111,9 +111,8 @@ async fn begin(home: &Path, tools: Vec<Pretended>, calls: &[&str]) -> (Thread, m
         level: SandboxLevel::WorkspaceWrite,
         approval: Approval::Never,
         writable: vec![workspace.clone()],
-        protected: vec![],
         temp: temp.path().to_owned(),
-        network: false,
+        ..Policy::default()
     };
     let settings = ThreadSettings {
         model: ModelChoice {

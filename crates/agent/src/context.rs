@@ -146,9 +146,8 @@ mod tests {
                 level,
                 approval: Approval::Never,
                 writable: vec!["/w".into()],
-                protected: vec![],
                 temp: "/t".into(),
-                network: false,
+                ..Policy::default()
             };
             let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
             let messages = opening(&instructions, &roots, &policy, "2026-11-22");
@@ -167,9 +166,8 @@ mod tests {
             level: SandboxLevel::WorkspaceWrite,
             approval: Approval::Never,
             writable: vec!["/w".into()],
-            protected: vec![],
             temp: "/t".into(),
-            network: false,
+            ..Policy::default()
         };
         let rules = |text: &str| [Instruction { path: "/w/AGENTS.md".into(), text: text.into() }];
         let mut history: History = opening(&rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();

@@ -1,6 +1,6 @@
 //! What an action will touch, as its tool declares it before it runs.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,13 @@ pub struct Access {
     /// Command line it gives to the shell. What that touches is not known; the sandbox holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// The absolute directory that the command line starts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// The programs that the command line names by bare words, each as a real path: where the first entry of `PATH`
+    /// that is absolute and lies outside every writable directory has it. Those that were not found are missing.
+    #[serde(skip)]
+    pub programs: BTreeMap<String, PathBuf>,
     /// It runs a program of ours with fixed arguments (git), under the read-only walls whatever the level.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only_program: bool,

@@ -4,25 +4,39 @@ use std::path::Path;
 
 use codex_sandbox::Confinement;
 
-use crate::{Access, Approval, Policy, SandboxLevel};
+use crate::{Access, Approval, Policy, RuleText, SandboxLevel};
 
 /// What is to happen with an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It runs, inside these walls.
     Allow(Confinement),
-    /// A person decides; if yes, it runs inside these walls.
-    Ask {
-        /// The walls.
-        confinement: Confinement,
-        /// Why a person has to decide, in a sentence.
-        reason: String,
-    },
+    /// A person decides.
+    Ask(Box<Question>),
     /// It does not run.
     Refuse {
         /// Why, in a sentence the model can act on.
         reason: String,
     },
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The walls that it runs inside if the answer is yes.
+    pub confinement: Confinement,
+    /// Why a person has to decide, in a sentence without its full stop.
+    pub reason: String,
+    /// The rule because of which it asks, if it is one.
+    pub rule: Option<RuleText>,
+    /// The rule that an answer "yes, always" would add: the exact command (`=…`). `None`: it cannot be remembered.
+    pub remember: Option<String>,
+}
+
+impl Verdict {
+    fn ask(confinement: Confinement, reason: &str) -> Self {
+        Self::Ask(Box::new(Question { confinement, reason: reason.to_owned(), rule: None, remember: None }))
+    }
 }
 
 /// Decides on an action. Whatever no rule speaks of is refused or asked about, never allowed.
@@ -40,14 +54,14 @@ pub fn decide(policy: &Policy, access: &Access) -> Verdict {
                 reason: "leaving the sandbox was not allowed: nobody can be asked. Do it inside the sandbox, or say what you could not do".into(),
             },
             Approval::Untrusted | Approval::OnRequest => {
-                Verdict::Ask { confinement: Confinement::Unconfined, reason: "it asks to leave the sandbox".into() }
+                Verdict::ask(Confinement::Unconfined, "it asks to leave the sandbox")
             }
         };
     }
     let changes = !access.writes.is_empty() || access.command.is_some();
     match policy.approval {
         Approval::Untrusted if changes => {
-            Verdict::Ask { confinement, reason: "it is not on the list of what runs without asking".into() }
+            Verdict::ask(confinement, "it is not on the list of what runs without asking")
         }
         _ => Verdict::Allow(confinement),
     }
@@ -91,7 +105,7 @@ mod tests {
             writable: vec!["/w".into(), "/added".into()],
             protected: vec!["/w/.git/hooks".into(), "/w/home".into()],
             temp: "/w/home/temp".into(),
-            network: false,
+            ..Policy::default()
         }
     }
 
@@ -103,7 +117,7 @@ mod tests {
         match verdict {
             Verdict::Allow(Confinement::Unconfined) => "allow unconfined",
             Verdict::Allow(_) => "allow",
-            Verdict::Ask { .. } => "ask",
+            Verdict::Ask(_) => "ask",
             Verdict::Refuse { .. } => "refuse",
         }
     }

@@ -8,9 +8,11 @@
 mod access;
 mod decide;
 mod policy;
+mod rules;
 mod shell_parse;
 
 pub use access::Access;
-pub use decide::{Verdict, decide};
+pub use decide::{Question, Verdict, decide};
 pub use policy::{Approval, Policy, SandboxLevel};
+pub use rules::{RuleError, RuleKind, RuleText, Rules};
 pub use shell_parse::{PatchHeredoc, patch_heredoc};

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use codex_sandbox::{Confined, Confinement, Network};
 use serde::{Deserialize, Serialize};
 
+use crate::Rules;
+
 /// The three levels of the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxLevel {
     /// Nothing is written, no command runs.
+    #[default]
     ReadOnly,
     /// Commands run; they write below the writable roots.
     WorkspaceWrite,
@@ -18,10 +21,11 @@ pub enum SandboxLevel {
 }
 
 /// When a person is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Approval {
     /// Before every edit and every command that is not pre-approved.
+    #[default]
     Untrusted,
     /// When an action needs more than the sandbox gives.
     OnRequest,
@@ -29,19 +33,29 @@ pub enum Approval {
     Never,
 }
 
-/// All that a decision depends on besides the action.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All that a decision depends on besides the action. The default is the strictest there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Level of the sandbox.
     pub level: SandboxLevel,
     /// When a person is asked.
     pub approval: Approval,
+    /// `--full-auto`: what would have to ask because of its class runs, unless a rule denies it.
+    pub full_auto: bool,
+    /// The rules for commands.
+    pub rules: Rules,
     /// Absolute directories that may be written under `workspace-write`: the workspace first, then added ones.
     pub writable: Vec<PathBuf>,
     /// Absolute paths below them that stay read-only.
     pub protected: Vec<PathBuf>,
+    /// Absolute paths that commands cannot look into: secrets.
+    pub hidden: Vec<PathBuf>,
+    /// Absolute directories that commands change in their own view only: build caches.
+    pub caches: Vec<PathBuf>,
     /// The session's private temporary directory, on the host.
     pub temp: PathBuf,
+    /// Where cells note what has to be cleaned up, on the host.
+    pub state: PathBuf,
     /// Whether commands reach the host's network.
     pub network: bool,
 }
@@ -55,7 +69,10 @@ impl Policy {
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: self.writable.clone(),
                 protected: self.protected.clone(),
+                hidden: self.hidden.clone(),
+                caches: self.caches.clone(),
                 temp: Some(self.temp.clone()),
+                state: Some(self.state.clone()),
                 network: if self.network { Network::Host } else { Network::LoopbackOnly },
             }),
         }

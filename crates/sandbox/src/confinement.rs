@@ -24,8 +24,17 @@ pub struct Confined {
     /// through a file (`.git` of a git worktree), that file stays read-only. A root that is named here is in sight,
     /// wherever it lies, and not writable.
     pub protected: Vec<PathBuf>,
+    /// Absolute paths that commands cannot look into, whatever else is said of them: a directory appears empty, a
+    /// file appears empty. Those that do not exist are skipped.
+    pub hidden: Vec<PathBuf>,
+    /// Absolute directories (build caches) that a command may change in its own view only: what it writes there is
+    /// kept for the cell's other commands and never reaches the real ones. Those that do not exist are skipped.
+    pub caches: Vec<PathBuf>,
     /// Host directory that the command sees as `/tmp` and `/var/tmp`, writable. `None`: an empty private one.
     pub temp: Option<PathBuf>,
+    /// Host directory of this program's own, in which a cell notes what it has to clean up if it is killed. `None`:
+    /// nothing is made that would need cleaning up.
+    pub state: Option<PathBuf>,
     /// What the command can reach.
     pub network: Network,
 }
@@ -49,7 +58,10 @@ impl Confinement {
             // A root that is protected as a whole is shown and not writable.
             writable: visible.to_vec(),
             protected: visible.to_vec(),
+            hidden: Vec::new(),
+            caches: Vec::new(),
             temp: None,
+            state: None,
             network: Network::LoopbackOnly,
         })
     }

@@ -211,7 +211,10 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     writer.flag(true);
     writer.texts(confined.writable.iter());
     writer.texts(confined.protected.iter());
+    writer.texts(confined.hidden.iter());
+    writer.texts(confined.caches.iter());
     writer.texts(confined.temp.as_slice().iter());
+    writer.texts(confined.state.as_slice().iter());
     writer.flag(confined.network == Network::Host);
 }
 
@@ -221,9 +224,12 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     }
     let writable = reader.list(path)?;
     let protected = reader.list(path)?;
+    let hidden = reader.list(path)?;
+    let caches = reader.list(path)?;
     let temp = reader.list(path)?.pop();
+    let state = reader.list(path)?.pop();
     let network = if reader.flag()? { Network::Host } else { Network::LoopbackOnly };
-    Ok(Confinement::Confined(Confined { writable, protected, temp, network }))
+    Ok(Confinement::Confined(Confined { writable, protected, hidden, caches, temp, state, network }))
 }
 
 fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
@@ -290,7 +296,10 @@ mod tests {
         let confined = Confined {
             writable: vec!["/a".into(), odd.clone()],
             protected: vec!["/a/.git".into()],
+            hidden: vec![odd.clone()],
+            caches: vec!["/c".into(), odd.clone()],
             temp: Some(odd.clone()),
+            state: Some("/s".into()),
             network: Network::Host,
         };
         let launch = Launch {

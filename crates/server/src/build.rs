@@ -12,7 +12,7 @@ use codex_config::{
     ApprovalMode, Environment, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
-use codex_permissions::{Approval, Policy, SandboxLevel};
+use codex_permissions::{Approval, Policy, Rules, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Sandbox};
 use codex_store::{Epoch, TempDirectory};
@@ -113,7 +113,7 @@ pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &
     warnings.extend(found.warnings);
     let built = ThreadSettings {
         model: model(server, &settings)?,
-        workplace: workplace(&server.environment, &server.helper, &settings, wanted.cwd, temp),
+        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, wanted.cwd, temp),
         tools: codex_tools::all(),
         instructions: found.files,
     };
@@ -145,7 +145,7 @@ pub fn walls(environment: &Environment, params: ThreadStartParams) -> Result<Wal
     let temp = TempDirectory::create(&codex_home, "sandbox")
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
     let (settings, warnings) = load(environment, &codex_home, &wanted)?;
-    let workplace = workplace(environment, Path::new(""), &settings, wanted.cwd.clone(), temp.path());
+    let workplace = workplace(environment, &codex_home, Path::new(""), &settings, wanted.cwd.clone(), temp.path());
     Ok(Walls {
         confinement: workplace.policy.confinement(),
         workspace: wanted.cwd,
@@ -178,6 +178,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
 
 fn workplace(
     environment: &Environment,
+    codex_home: &Path,
     helper: &Path,
     settings: &Settings,
     workspace: PathBuf,
@@ -198,9 +199,14 @@ fn workplace(
     let policy = Policy {
         level,
         approval: approval(settings.ask_for_approval),
+        full_auto: false,
+        rules: Rules::default(),
         protected,
+        hidden: Vec::new(),
+        caches: Vec::new(),
         writable: writable.clone(),
         temp: temp.to_owned(),
+        state: codex_home.join("run"),
         network: settings.sandbox_workspace_write.network_access,
     };
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();

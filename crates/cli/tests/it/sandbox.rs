@@ -89,7 +89,10 @@ impl Place {
         Confined {
             writable: vec![self.workspace.clone()],
             protected: vec![self.workspace.join(".git"), self.workspace.join("deep/er/.codex")],
+            hidden: vec![],
+            caches: vec![],
             temp: Some(self.temp.clone()),
+            state: None,
             network: Network::LoopbackOnly,
         }
     }

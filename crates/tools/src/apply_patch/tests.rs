@@ -17,7 +17,10 @@ fn walls(scene: &Scene) -> Confinement {
     Confinement::Confined(Confined {
         writable: scene.context.roots.writable.clone(),
         protected: scene.context.protected.to_vec(),
+        hidden: vec![],
+        caches: vec![],
         temp: scene.context.roots.temp.clone(),
+        state: None,
         network: Network::LoopbackOnly,
     })
 }
