@@ -169,11 +169,11 @@ impl Call {
         if !processes.has_room() {
             return shown.not_started("too many commands run on already; end some with manage_processes");
         }
-        let running = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return shown.not_started("the user interrupted the turn"),
-            running = Running::start(&sandbox, &confinement, start, processes.count_ends()) => running,
-        };
+        if cancel.is_cancelled() {
+            return shown.not_started("the user interrupted the turn");
+        }
+        // Not given up half-way: then nobody could say whether it had begun.
+        let running = Running::start(&sandbox, &confinement, start, processes.count_ends()).await;
         let running = match running {
             Ok(running) => running,
             Err(error) => return shown.not_started(&error.to_string()),
