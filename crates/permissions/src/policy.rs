@@ -58,9 +58,20 @@ pub struct Policy {
     pub state: PathBuf,
     /// Whether commands reach the host's network.
     pub network: bool,
+    /// What commands reach through a proxy, if not all of it: entries of `sandbox.allow_domains`, checked already.
+    pub domains: Vec<String>,
 }
 
 impl Policy {
+    /// What commands reach. A list of domains narrows nothing where everything is allowed.
+    fn reach(&self) -> Network {
+        match (self.network, self.domains.is_empty()) {
+            (true, _) => Network::Host,
+            (false, false) => Network::Proxied,
+            (false, true) => Network::LoopbackOnly,
+        }
+    }
+
     /// The walls that commands run inside under this policy's level.
     pub fn confinement(&self) -> Confinement {
         match self.level {
@@ -73,7 +84,7 @@ impl Policy {
                 caches: self.caches.clone(),
                 temp: Some(self.temp.clone()),
                 state: Some(self.state.clone()),
-                network: if self.network { Network::Host } else { Network::LoopbackOnly },
+                network: self.reach(),
             }),
         }
     }

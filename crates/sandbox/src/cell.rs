@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    net::TcpListener,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     process::Stdio,
@@ -31,8 +32,12 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Starts a helper and waits until its walls stand.
-    pub(crate) async fn start(helper: &Path, confinement: &Confinement) -> Result<Self, SandboxError> {
+    /// Starts a helper and waits until its walls stand. With [`crate::Network::Proxied`] comes the socket, inside them,
+    /// that its proxy is to listen on.
+    pub(crate) async fn start(
+        helper: &Path,
+        confinement: &Confinement,
+    ) -> Result<(Self, Option<TcpListener>), SandboxError> {
         let filters = match confinement {
             Confinement::Unconfined => Vec::new(),
             Confinement::Confined(confined) => seccomp::programs(local_sockets(confined)).map_err(io::Error::other)?,
@@ -43,9 +48,9 @@ impl Cell {
         let cell = Self { socket, helper, lost: AtomicBool::new(false) };
         let payload = Request::Setup { confinement: confinement.clone(), filters }.encode();
         let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
-        match control.reply().await? {
-            Reply::Ready => Ok(cell),
-            Reply::Failed(failure) => Err(hint::explain(failure)),
+        match control.reply_with_descriptors().await? {
+            (Reply::Ready, mut descriptors) => Ok((cell, descriptors.pop().map(TcpListener::from))),
+            (Reply::Failed(failure), _) => Err(hint::explain(failure)),
             _ => Err(Control::confused()),
         }
     }

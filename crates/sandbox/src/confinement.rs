@@ -45,6 +45,9 @@ pub struct Confined {
 pub enum Network {
     /// A loopback interface shared by all commands of the cell, and nothing else.
     LoopbackOnly,
+    /// As [`Network::LoopbackOnly`], with a socket on that loopback for a proxy outside the cell to listen on: see
+    /// [`crate::Sandbox::with_listeners`]. Commands find it by the usual variables (`HTTP_PROXY` and its like).
+    Proxied,
     /// The host's network.
     Host,
 }

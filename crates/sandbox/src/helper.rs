@@ -3,7 +3,11 @@
 //! One thread, no runtime, no allocator tricks: it must stay small, because every command is a fork of it. It must
 //! never outlive its parent: the end of its socket is its end, and that of everything it started.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -17,7 +21,7 @@ use seccompiler::BpfProgram;
 use crate::{
     Confinement, channel, process,
     process::Forked,
-    setup::{namespaces, plan::Plan, seccomp, view},
+    setup::{namespaces, plan::Plan, proxy, seccomp, view},
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
 };
@@ -39,6 +43,8 @@ pub(crate) struct Walls {
     /// `None`: there are none.
     pub(crate) plan: Option<Plan>,
     pub(crate) filters: Vec<BpfProgram>,
+    /// Where the cell's proxy listens, on the loopback.
+    proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
     pub(crate) helper_alive: OwnedFd,
 }
@@ -55,15 +61,23 @@ fn serve() -> io::Result<()> {
     process::ignore_children();
     let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
     let Some(setup) = next(&socket)? else { return Ok(()) };
-    let (plan, filters) = match put_up(setup.request) {
+    let proxied = setup.request.is_proxied();
+    let put_up = put_up(setup.request).and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
+    let ((plan, filters), listener) = match put_up {
         Ok(walls) => walls,
         Err(failure) => return reply(&setup.reply_to, Reply::Failed(failure)),
     };
-    let walls = Walls { plan, filters, helper_alive };
-    reply(&setup.reply_to, Reply::Ready)?;
-    drop(setup.reply_to);
+    let proxy = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let walls = Walls { plan, filters, proxy, helper_alive };
+    let listening: Vec<BorrowedFd> = listener.iter().map(AsFd::as_fd).collect();
+    channel::send(&setup.reply_to, &Reply::Ready.encode(), &listening)?;
+    // The only copy left is the parent's: commands find nobody there once it is gone.
+    drop((setup.reply_to, listener));
     while let Some(Incoming { request, reply_to, streams }) = next(&socket)? {
-        let Request::Launch(launch) = request else { return Err(io::ErrorKind::InvalidData.into()) };
+        let Request::Launch(mut launch) = request else { return Err(io::ErrorKind::InvalidData.into()) };
+        if let Some(address) = walls.proxy {
+            proxy::announce(address, &mut launch.command.environment);
+        }
         let namespaces = if walls.plan.is_some() { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
         match process::fork(namespaces) {
             Ok(Forked::Child) => {

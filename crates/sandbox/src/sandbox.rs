@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     io,
+    net::TcpListener,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -13,7 +14,7 @@ use std::{
 };
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-use tokio::net::unix::pipe;
+use tokio::{net::unix::pipe, sync::mpsc};
 
 use crate::{
     Child, Command, Confinement, Exit, Process, SandboxError, Terminal, TerminalChild, TerminalSize,
@@ -43,6 +44,8 @@ pub enum Streams {
 pub struct Sandbox {
     helper: PathBuf,
     cells: Mutex<HashMap<Ground, Arc<Slot>>>,
+    /// Where the listening sockets of proxied cells go; `None`: nobody serves any.
+    listeners: Option<mpsc::UnboundedSender<TcpListener>>,
 }
 
 /// A confinement, and the directories that its paths name now, each by its device and inode.
@@ -79,7 +82,17 @@ impl Sandbox {
     /// removed meanwhile. A path from [`std::env::current_exe`] is then missing, or is another program, which does not
     /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
-        Self { helper, cells: Mutex::default() }
+        Self { helper, cells: Mutex::default(), listeners: None }
+    }
+
+    /// As [`Sandbox::new`], for confinements with [`Network::Proxied`]: each of their cells puts a listening TCP socket
+    /// into what is returned, which lies in the cell's own network. Whoever serves them decides what the commands
+    /// reach. There are no more when the sandbox is gone.
+    ///
+    /// [`Network::Proxied`]: crate::Network::Proxied
+    pub fn with_listeners(helper: PathBuf) -> (Self, mpsc::UnboundedReceiver<TcpListener>) {
+        let (listeners, served) = mpsc::unbounded_channel();
+        (Self { listeners: Some(listeners), ..Self::new(helper) }, served)
     }
 
     /// Starts `command` behind the walls of `confinement`, with `/dev/null` as its standard input. When this returns
@@ -201,8 +214,17 @@ impl Sandbox {
         if let Some(cell) = slot.as_ref().filter(|cell| !cell.is_lost()) {
             return Ok(Arc::clone(cell));
         }
-        let cell = Arc::new(Cell::start(&self.helper, confinement).await?);
-        Ok(Arc::clone(slot.insert(cell)))
+        let (cell, listener) = Cell::start(&self.helper, confinement).await?;
+        if let Some(listener) = listener {
+            self.hand_out(listener)?;
+        }
+        Ok(Arc::clone(slot.insert(Arc::new(cell))))
+    }
+
+    /// A cell whose commands would wait for a proxy that nobody serves is not used.
+    fn hand_out(&self, listener: TcpListener) -> io::Result<()> {
+        let sent = self.listeners.as_ref().is_some_and(|listeners| listeners.send(listener).is_ok());
+        if sent { Ok(()) } else { Err(io::Error::other("nobody serves the proxy of its network")) }
     }
 }
 

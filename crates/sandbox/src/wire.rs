@@ -45,7 +45,7 @@ pub(crate) enum Stdio {
 /// What comes back on the private socket of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// The walls stand.
+    /// The walls stand. With [`Network::Proxied`] the listening socket comes along.
     Ready,
     /// `execve(2)` of the command succeeded.
     Started,
@@ -86,6 +86,8 @@ const STAGES: [Stage; 8] = [
     Stage::Directory,
     Stage::Program,
 ];
+
+const NETWORKS: [Network; 3] = [Network::LoopbackOnly, Network::Proxied, Network::Host];
 
 /// What failed, in words a user can search for, and what the kernel said (`errno(3)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +159,12 @@ impl Request {
         Ok(request)
     }
 
+    /// Whether this asks for a cell with a proxy.
+    pub(crate) fn is_proxied(&self) -> bool {
+        let Self::Setup { confinement: Confinement::Confined(confined), .. } = self else { return false };
+        confined.network == Network::Proxied
+    }
+
     fn decode_setup(reader: &mut Reader) -> Result<Self, Malformed> {
         let confinement = decode_confinement(reader)?;
         let filters =
@@ -215,7 +223,7 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     writer.texts(confined.caches.iter());
     writer.texts(confined.temp.as_slice().iter());
     writer.texts(confined.state.as_slice().iter());
-    writer.flag(confined.network == Network::Host);
+    writer.byte(confined.network as u8);
 }
 
 fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
@@ -228,7 +236,7 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     let caches = reader.list(path)?;
     let temp = reader.list(path)?.pop();
     let state = reader.list(path)?.pop();
-    let network = if reader.flag()? { Network::Host } else { Network::LoopbackOnly };
+    let network = *NETWORKS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
     Ok(Confinement::Confined(Confined { writable, protected, hidden, caches, temp, state, network }))
 }
 
@@ -315,6 +323,10 @@ mod tests {
         vec![
             Request::Setup { confinement: Confinement::Unconfined, filters: vec![] },
             Request::Setup { confinement: Confinement::read_only(&[]), filters: vec![vec![1; 8], vec![]] },
+            Request::Setup {
+                confinement: Confinement::Confined(Confined { network: Network::Proxied, ..confined.clone() }),
+                filters: vec![],
+            },
             Request::Setup { confinement: Confinement::Confined(confined), filters: vec![] },
             Request::Launch(launch),
             Request::Launch(in_terminal),

@@ -208,6 +208,7 @@ fn workplace(
         temp: temp.to_owned(),
         state: codex_home.join("run"),
         network: settings.sandbox_workspace_write.network_access,
+        domains: Vec::new(),
     };
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
     let private_temp = (!plain).then_some(Path::new("/tmp"));

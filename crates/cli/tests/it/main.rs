@@ -9,6 +9,7 @@ mod interrupt;
 mod items;
 mod killed;
 mod processes;
+mod proxy;
 mod requests;
 mod sandbox;
 mod scenarios;

@@ -7,6 +7,7 @@ pub(crate) mod landlock;
 pub(crate) mod namespaces;
 pub(crate) mod plan;
 pub(crate) mod proc;
+pub(crate) mod proxy;
 pub(crate) mod rights;
 pub(crate) mod seccomp;
 pub(crate) mod tree;

@@ -23,7 +23,7 @@ pub(crate) fn enter(network: Network) -> Result<(), Failure> {
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWCGROUP;
-    if network == Network::LoopbackOnly {
+    if network != Network::Host {
         flags |= UnshareFlags::NEWNET;
     }
     // SAFETY: `CLONE_FILES`, the one flag that can pull descriptors from under other threads, is not among them, and
@@ -38,7 +38,7 @@ pub(crate) fn enter(network: Network) -> Result<(), Failure> {
     for (path, value) in maps {
         std::fs::write(path, value).or_failure(Stage::Namespaces, || format!("writing {path}"))?;
     }
-    if network == Network::LoopbackOnly {
+    if network != Network::Host {
         raise_loopback().or_failure(Stage::Namespaces, || "raising the loopback interface")?;
     }
     Ok(())
