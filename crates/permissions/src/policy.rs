@@ -60,6 +60,8 @@ pub struct Policy {
     pub network: bool,
     /// What commands reach through a proxy, if not all of it: entries of `sandbox.allow_domains`, checked already.
     pub domains: Vec<String>,
+    /// Consent to commands that write where the kernel cannot hold all walls.
+    pub weak: bool,
 }
 
 impl Policy {
@@ -85,6 +87,7 @@ impl Policy {
                 temp: Some(self.temp.clone()),
                 state: Some(self.state.clone()),
                 network: self.reach(),
+                weak: self.weak,
             }),
         }
     }

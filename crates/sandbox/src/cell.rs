@@ -19,8 +19,8 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    Confined, Confinement, SandboxError, channel, helper, hint,
-    setup::seccomp::{self, LocalSockets},
+    Confined, Confinement, Network, Rung, SandboxError, channel, helper, hint,
+    setup::seccomp::{self, Calls, LocalSockets},
     wire::{Reply, Request},
 };
 
@@ -37,16 +37,17 @@ impl Cell {
     pub(crate) async fn start(
         helper: &Path,
         confinement: &Confinement,
+        rung: Rung,
     ) -> Result<(Self, Option<TcpListener>), SandboxError> {
         let filters = match confinement {
             Confinement::Unconfined => Vec::new(),
-            Confinement::Confined(confined) => seccomp::programs(local_sockets(confined)).map_err(io::Error::other)?,
+            Confinement::Confined(confined) => seccomp::programs(calls(confined, rung)).map_err(io::Error::other)?,
         };
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
         let helper = start_helper(helper, theirs)?;
         let cell = Self { socket, helper, lost: AtomicBool::new(false) };
-        let payload = Request::Setup { confinement: confinement.clone(), filters }.encode();
+        let payload = Request::Setup { confinement: confinement.clone(), filters, rung }.encode();
         let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
         match control.reply_with_descriptors().await? {
             (Reply::Ready, mut descriptors) => Ok((cell, descriptors.pop().map(TcpListener::from))),
@@ -101,8 +102,16 @@ impl Drop for Cell {
 }
 
 /// Where nothing is written, nobody needs local sockets, and no name of one leads out.
-fn local_sockets(confined: &Confined) -> LocalSockets {
-    if confined.is_read_only() { LocalSockets::Pairs } else { LocalSockets::Streams }
+fn calls(confined: &Confined, rung: Rung) -> Calls {
+    let alone = rung == Rung::LandlockOnly;
+    let local = if alone || confined.is_read_only() { LocalSockets::Pairs } else { LocalSockets::Streams };
+    Calls {
+        local,
+        // With a network of its own a command may do there what it likes.
+        internet: !alone || confined.network == Network::Host,
+        alone,
+        metadata: !alone || !confined.is_read_only(),
+    }
 }
 
 /// Makes a socket or a terminal known to the runtime that is running now.

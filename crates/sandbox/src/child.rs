@@ -2,7 +2,7 @@
 
 use tokio::net::unix::pipe;
 
-use crate::{Exit, SandboxError, cell::Control, hint, wire::Reply};
+use crate::{Exit, Noticed, SandboxError, cell::Control, hint, wire::Reply};
 
 /// A running command: its streams and its life. Dropping it (more exactly: its `process`) kills the command.
 ///
@@ -37,11 +37,12 @@ impl Child {
 pub struct Process {
     control: Control,
     exit: Option<Exit>,
+    noticed: Noticed,
 }
 
 impl Process {
     pub(crate) fn new(control: Control) -> Self {
-        Self { control, exit: None }
+        Self { control, exit: None, noticed: Noticed::default() }
     }
 
     /// Waits until the command has ended; confined, or after [`Process::kill`], also all that it started. Once it has,
@@ -57,10 +58,18 @@ impl Process {
             return Ok(exit);
         }
         match self.control.reply().await? {
-            Reply::Exited(exit) => Ok(*self.exit.insert(exit)),
+            Reply::Exited(exit, noticed) => {
+                self.noticed = noticed;
+                Ok(*self.exit.insert(exit))
+            }
             Reply::Failed(failure) => Err(hint::explain(failure)),
             _ => Err(Control::unexpected()),
         }
+    }
+
+    /// What was noticed while it ran. Nothing, until [`Process::wait`] has told its end.
+    pub fn noticed(&self) -> &Noticed {
+        &self.noticed
     }
 
     /// Kills the command and everything it started (`SIGKILL`), whatever sessions they made. Returns at once;

@@ -45,6 +45,30 @@ pub enum SandboxError {
         /// What the user can do about it.
         hint: String,
     },
+    /// Not even the weakest walls can be held here.
+    #[error(
+        "no sandbox can be set up here, so no command runs. With namespaces: {namespaces}. With Landlock alone: \
+         {landlock}. The ways out: make one of the two available, or run inside a container or virtual machine that \
+         isolates commands already and say so by `--sandbox danger-full-access`, which runs them without walls"
+    )]
+    Impossible {
+        /// What failed with namespaces.
+        namespaces: String,
+        /// What failed without.
+        landlock: String,
+    },
+    /// Only walls that need the user's consent can be held here.
+    #[error(
+        "this machine can hold commands by Landlock and seccomp only, which is too weak for a writable workspace \
+         unless you say otherwise: protected files (.git/hooks, .git/config and their like) can be changed and are put \
+         back only afterwards, and modes of files outside can be changed. `sandbox.allow_weak = true` allows it; \
+         `--sandbox danger-full-access` runs commands without walls, for use inside a container that isolates them \
+         already. Why there is no better: {why}"
+    )]
+    Weak {
+        /// What failed with namespaces.
+        why: String,
+    },
     /// The program to start is not there or may not be executed.
     #[error("cannot run `{program}`: {source}")]
     Program {

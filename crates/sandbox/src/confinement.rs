@@ -37,6 +37,9 @@ pub struct Confined {
     pub state: Option<PathBuf>,
     /// What the command can reach.
     pub network: Network,
+    /// Whether it may run where the kernel has no namespaces for it ([`crate::Rung::LandlockOnly`]) although it may
+    /// write: consent of the user, who was told what is not held then.
+    pub weak: bool,
 }
 
 /// What a command can reach over the network.
@@ -66,6 +69,7 @@ impl Confinement {
             temp: None,
             state: None,
             network: Network::LoopbackOnly,
+            weak: false,
         })
     }
 }

@@ -19,9 +19,9 @@ use rustix::{
 use seccompiler::BpfProgram;
 
 use crate::{
-    Confinement, channel, process,
+    Confinement, Rung, channel, process,
     process::Forked,
-    setup::{namespaces, plan::Plan, proxy, seccomp, view},
+    setup::{alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proxy, seccomp, view},
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
 };
@@ -42,11 +42,23 @@ pub fn run_helper_if_requested() {
 pub(crate) struct Walls {
     /// `None`: there are none.
     pub(crate) plan: Option<Plan>,
+    /// In place of `plan`, where there are no namespaces.
+    pub(crate) alone: Option<Alone>,
     pub(crate) filters: Vec<BpfProgram>,
+    pub(crate) rung: Rung,
+    /// Whether root keeps its rights over files; see [`Identity`].
+    pub(crate) file_rights: bool,
     /// Where the cell's proxy listens, on the loopback.
     proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
     pub(crate) helper_alive: OwnedFd,
+}
+
+impl Walls {
+    /// Whether there are any.
+    pub(crate) fn is_confined(&self) -> bool {
+        self.plan.is_some() || self.alone.is_some()
+    }
 }
 
 /// A request with what came with it.
@@ -62,13 +74,13 @@ fn serve() -> io::Result<()> {
     let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
     let Some(setup) = next(&socket)? else { return Ok(()) };
     let proxied = setup.request.is_proxied();
-    let put_up = put_up(setup.request).and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
-    let ((plan, filters), listener) = match put_up {
+    let put_up =
+        put_up(setup.request, helper_alive).and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
+    let (mut walls, listener) = match put_up {
         Ok(walls) => walls,
         Err(failure) => return reply(&setup.reply_to, Reply::Failed(failure)),
     };
-    let proxy = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    let walls = Walls { plan, filters, proxy, helper_alive };
+    walls.proxy = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let listening: Vec<BorrowedFd> = listener.iter().map(AsFd::as_fd).collect();
     channel::send(&setup.reply_to, &Reply::Ready.encode(), &listening)?;
     // The only copy left is the parent's: commands find nobody there once it is gone.
@@ -77,6 +89,9 @@ fn serve() -> io::Result<()> {
         let Request::Launch(mut launch) = request else { return Err(io::ErrorKind::InvalidData.into()) };
         if let Some(address) = walls.proxy {
             proxy::announce(address, &mut launch.command.environment);
+        }
+        if let Some(alone) = &walls.alone {
+            alone.lead(&mut launch.command.environment);
         }
         let namespaces = if walls.plan.is_some() { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
         match process::fork(namespaces) {
@@ -122,17 +137,26 @@ fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
     Ok(channel::send(to, &reply.encode(), &[])?)
 }
 
-fn put_up(request: Request) -> Result<(Option<Plan>, Vec<BpfProgram>), Failure> {
+fn put_up(request: Request, helper_alive: OwnedFd) -> Result<Walls, Failure> {
     let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
-    let Request::Setup { confinement, filters } = request else { return Err(malformed()) };
-    let Confinement::Confined(confined) = confinement else { return Ok((None, Vec::new())) };
+    let Request::Setup { confinement, filters, rung } = request else { return Err(malformed()) };
     let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
     let filters = filters.map_err(|_| malformed())?;
+    let mut walls = Walls { plan: None, alone: None, filters, rung, file_rights: false, proxy: None, helper_alive };
+    let Confinement::Confined(confined) = confinement else { return Ok(walls) };
     let plan = Plan::new(&confined)?;
-    namespaces::enter(confined.network)?;
-    view::enter(&plan)?;
+    limits::give_way();
+    if rung == Rung::LandlockOnly {
+        walls.alone = Some(Alone::new(&confined, &plan)?);
+    } else {
+        let identity = Identity::of(&plan.roots)?;
+        namespaces::enter(confined.network, &identity)?;
+        view::enter(&plan)?;
+        walls.file_rights = identity.is_shared();
+        walls.plan = Some(plan);
+    }
     // From here on no command can look into this process or those it forks through /proc or ptrace(2). Not earlier:
     // it also takes the user's own right to write uid_map.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).or_failure(Stage::Process, || "prctl(2) of dumpable")?;
-    Ok((Some(plan), filters))
+    Ok(walls)
 }

@@ -23,6 +23,9 @@ const POLICY: &str = "Name an existing directory that is not part of /proc, /sys
 const RIGHTS: &str =
     "The kernel must have seccomp filters (CONFIG_SECCOMP_FILTER) and, if it has Landlock, allow its use";
 
+const OWNER: &str = "This program runs as root here, in a directory of another user whom it may not stand for: run it \
+    as the owner of the directory, or make root its owner (chown), or give root the right to set user ids";
+
 const PROCESS: &str = "Too many processes or open files, or too little memory: end some and try again";
 
 /// The error for a failure the helper reported.
@@ -36,6 +39,7 @@ pub(crate) fn explain(failure: Failure) -> SandboxError {
         Stage::Policy => POLICY,
         Stage::Rights => RIGHTS,
         Stage::Process => PROCESS,
+        Stage::Owner => OWNER,
     };
     SandboxError::Unsupported { step: failure.step, source, hint: hint.to_owned() }
 }
@@ -53,6 +57,7 @@ mod tests {
             (Stage::Policy, "symbolic link"),
             (Stage::Rights, "seccomp"),
             (Stage::Process, "memory"),
+            (Stage::Owner, "chown"),
             (Stage::Program, "cannot run `step`"),
             (Stage::Directory, "cannot start in `step`"),
         ];

@@ -42,11 +42,12 @@ fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<()
     process::reset_signals();
     connect(launch.stdio, streams)?;
     chdir(&command.directory).or_failure(Stage::Directory, || command.directory.to_string_lossy())?;
-    match &walls.plan {
-        Some(plan) => rights::drop_all(&plan.roots, &walls.filters)?,
-        // The kernel does this for a confined command, whose supervisor is the first process of its namespace.
-        None => set_parent_process_death_signal(Some(Signal::KILL))
-            .or_failure(Stage::Process, || "prctl(2) of pdeathsig")?,
+    if walls.plan.is_none() {
+        // Otherwise the kernel does this: the supervisor is the first process of the command's namespace.
+        set_parent_process_death_signal(Some(Signal::KILL)).or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
+    }
+    if walls.is_confined() {
+        rights::drop_all(walls)?;
     }
     process::close_from_3(true).or_failure(Stage::Process, || "close_range(2)")
 }

@@ -14,21 +14,22 @@ use std::{
 };
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-use tokio::{net::unix::pipe, sync::mpsc};
+use tokio::{
+    net::unix::pipe,
+    sync::{OnceCell, mpsc},
+};
 
 use crate::{
-    Child, Command, Confinement, Exit, Process, SandboxError, Terminal, TerminalChild, TerminalSize,
+    Child, Command, Confinement, Process, Rung, SandboxError, Terminal, TerminalChild, TerminalSize,
     cell::{Cell, Control},
     hint,
+    rung::{self, Found},
     wire::{Launch, Reply, Request, Stdio},
 };
 
 /// Wished capacity of a command's pipes, in bytes: few wake-ups when it writes much. The kernel's usual limit for
 /// users is 1 MiB (pipe(7), `/proc/sys/fs/pipe-max-size`).
 const PIPE_SIZE: usize = 1 << 20;
-
-/// Where the probe looks for `true`.
-const PROBE_PATH: &str = "/usr/bin:/bin:/run/current-system/sw/bin";
 
 /// What becomes of a command's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub struct Sandbox {
     cells: Mutex<HashMap<Ground, Arc<Slot>>>,
     /// Where the listening sockets of proxied cells go; `None`: nobody serves any.
     listeners: Option<mpsc::UnboundedSender<TcpListener>>,
+    /// Directory of this program's own, to remember things in.
+    own: Option<PathBuf>,
+    found: OnceCell<Found>,
 }
 
 /// A confinement, and the directories that its paths name now, each by its device and inode.
@@ -82,7 +86,7 @@ impl Sandbox {
     /// removed meanwhile. A path from [`std::env::current_exe`] is then missing, or is another program, which does not
     /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
-        Self { helper, cells: Mutex::default(), listeners: None }
+        Self { helper, cells: Mutex::default(), listeners: None, own: None, found: OnceCell::new() }
     }
 
     /// As [`Sandbox::new`], for confinements with [`Network::Proxied`]: each of their cells puts a listening TCP socket
@@ -93,6 +97,12 @@ impl Sandbox {
     pub fn with_listeners(helper: PathBuf) -> (Self, mpsc::UnboundedReceiver<TcpListener>) {
         let (listeners, served) = mpsc::unbounded_channel();
         (Self { listeners: Some(listeners), ..Self::new(helper) }, served)
+    }
+
+    /// Lets it remember in `own`, a directory of this program's own that no command may write, which walls hold here.
+    #[must_use]
+    pub fn remembering(self, own: PathBuf) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     /// Starts `command` behind the walls of `confinement`, with `/dev/null` as its standard input. When this returns
@@ -141,20 +151,28 @@ impl Sandbox {
         Ok(TerminalChild { terminal: Terminal::new(terminal)?, process: Process::new(control) })
     }
 
-    /// Tries out whether `confinement` can be held here, by running `true` behind it with everything a real command
-    /// gets. On some systems the first steps succeed and a later one is refused, so less would prove little.
+    /// What confined commands are held with here. Found out once, by trying; costs nothing if it is remembered.
     ///
     /// # Errors
-    /// Those of [`Sandbox::spawn`]; [`SandboxError::Lost`] if `true` did not succeed.
-    pub async fn probe(&self, confinement: &Confinement) -> Result<(), SandboxError> {
-        let command = Command {
-            argv: vec!["true".into()],
-            directory: "/".into(),
-            environment: [("PATH".into(), PROBE_PATH.into())].into(),
-        };
-        match self.spawn(confinement, command, Streams::Merged).await?.wait().await? {
-            Exit::Code(0) => Ok(()),
-            other => Err(SandboxError::Lost(format!("its trial command ended with {}", other.shell_code()))),
+    /// [`SandboxError::Impossible`] if no confined command can run here, [`SandboxError::Helper`] and
+    /// [`SandboxError::Lost`] if there is trouble with the helper.
+    pub async fn rung(&self) -> Result<Rung, SandboxError> {
+        Ok(self.found().await?.rung)
+    }
+
+    async fn found(&self) -> Result<&Found, SandboxError> {
+        self.found.get_or_try_init(|| rung::find(&self.helper, self.own.as_deref())).await
+    }
+
+    /// What a cell is started with. Where the kernel holds little, writing needs the user's consent, unless an outer
+    /// sandbox of ours holds the rest.
+    async fn rung_for(&self, confinement: &Confinement) -> Result<Rung, SandboxError> {
+        let Confinement::Confined(confined) = confinement else { return Ok(Rung::Full) };
+        let Found { rung, why } = self.found().await?;
+        let consent = confined.weak || confined.is_read_only() || rung::is_inside_another();
+        match rung {
+            Rung::LandlockOnly if !consent => Err(SandboxError::Weak { why: why.clone().unwrap_or_default() }),
+            rung => Ok(*rung),
         }
     }
 
@@ -214,7 +232,13 @@ impl Sandbox {
         if let Some(cell) = slot.as_ref().filter(|cell| !cell.is_lost()) {
             return Ok(Arc::clone(cell));
         }
-        let (cell, listener) = Cell::start(&self.helper, confinement).await?;
+        let rung = self.rung_for(confinement).await?;
+        let started = Cell::start(&self.helper, confinement, rung).await;
+        if started.is_err() && rung == Rung::Full {
+            // What was remembered may be wrong: the next start looks again. This one does not: the user was told.
+            rung::forget(self.own.as_deref());
+        }
+        let (cell, listener) = started?;
         if let Some(listener) = listener {
             self.hand_out(listener)?;
         }

@@ -1,7 +1,7 @@
 //! The process above one command: it starts it, waits for it, ends it, and says how it ended.
 //!
 //! In a confined cell it is PID 1 of the command's own PID namespace, so nothing the command starts can outlive it. In
-//! an unconfined cell it is a subreaper: descendants that called setsid(2) come back to it and are found. It must
+//! a cell without namespaces it is a subreaper: descendants that called setsid(2) come back to it and are found. It must
 //! never run code of the user's, and must notice within one poll(2) that its parent or the helper is gone.
 
 use std::{
@@ -16,9 +16,10 @@ use rustix::{
 };
 
 use crate::{
-    Exit, channel, descendants,
+    Exit, Rung, channel, descendants,
     helper::Walls,
     launch,
+    notice::Before,
     process::{self, ChildSignals, Forked},
     setup::{proc, view},
     terminal,
@@ -27,16 +28,18 @@ use crate::{
 
 /// Starts the command and sees it through; never returns.
 pub(crate) fn run(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> ! {
-    let outcome = prepare(walls)
-        .and_then(|signals| start(walls, launch, streams).map(|(command, terminal)| (signals, command, terminal)))
-        .map_err(Reply::Failed)
-        .and_then(|(signals, command, terminal)| {
-            tell_started(control, terminal);
-            Running { walls, control, signals, command, status: None, killing: false }.watch()
-        });
-    let reply = outcome.map_or_else(|reply| reply, Reply::Exited);
+    let reply = see_through(walls, launch, streams, control).unwrap_or_else(Reply::Failed);
     let _ = channel::send(control, &reply.encode(), &[]);
     process::exit(0)
+}
+
+fn see_through(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> Result<Reply, Failure> {
+    let signals = prepare(walls)?;
+    let before = Before::look(walls)?;
+    let (command, terminal) = start(walls, launch, streams)?;
+    tell_started(control, terminal);
+    let exit = Running { walls, control, signals, command, status: None, killing: false }.watch()?;
+    Ok(Reply::Exited(exit, before.compare(walls)))
 }
 
 /// Hands over our end of the command's terminal, if it has one.
@@ -50,7 +53,9 @@ fn prepare(walls: &Walls) -> Result<ChildSignals, Failure> {
     if let Some(plan) = &walls.plan {
         // Safe here, other than in the parent: the helper has one thread, so this fires when the helper ends.
         set_parent_process_death_signal(Some(Signal::KILL)).or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
-        proc::mount_fresh()?;
+        if walls.rung == Rung::Full {
+            proc::mount_fresh()?;
+        }
         view::protect(plan)?;
     } else {
         let this = rustix::process::getpid();
@@ -102,7 +107,7 @@ struct Running<'cell> {
 
 impl Running<'_> {
     /// Waits until the command has ended and, if it is confined or was killed, everything it started as well.
-    fn watch(mut self) -> Result<Exit, Reply> {
+    fn watch(mut self) -> Result<Exit, Failure> {
         loop {
             if self.killing {
                 self.kill_everything();
@@ -111,7 +116,7 @@ impl Running<'_> {
             let anybody_left = self.reap();
             match self.status {
                 Some(exit) if !anybody_left => return Ok(exit),
-                Some(exit) if self.walls.plan.is_none() && !self.killing => return Ok(exit),
+                Some(exit) if !self.walls.is_confined() && !self.killing => return Ok(exit),
                 Some(_) if !self.killing => self.killing = true,
                 _ => self.wait_for_news()?,
             }
@@ -139,15 +144,13 @@ impl Running<'_> {
     }
 
     /// Sleeps until a child ends, or until the command is to be killed: asked to, or parent or helper gone.
-    fn wait_for_news(&mut self) -> Result<(), Reply> {
+    fn wait_for_news(&mut self) -> Result<(), Failure> {
         let mut sources = vec![PollFd::new(&self.signals, PollFlags::IN)];
         if !self.killing {
             sources.push(PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN));
             sources.push(PollFd::from_borrowed_fd(self.walls.helper_alive.as_fd(), PollFlags::IN));
         }
-        rustix::io::retry_on_intr(|| poll(&mut sources, None))
-            .or_failure(Stage::Process, || "poll(2)")
-            .map_err(Reply::Failed)?;
+        rustix::io::retry_on_intr(|| poll(&mut sources, None)).or_failure(Stage::Process, || "poll(2)")?;
         if sources.iter().skip(1).any(|source| !source.revents().is_empty()) {
             self.killing = true;
         }

@@ -8,19 +8,21 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
 use crate::{
-    Command, Confined, Confinement, Exit, Network, TerminalSize,
+    Change, Command, Confined, Confinement, Exit, Network, Noticed, Rung, TerminalSize,
     codec::{Malformed, Reader, Writer},
+    rung::RUNGS,
 };
 
 /// What the helper is asked to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Put up the walls. Comes first, once. `filters` are seccomp programs, 8 bytes an instruction.
-    Setup { confinement: Confinement, filters: Vec<Vec<u8>> },
+    Setup { confinement: Confinement, filters: Vec<Vec<u8>>, rung: Rung },
     /// Start a command inside them.
     Launch(Launch),
 }
@@ -50,7 +52,7 @@ pub(crate) enum Reply {
     /// `execve(2)` of the command succeeded.
     Started,
     /// The command ended, and with it (confined) everything it had started.
-    Exited(Exit),
+    Exited(Exit, Noticed),
     /// It could not be done; nothing is left running.
     Failed(Failure),
 }
@@ -74,9 +76,11 @@ pub(crate) enum Stage {
     Directory,
     /// `execve(2)` of the command.
     Program,
+    /// Mapping the owner of a writable directory who is not the caller.
+    Owner,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Namespaces,
     Stage::Mounts,
     Stage::Proc,
@@ -85,6 +89,7 @@ const STAGES: [Stage; 8] = [
     Stage::Process,
     Stage::Directory,
     Stage::Program,
+    Stage::Owner,
 ];
 
 const NETWORKS: [Network; 3] = [Network::LoopbackOnly, Network::Proxied, Network::Host];
@@ -130,8 +135,9 @@ impl Request {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         match self {
-            Self::Setup { confinement, filters } => {
+            Self::Setup { confinement, filters, rung } => {
                 writer.byte(0);
+                writer.byte(*rung as u8);
                 encode_confinement(&mut writer, confinement);
                 writer.integer(filters.len() as i32);
                 filters.iter().for_each(|filter| writer.bytes(filter));
@@ -166,10 +172,11 @@ impl Request {
     }
 
     fn decode_setup(reader: &mut Reader) -> Result<Self, Malformed> {
+        let rung = *RUNGS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
         let confinement = decode_confinement(reader)?;
         let filters =
             (0..reader.integer()?).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect::<Result<_, Malformed>>()?;
-        Ok(Self::Setup { confinement, filters })
+        Ok(Self::Setup { confinement, filters, rung })
     }
 }
 
@@ -224,6 +231,7 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     writer.texts(confined.temp.as_slice().iter());
     writer.texts(confined.state.as_slice().iter());
     writer.byte(confined.network as u8);
+    writer.flag(confined.weak);
 }
 
 fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
@@ -237,7 +245,8 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     let temp = reader.list(path)?.pop();
     let state = reader.list(path)?.pop();
     let network = *NETWORKS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
-    Ok(Confinement::Confined(Confined { writable, protected, hidden, caches, temp, state, network }))
+    let weak = reader.flag()?;
+    Ok(Confinement::Confined(Confined { writable, protected, hidden, caches, temp, state, network, weak }))
 }
 
 fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
@@ -250,13 +259,14 @@ impl Reply {
         match self {
             Self::Ready => writer.byte(0),
             Self::Started => writer.byte(1),
-            Self::Exited(Exit::Code(code)) => {
-                writer.byte(2);
-                writer.integer(*code);
-            }
-            Self::Exited(Exit::Signal(number)) => {
-                writer.byte(3);
+            Self::Exited(exit, noticed) => {
+                let (kind, number) = match exit {
+                    Exit::Code(code) => (2, code),
+                    Exit::Signal(number) => (3, number),
+                };
+                writer.byte(kind);
                 writer.integer(*number);
+                encode_noticed(&mut writer, noticed);
             }
             Self::Failed(failure) => {
                 writer.byte(4);
@@ -273,8 +283,8 @@ impl Reply {
         let reply = match reader.byte()? {
             0 => Self::Ready,
             1 => Self::Started,
-            2 => Self::Exited(Exit::Code(reader.integer()?)),
-            3 => Self::Exited(Exit::Signal(reader.integer()?)),
+            2 => Self::Exited(Exit::Code(reader.integer()?), decode_noticed(&mut reader)?),
+            3 => Self::Exited(Exit::Signal(reader.integer()?), decode_noticed(&mut reader)?),
             4 => {
                 let stage = *STAGES.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
                 let errno = reader.integer()?;
@@ -286,6 +296,31 @@ impl Reply {
         reader.finish()?;
         Ok(reply)
     }
+}
+
+/// Longest path that is told, in bytes, and most paths, so that a reply fits into a datagram.
+const TOLD_PATHS: (usize, usize) = (500, 20);
+
+fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
+    let (longest, most) = TOLD_PATHS;
+    let changes = noticed.changes.iter().take(most);
+    writer.flag(noticed.network);
+    let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
+    writer.texts(paths.into_iter());
+    changes.for_each(|change| writer.flag(change.undone));
+}
+
+fn shortened(path: &Path, longest: usize) -> OsString {
+    let bytes = path.as_os_str().as_bytes();
+    OsString::from_vec(bytes.get(..longest).unwrap_or(bytes).to_vec())
+}
+
+fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
+    let network = reader.flag()?;
+    let paths = reader.list(path)?;
+    let changes =
+        paths.into_iter().map(|path| Ok(Change { path, undone: reader.flag()? })).collect::<Result<_, _>>()?;
+    Ok(Noticed { network, changes })
 }
 
 /// A path between back quotes, for the sentence of a failure.
@@ -309,6 +344,7 @@ mod tests {
             temp: Some(odd.clone()),
             state: Some("/s".into()),
             network: Network::Host,
+            weak: true,
         };
         let launch = Launch {
             command: Command {
@@ -321,13 +357,18 @@ mod tests {
         let in_terminal =
             Launch { stdio: Stdio::Terminal(TerminalSize { rows: 0, columns: 65_535 }), ..launch.clone() };
         vec![
-            Request::Setup { confinement: Confinement::Unconfined, filters: vec![] },
-            Request::Setup { confinement: Confinement::read_only(&[]), filters: vec![vec![1; 8], vec![]] },
+            Request::Setup { confinement: Confinement::Unconfined, filters: vec![], rung: Rung::Full },
+            Request::Setup {
+                confinement: Confinement::read_only(&[]),
+                filters: vec![vec![1; 8], vec![]],
+                rung: Rung::LandlockOnly,
+            },
             Request::Setup {
                 confinement: Confinement::Confined(Confined { network: Network::Proxied, ..confined.clone() }),
                 filters: vec![],
+                rung: Rung::WithoutFreshProc,
             },
-            Request::Setup { confinement: Confinement::Confined(confined), filters: vec![] },
+            Request::Setup { confinement: Confinement::Confined(confined), filters: vec![], rung: Rung::Full },
             Request::Launch(launch),
             Request::Launch(in_terminal),
         ]
@@ -353,12 +394,22 @@ mod tests {
     #[test]
     fn replies_survive_the_wire() {
         let failures = STAGES.map(|stage| Reply::Failed(Failure::new(stage, "unshare(2)", libc::EPERM)));
-        let replies = [Reply::Ready, Reply::Started, Reply::Exited(Exit::Code(255)), Reply::Exited(Exit::Signal(9))];
+        let change = |path: String, undone| Change { path: path.into(), undone };
+        let noticed = Noticed { network: true, changes: vec![change("/a".into(), true), change("/b".into(), false)] };
+        let replies = [
+            Reply::Ready,
+            Reply::Started,
+            Reply::Exited(Exit::Code(255), Noticed::default()),
+            Reply::Exited(Exit::Signal(9), noticed),
+        ];
         for reply in replies.into_iter().chain(failures) {
             assert_eq!(Reply::decode(&reply.encode()).as_ref(), Ok(&reply));
         }
         let long = Failure::new(Stage::Program, "\u{1f980}".repeat(100_000), libc::ENAMETOOLONG);
         assert!(Reply::Failed(long).encode().len() < 16 << 10);
+        let many = vec![change("x".repeat(4096), true); 100];
+        let many = Reply::Exited(Exit::Code(0), Noticed { network: true, changes: many }).encode();
+        assert!(many.len() < 16 << 10 && Reply::decode(&many).is_ok());
         assert_eq!(Reply::decode(&[]), Err(Malformed));
         assert_eq!(Reply::decode(&[9]), Err(Malformed));
     }

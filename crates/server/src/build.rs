@@ -131,6 +131,8 @@ pub struct Walls {
     pub environment: BTreeMap<OsString, OsString>,
     /// What the user should know about the configuration.
     pub warnings: Vec<String>,
+    /// Directory of this program's own, for [`Sandbox::remembering`].
+    pub own: PathBuf,
     /// Kept for its `Drop`: the commands' `/tmp` goes with it.
     _temp: TempDirectory,
 }
@@ -151,6 +153,7 @@ pub fn walls(environment: &Environment, params: ThreadStartParams) -> Result<Wal
         workspace: wanted.cwd,
         environment: Arc::unwrap_or_clone(workplace.environment),
         warnings,
+        own: codex_home.join("run"),
         _temp: temp,
     })
 }
@@ -209,6 +212,7 @@ fn workplace(
         state: codex_home.join("run"),
         network: settings.sandbox_workspace_write.network_access,
         domains: Vec::new(),
+        weak: false,
     };
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
     let private_temp = (!plain).then_some(Path::new("/tmp"));
@@ -220,7 +224,7 @@ fn workplace(
     Workplace {
         roots: Arc::new(roots),
         policy: Arc::new(policy),
-        sandbox: Arc::new(Sandbox::new(helper.to_owned())),
+        sandbox: Arc::new(Sandbox::new(helper.to_owned()).remembering(codex_home.join("run"))),
         environment: Arc::new(environment.for_commands(&secrets, private_temp)),
     }
 }

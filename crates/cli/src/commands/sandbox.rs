@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Child, Command, Exit, Sandbox, Streams};
+use codex_sandbox::{Child, Command, Confinement, Exit, Rung, Sandbox, Streams};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
@@ -33,7 +33,13 @@ pub async fn run(
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };
-    let sandbox = Sandbox::new(OWN_PROGRAM.into());
+    let sandbox = Sandbox::new(OWN_PROGRAM.into()).remembering(walls.own.clone());
+    if walls.confinement != Confinement::Unconfined {
+        let rung = sandbox.rung().await.map_err(|error| error.to_string())?;
+        if rung != Rung::Full {
+            terminal::complain(&format!("sandbox: {}", rung.line()));
+        }
+    }
     let child = sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
     drop(walls);

@@ -22,6 +22,7 @@ fn proxied() -> Confinement {
         temp: None,
         state: None,
         network: Network::Proxied,
+        weak: false,
     })
 }
 

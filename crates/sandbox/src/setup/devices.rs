@@ -38,7 +38,7 @@ impl Nodes {
 
     /// Builds `/dev` out of them. It is left writable, so that mount points can still be made below `/dev/shm`.
     pub(crate) fn mount(self) -> Result<(), Failure> {
-        tmpfs(Path::new("/dev"), c"mode=755")?;
+        tmpfs(Path::new("/dev"), c"mode=755,size=1m")?;
         for (name, tree) in self.0 {
             let path = Path::new("/dev").join(name);
             fs::write(&path, "")
@@ -56,9 +56,12 @@ impl Nodes {
         let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
         mount("devpts", "/dev/pts", "devpts", flags, c"newinstance,ptmxmode=0666,mode=620")
             .or_failure(Stage::Mounts, || "mount(2) of devpts")?;
-        tmpfs(Path::new("/dev/shm"), c"mode=1777")
+        tmpfs(Path::new("/dev/shm"), PRIVATE)
     }
 }
+
+/// For a place of commands' own: what they write there takes at most this much of the memory there is.
+pub(crate) const PRIVATE: &std::ffi::CStr = c"mode=1777,size=25%";
 
 /// Mounts an empty file system in memory.
 pub(crate) fn tmpfs(path: &Path, options: &std::ffi::CStr) -> Result<(), Failure> {

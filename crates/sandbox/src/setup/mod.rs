@@ -2,13 +2,18 @@
 //!
 //! Nothing here decides what the walls should be, and nothing here may carry on after a step that failed.
 
+pub(crate) mod alone;
 pub(crate) mod devices;
+pub(crate) mod identity;
+pub(crate) mod kept;
 pub(crate) mod landlock;
+pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod plan;
 pub(crate) mod proc;
 pub(crate) mod proxy;
 pub(crate) mod rights;
 pub(crate) mod seccomp;
+pub(crate) mod traffic;
 pub(crate) mod tree;
 pub(crate) mod view;

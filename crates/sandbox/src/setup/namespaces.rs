@@ -1,6 +1,7 @@
 //! The cell's namespaces: its own users, mounts, IPC, host name, control groups and, unless asked otherwise, network.
 //!
-//! It must never map more than the caller's own user and group: a command is nobody else, inside or outside.
+//! It must never map more than the caller's own user and group, and for real root the owners of what it may write: a
+//! command is nobody else, inside or outside.
 
 use std::{io, mem, os::fd::AsRawFd};
 
@@ -10,14 +11,16 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
+use super::identity::{Identity, Mapper};
 use crate::{
     Network,
     wire::{Failure, OrFailure, Stage},
 };
 
 /// Leaves the host's namespaces. Must run before anything is mounted, in a process with one thread.
-pub(crate) fn enter(network: Network) -> Result<(), Failure> {
+pub(crate) fn enter(network: Network, identity: &Identity) -> Result<(), Failure> {
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
+    let mapper = identity.is_shared().then(|| Mapper::start(identity)).transpose()?;
     let mut flags = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
         | UnshareFlags::NEWIPC
@@ -29,6 +32,17 @@ pub(crate) fn enter(network: Network) -> Result<(), Failure> {
     // SAFETY: `CLONE_FILES`, the one flag that can pull descriptors from under other threads, is not among them, and
     // the helper has one thread.
     unsafe { unshare_unsafe(flags) }.or_failure(Stage::Namespaces, || "unshare(2) of user and mount namespaces")?;
+    match mapper {
+        Some(mapper) => mapper.map()?,
+        None => map_self(user, group)?,
+    }
+    if network != Network::Host {
+        raise_loopback().or_failure(Stage::Namespaces, || "raising the loopback interface")?;
+    }
+    Ok(())
+}
+
+fn map_self(user: u32, group: u32) -> Result<(), Failure> {
     // A process that could drop groups could pass a "this group may not" permission (user_namespaces(7)).
     let maps = [
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -37,9 +51,6 @@ pub(crate) fn enter(network: Network) -> Result<(), Failure> {
     ];
     for (path, value) in maps {
         std::fs::write(path, value).or_failure(Stage::Namespaces, || format!("writing {path}"))?;
-    }
-    if network != Network::Host {
-        raise_loopback().or_failure(Stage::Namespaces, || "raising the loopback interface")?;
     }
     Ok(())
 }

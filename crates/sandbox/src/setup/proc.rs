@@ -7,7 +7,10 @@ use std::{io, path::Path};
 
 use rustix::mount::{MountFlags, mount};
 
-use super::tree::{Depth, READ_ONLY, Tree, cover, place};
+use super::{
+    limits,
+    tree::{Depth, READ_ONLY, Tree, cover, place},
+};
 use crate::wire::{Failure, OrFailure, Stage};
 
 /// Settings and triggers of the machine: to be read only. Not every kernel has all of them.
@@ -29,6 +32,7 @@ const MASKED: &[&str] = &["/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/
 pub(crate) fn mount_fresh() -> Result<(), Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", flags, None).or_failure(Stage::Proc, || "mount(2) of a fresh /proc")?;
+    limits::number_processes()?;
     for path in READABLE {
         skip_missing(cover(Path::new(path), READ_ONLY)).or_failure(Stage::Proc, || format!("protecting {path}"))?;
     }

@@ -25,6 +25,8 @@ mod number {
     use libc::c_long;
     pub(super) const QUOTACTL_FD: c_long = 443;
     pub(super) const FCHMODAT2: c_long = 452;
+    pub(super) const SETXATTRAT: c_long = 463;
+    pub(super) const REMOVEXATTRAT: c_long = 466;
     pub(super) const OPEN_TREE_ATTR: c_long = 467;
     pub(super) const FILE_SETATTR: c_long = 469;
 }
@@ -133,7 +135,66 @@ const NODE_MAKERS: &[(c_long, u8)] = &[
     (libc::SYS_mknodat, 2),
 ];
 
+/// Refused where IPC is the host's: its objects belong to the user and are open to all of the user's processes.
+const SHARED: &[c_long] = &[
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+];
+
+/// Calls that change what is known of a file and not what is in it, which Landlock does not hold.
+const METADATA: &[c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    number::FCHMODAT2,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    number::SETXATTRAT,
+    number::REMOVEXATTRAT,
+];
+
 type Rules = Vec<SeccompRule>;
+
+/// What of the kernel a command gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) local: LocalSockets,
+    /// Sockets of IP.
+    pub(crate) internet: bool,
+    /// There are no namespaces: what they would keep apart is refused.
+    pub(crate) alone: bool,
+    /// Modes, owners, times and attributes of files.
+    pub(crate) metadata: bool,
+}
 
 /// Which local sockets (unix(7)) a command may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,10 +224,11 @@ fn masked(argument: u8, mask: u32, value: u32) -> Result<SeccompCondition, Backe
 /// `socket(2)`: local streams if asked for, IP inside our own network, and asking the kernel about that network (rtnetlink(7), by
 /// which runtimes list their interfaces; changing it takes a capability that commands do not have). Kind is masked
 /// because flags share the argument; a local "raw" socket is a datagram socket to the kernel.
-fn socket_rules(local: LocalSockets) -> Result<Rules, BackendError> {
+fn socket_rules(Calls { local, internet, .. }: Calls) -> Result<Rules, BackendError> {
     const KIND: u32 = 0xf;
     let local = (local == LocalSockets::Streams).then_some(libc::AF_UNIX);
-    let families = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].into_iter().chain(local);
+    let internet = [libc::AF_INET, libc::AF_INET6].into_iter().filter(|_| internet);
+    let families = internet.chain([libc::AF_NETLINK]).chain(local);
     Ok(vec![
         SeccompRule::new(families.map(|family| differs(0, family)).collect::<Result<_, _>>()?)?,
         SeccompRule::new(vec![equal(0, libc::AF_UNIX as u32)?, masked(1, KIND, libc::SOCK_DGRAM as u32)?])?,
@@ -190,9 +252,9 @@ fn any_bits(argument: u8, values: &[u32]) -> Result<Rules, BackendError> {
     values.iter().map(|bits| SeccompRule::new(vec![masked(argument, *bits, *bits)?])).collect()
 }
 
-fn refused(local: LocalSockets) -> Result<BTreeMap<c_long, Rules>, BackendError> {
+fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     let mut table: BTreeMap<c_long, Rules> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
-    table.insert(libc::SYS_socket, socket_rules(local)?);
+    table.insert(libc::SYS_socket, socket_rules(calls)?);
     table.insert(libc::SYS_socketpair, pair_rules()?);
     let requests = REFUSED_REQUESTS.iter().map(|request| SeccompRule::new(vec![equal(1, *request)?]));
     table.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
@@ -211,6 +273,14 @@ fn refused(local: LocalSockets) -> Result<BTreeMap<c_long, Rules>, BackendError>
     // Asking for the personality is fine, changing it is not: it can switch off address randomisation.
     let query = SeccompRule::new(vec![differs(0, -1)?])?;
     table.insert(libc::SYS_personality, vec![query]);
+    if calls.alone {
+        table.extend(SHARED.iter().map(|call| (*call, Vec::new())));
+        // The limits of others of the same user; 0 is the caller itself.
+        table.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![differs(0, 0)?])?]);
+    }
+    if !calls.metadata {
+        table.extend(METADATA.iter().map(|call| (*call, Vec::new())));
+    }
     Ok(table)
 }
 
@@ -243,8 +313,8 @@ fn other_numbers() -> Option<BpfProgram> {
 }
 
 /// All programs of a confinement, as bytes for the helper. They stack: the strictest answer wins.
-pub(crate) fn programs(local: LocalSockets) -> Result<Vec<Vec<u8>>, BackendError> {
-    let programs = [Some(missing()?), other_numbers(), Some(compile(refused(local)?, libc::EPERM)?)];
+pub(crate) fn programs(calls: Calls) -> Result<Vec<Vec<u8>>, BackendError> {
+    let programs = [Some(missing()?), other_numbers(), Some(compile(refused(calls)?, libc::EPERM)?)];
     Ok(programs.into_iter().flatten().map(|program| to_bytes(&program)).collect())
 }
 
@@ -289,7 +359,9 @@ mod tests {
 
     #[test]
     fn programs_compile_and_survive_the_wire() {
-        let all = [LocalSockets::Streams, LocalSockets::Pairs].map(|local| programs(local).unwrap());
+        let usual = Calls { local: LocalSockets::Streams, internet: true, alone: false, metadata: true };
+        let least = Calls { local: LocalSockets::Pairs, internet: false, alone: true, metadata: false };
+        let all = [usual, least].map(|calls| programs(calls).unwrap());
         for bytes in all.into_iter().flatten() {
             let program = from_bytes(&bytes).unwrap();
             assert!(program.len() <= 4096, "BPF_MAXINSNS: {}", program.len());

@@ -16,12 +16,15 @@ use rustix::{
 };
 
 use super::{
-    devices::{Nodes, tmpfs},
+    devices::{Nodes, PRIVATE, tmpfs},
     plan::{Cover, Plan},
     proc::{mask, skip_missing},
     tree::{self, Depth, READ_ONLY, TAME, Tree},
 };
-use crate::wire::{Failure, OrFailure, Stage, quoted};
+use crate::{
+    rung,
+    wire::{Failure, OrFailure, Stage, quoted},
+};
 
 /// Something to put at a path.
 enum Place {
@@ -44,6 +47,10 @@ pub(crate) fn enter(plan: &Plan) -> Result<(), Failure> {
     change_root(base)?;
     for (path, place) in places {
         put(&path, place)?;
+    }
+    // For a sandbox inside this one. Without a private `/run` there is none, and nothing to be left.
+    if Path::new("/run").is_dir() {
+        fs::write(rung::MARK, "").or_failure(Stage::Mounts, || "marking the private /run")?;
     }
     mask_sockets(plan)?;
     for path in &plan.kernel {
@@ -127,7 +134,7 @@ fn put(path: &Path, place: Place) -> Result<(), Failure> {
         attached.map(drop).or_failure(Stage::Mounts, || format!("mounting {}", quoted(path)))
     };
     match place {
-        Place::Empty => tmpfs(path, c"mode=1777"),
+        Place::Empty => tmpfs(path, PRIVATE),
         Place::Devices(nodes) => nodes.mount(),
         Place::Directory(tree) => attach(tree, |path| fs::create_dir_all(path)),
         Place::File(tree) => attach(tree, |path| fs::write(path, "")),

@@ -22,6 +22,7 @@ fn walls(scene: &Scene) -> Confinement {
         temp: scene.context.roots.temp.clone(),
         state: None,
         network: Network::LoopbackOnly,
+        weak: false,
     })
 }
 

@@ -1,0 +1,66 @@
+//! What is to be said of a command besides how it ended: what the kernel saw, and what had to be put back.
+//!
+//! Facts only: never a guess from what the command printed.
+
+use std::path::PathBuf;
+
+use rustix::thread::set_no_new_privs;
+
+use crate::{
+    helper::Walls,
+    setup::{alone::Alone, kept::Kept, traffic},
+    wire::Failure,
+};
+
+/// What was noticed while a command ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// Something in its cell tried to reach another machine, by address or by name, and there was no way.
+    pub network: bool,
+    /// Protected paths that it changed, where nothing could stop it.
+    pub changes: Vec<Change>,
+}
+
+/// A protected path that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which; what lay there afterwards is beside it, under a name that ends in `.undone-` and a number.
+    pub path: PathBuf,
+    /// Whether it is again as it was.
+    pub undone: bool,
+}
+
+/// How things stood before a command.
+pub(crate) struct Before {
+    attempts: Option<u64>,
+    kept: Option<Kept>,
+}
+
+impl Before {
+    /// Looks, in the command's own namespaces.
+    pub(crate) fn look(walls: &Walls) -> Result<Self, Failure> {
+        let own_network = walls.plan.as_ref().is_some_and(|plan| !plan.shares_sockets());
+        Ok(Self {
+            attempts: own_network.then(traffic::attempts),
+            kept: walls.alone.as_ref().map(|alone| alone.keep()).transpose()?,
+        })
+    }
+
+    /// Looks again, now that nothing of the command is left, and puts back what has to be.
+    pub(crate) fn compare(self, walls: &Walls) -> Noticed {
+        let network = self.attempts.is_some_and(|attempts| traffic::attempts() > attempts);
+        let changes = match (&walls.alone, self.kept) {
+            (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
+            _ => Vec::new(),
+        };
+        Noticed { network, changes }
+    }
+}
+
+/// Behind the command's own walls: what it left may lead anywhere.
+fn put_back(alone: &Alone, kept: &Kept) -> Vec<Change> {
+    match set_no_new_privs(true).is_ok() && alone.restrict().is_ok() {
+        true => kept.put_back(),
+        false => kept.paths().map(|path| Change { path: path.clone(), undone: false }).collect(),
+    }
+}
