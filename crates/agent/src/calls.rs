@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use codex_history::{Content, ToolCall};
-use codex_permissions::{Access, Verdict, decide};
+use codex_permissions::Access;
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
     ServerNotification, ThreadItem, TurnPlanUpdated,
@@ -19,7 +19,8 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    repetition::{Repeated, told},
+    approvals::Permit,
+    repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
 };
@@ -30,6 +31,8 @@ const GRACE: Duration = Duration::from_secs(8);
 /// Most calls that run together.
 const TOGETHER: usize = 8;
 
+const INTERRUPTED: &str = "the turn was interrupted before it was answered";
+
 const NEVER_RAN: &str = "The user interrupted the turn before this call ran. It did nothing.";
 
 /// A call that is under way.
@@ -38,6 +41,8 @@ struct UnderWay {
     /// How it is shown while it runs.
     shown: Option<ThreadItem>,
     ran: Result<Outcome, &'static str>,
+    /// What it was, to a model that repeats itself.
+    kind: Kind,
 }
 
 /// The rest of a call that is under way.
@@ -85,24 +90,22 @@ impl TurnRun {
     /// it until its turn comes: answers are given in the order of the calls.
     async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
         let context = self.tool_context(state);
-        let outcome = match prepare(state, &call, &context).await {
+        let (outcome, kind) = match prepare(state, &call, &context).await {
             Err(sentence) => {
                 let item = unreadable(&call, context.item_id, sentence.clone());
-                Outcome::text(sentence, ForUser::Item(item))
+                (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))
             }
-            Ok(prepared) => {
-                let reason = match decide(&state.settings.workplace.policy, &prepared.access) {
-                    Verdict::Allow(confinement) => {
-                        return self.start(state, call, &context, prepared, confinement).await;
-                    }
-                    Verdict::Refuse { reason } => reason,
-                    Verdict::Ask(question) => format!("{}, and nobody can be asked", question.reason),
-                };
-                let item = prepared.started.map(|item| declined(item, &reason));
-                Outcome::text(format!("Refused: {reason}."), item.map_or(ForUser::Nothing, ForUser::Item))
-            }
+            Ok(prepared) => match self.permit(state, &prepared.access, prepared.started.as_ref()).await {
+                Permit::Run { confinement, shown } => {
+                    return self.start(state, call, &context, prepared, confinement, shown).await;
+                }
+                Permit::Refused { for_model, for_user } => {
+                    (refused(prepared.started, for_model, &for_user), Kind::Refused)
+                }
+                Permit::Interrupted => (refused(prepared.started, NEVER_RAN.to_owned(), INTERRUPTED), Kind::Refused),
+            },
         };
-        Ok(Box::pin(std::future::ready(UnderWay { call, shown: None, ran: Ok(outcome) })))
+        Ok(Box::pin(std::future::ready(UnderWay { call, kind, shown: None, ran: Ok(outcome) })))
     }
 
     /// Records and tells that an allowed call begins; what is returned runs it.
@@ -113,33 +116,34 @@ impl TurnRun {
         context: &ToolContext,
         prepared: Prepared,
         confinement: Confinement,
+        is_shown: bool,
     ) -> Result<Running, StoreError> {
         let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access))?;
         if changes(&prepared.access) {
             state.recorder.flush();
         }
         let shown = prepared.started;
-        if let Some(item) = shown.clone() {
+        if let Some(item) = shown.clone().filter(|_| !is_shown) {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
-        let (work, cancel) = (prepared.run, self.cancel.clone());
-        Ok(Box::pin(async move { UnderWay { ran: run((work)(confinement), &cancel).await, call, shown } }))
+        let (work, cancel, kind) = (prepared.run, self.cancel.clone(), kind(state, &call));
+        Ok(Box::pin(async move { UnderWay { ran: run((work)(confinement), &cancel).await, call, kind, shown } }))
     }
 
     /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.
     async fn conclude(&mut self, state: &mut ThreadState, under_way: UnderWay) -> Result<Option<String>, StoreError> {
-        let UnderWay { call, shown, ran } = under_way;
+        let UnderWay { call, kind, shown, ran } = under_way;
         match ran {
             Ok(Outcome { for_model, pictures, for_user }) => {
-                let in_circles = self.answer(state, &call, &for_model, pictures)?;
+                let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;
                 Ok(in_circles)
             }
             Err(reason) => {
                 let sentence = format!("No answer: {reason}. What it did is not known.");
-                let in_circles = self.answer(state, &call, &sentence, Vec::new())?;
+                let in_circles = self.answer(state, (&call, kind), &sentence, Vec::new())?;
                 if let Some(item) = shown {
-                    self.complete(&mut state.recorder, declined(item, reason)).await?;
+                    self.complete(&mut state.recorder, declined(item, &format!("refused: {reason}"))).await?;
                 }
                 Ok(in_circles)
             }
@@ -151,18 +155,19 @@ impl TurnRun {
     fn answer(
         &mut self,
         state: &mut ThreadState,
-        call: &ToolCall,
+        (call, kind): (&ToolCall, Kind),
         text: &str,
         pictures: Vec<Content>,
     ) -> Result<Option<String>, StoreError> {
-        let repeated = self.repetition.note(call, reads(state, call), text);
+        let repeated = self.repetition.note(call, kind, text);
         let text = match repeated {
-            Repeated::Tell(times) => told(text, times),
+            Repeated::Tell(times) => told(text, kind, times),
             Repeated::No | Repeated::Stop(_) => text.to_owned(),
         };
         let content = std::iter::once(Content::Text { text }).chain(pictures).collect();
         state.record_message(call.answer_with(content))?;
         Ok(match repeated {
+            Repeated::Stop(times) if kind == Kind::Refused => Some(format!("{} was refused {times} times", call.name)),
             Repeated::Stop(times) => Some(format!("{} was called {times} times with the same result", call.name)),
             Repeated::No | Repeated::Tell(_) => None,
         })
@@ -219,6 +224,11 @@ fn reads(state: &ThreadState, call: &ToolCall) -> bool {
     tool(state, call).is_some_and(|tool| tool.effect() == Effect::Reads)
 }
 
+/// What comes of the call if it runs.
+fn kind(state: &ThreadState, call: &ToolCall) -> Kind {
+    if reads(state, call) { Kind::Read } else { Kind::Done }
+}
+
 /// The tool that the call names, if there is one.
 fn tool<'state>(state: &'state ThreadState, call: &ToolCall) -> Option<&'state Arc<dyn Tool>> {
     state.settings.tools.iter().find(|tool| tool.name() == call.name)
@@ -270,12 +280,17 @@ fn unreadable(call: &ToolCall, id: String, sentence: String) -> ThreadItem {
     }
 }
 
+/// The outcome of a call that did not run.
+fn refused(item: Option<ThreadItem>, for_model: String, for_user: &str) -> Outcome {
+    Outcome::text(for_model, item.map_or(ForUser::Nothing, |item| ForUser::Item(declined(item, for_user))))
+}
+
 /// The item as it is shown when it was not allowed.
-fn declined(mut item: ThreadItem, reason: &str) -> ThreadItem {
+fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
     match &mut item {
         ThreadItem::CommandExecution { status, aggregated_output, .. } => {
             *status = CommandExecutionStatus::Declined;
-            *aggregated_output = Some(format!("refused: {reason}"));
+            *aggregated_output = Some(why.to_owned());
         }
         ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
         ThreadItem::DynamicToolCall { status, success, .. } => {

@@ -1,4 +1,5 @@
-//! Which calls of an answer run together, and what a tool that breaks does to the rest.
+//! Which calls of an answer run together, what a tool that breaks does to the rest, and what becomes of a question that
+//! nobody hears.
 
 use std::{
     path::Path,
@@ -8,7 +9,7 @@ use std::{
 use codex_history::{Arguments, Content, Message, ToolInput, ToolSpec};
 use codex_model::Scripted;
 use codex_permissions::{Access, Approval, Policy, SandboxLevel};
-use codex_protocol::{Event, ServerNotification, TurnStatus, UserInput};
+use codex_protocol::{Event, PatchApplyStatus, ServerMessage, ServerNotification, ThreadItem, TurnStatus, UserInput};
 use codex_sandbox::Sandbox;
 use codex_store::{Journal, TempDirectory};
 use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
@@ -29,6 +30,8 @@ enum Deed {
     Panic,
     /// Takes until it is interrupted to read its arguments; tells when it has begun.
     ReadUntilInterrupted(Arc<Notify>),
+    /// Changes a file, as far as it says.
+    Change,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,12 @@ impl Tool for Pretended {
             }
             return Err(ToolError("interrupted".into()));
         }
+        let (mut access, mut started) = (Access::default(), None);
+        if let Deed::Change = &deed {
+            access.writes.push(context.roots.workspace.join("file"));
+            let (id, status) = (context.item_id.clone(), PatchApplyStatus::InProgress);
+            started = Some(ThreadItem::FileChange { id, changes: Vec::new(), status });
+        }
         let work = async move {
             note("begins");
             match deed {
@@ -71,12 +80,13 @@ impl Tool for Pretended {
                     barrier.wait().await;
                 }
                 Deed::GiveWay => tokio::task::yield_now().await,
+                Deed::Change => {}
                 Deed::Panic | Deed::ReadUntilInterrupted(_) => panic!("a tool that breaks down"),
             }
             note("ends");
             Outcome::text(which, ForUser::Plan { explanation: None, steps: vec![] })
         };
-        Ok(Prepared { access: Access::default(), started: None, run: Box::new(move |_| Box::pin(work) as _) })
+        Ok(Prepared { access, started, run: Box::new(move |_| Box::pin(work) as _) })
     }
 }
 
@@ -85,23 +95,30 @@ impl Tool for Pretended {
 async fn turn(tools: impl Fn(&Log) -> Vec<Pretended>, calls: &[&str]) -> (Vec<String>, Vec<String>, TurnStatus) {
     let home = tempfile::tempdir().unwrap();
     let log = Log::default();
-    let (thread, mut told) = begin(home.path(), tools(&log), calls).await;
+    let (thread, mut told) = begin(home.path(), Approval::Never, tools(&log), calls).await;
     let status = end(&mut told).await;
     let log = log.lock().unwrap().clone();
     (log, thread.results().await, status)
 }
 
 /// Waits for the end of the turn.
-async fn end(told: &mut mpsc::Receiver<Event>) -> TurnStatus {
+async fn end(told: &mut mpsc::Receiver<ServerMessage>) -> TurnStatus {
     loop {
-        if let ServerNotification::TurnCompleted(changed) = told.recv().await.unwrap().notification {
+        if let ServerMessage::Event(Event { notification: ServerNotification::TurnCompleted(changed), .. }) =
+            told.recv().await.unwrap()
+        {
             return changed.turn.status;
         }
     }
 }
 
 /// Begins such a turn in a new thread.
-async fn begin(home: &Path, tools: Vec<Pretended>, calls: &[&str]) -> (Thread, mpsc::Receiver<Event>) {
+async fn begin(
+    home: &Path,
+    approval: Approval,
+    tools: Vec<Pretended>,
+    calls: &[&str],
+) -> (Thread, mpsc::Receiver<ServerMessage>) {
     let calls =
         calls.iter().zip(0..).map(|(tool, place)| serde_json::json!({ "tool": tool, "arguments": { "n": place } }));
     let script = serde_json::json!({ "steps": [{ "calls": calls.collect::<Vec<_>>() }, { "say": "done" }] });
@@ -109,7 +126,7 @@ async fn begin(home: &Path, tools: Vec<Pretended>, calls: &[&str]) -> (Thread, m
     let workspace = home.to_owned();
     let policy = Policy {
         level: SandboxLevel::WorkspaceWrite,
-        approval: Approval::Never,
+        approval,
         writable: vec![workspace.clone()],
         temp: temp.path().to_owned(),
         ..Policy::default()
@@ -131,8 +148,15 @@ async fn begin(home: &Path, tools: Vec<Pretended>, calls: &[&str]) -> (Thread, m
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         instructions: vec![],
     };
-    let (events, told) = mpsc::channel::<Event>(1000);
-    let parts = ThreadParts { id: "t".into(), settings, journal: Journal::ephemeral(), temp, events };
+    let (events, told) = mpsc::channel::<ServerMessage>(1000);
+    let parts = ThreadParts {
+        id: "t".into(),
+        settings,
+        journal: Journal::ephemeral(),
+        temp,
+        events,
+        questions: Arc::default(),
+    };
     let thread = Thread::start(parts).unwrap();
     thread.start_turn(vec![UserInput::Text { text: "go".into() }], None).await.unwrap();
     (thread, told)
@@ -200,10 +224,26 @@ async fn an_interrupt_reaches_a_call_whose_arguments_take_long_to_read() {
     let begun = Arc::new(Notify::new());
     let deed = Deed::ReadUntilInterrupted(Arc::clone(&begun));
     let tools = vec![tool("change", Effect::Writes, deed, &Log::default())];
-    let (thread, mut told) = begin(home.path(), tools, &["change", "change"]).await;
+    let (thread, mut told) = begin(home.path(), Approval::Never, tools, &["change", "change"]).await;
     begun.notified().await;
     thread.interrupt("").unwrap();
     assert_eq!(end(&mut told).await, TurnStatus::Interrupted);
     let never = "The user interrupted the turn before this call ran. It did nothing.";
     assert_eq!(thread.results().await, ["interrupted", never]);
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_hears_is_a_no() {
+    for heard in [false, true] {
+        let home = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        let tools = vec![tool("change", Effect::Writes, Deed::Change, &log)];
+        let (thread, mut told) = begin(home.path(), Approval::Untrusted, tools, &["change"]).await;
+        while heard && !matches!(told.recv().await.unwrap(), ServerMessage::Request { .. }) {}
+        // The client goes away, with the question or before it.
+        drop(told);
+        let results = thread.results().await;
+        assert!(matches!(&results[..], [one] if one.contains("nobody is there to be asked")), "{results:?}");
+        assert!(log.lock().unwrap().is_empty());
+    }
 }

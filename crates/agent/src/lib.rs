@@ -3,9 +3,11 @@
 //! Everything the loop does is recorded before it is told. This crate never starts a process itself, never reads
 //! configuration, and knows no client: it sends events to whoever holds the other end.
 
+mod approvals;
 mod calls;
 mod context;
 mod input;
+mod questions;
 mod recorder;
 mod repetition;
 mod sample;
@@ -13,6 +15,7 @@ mod settings;
 mod thread;
 mod turn;
 
+pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Workplace};
 pub use thread::{Thread, ThreadError, ThreadParts};

@@ -1,6 +1,6 @@
 //! Writes first, tells second. The only place that appends to the journal and the only one that sends events.
 
-use codex_protocol::{Event, Position, ServerNotification, Warning};
+use codex_protocol::{Event, Position, ServerMessage, ServerNotification, ServerRequest, Warning};
 use codex_store::{Journal, Record, StoreError};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -8,13 +8,13 @@ use tokio::{sync::mpsc, task::JoinHandle};
 #[derive(Debug)]
 pub(crate) struct Recorder {
     journal: Journal,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<ServerMessage>,
     /// The newest flush to the device, still running perhaps.
     flush: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Recorder {
-    pub(crate) fn new(journal: Journal, events: mpsc::Sender<Event>) -> Self {
+    pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>) -> Self {
         Self { journal, events, flush: None }
     }
 
@@ -41,7 +41,17 @@ impl Recorder {
 
     /// Tells at a given place in the record. A listener that has gone is not an error: the record stays.
     pub(crate) async fn send(&self, notification: ServerNotification, position: Position) {
-        let _ = self.events.send(Event { notification, position }).await;
+        let _ = self.events.send(ServerMessage::Event(Event { notification, position })).await;
+    }
+
+    /// Asks a question; false if nobody listens.
+    pub(crate) async fn ask(&self, id: u64, request: ServerRequest) -> bool {
+        self.events.send(ServerMessage::Request { id, request }).await.is_ok()
+    }
+
+    /// Returns when nobody listens any more.
+    pub(crate) async fn unheard(&self) {
+        self.events.closed().await;
     }
 
     /// Has the journal flushed to the device (`fdatasync(2)`), on a blocking thread and without waiting.
@@ -60,7 +70,7 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn events(&self) -> mpsc::Sender<Event> {
+    pub(crate) fn events(&self) -> mpsc::Sender<ServerMessage> {
         self.events.clone()
     }
 }

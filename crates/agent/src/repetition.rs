@@ -14,6 +14,7 @@ use codex_history::ToolCall;
 use crate::context::fill;
 
 const REPEATED: &str = include_str!("prompts/repeated.md");
+const REFUSED_AGAIN: &str = include_str!("prompts/refused_again.md");
 
 /// Longest circle that is seen, in calls.
 const LONGEST: usize = 4;
@@ -30,6 +31,9 @@ const READING: Patience = Patience { tell: 5, stop: 10 };
 
 /// With a call that may change something, or wait for a change.
 const DOING: Patience = Patience { tell: 10, stop: 150 };
+
+/// With calls that are refused: they would be refused for ever.
+const REFUSED: Patience = Patience { tell: 2, stop: 4 };
 
 /// The line of a result that differs although nothing else does.
 const WALL_TIME: &str = "Wall time: ";
@@ -50,11 +54,22 @@ enum Told {
     Before,
 }
 
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It read and changed nothing.
+    Read,
+    /// It may have changed something.
+    Done,
+    /// It did not run: a rule or a person was against it.
+    Refused,
+}
+
 /// A call with its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Noted {
     hash: u64,
-    only_reads: bool,
+    kind: Kind,
 }
 
 /// What a call with its result is.
@@ -70,14 +85,14 @@ pub(crate) enum Repeated {
 
 impl Repetition {
     /// Takes note of a call and the text of its result.
-    pub(crate) fn note(&mut self, call: &ToolCall, only_reads: bool, result: &str) -> Repeated {
+    pub(crate) fn note(&mut self, call: &ToolCall, kind: Kind, result: &str) -> Repeated {
         let mut hasher = DefaultHasher::new();
         (&call.name, call.arguments.text()).hash(&mut hasher);
         result.lines().filter(|line| !line.starts_with(WALL_TIME)).for_each(|line| line.hash(&mut hasher));
         if self.newest.len() == LONGEST * DOING.stop {
             self.newest.pop_front();
         }
-        self.newest.push_back(Noted { hash: hasher.finish(), only_reads });
+        self.newest.push_back(Noted { hash: hasher.finish(), kind });
         let circles = (1..=LONGEST).filter_map(|length| self.circle(length));
         let Some((rounds, rest, patience)) = circles.max_by_key(|(rounds, ..)| *rounds) else {
             self.told = Told::Not;
@@ -107,14 +122,20 @@ impl Repetition {
         let newest = || self.newest.iter().rev();
         let same = newest().zip(newest().skip(length)).take_while(|(newer, older)| newer == older).count();
         let (rounds, rest) = (1 + same / length, same % length);
-        let patience = if newest().take(length).all(|noted| noted.only_reads) { READING } else { DOING };
+        let round = || newest().take(length).map(|noted| noted.kind);
+        let patience = match () {
+            () if round().all(|kind| kind == Kind::Refused) => REFUSED,
+            () if round().all(|kind| kind != Kind::Done) => READING,
+            () => DOING,
+        };
         (rounds >= patience.tell).then_some((rounds, rest, patience))
     }
 }
 
 /// `result` with a word about how often it was had.
-pub(crate) fn told(result: &str, times: usize) -> String {
-    format!("{result}\n\n{}", fill(REPEATED.trim_end(), &[("times", &times.to_string())]))
+pub(crate) fn told(result: &str, kind: Kind, times: usize) -> String {
+    let word = if kind == Kind::Refused { REFUSED_AGAIN } else { REPEATED };
+    format!("{result}\n\n{}", fill(word.trim_end(), &[("times", &times.to_string())]))
 }
 
 #[cfg(test)]
@@ -129,11 +150,11 @@ mod tests {
     }
 
     /// What each call of `circle`, made `times` times over, comes to.
-    fn go(circle: &[(&str, &str)], only_reads: bool, times: usize) -> Vec<Repeated> {
+    fn go(circle: &[(&str, &str)], kind: Kind, times: usize) -> Vec<Repeated> {
         let mut repetition = Repetition::default();
         let calls = circle.iter().cycle().take(circle.len() * times);
         let answer = |(arguments, result): &(&str, &str)| {
-            let repeated = repetition.note(&call(arguments), only_reads, result);
+            let repeated = repetition.note(&call(arguments), kind, result);
             repetition.answer_ends();
             repeated
         };
@@ -144,10 +165,9 @@ mod tests {
     fn a_circle_is_told_and_then_stopped() {
         let circles: &[&[(&str, &str)]] =
             &[&[("a", "x")], &[("a", "x"), ("b", "y")], &[("a", "x"), ("b", "y"), ("c", "z"), ("d", "w")]];
-        for (circle, (only_reads, patience)) in
-            circles.iter().flat_map(|circle| [(circle, (true, READING)), (circle, (false, DOING))])
-        {
-            let seen = go(circle, only_reads, patience.stop);
+        let kinds = [(Kind::Read, READING), (Kind::Done, DOING), (Kind::Refused, REFUSED)];
+        for (circle, (kind, patience)) in circles.iter().flat_map(|circle| kinds.map(|kind| (circle, kind))) {
+            let seen = go(circle, kind, patience.stop);
             let told = |place: &usize| seen[*place] != Repeated::No;
             let expected: Vec<usize> =
                 (1..=patience.stop / patience.tell).map(|time| circle.len() * time * patience.tell - 1).collect();
@@ -162,50 +182,53 @@ mod tests {
         let mut repetition = Repetition::default();
         for time in 0..100 {
             let differs = format!("Still running after {time} s");
-            assert_eq!(repetition.note(&call("a"), true, &differs), Repeated::No, "other results");
+            assert_eq!(repetition.note(&call("a"), Kind::Read, &differs), Repeated::No, "other results");
         }
         for time in 0..100 {
-            assert_eq!(repetition.note(&call(&time.to_string()), true, "x"), Repeated::No, "other arguments");
+            assert_eq!(repetition.note(&call(&time.to_string()), Kind::Read, "x"), Repeated::No, "other arguments");
         }
-        assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::No);
+        assert_eq!(repetition.note(&call("a"), Kind::Read, "x"), Repeated::No);
     }
 
     #[test]
     fn a_look_after_each_command_has_the_patience_of_the_command() {
         let mut repetition = Repetition::default();
         for _ in 0..DOING.tell - 1 {
-            assert_eq!(repetition.note(&call("do"), false, "x"), Repeated::No);
-            assert_eq!(repetition.note(&call("look"), true, "y"), Repeated::No);
+            assert_eq!(repetition.note(&call("do"), Kind::Done, "x"), Repeated::No);
+            assert_eq!(repetition.note(&call("look"), Kind::Read, "y"), Repeated::No);
         }
-        repetition.note(&call("do"), false, "x");
-        assert_eq!(repetition.note(&call("look"), true, "y"), Repeated::Tell(DOING.tell));
+        repetition.note(&call("do"), Kind::Done, "x");
+        assert_eq!(repetition.note(&call("look"), Kind::Read, "y"), Repeated::Tell(DOING.tell));
     }
 
     #[test]
     fn who_was_not_told_is_not_stopped() {
         let mut repetition = Repetition::default();
-        let in_one_answer: Vec<_> = (0..3 * READING.stop).map(|_| repetition.note(&call("a"), true, "x")).collect();
+        let in_one_answer: Vec<_> =
+            (0..3 * READING.stop).map(|_| repetition.note(&call("a"), Kind::Read, "x")).collect();
         assert!(in_one_answer.contains(&Repeated::Tell(READING.tell)));
         assert!(!in_one_answer.iter().any(|repeated| matches!(repeated, Repeated::Stop(_))), "{in_one_answer:?}");
         repetition.answer_ends();
-        assert_eq!(repetition.note(&call("b"), true, "x"), Repeated::No, "another way");
+        assert_eq!(repetition.note(&call("b"), Kind::Read, "x"), Repeated::No, "another way");
         for _ in 1..READING.tell {
-            assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::No, "a new circle");
+            assert_eq!(repetition.note(&call("a"), Kind::Read, "x"), Repeated::No, "a new circle");
         }
-        assert_eq!(repetition.note(&call("a"), true, "x"), Repeated::Tell(READING.tell));
+        assert_eq!(repetition.note(&call("a"), Kind::Read, "x"), Repeated::Tell(READING.tell));
     }
 
     #[test]
     fn wall_time_alone_is_no_difference() {
         let mut repetition = Repetition::default();
         let result = |time: usize| format!("Exit code: 1\nWall time: {time} s\nOutput:\nno");
-        let last = (0..DOING.tell).map(|time| repetition.note(&call("a"), false, &result(time))).last();
+        let last = (0..DOING.tell).map(|time| repetition.note(&call("a"), Kind::Done, &result(time))).last();
         assert_eq!(last, Some(Repeated::Tell(DOING.tell)));
     }
 
     #[test]
     fn the_word_says_how_often() {
-        let told = told("result", 7);
-        assert!(told.starts_with("result\n\n[") && told.contains(" 7 times"), "{told}");
+        for (kind, word) in [(Kind::Read, "had this same result 7 times"), (Kind::Refused, "refused 7 times")] {
+            let told = told("result", kind, 7);
+            assert!(told.starts_with("result\n\n[") && told.contains(word), "{told}");
+        }
     }
 }

@@ -8,7 +8,8 @@ use std::{
 
 use codex_history::{Content, History, Message, Usage};
 use codex_protocol::{
-    Event, Position, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus, UserInput,
+    Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus,
+    UserInput,
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
@@ -18,7 +19,9 @@ use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ThreadSettings, context, input,
+    Questions, ThreadSettings,
+    approvals::Granted,
+    context, input,
     recorder::Recorder,
     turn::{TurnRun, complete, status_changed},
 };
@@ -47,7 +50,9 @@ pub struct ThreadParts {
     /// What its commands see as `/tmp`.
     pub temp: TempDirectory,
     /// Where it tells what happens.
-    pub events: mpsc::Sender<Event>,
+    pub events: mpsc::Sender<ServerMessage>,
+    /// Where its questions wait for their answers.
+    pub questions: Arc<Questions>,
 }
 
 /// What a turn works on. Held by the running turn, by nobody between turns.
@@ -59,6 +64,8 @@ pub(crate) struct ThreadState {
     pub(crate) usage: Usage,
     pub(crate) turns: u64,
     pub(crate) processes: Arc<Processes>,
+    pub(crate) questions: Arc<Questions>,
+    pub(crate) granted: Granted,
     /// Kept for its `Drop`: the directory goes with the thread.
     _temp: TempDirectory,
 }
@@ -276,9 +283,9 @@ async fn end(state: OwnedMutexGuard<ThreadState>, running: &Mutex<Option<Running
         _ => ThreadStatus::Idle,
     };
     let notification = status_changed(&ended.thread_id, status);
-    let _ = events.send(Event { notification, position: Position::Transient {} }).await;
+    let _ = events.send(ServerMessage::Event(Event { notification, position: Position::Transient {} })).await;
     let notification = ServerNotification::TurnCompleted(TurnChanged { thread_id: ended.thread_id, turn: ended.turn });
-    let _ = events.send(Event { notification, position: ended.position }).await;
+    let _ = events.send(ServerMessage::Event(Event { notification, position: ended.position })).await;
 }
 
 /// A turn that ended, and where that stands in the record.
@@ -290,11 +297,12 @@ pub(crate) struct Ended {
 
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
-        let ThreadParts { id, settings, journal, temp, events } = parts;
+        let ThreadParts { id, settings, journal, temp, events, questions } = parts;
         let recorder = Recorder::new(journal, events);
         let (history, usage) = (History::default(), Usage::default());
         let processes = Arc::new(Processes::new(1));
-        (id, Self { settings, recorder, history, usage, turns: 0, processes, _temp: temp })
+        let granted = Granted::default();
+        (id, Self { settings, recorder, history, usage, turns: 0, processes, questions, granted, _temp: temp })
     }
 
     /// Appends a message to the record and the conversation.

@@ -48,6 +48,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         ephemeral: run.ephemeral.then_some(true),
         thread_source: run.thread_source.clone(),
         trust_project: options.trust.then_some(true),
+        full_auto: options.full_auto.then_some(true),
     })
 }
 
@@ -66,6 +67,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         approval_policy: start.approval_policy,
         config: start.config,
         trust_project: start.trust_project,
+        full_auto: start.full_auto,
     })
 }
 

@@ -2,9 +2,9 @@
 
 use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
-    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, Event,
-    RpcError, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError,
+    ServerMessage, ServerRequestAnswerParams, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,7 +17,7 @@ pub struct Connection {
     /// Asks.
     pub client: Client,
     /// Hears, in the order things happened.
-    pub events: mpsc::Receiver<Event>,
+    pub events: mpsc::Receiver<ServerMessage>,
 }
 
 /// Asks a server. Clones ask the same one.
@@ -28,7 +28,7 @@ pub struct Client {
 
 impl Connection {
     /// A connection over a pair of channels.
-    pub fn new(calls: mpsc::Sender<Call>, events: mpsc::Receiver<Event>) -> Self {
+    pub fn new(calls: mpsc::Sender<Call>, events: mpsc::Receiver<ServerMessage>) -> Self {
         Self { client: Client { calls }, events }
     }
 }
@@ -73,6 +73,8 @@ calls! {
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Stops a turn.
     turn_interrupt TurnInterrupt(TurnInterruptParams) -> Empty;
+    /// Answers a question of the server; the first answer counts.
+    answer ServerRequestAnswer(ServerRequestAnswerParams) -> Empty;
 }
 
 impl Client {

@@ -1,8 +1,11 @@
 //! What a client knows of a thread, folded from its events. Pure: one event in, a new view out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use codex_protocol::{Event, PlanStep, ServerNotification, ThreadItem, ThreadTokenUsage, Turn, TurnError, TurnStatus};
+use codex_protocol::{
+    Event, PlanStep, ServerMessage, ServerNotification, ServerRequest, ThreadItem, ThreadTokenUsage, Turn, TurnError,
+    TurnStatus,
+};
 
 /// How many finished items a view keeps; the rest can be asked for.
 const WINDOW: usize = 500;
@@ -22,11 +25,20 @@ pub struct View {
     pub last_message: Option<String>,
     /// The last error that ended a turn.
     pub error: Option<TurnError>,
+    /// The questions that wait for an answer, by their ids.
+    pub questions: BTreeMap<u64, ServerRequest>,
 }
 
 impl View {
-    /// Takes an event in.
-    pub fn apply(&mut self, event: &Event) {
+    /// Takes a message in.
+    pub fn apply(&mut self, message: &ServerMessage) {
+        match message {
+            ServerMessage::Event(event) => self.event(event),
+            ServerMessage::Request { id, request } => drop(self.questions.insert(*id, request.clone())),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
         match &event.notification {
             ServerNotification::TurnStarted(changed) => {
                 *self = Self { usage: std::mem::take(&mut self.usage), ..Self::default() };
@@ -44,6 +56,9 @@ impl View {
                 }
                 self.items.push_back(completed.item.clone());
             }
+            ServerNotification::ServerRequestResolved(resolved) => {
+                self.questions.remove(&resolved.request_id);
+            }
             ServerNotification::Error(failed) if !failed.will_retry => self.error = Some(failed.error.clone()),
             _ => {}
         }
@@ -57,7 +72,9 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use codex_protocol::{ItemCompleted, Position, TurnChanged};
+    use codex_protocol::{
+        ApprovalTerms, FileChangeApprovalParams, ItemCompleted, Position, ServerRequestResolved, TurnChanged,
+    };
 
     use super::*;
 
@@ -93,7 +110,7 @@ mod tests {
             ServerNotification::TurnCompleted(turn(TurnStatus::Completed)),
             ServerNotification::TurnStarted(turn(TurnStatus::InProgress)),
         ] {
-            view.apply(&Event { notification, position: Position::Transient {} });
+            view.apply(&ServerMessage::Event(Event { notification, position: Position::Transient {} }));
             seen.push((view.last_message.clone(), view.ended()));
         }
         let message = |text: &str| Some(text.to_owned());
@@ -107,5 +124,27 @@ mod tests {
                 (None, None),
             ]
         );
+    }
+
+    #[test]
+    fn a_question_is_open_until_it_is_resolved() {
+        let mut view = View::default();
+        for id in [0, 1] {
+            let request = ServerRequest::FileChangeApproval(FileChangeApprovalParams {
+                thread_id: "t".into(),
+                turn_id: "1".into(),
+                item_id: "i".into(),
+                started_at_ms: 0,
+                reason: None,
+                grant_root: None,
+                available_decisions: vec![],
+                terms: ApprovalTerms::default(),
+            });
+            view.apply(&ServerMessage::Request { id, request });
+        }
+        let resolved = ServerRequestResolved { thread_id: "t".into(), request_id: 0 };
+        let notification = ServerNotification::ServerRequestResolved(resolved);
+        view.apply(&ServerMessage::Event(Event { notification, position: Position::Transient {} }));
+        assert_eq!(view.questions.keys().collect::<Vec<_>>(), [&1]);
     }
 }

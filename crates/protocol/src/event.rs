@@ -1,8 +1,24 @@
-//! A notification with its place in the session's record.
+//! What a server sends of its own accord: notifications, each with its place in the session's record, and questions.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ServerNotification;
+use crate::{ServerNotification, ServerRequest};
+
+/// What a server sends of its own accord, in one stream: a question comes after the item that it is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ServerMessage {
+    /// A question, answered by [`crate::ClientRequest::ServerRequestAnswer`] or a response with its id.
+    Request {
+        /// No other question of this server has it.
+        id: u64,
+        /// What is asked.
+        #[serde(flatten)]
+        request: ServerRequest,
+    },
+    /// Something that happened.
+    Event(Event),
+}
 
 /// What a server tells its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

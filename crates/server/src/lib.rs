@@ -13,10 +13,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use codex_agent::Thread;
+use codex_agent::{Questions, Thread};
 use codex_config::Environment;
 use codex_net::HttpClients;
-use codex_protocol::{ErrorKind, Event, RpcError, SessionSource};
+use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
 pub use build::{Walls, walls};
@@ -31,7 +31,8 @@ pub struct Server {
     source: SessionSource,
     http: Arc<HttpClients>,
     threads: Mutex<HashMap<String, Arc<Thread>>>,
-    events: mpsc::Sender<Event>,
+    questions: Arc<Questions>,
+    events: mpsc::Sender<ServerMessage>,
 }
 
 /// Events that may wait for a slow client before the agent waits too.
@@ -39,10 +40,14 @@ const EVENTS: usize = 1024;
 
 impl Server {
     /// A server without threads, and what it will tell.
-    fn with_events(environment: Environment, helper: PathBuf, source: SessionSource) -> (Self, mpsc::Receiver<Event>) {
+    fn with_events(
+        environment: Environment,
+        helper: PathBuf,
+        source: SessionSource,
+    ) -> (Self, mpsc::Receiver<ServerMessage>) {
         let (events, told) = mpsc::channel(EVENTS);
-        let (http, threads) = (Arc::default(), Mutex::default());
-        (Self { environment, helper, source, http, threads, events }, told)
+        let (http, threads, questions) = (Arc::default(), Mutex::default(), Arc::default());
+        (Self { environment, helper, source, http, threads, questions, events }, told)
     }
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {

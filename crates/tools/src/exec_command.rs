@@ -109,6 +109,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
     let escalated = args.sandbox_permissions == Some(SandboxPermissions::RequireEscalated);
     let access = Access {
         command: Some(args.cmd.clone()),
+        directory: Some(directory.clone()),
         outside_sandbox: escalated.then(|| args.justification.unwrap_or_else(|| "no reason was given".into())),
         ..Access::default()
     };
@@ -321,7 +322,8 @@ mod tests {
         let scene = context();
         let prepare = |text: &str| ExecCommand.prepare(&json(text), &scene.context);
         let access = prepare(r#"{"cmd":"ls","workdir":"sub/.."}"#).unwrap().access;
-        assert_eq!(access, Access { command: Some("ls".into()), ..Access::default() });
+        let directory = Some(scene.workspace().to_owned());
+        assert_eq!(access, Access { command: Some("ls".into()), directory, ..Access::default() });
         let escalated = r#"{"cmd":"ls","sandbox_permissions":"require_escalated","justification":"why"}"#;
         assert_eq!(prepare(escalated).unwrap().access.outside_sandbox.as_deref(), Some("why"));
         assert!(prepare(r#"{"cmd":" "}"#).unwrap_err().0.contains("`cmd`"));

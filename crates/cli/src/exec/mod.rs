@@ -12,9 +12,9 @@ use std::{
 
 use codex_client::{Connection, View};
 use codex_protocol::{
-    BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerNotification, ThreadListParams, ThreadOpened,
-    ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus,
-    UserInput,
+    ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerMessage,
+    ServerNotification, ServerRequestAnswerParams, ThreadListParams, ThreadOpened, ThreadReadParams,
+    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -224,16 +224,23 @@ async fn follow(
     let mut view = View::default();
     let mut stopped = None;
     while view.ended().is_none() {
-        let event = tokio::select! {
-            event = connection.events.recv() => event,
+        let message = tokio::select! {
+            message = connection.events.recv() => message,
             Some(interrupt) = interrupts.recv() => {
                 stopped = Some(Stopped::By(interrupt));
                 stop(connection, thread_id).await;
                 continue;
             }
         };
-        let Some(event) = event else { break };
-        view.apply(&event);
+        let Some(message) = message else { break };
+        view.apply(&message);
+        let event = match message {
+            ServerMessage::Event(event) => event,
+            ServerMessage::Request { id, .. } => {
+                decline(connection, id).await;
+                continue;
+            }
+        };
         if matches!(stopped, Some(Stopped::Unwritable(_))) || is_terminated(&stopped, renderer, &event) {
             continue;
         }
@@ -250,11 +257,21 @@ async fn follow(
 async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, thread_id: &str, view: &View) {
     let params = BackgroundTerminalsParams { thread_id: thread_id.to_owned() };
     let _ = connection.client.terminals_clean(params).await;
-    while let Ok(event) = connection.events.try_recv() {
-        if renderer.event(&event, view).is_err() {
+    while let Ok(message) = connection.events.try_recv() {
+        if let ServerMessage::Event(event) = message
+            && renderer.event(&event, view).is_err()
+        {
             return;
         }
     }
+}
+
+/// Nobody is there to be asked. A server knows that of a thread that never asks; one that asks all the same is not kept
+/// waiting.
+async fn decline(connection: &Connection, request_id: u64) {
+    let answer = ApprovalAnswer { decision: ApprovalDecision::Decline, message: None };
+    // It may have been taken back in the meantime.
+    let _ = connection.client.answer(ServerRequestAnswerParams { request_id, answer }).await;
 }
 
 /// Whether `event` would tell a program that its turn failed, after it has ended the turn itself with SIGTERM: client

@@ -4,6 +4,7 @@
 //! A test may show a part of its statement only; what is missing then stands in [`PARTLY`]. Nothing may be both shown
 //! and listed as [`OPEN`].
 
+mod asking;
 mod configuration;
 mod flags;
 mod modes;
@@ -91,11 +92,8 @@ const STATEMENTS: [(u8, &str); 64] = [
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
     (1, NO_SCREEN),
-    (2, NO_SCREEN),
     (3, "nothing is saved before it is destroyed yet, and nobody can be asked"),
     (4, NO_SCREEN),
-    (18, "exec never asks, and nothing else runs turns yet"),
-    (19, "exec never asks, and nothing else runs turns yet"),
     (22, NO_PROFILES),
     (27, NO_SERVER),
     (38, NO_PROFILES),
@@ -132,6 +130,7 @@ const NO_RULES: &str = "rules for commands are refused by name until they are ob
 
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
+    (2, "the screen"),
     (5, "the screen, which says on quitting how to go on"),
     (6, "the picker; `--resume` and `resume` without exec"),
     (8, "the flags of the screen, once there is one"),
@@ -139,11 +138,11 @@ const PARTLY: &[(u8, &str)] = &[
     (11, "destructive classes, deny rules, the status line"),
     (14, "`!cmd`, hooks, linters, other programs' tools"),
     (15, "overlays for build caches; the hooks of a repository while the command that makes it still runs"),
-    (17, "its effect, which needs somebody to ask"),
+    (18, "the commands that are pre-approved"),
+    (19, "a command that failed because of the sandbox"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
     (30, "nested directories, `config.local.toml`, remembered trust"),
-    (33, "its effect, which needs somebody to ask"),
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
     (63, "the commands that the answer should name, such as `codex review`"),
@@ -198,7 +197,8 @@ fn last_request(place: &Place) -> Value {
 
 /// The numbers of the statements that have tests, by what stands in the sources of this module.
 fn tested(sources: &str) -> BTreeSet<u8> {
-    let names = sources.lines().filter_map(|line| line.trim().strip_prefix("fn s"));
+    let lines = sources.lines().map(str::trim);
+    let names = lines.filter_map(|line| line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn s"));
     let numbers = names.filter_map(|name| name.split_once('_')?.0.parse().ok());
     numbers.collect()
 }

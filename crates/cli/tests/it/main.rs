@@ -1,6 +1,7 @@
 //! The one integration-test binary: everything that needs the built program.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod approvals;
 mod demo;
 mod endings;
 mod faults;
@@ -14,5 +15,6 @@ mod requests;
 mod sandbox;
 mod scenarios;
 mod sdk;
+mod session;
 mod support;
 mod tidy;

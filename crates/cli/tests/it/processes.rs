@@ -1,19 +1,18 @@
 //! Commands that run on after their call: typed to, looked at, listed, stopped, and gone with the program.
 
-use std::{fs::File, path::Path};
+use std::fs::File;
 
-use codex_client::Connection;
-use codex_config::Environment;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,
-    BackgroundTerminalsParams, CommandExecutionStatus, ServerNotification, SessionSource, ThreadItem,
-    ThreadStartParams, TurnInterruptParams, TurnStartParams, UserInput,
+    BackgroundTerminalsParams, CommandExecutionStatus, ServerNotification, ThreadItem,
 };
-use codex_server::Server;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 
-use crate::support::{Place, events, wait_for, wait_for_end};
+use crate::{
+    session::Session,
+    support::{Place, events, wait_for, wait_for_end},
+};
 
 /// A call of `exec_command`.
 fn run(command: &str, more: Value) -> Value {
@@ -184,54 +183,9 @@ fn until_written(pipe: &File) {
     poll(&mut [PollFd::new(pipe, PollFlags::IN)], None).unwrap();
 }
 
-/// A thread on a server in this process.
-struct Session {
-    connection: Connection,
-    thread_id: String,
-}
-
-impl Session {
-    async fn start(place: &Place) -> Self {
-        let variables =
-            [("CODEX_HOME", place.home.as_path()), ("HOME", &place.home), ("PATH", Path::new("/usr/bin:/bin"))];
-        let variables = variables.map(|(name, value): (&str, &Path)| (name, value.as_os_str()));
-        let environment = Environment::from_pairs(variables);
-        let (calls, events) = Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli);
-        let connection = Connection::new(calls, events);
-        let cwd = Some(place.workspace.to_str().unwrap().to_owned());
-        let approval_policy = Some(ApprovalPolicy::Never);
-        let opened = connection
-            .client
-            .thread_start(ThreadStartParams { cwd, approval_policy, ..Default::default() })
-            .await
-            .unwrap();
-        Self { connection, thread_id: opened.thread.id }
-    }
-
-    async fn say(&self, text: &str) {
-        let input = vec![UserInput::Text { text: text.into() }];
-        let params = TurnStartParams { thread_id: self.thread_id.clone(), input, output_schema: None };
-        self.connection.client.turn_start(params).await.unwrap();
-    }
-
-    /// The next notification that `wanted` takes something of.
-    async fn next<T>(&mut self, wanted: impl Fn(&ServerNotification) -> Option<T>) -> T {
-        loop {
-            let event = self.connection.events.recv().await.unwrap();
-            if let Some(found) = wanted(&event.notification) {
-                return found;
-            }
-        }
-    }
-
-    async fn turn_ended(&mut self) {
-        self.next(|told| matches!(told, ServerNotification::TurnCompleted(_)).then_some(())).await;
-    }
-
-    async fn running(&self) -> Vec<BackgroundTerminal> {
-        let params = BackgroundTerminalsParams { thread_id: self.thread_id.clone() };
-        self.connection.client.terminals_list(params).await.unwrap().data
-    }
+async fn running(session: &Session) -> Vec<BackgroundTerminal> {
+    let params = BackgroundTerminalsParams { thread_id: session.thread_id.clone() };
+    session.connection.client.terminals_list(params).await.unwrap().data
 }
 
 /// The end of a command: its turn, status and output.
@@ -257,20 +211,19 @@ async fn an_interrupt_stops_the_call_in_front_and_the_user_the_others() {
     ]));
     let held = place.pipe("held");
     let started = place.pipe("started");
-    let mut session = Session::start(&place).await;
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
     session.say("one").await;
     tokio::task::spawn_blocking(move || until_written(&started)).await.unwrap();
-    let params = TurnInterruptParams { thread_id: session.thread_id.clone(), turn_id: String::new() };
-    session.connection.client.turn_interrupt(params).await.unwrap();
+    session.interrupt().await;
     let (turn, status, _) = session.next(command_ended).await;
     assert_eq!((turn.as_str(), status), ("turn_0", CommandExecutionStatus::Failed));
     session.turn_ended().await;
-    let running = session.running().await;
-    assert_eq!(running.iter().map(|one| one.process_id.as_str()).collect::<Vec<_>>(), ["1"], "{running:?}");
+    let one = running(&session).await;
+    assert_eq!(one.iter().map(|one| one.process_id.as_str()).collect::<Vec<_>>(), ["1"], "{one:?}");
 
     session.say("two").await;
     session.turn_ended().await;
-    let ids: Vec<_> = session.running().await.into_iter().map(|one| one.process_id).collect();
+    let ids: Vec<_> = running(&session).await.into_iter().map(|one| one.process_id).collect();
     assert_eq!(ids, ["1", "2"]);
     let terminate = |id: &str| BackgroundTerminalTerminateParams {
         thread_id: session.thread_id.clone(),
@@ -285,7 +238,7 @@ async fn an_interrupt_stops_the_call_in_front_and_the_user_the_others() {
     session.connection.client.terminals_clean(params).await.unwrap();
     let (turn, ..) = session.next(command_ended).await;
     assert_eq!(turn, "turn_1");
-    assert_eq!(session.running().await, []);
+    assert_eq!(running(&session).await, []);
 }
 
 #[tokio::test]
@@ -296,7 +249,7 @@ async fn the_user_changes_the_size_of_a_terminal() {
         write("\n"),
         done(),
     ]));
-    let mut session = Session::start(&place).await;
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
     session.say("one").await;
     session.turn_ended().await;
     let params = BackgroundTerminalResizeParams {

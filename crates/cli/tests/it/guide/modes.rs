@@ -128,6 +128,18 @@ fn s09_a_wish_to_leave_the_sandbox_is_refused_with_the_reason() {
 }
 
 #[test]
+fn s09_who_is_refused_the_same_again_and_again_is_stopped() {
+    let arguments = json!({ "cmd": "touch ran", "sandbox_permissions": "require_escalated", "justification": "so" });
+    let step = json!({ "tool": "exec_command", "arguments": arguments });
+    let place = Place::new(json!([step, step, step, step, { "text": "on and on" }]));
+    let ran = run(&place, &["exec", "go"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("goes in circles: exec_command was refused 4 times"), "{}", ran.stderr);
+    assert!(last_request(&place).to_string().contains("refused 2 times, and it will be again"));
+    assert_eq!(place.server.requests().len(), 4);
+}
+
+#[test]
 fn s10_more_is_given_only_when_it_is_asked_for() {
     let warned = "warning: --full-auto without a sandbox";
     let table: [(&[&str], bool, bool); 4] = [

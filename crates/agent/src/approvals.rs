@@ -1,0 +1,270 @@
+//! Whether a call may run: what the policy says, and where it says so, what a person does.
+//!
+//! The call that was asked about is held while the answer is awaited, so that what was asked is what runs. It must
+//! never run what nobody has answered yes to, and never ask under a policy that asks nobody.
+
+use std::{path::PathBuf, sync::Arc};
+
+use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide};
+use codex_protocol::{
+    ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
+    ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
+};
+use codex_sandbox::{Confined, Confinement, Network};
+
+use crate::{
+    context::{fill, now_ms},
+    questions::{Always, Answer, Offered},
+    thread::ThreadState,
+    turn::{TurnRun, status_changed},
+};
+
+const DECLINED: &str = include_str!("prompts/declined.md");
+const DECLINED_WITH_MESSAGE: &str = include_str!("prompts/declined_with_message.md");
+const STOPPED: &str = include_str!("prompts/stopped.md");
+
+/// What is to happen with a call.
+pub(crate) enum Permit {
+    /// It runs.
+    Run {
+        /// Inside these walls.
+        confinement: Confinement,
+        /// Whether its item was told already.
+        shown: bool,
+    },
+    /// It does not.
+    Refused {
+        /// What the model is told.
+        for_model: String,
+        /// What the user is shown.
+        for_user: String,
+    },
+    /// The turn was interrupted while it waited.
+    Interrupted,
+}
+
+/// What a person has said yes to for as long as the thread is open.
+#[derive(Debug, Default)]
+pub(crate) struct Granted(Vec<(Access, Confinement)>);
+
+impl Granted {
+    /// Whether `access` under `confinement` is the same again: the same command, directory and programs, or no other
+    /// files, inside the same walls.
+    fn covers(&self, access: &Access, confinement: &Confinement) -> bool {
+        let files = self.0.iter().filter(|(granted, walls)| walls == confinement && granted.command.is_none());
+        let files: Vec<_> = files.flat_map(|(granted, _)| &granted.writes).collect();
+        let same_files = access.command.is_none()
+            && !access.writes.is_empty()
+            && access.writes.iter().all(|path| files.contains(&path));
+        same_files || self.0.iter().any(|(granted, walls)| granted == access && walls == confinement)
+    }
+}
+
+impl TurnRun {
+    /// Decides on a call; asks where the policy says so.
+    pub(crate) async fn permit(
+        &mut self,
+        state: &mut ThreadState,
+        access: &Access,
+        item: Option<&ThreadItem>,
+    ) -> Permit {
+        let policy = &state.settings.workplace.policy;
+        let question = match decide(policy, access) {
+            Verdict::Allow(confinement) => return Permit::Run { confinement, shown: false },
+            Verdict::Refuse { reason } => return refused(&reason),
+            Verdict::Ask(question) if policy.approval == Approval::Never => {
+                return refused(&format!("{}, and nobody can be asked", question.reason));
+            }
+            Verdict::Ask(question) => *question,
+        };
+        if offers_session(access, item, &question) && state.granted.covers(access, &question.confinement) {
+            return Permit::Run { confinement: question.confinement, shown: false };
+        }
+        let answer = self.ask(state, access, item, &question).await;
+        let confinement = question.confinement;
+        match answer {
+            Some(Answer::Yes) => {}
+            Some(Answer::ForSession) => state.granted.0.push((access.clone(), confinement.clone())),
+            Some(Answer::Always(rules)) => {
+                let policy = Arc::make_mut(&mut state.settings.workplace.policy);
+                policy.rules = *rules;
+            }
+            Some(Answer::No(message)) => {
+                let for_user = "declined by the user".to_owned();
+                let for_model = match message {
+                    Some(message) => fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())]),
+                    None => DECLINED.to_owned(),
+                };
+                return Permit::Refused { for_model: for_model.trim_end().to_owned(), for_user };
+            }
+            Some(Answer::Stop) => {
+                self.cancel.cancel();
+                let for_user = "declined by the user, who stopped the turn".to_owned();
+                return Permit::Refused { for_model: STOPPED.trim_end().to_owned(), for_user };
+            }
+            None if self.cancel.is_cancelled() => return Permit::Interrupted,
+            None => return refused(&format!("{}, and nobody is there to be asked", question.reason)),
+        }
+        Permit::Run { confinement, shown: true }
+    }
+
+    /// Asks a person and waits for the answer. `None`: the turn was interrupted, or nobody listens.
+    async fn ask(
+        &self,
+        state: &ThreadState,
+        access: &Access,
+        item: Option<&ThreadItem>,
+        question: &Question,
+    ) -> Option<Answer> {
+        let item = item?.clone();
+        let workplace = &state.settings.workplace;
+        let offered = Offered {
+            for_session: offers_session(access, Some(&item), question),
+            always: always(access, Some(&item), question, &workplace.policy.rules),
+            workspace: workplace.roots.workspace.clone(),
+        };
+        let (recorder, questions) = (&state.recorder, Arc::clone(&state.questions));
+        let request = self.approval_request(&item, access, question, &offered);
+        // The item comes first: the question speaks of it. That it begins is recorded when it does.
+        recorder.send(self.item_started(item), Position::Transient {}).await;
+        let waiting = ThreadStatus::Active { active_flags: vec!["waitingOnApproval".into()] };
+        recorder.tell(status_changed(&self.thread_id, waiting)).await;
+        let (id, answered) = questions.put(offered);
+        let heard = recorder.ask(id, request).await;
+        let answer = tokio::select! {
+            answer = answered, if heard => answer.ok(),
+            () = self.cancel.cancelled() => None,
+            () = recorder.unheard() => None,
+        };
+        questions.withdraw(id);
+        let resolved = ServerRequestResolved { thread_id: self.thread_id.clone(), request_id: id };
+        recorder.tell(ServerNotification::ServerRequestResolved(resolved)).await;
+        let goes_on = ThreadStatus::Active { active_flags: Vec::new() };
+        recorder.tell(status_changed(&self.thread_id, goes_on)).await;
+        answer
+    }
+
+    fn approval_request(
+        &self,
+        item: &ThreadItem,
+        access: &Access,
+        question: &Question,
+        offered: &Offered,
+    ) -> ServerRequest {
+        let (thread_id, turn_id, item_id) = (self.thread_id.clone(), self.turn.id.clone(), item.id().to_owned());
+        let (started_at_ms, terms) = (now_ms(), terms(access, question, offered.always.as_ref()));
+        let available_decisions = decisions(offered);
+        let reason = Some(match &terms.justification {
+            Some(words) => format!("{}; the model says: “{words}”", question.reason),
+            None => question.reason.clone(),
+        });
+        let Some(command) = access.command.clone() else {
+            let grant_root = None;
+            return ServerRequest::FileChangeApproval(FileChangeApprovalParams {
+                thread_id,
+                turn_id,
+                item_id,
+                started_at_ms,
+                reason,
+                grant_root,
+                available_decisions,
+                terms,
+            });
+        };
+        let cwd = match item {
+            ThreadItem::CommandExecution { cwd, .. } => cwd.clone(),
+            _ => access.directory.as_ref().unwrap_or(&offered.workspace).display().to_string(),
+        };
+        ServerRequest::CommandApproval(CommandApprovalParams {
+            kind: "command".into(),
+            thread_id,
+            turn_id,
+            item_id,
+            started_at_ms,
+            reason,
+            command,
+            cwd,
+            command_actions: Vec::new(),
+            proposed_execpolicy_amendment: offered.always.as_ref().map(|always| always.words.clone()),
+            available_decisions,
+            terms,
+        })
+    }
+}
+
+/// A call that is refused by rule, not by a person.
+fn refused(reason: &str) -> Permit {
+    Permit::Refused { for_model: format!("Refused: {reason}."), for_user: format!("refused: {reason}") }
+}
+
+/// Whether a yes may stand for the rest of the session: not for what asks each time (a class, a rule), not for leaving
+/// the sandbox, and not for what is typed to a command, which means something else each time.
+fn offers_session(access: &Access, item: Option<&ThreadItem>, question: &Question) -> bool {
+    let own = matches!(item, Some(ThreadItem::CommandExecution { .. } | ThreadItem::FileChange { .. }));
+    own && question.rule.is_none() && access.outside_sandbox.is_none()
+}
+
+/// The rule that an answer may add, if there is one.
+fn always(access: &Access, item: Option<&ThreadItem>, question: &Question, rules: &Rules) -> Option<Always> {
+    let rule = question.remember.clone().filter(|_| offers_session(access, item, question))?;
+    let words = words(&rule);
+    Some(Always { rule, words, rules: rules.clone() })
+}
+
+/// The words of an exact rule.
+fn words(rule: &str) -> Vec<String> {
+    let command = rule.strip_prefix('=').unwrap_or(rule);
+    match command.contains(['\'', '"', '\\']) {
+        true => vec![command.to_owned()],
+        false => command.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+fn decisions(offered: &Offered) -> Vec<ApprovalDecision> {
+    let amendment = offered
+        .always
+        .as_ref()
+        .map(|always| ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment: always.words.clone() });
+    let mut decisions = vec![ApprovalDecision::Accept];
+    decisions.extend(offered.for_session.then_some(ApprovalDecision::AcceptForSession));
+    decisions.extend(amendment);
+    decisions.extend([ApprovalDecision::Decline, ApprovalDecision::Cancel]);
+    decisions
+}
+
+fn terms(access: &Access, question: &Question, always: Option<&Always>) -> ApprovalTerms {
+    let rule = question.rule.as_ref().map(|rule| ApprovalRule {
+        kind: rule.kind.to_string(),
+        text: rule.text.clone(),
+        origin: rule.origin.clone(),
+    });
+    ApprovalTerms {
+        confinement: in_words(&question.confinement),
+        rule,
+        remember: always.map(|always| always.rule.clone()),
+        justification: access.outside_sandbox.clone(),
+    }
+}
+
+/// What the walls hold, in a sentence for the user.
+fn in_words(confinement: &Confinement) -> String {
+    let walls = match confinement {
+        Confinement::Unconfined => return "no sandbox: it runs with all rights of the user, network included".into(),
+        Confinement::Confined(walls) => walls,
+    };
+    let Confined { writable, protected, hidden, temp, network, .. } = walls;
+    let list = |paths: &mut dyn Iterator<Item = &PathBuf>| {
+        paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let open = list(&mut writable.iter().filter(|root| !protected.contains(root)));
+    let mut writes: Vec<String> = Some(open).filter(|open| !open.is_empty()).into_iter().collect();
+    writes.extend(temp.as_ref().map(|_| "a private /tmp".to_owned()));
+    let writes = if writes.is_empty() { "nothing".to_owned() } else { writes.join(" and ") };
+    let network = match network {
+        Network::LoopbackOnly => "no network",
+        Network::Proxied => "the domains that are allowed and no other network",
+        Network::Host => "the whole network",
+    };
+    let hidden = if hidden.is_empty() { "" } else { ", secrets hidden" };
+    format!("in the sandbox: writes {writes}; reads the rest{hidden}; {network}")
+}

@@ -1,0 +1,281 @@
+//! The questions of a server's threads that wait for an answer: the first counts, and each is checked against what was
+//! asked.
+//!
+//! It must never let an answer mean more than its question offered.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use codex_permissions::{RuleKind, RuleText, Rules};
+use codex_protocol::{ApprovalAnswer, ApprovalDecision};
+use tokio::sync::oneshot;
+
+/// The open questions of all threads of a server.
+#[derive(Debug, Default)]
+pub struct Questions {
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    /// How many were ever asked: the id of the next.
+    asked: u64,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+/// A question that waits.
+#[derive(Debug)]
+struct Waiting {
+    offered: Offered,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What can be answered to a question, besides yes, no and stop.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    /// Yes for as long as the thread is open.
+    pub(crate) for_session: bool,
+    /// Yes for always: a rule.
+    pub(crate) always: Option<Always>,
+    /// The directory that the thread works in.
+    pub(crate) workspace: PathBuf,
+}
+
+/// A rule that an answer may add.
+#[derive(Debug, Clone)]
+pub(crate) struct Always {
+    /// As it is written in the configuration.
+    pub(crate) rule: String,
+    /// The words of the command that it is about.
+    pub(crate) words: Vec<String>,
+    /// The rules in force without it.
+    pub(crate) rules: Rules,
+}
+
+/// An answer that a question allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Yes, this once.
+    Yes,
+    /// Yes, and the same again as long as the thread is open.
+    ForSession,
+    /// Yes, and under these rules from now on.
+    Always(Box<Rules>),
+    /// No, and a word to the model.
+    No(Option<String>),
+    /// No, and the turn ends.
+    Stop,
+}
+
+/// Why an answer does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// It was answered before, is not asked any more, or never was.
+    #[error("there is no open question {0}: it was answered before, or is not asked any more")]
+    NotOpen(u64),
+    /// It would allow what the question does not offer; the question stays open.
+    #[error("{0}")]
+    NotOffered(String),
+    /// The rule could not be saved; the question stays open.
+    #[error("the rule `{rule}` was not saved: {reason}")]
+    NotSaved {
+        /// As it would be written.
+        rule: String,
+        /// What stands in the way.
+        reason: String,
+    },
+}
+
+impl Questions {
+    /// Puts a question among those that wait: its id, and where its answer arrives.
+    pub(crate) fn put(&self, offered: Offered) -> (u64, oneshot::Receiver<Answer>) {
+        let (answer, answered) = oneshot::channel();
+        let mut open = self.open();
+        let id = open.asked;
+        open.asked += 1;
+        open.waiting.insert(id, Waiting { offered, answer });
+        (id, answered)
+    }
+
+    /// Takes a question back, if it still waits.
+    pub(crate) fn withdraw(&self, id: u64) {
+        self.open().waiting.remove(&id);
+    }
+
+    /// Answers a question. `save` is given the thread's directory and the rule, if the answer adds one; it is called
+    /// before the answer counts.
+    ///
+    /// # Errors
+    /// When the question does not wait, the answer is not one of those it offers, or the rule cannot be saved. But for
+    /// the first, the question goes on waiting.
+    pub fn answer(
+        &self,
+        id: u64,
+        answer: ApprovalAnswer,
+        save: impl FnOnce(&Path, &str) -> Result<(), String>,
+    ) -> Result<(), AnswerError> {
+        let mut open = self.open();
+        let waiting = open.waiting.get(&id).ok_or(AnswerError::NotOpen(id))?;
+        let answer = match answer.decision {
+            ApprovalDecision::Accept => Answer::Yes,
+            ApprovalDecision::AcceptForSession if waiting.offered.for_session => Answer::ForSession,
+            // What cannot be remembered is done once: it is less than what was meant, not more.
+            ApprovalDecision::AcceptForSession => Answer::Yes,
+            ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment } => {
+                let (rule, rules) = amended(waiting.offered.always.as_ref(), &execpolicy_amendment)?;
+                let saved = save(&waiting.offered.workspace, &rule);
+                saved.map_err(|reason| AnswerError::NotSaved { rule, reason })?;
+                Answer::Always(Box::new(rules))
+            }
+            ApprovalDecision::Decline => Answer::No(answer.message.filter(|message| !message.trim().is_empty())),
+            ApprovalDecision::Cancel => Answer::Stop,
+        };
+        if let Some(waiting) = open.waiting.remove(&id) {
+            // Who has asked may have been interrupted just now.
+            waiting.answer.send(answer).map_err(|_| AnswerError::NotOpen(id))?;
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rule that `words` stand for, and the rules with it.
+fn amended(offered: Option<&Always>, words: &[String]) -> Result<(String, Rules), AnswerError> {
+    let refused = |message: String| Err(AnswerError::NotOffered(message));
+    let Some(Always { rule, words: proposed, rules }) = offered else {
+        return refused("this cannot be remembered: answer yes for this once, or no".into());
+    };
+    if words.is_empty() || !proposed.starts_with(words) {
+        return refused(format!(
+            "the rule may be `{rule}` or the first words of the command, not `{}`",
+            words.join(" ")
+        ));
+    }
+    let text = match words.len() == proposed.len() {
+        true => rule.clone(),
+        false => prefix(words),
+    };
+    let mut texts = rules.texts().to_vec();
+    texts.push(RuleText { kind: RuleKind::Allow, text: text.clone(), origin: "this session".into() });
+    match Rules::new(texts) {
+        Ok(rules) => Ok((text, rules)),
+        Err(error) => refused(format!("`{text}` cannot be a rule: {error}")),
+    }
+}
+
+/// The rule that allows whatever begins with `words`. They are quoted: a word may hold blanks.
+fn prefix(words: &[String]) -> String {
+    let quoted = |word: &String| match word.chars().all(|c| c.is_alphanumeric() || "-_./:=@+,%".contains(c)) {
+        true if !word.is_empty() => word.clone(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(questions: &Questions, for_session: bool, rule: Option<&str>) -> (u64, oneshot::Receiver<Answer>) {
+        let always = rule.map(|rule| Always {
+            rule: rule.to_owned(),
+            words: rule[1..].split(' ').map(str::to_owned).collect(),
+            rules: Rules::default(),
+        });
+        questions.put(Offered { for_session, always, workspace: "/w".into() })
+    }
+
+    fn answer(decision: ApprovalDecision) -> ApprovalAnswer {
+        ApprovalAnswer { decision, message: Some("instead".into()) }
+    }
+
+    fn always(words: &[&str]) -> ApprovalDecision {
+        let execpolicy_amendment = words.iter().map(|word| (*word).to_owned()).collect();
+        ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment }
+    }
+
+    /// The answer as it arrives, in a word, and the rule that was saved.
+    fn give(for_session: bool, rule: Option<&str>, decision: ApprovalDecision) -> (String, Option<String>) {
+        let questions = Questions::default();
+        let (id, mut answered) = asked(&questions, for_session, rule);
+        let mut saved = None;
+        let given = questions.answer(id, answer(decision), |workspace, rule| {
+            saved = Some(format!("{}: {rule}", workspace.display()));
+            Ok(())
+        });
+        let word = match (given, answered.try_recv()) {
+            (Ok(()), Ok(Answer::Always(rules))) => format!("always {}", rules.texts()[0].text),
+            (Ok(()), Ok(answer)) => format!("{answer:?}"),
+            (Err(error), Err(_)) => {
+                assert!(questions.open().waiting.contains_key(&id), "it goes on waiting");
+                error.to_string()
+            }
+            other => panic!("{other:?}"),
+        };
+        (word, saved)
+    }
+
+    #[test]
+    fn an_answer_means_no_more_than_was_offered() {
+        use ApprovalDecision::{Accept, AcceptForSession, Cancel, Decline};
+        let rule = Some("=cargo test --all");
+        let saved = |rule: &str| Some(format!("/w: {rule}"));
+        assert_eq!(give(false, None, Accept), ("Yes".into(), None));
+        assert_eq!(give(true, None, AcceptForSession), ("ForSession".into(), None));
+        assert_eq!(give(false, None, AcceptForSession), ("Yes".into(), None));
+        assert_eq!(give(true, None, Decline), (r#"No(Some("instead"))"#.into(), None));
+        assert_eq!(give(true, None, Cancel), ("Stop".into(), None));
+        let whole = give(true, rule, always(&["cargo", "test", "--all"]));
+        assert_eq!(whole, ("always =cargo test --all".into(), saved("=cargo test --all")));
+        assert_eq!(give(true, rule, always(&["cargo", "test"])), ("always cargo test".into(), saved("cargo test")));
+        for (rule, words) in [
+            (None, &["cargo"][..]),
+            (rule, &[]),
+            (rule, &["rm"]),
+            (rule, &["cargo", "run"]),
+            (rule, &["cargo", "test", "--all", "--more"]),
+        ] {
+            let (word, saved) = give(true, rule, always(words));
+            assert!(word.starts_with("this cannot be remembered") || word.starts_with("the rule may be"), "{word}");
+            assert_eq!(saved, None);
+        }
+    }
+
+    #[test]
+    fn the_first_answer_counts_and_the_second_is_told() {
+        let questions = Questions::default();
+        let (first, mut answered) = asked(&questions, true, None);
+        let (second, _waits) = asked(&questions, true, None);
+        assert_ne!(first, second);
+        let give = |id, decision| questions.answer(id, answer(decision), |_, _| Ok(()));
+        give(first, ApprovalDecision::Decline).unwrap();
+        assert!(matches!(give(first, ApprovalDecision::Accept), Err(AnswerError::NotOpen(_))));
+        assert!(matches!(answered.try_recv(), Ok(Answer::No(_))));
+        questions.withdraw(second);
+        assert!(matches!(give(second, ApprovalDecision::Accept), Err(AnswerError::NotOpen(_))));
+        assert!(matches!(give(99, ApprovalDecision::Accept), Err(AnswerError::NotOpen(99))));
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_saved_allows_nothing() {
+        let questions = Questions::default();
+        let (id, mut answered) = asked(&questions, true, Some("=make"));
+        let failed = questions.answer(id, answer(always(&["make"])), |_, _| Err("the disk is full".into()));
+        assert!(failed.unwrap_err().to_string().contains("the disk is full"));
+        assert!(answered.try_recv().is_err());
+        questions.answer(id, answer(ApprovalDecision::Accept), |_, _| Ok(())).unwrap();
+        assert_eq!(answered.try_recv(), Ok(Answer::Yes));
+    }
+
+    #[test]
+    fn words_of_a_rule_are_quoted() {
+        let words = ["echo", "a b", "it's", ""].map(str::to_owned);
+        assert_eq!(prefix(&words), r"echo 'a b' 'it'\''s' ''");
+    }
+}

@@ -1,0 +1,190 @@
+//! Questions of the server to a person: may this be done? And the answers.
+//!
+//! A question names the very work that waits for its answer. Members marked as ours are additions that other clients
+//! ignore.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `item/commandExecution/requestApproval`: may this command run?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandApprovalParams {
+    /// Always `command`.
+    pub kind: String,
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// Id of the item that shows the command.
+    pub item_id: String,
+    /// When it was asked, in milliseconds since the epoch.
+    pub started_at_ms: i64,
+    /// Why it is asked, in a sentence. What the model says of it stands in quotation marks, and says whose it is.
+    pub reason: Option<String>,
+    /// The whole command line, as it will be given to the shell.
+    pub command: String,
+    /// Absolute directory it will run in.
+    pub cwd: String,
+    /// As in the item.
+    #[serde(default)]
+    pub command_actions: Vec<Value>,
+    /// The words of the rule that [`ApprovalDecision::AcceptWithExecpolicyAmendment`] would add.
+    #[serde(default)]
+    pub proposed_execpolicy_amendment: Option<Vec<String>>,
+    /// What can be answered.
+    #[serde(default)]
+    pub available_decisions: Vec<ApprovalDecision>,
+    /// What the question is about, beyond the command. (Ours.)
+    #[serde(default)]
+    pub terms: ApprovalTerms,
+}
+
+/// `item/fileChange/requestApproval`: may these files be changed? The item, told before, shows how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChangeApprovalParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// Id of the item that shows the changes.
+    pub item_id: String,
+    /// When it was asked, in milliseconds since the epoch.
+    pub started_at_ms: i64,
+    /// Why it is asked, in a sentence.
+    pub reason: Option<String>,
+    /// Always null: an answer never opens a directory.
+    pub grant_root: Option<String>,
+    /// What can be answered. (Ours.)
+    #[serde(default)]
+    pub available_decisions: Vec<ApprovalDecision>,
+    /// What the question is about, beyond the files. (Ours.)
+    #[serde(default)]
+    pub terms: ApprovalTerms,
+}
+
+/// What a yes would mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApprovalTerms {
+    /// What the sandbox will enforce if the answer is yes, in a sentence.
+    pub confinement: String,
+    /// The rule because of which it asks, if it is one.
+    pub rule: Option<ApprovalRule>,
+    /// The rule that "always" would save, as it is written in the configuration.
+    pub remember: Option<String>,
+    /// The model's own words about why it should be done. They may be false.
+    pub justification: Option<String>,
+}
+
+/// A rule, and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalRule {
+    /// `deny`, `ask` or `allow`.
+    pub kind: String,
+    /// As it was written.
+    pub text: String,
+    /// `FILE:LINE:COLUMN`, a flag as typed, `built-in`, `this session`.
+    pub origin: String,
+}
+
+/// The answer to either question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAnswer {
+    /// What was decided.
+    pub decision: ApprovalDecision,
+    /// A word to the model, with [`ApprovalDecision::Decline`]. (Ours.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What a person decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ApprovalDecision {
+    /// Yes, this once.
+    Accept,
+    /// Yes, and the same again without a question as long as the thread is open: the same command in the same directory
+    /// under the same walls, or the same files.
+    AcceptForSession,
+    /// Yes, and a rule that allows it from now on is saved.
+    AcceptWithExecpolicyAmendment {
+        /// The proposed words, or the first of them: then whatever begins so is allowed. (The wire spells this member
+        /// with an underscore.)
+        execpolicy_amendment: Vec<String>,
+    },
+    /// No; the turn goes on.
+    Decline,
+    /// No, and the turn ends.
+    Cancel,
+}
+
+/// `serverRequest/answer`: the answer to a question. (Ours: over a wire, a response with the question's id is the same.)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerRequestAnswerParams {
+    /// Id of the question.
+    pub request_id: u64,
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: ApprovalAnswer,
+}
+
+/// `serverRequest/resolved`: a question was answered, by whomever, or is not asked any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerRequestResolved {
+    /// The thread's id.
+    pub thread_id: String,
+    /// Id of the question.
+    pub request_id: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ServerMessage;
+
+    /// Questions as other servers of this protocol send them, and the answers that its clients give.
+    #[test]
+    fn messages_of_others_are_understood_and_ours_look_like_them() {
+        let command = json!({ "method": "item/commandExecution/requestApproval", "id": 0, "params": {
+            "kind": "command", "threadId": "t", "turnId": "u", "itemId": "call_1", "startedAtMs": 1_795_341_840_290_i64,
+            "environmentId": "local", "reason": "Do you want to run this?", "command": "/bin/bash -lc 'touch a'",
+            "cwd": "/home/u/ws", "commandActions": [{ "type": "unknown", "command": "touch a" }],
+            "proposedExecpolicyAmendment": ["touch", "a"],
+            "availableDecisions":
+                ["accept", { "acceptWithExecpolicyAmendment": { "execpolicy_amendment": ["touch", "a"] } }, "cancel"],
+        }});
+        let file = json!({ "method": "item/fileChange/requestApproval", "id": 1, "params": {
+            "threadId": "t", "turnId": "u", "itemId": "call_2", "startedAtMs": 1_795_341_848_066_i64,
+            "reason": null, "grantRoot": null,
+        }});
+        for theirs in [command, file] {
+            let message: ServerMessage = serde_json::from_value(theirs.clone()).unwrap();
+            assert!(matches!(message, ServerMessage::Request { .. }), "{message:?}");
+            let ours = serde_json::to_value(message).unwrap();
+            assert_eq!((&ours["method"], &ours["id"]), (&theirs["method"], &theirs["id"]));
+            let members = theirs["params"].as_object().unwrap().iter().filter(|(name, _)| *name != "environmentId");
+            members.for_each(|(name, value)| assert_eq!(ours["params"][name], *value, "{name}"));
+        }
+        let amendment = json!({ "acceptWithExecpolicyAmendment": { "execpolicy_amendment": ["touch", "a"] } });
+        for decision in [json!("accept"), json!("acceptForSession"), amendment, json!("decline"), json!("cancel")] {
+            let theirs = json!({ "decision": decision });
+            let answer: ApprovalAnswer = serde_json::from_value(theirs.clone()).unwrap();
+            assert_eq!(serde_json::to_value(answer).unwrap(), theirs);
+        }
+    }
+
+    #[test]
+    fn a_notification_is_told_from_a_question() {
+        let theirs = json!({ "method": "serverRequest/resolved", "params": { "threadId": "t", "requestId": 0 } });
+        let message: ServerMessage = serde_json::from_value(theirs.clone()).unwrap();
+        assert!(matches!(message, ServerMessage::Event(_)), "{message:?}");
+        assert_eq!(serde_json::to_value(message).unwrap(), theirs);
+    }
+}
