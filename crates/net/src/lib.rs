@@ -1,4 +1,4 @@
-//! One HTTP client for every part that talks to a network.
+//! One HTTP client for every part that talks to a network, and the proxy that commands reach it through.
 //!
 //! Nothing is built until the first request needs it: `--version` and the first frame must not pay for root
 //! certificates. The environment is never read here (no proxy variables), and redirects are never followed: a redirect
@@ -6,6 +6,7 @@
 
 mod causes;
 mod clients;
+pub mod proxy;
 
 pub use causes::causes;
 pub use clients::{CONNECT_TIMEOUT, HttpClients, NetError};
