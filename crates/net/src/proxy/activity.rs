@@ -84,7 +84,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, duplex},
-        time::sleep,
+        time::advance,
     };
 
     use super::*;
@@ -92,24 +92,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_silence_ends_a_connection() {
         let limit = Duration::from_secs(10);
-        let start = Instant::now();
+        let nearly = limit - Duration::from_secs(1);
         let activity = Activity::now();
         let (near, mut far) = duplex(64);
         let mut near = Watched::new(near, activity.clone());
-        let moves = async {
-            for _ in 0..3 {
-                sleep(limit - Duration::from_secs(1)).await;
-                near.write_all(b"x").await.unwrap();
-                sleep(limit - Duration::from_secs(1)).await;
-                far.write_all(b"y").await.unwrap();
-                near.read_u8().await.unwrap();
-            }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = activity.ceased(limit) => {}
-            () = moves => {}
+        let ceased = tokio::spawn(async move { activity.ceased(limit).await });
+        for _ in 0..3 {
+            advance(nearly).await;
+            near.write_all(b"x").await.unwrap();
+            advance(nearly).await;
+            far.write_all(b"y").await.unwrap();
+            near.read_u8().await.unwrap();
         }
-        assert_eq!((Instant::now() - start).as_secs(), 6 * 9 + 10);
+        assert!(!ceased.is_finished());
+        let last = Instant::now();
+        ceased.await.unwrap();
+        assert_eq!(Instant::now() - last, limit);
     }
 }
