@@ -23,6 +23,9 @@ const DECLINED: &str = include_str!("prompts/declined.md");
 const DECLINED_WITH_MESSAGE: &str = include_str!("prompts/declined_with_message.md");
 const STOPPED: &str = include_str!("prompts/stopped.md");
 
+/// What the user is shown of a call that was answered no to.
+pub(crate) const BY_USER: &str = "declined by the user";
+
 /// What is to happen with a call.
 pub(crate) enum Permit {
     /// It runs.
@@ -41,6 +44,23 @@ pub(crate) enum Permit {
     },
     /// The turn was interrupted while it waited.
     Interrupted,
+}
+
+/// What came of a question.
+pub(crate) enum Consent {
+    /// Yes, inside the walls of the question.
+    Given {
+        /// Whether the call's item was told already.
+        shown: bool,
+    },
+    /// No, and perhaps a word to the model.
+    Declined(Option<String>),
+    /// No, and the turn ends: it is cancelled now.
+    Stopped,
+    /// The turn was interrupted while it waited.
+    Interrupted,
+    /// There is nobody to answer.
+    Unheard,
 }
 
 /// What a person has said yes to for as long as the thread is open.
@@ -77,35 +97,47 @@ impl TurnRun {
             }
             Verdict::Ask(question) => *question,
         };
-        if offers_session(access, item, &question) && state.granted.covers(access, &question.confinement) {
-            return Permit::Run { confinement: question.confinement, shown: false };
+        let consent = self.consent(state, access, item, &question).await;
+        let declined = |for_model: &str, for_user: &str| Permit::Refused {
+            for_model: for_model.trim_end().to_owned(),
+            for_user: for_user.to_owned(),
+        };
+        match consent {
+            Consent::Given { shown } => Permit::Run { confinement: question.confinement, shown },
+            Consent::Declined(None) => declined(DECLINED, BY_USER),
+            Consent::Declined(Some(message)) => {
+                declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())]), BY_USER)
+            }
+            Consent::Stopped => declined(STOPPED, BY_USER),
+            Consent::Interrupted => Permit::Interrupted,
+            Consent::Unheard => refused(&format!("{}, and nobody is there to be asked", question.reason)),
         }
-        let answer = self.ask(state, access, item, &question).await;
-        let confinement = question.confinement;
-        match answer {
+    }
+
+    /// Asks a person, unless the same was said yes to before, and does what the answer says beyond this call.
+    pub(crate) async fn consent(
+        &mut self,
+        state: &mut ThreadState,
+        access: &Access,
+        item: Option<&ThreadItem>,
+        question: &Question,
+    ) -> Consent {
+        if offers_session(access, item, question) && state.granted.covers(access, &question.confinement) {
+            return Consent::Given { shown: false };
+        }
+        match self.ask(state, access, item, question).await {
             Some(Answer::Yes) => {}
-            Some(Answer::ForSession) => state.granted.0.push((access.clone(), confinement.clone())),
-            Some(Answer::Always(rules)) => {
-                let policy = Arc::make_mut(&mut state.settings.workplace.policy);
-                policy.rules = *rules;
-            }
-            Some(Answer::No(message)) => {
-                let for_user = "declined by the user".to_owned();
-                let for_model = match message {
-                    Some(message) => fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())]),
-                    None => DECLINED.to_owned(),
-                };
-                return Permit::Refused { for_model: for_model.trim_end().to_owned(), for_user };
-            }
+            Some(Answer::ForSession) => state.granted.0.push((access.clone(), question.confinement.clone())),
+            Some(Answer::Always(rules)) => Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules,
+            Some(Answer::No(message)) => return Consent::Declined(message),
             Some(Answer::Stop) => {
                 self.cancel.cancel();
-                let for_user = "declined by the user, who stopped the turn".to_owned();
-                return Permit::Refused { for_model: STOPPED.trim_end().to_owned(), for_user };
+                return Consent::Stopped;
             }
-            None if self.cancel.is_cancelled() => return Permit::Interrupted,
-            None => return refused(&format!("{}, and nobody is there to be asked", question.reason)),
+            None if self.cancel.is_cancelled() => return Consent::Interrupted,
+            None => return Consent::Unheard,
         }
-        Permit::Run { confinement, shown: true }
+        Consent::Given { shown: true }
     }
 
     /// Asks a person and waits for the answer. `None`: the turn was interrupted, or nobody listens.

@@ -36,17 +36,17 @@ const INTERRUPTED: &str = "the turn was interrupted before it was answered";
 const NEVER_RAN: &str = "The user interrupted the turn before this call ran. It did nothing.";
 
 /// A call that is under way.
-struct UnderWay {
+pub(crate) struct UnderWay {
     call: ToolCall,
     /// How it is shown while it runs.
     shown: Option<ThreadItem>,
-    ran: Result<Outcome, &'static str>,
+    pub(crate) ran: Result<Outcome, &'static str>,
     /// What it was, to a model that repeats itself.
     kind: Kind,
 }
 
 /// The rest of a call that is under way.
-type Running = Pin<Box<dyn Future<Output = UnderWay> + Send>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = UnderWay> + Send>>;
 
 impl TurnRun {
     /// Runs `calls` and asks the model again; ends the turn if it was interrupted or goes in circles.
@@ -109,7 +109,7 @@ impl TurnRun {
     }
 
     /// Records and tells that an allowed call begins; what is returned runs it.
-    async fn start(
+    pub(crate) async fn start(
         &mut self,
         state: &mut ThreadState,
         call: ToolCall,
@@ -134,7 +134,12 @@ impl TurnRun {
     async fn conclude(&mut self, state: &mut ThreadState, under_way: UnderWay) -> Result<Option<String>, StoreError> {
         let UnderWay { call, kind, shown, ran } = under_way;
         match ran {
-            Ok(Outcome { for_model, pictures, for_user }) => {
+            Ok(outcome) => {
+                let outcome = match outcome.missed_network {
+                    true => self.with_network(state, &call, outcome).await?,
+                    false => outcome,
+                };
+                let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;
                 Ok(in_circles)
@@ -173,7 +178,7 @@ impl TurnRun {
         })
     }
 
-    async fn show(&mut self, state: &mut ThreadState, for_user: ForUser) -> Result<(), StoreError> {
+    pub(crate) async fn show(&mut self, state: &mut ThreadState, for_user: ForUser) -> Result<(), StoreError> {
         let turn_id = self.turn.id.clone();
         match for_user {
             ForUser::Item(item) => self.complete(&mut state.recorder, item).await,
@@ -188,7 +193,7 @@ impl TurnRun {
         }
     }
 
-    fn tool_context(&mut self, state: &ThreadState) -> ToolContext {
+    pub(crate) fn tool_context(&mut self, state: &ThreadState) -> ToolContext {
         let workplace = &state.settings.workplace;
         ToolContext {
             item_id: self.next_item_id(),
@@ -235,7 +240,7 @@ fn tool<'state>(state: &'state ThreadState, call: &ToolCall) -> Option<&'state A
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
-async fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
+pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
     let Some(tool) = tool(state, call) else {
         let known: Vec<&str> = state.settings.tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
@@ -286,7 +291,7 @@ fn refused(item: Option<ThreadItem>, for_model: String, for_user: &str) -> Outco
 }
 
 /// The item as it is shown when it was not allowed.
-fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
+pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
     match &mut item {
         ThreadItem::CommandExecution { status, aggregated_output, .. } => {
             *status = CommandExecutionStatus::Declined;

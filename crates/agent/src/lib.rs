@@ -14,6 +14,7 @@ mod sample;
 mod settings;
 mod thread;
 mod turn;
+mod with_network;
 
 pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;

@@ -12,7 +12,7 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
-use codex_sandbox::{Command, Confinement, Exit};
+use codex_sandbox::{Command, Confinement, Exit, Noticed};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -186,7 +186,9 @@ impl Call {
         match ended {
             Some(ended) => {
                 let item = shown.ended(&running, &ended);
-                Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item))
+                let missed_network = ended.noticed.network && ended.failed();
+                let outcome = Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item));
+                Outcome { missed_network, ..outcome }
             }
             None => {
                 let running_for = running.running_for();
@@ -240,12 +242,12 @@ impl Shown {
             End::Exited(exit) => Some(exit.shell_code()),
             _ => None,
         };
-        let status = match exit_code {
-            Some(0) => CommandExecutionStatus::Completed,
-            _ => CommandExecutionStatus::Failed,
+        let status = match ended.failed() {
+            false => CommandExecutionStatus::Completed,
+            true => CommandExecutionStatus::Failed,
         };
         let mut output = running.text(output::ITEM_BYTES);
-        if let Some(why) = why_without_code(&ended.end) {
+        for why in why_without_code(&ended.end).into_iter().chain(noticed(&ended.noticed)) {
             let newline = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
             output = format!("{output}{newline}[{why}]\n");
         }
@@ -282,7 +284,23 @@ pub(crate) fn report(ended: &Ended, stopped: &str, output: &str) -> String {
         End::Stopped => format!("{stopped} and killed; {UNTIL_THEN}"),
         End::Lost(error) => format!("Lost: {error}; {UNTIL_THEN}"),
     };
-    format!("{how}\nWall time: {:.1} s\nOutput:\n{}", ended.duration.as_secs_f64(), or_none(output))
+    let noticed: String = noticed(&ended.noticed).map(|line| line + "\n").collect();
+    let seconds = ended.duration.as_secs_f64();
+    format!("{how}\nWall time: {seconds:.1} s\n{noticed}Output:\n{}", or_none(output))
+}
+
+/// What the walls noticed of a command, a line each.
+fn noticed(noticed: &Noticed) -> impl Iterator<Item = String> {
+    let network = "The sandbox blocked an attempt to reach the network: it is off for commands";
+    let network = noticed.network.then(|| network.to_owned());
+    let changes = noticed.changes.iter().map(|change| {
+        let path = change.path.display();
+        match change.undone {
+            true => format!("The sandbox put back {path}, which is protected and was changed"),
+            false => format!("{path} is protected and was changed, and could not be put back: tell the user"),
+        }
+    });
+    network.into_iter().chain(changes)
 }
 
 /// What the model is told of a command that runs on.
@@ -297,6 +315,8 @@ fn or_none(output: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use codex_sandbox::Change;
+
     use super::*;
     use crate::testing::{context, json};
 
@@ -311,10 +331,22 @@ mod tests {
             (End::Lost("it ended".into()), "part", "Lost: it ended"),
         ];
         for (end, text, expected) in table {
-            let ended = Ended { end, duration: Duration::from_millis(1234) };
+            let ended = Ended::unnoticed(end, Duration::from_millis(1234));
             let report = report(&ended, "Interrupted", text);
             assert!(report.starts_with(expected) && report.contains(text), "{report}");
         }
+    }
+
+    #[test]
+    fn what_the_walls_noticed_is_reported() {
+        let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
+        let noticed = Noticed { network: true, changes: changes.into() };
+        let ended = Ended { end: End::Exited(Exit::Code(0)), duration: Duration::ZERO, noticed };
+        let report = report(&ended, "Interrupted", "out");
+        let lines: Vec<_> = report.lines().collect();
+        assert!(lines[2].contains("blocked an attempt to reach the network"), "{report}");
+        assert!(lines[3].contains("put back /w/.git/config") && lines[4].contains("could not be put back"), "{report}");
+        assert_eq!(lines[5..], ["Output:", "out"]);
     }
 
     #[test]

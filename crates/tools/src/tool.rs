@@ -89,12 +89,14 @@ pub struct Outcome {
     pub pictures: Vec<Content>,
     /// What the user is shown.
     pub for_user: ForUser,
+    /// A command failed, and something in it had tried to reach the network, which its walls do not let it.
+    pub missed_network: bool,
 }
 
 impl Outcome {
     /// An outcome without pictures.
     pub fn text(for_model: impl Into<String>, for_user: ForUser) -> Self {
-        Self { for_model: for_model.into(), pictures: Vec::new(), for_user }
+        Self { for_model: for_model.into(), pictures: Vec::new(), for_user, missed_network: false }
     }
 }
 

@@ -249,3 +249,45 @@ async fn a_working_directory_opens_nothing() {
     assert_eq!(command_status(&seen.items), [CommandExecutionStatus::Failed; 2]);
     assert!(!["/made-here", "/usr/made-here"].iter().any(|path| fs::exists(path).unwrap()));
 }
+
+/// A server that nobody has to answer, and a command that reaches it if it has the network; if not, it tries another way.
+fn reaching() -> (std::net::TcpListener, String) {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let command = format!(
+        "echo run >> runs; (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit 0; exec 3<>/dev/tcp/198.51.100.1/9"
+    );
+    (server, command)
+}
+
+#[tokio::test]
+async fn a_command_that_missed_the_network_may_run_once_more_with_it() {
+    let (_server, reach) = reaching();
+    let place = Place::new(json!([run(&reach), run(&reach), { "text": "ok" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[yes(), no()]).await;
+    let asked = command(&seen.asked[0]);
+    assert_eq!(asked.command, reach);
+    let (reason, walls) = (asked.reason.as_deref().unwrap(), &asked.terms.confinement);
+    assert!(reason.contains("tried to reach the network"), "{reason}");
+    assert!(walls.contains("in the sandbox") && walls.contains("the whole network"), "{walls}");
+    use CommandExecutionStatus::{Completed, Declined, Failed};
+    assert_eq!(command_status(&seen.items), [Failed, Completed, Failed, Declined]);
+    assert_eq!(fs::read_to_string(place.workspace.join("runs")).unwrap(), "run\n".repeat(3));
+    let request = last_request(&place);
+    for told in ["let it run once more with the network", "blocked an attempt to reach the network", "and did not"] {
+        assert!(request.contains(told), "{told} is missing: {request}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_is_asked_the_model_is_told_of_the_network() {
+    let (_server, reach) = reaching();
+    let place = Place::new(json!([run(&reach), { "text": "ok" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    assert_eq!(fs::read_to_string(place.workspace.join("runs")).unwrap(), "run\n");
+    assert!(
+        last_request(&place).contains("The sandbox blocked an attempt to reach the network: it is off for commands")
+    );
+}

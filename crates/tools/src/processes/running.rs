@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use codex_sandbox::{Command, Confinement, Exit, Process, Sandbox, SandboxError, Streams as PipeStreams, TerminalSize};
+use codex_sandbox::{
+    Command, Confinement, Exit, Noticed, Process, Sandbox, SandboxError, Streams as PipeStreams, TerminalSize,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -50,6 +52,20 @@ pub(crate) struct Ended {
     pub(crate) end: End,
     /// Wall time from its start.
     pub(crate) duration: Duration,
+    /// What its walls noticed.
+    pub(crate) noticed: Noticed,
+}
+
+impl Ended {
+    /// Whether it ended otherwise than with status 0.
+    pub(crate) fn failed(&self) -> bool {
+        !matches!(self.end, End::Exited(exit) if exit.shell_code() == 0)
+    }
+
+    /// An end of which the walls say nothing.
+    pub(crate) fn unnoticed(end: End, duration: Duration) -> Self {
+        Self { end, duration, noticed: Noticed::default() }
+    }
 }
 
 /// Why a wait is over.
@@ -142,8 +158,8 @@ impl Running {
             limit: timeout.map(|timeout| (timeout, started + timeout)),
         };
         tokio::spawn(async move {
-            let end = follower.follow().await;
-            tell_end.send_replace(Some(Ended { end, duration: started.elapsed() }));
+            let (end, noticed) = follower.follow().await;
+            tell_end.send_replace(Some(Ended { end, duration: started.elapsed(), noticed }));
             ends.send_modify(|ends| *ends += 1);
         });
         let input = terminal.then_some(typed);
@@ -176,13 +192,13 @@ impl Running {
     /// How it ended, once it has.
     pub(crate) fn ended(&self) -> Option<Ended> {
         let ended = self.ended.borrow().clone();
-        let broken = || Ended { end: End::Lost("its task broke down".into()), duration: self.started.elapsed() };
+        let broken = || Ended::unnoticed(End::Lost("its task broke down".into()), self.started.elapsed());
         ended.or_else(|| self.ended.has_changed().is_err().then(broken))
     }
 
     /// How it ended. To be asked after its end.
     fn end(&self) -> Ended {
-        let lost = || Ended { end: End::Lost("it did not end".into()), duration: self.started.elapsed() };
+        let lost = || Ended::unnoticed(End::Lost("it did not end".into()), self.started.elapsed());
         self.ended().unwrap_or_else(lost)
     }
 
@@ -238,7 +254,7 @@ pub(crate) async fn run_to_end(
     let running = tokio::select! {
         biased;
         () = cancel.cancelled() => {
-            return Ok((Ended { end: End::Stopped, duration: Duration::ZERO }, String::new()));
+            return Ok((Ended::unnoticed(End::Stopped, Duration::ZERO), String::new()));
         }
         running = Running::start(sandbox, confinement, start, watch::Sender::default()) => running?,
     };
@@ -266,8 +282,8 @@ struct Follower {
 }
 
 impl Follower {
-    /// Reads and types until the command has ended or must end.
-    async fn follow(mut self) -> End {
+    /// Reads and types until the command has ended or must end; also gives what its walls noticed.
+    async fn follow(mut self) -> (End, Noticed) {
         let (limit, deadline) = self.limit.unwrap_or_else(|| (Duration::ZERO, Instant::now()));
         let deadline = tokio::time::sleep_until(deadline);
         tokio::pin!(deadline);
@@ -305,7 +321,7 @@ impl Follower {
             self.streams.drain(&mut buffer, |piece| keep(output, piece));
         }
         lock(&self.output).end();
-        end
+        (end, self.process.noticed().clone())
     }
 }
 
