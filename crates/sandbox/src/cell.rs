@@ -4,12 +4,15 @@
 //! used from any of the program's.
 
 use std::{
-    io,
+    io, mem,
     net::TcpListener,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     process::Stdio,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::{
@@ -19,7 +22,7 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    Confined, Confinement, Network, Rung, SandboxError, channel, helper, hint,
+    Confined, Confinement, Network, Refusals, Rung, SandboxError, channel, helper, hint,
     setup::seccomp::{self, Calls, LocalSockets},
     wire::{Reply, Request},
 };
@@ -29,6 +32,7 @@ pub(crate) struct Cell {
     socket: OwnedFd,
     helper: std::process::Child,
     lost: AtomicBool,
+    refusals: Refusals,
 }
 
 impl Cell {
@@ -46,7 +50,7 @@ impl Cell {
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
         let helper = start_helper(helper, theirs)?;
-        let cell = Self { socket, helper, lost: AtomicBool::new(false) };
+        let cell = Self { socket, helper, lost: AtomicBool::new(false), refusals: Refusals::default() };
         let payload = Request::Setup { confinement: confinement.clone(), filters, rung }.encode();
         let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
         match control.reply_with_descriptors().await? {
@@ -69,7 +73,7 @@ impl Cell {
             [payload.as_fd(), theirs.as_fd()].into_iter().chain(streams.iter().copied()).collect();
         loop {
             match channel::send(&self.socket, b"R", &descriptors) {
-                Ok(()) => return Ok(Some(Control::new(ours)?)),
+                Ok(()) => return Ok(Some(Control::new(ours, &self.refusals)?)),
                 Err(Errno::AGAIN) => self.wait_for_room().await?,
                 Err(Errno::PIPE | Errno::CONNRESET | Errno::CONNREFUSED | Errno::NOTCONN) => {
                     self.lost.store(true, Ordering::Relaxed);
@@ -85,6 +89,11 @@ impl Cell {
     async fn wait_for_room(&self) -> io::Result<()> {
         let copy = register(self.socket.try_clone()?, Interest::WRITABLE)?;
         copy.writable().await.map(drop)
+    }
+
+    /// What the cell's proxy refuses is to be put there.
+    pub(crate) fn refusals(&self) -> Refusals {
+        Arc::clone(&self.refusals)
     }
 
     /// Whether the helper was seen to be gone.
@@ -134,12 +143,15 @@ fn start_helper(helper: &Path, socket: OwnedFd) -> io::Result<std::process::Chil
 }
 
 /// The private socket of one request. Closing it ends the command it belongs to.
-pub(crate) struct Control(AsyncFd<OwnedFd>);
+pub(crate) struct Control {
+    socket: AsyncFd<OwnedFd>,
+    refusals: Refusals,
+}
 
 impl Control {
-    fn new(socket: OwnedFd) -> io::Result<Self> {
+    fn new(socket: OwnedFd, refusals: &Refusals) -> io::Result<Self> {
         ioctl_fionbio(&socket, true)?;
-        Ok(Self(register(socket, Interest::READABLE)?))
+        Ok(Self { socket: register(socket, Interest::READABLE)?, refusals: Arc::clone(refusals) })
     }
 
     /// The next reply. May be dropped while it waits; nothing is lost.
@@ -150,7 +162,7 @@ impl Control {
     /// As [`Control::reply`], with the descriptors that came with it.
     pub(crate) async fn reply_with_descriptors(&self) -> Result<(Reply, Vec<OwnedFd>), SandboxError> {
         let receive = |socket: &OwnedFd| Ok(channel::receive(socket)?);
-        let message = self.0.async_io(Interest::READABLE, receive).await;
+        let message = self.socket.async_io(Interest::READABLE, receive).await;
         let (message, descriptors) =
             message.map_err(|error| SandboxError::Lost(error.to_string()))?.ok_or_else(Self::lost)?;
         Ok((Reply::decode(&message).map_err(|_| Self::confused())?, descriptors))
@@ -160,7 +172,12 @@ impl Control {
     /// supervisor ends, it would make the kernel throw away the reply (unix(7), `ECONNRESET`).
     pub(crate) fn kill(&self) {
         // An error means that the supervisor is gone, and with it the command.
-        let _ = shutdown(self.0.get_ref(), Shutdown::Write);
+        let _ = shutdown(self.socket.get_ref(), Shutdown::Write);
+    }
+
+    /// Takes what the cell's proxy refused.
+    pub(crate) fn take_refusals(&self) -> Vec<String> {
+        mem::take(&mut *self.refusals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lost() -> SandboxError {

@@ -59,7 +59,7 @@ impl Process {
         }
         match self.control.reply().await? {
             Reply::Exited(exit, noticed) => {
-                self.noticed = noticed;
+                self.noticed = Noticed { refused: self.control.take_refusals(), ..noticed };
                 Ok(*self.exit.insert(exit))
             }
             Reply::Failed(failure) => Err(hint::explain(failure)),

@@ -31,7 +31,7 @@ pub use child::{Child, Process};
 pub use command::{Command, Exit, SandboxError};
 pub use confinement::{Confined, Confinement, Network};
 pub use helper::run_helper_if_requested;
-pub use notice::{Change, Noticed};
+pub use notice::{Change, Noticed, Refusals};
 pub use rung::Rung;
 pub use sandbox::{Sandbox, Streams};
 pub use terminal::{Terminal, TerminalChild, TerminalSize};

@@ -2,7 +2,10 @@
 //!
 //! Facts only: never a guess from what the command printed.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use rustix::thread::set_no_new_privs;
 
@@ -12,6 +15,10 @@ use crate::{
     wire::Failure,
 };
 
+/// What the proxy of a cell refused, a sentence each. Who serves its socket adds to it, and keeps it short; the end of
+/// a command takes what is there.
+pub type Refusals = Arc<Mutex<Vec<String>>>;
+
 /// What was noticed while a command ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Noticed {
@@ -19,6 +26,8 @@ pub struct Noticed {
     pub network: bool,
     /// Protected paths that it changed, where nothing could stop it.
     pub changes: Vec<Change>,
+    /// What the proxy of its cell did not let commands reach since the last of them ended; see [`Refusals`].
+    pub refused: Vec<String>,
 }
 
 /// A protected path that was changed.
@@ -53,7 +62,7 @@ impl Before {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
             _ => Vec::new(),
         };
-        Noticed { network, changes }
+        Noticed { network, changes, refused: Vec::new() }
     }
 }
 

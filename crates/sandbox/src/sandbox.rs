@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    Child, Command, Confinement, Process, Rung, SandboxError, Terminal, TerminalChild, TerminalSize,
+    Child, Command, Confinement, Process, Refusals, Rung, SandboxError, Terminal, TerminalChild, TerminalSize,
     cell::{Cell, Control},
     hint,
     rung::{self, Found},
@@ -46,7 +46,7 @@ pub struct Sandbox {
     helper: PathBuf,
     cells: Mutex<HashMap<Ground, Arc<Slot>>>,
     /// Where the listening sockets of proxied cells go; `None`: nobody serves any.
-    listeners: Option<mpsc::UnboundedSender<TcpListener>>,
+    listeners: Option<mpsc::UnboundedSender<(TcpListener, Refusals)>>,
     /// Directory of this program's own, to remember things in.
     own: Option<PathBuf>,
     found: OnceCell<Found>,
@@ -91,10 +91,10 @@ impl Sandbox {
 
     /// As [`Sandbox::new`], for confinements with [`Network::Proxied`]: each of their cells puts a listening TCP socket
     /// into what is returned, which lies in the cell's own network. Whoever serves them decides what the commands
-    /// reach. There are no more when the sandbox is gone.
+    /// reach, and says what they do not. There are no more when the sandbox is gone.
     ///
     /// [`Network::Proxied`]: crate::Network::Proxied
-    pub fn with_listeners(helper: PathBuf) -> (Self, mpsc::UnboundedReceiver<TcpListener>) {
+    pub fn with_listeners(helper: PathBuf) -> (Self, mpsc::UnboundedReceiver<(TcpListener, Refusals)>) {
         let (listeners, served) = mpsc::unbounded_channel();
         (Self { listeners: Some(listeners), ..Self::new(helper) }, served)
     }
@@ -240,14 +240,14 @@ impl Sandbox {
         }
         let (cell, listener) = started?;
         if let Some(listener) = listener {
-            self.hand_out(listener)?;
+            self.hand_out(listener, cell.refusals())?;
         }
         Ok(Arc::clone(slot.insert(Arc::new(cell))))
     }
 
     /// A cell whose commands would wait for a proxy that nobody serves is not used.
-    fn hand_out(&self, listener: TcpListener) -> io::Result<()> {
-        let sent = self.listeners.as_ref().is_some_and(|listeners| listeners.send(listener).is_ok());
+    fn hand_out(&self, listener: TcpListener, refusals: Refusals) -> io::Result<()> {
+        let sent = self.listeners.as_ref().is_some_and(|listeners| listeners.send((listener, refusals)).is_ok());
         if sent { Ok(()) } else { Err(io::Error::other("nobody serves the proxy of its network")) }
     }
 }

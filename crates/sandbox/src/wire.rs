@@ -320,7 +320,8 @@ fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
     let paths = reader.list(path)?;
     let changes =
         paths.into_iter().map(|path| Ok(Change { path, undone: reader.flag()? })).collect::<Result<_, _>>()?;
-    Ok(Noticed { network, changes })
+    // The proxy is on this side of the walls.
+    Ok(Noticed { network, changes, refused: Vec::new() })
 }
 
 /// A path between back quotes, for the sentence of a failure.
@@ -395,7 +396,11 @@ mod tests {
     fn replies_survive_the_wire() {
         let failures = STAGES.map(|stage| Reply::Failed(Failure::new(stage, "unshare(2)", libc::EPERM)));
         let change = |path: String, undone| Change { path: path.into(), undone };
-        let noticed = Noticed { network: true, changes: vec![change("/a".into(), true), change("/b".into(), false)] };
+        let noticed = Noticed {
+            network: true,
+            changes: vec![change("/a".into(), true), change("/b".into(), false)],
+            ..Noticed::default()
+        };
         let replies = [
             Reply::Ready,
             Reply::Started,
@@ -408,7 +413,8 @@ mod tests {
         let long = Failure::new(Stage::Program, "\u{1f980}".repeat(100_000), libc::ENAMETOOLONG);
         assert!(Reply::Failed(long).encode().len() < 16 << 10);
         let many = vec![change("x".repeat(4096), true); 100];
-        let many = Reply::Exited(Exit::Code(0), Noticed { network: true, changes: many }).encode();
+        let many =
+            Reply::Exited(Exit::Code(0), Noticed { network: true, changes: many, ..Noticed::default() }).encode();
         assert!(many.len() < 16 << 10 && Reply::decode(&many).is_ok());
         assert_eq!(Reply::decode(&[]), Err(Malformed));
         assert_eq!(Reply::decode(&[9]), Err(Malformed));

@@ -7,7 +7,6 @@ use std::{
     io::{self, Read, Write},
     net::IpAddr,
     slice,
-    sync::Arc,
 };
 
 use codex_net::proxy::{Domains, Proxy, Resolver};
@@ -15,6 +14,7 @@ use codex_sandbox::{Command, Confined, Confinement, Network, Sandbox, SandboxErr
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UdpSocket},
+    task::JoinHandle,
 };
 
 use apart::apart;
@@ -53,7 +53,8 @@ async fn a_cell_brings_its_own_listening_socket() {
     let (sandbox, mut listeners) = Sandbox::with_listeners(helper());
     let script = "exec 3<>/dev/tcp/127.0.0.1/${https_proxy##*:}; echo hello >&3; cat <&3";
     let mut child = sandbox.spawn(&proxied(), shell(script), Streams::Merged).await.unwrap();
-    let listener = listeners.recv().await.unwrap();
+    let (listener, refusals) = listeners.recv().await.unwrap();
+    refusals.lock().unwrap().push("not there".to_owned());
     assert!(listener.local_addr().unwrap().ip().is_loopback());
     let mut client = listener.accept().unwrap().0;
     let mut greeting = [0; 6];
@@ -64,6 +65,8 @@ async fn a_cell_brings_its_own_listening_socket() {
     let mut output = String::new();
     child.stdout.read_to_string(&mut output).await.unwrap();
     assert_eq!(output, "from outside");
+    child.wait().await.unwrap();
+    assert_eq!(child.process.noticed().refused, ["not there"]);
     let again = sandbox.spawn(&proxied(), shell("true"), Streams::Merged).await.unwrap().wait().await;
     assert_eq!(again.unwrap().shell_code(), 0);
     assert!(listeners.try_recv().is_err(), "one cell, one socket");
@@ -83,10 +86,10 @@ async fn a_proxy_that_nobody_serves_is_refused() {
     }
 }
 
-/// Far hosts, a proxy that knows their names, and a sandbox whose commands reach them through it.
+/// A sandbox whose commands reach far hosts through a proxy that knows their names.
 struct Far {
     sandbox: Sandbox,
-    proxy: Arc<Proxy>,
+    serving: JoinHandle<()>,
 }
 
 const WEB: [u8; 4] = [198, 51, 100, 7];
@@ -116,28 +119,25 @@ impl Far {
         let names = names.map(|(name, first, then)| (name, [IpAddr::from(first), IpAddr::from(then)]));
         let names =
             names.each_ref().map(|(name, [first, then])| (*name, [slice::from_ref(first), slice::from_ref(then)]));
-        let proxy = Arc::new(Proxy::new(Domains::new(&entries).unwrap(), Resolver::table(names)));
+        let proxy = Proxy::new(Domains::new(&entries).unwrap(), Resolver::table(names));
         let (sandbox, listeners) = Sandbox::with_listeners(helper());
-        tokio::spawn(Arc::clone(&proxy).serve(listeners));
-        Self { sandbox, proxy }
+        Self { sandbox, serving: tokio::spawn(proxy.serve(listeners)) }
     }
 
-    async fn run(&self, script: &str) -> (i32, String) {
+    async fn run(&self, script: &str) -> Ran {
         run(&self.sandbox, &proxied(), script).await
-    }
-
-    /// What was refused since this was last asked, each as `host:port`.
-    fn refused(&self) -> Vec<String> {
-        self.proxy.refused().iter().map(|refused| format!("{}:{}", refused.host, refused.port)).collect()
     }
 }
 
-/// Exit and all output of a shell command.
-async fn run(sandbox: &Sandbox, confinement: &Confinement, script: &str) -> (i32, String) {
+/// Exit, all output, and what was refused meanwhile.
+type Ran = (i32, String, Vec<String>);
+
+async fn run(sandbox: &Sandbox, confinement: &Confinement, script: &str) -> Ran {
     let mut child = sandbox.spawn(confinement, shell(script), Streams::Merged).await.unwrap();
     let mut output = String::new();
     child.stdout.read_to_string(&mut output).await.unwrap();
-    (child.wait().await.unwrap().shell_code(), output)
+    let status = child.wait().await.unwrap().shell_code();
+    (status, output, child.process.noticed().refused.clone())
 }
 
 /// A server that answers every request with `body`.
@@ -180,9 +180,8 @@ fn named_domains_are_reached_by_every_protocol() {
             (&format!("{PYTHON} fetch http://docs.example/"), "b'far away'\n"),
             (&format!("{SOCKS} socks docs.example 0c"), " 05 00\n"),
         ] {
-            assert_eq!(far.run(script).await, (0, expected.to_owned()), "{script}");
+            assert_eq!(far.run(script).await, (0, expected.to_owned(), vec![]), "{script}");
         }
-        assert_eq!(far.refused(), Vec::<String>::new());
     });
 }
 
@@ -202,14 +201,15 @@ fn everything_else_is_refused_and_told() {
             ("http://[::ffff:c633:6407]/", "[::ffff:c633:6407]:80"),
         ] {
             let plain = format!("curl -sS -g -w ' %{{http_code}}' {url}");
-            let (_, output) = far.run(&plain).await;
-            assert!(output.ends_with(" 403") && output.contains("sandbox.allow_domains"), "{plain}: {output}");
+            let (_, output, told) = far.run(&plain).await;
+            let told_once = told.len() == 1 && told[0].starts_with(refused);
+            assert!(told_once && told[0].contains("sandbox.allow_domains"), "{url}: {told:?}");
+            assert!(output.ends_with(" 403") && output.contains(&told[0]), "{plain}: {output}");
             for script in [format!("curl -sSp -g {url}"), format!("curl -sS -g --proxy $ALL_PROXY {url}")] {
-                let (status, output) = far.run(&script).await;
+                let (status, output, again) = far.run(&format!("{script} || {script}")).await;
                 assert_ne!(status, 0, "{script}: {output}");
+                assert_eq!(again, told, "{script}");
             }
-            // Once, however often it was tried.
-            assert_eq!(far.refused(), [refused], "{url}");
         }
         for (name, length) in [
             ("evil.com\\\\0.docs.example", "16"),
@@ -218,8 +218,8 @@ fn everything_else_is_refused_and_told() {
             ("docs.example\\\\n", "0d"),
         ] {
             let script = format!("{SOCKS} socks '{name}' {length}");
-            assert_eq!(far.run(&script).await, (0, " 05 02\n".to_owned()), "{name}");
-            assert_eq!(far.refused().len(), 1, "{name}");
+            let (_, output, told) = far.run(&script).await;
+            assert_eq!((output.as_str(), told.len()), (" 05 02\n", 1), "{name}");
         }
         // A name that moves is judged anew with each connection, and what was judged is what is dialled.
         assert_eq!(far.run("curl -sS http://moves.example/").await.1, "far away");
@@ -243,13 +243,13 @@ fn there_is_no_other_way_out() {
             "curl -sS --noproxy '*' http://127.0.0.1:80/",
             "env -i PATH=$PATH curl -sS http://198.51.100.7/",
         ] {
-            let (status, output) = far.run(script).await;
+            let (status, output, _) = far.run(script).await;
             assert_ne!(status, 0, "{script}: {output}");
         }
         let nothing = name_server.try_recv(&mut [0; 16]).map_err(|error| error.kind());
         assert_eq!(nothing, Err(io::ErrorKind::WouldBlock));
         // Without the walls, both get there.
-        assert_eq!(run(&far.sandbox, &Confinement::Unconfined, direct).await, (0, "far away".to_owned()));
+        assert_eq!(run(&far.sandbox, &Confinement::Unconfined, direct).await, (0, "far away".to_owned(), vec![]));
         assert_eq!(run(&far.sandbox, &Confinement::Unconfined, datagram).await.0, 0);
         assert_eq!(name_server.recv(&mut [0; 16]).await.unwrap(), "query\n".len());
     });
@@ -267,7 +267,7 @@ fn servers_inside_the_cell_are_reached_without_the_proxy() {
             "{PYTHON} exec 4< <(exec python3 -c '{serve}'); read port <&4; \
              curl -sS http://localhost:$port/; curl -sS http://docs.example/; fetch http://127.0.0.1:$port/"
         );
-        assert_eq!(far.run(&script).await, (0, "ownfar awayb'own'\n".to_owned()));
+        assert_eq!(far.run(&script).await, (0, "ownfar awayb'own'\n".to_owned(), vec![]));
     });
 }
 
@@ -286,11 +286,11 @@ fn the_proxy_ends_with_the_session() {
         while !seen.ends_with(b"through") {
             seen.push(child.stdout.read_u8().await.unwrap());
         }
-        let Far { sandbox, proxy } = far;
+        let Far { sandbox, serving } = far;
         drop(sandbox);
         assert_eq!(tunnel.read(&mut [0]).await.unwrap_or_default(), 0);
         child.stdout.read_to_end(&mut seen).await.unwrap();
         assert!(child.wait().await.is_err(), "the command outlived its cell");
-        assert_eq!(Arc::strong_count(&proxy), 1, "something still serves");
+        serving.await.unwrap();
     });
 }

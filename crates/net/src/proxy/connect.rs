@@ -9,7 +9,7 @@ use std::{
 use tokio::{net::TcpStream, time::timeout};
 use url::Host;
 
-use super::{Proxy, Refused, address, target::Target};
+use super::{CellProxy, address, refused, target::Target};
 
 /// How long a name server may take.
 const LONGEST_LOOK_UP: Duration = Duration::from_secs(15);
@@ -23,19 +23,19 @@ const MOST_DIALLED: usize = 4;
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoConnection {
-    /// It may not be reached.
+    /// It may not be reached: a sentence that says why.
     #[error("{0}")]
-    Refused(Refused),
+    Refused(String),
     /// It could not be reached.
     #[error("{target} cannot be reached: {source}")]
     Failed { target: Target, source: io::Error },
 }
 
-impl Proxy {
-    /// A connection to `target`, if it may be reached. What is refused is also noted.
+impl CellProxy {
+    /// A connection to `target`, if it may be reached. What is refused is also kept.
     pub(super) async fn connect(&self, target: &Target) -> Result<TcpStream, NoConnection> {
-        if !self.domains.name(target) {
-            return Err(self.refuse(Refused::not_listed(target)));
+        if !self.proxy.domains.name(target) {
+            return Err(self.refuse(refused::not_listed(target)));
         }
         let failed = |source| NoConnection::Failed { target: target.clone(), source };
         let addresses = self.addresses(target).await.map_err(failed)?;
@@ -45,15 +45,15 @@ impl Proxy {
         dial(&addresses, target.port).await.map_err(failed)
     }
 
-    /// Notes a refusal.
-    pub(super) fn refuse(&self, refused: Refused) -> NoConnection {
-        self.refused.note(refused.clone());
-        NoConnection::Refused(refused)
+    /// Keeps a refusal.
+    pub(super) fn refuse(&self, sentence: String) -> NoConnection {
+        refused::keep(&self.refused, &sentence);
+        NoConnection::Refused(sentence)
     }
 
     async fn addresses(&self, target: &Target) -> io::Result<Vec<IpAddr>> {
         match &target.host {
-            Host::Domain(name) => timeout(LONGEST_LOOK_UP, self.resolver.look_up(name)).await?,
+            Host::Domain(name) => timeout(LONGEST_LOOK_UP, self.proxy.resolver.look_up(name)).await?,
             Host::Ipv4(address) => Ok(vec![(*address).into()]),
             Host::Ipv6(address) => Ok(vec![(*address).into()]),
         }
@@ -62,8 +62,8 @@ impl Proxy {
     /// One address that is not public spoils a name: who answers so has an aim.
     fn judge(&self, target: &Target, address: IpAddr) -> Result<(), NoConnection> {
         match address::objection(address) {
-            Some(what) if !self.domains.name_address(address, target.port) => {
-                Err(self.refuse(Refused::not_public(target, &(address, target.port).into(), what)))
+            Some(what) if !self.proxy.domains.name_address(address, target.port) => {
+                Err(self.refuse(refused::not_public(target, &(address, target.port).into(), what)))
             }
             _ => Ok(()),
         }

@@ -26,7 +26,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{LONGEST_HEAD, Proxy, Refused, connect::NoConnection, target::Target};
+use super::{CellProxy, LONGEST_HEAD, connect::NoConnection, refused, target::Target};
 
 /// Longest head of a request, in bytes, and what is kept of a body that cannot be passed on yet.
 const REQUEST_BUFFER: usize = 16 << 10;
@@ -54,7 +54,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 type Body = Either<Full<Bytes>, Incoming>;
 
 /// Serves one client to the end.
-pub(super) async fn serve<S>(proxy: &Arc<Proxy>, client: S) -> io::Result<()>
+pub(super) async fn serve<S>(proxy: &Arc<CellProxy>, client: S) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -67,7 +67,7 @@ where
     settings.timer(TokioTimer::new()).header_read_timeout(LONGEST_HEAD).max_buf_size(REQUEST_BUFFER).half_close(true);
     let served = settings.serve_connection(TokioIo::new(client), service).with_upgrades().await;
     if served.is_err_and(|error| error.is_parse()) {
-        proxy.refuse(Refused::no_host(b"", 0, "the proxy was sent something that is no HTTP request"));
+        proxy.refuse("the proxy was sent something that is no HTTP request".to_owned());
     }
     let tunnel = locked(&session.tunnel).take();
     match tunnel {
@@ -87,7 +87,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One client's connection.
 struct Session {
-    proxy: Arc<Proxy>,
+    proxy: Arc<CellProxy>,
     /// Both ends of the tunnel that the connection is to become.
     tunnel: Mutex<Option<(OnUpgrade, TcpStream)>>,
     /// What drives the connections to servers; they end with this.
@@ -158,7 +158,7 @@ impl Session {
             (Some(host), Some(port)) => Target::new(host, port),
             _ => Err("it needs a port"),
         };
-        let refuse = |what| self.proxy.refuse(Refused::no_host(authority.as_bytes(), port.unwrap_or_default(), what));
+        let refuse = |what| self.proxy.refuse(refused::no_host(authority.as_bytes(), what));
         target.map_err(|what| refuse(what).into())
     }
 

@@ -17,7 +17,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,10 +31,8 @@ use tokio::{
 };
 
 use activity::{Activity, Watched};
-use refused::Log;
 
 pub use domains::{DomainError, Domains};
-pub use refused::Refused;
 pub use resolver::Resolver;
 
 /// Most connections of a cell at a time. Each takes two descriptors of this process, whose limit is often 1,024; more
@@ -51,30 +53,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Proxy {
     domains: Domains,
     resolver: Resolver,
-    refused: Log,
+}
+
+/// The proxy of one cell.
+#[derive(Debug)]
+struct CellProxy {
+    proxy: Arc<Proxy>,
+    /// What was refused, for whoever asks.
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     /// A proxy that lets clients reach `domains`.
     pub fn new(domains: Domains, resolver: Resolver) -> Self {
-        Self { domains, resolver, refused: Log::default() }
+        Self { domains, resolver }
     }
 
-    /// Takes what was refused since this was last called, oldest first.
-    pub fn refused(&self) -> Vec<Refused> {
-        self.refused.take()
-    }
-
-    /// Serves every socket that comes out of `listeners`, in a tokio runtime that drives I/O and time. Ends when there
-    /// are no more to come, and then, or when it is dropped, so do all connections.
-    pub async fn serve(self: Arc<Self>, mut listeners: UnboundedReceiver<std::net::TcpListener>) {
+    /// Serves every socket that comes out of `listeners`, in a tokio runtime that drives I/O and time. What it refuses
+    /// is put beside the socket, a sentence each, the first few. Ends when there are no more to come, and then, or when
+    /// it is dropped, so do all connections.
+    pub async fn serve(self, mut listeners: UnboundedReceiver<(std::net::TcpListener, Arc<Mutex<Vec<String>>>)>) {
+        let proxy = Arc::new(self);
         let mut cells = JoinSet::new();
-        while let Some(listener) = listeners.recv().await {
-            cells.spawn(Arc::clone(&self).serve_cell(listener));
+        while let Some((listener, refused)) = listeners.recv().await {
+            cells.spawn(Arc::new(CellProxy { proxy: Arc::clone(&proxy), refused }).serve(listener));
         }
     }
+}
 
-    async fn serve_cell(self: Arc<Self>, listener: std::net::TcpListener) -> io::Result<()> {
+impl CellProxy {
+    async fn serve(self: Arc<Self>, listener: std::net::TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let mut clients = JoinSet::new();

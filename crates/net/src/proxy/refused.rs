@@ -1,84 +1,40 @@
-//! What was refused, kept for whoever asks: a command's own words seldom say why it could not connect.
+//! What was refused, in sentences for people and models: a command's own words seldom say why it could not connect.
+//!
+//! Each names the setting that would allow it, and ends without a full stop.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use super::target::Target;
 
-/// Most refusals that are kept: a command may make any number.
+/// Most refusals that are kept for whoever asks: a command may make any number. The first ones say most.
 const MOST_KEPT: usize = 50;
 
 /// Longest text of a client's that is repeated, in characters.
 const LONGEST_QUOTE: usize = 100;
 
-/// A connection that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Where to: a name or an address, in its one spelling; if it has none, what was asked for, escaped.
-    pub host: String,
-    /// The port of it; 0 if none was named.
-    pub port: u16,
-    /// A sentence for people and models, without a full stop: why, and which setting would allow it.
-    pub reason: String,
+/// No entry names `target`.
+pub(super) fn not_listed(target: &Target) -> String {
+    let entry = target.entry();
+    format!("{target} is not among the allowed domains; `{entry}` in sandbox.allow_domains would allow it")
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
+/// `address` is one of `target`'s, and `what` speaks against it.
+pub(super) fn not_public(target: &Target, address: &Target, what: &str) -> String {
+    let (host, entry) = (&address.host, address.entry());
+    format!("{target} leads to {host}, {what}; `{entry}` in sandbox.allow_domains would allow that address")
 }
 
-impl Refused {
-    pub(super) fn not_listed(target: &Target) -> Self {
-        let entry = target.entry();
-        Self::of(
-            target,
-            format!("{target} is not among the allowed domains; `{entry}` in sandbox.allow_domains would allow it"),
-        )
-    }
-
-    /// `leads_to` is an address of `target`, and `what` speaks against it.
-    pub(super) fn not_public(target: &Target, leads_to: &Target, what: &str) -> Self {
-        let (address, entry) = (&leads_to.host, leads_to.entry());
-        Self::of(
-            target,
-            format!("{target} leads to {address}, {what}; `{entry}` in sandbox.allow_domains would allow that address"),
-        )
-    }
-
-    /// `host` names nothing, because of `what`.
-    pub(super) fn no_host(host: &[u8], port: u16, what: &str) -> Self {
-        let quoted: String = String::from_utf8_lossy(host).chars().take(LONGEST_QUOTE).collect();
-        let host = quoted.escape_debug().to_string();
-        Self { reason: format!("`{host}` cannot be reached: {what}"), host, port }
-    }
-
-    fn of(target: &Target, reason: String) -> Self {
-        Self { host: target.host.to_string(), port: target.port, reason }
-    }
+/// `host` names nothing, because of `what`.
+pub(super) fn no_host(host: &[u8], what: &str) -> String {
+    let quoted: String = String::from_utf8_lossy(host).chars().take(LONGEST_QUOTE).collect();
+    format!("`{}` cannot be reached: {what}", quoted.escape_debug())
 }
 
-/// The last refusals, each once.
-#[derive(Debug, Default)]
-pub(super) struct Log(Mutex<VecDeque<Refused>>);
-
-impl Log {
-    pub(super) fn note(&self, refused: Refused) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.contains(&refused) {
-            return;
-        }
-        if kept.len() == MOST_KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(refused);
-    }
-
-    pub(super) fn take(&self) -> Vec<Refused> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+/// Keeps a refusal, if it is not there already.
+pub(super) fn keep(kept: &Mutex<Vec<String>>, sentence: &str) {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() < MOST_KEPT && !kept.iter().any(|known| known == sentence) {
+        kept.push(sentence.to_owned());
     }
 }
 
@@ -89,35 +45,29 @@ mod tests {
     #[test]
     fn a_refusal_says_which_entry_would_allow_it() {
         let target = Target::new("Example.org", 8443).unwrap();
-        let listed = Refused::not_listed(&target);
-        assert_eq!((listed.host.as_str(), listed.port), ("example.org", 8443));
         assert_eq!(
-            listed.to_string(),
-            "example.org:8443 is not among the allowed domains; `example.org:8443` in sandbox.allow_domains would allow it"
+            not_listed(&target),
+            "example.org:8443 is not among the allowed domains; `example.org:8443` in sandbox.allow_domains would \
+             allow it"
         );
         let address = Target::new("127.0.0.1", 443).unwrap();
         assert_eq!(
-            Refused::not_public(&target, &address, "a loopback address").reason,
+            not_public(&target, &address, "a loopback address"),
             "example.org:8443 leads to 127.0.0.1, a loopback address; `127.0.0.1` in sandbox.allow_domains would allow \
              that address"
         );
-        let odd = Refused::no_host(b"evil\0\xff\x1b[2J", 0, "no");
-        assert_eq!(odd.reason, "`evil\\0\u{fffd}\\u{1b}[2J` cannot be reached: no");
-        assert!(Refused::no_host(&[b'a'; 5000], 0, "no").host.len() < 200);
+        let odd = no_host(b"evil\0\xff\x1b[2J", "no");
+        assert_eq!(odd, "`evil\\0\u{fffd}\\u{1b}[2J` cannot be reached: no");
+        assert!(no_host(&[b'a'; 5000], "no").len() < 200);
     }
 
     #[test]
-    fn the_log_is_short_and_says_nothing_twice() {
-        let log = Log::default();
-        let refused = |port| Refused::no_host(b"x", port, "no");
-        log.note(refused(1));
-        log.note(refused(1));
-        assert_eq!(log.take(), [refused(1)]);
-        assert_eq!(log.take(), []);
-        for port in 0..100 {
-            log.note(refused(port));
+    fn what_is_kept_is_short_and_says_nothing_twice() {
+        let kept = Mutex::default();
+        for number in (0..100).chain([0]) {
+            keep(&kept, &number.to_string());
         }
-        let kept = log.take();
-        assert_eq!((kept.len(), kept.last()), (MOST_KEPT, Some(&refused(99))));
+        let kept = kept.into_inner().unwrap();
+        assert_eq!((kept.len(), kept[0].as_str()), (MOST_KEPT, "0"));
     }
 }

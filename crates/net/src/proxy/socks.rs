@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{LONGEST_HEAD, Proxy, Refused, connect::NoConnection, http::carry, target::Target};
+use super::{CellProxy, LONGEST_HEAD, connect::NoConnection, http::carry, refused, target::Target};
 
 /// The first byte of everything that is said.
 pub(super) const VERSION: u8 = 5;
@@ -36,7 +36,7 @@ enum Reply {
 }
 
 /// Serves one client to the end.
-pub(super) async fn serve<S>(proxy: &Proxy, mut client: S) -> io::Result<()>
+pub(super) async fn serve<S>(proxy: &CellProxy, mut client: S) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -91,10 +91,10 @@ fn expect_version(byte: u8) -> io::Result<()> {
     if byte == VERSION { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-async fn connect(proxy: &Proxy, (host, port): Wanted) -> Result<tokio::net::TcpStream, Reply> {
+async fn connect(proxy: &CellProxy, (host, port): Wanted) -> Result<tokio::net::TcpStream, Reply> {
     let target = str::from_utf8(&host).map_err(|_| "it is not UTF-8").and_then(|host| Target::new(host, port));
     let target = target.map_err(|what| {
-        proxy.refuse(Refused::no_host(&host, port, what));
+        proxy.refuse(refused::no_host(&host, what));
         Reply::NotAllowed
     })?;
     proxy.connect(&target).await.map_err(|error| match error {
