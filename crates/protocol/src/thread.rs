@@ -162,6 +162,9 @@ pub struct ThreadOpened {
     pub approvals_reviewer: String,
     /// Level of the sandbox, in the wire's spelling of a policy.
     pub sandbox: Value,
+    /// What holds commands to it on this machine, in words for people. Ours.
+    #[serde(default)]
+    pub held_by: String,
     /// Absolute paths of the instruction files in force.
     #[serde(default)]
     pub instruction_sources: Vec<String>,

@@ -21,7 +21,7 @@ use seccompiler::BpfProgram;
 use crate::{
     Confinement, Rung, channel, process,
     process::Forked,
-    setup::{alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proxy, seccomp, view},
+    setup::{alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, view},
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
 };
@@ -152,6 +152,9 @@ fn put_up(request: Request, helper_alive: OwnedFd) -> Result<Walls, Failure> {
         let identity = Identity::of(&plan.roots)?;
         namespaces::enter(confined.network, &identity)?;
         view::enter(&plan)?;
+        if rung == Rung::WithoutFreshProc {
+            proc::keep_outer()?;
+        }
         walls.file_rights = identity.is_shared();
         walls.plan = Some(plan);
     }

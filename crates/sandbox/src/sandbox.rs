@@ -160,6 +160,17 @@ impl Sandbox {
         Ok(self.found().await?.rung)
     }
 
+    /// What commands under `confinement` are held with here, in words for people, without a full stop.
+    ///
+    /// # Errors
+    /// Why they are refused; see [`Sandbox::spawn`].
+    pub async fn line(&self, confinement: &Confinement) -> Result<&'static str, SandboxError> {
+        match confinement {
+            Confinement::Unconfined => Ok("no walls"),
+            Confinement::Confined(_) => Ok(self.rung_for(confinement).await?.line()),
+        }
+    }
+
     async fn found(&self) -> Result<&Found, SandboxError> {
         self.found.get_or_try_init(|| rung::find(&self.helper, self.own.as_deref())).await
     }

@@ -298,6 +298,18 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
     }
 }
 
+/// What holds the commands of a thread, for its header; if nothing does, a warning says why.
+pub(crate) async fn held_by(built: &mut Built) -> &'static str {
+    let Workplace { sandbox, policy, .. } = &built.settings.workplace;
+    match sandbox.line(&policy.confinement()).await {
+        Ok(line) => line,
+        Err(error) => {
+            built.warnings.push(error.to_string());
+            "nothing, so commands are refused"
+        }
+    }
+}
+
 /// The policy as the wire spells it.
 pub(crate) fn sandbox_policy(policy: &Policy) -> Value {
     match policy.level {

@@ -81,7 +81,8 @@ impl Server {
         let thread_source = params.thread_source.clone();
         let wanted = Wanted::start(params)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
-        let built = build::thread(self, &codex_home, wanted, temp.path())?;
+        let mut built = build::thread(self, &codex_home, wanted, temp.path())?;
+        let held_by = build::held_by(&mut built).await;
         let journal = if ephemeral {
             Journal::ephemeral()
         } else {
@@ -97,7 +98,7 @@ impl Server {
             Journal::create(&codex_home, header).map_err(store_error)?
         };
         let begun = Begun { at: now(), source: self.source, version: None, preview: String::new() };
-        let opened = opened(&id, &built, journal.path(), begun);
+        let opened = opened(&id, &built, held_by, journal.path(), begun);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let parts = self.parts(&id, built, journal, temp);
@@ -116,6 +117,7 @@ impl Server {
         let wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &codex_home, wanted, temp.path())?;
+        let held_by = build::held_by(&mut built).await;
         for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
             if count > 0 {
                 built.warnings.push(format!("{count} {what} of {} could not be read and are left out", path.display()));
@@ -127,7 +129,7 @@ impl Server {
             version: Some(replayed.header.program_version.clone()),
             preview: replayed.preview.clone(),
         };
-        let opened = opened(&id, &built, Some(&path), begun);
+        let opened = opened(&id, &built, held_by, Some(&path), begun);
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
         let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
@@ -225,7 +227,7 @@ struct Begun {
     preview: String,
 }
 
-fn opened(id: &str, built: &Built, path: Option<&Path>, begun: Begun) -> ThreadOpened {
+fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Begun) -> ThreadOpened {
     let settings = &built.settings;
     let cwd = settings.workplace.roots.workspace.display().to_string();
     let thread = ThreadInfo {
@@ -253,6 +255,7 @@ fn opened(id: &str, built: &Built, path: Option<&Path>, begun: Begun) -> ThreadO
         approval_policy: approval_policy(settings.workplace.policy.approval),
         approvals_reviewer: "user".into(),
         sandbox: build::sandbox_policy(&settings.workplace.policy),
+        held_by: held_by.to_owned(),
         instruction_sources,
     }
 }

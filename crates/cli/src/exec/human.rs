@@ -44,7 +44,8 @@ impl Human {
     pub fn opened(&mut self, opened: &ThreadOpened) {
         let level = opened.sandbox.get("type").and_then(Value::as_str).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
-        let head = format!("codex {version} · {} ({}) · sandbox {}", opened.model, opened.model_provider, kebab(level));
+        let (model, provider, level) = (&opened.model, &opened.model_provider, kebab(level));
+        let head = format!("codex {version} · {model} ({provider}) · sandbox {level} ({})", opened.held_by);
         self.progress.line(Style::Bold, &head);
         self.progress.line(Style::Dim, &format!("{} · session {}", opened.cwd, opened.thread.id));
         self.thread_id.clone_from(&opened.thread.id);

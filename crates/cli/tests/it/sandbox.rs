@@ -9,7 +9,9 @@
     reason = "a test may panic; the lint only knows functions that are marked as tests"
 )]
 
+mod limits;
 mod read_only;
+mod rungs;
 
 use std::{
     fs,
@@ -213,6 +215,18 @@ fn inside_the_cell() {
             let kinds = [SocketType::STREAM, SocketType::SEQPACKET, SocketType::DGRAM];
             assert_eq!(kinds.map(open), [Err(Errno::PERM); 3]);
             assert_eq!(UnixStream::connect(value).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+            UnixStream::pair().unwrap();
+        }
+        "miss elsewhere" => {
+            let address: std::net::SocketAddr = value.parse().unwrap();
+            assert!(TcpStream::connect(address).is_err(), "connected");
+        }
+        "nothing" => {}
+        "no sockets" => {
+            for family in [AddressFamily::UNIX, AddressFamily::INET, AddressFamily::INET6] {
+                let open = |kind| socket(family, kind, None).map(drop);
+                assert_eq!([SocketType::STREAM, SocketType::DGRAM].map(open), [Err(Errno::PERM); 2], "{family:?}");
+            }
             UnixStream::pair().unwrap();
         }
         "no set-user-ID node" => {

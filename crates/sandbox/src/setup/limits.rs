@@ -31,7 +31,7 @@ const OWN_PID_MAX: (u32, u32) = (6, 14);
 const OWN_COUNT: (u32, u32) = (5, 14);
 
 /// Makes this process, and all it forks, more likely to be ended when memory runs out. Called by the helper before it
-/// leaves the host's namespaces: set by real root there, nobody inside can lower it; any other user's command can
+/// leaves the host's namespaces: set with `CAP_SYS_RESOURCE` there, nobody inside can lower it; otherwise a command can
 /// take it back to where it was, and no lower.
 pub(crate) fn give_way() {
     const PATH: &str = "/proc/self/oom_score_adj";

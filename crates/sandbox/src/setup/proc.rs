@@ -36,6 +36,17 @@ pub(crate) fn mount_fresh() -> Result<(), Failure> {
     for path in READABLE {
         skip_missing(cover(Path::new(path), READ_ONLY)).or_failure(Stage::Proc, || format!("protecting {path}"))?;
     }
+    mask_all()
+}
+
+/// Limits the `/proc` that is there, where a fresh one is refused: nothing of it can be written, whoever it belongs to.
+/// Done once for a cell. It shows processes of others too; their insides are kept from a command by its user namespace.
+pub(crate) fn keep_outer() -> Result<(), Failure> {
+    cover(Path::new("/proc"), READ_ONLY).or_failure(Stage::Mounts, || "protecting /proc")?;
+    mask_all()
+}
+
+fn mask_all() -> Result<(), Failure> {
     for path in MASKED {
         skip_missing(mask(Path::new(path))).or_failure(Stage::Proc, || format!("masking {path}"))?;
     }
