@@ -13,12 +13,13 @@ use args::{Arguments, Command, RunOptions, ThreadOptions};
 use clap::Parser;
 use codex_config::Environment;
 use exec::ExitStatus;
-use rustix::process::Signal;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     // Nothing may come before: a sandbox helper is this program started again, and must be small.
     codex_sandbox::run_helper_if_requested();
+    keep_to_itself();
     let arguments = Arguments::parse();
     let environment = Environment::from_process();
     // One thread: the loop waits far more than it works, and a stream of events is several times cheaper so.
@@ -33,6 +34,16 @@ fn main() -> ExitCode {
     // A read of standard input that never ends must not keep the program.
     runtime.shutdown_background();
     ExitCode::from(status as u8)
+}
+
+/// Keeps what this program knows, keys among it, from other processes of the user and out of core dumps. The helper
+/// does this later: it must still write its own id maps.
+fn keep_to_itself() {
+    // Where one is refused the other helps.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    // Only the lower limit: commands without a sandbox may have dumps again.
+    let kept = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    let _ = setrlimit(Resource::Core, kept);
 }
 
 /// Whether something was typed that has no meaning for a command that runs no turn.

@@ -33,11 +33,11 @@ async fn a_fork_bomb_is_held_and_ends_with_its_command() {
 
 /// `codex sandbox` as somebody without rights, in a directory of theirs.
 #[allow(clippy::disallowed_methods, reason = "the program under test is started by its test")]
-fn as_stranger(directory: &Path, script: &str) -> Output {
+fn as_stranger(directory: &Path, flags: &[&str], script: &str) -> Output {
     let (user, group) = (STRANGER.0.to_string(), STRANGER.1.to_string());
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid", &user, "--regid", &group, "--clear-groups", env!("CARGO_BIN_EXE_codex")]);
-    command.args(["sandbox", "--", "sh", "-c", script]).env_clear().env("PATH", super::PATH);
+    command.arg("sandbox").args(flags).args(["--", "sh", "-c", script]).env_clear().env("PATH", super::PATH);
     command.env("HOME", directory).env("CODEX_HOME", directory.join("home")).current_dir(directory.join("work"));
     command.stdin(Stdio::null()).output().unwrap()
 }
@@ -60,13 +60,24 @@ fn strangers_directory() -> Option<tempfile::TempDir> {
 #[test]
 fn the_limits_hold_an_ordinary_user_too() {
     let Some(directory) = strangers_directory() else { return };
-    let output = as_stranger(directory.path(), &FORK_BOMB.replace("exec sleep 100000", "kill -9 -1"));
+    let output = as_stranger(directory.path(), &[], &FORK_BOMB.replace("exec sleep 100000", "kill -9 -1"));
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains("held\n"), "{told}{}", String::from_utf8_lossy(&output.stderr));
     // The agent itself can be started by an ordinary user from /proc/self/exe, and be looked into by none.
-    let output = as_stranger(directory.path(), "id -u; touch made; cat /proc/self/oom_score_adj");
+    let output = as_stranger(directory.path(), &[], "id -u; touch made; cat /proc/self/oom_score_adj");
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n300\n", STRANGER.0));
     assert_eq!(fs::metadata(directory.path().join("work/made")).unwrap().uid(), STRANGER.0);
+}
+
+/// Without walls a command is the user as much as this program is; still it does not hand out what it knows.
+#[test]
+fn nobody_looks_into_the_program_itself() {
+    let Some(directory) = strangers_directory() else { return };
+    let script = "parent() { cut -d' ' -f4 /proc/$1/stat; }; program=$(parent $(parent $$)); \
+        program=$(parent $program); cat /proc/$program/environ 2>&1; ulimit -Sc; echo";
+    let output = as_stranger(directory.path(), &["-s", "danger-full-access"], script);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("/environ: Permission denied\n0\n"), "{told}");
 }
 
 #[tokio::test]
