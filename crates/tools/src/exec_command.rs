@@ -300,7 +300,8 @@ fn noticed(noticed: &Noticed) -> impl Iterator<Item = String> {
             false => format!("{path} is protected and was changed, and could not be put back: tell the user"),
         }
     });
-    network.into_iter().chain(changes)
+    let refused = noticed.refused.iter().map(|sentence| format!("The proxy of the sandbox refused: {sentence}"));
+    network.into_iter().chain(refused).chain(changes)
 }
 
 /// What the model is told of a command that runs on.
@@ -340,13 +341,14 @@ mod tests {
     #[test]
     fn what_the_walls_noticed_is_reported() {
         let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
-        let noticed = Noticed { network: true, changes: changes.into() };
+        let noticed = Noticed { network: true, changes: changes.into(), refused: vec!["x:1 is not allowed".into()] };
         let ended = Ended { end: End::Exited(Exit::Code(0)), duration: Duration::ZERO, noticed };
         let report = report(&ended, "Interrupted", "out");
         let lines: Vec<_> = report.lines().collect();
         assert!(lines[2].contains("blocked an attempt to reach the network"), "{report}");
-        assert!(lines[3].contains("put back /w/.git/config") && lines[4].contains("could not be put back"), "{report}");
-        assert_eq!(lines[5..], ["Output:", "out"]);
+        assert_eq!(lines[3], "The proxy of the sandbox refused: x:1 is not allowed");
+        assert!(lines[4].contains("put back /w/.git/config") && lines[5].contains("could not be put back"), "{report}");
+        assert_eq!(lines[6..], ["Output:", "out"]);
     }
 
     #[test]
