@@ -47,6 +47,9 @@ pub enum Kind {
     Path,
     /// A list of such paths.
     Paths,
+    /// A list of paths: absolute, below `~/`, or relative to the project's root, whichever file names them (the
+    /// workspace where there is no project; on the command line always the workspace). Patterns are not understood.
+    ProjectPaths,
     /// A list of strings.
     Texts,
     /// A table of strings with names of the user's choice.
@@ -59,7 +62,9 @@ pub enum Kind {
     Table(&'static [Key]),
     /// A table of these keys, where an unknown one is an error, since it may have been meant to forbid something.
     Strict(&'static [Key]),
-    /// Tables of these keys, with names of the user's choice.
+    /// A table as [`Kind::Strict`]; a value that is no table is one of its first key.
+    StrictOrFirst(&'static [Key]),
+    /// Tables of these keys, with names of the user's choice; strict if the table that holds them is.
     Named(&'static [Key]),
     /// Tables of the top-level keys, with names of the user's choice.
     Profiles,
@@ -92,7 +97,7 @@ pub enum Status {
 }
 
 /// Levels of the sandbox, strictest first.
-const SANDBOX: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
+const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 /// When a person is asked, most often first.
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
 /// Languages that providers speak; `responses` and `scripted` are spoken by this version.
@@ -137,10 +142,18 @@ impl Kind {
         matches!(self, Self::TextMap | Self::Headers | Self::VariableHeaders)
     }
 
+    /// The keys of a table of this kind that has one name.
+    pub(crate) fn own_children(self) -> Option<&'static [Key]> {
+        match self {
+            Self::Table(keys) | Self::Strict(keys) | Self::StrictOrFirst(keys) => Some(keys),
+            _ => None,
+        }
+    }
+
     /// The keys of a table of this kind, below a name of the user's choice for [`Kind::Named`] and [`Kind::Profiles`].
     pub fn children(self) -> Option<&'static [Key]> {
         match self {
-            Self::Table(keys) | Self::Strict(keys) | Self::Named(keys) => Some(keys),
+            Self::Table(keys) | Self::Strict(keys) | Self::StrictOrFirst(keys) | Self::Named(keys) => Some(keys),
             Self::Profiles => Some(KEYS),
             _ => None,
         }
@@ -161,10 +174,8 @@ pub const KEYS: &[Key] = &[
         .default("\"OPENAI_API_KEY\""),
     key("model_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks").project(Project::Harmless),
     key("model_context_window", Kind::Count(1_000, 100_000_000), "Size of the model's context, in tokens"),
-    key("sandbox", Kind::Choice(SANDBOX), "What commands and edits may change")
-        .aliases(&["sandbox_mode"])
-        .default("\"workspace-write\"")
-        .project(Project::Stricter),
+    key("sandbox", Kind::StrictOrFirst(SANDBOX), "The walls around commands; a level alone is its `mode`")
+        .aliases(&["sandbox_mode"]),
     key("sandbox_workspace_write", Kind::Table(WORKSPACE_WRITE), "Details of the level `workspace-write`"),
     key("ask_for_approval", Kind::Choice(APPROVAL), "When you are asked before something is done")
         .aliases(&["approval_policy"])
@@ -258,11 +269,32 @@ pub const WORKSPACE_WRITE: &[Key] = &[
     ignored("exclude_tmpdir_env_var", "Commands have a `/tmp` of their own"),
 ];
 
-/// The keys of `[permissions]`. Lists that forbid grow from layer to layer: no layer removes what a lower one forbids.
+/// The keys of `[sandbox]`.
+pub const SANDBOX: &[Key] = &[
+    key("mode", Kind::Choice(LEVELS), "What commands and edits may change")
+        .default("\"workspace-write\"")
+        .project(Project::Stricter),
+    key("hide", Kind::ProjectPaths, "Files and directories that commands and tools cannot look into")
+        .project(Project::Harmless)
+        .appends(),
+    key("show", Kind::ProjectPaths, "Of what is hidden unless you say otherwise, what is not to be").appends(),
+    key("allow_domains", Kind::Texts, "Hosts that commands reach though the network is off").appends(),
+    key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
+];
+
+/// The keys of `[permissions]`. All lists grow from layer to layer: no layer removes what a lower one forbids.
 pub const PERMISSIONS: &[Key] = &[
-    key("allow", Kind::Texts, "Commands that run without a question"),
+    RULES[0],
+    RULES[1],
+    RULES[2],
+    key("projects", Kind::Named(RULES), "The same lists for one project each, by its absolute path"),
+];
+
+/// The lists of rules: the beginnings of commands (`git diff`), whole commands (`=make all`), names of classes.
+const RULES: &[Key] = &[
     key("deny", Kind::Texts, "Commands that never run").project(Project::Harmless).appends(),
     key("ask", Kind::Texts, "Commands that always ask").project(Project::Harmless).appends(),
+    key("allow", Kind::Texts, "Commands that run without a question, inside the sandbox").appends(),
 ];
 
 /// The key of a table that goes by a name or an alias.
@@ -273,7 +305,23 @@ pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
 /// Whether a key of this name, in whatever table, takes one of a few words, which are no secret.
 pub(crate) fn is_choice(name: &str) -> bool {
     let choice = |key: &Key| matches!(key.kind, Kind::Choice(_) | Kind::FlagOrChoice(_) | Kind::Flag);
-    [KEYS, PROVIDER, WORKSPACE_WRITE].iter().any(|keys| find(keys, name).is_some_and(choice))
+    let first = |key: &Key| matches!(key.kind, Kind::StrictOrFirst([first, ..]) if choice(first));
+    [KEYS, PROVIDER, WORKSPACE_WRITE, SANDBOX]
+        .iter()
+        .any(|keys| find(keys, name).is_some_and(|it| choice(it) || first(it)))
+}
+
+/// Whether lists for the key of a dotted path add up, in one layer too.
+pub fn appends(path: &str) -> bool {
+    let mut keys = KEYS;
+    for name in path.split('.') {
+        match find(keys, name.trim().trim_matches(['"', '\''])) {
+            Some(key) if key.appends => return true,
+            Some(key) => keys = key.kind.own_children().unwrap_or_default(),
+            None => return false,
+        }
+    }
+    false
 }
 
 /// All names and aliases of a table that have an effect.
@@ -324,7 +372,8 @@ mod tests {
             "model_provider",
             "model_reasoning_effort",
             "network_access",
-            "sandbox",
+            "mode",
+            "hide",
             "ask_for_approval",
             "deny",
             "ask",

@@ -52,7 +52,14 @@ impl Layer {
         if let Some(error) = errors.iter().min_by_key(|error| error.span().map(|span| span.start)) {
             return Err(syntax_error(&source, error));
         }
-        let mut walk = Walk { source: &source, base, layer: Self::default(), unused: Vec::new(), path: Vec::new() };
+        let mut walk = Walk {
+            source: &source,
+            base,
+            layer: Self::default(),
+            unused: Vec::new(),
+            path: Vec::new(),
+            seen: BTreeMap::new(),
+        };
         if let Err(error) = walk.table(table.get_ref(), KEYS, false) {
             return Err(error.after(walk.layer.warnings));
         }
@@ -84,7 +91,7 @@ impl Layer {
 fn add_defaults(keys: &'static [Key], path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
     for key in keys {
         path.push(key.name.into());
-        if let Kind::Table(children) | Kind::Strict(children) = key.kind {
+        if let Some(children) = key.kind.own_children() {
             add_defaults(children, path, leaves);
         }
         // A default that does not parse cannot be tolerated in silence: a test reads every one.
@@ -103,13 +110,14 @@ struct Walk<'a> {
     layer: Layer,
     unused: Vec<String>,
     path: Vec<String>,
+    /// What each setting was called.
+    seen: BTreeMap<Vec<String>, String>,
 }
 
 type Named<'a, 'i> = (&'a Spanned<toml::de::DeString<'i>>, &'a Spanned<DeValue<'i>>);
 
 impl Walk<'_> {
     fn table(&mut self, table: &DeTable<'_>, keys: &'static [Key], strict: bool) -> Result<(), ConfigError> {
-        let mut seen = BTreeMap::new();
         for (name, value) in table {
             let typed: &str = name.get_ref();
             let nested = !self.path.is_empty() && matches!(typed, "profiles" | "default_profile" | "profile");
@@ -117,18 +125,15 @@ impl Walk<'_> {
                 self.unknown((name, value), keys, strict)?;
                 continue;
             };
-            if let Some(other) = seen.insert(key.name, typed) {
-                let message = format!("`{other}` and `{typed}` are two names of one setting; keep one of them");
-                return Err(self.source.error(name.span(), message));
-            }
             self.path.push(key.name.into());
-            self.value(key, (name, value))?;
+            self.value(key, (name, value), strict)?;
             self.path.pop();
         }
         Ok(())
     }
 
-    fn value(&mut self, key: &'static Key, (name, value): Named<'_, '_>) -> Result<(), ConfigError> {
+    /// Takes the value of a key; `strict` says of which kind the table around it is.
+    fn value(&mut self, key: &'static Key, (name, value): Named<'_, '_>, strict: bool) -> Result<(), ConfigError> {
         match key.status {
             Status::Used => {}
             Status::Later => {
@@ -139,9 +144,15 @@ impl Walk<'_> {
         }
         match (key.kind, value.get_ref()) {
             (Kind::Table(keys), DeValue::Table(table)) => self.table(table, keys, false),
-            (Kind::Strict(keys), DeValue::Table(table)) => self.table(table, keys, true),
-            (Kind::Named(keys), DeValue::Table(table)) => self.named(key, table, keys),
-            (Kind::Profiles, DeValue::Table(table)) => self.named(key, table, KEYS),
+            (Kind::Strict(keys) | Kind::StrictOrFirst(keys), DeValue::Table(table)) => self.table(table, keys, true),
+            (Kind::StrictOrFirst([first, ..]), _) => {
+                self.path.push(first.name.into());
+                self.value(first, (name, value), strict)?;
+                self.path.pop();
+                Ok(())
+            }
+            (Kind::Named(keys), DeValue::Table(table)) => self.named(key, table, keys, strict),
+            (Kind::Profiles, DeValue::Table(table)) => self.named(key, table, KEYS, strict),
             (kind, DeValue::Table(table)) if kind.is_map() => self.text_map(key, table),
             (kind, other) if kind.children().is_some() || kind.is_map() => {
                 Err(self.fault(mismatch(name.get_ref(), kind, value.span(), other)))
@@ -159,6 +170,11 @@ impl Walk<'_> {
                 {
                     self.unusual(value.span(), name.get_ref(), text, names);
                 }
+                if let Some(other) = self.seen.insert(self.path.clone(), name.get_ref().to_string()) {
+                    let typed = name.get_ref();
+                    let message = format!("`{other}` and `{typed}` are two names of one setting; keep one of them");
+                    return Err(self.source.error(name.span(), message));
+                }
                 let items = match value.get_ref() {
                     DeValue::Array(items) => items.iter().map(|item| self.site(item.span())).collect(),
                     _ => Vec::new(),
@@ -170,7 +186,7 @@ impl Walk<'_> {
     }
 
     /// Tables with names of the user's choice.
-    fn named(&mut self, key: &Key, table: &DeTable<'_>, keys: &'static [Key]) -> Result<(), ConfigError> {
+    fn named(&mut self, key: &Key, table: &DeTable<'_>, keys: &'static [Key], strict: bool) -> Result<(), ConfigError> {
         for (name, value) in table {
             let DeValue::Table(inner) = value.get_ref() else {
                 let label = format!("{}.{}", key.name, name.get_ref());
@@ -178,7 +194,7 @@ impl Walk<'_> {
                 return Err(self.fault(fault));
             };
             self.path.push(name.get_ref().to_string());
-            self.table(inner, keys, false)?;
+            self.table(inner, keys, strict)?;
             self.path.pop();
         }
         Ok(())
@@ -286,10 +302,7 @@ fn elsewhere(typed: &str, path: &[String]) -> Option<String> {
     if !path.is_empty() && keys::find(KEYS, typed).is_some() {
         return Some(format!("`{typed}` is a top-level key: move it above the first `[table]`"));
     }
-    let tables = KEYS.iter().filter_map(|key| match key.kind {
-        Kind::Table(children) | Kind::Strict(children) => Some((key.name, children)),
-        _ => None,
-    });
+    let tables = KEYS.iter().filter_map(|key| Some((key.name, key.kind.own_children()?)));
     let mut found = tables.filter(|(_, children)| nearest(typed, keys::names(children)) == Some(typed));
     found.next().map(|(table, _)| format!("did you mean `{table}.{typed}`?"))
 }

@@ -77,19 +77,21 @@ fn load_layers(
     }
     let home = request.environment.home();
     let user_file = request.codex_home.join(FILE);
-    let mut user = read(&user_file, Base { dir: request.codex_home, home })?;
-    warnings.extend(user.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
     let root = project_root(request.workspace, home.unwrap_or(Path::new("/")));
+    let project_dir = root.as_deref().unwrap_or(request.workspace);
+    let mut user = read(&user_file, Base { dir: request.codex_home, project: project_dir, home })?;
+    warnings.extend(user.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
     let (project_file, mut project) = match &root {
         Some(root) => {
             let path = root.join(DIR).join(FILE);
-            let layer = if same_file(&path, &user_file) { None } else { read(&path, Base { dir: root, home })? };
+            let layer =
+                if same_file(&path, &user_file) { None } else { read(&path, Base { dir: root, project: root, home })? };
             (Some(path), layer)
         }
         None => (None, None),
     };
     warnings.extend(project.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
-    let mut typed = command_line(request.overrides, Base { dir: request.workspace, home })?;
+    let mut typed = command_line(request.overrides, Base { dir: request.workspace, project: request.workspace, home })?;
 
     let trusted = project.as_ref().filter(|_| request.trust_project);
     let known: BTreeSet<String> =
@@ -115,7 +117,7 @@ fn load_layers(
     warnings.append(&mut typed.warnings);
     merged.add(typed);
 
-    let settings = resolve::settings(&merged, warnings)?;
+    let settings = resolve::settings(&merged, project_dir, home, warnings)?;
     Ok((settings, merged.origins(), files))
 }
 

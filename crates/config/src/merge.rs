@@ -41,6 +41,11 @@ impl Merged {
         self.leaves.get(path)
     }
 
+    /// The paths of all values, as their names.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &[String]> {
+        self.leaves.values().map(|leaf| &leaf.path[..])
+    }
+
     /// The text of a dotted path, if it is a text.
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
         self.get(path).and_then(|leaf| leaf.value.as_str())

@@ -15,7 +15,10 @@ use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
-use crate::{ApprovalMode, ConfigError, ProviderSettings, SandboxMode, Settings, Warning, WireApi, WorkspaceWrite};
+use crate::{
+    ApprovalMode, ConfigError, ProviderSettings, SandboxDetails, SandboxMode, Settings, Warning, WireApi,
+    WorkspaceWrite, rules,
+};
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
 #[derive(Debug, Deserialize)]
@@ -29,13 +32,13 @@ struct Raw {
     api_key_env: String,
     model_reasoning_effort: Option<String>,
     model_context_window: Option<u64>,
-    sandbox: SandboxMode,
+    sandbox: RawSandbox,
     sandbox_workspace_write: RawWorkspaceWrite,
     ask_for_approval: ApprovalMode,
     #[serde(default)]
     add_dir: Vec<PathBuf>,
-    #[serde(default)]
-    permissions: RawPermissions,
+    #[serde(rename = "permissions")]
+    _permissions: Option<IgnoredAny>,
     search: bool,
     web_search: Option<Value>,
     oss: bool,
@@ -50,16 +53,26 @@ struct RawWorkspaceWrite {
     network_access: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawPermissions {
-    allow: Vec<String>,
-    deny: Vec<String>,
-    ask: Vec<String>,
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSandbox {
+    mode: SandboxMode,
+    #[serde(default)]
+    hide: Vec<PathBuf>,
+    #[serde(default)]
+    show: Vec<PathBuf>,
+    #[serde(default)]
+    allow_domains: Vec<String>,
+    allow_weak: bool,
 }
 
-/// The settings that the layers come to; warnings are told even if there is an error.
-pub(crate) fn settings(merged: &Merged, warnings: &mut Vec<Warning>) -> Result<Settings, ConfigError> {
+/// The settings that the layers come to for a project; warnings are told even if there is an error.
+pub(crate) fn settings(
+    merged: &Merged,
+    project: &Path,
+    home: Option<&Path>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Settings, ConfigError> {
     // Values were checked one by one against the table of keys; a test holds that table to the fields above.
     let raw: Raw = merged.to_table().try_into().map_err(|error: toml::de::Error| merged.error("", error.message()))?;
     refuse_unfinished(&raw, merged)?;
@@ -67,6 +80,7 @@ pub(crate) fn settings(merged: &Merged, warnings: &mut Vec<Warning>) -> Result<S
     check_selected(&raw, merged)?;
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"))?;
     warnings.extend(missing);
+    check_hidden(merged.get("sandbox.hide"))?;
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
     warnings.extend(unspoken);
@@ -77,25 +91,29 @@ pub(crate) fn settings(merged: &Merged, warnings: &mut Vec<Warning>) -> Result<S
         api_key_env: raw.api_key_env,
         model_reasoning_effort: raw.model_reasoning_effort,
         model_context_window: raw.model_context_window,
-        sandbox: raw.sandbox,
+        sandbox: raw.sandbox.mode,
+        sandbox_details: SandboxDetails {
+            hide: raw.sandbox.hide,
+            show: raw.sandbox.show,
+            allow_domains: raw.sandbox.allow_domains,
+            allow_weak: raw.sandbox.allow_weak,
+        },
         sandbox_workspace_write: WorkspaceWrite { network_access: raw.sandbox_workspace_write.network_access },
         ask_for_approval: raw.ask_for_approval,
         add_dir,
+        permissions: rules::entries(merged, project, home)?,
     })
 }
 
 /// Fails closed: settings that forbid something, or that the user relies on, and that would not be obeyed.
 fn refuse_unfinished(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
-    let rules = |kind: &str| format!("{kind} rules are not enforced by this version yet; remove them or wait");
     let refused = [
-        (!raw.permissions.deny.is_empty(), "permissions.deny", rules("deny")),
-        (!raw.permissions.ask.is_empty(), "permissions.ask", rules("ask")),
-        (raw.search, "search", "web search is not available in this version yet".into()),
-        (raw.oss, "oss", "`oss` is not available in this version yet".into()),
+        (raw.search, "search", "web search is not available in this version yet"),
+        (raw.oss, "oss", "`oss` is not available in this version yet"),
         (
             raw.default_profile.is_some(),
             "default_profile",
-            "profiles are not available in this version yet; remove this line or wait".into(),
+            "profiles are not available in this version yet; remove this line or wait",
         ),
     ];
     match refused.iter().find(|(set, ..)| *set) {
@@ -110,12 +128,9 @@ fn without_effect(raw: &Raw, merged: &Merged) -> Vec<Warning> {
         Value::Boolean(on) => *on,
         other => other.as_str() != Some("disabled"),
     });
-    let found = [
-        (!raw.permissions.allow.is_empty(), "permissions.allow", "allow rules have no effect in this version yet"),
-        (search, "web_search", "there is no web search in this version yet"),
-    ];
-    let site = |path| merged.get(path).and_then(|leaf| leaf.site.as_ref());
-    found.iter().filter(|(set, ..)| *set).filter_map(|(_, path, message)| Some(site(path)?.warning(message))).collect()
+    let site = || merged.get("web_search").and_then(|leaf| leaf.site.as_ref());
+    let warning = |site: &Site| site.warning("there is no web search in this version yet");
+    site().filter(|_| search).map(warning).into_iter().collect()
 }
 
 /// The selected provider must exist and be complete; others may be unfinished until they are selected.
@@ -172,6 +187,24 @@ fn providers(
         }
     }
     (providers, warnings)
+}
+
+/// Paths to hide that hide nothing: a pattern, which would be taken for a name, and on the command line, where it is a
+/// slip of the moment, what does not exist. A file may serve several machines.
+fn check_hidden(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
+    let Some((leaf, Value::Array(paths))) = leaf.map(|leaf| (leaf, &leaf.value)) else { return Ok(()) };
+    for (path, site) in paths.iter().filter_map(Value::as_str).zip(&leaf.items) {
+        if Path::new(path).symlink_metadata().is_ok() {
+            continue;
+        }
+        if path.contains(['*', '?', '[']) {
+            return Err(site.error(format!("`{path}` is not there, and patterns are not understood: name each path")));
+        }
+        if matches!(site.source.name, Name::Override(_)) {
+            return Err(site.error(format!("`{path}` does not exist, so it cannot be hidden")));
+        }
+    }
+    Ok(())
 }
 
 /// The directories that exist, each once. A missing one is an error on the command line, where it is a slip of the

@@ -1,11 +1,12 @@
-//! The settings as plain typed data, complete and checked. No text, no place, no layer is left in them.
+//! The settings as plain typed data, complete and checked. No text, no place, no layer is left in them; rules alone say
+//! where they stand, for who meets one has to find it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::ProviderSettings;
+use crate::{PermissionEntry, ProviderSettings};
 
 /// What commands and edits may change. In order, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -38,6 +39,19 @@ pub struct WorkspaceWrite {
     pub network_access: bool,
 }
 
+/// The walls around commands beyond their level. Paths are absolute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SandboxDetails {
+    /// What commands and tools cannot look into, besides what is hidden unless the user says otherwise.
+    pub hide: Vec<PathBuf>,
+    /// Of what is hidden unless the user says otherwise, what is not to be.
+    pub show: Vec<PathBuf>,
+    /// Hosts that commands reach though the network is off, as they were written.
+    pub allow_domains: Vec<String>,
+    /// Whether commands may write where the kernel cannot hold all walls.
+    pub allow_weak: bool,
+}
+
 /// All settings of one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -55,12 +69,16 @@ pub struct Settings {
     pub model_context_window: Option<u64>,
     /// What commands and edits may change.
     pub sandbox: SandboxMode,
+    /// The walls beyond the level.
+    pub sandbox_details: SandboxDetails,
     /// Details of the level `workspace-write`.
     pub sandbox_workspace_write: WorkspaceWrite,
     /// When a person is asked.
     pub ask_for_approval: ApprovalMode,
     /// Directories besides the workspace that may be read and written: absolute, existing, each once.
     pub add_dir: Vec<PathBuf>,
+    /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.
+    pub permissions: Vec<PermissionEntry>,
 }
 
 impl Settings {

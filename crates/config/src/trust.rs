@@ -5,7 +5,7 @@
 
 use toml::Value;
 
-use crate::keys::{Kind, Project};
+use crate::keys::{KEYS, Kind, Project, find};
 use crate::layer::{Layer, Leaf};
 use crate::merge::Merged;
 use crate::origin::dotted;
@@ -50,11 +50,20 @@ fn is_stricter(leaf: &Leaf, below: Option<&Leaf>) -> bool {
     }
 }
 
+/// As much of a path as a reader needs, who is told the line too.
+fn named(path: &[String]) -> &[String] {
+    let short = path.first().and_then(|table| find(KEYS, table)).is_some_and(|table| match table.kind {
+        Kind::StrictOrFirst([first, ..]) => path.get(1).is_some_and(|name| name == first.name),
+        _ => false,
+    });
+    &path[..path.len().min(if short { 1 } else { 2 })]
+}
+
 /// What was held back, with its line: by whole names, but for a provider or a profile not every key of it.
 fn names(held: &[Leaf]) -> Vec<String> {
     let mut seen: Vec<(String, &Site)> = Vec::new();
     for leaf in held {
-        let name = format!("`{}`", dotted(&leaf.path[..leaf.path.len().min(2)]));
+        let name = format!("`{}`", dotted(named(&leaf.path)));
         let Some(site) = &leaf.site else { continue };
         // `model = "provider/name"` is two settings, but one to the reader.
         if !seen.iter().any(|(other, place)| *other == name || *place == site) {

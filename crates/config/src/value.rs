@@ -15,6 +15,8 @@ use crate::suggest::did_you_mean;
 pub(crate) struct Base<'a> {
     /// The layer's directory, absolute.
     pub(crate) dir: &'a Path,
+    /// The project's root, for paths that mean the same whichever file names them.
+    pub(crate) project: &'a Path,
     /// The user's home, for `~/`.
     pub(crate) home: Option<&'a Path>,
 }
@@ -62,10 +64,14 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
                 _ => Err(fault(format!("`{name}` must be {}", expected(kind)))),
             }
         }
-        (Kind::Path, DeValue::String(text)) => path(name, text, base).map(Value::String).map_err(fault),
-        (Kind::Paths | Kind::Texts, DeValue::Array(items)) => {
+        (Kind::StrictOrFirst([first, ..]), value_of_first) if !value_of_first.is_table() => {
+            check(name, first.kind, value, base)
+        }
+        (Kind::Path, DeValue::String(text)) => path(name, text, base.dir, base.home).map(Value::String).map_err(fault),
+        (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::Array(items)) => {
+            let dir = if kind == Kind::ProjectPaths { base.project } else { base.dir };
             let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
-                DeValue::String(text) if kind == Kind::Paths => path(name, text, base).map(Value::String),
+                DeValue::String(text) if kind != Kind::Texts => path(name, text, dir, base.home).map(Value::String),
                 DeValue::String(text) => words(name, text).map(|text| Value::String(text.into())),
                 other => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
             };
@@ -128,9 +134,10 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
         Kind::Flag => "`true` or `false`".into(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Paths | Kind::Texts => "a list of strings".into(),
+        Kind::Paths | Kind::ProjectPaths | Kind::Texts => "a list of strings".into(),
         Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "a table of strings".into(),
-        Kind::Table(_) | Kind::Strict(_) => "a table".into(),
+        Kind::StrictOrFirst([first, ..]) => expected(first.kind),
+        Kind::Table(_) | Kind::Strict(_) | Kind::StrictOrFirst([]) => "a table".into(),
         Kind::Named(_) | Kind::Profiles => "a table of tables".into(),
         Kind::Any => "anything".into(),
     }
@@ -146,7 +153,9 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
         (Kind::Count(..), DeValue::String(text)) if text.parse::<i64>().is_ok() => {
             Some(format!("write it without quotes: `{text}`"))
         }
-        (Kind::Paths | Kind::Texts, DeValue::String(text)) => Some(format!("write it in brackets: `[{:?}]`", &**text)),
+        (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::String(text)) => {
+            Some(format!("write it in brackets: `[{:?}]`", &**text))
+        }
         (Kind::Text | Kind::Suggested(_), DeValue::Integer(number)) => {
             let shown = if looks_secret(name) { "…".into() } else { number.to_string() };
             Some(format!("write it in quotes: `\"{shown}\"`"))
@@ -186,12 +195,12 @@ fn words<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
     }
 }
 
-fn path(name: &str, text: &str, base: Base<'_>) -> Result<String, String> {
+fn path(name: &str, text: &str, dir: &Path, home: Option<&Path>) -> Result<String, String> {
     let text = words(name, text)?;
-    let path: PathBuf = match (text.strip_prefix("~/").or((text == "~").then_some("")), base.home) {
+    let path: PathBuf = match (text.strip_prefix("~/").or((text == "~").then_some("")), home) {
         (Some(rest), Some(home)) => home.join(rest),
         (Some(_), None) => return Err(format!("`{name}` begins with `~`, but `HOME` is not set")),
-        (None, _) => base.dir.join(text),
+        (None, _) => dir.join(text),
     };
     match path.components().collect::<PathBuf>().into_os_string().into_string() {
         Ok(path) => Ok(path),

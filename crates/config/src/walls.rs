@@ -53,21 +53,25 @@ impl Wall {
         format!("did you mean `{}`?", self.name)
     }
 
-    /// Whether only the exact name counts: `ask` and `deny` are too short to tell a slip from another word.
+    /// Whether only the exact name counts: `ask` and `hide` are too short to tell a slip from another word.
     fn exact_only(&self) -> bool {
-        self.key.kind == Kind::Texts
+        self.key.appends
     }
 }
 
 /// All walls, under each of their names.
 fn walls() -> impl Iterator<Item = Wall> {
     let forbids = |key: &Key| key.project == Project::Stricter;
+    let grows = |key: &Key| key.appends && key.project == Project::Harmless;
     let named = |table: Option<&'static str>, key: &'static Key| {
         std::iter::once(key.name).chain(key.aliases.iter().copied()).map(move |name| Wall { name, table, key })
     };
     KEYS.iter().flat_map(move |key| {
         let inner: Vec<&'static Key> = match key.kind {
-            Kind::Strict(children) => children.iter().filter(|child| child.appends).collect(),
+            // The first key of `StrictOrFirst` goes by the table's name; its own means too many things elsewhere.
+            Kind::Strict(children) | Kind::StrictOrFirst(children) => {
+                children.iter().filter(|child| grows(child)).collect()
+            }
             Kind::Table(children) => children.iter().filter(|child| forbids(child)).collect(),
             _ => Vec::new(),
         };

@@ -36,17 +36,14 @@ fn the_same_file_with_its_line_breaks() {
     }
     text = text.replace(" model", "\nmodel").replace(" allow", "\nallow");
     let text = text.replace(" deny", "\ndeny");
-    // Until deny rules are enforced, a file that relies on them must not seem to work.
-    user(
-        &text,
-        "~/.codex/config.toml:13:8: deny rules are not enforced by this version yet; remove them or wait
+    let settings = check(&[(USER, &text)], &[], &[]).settings;
+    assert_eq!((&*settings.model, settings.permissions.len()), ("o4-mini", 7));
+    // Whoever finds that a rule means nothing can show where it stands.
+    let error = settings.permissions[1].error("no").to_string();
+    let expected = ":13:33: no
   13 | deny = [\"destructive-commands\", \"privilege-escalation\", \"disk-operations\"]
-     |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-    );
-    let (without, _) = text.split_once("\ndeny").unwrap();
-    let loaded =
-        check(&[(USER, without)], &[], &["~/.codex/config.toml:12:9: allow rules have no effect in this version yet"]);
-    assert_eq!(loaded.settings.model, "o4-mini");
+     |                                 ^^^^^^^^^^^^^^^^^^^^^^";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 #[test]
@@ -121,7 +118,25 @@ fn first_lines() {
         ("model = \"a\\u001b[2J\"", "1:9: `model` must not contain control characters"),
         ("search = \"true\"", "1:10: `search` must be `true` or `false`, not a string"),
         ("model_context_window = 0x10", "1:24: `model_context_window` must be a whole number from 1000 to 100000000"),
-        ("[sandbox]", "1:1: `sandbox` must be `read-only`, `workspace-write` or `danger-full-access`, not a table"),
+        ("sandbox = 1", "1:11: `sandbox` must be `read-only`, `workspace-write` or `danger-full-access`, not a number"),
+        (
+            "[sandbox]\nmode = \"none\"",
+            "2:8: `none` is not a value of `mode`: it must be `read-only`, `workspace-write` or `danger-full-access`",
+        ),
+        (
+            "sandbox_mode = \"read-only\"\n[sandbox]\nmode = \"workspace-write\"",
+            "3:1: `sandbox_mode` and `mode` are two names of one setting; keep one of them",
+        ),
+        (
+            "[sandbox]\nhidden = [\"/x\"]",
+            "2:1: unknown key `hidden` in `[sandbox]`: a rule that is not understood is not enforced either",
+        ),
+        ("hide = [\"/x\"]", "1:1: unknown key `hide`: a rule that is not understood is not enforced either"),
+        ("[sandbox]\nhide = \"/x\"", "2:8: `hide` must be a list of strings, not a string"),
+        (
+            "[sandbox]\nhide = [\"/etc\", \"/no/such/*.pem\"]",
+            "2:17: `/no/such/*.pem` is not there, and patterns are not understood: name each path",
+        ),
         ("model_providers.x = 3", "1:21: `model_providers.x` must be a table, not a number"),
         ("profiles = 3", "1:12: `profiles` must be a table of tables, not a number"),
         (
@@ -187,7 +202,11 @@ fn first_lines() {
         ("search = true", "1:10: web search is not available in this version yet"),
         ("oss = true", "1:7: `oss` is not available in this version yet"),
         ("profile = \"x\"", "1:11: profiles are not available in this version yet; remove this line or wait"),
-        ("permissions.ask = [\"x\"]", "1:19: ask rules are not enforced by this version yet; remove them or wait"),
+        (
+            "[permissions.projects.\"/x\"]\ndenny = [\"x\"]",
+            "2:1: unknown key `denny` in `[permissions.projects.\"/x\"]`: a rule that is not understood is not enforced either",
+        ),
+        ("[permissions.projects.x]\nallow = [\"x\"]", "2:9: `x` is not a project: its rules need its absolute path"),
         (
             "[permissions]\ndenny = [\"x\"]",
             "2:1: unknown key `denny` in `[permissions]`: a rule that is not understood is not enforced either",
@@ -213,6 +232,7 @@ fn the_command_line() {
         ),
         ("model", "-c model: `model` must be `key=value`"),
         ("add_dir=[\"nowhere\"]", "-c add_dir=…: `~/p/src/nowhere` does not exist"),
+        ("sandbox.hide=[\"x\"]", "-c sandbox.hide=…: `~/p/src/x` does not exist, so it cannot be hidden"),
         ("model_provider=x", "-c model_provider=…: there is no provider `x`; known: openai"),
         ("oss=true", "-c oss=true: `oss` is not available in this version yet"),
     ];

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::{PROJECT, USER, check, check_error, load_in};
-use crate::keys::{KEYS, Key, Kind, Status};
+use crate::keys::{self, KEYS, Key, Kind, Status};
 use crate::{
     ApprovalMode, Environment, LoadRequest, Override, SandboxMode, WireApi, WorkspaceWrite, api_key, load, project_root,
 };
@@ -38,7 +38,7 @@ fn the_higher_layer_wins_whatever_it_calls_the_key() {
     assert_eq!(both.settings.sandbox, SandboxMode::WorkspaceWrite);
     assert_eq!(both.settings.ask_for_approval, ApprovalMode::OnRequest);
     assert_eq!(both.settings.model, "b");
-    assert!(both.origins.get("sandbox").to_string().ends_with("p/.codex/config.toml:1:16"));
+    assert!(both.origins.get("sandbox.mode").to_string().ends_with("p/.codex/config.toml:1:16"));
     assert_eq!(both.files.len(), 2);
 
     let typed = check(&[user, project], &["--trust", "model=c", "sandbox_mode=read-only", "model=d"], &[]);
@@ -69,6 +69,84 @@ fn tables_merge_and_directories_append() {
     let text = "model_providers.x.base_url = \"http://me:sesame@x\"";
     let x = &check(&[(USER, text)], &[], &[]).settings.model_providers["x"];
     assert!(!format!("{x:?}").contains("sesame"), "so may be parts of an address");
+}
+
+/// The level and the table of the same name, in whatever layers they stand.
+#[test]
+fn a_level_and_the_rest_of_its_table_meet() {
+    use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
+    let table = "[sandbox]\nmode = \"read-only\"\nhide = [\"a\", \"/b\", \"~/c\"]\nallow_domains = [\"x.example\"]\n";
+    let project = "sandbox_mode = \"read-only\"\n[sandbox]\nhide = [\"d\"]\n";
+    let typed: &[&str] = &["sandbox=workspace-write", "sandbox.hide=[\"e\"]"];
+    let cases: &[(&str, &str, &[&str], SandboxMode, &str)] = &[
+        (table, "", &[], ReadOnly, "~/p/a /b ~/c"),
+        (table, "sandbox = \"danger-full-access\"", &[], DangerFullAccess, "~/p/a /b ~/c"),
+        ("sandbox = \"danger-full-access\"", project, &[], ReadOnly, "~/p/d"),
+        (table, project, typed, WorkspaceWrite, "~/p/a /b ~/c ~/p/d ~/p/src/e"),
+        ("", "", &["sandbox={mode = \"read-only\", hide = [\"e\"]}"], ReadOnly, "~/p/src/e"),
+        ("", "", &["sandbox_mode=read-only", "sandbox.mode=workspace-write"], WorkspaceWrite, ""),
+    ];
+    for (user, project, arguments, mode, hidden) in cases {
+        let arguments = [&["--trust"], *arguments].concat();
+        let loaded = check(&[(USER, user), (PROJECT, project), ("p/src/e", "")], &arguments, &[]);
+        assert_eq!(loaded.settings.sandbox, *mode, "{user} {project} {arguments:?}");
+        let hide = &loaded.settings.sandbox_details.hide;
+        assert_eq!(hide.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" "), *hidden);
+    }
+    let loaded = check(&[(USER, table), (PROJECT, project)], &["--trust"], &[]);
+    for (key, origin) in [
+        ("sandbox.mode", "p/.codex/config.toml:1:16"),
+        ("sandbox.hide[0]", ".codex/config.toml:3:9"),
+        ("sandbox.hide[3]", "p/.codex/config.toml:3:9"),
+    ] {
+        assert!(loaded.origins.get(key).to_string().ends_with(origin), "{key}");
+    }
+}
+
+/// Rules add up, each with its place; those of another project do not hold here.
+#[test]
+fn rules_of_all_layers_and_of_this_project() {
+    let user = "[permissions]\nallow = [\"a\",\n  \"b\"]\ndeny = [\"c\"]\n\
+        [permissions.projects.\"~/p\"]\nallow = [\"d\"]\ndeny = [\"e\"]\n\
+        [permissions.projects.\"~/q\"]\nallow = [\"f\"]\n";
+    let project = "permissions.allow = [\"g\"]";
+    let arguments = ["--trust", "permissions.deny=[\"h\"]", "permissions.deny=[\"i\"]", "permissions.ask=[\"j\"]"];
+    let loaded = check(&[(USER, user), (PROJECT, project), ("q/x", "")], &arguments, &[]);
+    let rules = loaded.settings.permissions.iter().map(|rule| {
+        let origin = rule.origin.to_string();
+        let place = origin.rsplit('/').next().unwrap();
+        format!("{:?} {} {place}", rule.kind, rule.text)
+    });
+    let expected = [
+        "Deny c config.toml:4:9",
+        "Deny h -c permissions.deny=…",
+        "Deny i -c permissions.deny=…",
+        "Deny e config.toml:7:9",
+        "Ask j -c permissions.ask=…",
+        "Allow a config.toml:2:10",
+        "Allow b config.toml:3:3",
+        "Allow g config.toml:1:22",
+        "Allow d config.toml:6:10",
+    ];
+    assert_eq!(rules.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn lists_that_add_up_are_known_by_their_path() {
+    let table = [
+        ("permissions.deny", true),
+        ("permissions . allow", true),
+        ("sandbox.hide", true),
+        ("add_dir", true),
+        ("sandbox_workspace_write.writable_roots", true),
+        ("sandbox", false),
+        ("sandbox.mode", false),
+        ("model", false),
+        ("nothing.deny", false),
+    ];
+    for (path, expected) in table {
+        assert_eq!(keys::appends(path), expected, "{path}");
+    }
 }
 
 #[test]
@@ -322,12 +400,13 @@ fn the_table_of_keys_and_the_settings_agree() {
     fn sample(keys: &'static [Key], path: &str, out: &mut Vec<String>) {
         for key in keys.iter().filter(|key| key.status == Status::Used) {
             let value = match key.kind {
-                Kind::Table(children) | Kind::Strict(children) => {
+                Kind::Table(children) | Kind::Strict(children) | Kind::StrictOrFirst(children) => {
                     sample(children, &format!("{path}{}.", key.name), out);
                     continue;
                 }
                 Kind::Named(children) => {
-                    sample(children, &format!("{path}{}.x.", key.name), out);
+                    let name = if key.name == "projects" { "\"/x\"" } else { "x" };
+                    sample(children, &format!("{path}{}.{name}.", key.name), out);
                     continue;
                 }
                 Kind::Profiles => "{ x = {} }".into(),
@@ -335,7 +414,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Choice(names) | Kind::Suggested(names) | Kind::FlagOrChoice(names) => format!("{:?}", names[0]),
                 Kind::Flag => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
-                Kind::Paths | Kind::Texts => "[]".into(),
+                Kind::Paths | Kind::ProjectPaths | Kind::Texts => "[]".into(),
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ x = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
@@ -354,6 +433,7 @@ fn the_table_of_keys_and_the_settings_agree() {
     // Each choice that this version has a type for.
     for (key, names) in KEYS.iter().filter_map(|key| match key.kind {
         Kind::Choice(names) => Some((key.name, names)),
+        Kind::StrictOrFirst([Key { kind: Kind::Choice(names), .. }, ..]) => Some((key.name, *names)),
         _ => None,
     }) {
         names.iter().for_each(|name| drop(check(&[(USER, &format!("{key} = {name:?}"))], &[], &[])));

@@ -7,7 +7,7 @@ mod trust;
 use std::fs;
 use std::path::Path;
 
-use crate::{ConfigError, Environment, LoadRequest, Loaded, Override, load};
+use crate::{ConfigError, Environment, LoadRequest, Loaded, Override, Settings, load};
 
 /// The user's file, the project's, and where the program is started. All below a temporary `HOME`, shown as `~`.
 const USER: &str = ".codex/config.toml";
@@ -40,7 +40,8 @@ fn load_in(home: &Path, arguments: &[&str]) -> Result<Loaded, ConfigError> {
         profile: None,
         trust_project: arguments.contains(&"--trust"),
     })?;
-    for dir in &mut loaded.settings.add_dir {
+    let Settings { add_dir, sandbox_details, .. } = &mut loaded.settings;
+    for dir in add_dir.iter_mut().chain(&mut sandbox_details.hide) {
         *dir = short(home, &dir.display().to_string()).into();
     }
     for warning in &mut loaded.warnings {

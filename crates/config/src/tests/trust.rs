@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::{PROJECT, USER, check, check_error, load_in};
-use crate::{ApprovalMode, Environment, SandboxMode, Settings, api_key};
+use crate::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings, api_key};
 
 /// Loads a project's file that is not trusted; `held` is what the one warning lists, empty for no warning.
 fn untrusted(user: &str, project: &str, held: &str) -> Settings {
@@ -102,10 +102,29 @@ fn a_project_cannot_take_rules_away() {
     for project in ["permissions.deny = []", "permissions.deny = [\"x\"]"] {
         let files = [(USER, "permissions.deny = [\"rm\"]"), (PROJECT, project)];
         for arguments in [&[][..], &["--trust"], &["permissions.deny=[]"]] {
-            let error = super::load_files(&files, arguments).unwrap_err();
-            assert!(error.contains("deny rules are not enforced"), "{error}");
+            let settings = check(&files, arguments, &[]).settings;
+            assert!(settings.permissions.iter().any(|rule| rule.text == "rm"), "{project} {arguments:?}");
         }
     }
+}
+
+/// What forbids is taken from everybody, what allows is not.
+#[test]
+fn a_project_may_forbid_and_hide_and_not_allow_nor_show() {
+    let project = "[permissions]\nallow = [\"a\"]\nask = [\"b\"]\ndeny = [\"c\"]\n\
+        [permissions.projects.\"~/p\"]\nallow = [\"d\"]\n\
+        [sandbox]\nhide = [\"x\"]\nshow = [\"y\"]\nallow_domains = [\"z\"]\nallow_weak = true\n";
+    let held = "`permissions.allow` (line 2), `permissions.projects` (line 6), `sandbox.show` (line 9), \
+        `sandbox.allow_domains` (line 10), `sandbox.allow_weak` (line 11)";
+    let settings = untrusted("", project, held);
+    let rules: Vec<_> = settings.permissions.iter().map(|rule| (rule.kind, &*rule.text)).collect();
+    assert_eq!(rules, [(PermissionKind::Deny, "c"), (PermissionKind::Ask, "b")]);
+    let details = settings.sandbox_details;
+    assert!(details.hide[0].ends_with("p/x") && details.hide.len() == 1);
+    assert!(details.show.is_empty() && details.allow_domains.is_empty() && !details.allow_weak);
+    let settings = check(&[(PROJECT, project)], &["--trust"], &[]).settings;
+    assert_eq!(settings.permissions.len(), 4);
+    assert!(settings.sandbox_details.allow_weak);
 }
 
 #[test]
