@@ -1,5 +1,7 @@
 //! Layers of TOML turned into plain typed data, each value with its origin; and the process environment, read once.
 //!
+//! The user's file is changed in one case alone: a rule is remembered, or forgotten ([`remember`], [`forget`]).
+//!
 //! Three rules hold here and nowhere else. The environment is read by [`Environment`] alone. A `.env` file is never
 //! read, from anywhere. A project's file cannot raise its own privileges: until the user trusts it, only what cannot
 //! loosen anything is taken from it ([`load`]).
@@ -8,6 +10,7 @@
 //! that show the line, unknown keys are warnings unless they seem to forbid something, and what is known but not
 //! finished is refused or named, never dropped in silence.
 
+mod edit;
 mod environment;
 mod error;
 mod hide;
@@ -30,6 +33,7 @@ mod walls;
 #[cfg(test)]
 mod tests;
 
+pub use edit::{forget, remember};
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use load::{LoadRequest, Loaded, load, project_root};

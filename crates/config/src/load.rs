@@ -16,7 +16,7 @@ use crate::value::Base;
 use crate::{ConfigError, Environment, Origin, Origins, Override, Settings, Warning, resolve};
 
 /// Name of a file of settings.
-const FILE: &str = "config.toml";
+pub(crate) const FILE: &str = "config.toml";
 /// Directory of a project's files.
 const DIR: &str = ".codex";
 /// Largest file that is read, in bytes: a project may hold anything under this name.
@@ -152,6 +152,11 @@ fn command_line(overrides: &[Override], base: Base<'_>) -> Result<Layer, ConfigE
 
 /// Reads one file; `None` if it does not exist.
 fn read(path: &Path, base: Base<'_>) -> Result<Option<Layer>, ConfigError> {
+    read_source(path)?.map(|source| Layer::parse(source, base)).transpose()
+}
+
+/// The text of one file; `None` if it does not exist.
+pub(crate) fn read_source(path: &Path) -> Result<Option<Source>, ConfigError> {
     let fault = |message: String| ConfigError::new(Origin::WholeFile(path.into()), message);
     let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
     let missing = |error: &std::io::Error| {
@@ -172,7 +177,7 @@ fn read(path: &Path, base: Base<'_>) -> Result<Option<Layer>, ConfigError> {
     }
     let name = Name::File(path.into());
     match String::from_utf8(bytes) {
-        Ok(text) => Layer::parse(Source::new(name, text), base).map(Some),
+        Ok(text) => Ok(Some(Source::new(name, text))),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
