@@ -140,7 +140,12 @@ async fn begin(
             context_window: None,
         },
         workplace: Workplace {
-            roots: Arc::new(Roots { workspace: workspace.clone(), writable: vec![workspace], temp: None }),
+            roots: Arc::new(Roots {
+                workspace: workspace.clone(),
+                writable: vec![workspace],
+                hidden: vec![],
+                temp: None,
+            }),
             policy: Arc::new(policy),
             sandbox: Arc::new(Sandbox::new("/nowhere".into())),
             environment: Arc::default(),

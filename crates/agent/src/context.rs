@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_placeholder_of_the_prompts_is_filled() {
-        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], temp: None };
+        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
         for level in [SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
             let policy = Policy {
                 level,
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_said_again() {
-        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], temp: None };
+        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
         let policy = Policy {
             level: SandboxLevel::WorkspaceWrite,
             approval: Approval::Never,

@@ -27,8 +27,12 @@ pub(crate) fn context() -> Scene {
     let workspace = base.join("w");
     std::fs::create_dir_all(workspace.join("sub")).unwrap();
     std::fs::create_dir(base.join("temp")).unwrap();
-    let roots =
-        Roots { workspace: workspace.clone(), writable: vec![workspace.clone()], temp: Some(base.join("temp")) };
+    let roots = Roots {
+        workspace: workspace.clone(),
+        writable: vec![workspace.clone()],
+        hidden: vec![],
+        temp: Some(base.join("temp")),
+    };
     let context = ToolContext {
         item_id: "item".into(),
         turn_id: "turn".into(),

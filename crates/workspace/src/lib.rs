@@ -5,17 +5,21 @@
 //! (its git goes through `sandbox`).
 
 mod beneath;
+mod caches;
 mod git;
 mod instructions;
 mod picture;
 mod protected;
 mod reading;
 mod roots;
+mod secrets;
 
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
+pub use caches::caches;
 pub use git::{find_git, git_command};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use picture::{Picture, read_picture};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};
 pub use roots::Roots;
+pub use secrets::{credentials, environment_files, without};

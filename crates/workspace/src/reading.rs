@@ -2,7 +2,7 @@
 //!
 //! It must never give out what the kernel tells about *this* process: a link in the workspace to `/proc/self/environ`
 //! would hand the model our environment. Confined commands have a `/proc` of their own. Nor what is in the host's `/tmp`
-//! where commands have one of their own.
+//! where commands have one of their own, nor what is hidden from them.
 
 use std::{
     fs::File,
@@ -44,7 +44,7 @@ impl View {
     /// declared is what will be opened. Where nothing is there, its directory with them followed; opening it tells.
     ///
     /// # Errors
-    /// A sentence where a link leads into the host's temporary directory.
+    /// A sentence where it leads into the host's temporary directory, or to what is hidden.
     pub fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
         self.real_host_path(&self.roots.resolve(path))
     }
@@ -58,12 +58,19 @@ impl View {
         if self.is_hidden(&real) {
             return Err(io::Error::other("it leads into the host's own /tmp, which nothing here sees"));
         }
+        if self.is_secret(&real) {
+            return Err(io::Error::other("it is hidden, for it may hold secrets"));
+        }
         Ok(real)
     }
 
     /// Whether a walk may meet the real path `path`: it is seen, or a root lies below it.
     pub fn meets(&self, path: &Path) -> bool {
-        !self.is_hidden(path) || self.all_roots().any(|root| root.starts_with(path))
+        !self.is_secret(path) && (!self.is_hidden(path) || self.all_roots().any(|root| root.starts_with(path)))
+    }
+
+    fn is_secret(&self, path: &Path) -> bool {
+        self.roots.hidden.iter().any(|hidden| path.starts_with(hidden))
     }
 
     fn is_hidden(&self, path: &Path) -> bool {
@@ -180,6 +187,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_is_not_read_by_any_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        for name in ["w/.env", "w/.env.example", "ssh/key"] {
+            fs::create_dir_all(base.join(name).parent().unwrap()).unwrap();
+            fs::write(base.join(name), "").unwrap();
+        }
+        for (link, to) in [("key", "ssh/key"), ("keys", "ssh"), ("env", "w/.env")] {
+            symlink(base.join(to), base.join("w").join(link)).unwrap();
+        }
+        let workspace = base.join("w");
+        let hidden = vec![workspace.join(".env"), base.join("ssh")];
+        let roots = Roots { workspace: workspace.clone(), writable: vec![workspace.clone()], hidden, temp: None };
+        let view = View::of(&roots);
+        let table = [
+            (".env", false),
+            ("env", false),
+            ("sub/../.env", false),
+            (".env.example", true),
+            ("key", false),
+            ("keys/key", false),
+            ("keys/none", false),
+            ("../ssh", false),
+            ("../sshd", true),
+        ];
+        for (path, expected) in table {
+            assert_eq!(view.real_path(Path::new(path)).is_ok(), expected, "{path}");
+        }
+        assert!(!view.meets(&workspace.join(".env")) && !view.meets(&base.join("ssh/key")) && view.meets(&base));
+    }
+
+    #[test]
     fn links_do_not_lead_into_the_temporary_directory_of_the_host() {
         let directory = tempfile::tempdir_in("/tmp").unwrap();
         let base = directory.path().canonicalize().unwrap();
@@ -192,7 +231,8 @@ mod tests {
         }
         symlink("/etc", base.join("w/etc")).unwrap();
         let (workspace, temp) = (base.join("w"), base.join("temp"));
-        let confined = Roots { workspace: workspace.clone(), writable: vec![workspace], temp: Some(temp) };
+        let confined =
+            Roots { workspace: workspace.clone(), writable: vec![workspace], hidden: vec![], temp: Some(temp) };
         let plain = Roots { temp: None, ..confined.clone() };
         let table = [
             ("file", true),

@@ -10,6 +10,8 @@ pub struct Roots {
     /// Directories that may be written, the workspace first (where it may be written at all). `/` alone where there
     /// are no walls.
     pub writable: Vec<PathBuf>,
+    /// Real paths that nothing looks into, in `writable` or elsewhere: secrets.
+    pub hidden: Vec<PathBuf>,
     /// The host directory that commands see as `/tmp` and `/var/tmp`; `None` where they see the host's own.
     pub temp: Option<PathBuf>,
 }
@@ -70,6 +72,7 @@ mod tests {
         let roots = Roots {
             workspace: "/tmp/w".into(),
             writable: vec!["/tmp/w".into(), "/added".into()],
+            hidden: vec![],
             temp: Some("/state/t".into()),
         };
         let table = [
