@@ -164,6 +164,9 @@ pub struct DemoArguments {
 pub struct SandboxArguments {
     #[command(flatten)]
     pub thread: ThreadOptions,
+    /// Let the command reach the network
+    #[arg(long)]
+    pub allow_network: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_config::Override;
+use codex_config::{Override, keys};
 use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams};
 use serde_json::{Map, Value};
 
@@ -18,8 +18,13 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
     for text in &options.config {
         let (key, value) =
             Override::parse(text).and_then(|parsed| parsed.to_json()).map_err(|error| error.to_string())?;
-        // Of two settings the later counts, whatever stands between them.
-        config.shift_remove(&key);
+        // Of two settings the later counts, whatever stands between them; lists that add up do so here too.
+        let value = match (config.shift_remove(&key), value) {
+            (Some(Value::Array(earlier)), Value::Array(later)) if keys::appends(&key) => {
+                [earlier, later].concat().into()
+            }
+            (_, value) => value,
+        };
         config.insert(key, value);
     }
     let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));

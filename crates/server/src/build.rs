@@ -9,17 +9,20 @@ use std::{
 
 use codex_agent::{ModelChoice, ThreadSettings, Workplace};
 use codex_config::{
-    ApprovalMode, Environment, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
+    Environment, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
-use codex_permissions::{Approval, Policy, Rules, SandboxLevel};
+use codex_permissions::{Policy, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Sandbox};
 use codex_store::{Epoch, TempDirectory};
-use codex_workspace::{Roots, instructions, protected_paths};
+use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
-use crate::Server;
+use crate::{
+    Server,
+    policy::{Ground, policy},
+};
 
 /// What a client wants of a thread's settings; the rest comes from the configuration.
 pub(crate) struct Wanted {
@@ -62,7 +65,12 @@ impl Wanted {
     pub(crate) fn resume(params: ThreadResumeParams, epoch: Option<Epoch>) -> Result<Self, RpcError> {
         let says = |keys: &[&str]| params.config.iter().flatten().any(|(key, _)| keys.contains(&key.as_str()));
         let keeps_model = params.model.is_none() && !says(&["model", "model_provider"]);
-        let keeps_level = params.sandbox.is_none() && !says(&["sandbox", "sandbox_mode"]);
+        // A table that hides something more names no level.
+        let names_level = |(key, value): (&String, &Value)| match key.as_str() {
+            "sandbox" | "sandbox_mode" => value.get("mode").is_some() || !value.is_object(),
+            key => key == "sandbox.mode",
+        };
+        let keeps_level = params.sandbox.is_none() && !params.config.iter().flatten().any(names_level);
         let (model, provider, level, cwd) = match epoch {
             Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox), Some(epoch.cwd)),
             None => (None, None, None, None),
@@ -104,32 +112,21 @@ impl Wanted {
             let value = value.map(|value| Override::text(&format!("{typed} {value}"), key, &value));
             overrides.extend(value);
         }
-        Ok(Self {
-            cwd: canonical,
-            overrides,
-            profile,
-            trust_project: trust_project.unwrap_or_default(),
-            full_auto: false,
-            at_most: None,
-        })
+        let trust_project = trust_project.unwrap_or_default();
+        Ok(Self { cwd: canonical, overrides, profile, trust_project, full_auto: false, at_most: None })
     }
 }
 
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
-pub(crate) fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
+pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
     let (settings, mut warnings) = load(&server.environment, codex_home, &wanted)?;
     let home = server.environment.home().unwrap_or(Path::new("/"));
     let top = codex_config::project_root(&wanted.cwd, home).unwrap_or_else(|| wanted.cwd.clone());
     let found = instructions(codex_home, &wanted.cwd, &top);
     warnings.extend(found.warnings);
-    let mut workplace = workplace(&server.environment, codex_home, &server.helper, &settings, wanted.cwd, temp);
-    if wanted.full_auto {
-        let policy = Arc::make_mut(&mut workplace.policy);
-        (policy.full_auto, policy.approval) = (true, Approval::Never);
-    }
     let built = ThreadSettings {
         model: model(server, &settings)?,
-        workplace,
+        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, &wanted, temp).await?,
         tools: codex_tools::all(),
         instructions: found.files,
     };
@@ -153,17 +150,17 @@ pub struct Walls {
     _temp: TempDirectory,
 }
 
-/// The walls that a thread started with `params` would give its commands.
+/// The walls that a thread started with `params` would give its commands. `helper` as for [`Server::in_process`].
 ///
 /// # Errors
 /// When the configuration is wrong, or the private `/tmp` cannot be made.
-pub fn walls(environment: &Environment, params: ThreadStartParams) -> Result<Walls, RpcError> {
+pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStartParams) -> Result<Walls, RpcError> {
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
     let wanted = Wanted::start(params)?;
     let temp = TempDirectory::create(&codex_home, "sandbox")
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
     let (settings, warnings) = load(environment, &codex_home, &wanted)?;
-    let workplace = workplace(environment, &codex_home, Path::new(""), &settings, wanted.cwd.clone(), temp.path());
+    let workplace = workplace(environment, &codex_home, helper, &settings, &wanted, temp.path()).await?;
     Ok(Walls {
         confinement: workplace.policy.confinement(),
         workspace: wanted.cwd,
@@ -195,54 +192,42 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     Ok((settings, told))
 }
 
-fn workplace(
+/// The roots, the policy and the environment of a thread.
+async fn workplace(
     environment: &Environment,
     codex_home: &Path,
     helper: &Path,
     settings: &Settings,
-    workspace: PathBuf,
+    wanted: &Wanted,
     temp: &Path,
-) -> Workplace {
-    let mut writable = vec![workspace.clone()];
-    writable.extend(settings.add_dir.iter().filter(|added| **added != workspace).cloned());
-    let level = level(settings.sandbox);
-    let plain = level == SandboxLevel::DangerFullAccess;
-    let mut protected = Vec::new();
-    if !plain {
-        protected.extend(writable.iter().flat_map(|root| protected_paths(root)));
-        // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start.
-        // By their real place, as the roots are: the way there may lead over a link.
-        let home = environment.codex_home().ok().and_then(|home| home.canonicalize().ok());
-        protected.extend(home.filter(|home| writable.iter().any(|root| home.starts_with(root))));
-    }
-    let policy = Policy {
-        level,
-        approval: approval(settings.ask_for_approval),
-        full_auto: false,
-        rules: Rules::default(),
-        protected,
-        hidden: Vec::new(),
-        caches: Vec::new(),
-        writable: writable.clone(),
-        temp: temp.to_owned(),
-        state: codex_home.join("run"),
-        network: settings.sandbox_workspace_write.network_access,
-        domains: Vec::new(),
-        weak: false,
+) -> Result<Workplace, RpcError> {
+    let sandbox = Sandbox::new(helper.to_owned()).remembering(codex_home.join("run"));
+    let workspace = wanted.cwd.clone();
+    let ground = Ground {
+        environment,
+        codex_home,
+        settings,
+        workspace: &workspace,
+        temp,
+        sandbox: &sandbox,
+        full_auto: wanted.full_auto,
     };
+    let policy = policy(&ground).await?;
+    let plain = policy.level == SandboxLevel::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
     let private_temp = (!plain).then_some(Path::new("/tmp"));
     let roots = Roots {
         workspace,
-        writable: if plain { vec!["/".into()] } else { writable },
+        writable: if plain { vec!["/".into()] } else { policy.writable.clone() },
+        hidden: policy.hidden.clone(),
         temp: (!plain).then(|| temp.to_owned()),
     };
-    Workplace {
+    Ok(Workplace {
         roots: Arc::new(roots),
         policy: Arc::new(policy),
-        sandbox: Arc::new(Sandbox::new(helper.to_owned()).remembering(codex_home.join("run"))),
+        sandbox: Arc::new(sandbox),
         environment: Arc::new(environment.for_commands(&secrets, private_temp)),
-    }
+    })
 }
 
 fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> {
@@ -325,27 +310,11 @@ pub(crate) fn sandbox_policy(policy: &Policy) -> Value {
     }
 }
 
-fn level(mode: SandboxMode) -> SandboxLevel {
-    match mode {
-        SandboxMode::ReadOnly => SandboxLevel::ReadOnly,
-        SandboxMode::WorkspaceWrite => SandboxLevel::WorkspaceWrite,
-        SandboxMode::DangerFullAccess => SandboxLevel::DangerFullAccess,
-    }
-}
-
-fn approval(mode: ApprovalMode) -> Approval {
-    match mode {
-        ApprovalMode::Untrusted => Approval::Untrusted,
-        ApprovalMode::OnRequest => Approval::OnRequest,
-        ApprovalMode::Never => Approval::Never,
-    }
-}
-
 /// The word that `value`, a variant of a plain enum, is written as.
 fn spelled(value: Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn configuration(message: &str) -> RpcError {
+pub(crate) fn configuration(message: &str) -> RpcError {
     RpcError::new(ErrorKind::Configuration, message)
 }

@@ -28,8 +28,13 @@ pub async fn run(
     arguments: SandboxArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let params = resolve::thread_start(&thread.then(arguments.thread), &RunOptions::default())?;
-    let walls = codex_server::walls(&environment, params).map_err(|error| error.to_string())?;
+    let mut params = resolve::thread_start(&thread.then(arguments.thread), &RunOptions::default())?;
+    if arguments.allow_network {
+        let config = params.config.get_or_insert_default();
+        config.insert("sandbox_workspace_write.network_access".into(), true.into());
+    }
+    let walls =
+        codex_server::walls(&environment, OWN_PROGRAM.as_ref(), params).await.map_err(|error| error.to_string())?;
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };

@@ -1,0 +1,172 @@
+//! The settings of a directory become what decisions follow from: the level, the rules, and the paths of the walls.
+//!
+//! It never decides anything itself; what cannot be found out here (whether git tracks a file) is taken for the stricter.
+
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use codex_config::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings};
+use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
+use codex_protocol::RpcError;
+use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
+use codex_workspace::{caches, credentials, environment_files, find_git, git_command, protected_paths, without};
+use tokio::io::AsyncReadExt;
+
+use crate::build::configuration;
+
+/// In how many directories git is asked which files it tracks; those of further ones are hidden.
+const ASKED: usize = 16;
+/// Longest answer of git that is read, in bytes.
+const ANSWER: u64 = 1 << 16;
+
+/// A directory to work in, and what there is to know about it.
+pub(crate) struct Ground<'a> {
+    pub(crate) environment: &'a Environment,
+    pub(crate) codex_home: &'a Path,
+    pub(crate) settings: &'a Settings,
+    pub(crate) workspace: &'a Path,
+    /// The session's private temporary directory, on the host.
+    pub(crate) temp: &'a Path,
+    /// Runs git, to ask it.
+    pub(crate) sandbox: &'a Sandbox,
+    /// `--full-auto`.
+    pub(crate) full_auto: bool,
+}
+
+/// The policy of a thread.
+///
+/// # Errors
+/// A rule that means nothing, or a path to hide that cannot be; shown where it is written.
+pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
+    let Ground { environment, codex_home, settings, workspace, temp, .. } = *ground;
+    let mut writable = vec![workspace.to_owned()];
+    writable.extend(settings.add_dir.iter().filter(|added| *added != workspace).cloned());
+    let level = level(settings.sandbox);
+    let mut policy = Policy {
+        level,
+        approval: if ground.full_auto { Approval::Never } else { approval(settings.ask_for_approval) },
+        full_auto: ground.full_auto,
+        rules: rules(settings)?,
+        temp: temp.to_owned(),
+        state: codex_home.join("run"),
+        network: settings.sandbox_workspace_write.network_access,
+        weak: settings.sandbox_details.allow_weak,
+        writable,
+        ..Policy::default()
+    };
+    // Checked where there are no walls too: the same settings are in order under every level.
+    let chosen = hidden_by_choice(ground, &policy.writable)?;
+    if level == SandboxLevel::DangerFullAccess {
+        return Ok(policy);
+    }
+    policy.protected.extend(policy.writable.iter().flat_map(|root| protected_paths(root)));
+    // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start. By
+    // their real place, as the roots are: the way there may lead over a link.
+    let home = codex_home.canonicalize().ok();
+    policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
+    policy.hidden = hidden_by_default(ground, &policy.writable).await;
+    policy.hidden.extend(chosen);
+    policy.hidden.sort();
+    policy.hidden.dedup();
+    let home = environment.home();
+    policy.caches =
+        home.map(|home| caches(home, |name| environment.get_os(name), &policy.writable)).unwrap_or_default();
+    Ok(policy)
+}
+
+fn rules(settings: &Settings) -> Result<Rules, RpcError> {
+    let kind = |kind| match kind {
+        PermissionKind::Deny => RuleKind::Deny,
+        PermissionKind::Ask => RuleKind::Ask,
+        PermissionKind::Allow => RuleKind::Allow,
+    };
+    let entries = settings.permissions.iter();
+    let text = |entry: &codex_config::PermissionEntry| RuleText {
+        kind: kind(entry.kind),
+        text: entry.text.clone(),
+        origin: entry.origin.to_string(),
+    };
+    Rules::new(entries.clone().map(text).collect()).map_err(|error| {
+        let written = entries.clone().find(|entry| text(entry) == error.rule);
+        let shown = written.map(|entry| entry.error(&error.message).to_string());
+        configuration(&shown.unwrap_or_else(|| format!("{}: {error}", error.rule.origin)))
+    })
+}
+
+/// What the user, or the project, wants hidden.
+fn hidden_by_choice(ground: &Ground<'_>, writable: &[PathBuf]) -> Result<Vec<PathBuf>, RpcError> {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let hidden: Vec<PathBuf> = ground.settings.sandbox_details.hide.iter().map(real).collect();
+    let own = ground.temp.canonicalize().ok();
+    for path in &hidden {
+        if let Some(inside) = writable.iter().chain(&own).find(|root| root.starts_with(path)) {
+            let message = format!("sandbox.hide: {} cannot be hidden: it holds {}", path.display(), inside.display());
+            return Err(configuration(&message));
+        }
+    }
+    Ok(hidden)
+}
+
+/// The credentials and the untracked files of settings that `[sandbox] show` does not name. A root that lies in one of
+/// them was named by the user, who wants to work there.
+async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = credentials(ground.environment.home(), ground.codex_home);
+    let mut asked = 0;
+    for root in writable {
+        for (directory, names) in environment_files(root) {
+            asked += 1;
+            let tracked =
+                if asked > ASKED { BTreeSet::new() } else { tracked(ground, writable, &directory, &names).await };
+            let names = names.into_iter().filter(|name| !tracked.contains(name));
+            found.extend(names.filter_map(|name| directory.join(name).canonicalize().ok()));
+        }
+    }
+    let shown = &ground.settings.sandbox_details.show;
+    found.retain(|path| !writable.iter().any(|root| root.starts_with(path)));
+    found.iter().flat_map(|path| without(path, shown)).collect()
+}
+
+/// Which of the files `names` in `directory` git tracks: none if that cannot be found out.
+async fn tracked(
+    ground: &Ground<'_>,
+    writable: &[PathBuf],
+    directory: &Path,
+    names: &[OsString],
+) -> BTreeSet<OsString> {
+    let path = ground.environment.path().unwrap_or_default();
+    let Some(git) = find_git(path, writable) else { return BTreeSet::new() };
+    let options = ["-z", "--"].map(OsString::from);
+    let mut command = git_command(&git, "ls-files", options.iter().chain(names), directory, path);
+    // A name may look like a pattern.
+    command.environment.insert("GIT_LITERAL_PATHSPECS".into(), "1".into());
+    let walls = Confinement::read_only(writable);
+    let Ok(mut child) = ground.sandbox.spawn(&walls, command, Streams::Separate).await else { return BTreeSet::new() };
+    let mut answer = Vec::new();
+    let read = (&mut child.stdout).take(ANSWER).read_to_end(&mut answer).await;
+    match (read, child.wait().await) {
+        (Ok(_), Ok(Exit::Code(0))) => {
+            answer.split(|byte| *byte == 0).map(|name| OsStr::from_bytes(name).to_owned()).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+fn level(mode: SandboxMode) -> SandboxLevel {
+    match mode {
+        SandboxMode::ReadOnly => SandboxLevel::ReadOnly,
+        SandboxMode::WorkspaceWrite => SandboxLevel::WorkspaceWrite,
+        SandboxMode::DangerFullAccess => SandboxLevel::DangerFullAccess,
+    }
+}
+
+fn approval(mode: ApprovalMode) -> Approval {
+    match mode {
+        ApprovalMode::Untrusted => Approval::Untrusted,
+        ApprovalMode::OnRequest => Approval::OnRequest,
+        ApprovalMode::Never => Approval::Never,
+    }
+}
