@@ -20,8 +20,9 @@ pub struct Access {
     /// The absolute directory that the command line starts in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
-    /// The programs that the command line names by bare words, each as a real path: where the first entry of `PATH`
-    /// that is absolute and lies outside every writable directory has it. Those that were not found are missing.
+    /// The programs that the command line names by bare words ([`bare_programs`](crate::bare_programs)), each as a real
+    /// path: the first hit in the `PATH` that the command itself will have, relative entries taken against its directory.
+    /// Those that were not found are missing. Whether a command could have changed them is for the decision to say.
     #[serde(skip)]
     pub programs: BTreeMap<String, PathBuf>,
     /// It runs a program of ours with fixed arguments (git), under the read-only walls whatever the level.

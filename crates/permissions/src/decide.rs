@@ -1,10 +1,20 @@
 //! The decision itself.
+//!
+//! The strictest of all that is to be said of an action counts: what is denied, what the level rules out, what cannot be
+//! told, what asks, what runs. No rule ever widens the walls.
 
 use std::path::Path;
 
 use codex_sandbox::Confinement;
 
-use crate::{Access, Approval, Policy, RuleText, SandboxLevel};
+use crate::{
+    Access, Approval, Policy, RuleKind, RuleText, SandboxLevel,
+    classes::Class,
+    pattern::Fit,
+    rules::Pattern,
+    shell::{self, Reading, Simple},
+    unasked::{exact_rule, unasked},
+};
 
 /// What is to happen with an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +25,7 @@ pub enum Verdict {
     Ask(Box<Question>),
     /// It does not run.
     Refuse {
-        /// Why, in a sentence the model can act on.
+        /// Why, in a sentence the model can act on, without its full stop.
         reason: String,
     },
 }
@@ -33,38 +43,239 @@ pub struct Question {
     pub remember: Option<String>,
 }
 
-impl Verdict {
-    fn ask(confinement: Confinement, reason: &str) -> Self {
-        Self::Ask(Box::new(Question { confinement, reason: reason.to_owned(), rule: None, remember: None }))
+/// A verdict, and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// `allow`, `ask` or `deny`.
+    pub verdict: &'static str,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleText>,
+    /// Why, in a sentence without its full stop.
+    pub reason: String,
+    /// The simple commands that were found, those inside of others too, each as its words. What is not known before
+    /// it runs is `…`.
+    pub commands: Vec<Vec<String>>,
+    /// The walls that it runs inside, or would.
+    pub confinement: Confinement,
+}
+
+/// What was decided, and by which rule.
+struct Judgement {
+    verdict: Verdict,
+    rule: Option<RuleText>,
+    reason: String,
+}
+
+impl Judgement {
+    fn allow(confinement: Confinement, rule: Option<RuleText>, reason: &str) -> Self {
+        Self { verdict: Verdict::Allow(confinement), rule, reason: reason.to_owned() }
+    }
+
+    fn ask(confinement: Confinement, reason: String, rule: Option<RuleText>, remember: Option<String>) -> Self {
+        let question = Question { confinement, reason: reason.clone(), rule: rule.clone(), remember };
+        Self { verdict: Verdict::Ask(Box::new(question)), rule, reason }
+    }
+
+    fn refuse(reason: String, rule: Option<RuleText>) -> Self {
+        Self { verdict: Verdict::Refuse { reason: reason.clone() }, rule, reason }
     }
 }
 
 /// Decides on an action. Whatever no rule speaks of is refused or asked about, never allowed.
 pub fn decide(policy: &Policy, access: &Access) -> Verdict {
+    judge(policy, access, &read(access)).verdict
+}
+
+/// As [`decide`], with what it was decided by.
+pub fn explain(policy: &Policy, access: &Access) -> Explanation {
+    let reading = read(access);
+    let Judgement { verdict, rule, reason } = judge(policy, access, &reading);
+    let (verdict, confinement) = match verdict {
+        Verdict::Allow(confinement) => ("allow", confinement),
+        Verdict::Ask(question) => ("ask", question.confinement),
+        Verdict::Refuse { .. } => ("deny", policy.confinement()),
+    };
+    let commands = reading.commands.iter().map(Simple::shown).collect();
+    Explanation { verdict, rule, reason, commands, confinement }
+}
+
+fn read(access: &Access) -> Reading {
+    access.command.as_deref().map(shell::read).unwrap_or_default()
+}
+
+fn judge(policy: &Policy, access: &Access, reading: &Reading) -> Judgement {
+    // Rules that cannot be read must not let anything pass.
+    judge_with_rules(policy, access, reading).unwrap_or_else(|error| Judgement::refuse(error, None))
+}
+
+fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Result<Judgement, String> {
+    let denied = denied(policy, reading)?;
+    if let Denied::By(rule, command) = denied {
+        let reason = format!("`{command}` is denied by the rule `{}` ({})", rule.text, rule.origin);
+        return Ok(Judgement::refuse(reason, Some(rule)));
+    }
     if let Some(reason) = beyond_level(policy, access) {
-        return Verdict::Refuse { reason };
+        return Ok(Judgement::refuse(reason, None));
     }
     if access.read_only_program {
-        return Verdict::Allow(Confinement::read_only(&policy.writable));
+        let walls = Confinement::read_only(&policy.writable);
+        return Ok(Judgement::allow(walls, None, "it is git, which only reads here"));
+    }
+    let nobody = policy.approval == Approval::Never;
+    let unknown = match denied {
+        Denied::Perhaps(reason) => Some(reason),
+        Denied::By(..) | Denied::No => None,
+    };
+    if let (Some(reason), true) = (&unknown, nobody) {
+        let reason = format!(
+            "{reason}, so that it cannot be held against the rules that deny, and nobody can be asked. Write it out in plain \
+             words"
+        );
+        return Ok(Judgement::refuse(reason, None));
+    }
+    let dangerous = asked_about(policy, access, reading)?;
+    if let (Some((rule, what)), true, false) = (&dangerous, nobody, policy.full_auto) {
+        let reason = format!("{what} always asks ({}), and nobody can be asked", origin(rule.as_ref()));
+        return Ok(Judgement::refuse(reason, rule.clone()));
+    }
+    if access.outside_sandbox.is_some() && policy.level != SandboxLevel::DangerFullAccess {
+        return Ok(leave_sandbox(policy, dangerous));
     }
     let confinement = policy.confinement();
-    if access.outside_sandbox.is_some() && policy.level != SandboxLevel::DangerFullAccess {
-        return match policy.approval {
-            Approval::Never => Verdict::Refuse {
-                reason: "leaving the sandbox was not allowed: nobody can be asked. Do it inside the sandbox, or say what you could not do".into(),
-            },
-            Approval::Untrusted | Approval::OnRequest => {
-                Verdict::ask(Confinement::Unconfined, "it asks to leave the sandbox")
-            }
-        };
+    if let (Some((rule, what)), false) = (dangerous, nobody) {
+        let reason = format!("{what} always asks ({})", origin(rule.as_ref()));
+        return Ok(Judgement::ask(confinement, reason, rule, None));
+    }
+    if let Some(reason) = unknown {
+        let reason = format!("{reason}, so that it cannot be held against the rules that deny");
+        return Ok(Judgement::ask(confinement, reason, None, None));
     }
     let changes = !access.writes.is_empty() || access.command.is_some();
-    match policy.approval {
-        Approval::Untrusted if changes => {
-            Verdict::ask(confinement, "it is not on the list of what runs without asking")
-        }
-        _ => Verdict::Allow(confinement),
+    if policy.approval != Approval::Untrusted || !changes {
+        return Ok(Judgement::allow(confinement, None, "nothing forbids it, and the sandbox holds it"));
     }
+    Ok(match unasked(policy, access)? {
+        Some(found) if found.reads_only => {
+            let walls = policy.confinement_for_reading();
+            Judgement::allow(walls, Some(found.rule), "it is on the list of what only reads")
+        }
+        Some(found) => Judgement::allow(confinement, Some(found.rule), "a rule allows it"),
+        None => {
+            let reason = "it is not on the list of what runs without asking".to_owned();
+            Judgement::ask(confinement, reason, None, exact_rule(policy, access))
+        }
+    })
+}
+
+fn leave_sandbox(policy: &Policy, dangerous: Option<(Option<RuleText>, String)>) -> Judgement {
+    match policy.approval {
+        Approval::Never => Judgement::refuse(
+            "leaving the sandbox was not allowed: nobody can be asked. Do it inside the sandbox, or say what you could not do"
+                .into(),
+            None,
+        ),
+        Approval::Untrusted | Approval::OnRequest => {
+            let mut reason = "it asks to leave the sandbox".to_owned();
+            let rule = dangerous.and_then(|(rule, what)| {
+                reason = format!("{reason}, and {what} always asks ({})", origin(rule.as_ref()));
+                rule
+            });
+            Judgement::ask(Confinement::Unconfined, reason, rule, None)
+        }
+    }
+}
+
+fn origin(rule: Option<&RuleText>) -> String {
+    rule.map_or_else(|| "built-in".to_owned(), |rule| format!("rule `{}`, {}", rule.text, rule.origin))
+}
+
+/// What the rules that deny say of a command.
+enum Denied {
+    No,
+    /// This rule matches this command.
+    By(RuleText, String),
+    /// Nothing that was found is denied, but not all could be found: why.
+    Perhaps(String),
+}
+
+fn denied(policy: &Policy, reading: &Reading) -> Result<Denied, String> {
+    let mut unknown = None;
+    for (rule, pattern) in policy.rules.of(RuleKind::Deny) {
+        if let Some(command) = guessed(pattern, reading)? {
+            return Ok(Denied::By(rule.clone(), command.line()));
+        }
+        for command in &reading.commands {
+            match pattern.fit(command)? {
+                Fit::Yes => return Ok(Denied::By(rule.clone(), command.line())),
+                Fit::Maybe => {
+                    unknown.get_or_insert_with(|| format!("`{}` may be what `{}` denies", command.line(), rule.text));
+                }
+                Fit::No => {}
+            }
+        }
+        unknown = unknown.or_else(|| reading.obscure.clone());
+    }
+    Ok(unknown.map_or(Denied::No, Denied::Perhaps))
+}
+
+/// What of the raw text a rule matches.
+fn guessed<'a>(pattern: &Pattern, reading: &'a Reading) -> Result<Option<&'a Simple>, String> {
+    for guess in &reading.guesses {
+        // Words of a class are often words of other things.
+        if (guess.begins || !matches!(pattern, Pattern::Class(_))) && pattern.fit(&guess.command)? == Fit::Yes {
+            return Ok(Some(&guess.command));
+        }
+    }
+    Ok(None)
+}
+
+/// Why a person is always asked, if so: the rule, unless it is built in without one, and what it is about.
+type Asked = Option<(Option<RuleText>, String)>;
+
+fn asked_about(policy: &Policy, access: &Access, reading: &Reading) -> Result<Asked, String> {
+    if policy.level == SandboxLevel::WorkspaceWrite
+        && let Some(path) = access.writes.iter().find(|path| instructs(path))
+    {
+        return Ok(Some((None, format!("a change of {}, which tells agents what to do,", path.display()))));
+    }
+    for (rule, pattern) in policy.rules.of(RuleKind::Ask) {
+        for command in &reading.commands {
+            if pattern.fit(command)? > Fit::No {
+                return Ok(Some((Some(rule.clone()), format!("`{}`", command.line()))));
+            }
+        }
+        if let Some(command) = guessed(pattern, reading)? {
+            return Ok(Some((Some(rule.clone()), format!("`{}`", command.line()))));
+        }
+    }
+    for class in Class::all() {
+        let pattern = Pattern::Class(class);
+        let found = match guessed(&pattern, reading)? {
+            Some(command) => Some(command),
+            None => in_class(class, reading)?,
+        };
+        if let Some(command) = found {
+            let rule = RuleText { kind: RuleKind::Ask, text: class.name().to_owned(), origin: "built-in".to_owned() };
+            return Ok(Some((Some(rule), format!("`{}`", command.line()))));
+        }
+    }
+    Ok(None)
+}
+
+fn in_class(class: Class, reading: &Reading) -> Result<Option<&Simple>, String> {
+    for command in &reading.commands {
+        if class.contains(command)? {
+            return Ok(Some(command));
+        }
+    }
+    Ok(None)
+}
+
+/// Files that tell agents what to do, wherever they lie: commands cannot write them, and a patch always asks.
+const INSTRUCTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md"];
+
+fn instructs(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| INSTRUCTIONS.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// Why the level of the sandbox rules the action out, if it does.
@@ -82,86 +293,14 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
     }
 }
 
+/// Which names below the roots are protected is `workspace::is_protected`'s to say, and asked by the tool that writes, of
+/// each path, when it reads its arguments and again before it writes: one rule, which no second one can contradict.
 fn unwritable(policy: &Policy, path: &Path) -> Option<String> {
     let writable = policy.writable.iter().chain([&policy.temp]);
-    if !writable.into_iter().any(|root| path.starts_with(root)) {
-        return Some(format!("{} is outside the directories that may be written", path.display()));
-    }
-    // The session's own `/tmp` lies in our home, which is protected where it lies in a workspace.
-    (!path.starts_with(&policy.temp) && policy.protected.iter().any(|protected| path.starts_with(protected)))
-        .then(|| format!("{} is protected: it stays read-only", path.display()))
+    let inside = writable.into_iter().any(|root| path.starts_with(root));
+    (!inside).then(|| format!("{} is outside the directories that may be written", path.display()))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-
-    fn policy(level: SandboxLevel, approval: Approval) -> Policy {
-        Policy {
-            level,
-            approval,
-            writable: vec!["/w".into(), "/added".into()],
-            protected: vec!["/w/.git/hooks".into(), "/w/home".into()],
-            temp: "/w/home/temp".into(),
-            ..Policy::default()
-        }
-    }
-
-    fn writes(path: &str) -> Access {
-        Access { writes: vec![PathBuf::from(path)], ..Access::default() }
-    }
-
-    fn word(verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Allow(Confinement::Unconfined) => "allow unconfined",
-            Verdict::Allow(_) => "allow",
-            Verdict::Ask(_) => "ask",
-            Verdict::Refuse { .. } => "refuse",
-        }
-    }
-
-    #[test]
-    fn verdicts() {
-        use Approval::{Never, OnRequest, Untrusted};
-        use SandboxLevel::{DangerFullAccess, ReadOnly, WorkspaceWrite};
-        let run = Access { command: Some("true".into()), ..Access::default() };
-        let leave = Access { outside_sandbox: Some("npm install".into()), ..run.clone() };
-        let read = Access { reads: vec!["/etc/passwd".into()], ..Access::default() };
-        let git = Access { read_only_program: true, ..Access::default() };
-        let table: &[(SandboxLevel, Approval, &Access, &str)] = &[
-            (WorkspaceWrite, Never, &run, "allow"),
-            (WorkspaceWrite, OnRequest, &run, "allow"),
-            (WorkspaceWrite, Untrusted, &run, "ask"),
-            (WorkspaceWrite, Untrusted, &read, "allow"),
-            (WorkspaceWrite, Never, &leave, "refuse"),
-            (WorkspaceWrite, OnRequest, &leave, "ask"),
-            (WorkspaceWrite, Never, &writes("/w/a"), "allow"),
-            (WorkspaceWrite, Never, &writes("/added/a"), "allow"),
-            (WorkspaceWrite, Never, &writes("/w/home/temp/a"), "allow"),
-            (WorkspaceWrite, Never, &writes("/w/home/b"), "refuse"),
-            (WorkspaceWrite, Never, &writes("/w-evil/a"), "refuse"),
-            (WorkspaceWrite, Untrusted, &writes("/etc/passwd"), "refuse"),
-            (WorkspaceWrite, Never, &writes("/w/.git/hooks/pre-commit"), "refuse"),
-            (ReadOnly, Never, &run, "refuse"),
-            (ReadOnly, Untrusted, &writes("/w/a"), "refuse"),
-            (ReadOnly, Never, &read, "allow"),
-            (ReadOnly, Never, &git, "allow"),
-            (DangerFullAccess, Never, &run, "allow unconfined"),
-            (DangerFullAccess, Never, &leave, "allow unconfined"),
-            (DangerFullAccess, Never, &writes("/etc/passwd"), "allow unconfined"),
-        ];
-        for (level, approval, access, expected) in table {
-            let verdict = decide(&policy(*level, *approval), access);
-            assert_eq!(word(&verdict), *expected, "{level:?} {approval:?} {access:?}: {verdict:?}");
-        }
-    }
-
-    #[test]
-    fn our_own_git_stays_read_only_without_walls() {
-        let git = Access { read_only_program: true, ..Access::default() };
-        let policy = policy(SandboxLevel::DangerFullAccess, Approval::Never);
-        assert_eq!(decide(&policy, &git), Verdict::Allow(Confinement::read_only(&policy.writable)));
-    }
-}
+#[path = "decide_tests.rs"]
+mod tests;

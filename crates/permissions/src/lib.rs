@@ -6,13 +6,20 @@
 //! [`Confinement`]: codex_sandbox::Confinement
 
 mod access;
+mod classes;
 mod decide;
+mod pattern;
 mod policy;
+mod read_only;
 mod rules;
+mod shell;
 mod shell_parse;
+mod unasked;
 
 pub use access::Access;
-pub use decide::{Question, Verdict, decide};
+pub use classes::{class_data, class_names};
+pub use decide::{Explanation, Question, Verdict, decide, explain};
 pub use policy::{Approval, Policy, SandboxLevel};
 pub use rules::{RuleError, RuleKind, RuleText, Rules};
 pub use shell_parse::{PatchHeredoc, patch_heredoc};
+pub use unasked::bare_programs;

@@ -91,4 +91,16 @@ impl Policy {
             }),
         }
     }
+
+    /// The walls for commands that are known to read only: those of [`Policy::confinement`] with everything that may be
+    /// written in sight and not writable.
+    pub fn confinement_for_reading(&self) -> Confinement {
+        match self.confinement() {
+            // A root that is protected as a whole is shown and not writable.
+            Confinement::Confined(walls) => {
+                Confinement::Confined(Confined { protected: walls.writable.clone(), ..walls })
+            }
+            Confinement::Unconfined => Confinement::Unconfined,
+        }
+    }
 }

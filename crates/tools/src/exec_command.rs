@@ -4,15 +4,16 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
-use codex_permissions::{Access, patch_heredoc};
+use codex_permissions::{Access, bare_programs, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
 use codex_sandbox::{Command, Confinement, Exit, Noticed};
+use codex_workspace::find_program;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -110,6 +111,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
     let access = Access {
         command: Some(args.cmd.clone()),
         directory: Some(directory.clone()),
+        programs: programs(&args.cmd, &directory, context),
         outside_sandbox: escalated.then(|| args.justification.unwrap_or_else(|| "no reason was given".into())),
         ..Access::default()
     };
@@ -142,6 +144,13 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
         context: context.clone(),
     };
     Prepared { access, started, run: Box::new(move |confinement| Box::pin(call.run(confinement)) as _) }
+}
+
+/// Where the programs lie that a plain command line names, in the `PATH` that it gets.
+fn programs(command: &str, directory: &Path, context: &ToolContext) -> BTreeMap<String, PathBuf> {
+    let Some(path) = context.environment.get(OsStr::new("PATH")) else { return BTreeMap::new() };
+    let found = |name: String| find_program(&name, path, directory).map(|real| (name, real));
+    bare_programs(command).into_iter().filter_map(found).collect()
 }
 
 fn environment(context: &ToolContext, terminal: bool) -> BTreeMap<OsString, OsString> {
@@ -353,11 +362,19 @@ mod tests {
 
     #[test]
     fn a_call_declares_what_it_is() {
-        let scene = context();
+        let mut scene = context();
+        let path = OsString::from("/usr/bin:/bin");
+        scene.context.environment = std::sync::Arc::new([("PATH".into(), path.clone())].into());
         let prepare = |text: &str| ExecCommand.prepare(&json(text), &scene.context);
-        let access = prepare(r#"{"cmd":"ls","workdir":"sub/.."}"#).unwrap().access;
-        let directory = Some(scene.workspace().to_owned());
-        assert_eq!(access, Access { command: Some("ls".into()), directory, ..Access::default() });
+        let access = prepare(r#"{"cmd":"ls && none-such","workdir":"sub/.."}"#).unwrap().access;
+        let ls = find_program("ls", &path, Path::new("/")).unwrap();
+        let expected = Access {
+            command: Some("ls && none-such".into()),
+            directory: Some(scene.workspace().to_owned()),
+            programs: [("ls".to_owned(), ls)].into(),
+            ..Access::default()
+        };
+        assert_eq!(access, expected);
         let escalated = r#"{"cmd":"ls","sandbox_permissions":"require_escalated","justification":"why"}"#;
         assert_eq!(prepare(escalated).unwrap().access.outside_sandbox.as_deref(), Some("why"));
         assert!(prepare(r#"{"cmd":" "}"#).unwrap_err().0.contains("`cmd`"));

@@ -1,0 +1,189 @@
+//! The three classes of dangerous commands, as data files say what is in them.
+//!
+//! A file is read when the first command is decided on. One that is broken is an error, never a class with less in it:
+//! each entry's examples are checked then.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::{pattern, shell::Simple};
+
+/// A class of commands that a rule can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Destructive,
+    Disk,
+    Privilege,
+}
+
+/// All classes by name, sorted, each with the file that says what is in it.
+const CLASSES: &[(&str, Class, &str)] = &[
+    ("destructive-commands", Class::Destructive, include_str!("../data/destructive-commands.toml")),
+    ("disk-operations", Class::Disk, include_str!("../data/disk-operations.toml")),
+    ("privilege-escalation", Class::Privilege, include_str!("../data/privilege-escalation.toml")),
+];
+
+/// The names of the classes, sorted.
+pub fn class_names() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().map(|(name, ..)| *name)
+}
+
+/// What is in the class `name`, as a person can read it: a TOML file with examples. `read-only` is the list of what
+/// runs without a question.
+pub fn class_data(name: &str) -> Option<&'static str> {
+    let class = CLASSES.iter().find(|(known, ..)| *known == name).map(|(.., data)| *data);
+    class.or((name == "read-only").then_some(crate::read_only::DATA))
+}
+
+/// A form of commands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Entry {
+    programs: Vec<String>,
+    words: String,
+    options: Vec<String>,
+    arguments: Vec<String>,
+    writes: Vec<String>,
+    unless: Vec<String>,
+    matches: Vec<String>,
+    differs: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    command: Vec<Entry>,
+}
+
+static DESTRUCTIVE: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[0].2));
+static DISK: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[1].2));
+static PRIVILEGE: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[2].2));
+
+impl Class {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        CLASSES.iter().map(|(_, class, _)| *class)
+    }
+
+    /// The class of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        CLASSES.iter().find(|(known, ..)| *known == name).map(|(_, class, _)| *class)
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        CLASSES.iter().find(|(_, class, _)| *class == self).map_or("", |(name, ..)| *name)
+    }
+
+    /// Whether `command` is in it.
+    ///
+    /// # Errors
+    /// When the file that says what is in it is broken.
+    pub(crate) fn contains(self, command: &Simple) -> Result<bool, String> {
+        let file = match self {
+            Self::Destructive => &*DESTRUCTIVE,
+            Self::Disk => &*DISK,
+            Self::Privilege => &*PRIVILEGE,
+        };
+        let file = file.as_ref().map_err(|error| format!("the list of {} is broken: {error}", self.name()))?;
+        Ok(contains(file, command))
+    }
+}
+
+fn contains(file: &File, command: &Simple) -> bool {
+    let (program, written) = (command.program(), command.written());
+    file.command.iter().any(|entry| entry.fits(command, &program, &written))
+}
+
+fn load(text: &str) -> Result<File, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    for entry in &file.command {
+        if entry.matches.is_empty() || entry.differs.is_empty() {
+            return Err(format!("an entry for {:?} has no examples", entry.programs));
+        }
+        for (examples, expected) in [(&entry.matches, true), (&entry.differs, false)] {
+            for example in examples {
+                let command = example_command(example)?;
+                if entry.fits(&command, &command.program(), &command.written()) != expected {
+                    let how = if expected { "does not match" } else { "matches" };
+                    return Err(format!("the example `{example}` {how} its entry"));
+                }
+            }
+        }
+    }
+    Ok(file)
+}
+
+/// An example as a command: words, quotes, and `>` before a file.
+pub(crate) fn example_command(example: &str) -> Result<Simple, String> {
+    let words = shlex::split(example).ok_or_else(|| format!("the example `{example}` has an open quote"))?;
+    let mut command = Simple::default();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            ">" | ">>" => command.writes.extend(words.next()),
+            _ => command.words.push(word),
+        }
+    }
+    Ok(command)
+}
+
+impl Entry {
+    fn fits(&self, command: &Simple, program: &str, written: &[String]) -> bool {
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| pattern::matches(pattern, text));
+        if !self.programs.is_empty() && !any(&self.programs, program) {
+            return false;
+        }
+        if !self.writes.is_empty() && !written.iter().any(|path| any(&self.writes, path)) {
+            return false;
+        }
+        let arguments = command.words.get(1..).unwrap_or_default();
+        if !self.arguments.is_empty() {
+            let input = command.input.as_slice();
+            if !arguments.iter().chain(input).any(|word| any(&self.arguments, word)) {
+                return false;
+            }
+        }
+        if arguments.iter().any(|word| any(&self.unless, word)) {
+            return false;
+        }
+        let given = |option: &String| pattern::has_option(option, "", arguments, false);
+        if !self.options.is_empty() && !self.options.iter().any(given) {
+            return false;
+        }
+        let wanted: Vec<Vec<&str>> = self.words.split_whitespace().map(|word| word.split('|').collect()).collect();
+        pattern::in_order(&wanted, arguments, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_whole() {
+        for (name, _, text) in CLASSES {
+            if let Err(error) = load(text) {
+                panic!("{name}: {error}");
+            }
+        }
+        assert!(CLASSES.is_sorted_by_key(|(name, ..)| name));
+    }
+
+    #[test]
+    fn a_broken_file_is_an_error() {
+        let table = [
+            ("[[command]]\nprograms = [\"a\"]\n", "no examples"),
+            ("[[command]]\nprogram = [\"a\"]\n", "unknown field"),
+            ("[[command]]\nprograms = [\"a\"]\nmatches = [\"b\"]\ndiffers = [\"c\"]\n", "`b` does not match"),
+            ("[[command]]\nprograms = [\"a\"]\nmatches = [\"a\"]\ndiffers = [\"a x\"]\n", "`a x` matches"),
+            ("[[command]]\nprograms = [\"a\"]\nmatches = [\"a 'x\"]\ndiffers = [\"b\"]\n", "open quote"),
+        ];
+        for (text, expected) in table {
+            let error = load(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Reads a shell command line: which simple commands are in it, wherever they stand.
+//!
+//! It finds too much rather than too little, and says so where it cannot tell. It must never run anything, and its
+//! work is bounded by the size of the text, by depth and by the number of commands.
+
+mod code;
+mod plain;
+mod scan;
+mod simple;
+mod text;
+mod tree;
+mod unwrap;
+mod word;
+mod wrappers;
+
+use std::collections::BTreeMap;
+
+use plain::is_name;
+pub(crate) use plain::{Plain, read as plain};
+pub(crate) use scan::Guess;
+pub(crate) use simple::{HOLE, Simple, is_open, program};
+
+/// Longest text that is parsed, in bytes.
+pub(crate) const MOST_BYTES: usize = 8 << 10;
+/// How deep scripts may be in scripts, and wrappers in wrappers.
+const MOST_DEPTH: usize = 16;
+/// Most simple commands that are looked at.
+const MOST_COMMANDS: usize = 2_000;
+
+/// What was found in a command line.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// Every simple command, those inside wrappers and scripts too.
+    pub(crate) commands: Vec<Simple>,
+    /// Why there may be more than was found, in a sentence without its full stop.
+    pub(crate) obscure: Option<String>,
+    /// If so: what may be a command, by a look at the raw text.
+    pub(crate) guesses: Vec<Guess>,
+}
+
+/// What a command gets on standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Input {
+    /// Nothing that another part of the line wrote.
+    None,
+    /// This text; what is not known of it is marked.
+    Text(String),
+    /// The output of another command.
+    Unknown,
+}
+
+/// Reads `text`.
+pub(crate) fn read(text: &str) -> Reading {
+    let mut reader = Reader::default();
+    reader.script(text, &Input::None, 0);
+    let Reader { commands, obscure, .. } = reader;
+    let guesses = if obscure.is_some() { scan::guesses(text) } else { Vec::new() };
+    Reading { commands, obscure, guesses }
+}
+
+/// Collects simple commands.
+#[derive(Default)]
+struct Reader {
+    commands: Vec<Simple>,
+    obscure: Option<String>,
+    /// The values that variables are given in the text, by name.
+    variables: BTreeMap<String, Vec<String>>,
+    /// Whether variables are also given values that are not known, by `read` and the like.
+    unknown_values: bool,
+}
+
+impl Reader {
+    /// Notes that not all can be told; the first reason stands.
+    fn obscure(&mut self, reason: impl Into<String>) {
+        self.obscure.get_or_insert(reason.into());
+    }
+
+    /// Reads a script of its own: the whole line, or the argument of a shell.
+    fn script(&mut self, text: &str, input: &Input, depth: usize) {
+        if depth > MOST_DEPTH {
+            return self.obscure("scripts are nested too deep to be read");
+        }
+        if text.len() > MOST_BYTES {
+            return self.obscure(format!("it is longer than {MOST_BYTES} bytes, too long to be read"));
+        }
+        if let Some(commands) = plain::read(text) {
+            return self.plain(commands, input, depth);
+        }
+        if text.chars().any(hides_text) {
+            self.obscure("it contains control characters or marks that hide text");
+        }
+        tree::read(self, text, input, depth);
+        // The parser takes a line that goes on for a blank, in a word too; the shell does not, but in a comment.
+        if text.contains("\\\n") {
+            tree::read(self, &text.replace("\\\n", ""), input, depth);
+        }
+    }
+
+    fn plain(&mut self, commands: Vec<Plain>, input: &Input, depth: usize) {
+        let mut last = input.clone();
+        for Plain { words, piped } in commands {
+            let own = if piped { last } else { input.clone() };
+            last = word::output_of(&words, &own);
+            self.simple(Simple { words, ..Simple::default() }, &own, depth);
+        }
+    }
+
+    /// Takes a command, and what it wraps.
+    fn simple(&mut self, mut command: Simple, input: &Input, depth: usize) {
+        if self.commands.len() >= MOST_COMMANDS || depth > MOST_DEPTH {
+            return self.obscure("it has more commands in one another than are looked at");
+        }
+        if let Input::Text(text) = input {
+            command.input = Some(text.clone());
+        }
+        if self.commands.contains(&command) {
+            return;
+        }
+        let inner = unwrap::unwrap(&command, input);
+        self.commands.push(command);
+        for inner in inner {
+            match inner {
+                unwrap::Inner::Words(words) => {
+                    self.simple(Simple { words, ..Simple::default() }, input, depth + 1);
+                }
+                unwrap::Inner::Script(text) => {
+                    if text.contains(HOLE) {
+                        self.obscure("a shell is given a script that is not known before it runs");
+                    }
+                    self.script(&unwrap::as_script(&text), input, depth + 1);
+                }
+                unwrap::Inner::Obscure(reason) => self.obscure(reason),
+            }
+        }
+    }
+}
+
+/// The commands that a command of these words wraps. Nothing if they cannot be told.
+pub(crate) fn inside(words: &[String]) -> Option<Vec<Simple>> {
+    let mut reader = Reader::default();
+    reader.simple(Simple { words: words.to_vec(), ..Simple::default() }, &Input::None, 0);
+    let Reader { mut commands, obscure, .. } = reader;
+    commands.remove(0);
+    obscure.is_none().then_some(commands)
+}
+
+/// Whether `program` is one that runs another, and `arguments` do not say which.
+pub(crate) fn wraps_nothing(program: &str, arguments: &[String]) -> bool {
+    wrappers::find(program).is_some_and(|wrapper| wrapper.rest(arguments).is_empty())
+}
+
+/// Whether `c` may mislead the parser, or a person who looks at the line. Unlike in a plain line, letters may be joined.
+fn hides_text(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
