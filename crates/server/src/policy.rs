@@ -85,10 +85,6 @@ fn rules(settings: &Settings) -> Result<Rules, RpcError> {
         PermissionKind::Allow => RuleKind::Allow,
     };
     let entries = settings.permissions.iter();
-    // What forbids and would not be obeyed must not seem to be.
-    if let Some(entry) = entries.clone().find(|entry| entry.kind != PermissionKind::Allow) {
-        return Err(configuration(&entry.error("rules that forbid are not enforced by this version yet").to_string()));
-    }
     let text = |entry: &codex_config::PermissionEntry| RuleText {
         kind: kind(entry.kind),
         text: entry.text.clone(),
