@@ -140,7 +140,7 @@ async fn tracked(
     let path = ground.environment.path().unwrap_or_default();
     let Some(git) = find_git(path, writable) else { return BTreeSet::new() };
     let options = ["-z", "--"].map(OsString::from);
-    let mut command = git_command(&git, "ls-files", options.iter().chain(names), directory, path);
+    let mut command = git_command(&git, "ls-files", options.iter().chain(names), &[], directory, path);
     // A name may look like a pattern.
     command.environment.insert("GIT_LITERAL_PATHSPECS".into(), "1".into());
     let walls = Confinement::read_only(writable);

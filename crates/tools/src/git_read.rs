@@ -7,14 +7,14 @@ use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Duration};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
-use codex_workspace::{find_git, git_command};
+use codex_workspace::{filters, find_git, git_command, list_filters};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     Effect, Prepared, Tool, ToolContext, ToolError, arguments, output,
     plain_call::{Answer, PlainCall},
-    processes::{End, run_to_end},
+    processes::{End, Ended, run_to_end},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -229,6 +229,9 @@ impl Operation {
     }
 }
 
+/// Most that the names of a repository's filters take, in bytes: less than is kept of an output.
+const FILTER_BYTES: usize = 16 << 10;
+
 /// Asks git.
 #[derive(Debug)]
 pub(crate) struct GitRead;
@@ -262,15 +265,26 @@ impl Tool for GitRead {
         let program = find_git(path, &context.roots.writable)
             .ok_or_else(|| ToolError("git is not installed outside the workspace".into()))?;
         let directory: PathBuf = context.roots.workspace.clone();
-        let command = git_command(&program, operation.name(), &args, &directory, path);
-        let access = Access { reads: vec![directory], read_only_program: true, ..Access::default() };
+        let path = path.to_owned();
+        let access = Access { reads: vec![directory.clone()], read_only_program: true, ..Access::default() };
         let call = PlainCall::new(self.name(), arguments, context);
         let started = Some(call.started());
         let (sandbox, cancel) = (Arc::clone(&context.sandbox), context.cancel.clone());
         let run = Box::new(move |confinement| {
             let work = async move {
                 let keep = output::model_bytes(None);
-                match run_to_end(&sandbox, &confinement, command, TIMEOUT, keep, &cancel).await {
+                let run = async |command| run_to_end(&sandbox, &confinement, command, TIMEOUT, keep, &cancel).await;
+                // What a filter would do is not known, and a repository may be a stranger's.
+                let filters = match run(list_filters(&program, &directory, &path)).await {
+                    Ok((ended, text)) if text.len() > FILTER_BYTES => {
+                        return call.finished(Err("the repository names too many filters".into()), ended.duration);
+                    }
+                    Ok((Ended { end: End::Exited(exit), .. }, text)) if exit.shell_code() < 2 => filters(&text),
+                    Ok((ended, text)) => return call.finished(report(ended.end, text), ended.duration),
+                    Err(error) => return call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
+                };
+                let command = git_command(&program, operation.name(), &args, &filters, &directory, &path);
+                match run(command).await {
                     Ok((ended, text)) => call.finished(report(ended.end, text), ended.duration),
                     Err(error) => call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
                 }

@@ -1,7 +1,8 @@
 //! Our own calls of git, disarmed: a repository's configuration may name programs that git would run.
 //!
-//! This module must never start git; it only says how it is to be started. The command it gives is meant for
-//! read-only walls: what cannot be switched off from outside (`filter.*.clean` of a changed file) they hold.
+//! This module must never start git; it only says how it is to be started, inside read-only walls. Most of what a
+//! repository can name is switched off by its key; filters have names of the repository's choosing, so they are asked
+//! for first ([`list_filters`]) and switched off by name.
 
 use std::{
     collections::BTreeMap,
@@ -64,7 +65,25 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("status", &["--ignore-submodules=dirty"]),
 ];
 
-/// The call `git SUBCOMMAND ARGS` in `directory`, disarmed.
+/// What is set of a filter so that git passes it by (gitattributes(5), "filter").
+const FILTER_SETTINGS: &[(&str, &str)] = &[("clean", ""), ("process", ""), ("required", "false"), ("smudge", "")];
+
+/// The call that prints the settings of the filters that are named in `directory`'s repository, as [`filters`] reads
+/// them. It ends with exit code 1 if there is none.
+pub fn list_filters(program: &Path, directory: &Path, path: &OsStr) -> Command {
+    git_command(program, "config", ["--null", "--name-only", "--get-regexp", r"^filter\."], &[], directory, path)
+}
+
+/// The names of the filters in what [`list_filters`] has printed, between warnings perhaps. No name holds a line break.
+pub fn filters(printed: &str) -> Vec<String> {
+    let key = |key: &str| Some(key.strip_prefix("filter.")?.rsplit_once('.')?.0.to_owned());
+    let mut names: Vec<String> = printed.split(['\0', '\n']).filter_map(key).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The call `git SUBCOMMAND ARGS` in `directory`, disarmed; `filters` are the names of those to be switched off.
 ///
 /// `program` is what [`find_git`] found, `path` the `PATH` for programs of git's own. The caller has checked `args`:
 /// an option in them can undo what is set here.
@@ -72,6 +91,7 @@ pub fn git_command<S: AsRef<OsStr>>(
     program: &Path,
     subcommand: &str,
     args: impl IntoIterator<Item = S>,
+    filters: &[String],
     directory: &Path,
     path: &OsStr,
 ) -> Command {
@@ -86,6 +106,15 @@ pub fn git_command<S: AsRef<OsStr>>(
     let mut environment: BTreeMap<OsString, OsString> =
         ENVIRONMENT.iter().map(|(name, value)| (name.into(), value.into())).collect();
     environment.insert("PATH".into(), path.to_owned());
+    // Not by `-c`: a name may hold an equals sign.
+    let off = filters.iter().flat_map(|name| FILTER_SETTINGS.iter().map(move |setting| (name, setting)));
+    let mut count = 0;
+    for (name, (key, value)) in off {
+        environment.insert(format!("GIT_CONFIG_KEY_{count}").into(), format!("filter.{name}.{key}").into());
+        environment.insert(format!("GIT_CONFIG_VALUE_{count}").into(), value.into());
+        count += 1;
+    }
+    environment.insert("GIT_CONFIG_COUNT".into(), count.to_string().into());
     Command { argv, directory: directory.to_owned(), environment }
 }
 
@@ -116,6 +145,7 @@ mod tests {
             Path::new("/usr/bin/git"),
             "diff",
             ["HEAD", "--", "a b"],
+            &["a=b".to_owned()],
             Path::new("/w"),
             OsStr::new("/usr/bin"),
         );
@@ -132,8 +162,17 @@ mod tests {
             "a b"
         ]));
         assert_eq!(command.environment[OsStr::new("GIT_CONFIG_NOSYSTEM")], "1");
+        assert_eq!(command.environment[OsStr::new("GIT_CONFIG_COUNT")], "4");
+        assert_eq!(command.environment[OsStr::new("GIT_CONFIG_KEY_1")], "filter.a=b.process");
         assert!(!command.environment.contains_key(OsStr::new("HOME")));
         assert_eq!(command.directory, Path::new("/w"));
+    }
+
+    #[test]
+    fn filters_are_found_by_their_settings() {
+        let printed = "warning: x\nfilter.lfs.clean\0filter.a.b=c.process\0filter.lfs.required\0filter.odd\0other\0";
+        assert_eq!(filters(printed), ["a.b=c", "lfs"]);
+        assert_eq!(filters(""), [""; 0]);
     }
 
     #[test]

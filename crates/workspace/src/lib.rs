@@ -17,7 +17,7 @@ mod secrets;
 
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use caches::caches;
-pub use git::{find_git, git_command};
+pub use git::{filters, find_git, git_command, list_filters};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use picture::{Picture, read_picture};
 pub use programs::find_program;
