@@ -1,6 +1,7 @@
 //! The one integration-test binary: everything that needs the built program.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod agent_attacks;
 mod approvals;
 mod demo;
 mod endings;

@@ -54,7 +54,7 @@ fn is_visible(path: &Path) -> bool {
 /// A directory for tests that can be seen in a cell: where the tests are built, or else at home, if the checkout lies
 /// in `/tmp`.
 #[allow(clippy::disallowed_methods, reason = "a test asks for the home of whoever runs it")]
-fn visible_directory() -> PathBuf {
+pub fn visible_directory() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let places = [Some(env!("CARGO_TARGET_TMPDIR").into()), home, Some("/opt".into())].into_iter().flatten();
     let mut visible = places.filter_map(|path| fs::canonicalize(path).ok()).filter(|path| is_visible(path));

@@ -16,7 +16,7 @@ use rustix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Outside `/tmp`, which the sandbox replaces.
+/// Where places are laid out unless a test says otherwise. In the sandbox, what lies beside the workspace is not seen.
 const ROOT: &str = "/var/tmp";
 
 pub struct Place {
@@ -29,7 +29,12 @@ pub struct Place {
 impl Place {
     /// `script` is what the model says; see [`codex_testkit::Script`].
     pub fn new(script: Value) -> Self {
-        let root = tempfile::Builder::new().prefix("codex-it-").tempdir_in(ROOT).unwrap();
+        Self::below(Path::new(ROOT), script)
+    }
+
+    /// As [`Place::new`], in a directory of its own below `parent`.
+    pub fn below(parent: &Path, script: Value) -> Self {
+        let root = tempfile::Builder::new().prefix("codex-it-").tempdir_in(parent).unwrap();
         let server = ModelServer::from_json(script);
         let base = root.path().canonicalize().unwrap();
         let (home, workspace) = (base.join("home"), base.join("workspace"));
