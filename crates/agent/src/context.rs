@@ -10,6 +10,7 @@ const INSTRUCTIONS: &str = include_str!("prompts/instructions.md");
 const READ_ONLY: &str = include_str!("prompts/sandbox_read_only.md");
 const WORKSPACE_WRITE: &str = include_str!("prompts/sandbox_workspace_write.md");
 const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_access.md");
+const NETWORK_DOMAINS: &str = include_str!("prompts/network_domains.md");
 
 /// The first messages of a thread: our instructions, then the project's and the environment.
 pub(crate) fn opening(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<Message> {
@@ -50,10 +51,11 @@ fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
         SandboxLevel::DangerFullAccess => DANGER_FULL_ACCESS.to_owned(),
     };
     let network = match policy.level {
-        SandboxLevel::ReadOnly => "none",
-        SandboxLevel::DangerFullAccess => "full",
-        SandboxLevel::WorkspaceWrite if policy.network => "full",
-        SandboxLevel::WorkspaceWrite => "loopback only",
+        SandboxLevel::ReadOnly => "none".to_owned(),
+        SandboxLevel::DangerFullAccess => "full".to_owned(),
+        SandboxLevel::WorkspaceWrite if policy.network => "full".to_owned(),
+        SandboxLevel::WorkspaceWrite if policy.domains.is_empty() => "loopback only".to_owned(),
+        SandboxLevel::WorkspaceWrite => fill(NETWORK_DOMAINS, &[("domains", &policy.domains.join(", "))]),
     };
     let approval = match policy.approval {
         Approval::Never => "nobody can be asked; what needs more than the sandbox gives is refused",
@@ -65,7 +67,7 @@ fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
         ("workspace", workspace.as_str()),
         ("date", date),
         ("sandbox", sandbox.trim_end()),
-        ("network", network),
+        ("network", network.trim_end()),
         ("approval", approval),
     ];
     fill(ENVIRONMENT, &values)
@@ -147,6 +149,7 @@ mod tests {
                 approval: Approval::Never,
                 writable: vec!["/w".into()],
                 temp: "/t".into(),
+                domains: vec!["crates.io".into(), "*.npmjs.org".into()],
                 ..Policy::default()
             };
             let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
@@ -156,6 +159,8 @@ mod tests {
                 assert!(all.contains(expected), "{expected} is missing: {all}");
             }
             assert!(!all.contains("{sandbox") && !all.contains("{network"), "{all}");
+            let says_domains = all.contains("no others: crates.io, *.npmjs.org\\nApproval");
+            assert_eq!(says_domains, level == SandboxLevel::WorkspaceWrite, "{all}");
         }
     }
 

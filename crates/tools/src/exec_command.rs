@@ -195,7 +195,8 @@ impl Call {
         match ended {
             Some(ended) => {
                 let item = shown.ended(&running, &ended);
-                let missed_network = ended.noticed.network && ended.failed();
+                let blocked = ended.noticed.network || !ended.noticed.refused.is_empty();
+                let missed_network = blocked && ended.failed();
                 let outcome = Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item));
                 Outcome { missed_network, ..outcome }
             }

@@ -89,7 +89,7 @@ pub struct Outcome {
     pub pictures: Vec<Content>,
     /// What the user is shown.
     pub for_user: ForUser,
-    /// A command failed, and something in it had tried to reach the network, which its walls do not let it.
+    /// A command failed, and something in it had tried to reach what its walls do not let it.
     pub missed_network: bool,
 }
 
