@@ -20,7 +20,7 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server,
+    Server, network,
     policy::{Ground, policy},
 };
 
@@ -124,6 +124,7 @@ pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, t
     let top = codex_config::project_root(&wanted.cwd, home).unwrap_or_else(|| wanted.cwd.clone());
     let found = instructions(codex_home, &wanted.cwd, &top);
     warnings.extend(found.warnings);
+    warnings.extend(network::unused_proxy(&server.environment, &settings));
     let built = ThreadSettings {
         model: model(server, &settings)?,
         workplace: workplace(&server.environment, codex_home, &server.helper, &settings, &wanted, temp).await?,
@@ -144,8 +145,8 @@ pub struct Walls {
     pub environment: BTreeMap<OsString, OsString>,
     /// What the user should know about the configuration.
     pub warnings: Vec<String>,
-    /// Directory of this program's own, for [`Sandbox::remembering`].
-    pub own: PathBuf,
+    /// Starts commands inside them.
+    pub sandbox: Arc<Sandbox>,
     /// Kept for its `Drop`: the commands' `/tmp` goes with it.
     _temp: TempDirectory,
 }
@@ -159,14 +160,15 @@ pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStart
     let wanted = Wanted::start(params)?;
     let temp = TempDirectory::create(&codex_home, "sandbox")
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
-    let (settings, warnings) = load(environment, &codex_home, &wanted)?;
+    let (settings, mut warnings) = load(environment, &codex_home, &wanted)?;
+    warnings.extend(network::unused_proxy(environment, &settings));
     let workplace = workplace(environment, &codex_home, helper, &settings, &wanted, temp.path()).await?;
     Ok(Walls {
         confinement: workplace.policy.confinement(),
         workspace: wanted.cwd,
         environment: Arc::unwrap_or_clone(workplace.environment),
         warnings,
-        own: codex_home.join("run"),
+        sandbox: workplace.sandbox,
         _temp: temp,
     })
 }
@@ -201,7 +203,7 @@ async fn workplace(
     wanted: &Wanted,
     temp: &Path,
 ) -> Result<Workplace, RpcError> {
-    let sandbox = Sandbox::new(helper.to_owned()).remembering(codex_home.join("run"));
+    let sandbox = network::sandbox(helper, codex_home.join("run"), settings)?;
     let workspace = wanted.cwd.clone();
     let ground = Ground {
         environment,

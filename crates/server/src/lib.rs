@@ -6,6 +6,7 @@
 mod build;
 mod dispatch;
 mod in_process;
+mod network;
 mod policy;
 
 use std::{

@@ -54,6 +54,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
         temp: temp.to_owned(),
         state: codex_home.join("run"),
         network: settings.sandbox_workspace_write.network_access,
+        domains: settings.sandbox_details.allow_domains.clone(),
         weak: settings.sandbox_details.allow_weak,
         writable,
         ..Policy::default()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Child, Command, Confinement, Exit, Rung, Sandbox, Streams};
+use codex_sandbox::{Child, Command, Confinement, Exit, Rung, Streams};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
@@ -38,14 +38,13 @@ pub async fn run(
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };
-    let sandbox = Sandbox::new(OWN_PROGRAM.into()).remembering(walls.own.clone());
     if walls.confinement != Confinement::Unconfined {
-        let rung = sandbox.rung().await.map_err(|error| error.to_string())?;
+        let rung = walls.sandbox.rung().await.map_err(|error| error.to_string())?;
         if rung != Rung::Full {
             terminal::complain(&format!("sandbox: {}", rung.line()));
         }
     }
-    let child = sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
+    let child = walls.sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
     drop(walls);
     match exit.shell_code() {
@@ -76,6 +75,9 @@ async fn forward(child: Child) -> Result<Exit, String> {
     // What it had written when it ended is in the pipes.
     drain(stdout, to_stdout);
     drain(stderr, to_stderr);
+    for sentence in &process.noticed().refused {
+        terminal::complain(&format!("sandbox: the proxy refused: {sentence}"));
+    }
     Ok(exit)
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions that are marked as tests")]
 
 mod apart;
+mod settings;
 
 use std::{
     io::{self, Read, Write},
@@ -140,9 +141,10 @@ async fn run(sandbox: &Sandbox, confinement: &Confinement, script: &str) -> Ran 
     (status, output, child.process.noticed().refused.clone())
 }
 
-/// A server that answers every request with `body`.
-async fn serve_http(address: [u8; 4], port: u16, body: &'static str) {
+/// A server that answers every request with `body`; its port.
+async fn serve_http(address: [u8; 4], port: u16, body: &'static str) -> u16 {
     let server = TcpListener::bind((IpAddr::from(address), port)).await.unwrap();
+    let port = server.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = server.accept().await {
             tokio::spawn(async move {
@@ -155,6 +157,7 @@ async fn serve_http(address: [u8; 4], port: u16, body: &'static str) {
             });
         }
     });
+    port
 }
 
 /// Python's own client, which reads the variables as most libraries do.

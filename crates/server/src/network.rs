@@ -1,0 +1,42 @@
+//! The way out for commands: a sandbox and, if the settings name domains, the proxy that serves it.
+//!
+//! The proxy lives as long as the sandbox. It must never be given more than what the settings name.
+
+use std::path::{Path, PathBuf};
+
+use codex_config::{Environment, Settings};
+use codex_net::proxy::{Domains, Proxy, Resolver};
+use codex_protocol::RpcError;
+use codex_sandbox::Sandbox;
+
+use crate::build::configuration;
+
+/// Variables by which programs are told of a proxy, in upper case.
+const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+
+/// The sandbox of a session. `own` is as for [`Sandbox::remembering`]. Must be called in a tokio runtime.
+///
+/// # Errors
+/// An entry of `sandbox.allow_domains` that names no domain. Checked where there are no walls too: the same settings
+/// are in order under every level.
+pub(crate) fn sandbox(helper: &Path, own: PathBuf, settings: &Settings) -> Result<Sandbox, RpcError> {
+    let entries = &settings.sandbox_details.allow_domains;
+    let domains = Domains::new(entries).map_err(|error| configuration(&format!("sandbox.allow_domains: {error}")))?;
+    if entries.is_empty() {
+        return Ok(Sandbox::new(helper.to_owned()).remembering(own));
+    }
+    let (sandbox, listeners) = Sandbox::with_listeners(helper.to_owned());
+    tokio::spawn(Proxy::new(domains, Resolver::System).serve(listeners));
+    Ok(sandbox.remembering(own))
+}
+
+/// What the user should know who has a proxy already: ours does not go through it, since it could not check where a
+/// name leads.
+pub(crate) fn unused_proxy(environment: &Environment, settings: &Settings) -> Option<String> {
+    if settings.sandbox_details.allow_domains.is_empty() || settings.sandbox_workspace_write.network_access {
+        return None;
+    }
+    let spellings = PROXIES.map(|name| [name.to_owned(), name.to_lowercase()]);
+    let set = spellings.into_iter().flatten().find(|name| environment.get_os(name).is_some())?;
+    Some(format!("commands reach the domains of sandbox.allow_domains directly, not through the proxy of {set}"))
+}
