@@ -11,7 +11,7 @@ use rustix::thread::set_no_new_privs;
 
 use crate::{
     helper::Walls,
-    setup::{alone::Alone, kept::Kept, traffic},
+    setup::{alone::Alone, kept::Kept, traffic::Attempts},
     wire::Failure,
 };
 
@@ -41,7 +41,7 @@ pub struct Change {
 
 /// How things stood before a command.
 pub(crate) struct Before {
-    attempts: Option<u64>,
+    attempts: Option<Attempts>,
     kept: Option<Kept>,
 }
 
@@ -50,14 +50,14 @@ impl Before {
     pub(crate) fn look(walls: &Walls) -> Result<Self, Failure> {
         let own_network = walls.plan.as_ref().is_some_and(|plan| !plan.shares_sockets());
         Ok(Self {
-            attempts: own_network.then(traffic::attempts),
+            attempts: own_network.then(Attempts::now),
             kept: walls.alone.as_ref().map(|alone| alone.keep()).transpose()?,
         })
     }
 
     /// Looks again, now that nothing of the command is left, and puts back what has to be.
     pub(crate) fn compare(self, walls: &Walls) -> Noticed {
-        let network = self.attempts.is_some_and(|attempts| traffic::attempts() > attempts);
+        let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
         let changes = match (&walls.alone, self.kept) {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
             _ => Vec::new(),

@@ -48,7 +48,7 @@ impl Alone {
 
     /// Looks at what is protected, before a command.
     pub(crate) fn keep(&self) -> Result<Kept, Failure> {
-        Kept::look(self.protected.iter().cloned())
+        Kept::look(self.protected.iter().map(|path| in_the_way(path)))
     }
 
     /// Confines this process, for good.
@@ -61,6 +61,16 @@ impl Alone {
         if let Some(temp) = &self.temp {
             environment.insert("TMPDIR".into(), temp.into());
         }
+    }
+}
+
+/// Where a file is in the way of a path, that file: `.git` of a worktree says where the rest is.
+fn in_the_way(path: &Path) -> PathBuf {
+    let mut ancestors = path.ancestors().skip(1);
+    let found = ancestors.find_map(|place| Some((place, fs::symlink_metadata(place).ok()?)));
+    match found {
+        Some((place, found)) if found.is_file() => place.to_owned(),
+        _ => path.to_owned(),
     }
 }
 

@@ -5,14 +5,29 @@
 
 use std::fs;
 
-/// Attempts so far to reach an address that no route leads to. In a network of loopback alone that is every other
-/// address (proc_net(5): `OutNoRoutes`; IPv6 counts apart). A resolver at a loopback address is a special case:
-/// nothing answers there, so that names asked for are datagrams that found nobody (`Udp: NoPorts`).
-pub(crate) fn attempts() -> u64 {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let table = read("/proc/net/snmp");
-    let names = if resolver_is_local(&read("/etc/resolv.conf")) { column(&table, "Udp:", "NoPorts") } else { 0 };
-    column(&table, "Ip:", "OutNoRoutes") + line(&read("/proc/net/snmp6"), "Ip6OutNoRoutes") + names
+/// What was tried so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    /// To reach an address that no route leads to: in a network of loopback alone that is every other address
+    /// (`Ip: OutNoRoutes`). IPv6 is counted in another, larger file, which would cost every command as much again.
+    addresses: u64,
+    /// To send a datagram to a port of this network that nobody has (`Udp: NoPorts`).
+    ports: u64,
+}
+
+impl Attempts {
+    /// As of now.
+    pub(crate) fn now() -> Self {
+        let table = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+        Self { addresses: column(&table, "Ip:", "OutNoRoutes"), ports: column(&table, "Udp:", "NoPorts") }
+    }
+
+    /// Whether there were more, since `before`, to reach another machine. Where the resolver is at a loopback address
+    /// nobody answers there, so that names asked for are datagrams that found nobody.
+    pub(crate) fn went_on_since(self, before: Self) -> bool {
+        let asked = || resolver_is_local(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        self.addresses > before.addresses || (self.ports > before.ports && asked())
+    }
 }
 
 /// `snmp` has two lines for each protocol: names, then values.
@@ -21,12 +36,6 @@ fn column(table: &str, protocol: &str, name: &str) -> u64 {
     let (Some(names), Some(values)) = (lines.next(), lines.next()) else { return 0 };
     let mut pairs = names.split(' ').zip(values.split(' '));
     pairs.find(|(found, _)| *found == name).and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
-}
-
-/// `snmp6` has a line for each counter.
-fn line(table: &str, name: &str) -> u64 {
-    let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
-    table.lines().find_map(value).unwrap_or_default()
 }
 
 fn resolver_is_local(settings: &str) -> bool {
@@ -45,7 +54,6 @@ mod tests {
         let table = "Ip: Forwarding OutNoRoutes\nIp: 2 7\nUdp: InDatagrams NoPorts\nUdp: 0 3\n";
         assert_eq!((column(table, "Ip:", "OutNoRoutes"), column(table, "Udp:", "NoPorts")), (7, 3));
         assert_eq!((column(table, "Tcp:", "x"), column(table, "Ip:", "x"), column("", "Ip:", "x")), (0, 0, 0));
-        assert_eq!(line("Ip6InReceives  \t1\nIp6OutNoRoutes                  \t4\n", "Ip6OutNoRoutes"), 4);
     }
 
     #[test]

@@ -152,11 +152,7 @@ async fn root_writes_in_a_directory_of_another_user() {
 #[tokio::test]
 async fn a_way_out_that_was_tried_is_noticed() {
     let place = Place::new();
-    let cases = [
-        ("miss elsewhere", "192.0.2.1:80", true),
-        ("miss elsewhere", "[2001:db8::1]:80", true),
-        ("nothing", "", false),
-    ];
+    let cases = [("miss elsewhere", "192.0.2.1:80", true), ("nothing", "", false)];
     for (deed, value, noticed) in cases {
         for confinement in [place.write(), codex_sandbox::Confinement::read_only(&[])] {
             let mut child = place.start(&confinement, place.deed(deed, value)).await;
