@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Child, Command, Confinement, Exit, Rung, Streams};
+use codex_sandbox::{Change, Child, Command, Confinement, Exit, Rung, Streams};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
@@ -72,6 +72,10 @@ async fn forward(child: Child) -> Result<Exit, String> {
         None => process.wait().await,
     };
     let exit = exit.map_err(|error| error.to_string())?;
+    for Change { path, undone } in &process.noticed().changes {
+        let now = if *undone { "it is as it was again" } else { "it could not be put back" };
+        terminal::complain(&format!("{} is protected and was changed: {now}", path.display()));
+    }
     // What it had written when it ended is in the pipes.
     drain(stdout, to_stdout);
     drain(stderr, to_stderr);

@@ -232,6 +232,14 @@ fn the_program_says_what_holds() {
     assert!(code == 0 && told.contains("sandbox: Landlock + seccomp only"), "{told}");
     let (_, header) = run(NO_NAMESPACES, &exec);
     assert!(header.contains("commands are refused") && header.contains("sandbox.allow_weak"), "{header}");
+    let consent = ["-c", "sandbox.allow_weak=true"];
+    let (_, header) = run(NO_NAMESPACES, &[&exec[..1], &consent, &exec[1..]].concat());
+    assert!(header.contains("sandbox workspace-write (Landlock + seccomp only"), "{header}");
+    let protected = "mkdir .vscode; echo x > made";
+    let (code, told) = run(NO_NAMESPACES, &[&["sandbox"], &consent[..], &["--", "sh", "-c", protected]].concat());
+    assert!(code == 0 && place.workspace.join("made").exists(), "{told}");
+    assert!(told.contains(".vscode is protected and was changed: it is as it was again"), "{told}");
+    assert!(!place.workspace.join(".vscode").exists());
 }
 
 /// What was found is believed while the surroundings are the same; if it was wrong, nothing weaker is used instead.
