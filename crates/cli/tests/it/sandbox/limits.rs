@@ -10,7 +10,11 @@ use std::{
 use codex_sandbox::Exit;
 use rustix::process::geteuid;
 
-use super::{Place, read_until, visible_directory};
+use super::{
+    Place, read_until,
+    rungs::{MASKED_PROC, NO_NAMESPACES},
+    visible_directory,
+};
 
 /// A user and a group that are nobody's on most machines.
 const STRANGER: (u32, u32) = (54_321, 54_322);
@@ -33,11 +37,19 @@ async fn a_fork_bomb_is_held_and_ends_with_its_command() {
 
 /// `codex sandbox` as somebody without rights, in a directory of theirs.
 #[allow(clippy::disallowed_methods, reason = "the program under test is started by its test")]
-fn as_stranger(directory: &Path, flags: &[&str], script: &str) -> Output {
+fn as_stranger(directory: &Path, surroundings: &str, flags: &[&str], script: &str) -> Output {
     let (user, group) = (STRANGER.0.to_string(), STRANGER.1.to_string());
     let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid", &user, "--regid", &group, "--clear-groups", env!("CARGO_BIN_EXE_codex")]);
-    command.arg("sandbox").args(flags).args(["--", "sh", "-c", script]).env_clear().env("PATH", super::PATH);
+    command.args(["--reuid", &user, "--regid", &group, "--clear-groups"]);
+    if !surroundings.is_empty() {
+        command.args(["unshare", "-Urm", "sh", "-c", &format!("{surroundings} && exec \"$@\""), "sh"]);
+    }
+    command
+        .args([env!("CARGO_BIN_EXE_codex"), "sandbox"])
+        .args(flags)
+        .args(["--", "sh", "-c", script])
+        .env_clear()
+        .env("PATH", super::PATH);
     command.env("HOME", directory).env("CODEX_HOME", directory.join("home")).current_dir(directory.join("work"));
     command.stdin(Stdio::null()).output().unwrap()
 }
@@ -60,11 +72,19 @@ fn strangers_directory() -> Option<tempfile::TempDir> {
 #[test]
 fn the_limits_hold_an_ordinary_user_too() {
     let Some(directory) = strangers_directory() else { return };
-    let output = as_stranger(directory.path(), &[], &FORK_BOMB.replace("exec sleep 100000", "kill -9 -1"));
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("held\n"), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let bomb = FORK_BOMB.replace("exec sleep 100000", "exec true");
+    let consent = ["-c", "sandbox.allow_weak=true"];
+    for (surroundings, flags) in [("", &[][..]), (MASKED_PROC, &[]), (NO_NAMESPACES, &consent)] {
+        let output = as_stranger(directory.path(), surroundings, flags, &bomb);
+        let told = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("held\n") && output.status.success(), "{surroundings}: {told}{errors}");
+        for name in ["never", "said"] {
+            fs::remove_file(directory.path().join("work").join(name)).unwrap();
+        }
+    }
     // The agent itself can be started by an ordinary user from /proc/self/exe, and be looked into by none.
-    let output = as_stranger(directory.path(), &[], "id -u; touch made; cat /proc/self/oom_score_adj");
+    let output = as_stranger(directory.path(), "", &[], "id -u; touch made; cat /proc/self/oom_score_adj");
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n300\n", STRANGER.0));
     assert_eq!(fs::metadata(directory.path().join("work/made")).unwrap().uid(), STRANGER.0);
 }
@@ -75,7 +95,7 @@ fn nobody_looks_into_the_program_itself() {
     let Some(directory) = strangers_directory() else { return };
     let script = "parent() { cut -d' ' -f4 /proc/$1/stat; }; program=$(parent $(parent $$)); \
         program=$(parent $program); cat /proc/$program/environ 2>&1; ulimit -Sc; echo";
-    let output = as_stranger(directory.path(), &["-s", "danger-full-access"], script);
+    let output = as_stranger(directory.path(), "", &["-s", "danger-full-access"], script);
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains("/environ: Permission denied\n0\n"), "{told}");
 }
