@@ -28,6 +28,9 @@ pub enum Command {
     Demo(DemoArguments),
     /// Run a command inside the sandbox
     Sandbox(SandboxArguments),
+    /// Show the rules for commands, and what they come to
+    #[command(subcommand)]
+    Permissions(PermissionsCommand),
 }
 
 /// Flags that shape a thread: which model, which walls, which directory.
@@ -170,6 +173,42 @@ pub struct SandboxArguments {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PermissionsCommand {
+    /// Say whether a command would run, be asked about or be refused, and by which rule
+    Why {
+        #[command(flatten)]
+        thread: ThreadOptions,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+        /// The command line, in one argument
+        #[arg(value_name = "COMMAND", allow_hyphen_values = true)]
+        command: String,
+    },
+    /// List all rules in force here, those that decide first above
+    List {
+        #[command(flatten)]
+        thread: ThreadOptions,
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which commands are in a class
+    Show {
+        /// destructive-commands, disk-operations, privilege-escalation; read-only for what runs without asking
+        class: String,
+    },
+    /// Forget a rule that was remembered, for this project or for all
+    Remove {
+        #[command(flatten)]
+        thread: ThreadOptions,
+        /// The rule, as `list` shows it
+        #[arg(allow_hyphen_values = true)]
+        rule: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -71,6 +71,10 @@ async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
             Err("sandbox takes a command after `--`, and no prompt or flags of a run".into())
         }
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment).await,
+        Some(Command::Permissions(_)) if takes_no(&run, &prompt) => {
+            Err("permissions takes no prompt or flags of a run before it".into())
+        }
+        Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,
         None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),
     };
     result.unwrap_or_else(|message| {

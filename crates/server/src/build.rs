@@ -120,9 +120,7 @@ impl Wanted {
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
 pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
     let (settings, mut warnings) = load(&server.environment, codex_home, &wanted)?;
-    let home = server.environment.home().unwrap_or(Path::new("/"));
-    let top = codex_config::project_root(&wanted.cwd, home).unwrap_or_else(|| wanted.cwd.clone());
-    let found = instructions(codex_home, &wanted.cwd, &top);
+    let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
     let built = ThreadSettings {
@@ -132,6 +130,36 @@ pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, t
         instructions: found.files,
     };
     Ok(Built { settings: built, warnings })
+}
+
+/// The root of the project that `workspace` belongs to; itself where it belongs to none.
+pub(crate) fn project(environment: &Environment, workspace: &Path) -> PathBuf {
+    let home = environment.home().unwrap_or(Path::new("/"));
+    codex_config::project_root(workspace, home).unwrap_or_else(|| workspace.to_owned())
+}
+
+/// A directory to work in without a thread.
+pub(crate) struct Bare {
+    pub(crate) workplace: Workplace,
+    pub(crate) warnings: Vec<String>,
+    /// Kept for its `Drop`: the commands' `/tmp` goes with it.
+    pub(crate) temp: TempDirectory,
+}
+
+/// What a thread started with `params` would work with.
+pub(crate) async fn bare(
+    environment: &Environment,
+    helper: &Path,
+    params: ThreadStartParams,
+) -> Result<Bare, RpcError> {
+    let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
+    let wanted = Wanted::start(params)?;
+    let temp = TempDirectory::create(&codex_home, "sandbox")
+        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
+    let (settings, mut warnings) = load(environment, &codex_home, &wanted)?;
+    warnings.extend(network::unused_proxy(environment, &settings));
+    let workplace = workplace(environment, &codex_home, helper, &settings, &wanted, temp.path()).await?;
+    Ok(Bare { workplace, warnings, temp })
 }
 
 /// The walls that commands have in a directory.
@@ -156,16 +184,10 @@ pub struct Walls {
 /// # Errors
 /// When the configuration is wrong, or the private `/tmp` cannot be made.
 pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStartParams) -> Result<Walls, RpcError> {
-    let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
-    let wanted = Wanted::start(params)?;
-    let temp = TempDirectory::create(&codex_home, "sandbox")
-        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
-    let (settings, mut warnings) = load(environment, &codex_home, &wanted)?;
-    warnings.extend(network::unused_proxy(environment, &settings));
-    let workplace = workplace(environment, &codex_home, helper, &settings, &wanted, temp.path()).await?;
+    let Bare { workplace, warnings, temp } = bare(environment, helper, params).await?;
     Ok(Walls {
         confinement: workplace.policy.confinement(),
-        workspace: wanted.cwd,
+        workspace: workplace.roots.workspace.clone(),
         environment: Arc::unwrap_or_clone(workplace.environment),
         warnings,
         sandbox: workplace.sandbox,

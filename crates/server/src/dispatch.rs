@@ -152,8 +152,10 @@ impl Server {
     }
 
     /// Saves a rule for the project that `workspace` belongs to.
-    fn remember(&self, _workspace: &Path, _rule: &str) -> Result<(), String> {
-        Ok(())
+    fn remember(&self, workspace: &Path, rule: &str) -> Result<(), String> {
+        let home = self.codex_home().map_err(|error| error.to_string())?;
+        let project = build::project(&self.environment, workspace);
+        codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())
     }
 
     fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> ThreadParts {

@@ -5,6 +5,7 @@
 
 mod build;
 mod dispatch;
+mod explain;
 mod in_process;
 mod network;
 mod policy;
@@ -22,6 +23,7 @@ use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
 pub use build::{Walls, walls};
+pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
 pub use in_process::Calls;
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.

@@ -2,5 +2,6 @@
 
 pub mod demo;
 pub mod exec;
+pub mod permissions;
 pub mod sandbox;
 mod slash;
