@@ -8,6 +8,7 @@ mod asking;
 mod configuration;
 mod flags;
 mod modes;
+mod permissions;
 mod stdin;
 
 use std::{
@@ -98,10 +99,6 @@ const OPEN: &[(u8, &str)] = &[
     (27, NO_SERVER),
     (38, NO_PROFILES),
     (39, NO_PROFILES),
-    (40, NO_RULES),
-    (41, NO_RULES),
-    (42, NO_RULES),
-    (43, "it has profiles and deny rules, which are refused by name until they are obeyed"),
     (44, NO_SCREEN),
     (45, NO_SCREEN),
     (46, NO_SCREEN),
@@ -126,7 +123,6 @@ const OPEN: &[(u8, &str)] = &[
 const NO_SCREEN: &str = "there is no interactive screen yet";
 const NO_SERVER: &str = "there are no remote sessions yet";
 const NO_PROFILES: &str = "profiles are refused by name until they are there";
-const NO_RULES: &str = "rules for commands are refused by name until they are obeyed";
 
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
@@ -134,8 +130,7 @@ const PARTLY: &[(u8, &str)] = &[
     (5, "the screen, which says on quitting how to go on"),
     (6, "the picker; `--resume` and `resume` without exec"),
     (8, "the flags of the screen, once there is one"),
-    (9, "destructive classes and deny rules"),
-    (11, "destructive classes, deny rules, the status line"),
+    (11, "the status line; that what is destroyed is saved before"),
     (14, "`!cmd`, hooks, linters, other programs' tools"),
     (15, "overlays for build caches; the hooks of a repository while the command that makes it still runs"),
     (18, "the commands that are pre-approved"),
@@ -143,6 +138,7 @@ const PARTLY: &[(u8, &str)] = &[
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
     (30, "nested directories, `config.local.toml`, remembered trust"),
+    (43, "the use of its profiles"),
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
     (63, "the commands that the answer should name, such as `codex review`"),

@@ -1,0 +1,262 @@
+//! S40 to S43: rules for commands, and what says what they come to.
+
+use std::fs;
+
+use codex_protocol::{ApprovalPolicy, ServerRequest};
+use serde_json::{Value, json};
+
+use super::{Ran, configure, exec, last_request, place_with, run};
+use crate::{
+    session::{Session, command, no},
+    support::Place,
+};
+
+/// The example that is passed around.
+const EXAMPLE: &str = r#"model = "o4-mini"
+sandbox = "workspace-write"
+ask_for_approval = "untrusted"
+
+[profiles.work]
+model = "gpt-4.1"
+api_key_env = "OPENAI_WORK_API_KEY"
+add_dir = ["/shared-libs", "/company-docs"]
+
+[profiles.fast]
+model = "o4-mini"
+sandbox = "read-only"
+
+[permissions]
+allow = ["git diff", "git log", "git status", "npm test"]
+deny = ["destructive-commands", "privilege-escalation", "disk-operations"]
+"#;
+
+/// What the model was told about its calls, in their order.
+fn told(place: &Place) -> Vec<String> {
+    let request = last_request(place);
+    let items = request["input"].as_array().unwrap().iter();
+    let outputs = items.filter(|item| item["type"] == "function_call_output");
+    outputs.map(|item| item["output"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn s40_what_is_allowed_is_not_asked_about_and_stays_in_the_sandbox() {
+    let asked_about = [
+        "touch b",
+        "touch a && touch b",
+        "touch a > c",
+        "touch a $(touch b)",
+        "env touch a",
+        "./touch a",
+    ];
+    let allowed = ["touch a", "touch a b2", "touch 'a' && touch a", "touch a ../outside"];
+    let place = place_with(&[&asked_about[..], &allowed].concat());
+    configure(&place, "permissions.allow = [\"touch a\"]");
+    let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+    let seen = session.turn(&asked_about.map(|_| no())).await;
+    let asked: Vec<String> =
+        seen.asked.iter().map(|request: &ServerRequest| command(request).command.clone()).collect();
+    assert_eq!(asked, asked_about);
+    let there = |name: &str| place.workspace.join(name).exists();
+    assert!(there("a") && there("b2") && !there("b") && !there("c"));
+    assert!(!there("../outside"), "an allowed command left the sandbox");
+}
+
+#[test]
+fn s41_what_is_denied_runs_in_no_mode() {
+    let ways = ["touch made", "true; /usr/bin/touch made", "'tou'ch made", "bash -c 'touch made'", "echo made | xargs touch"];
+    let modes: [&[&str]; 5] = [
+        &[],
+        &["--full-auto"],
+        &["-a", "never"],
+        &["-s", "danger-full-access"],
+        &["-s", "danger-full-access", "-a", "never", "-c", "permissions.allow=[\"touch\"]"],
+    ];
+    for mode in modes {
+        let place = place_with(&ways);
+        exec(&place, &[mode, &["-c", "permissions.deny=[\"touch\"]"]].concat());
+        assert!(!place.workspace.join("made").exists(), "{mode:?}");
+        let told = told(&place);
+        assert_eq!(told.len(), ways.len());
+        for (way, told) in ways.iter().zip(&told) {
+            assert!(told.contains("denied by the rule `touch` (-c permissions.deny=…)"), "{mode:?} {way}: {told}");
+        }
+    }
+    // Where it stands in a file, the model and the user are told; a lower layer's is not lost.
+    let place = place_with(&["touch made", "mkdir made"]);
+    configure(&place, "permissions.deny = [\"ls\",\n  \"touch\"]");
+    exec(&place, &["-c", "permissions.deny=[\"mkdir\"]"]);
+    let told = told(&place);
+    let origin = format!("{}:2:3", place.home.join("config.toml").display());
+    assert!(told[0].contains(&origin) && told[1].contains("-c permissions.deny=…"), "{told:?}");
+}
+
+#[test]
+fn s41_what_cannot_be_resolved_is_refused_while_something_is_denied() {
+    let place = place_with(&["X=$(printf tou)ch; $X made"]);
+    exec(&place, &[]);
+    assert!(place.workspace.join("made").exists());
+    for flags in [&[][..], &["--full-auto"]] {
+        let place = place_with(&["X=$(printf tou)ch; $X made"]);
+        exec(&place, &[flags, &["-c", "permissions.deny=[\"touch\"]"]].concat());
+        assert!(!place.workspace.join("made").exists(), "{flags:?}");
+    }
+}
+
+/// Starting without a rule that was meant to hold would be worse than not starting.
+#[test]
+fn s41_a_rule_that_means_nothing_is_an_error_that_shows_its_line() {
+    let table = [
+        ("permissions.deny = [\"ls\", \"destructive-comands\"]", "1:27", "destructive-comands"),
+        ("permissions.ask = [\"rm 'x\"]", "1:20", "rm 'x"),
+        ("permissions.allow = [\"bash\"]", "1:22", "bash"),
+    ];
+    for (settings, position, part) in table {
+        let place = Place::new(json!([]));
+        configure(&place, settings);
+        let ran = run(&place, &["exec", "go"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let place_of_error = format!("config.toml:{position}: ");
+        for part in [&*place_of_error, part, "^^^", settings] {
+            assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+        }
+        assert!(place.server.requests().is_empty());
+    }
+}
+
+#[test]
+fn s42_the_classes_are_denied_by_name_and_ask_otherwise() {
+    let one_of_each = ["rm -rf made", "sudo true", "mkfs.ext4 /dev/null"];
+    let table: [(&[&str], bool, &str); 4] = [
+        // flags, whether the first runs, what is told
+        (&[], false, "always asks (rule `destructive-commands`, built-in), and nobody can be asked"),
+        (&["-c", "permissions.allow=[\"rm\"]"], false, "always asks"),
+        (&["--full-auto"], true, ""),
+        (
+            &["--full-auto", "-c", "permissions.deny=[\"destructive-commands\", \"privilege-escalation\", \"disk-operations\"]"],
+            false,
+            "denied by the rule `destructive-commands`",
+        ),
+    ];
+    for (flags, runs, words) in table {
+        let place = place_with(&one_of_each);
+        fs::create_dir(place.workspace.join("made")).unwrap();
+        exec(&place, flags);
+        assert_eq!(place.workspace.join("made").exists(), !runs, "{flags:?}");
+        let told = told(&place);
+        assert!(told[0].contains(words), "{flags:?}: {told:?}");
+        if !runs {
+            let names = ["destructive-commands", "privilege-escalation", "disk-operations"];
+            assert!(told.iter().zip(names).all(|(told, name)| told.contains(name)), "{flags:?}: {told:?}");
+        }
+    }
+    // A rule of one's own that asks behaves as a class does, and decides before one that allows.
+    let place = place_with(&["touch made"]);
+    exec(&place, &["-c", "permissions.ask=[\"touch\"]", "-c", "permissions.allow=[\"touch\"]"]);
+    assert!(!place.workspace.join("made").exists());
+    assert!(told(&place)[0].contains("nobody can be asked"));
+}
+
+fn why(place: &Place, arguments: &[&str]) -> Value {
+    let ran = run(place, &[&["permissions", "why", "--json"], arguments].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+#[test]
+fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
+    let place = Place::new(json!([]));
+    configure(&place, "[permissions]\nallow = [\"make\"]\nask = [\"git push\"]\ndeny = [\"curl\"]\n");
+    let file = |position: &str| json!(format!("{}:{position}", place.home.join("config.toml").display()));
+    let table: [(&[&str], &str, Value, Value); 7] = [
+        (&["bash -c 'curl x'"], "deny", json!("curl"), file("4:9")),
+        (&["git push -n"], "ask", json!("git push"), file("3:8")),
+        (&["make all"], "allow", json!("make"), file("2:10")),
+        (&["touch x"], "ask", Value::Null, Value::Null),
+        (&["-a", "on-request", "touch x"], "allow", Value::Null, Value::Null),
+        (&["rm -rf x"], "ask", json!("destructive-commands"), json!("built-in")),
+        (&["-c", "permissions.deny=[\"touch\"]", "touch x"], "deny", json!("touch"), json!("-c permissions.deny=…")),
+    ];
+    for (arguments, verdict, rule, origin) in table {
+        let found = why(&place, arguments);
+        assert_eq!((&found["verdict"], &found["rule"], &found["origin"]), (&json!(verdict), &rule, &origin), "{arguments:?}");
+        let keys: Vec<&String> = found.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["verdict", "rule", "origin", "commands", "confinement"]);
+    }
+    let found = why(&place, &["cd sub && timeout 5 curl -s x | tee y"]);
+    let curl = json!(["curl", "-s", "x"]);
+    assert!(found["commands"].as_array().unwrap().contains(&curl), "{found}");
+    let walls = &why(&place, &["make"])["confinement"];
+    assert_eq!((&walls["sandbox"], &walls["writable"]), (&json!("workspace-write"), &json!([place.workspace])));
+    assert_eq!(why(&place, &["-s", "danger-full-access", "make"])["confinement"], json!({ "sandbox": "danger-full-access" }));
+    // For people too; and a broken rule is an error here as anywhere.
+    let ran = run(&place, &["permissions", "why", "git push"]);
+    assert!(ran.stdout.starts_with("ask: ") && ran.stdout.contains("config.toml:3:8"), "{}", ran.stdout);
+    assert_eq!(run(&place, &["permissions", "why", "-c", "permissions.deny=[\"rm 'x\"]", "ls"]).code, Some(2));
+}
+
+#[test]
+fn s42_permissions_list_and_show_what_there_is() {
+    let place = Place::new(json!([]));
+    configure(&place, "[permissions]\nallow = [\"make\"]\nask = [\"git push\"]\ndeny = [\"curl\"]\n");
+    let ran = run(&place, &["permissions", "list", "--json", "-c", "permissions.deny=[\"wget\"]"]);
+    let listed: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+    let listed: Vec<(&str, &str)> =
+        listed.iter().map(|rule| (rule["kind"].as_str().unwrap(), rule["rule"].as_str().unwrap())).collect();
+    let expected = [
+        ("deny", "curl"),
+        ("deny", "wget"),
+        ("ask", "git push"),
+        ("ask", "destructive-commands"),
+        ("ask", "disk-operations"),
+        ("ask", "privilege-escalation"),
+        ("allow", "make"),
+        ("allow", "read-only"),
+    ];
+    assert_eq!(listed, expected);
+    let text = run(&place, &["permissions", "list"]).stdout;
+    assert!(text.contains("config.toml:4:9") && text.contains("built-in"), "{text}");
+    for (class, part) in [("destructive-commands", "rm"), ("disk-operations", "mkfs"), ("privilege-escalation", "sudo")] {
+        assert!(run(&place, &["permissions", "show", class]).stdout.contains(part), "{class}");
+    }
+    let ran = run(&place, &["permissions", "show", "destructive"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("disk-operations"), "{}", ran.stderr);
+}
+
+#[test]
+fn s40_a_remembered_rule_is_listed_and_removed() {
+    let place = Place::new(json!([]));
+    let project = fs::canonicalize(&place.workspace).unwrap();
+    codex_config::remember(&place.home, Some(&project), "=touch made").unwrap();
+    assert_eq!(why(&place, &["touch made"])["verdict"], "allow");
+    let elsewhere = place.workspace.join("../elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    assert_eq!(why(&place, &["-C", "../elsewhere", "touch made"])["verdict"], "ask");
+    assert!(run(&place, &["permissions", "list"]).stdout.contains("=touch made"));
+    let ran = run(&place, &["permissions", "remove", "-C", "../elsewhere", "=touch made"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains(project.to_str().unwrap()), "{}", ran.stderr);
+    let ran = run(&place, &["permissions", "remove", "=touch made"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "removed `=touch made`\n"), "{}", ran.stderr);
+    assert_eq!(why(&place, &["touch made"])["verdict"], "ask");
+    assert_eq!(run(&place, &["permissions", "remove", "=touch made"]).code, Some(2));
+}
+
+#[test]
+fn s43_the_example_loads_unless_its_line_breaks_are_lost() {
+    let place = place_with(&["git status", "touch made", "rm -rf made"]);
+    let path = place.home.join("config.toml");
+    let url = place.server.base_url();
+    let with_example = |settings: &str| -> Ran {
+        fs::write(&path, settings).unwrap();
+        let provider = format!("openai_base_url={url}");
+        place.codex(&["exec", "-c", &provider, "go"]).env("OPENAI_API_KEY", "k").output().unwrap().into()
+    };
+    let ran = with_example(EXAMPLE);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    assert_eq!(last_request(&place)["model"], "o4-mini");
+    assert!(place.workspace.join("made").exists(), "it was removed, or never made");
+    assert!(told(&place)[2].contains("denied by the rule `destructive-commands`"));
+    let ran = with_example(&EXAMPLE.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains(":1:19: a line break is missing before `sandbox` (column 19)"), "{}", ran.stderr);
+}
