@@ -118,7 +118,7 @@ fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Resu
         return Ok(Judgement::refuse(reason, None));
     }
     if access.read_only_program {
-        let walls = Confinement::read_only(&policy.writable);
+        let walls = policy.confinement_for_our_programs();
         return Ok(Judgement::allow(walls, None, "it is git, which only reads here"));
     }
     let nobody = policy.approval == Approval::Never;
@@ -280,6 +280,11 @@ fn instructs(path: &Path) -> bool {
 
 /// Why the level of the sandbox rules the action out, if it does.
 fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
+    // The tools see to it too, and do not even say what is there; this holds for those that forget to.
+    let hidden = |path: &&std::path::PathBuf| policy.hidden.iter().any(|hidden| path.starts_with(hidden));
+    if let Some(path) = access.reads.iter().chain(&access.writes).find(hidden) {
+        return Some(format!("{} is hidden: it may hold secrets", path.display()));
+    }
     match policy.level {
         SandboxLevel::DangerFullAccess => None,
         SandboxLevel::ReadOnly if access.command.is_some() => {

@@ -29,6 +29,32 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 #[test]
+fn what_is_hidden_is_neither_read_nor_written() {
+    let hiding =
+        |level| Policy { hidden: vec!["/w/.env".into(), "/home/me/.ssh".into()], ..policy(level, Approval::Never) };
+    let reads = |path: &str| Access { reads: vec![path.into()], ..Access::default() };
+    let table = [
+        (reads("/home/me/.ssh/id"), "refuse"),
+        (reads("/home/me/.ssh"), "refuse"),
+        (reads("/home/me/.sshd"), "allow"),
+        (reads("/w/.env"), "refuse"),
+        (writes("/w/.env"), "refuse"),
+        (writes("/w/.env.example"), "allow"),
+    ];
+    for (access, expected) in &table {
+        let verdict = decide(&hiding(SandboxLevel::WorkspaceWrite), access);
+        assert_eq!(word(&verdict), *expected, "{access:?}: {verdict:?}");
+    }
+    // Our own git does not see it either, nor do commands under a stricter level.
+    let git = Access { read_only_program: true, ..Access::default() };
+    for level in [SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite] {
+        let policy = hiding(level);
+        let Verdict::Allow(Confinement::Confined(walls)) = decide(&policy, &git) else { panic!("not allowed") };
+        assert_eq!(walls.hidden, policy.hidden);
+    }
+}
+
+#[test]
 fn verdicts() {
     use Approval::{Never, OnRequest, Untrusted};
     use SandboxLevel::{DangerFullAccess, ReadOnly, WorkspaceWrite};

@@ -78,7 +78,7 @@ impl Policy {
     pub fn confinement(&self) -> Confinement {
         match self.level {
             SandboxLevel::DangerFullAccess => Confinement::Unconfined,
-            SandboxLevel::ReadOnly => Confinement::read_only(&self.writable),
+            SandboxLevel::ReadOnly => self.confinement_for_our_programs(),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: self.writable.clone(),
                 protected: self.protected.clone(),
@@ -89,6 +89,14 @@ impl Policy {
                 network: self.reach(),
                 weak: self.weak,
             }),
+        }
+    }
+
+    /// The walls for programs of ours, which read: they write nothing, whatever the level, and see no secrets.
+    pub fn confinement_for_our_programs(&self) -> Confinement {
+        match Confinement::read_only(&self.writable) {
+            Confinement::Confined(walls) => Confinement::Confined(Confined { hidden: self.hidden.clone(), ..walls }),
+            Confinement::Unconfined => Confinement::Unconfined,
         }
     }
 

@@ -203,7 +203,9 @@ fn looks_like_class(line: &str) -> bool {
     let word = !line.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
     let parts: Vec<&str> = line.split(['-', '_']).collect();
     let ends = ["command", "commands", "operation", "operations", "escalation", "escalations"];
-    word && parts.len() > 1 && parts.last().is_some_and(|last| ends.contains(last))
+    let begins = ["destructive", "privilege", "privileged"];
+    let alike = parts.last().is_some_and(|last| ends.contains(last)) || begins.contains(&parts[0]);
+    word && parts.len() > 1 && alike
 }
 
 /// # Errors
@@ -331,6 +333,7 @@ mod tests {
             (Deny, "  ", "empty"),
             (Deny, "rm 'x", "not closed"),
             (Deny, "disk-operation", "no class"),
+            (Deny, "destructive-comands", "no class"),
             (Ask, "network-operations", "`destructive-commands`, `disk-operations`, `privilege-escalation`"),
             (Deny, "rm *", "no pattern"),
             (Deny, "a | b", "more than one"),

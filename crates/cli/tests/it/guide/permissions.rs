@@ -30,6 +30,9 @@ allow = ["git diff", "git log", "git status", "npm test"]
 deny = ["destructive-commands", "privilege-escalation", "disk-operations"]
 "#;
 
+/// A rule of each kind, a line each.
+const RULES: &str = "permissions.allow = [\"make\"]\npermissions.ask = [\"git push\"]\npermissions.deny = [\"curl\"]\n";
+
 /// What the model was told about its calls, in their order.
 fn told(place: &Place) -> Vec<String> {
     let request = last_request(place);
@@ -40,14 +43,8 @@ fn told(place: &Place) -> Vec<String> {
 
 #[tokio::test]
 async fn s40_what_is_allowed_is_not_asked_about_and_stays_in_the_sandbox() {
-    let asked_about = [
-        "touch b",
-        "touch a && touch b",
-        "touch a > c",
-        "touch a $(touch b)",
-        "env touch a",
-        "./touch a",
-    ];
+    let asked_about =
+        ["touch b", "touch a && touch b", "touch a > c", "touch a $(touch b)", "env touch a", "./touch a"];
     let allowed = ["touch a", "touch a b2", "touch 'a' && touch a", "touch a ../outside"];
     let place = place_with(&[&asked_about[..], &allowed].concat());
     configure(&place, "permissions.allow = [\"touch a\"]");
@@ -63,7 +60,8 @@ async fn s40_what_is_allowed_is_not_asked_about_and_stays_in_the_sandbox() {
 
 #[test]
 fn s41_what_is_denied_runs_in_no_mode() {
-    let ways = ["touch made", "true; /usr/bin/touch made", "'tou'ch made", "bash -c 'touch made'", "echo made | xargs touch"];
+    let ways =
+        ["touch made", "true; /usr/bin/touch made", "'tou'ch made", "bash -c 'touch made'", "echo made | xargs touch"];
     let modes: [&[&str]; 5] = [
         &[],
         &["--full-auto"],
@@ -132,7 +130,11 @@ fn s42_the_classes_are_denied_by_name_and_ask_otherwise() {
         (&["-c", "permissions.allow=[\"rm\"]"], false, "always asks"),
         (&["--full-auto"], true, ""),
         (
-            &["--full-auto", "-c", "permissions.deny=[\"destructive-commands\", \"privilege-escalation\", \"disk-operations\"]"],
+            &[
+                "--full-auto",
+                "-c",
+                "permissions.deny=[\"destructive-commands\", \"privilege-escalation\", \"disk-operations\"]",
+            ],
             false,
             "denied by the rule `destructive-commands`",
         ),
@@ -165,12 +167,12 @@ fn why(place: &Place, arguments: &[&str]) -> Value {
 #[test]
 fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
     let place = Place::new(json!([]));
-    configure(&place, "[permissions]\nallow = [\"make\"]\nask = [\"git push\"]\ndeny = [\"curl\"]\n");
+    configure(&place, RULES);
     let file = |position: &str| json!(format!("{}:{position}", place.home.join("config.toml").display()));
     let table: [(&[&str], &str, Value, Value); 7] = [
-        (&["bash -c 'curl x'"], "deny", json!("curl"), file("4:9")),
-        (&["git push -n"], "ask", json!("git push"), file("3:8")),
-        (&["make all"], "allow", json!("make"), file("2:10")),
+        (&["bash -c 'curl x'"], "deny", json!("curl"), file("3:21")),
+        (&["git push -n"], "ask", json!("git push"), file("2:20")),
+        (&["make all"], "allow", json!("make"), file("1:22")),
         (&["touch x"], "ask", Value::Null, Value::Null),
         (&["-a", "on-request", "touch x"], "allow", Value::Null, Value::Null),
         (&["rm -rf x"], "ask", json!("destructive-commands"), json!("built-in")),
@@ -178,7 +180,11 @@ fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
     ];
     for (arguments, verdict, rule, origin) in table {
         let found = why(&place, arguments);
-        assert_eq!((&found["verdict"], &found["rule"], &found["origin"]), (&json!(verdict), &rule, &origin), "{arguments:?}");
+        assert_eq!(
+            (&found["verdict"], &found["rule"], &found["origin"]),
+            (&json!(verdict), &rule, &origin),
+            "{arguments:?}"
+        );
         let keys: Vec<&String> = found.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["verdict", "rule", "origin", "commands", "confinement"]);
     }
@@ -187,17 +193,20 @@ fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
     assert!(found["commands"].as_array().unwrap().contains(&curl), "{found}");
     let walls = &why(&place, &["make"])["confinement"];
     assert_eq!((&walls["sandbox"], &walls["writable"]), (&json!("workspace-write"), &json!([place.workspace])));
-    assert_eq!(why(&place, &["-s", "danger-full-access", "make"])["confinement"], json!({ "sandbox": "danger-full-access" }));
+    assert_eq!(
+        why(&place, &["-s", "danger-full-access", "make"])["confinement"],
+        json!({ "sandbox": "danger-full-access" })
+    );
     // For people too; and a broken rule is an error here as anywhere.
     let ran = run(&place, &["permissions", "why", "git push"]);
-    assert!(ran.stdout.starts_with("ask: ") && ran.stdout.contains("config.toml:3:8"), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("ask: ") && ran.stdout.contains("config.toml:2:20"), "{}", ran.stdout);
     assert_eq!(run(&place, &["permissions", "why", "-c", "permissions.deny=[\"rm 'x\"]", "ls"]).code, Some(2));
 }
 
 #[test]
 fn s42_permissions_list_and_show_what_there_is() {
     let place = Place::new(json!([]));
-    configure(&place, "[permissions]\nallow = [\"make\"]\nask = [\"git push\"]\ndeny = [\"curl\"]\n");
+    configure(&place, RULES);
     let ran = run(&place, &["permissions", "list", "--json", "-c", "permissions.deny=[\"wget\"]"]);
     let listed: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
     let listed: Vec<(&str, &str)> =
@@ -214,8 +223,9 @@ fn s42_permissions_list_and_show_what_there_is() {
     ];
     assert_eq!(listed, expected);
     let text = run(&place, &["permissions", "list"]).stdout;
-    assert!(text.contains("config.toml:4:9") && text.contains("built-in"), "{text}");
-    for (class, part) in [("destructive-commands", "rm"), ("disk-operations", "mkfs"), ("privilege-escalation", "sudo")] {
+    assert!(text.contains("config.toml:3:21") && text.contains("built-in"), "{text}");
+    for (class, part) in [("destructive-commands", "rm"), ("disk-operations", "mkfs"), ("privilege-escalation", "sudo")]
+    {
         assert!(run(&place, &["permissions", "show", class]).stdout.contains(part), "{class}");
     }
     let ran = run(&place, &["permissions", "show", "destructive"]);
