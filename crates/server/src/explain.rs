@@ -70,7 +70,7 @@ pub async fn explain_command(
     params: ThreadStartParams,
     command: &str,
 ) -> Result<Explained, RpcError> {
-    let Bare { workplace, warnings, temp: _temp, .. } = bare(environment, helper, params).await?;
+    let Bare { workplace, warnings, temp: _temp } = bare(environment, helper, params).await?;
     let found = explain(&workplace.policy, &access(&workplace, command)?);
     let held_by = match workplace.sandbox.line(&found.confinement).await {
         Ok(line) => line.to_owned(),
