@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide};
+use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide, rule_words};
 use codex_protocol::{
     ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
@@ -239,17 +239,8 @@ fn offers_session(access: &Access, item: Option<&ThreadItem>, question: &Questio
 /// The rule that an answer may add, if there is one.
 fn always(access: &Access, item: Option<&ThreadItem>, question: &Question, rules: &Rules) -> Option<Always> {
     let rule = question.remember.clone().filter(|_| offers_session(access, item, question))?;
-    let words = words(&rule);
+    let words = rule_words(&rule)?;
     Some(Always { rule, words, rules: rules.clone() })
-}
-
-/// The words of an exact rule.
-fn words(rule: &str) -> Vec<String> {
-    let command = rule.strip_prefix('=').unwrap_or(rule);
-    match command.contains(['\'', '"', '\\']) {
-        true => vec![command.to_owned()],
-        false => command.split_whitespace().map(str::to_owned).collect(),
-    }
 }
 
 fn decisions(offered: &Offered) -> Vec<ApprovalDecision> {

@@ -236,7 +236,9 @@ fn asked_about(policy: &Policy, access: &Access, reading: &Reading) -> Result<As
     if policy.level == SandboxLevel::WorkspaceWrite
         && let Some(path) = access.writes.iter().find(|path| instructs(path))
     {
-        return Ok(Some((None, format!("a change of {}, which tells agents what to do,", path.display()))));
+        let text = INSTRUCTIONS.join(", ");
+        let rule = RuleText { kind: RuleKind::Ask, text, origin: "built-in".to_owned() };
+        return Ok(Some((Some(rule), format!("a change of {}, which tells agents what to do,", path.display()))));
     }
     for (rule, pattern) in policy.rules.of(RuleKind::Ask) {
         for command in &reading.commands {

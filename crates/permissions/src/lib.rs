@@ -22,4 +22,4 @@ pub use decide::{Explanation, Question, Verdict, decide, explain};
 pub use policy::{Approval, Policy, SandboxLevel};
 pub use rules::{RuleError, RuleKind, RuleText, Rules};
 pub use shell_parse::{PatchHeredoc, patch_heredoc};
-pub use unasked::bare_programs;
+pub use unasked::{bare_programs, prefix_rule, rule_words};

@@ -134,6 +134,16 @@ pub(crate) fn exact_rule(policy: &Policy, access: &Access) -> Option<String> {
     matches!(read.as_slice(), [read] if read.words == *words).then(|| format!("={line}"))
 }
 
+/// The words of a rule that [`Question::remember`](crate::Question::remember) proposed.
+pub fn rule_words(rule: &str) -> Option<Vec<String>> {
+    shlex::split(rule.strip_prefix('=')?)
+}
+
+/// The rule for whatever begins with `words`.
+pub fn prefix_rule(words: &[String]) -> Option<String> {
+    shlex::try_join(words.iter().map(String::as_str)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
