@@ -1,5 +1,7 @@
 //! Questions and their answers: what is asked is what runs, and nothing runs that nobody has said yes to.
 
+mod rules;
+
 use std::fs;
 
 use codex_protocol::{

@@ -91,6 +91,19 @@ async fn s18_untrusted_asks_for_edits_and_for_commands_that_are_not_pre_approved
 }
 
 #[tokio::test]
+async fn s18_what_is_pre_approved_runs_without_a_question() {
+    let commands = ["ls", "cat file | head -n 1 && pwd", "git status", "make all", "cat file > copy", "find . -delete"];
+    let place = super::place_with(&commands);
+    super::configure(&place, "permissions.allow = [\"make all\"]");
+    std::fs::write(place.workspace.join("file"), "line-one\nline-two\n").unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+    let seen = session.turn(&[no(), no()]).await;
+    assert_eq!(asked(&seen.asked), ["cat file > copy", "find . -delete"]);
+    let request = super::last_request(&place).to_string();
+    assert!(request.contains("line-one\\n") && !request.contains("line-two"), "{request}");
+}
+
+#[tokio::test]
 async fn s19_on_request_asks_only_for_more_than_the_sandbox_gives() {
     for (reply, made) in [(no(), &["edited", "made"][..]), (yes(), &["edited", "made", "../outside"])] {
         let place = Place::new(each_kind());

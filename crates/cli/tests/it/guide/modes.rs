@@ -128,6 +128,19 @@ fn s09_a_wish_to_leave_the_sandbox_is_refused_with_the_reason() {
 }
 
 #[test]
+fn s09_what_would_ask_all_the_same_is_refused_with_the_reason() {
+    for approval in ["untrusted", "on-request", "never"] {
+        let place = place_with(&["mkdir kept", "rm -rf kept", "touch made", "bash -c 'touch made'"]);
+        configure(&place, &format!("ask_for_approval = \"{approval}\"\npermissions.deny = [\"touch\"]"));
+        exec(&place, &[]);
+        assert!(place.workspace.join("kept").exists() && !place.workspace.join("made").exists(), "{approval}");
+        let request = last_request(&place).to_string();
+        assert!(request.contains("Refused: `rm -rf kept` always asks"), "{request}");
+        assert_eq!(request.matches("Refused: `touch made` is denied by the rule `touch`").count(), 2, "{request}");
+    }
+}
+
+#[test]
 fn s09_who_is_refused_the_same_again_and_again_is_stopped() {
     let arguments = json!({ "cmd": "touch ran", "sandbox_permissions": "require_escalated", "justification": "so" });
     let step = json!({ "tool": "exec_command", "arguments": arguments });
@@ -174,6 +187,20 @@ fn s11_full_auto_approves_everything_the_sandbox_holds() {
         assert!(ran.stderr.contains("--full-auto never asks"), "{}", ran.stderr);
     }
     exec(&place, &["--full-auto", "-a", "never"]);
+}
+
+#[test]
+fn s11_full_auto_runs_what_destroys_unless_a_rule_denies_it() {
+    let commands = ["mkdir -p one two", "rm -rf one", "rm -rf two", "$(echo rm) -rf two"];
+    let place = place_with(&commands);
+    exec(&place, &["--full-auto"]);
+    assert!(!place.workspace.join("one").exists() && !place.workspace.join("two").exists());
+    let place = place_with(&commands);
+    exec(&place, &["--full-auto", "-c", "permissions.deny=[\"rm -rf two\"]"]);
+    assert!(!place.workspace.join("one").exists() && place.workspace.join("two").exists());
+    let request = last_request(&place).to_string();
+    assert!(request.contains("is denied by the rule `rm -rf two`"), "{request}");
+    assert_eq!(request.matches("\"Refused: ").count(), 2, "also what cannot be resolved: {request}");
 }
 
 #[test]
