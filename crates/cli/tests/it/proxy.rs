@@ -176,7 +176,7 @@ fn named_domains_are_reached_by_every_protocol() {
             ("curl -sS http://docs.example/", "far away"),
             ("curl -sS http://DOCS.example.:80/x?y", "far away"),
             ("curl -sSp http://docs.example/", "far away"),
-            ("curl -sS --proxy $ALL_PROXY http://docs.example/", "far away"),
+            ("curl -sS --proxy socks5h://${ALL_PROXY#http://} http://docs.example/", "far away"),
             ("curl -sS http://a.files.example/", "far away"),
             ("curl -sSp http://api.example:8443/", "another port"),
             ("curl -sS http://docs.example/ http://docs.example/", "far awayfar away"),
@@ -208,7 +208,9 @@ fn everything_else_is_refused_and_told() {
             let told_once = told.len() == 1 && told[0].starts_with(refused);
             assert!(told_once && told[0].contains("sandbox.allow_domains"), "{url}: {told:?}");
             assert!(output.ends_with(" 403") && output.contains(&told[0]), "{plain}: {output}");
-            for script in [format!("curl -sSp -g {url}"), format!("curl -sS -g --proxy $ALL_PROXY {url}")] {
+            for script in
+                [format!("curl -sSp -g {url}"), format!("curl -sS -g --proxy socks5h://${{ALL_PROXY#http://}} {url}")]
+            {
                 let (status, output, again) = far.run(&format!("{script} || {script}")).await;
                 assert_ne!(status, 0, "{script}: {output}");
                 assert_eq!(again, told, "{script}");

@@ -31,8 +31,8 @@ impl Alone {
     /// `plan` is that of `confined`.
     pub(crate) fn new(confined: &Confined, plan: &Plan) -> Result<Self, Failure> {
         if confined.network == Network::Proxied {
-            let step = "keeping commands to some domains without a network namespace";
-            return Err(Failure::new(Stage::Policy, step, libc::ENOTSUP));
+            let step = "keeping commands to the domains of sandbox.allow_domains without a network namespace";
+            return Err(Failure::new(Stage::Namespaces, step, libc::ENOTSUP));
         }
         let below = |path: &Path| plan.roots.iter().any(|root| path.starts_with(root));
         let mut protected: Vec<PathBuf> = confined.protected.iter().map(|path| resolve(path)).collect();

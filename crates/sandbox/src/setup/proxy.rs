@@ -12,11 +12,11 @@ use std::{
 
 use crate::wire::{Failure, OrFailure, Stage};
 
-/// Variables that name the proxy for HTTP, in both spellings: curl reads `http_proxy` in lower case only.
-const HTTP: &[&str] = &["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
-
-/// Those that name it for everything else. The `h` of `socks5h` leaves names to the proxy: there is no DNS in the cell.
-const ALL: &[&str] = &["ALL_PROXY", "all_proxy"];
+/// Variables that name the proxy, in both spellings: curl reads `http_proxy` in lower case only.
+///
+/// All as one that speaks HTTP, though it also speaks SOCKS: httpx, and with it every test client of Starlette, fails at
+/// once when a variable says `socks5h` and its package for that is not there, whatever it is to connect to.
+const PROXY: &[&str] = &["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// Those that name what is reached without it: the loopback, where the cell's own servers are.
 const NONE: &[&str] = &["NO_PROXY", "no_proxy"];
@@ -32,8 +32,7 @@ pub(crate) fn announce(address: SocketAddr, environment: &mut BTreeMap<OsString,
     environment.retain(|name, _| !is_proxy(name));
     let named =
         |names: &'static [&str], value: String| names.iter().map(move |name| (name.into(), value.clone().into()));
-    environment.extend(named(HTTP, format!("http://{address}")));
-    environment.extend(named(ALL, format!("socks5h://{address}")));
+    environment.extend(named(PROXY, format!("http://{address}")));
     environment.extend(named(NONE, "localhost,127.0.0.1,::1".to_owned()));
     // Node.js heeds the variables above if it is told to (from version 24 on).
     environment.insert("NODE_USE_ENV_PROXY".into(), "1".into());
@@ -49,13 +48,13 @@ mod tests {
         let mut environment = users.map(|(name, value)| (OsString::from(name), OsString::from(value))).into();
         announce(([127, 0, 0, 1], 4000).into(), &mut environment);
         let expected = [
-            ("ALL_PROXY", "socks5h://127.0.0.1:4000"),
+            ("ALL_PROXY", "http://127.0.0.1:4000"),
             ("HTTPS_PROXY", "http://127.0.0.1:4000"),
             ("HTTP_PROXY", "http://127.0.0.1:4000"),
             ("NODE_USE_ENV_PROXY", "1"),
             ("NO_PROXY", "localhost,127.0.0.1,::1"),
             ("PATH", "/bin"),
-            ("all_proxy", "socks5h://127.0.0.1:4000"),
+            ("all_proxy", "http://127.0.0.1:4000"),
             ("http_proxy", "http://127.0.0.1:4000"),
             ("https_proxy", "http://127.0.0.1:4000"),
             ("no_proxy", "localhost,127.0.0.1,::1"),

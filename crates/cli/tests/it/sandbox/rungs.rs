@@ -108,7 +108,8 @@ async fn alone() {
     assert!(error.to_string().contains("sandbox.allow_weak"), "{error}");
     let proxied = Confined { network: Network::Proxied, ..weak(&place) };
     let error = place.error(&Confinement::Confined(proxied), place.shell("true")).await;
-    assert!(error.to_string().contains("domains"), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("sandbox.allow_domains") && error.contains("user.max_user_namespaces"), "{error}");
 
     fs::create_dir(place.outside.join("hidden")).unwrap();
     fs::write(place.outside.join("hidden/key"), "secret").unwrap();
