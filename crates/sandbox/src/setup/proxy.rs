@@ -14,8 +14,8 @@ use crate::wire::{Failure, OrFailure, Stage};
 
 /// Variables that name the proxy, in both spellings: curl reads `http_proxy` in lower case only.
 ///
-/// All as one that speaks HTTP, though it also speaks SOCKS: httpx, and with it every test client of Starlette, fails at
-/// once when a variable says `socks5h` and its package for that is not there, whatever it is to connect to.
+/// All as one that speaks HTTP, though it also speaks SOCKS: a client of Python's httpx cannot even be made when a
+/// variable says `socks5h` and the package for that is not there, whatever it is to connect to.
 const PROXY: &[&str] = &["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// Those that name what is reached without it: the loopback, where the cell's own servers are.
