@@ -16,7 +16,8 @@ use tokio::{
 use super::*;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+/// Not to be reached, and nothing leaves the machine if the proxy tries.
+const INSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
 /// A far server, and a proxy that lets clients reach it as `far.example`.
 struct Place {
@@ -30,14 +31,13 @@ impl Place {
     async fn new() -> Self {
         let far = TcpListener::bind((HERE, 0)).await.unwrap();
         let port = far.local_addr().unwrap().port();
-        let entries = ["far.example", "*.far.example", "inside.example", "cloud.example", "moves.example", "127.0.0.1"];
+        let entries = ["far.example", "*.far.example", "inside.example", "alone.example", "moves.example", "127.0.0.1"];
         let domains = Domains::new(&entries.map(|entry| format!("{entry}:{port}"))).unwrap();
-        let inside = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
         let resolver = Resolver::table([
             ("far.example", [&[HERE][..], &[HERE]]),
-            ("inside.example", [&[HERE, inside], &[HERE, inside]]),
-            ("cloud.example", [&[METADATA], &[METADATA]]),
-            ("moves.example", [&[HERE], &[METADATA]]),
+            ("inside.example", [&[HERE, INSIDE], &[HERE, INSIDE]]),
+            ("alone.example", [&[INSIDE], &[INSIDE]]),
+            ("moves.example", [&[HERE], &[INSIDE]]),
         ]);
         let (cells, listeners) = mpsc::unbounded_channel();
         let own = std::net::TcpListener::bind((HERE, 0)).unwrap();
@@ -175,8 +175,8 @@ async fn what_may_not_be_reached_is_refused_with_a_reason() {
         ("0x7f.2", "127.0.0.2"),
         ("far.example..", "empty"),
         ("far.example%00.evil.com", "character"),
-        ("inside.example", "leads to 10.1.2.3, a private address"),
-        ("cloud.example", "leads to 169.254.169.254, a link-local address"),
+        ("inside.example", "leads to 127.0.0.3, a loopback address"),
+        ("alone.example", "leads to 127.0.0.3, a loopback address"),
     ] {
         let target = format!("{host}:{port}");
         for request in [
@@ -244,7 +244,7 @@ async fn a_name_is_looked_up_once_for_each_connection() {
     let (answer, _) = place.exchange([&request[..], b"ping"].concat(), "pong").await;
     assert!(answer.ends_with("pong"), "{answer:?}");
     assert_eq!(place.answer(&request).await[3], 2);
-    assert!(place.reason().contains("leads to 169.254.169.254"));
+    assert!(place.reason().contains("leads to 127.0.0.3"));
 }
 
 #[tokio::test]
