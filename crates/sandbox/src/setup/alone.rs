@@ -2,7 +2,7 @@
 //!
 //! It holds that nothing is written but below the writable directories, that what is hidden elsewhere is not read, and
 //! that there is no network unless asked for. What a mount would hold besides is put back afterwards ([`super::kept`]).
-//! What is not held is listed in `docs/design/0007-rungs.md`; whoever asks for this must have been told.
+//! What is not held is listed in `docs/design/0008-rungs.md`; whoever asks for this must have been told.
 
 use std::{
     collections::BTreeMap,
