@@ -135,6 +135,7 @@ fn d21_names_are_never_read_as_commands() {
 
 #[tokio::test]
 async fn d48_settings_are_written_neither_by_command_nor_by_patch() {
+    not_inside_another_sandbox!();
     let (settings, loosen) = ("home/config.toml", "sandbox = \"danger-full-access\"");
     let mut place = Place::new(json!([
         run(&format!("echo '{loosen}' >> {settings}; echo '{loosen}' > {settings}.new; mv {settings}.new {settings}")),

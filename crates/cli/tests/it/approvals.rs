@@ -264,6 +264,7 @@ fn reaching() -> (std::net::TcpListener, String) {
 
 #[tokio::test]
 async fn a_command_that_missed_the_network_may_run_once_more_with_it() {
+    not_inside_another_sandbox!();
     let (_server, reach) = reaching();
     let place = Place::new(json!([run(&reach), run(&reach), { "text": "ok" }]));
     let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
@@ -284,6 +285,7 @@ async fn a_command_that_missed_the_network_may_run_once_more_with_it() {
 
 #[tokio::test]
 async fn where_nobody_is_asked_the_model_is_told_of_the_network() {
+    not_inside_another_sandbox!();
     let (_server, reach) = reaching();
     let place = Place::new(json!([run(&reach), { "text": "ok" }]));
     let mut session = Session::start(&place, ApprovalPolicy::Never).await;

@@ -201,6 +201,7 @@ fn the_last_of_two_settings_counts_whatever_it_is_called() {
 
 #[test]
 fn our_own_home_is_protected_even_inside_the_workspace() {
+    not_inside_another_sandbox!();
     let place = Place::new(json!([]));
     let state = place.workspace.join("state");
     fs::create_dir(&state).unwrap();
@@ -221,6 +222,7 @@ fn our_own_home_is_protected_even_inside_the_workspace() {
 
 #[test]
 fn patches_and_commands_share_tmp_also_when_our_home_is_a_link() {
+    not_inside_another_sandbox!();
     let patch = "*** Begin Patch\n*** Add File: /tmp/shared.txt\n+written by a patch\n*** End Patch\n";
     let place = Place::new(json!([
         { "custom": "apply_patch", "input": patch },

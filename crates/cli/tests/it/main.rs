@@ -1,6 +1,10 @@
 //! The one integration-test binary: everything that needs the built program.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+// First, because its macros are for all.
+#[macro_use]
+mod support;
+
 mod agent_attacks;
 mod approvals;
 mod demo;
@@ -17,5 +21,4 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod session;
-mod support;
 mod tidy;

@@ -51,6 +51,7 @@ fn shell(script: &str) -> Command {
 
 #[tokio::test]
 async fn a_cell_brings_its_own_listening_socket() {
+    not_inside_another_sandbox!();
     let (sandbox, mut listeners) = Sandbox::with_listeners(helper());
     let script = "exec 3<>/dev/tcp/127.0.0.1/${https_proxy##*:}; echo hello >&3; cat <&3";
     let mut child = sandbox.spawn(&proxied(), shell(script), Streams::Merged).await.unwrap();
@@ -77,6 +78,7 @@ async fn a_cell_brings_its_own_listening_socket() {
 
 #[tokio::test]
 async fn a_proxy_that_nobody_serves_is_refused() {
+    not_inside_another_sandbox!();
     let (unheard, listeners) = Sandbox::with_listeners(helper());
     drop(listeners);
     for sandbox in [Sandbox::new(helper()), unheard] {
@@ -170,6 +172,7 @@ const SOCKS: &str = "socks() { exec 3<>/dev/tcp/127.0.0.1/${https_proxy##*:}; pr
 
 #[test]
 fn named_domains_are_reached_by_every_protocol() {
+    not_inside_another_sandbox!();
     apart("proxy::named_domains_are_reached_by_every_protocol", async {
         let far = Far::new().await;
         for (script, expected) in [
@@ -190,6 +193,7 @@ fn named_domains_are_reached_by_every_protocol() {
 
 #[test]
 fn everything_else_is_refused_and_told() {
+    not_inside_another_sandbox!();
     apart("proxy::everything_else_is_refused_and_told", async {
         let far = Far::new().await;
         for (url, refused) in [
@@ -234,6 +238,7 @@ fn everything_else_is_refused_and_told() {
 
 #[test]
 fn there_is_no_other_way_out() {
+    not_inside_another_sandbox!();
     apart("proxy::there_is_no_other_way_out", async {
         let far = Far::new().await;
         let name_server = UdpSocket::bind((IpAddr::from(WEB), 53)).await.unwrap();
@@ -262,6 +267,7 @@ fn there_is_no_other_way_out() {
 
 #[test]
 fn servers_inside_the_cell_are_reached_without_the_proxy() {
+    not_inside_another_sandbox!();
     apart("proxy::servers_inside_the_cell_are_reached_without_the_proxy", async {
         let far = Far::new().await;
         let serve = "import http.server as s\n\
@@ -278,6 +284,7 @@ fn servers_inside_the_cell_are_reached_without_the_proxy() {
 
 #[test]
 fn the_proxy_ends_with_the_session() {
+    not_inside_another_sandbox!();
     apart("proxy::the_proxy_ends_with_the_session", async {
         let far = Far::new().await;
         let server = TcpListener::bind((IpAddr::from(WEB), 443)).await.unwrap();

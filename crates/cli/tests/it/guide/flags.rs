@@ -63,6 +63,7 @@ fn s14_read_only_reads_and_neither_writes_nor_runs() {
 
 #[test]
 fn s15_workspace_write_writes_in_the_project_and_nowhere_else() {
+    not_inside_another_sandbox!();
     let script = "touch made; touch ../outside ~/outside /usr/outside /etc/outside; \
         echo private > /tmp/shared; head -c 1 /etc/passwd > readable";
     let git = "git init -q . && git add made && \

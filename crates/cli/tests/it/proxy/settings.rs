@@ -25,6 +25,7 @@ async fn output(mut command: std::process::Command) -> std::process::Output {
 
 #[tokio::test]
 async fn codex_sandbox_reaches_allowed_domains_only() {
+    not_inside_another_sandbox!();
     let place = Place::new(json!([]));
     let (port, setting) = reachable().await;
     let fetch = |what: &str| format!("{FETCH} http://{what}/");
@@ -44,6 +45,7 @@ async fn codex_sandbox_reaches_allowed_domains_only() {
 
 #[tokio::test]
 async fn the_users_own_proxy_is_said_to_be_unused() {
+    not_inside_another_sandbox!();
     let place = Place::new(json!([]));
     let mut command = place.codex(&["sandbox", "-c", "sandbox.allow_domains=[\"a.example\"]", "--", "env"]);
     command.env("https_proxy", "http://198.51.100.1:3128");
@@ -67,6 +69,7 @@ async fn an_entry_that_names_no_domain_is_an_error() {
 
 #[tokio::test]
 async fn the_model_is_told_what_it_may_reach_and_what_was_refused() {
+    not_inside_another_sandbox!();
     let (port, setting) = reachable().await;
     let call =
         |what: &str| json!({ "tool": "exec_command", "arguments": { "cmd": format!("{FETCH} http://{what}/") } });

@@ -25,6 +25,7 @@ const FORK_BOMB: &str = "mkfifo never; (exec 2> said; while :; do { read line < 
 
 #[tokio::test]
 async fn a_fork_bomb_is_held_and_ends_with_its_command() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     let mut child = place.start(&place.write(), place.shell(FORK_BOMB)).await;
     read_until(&mut child.stdout, "held").await;
@@ -71,6 +72,7 @@ fn strangers_directory() -> Option<tempfile::TempDir> {
 
 #[test]
 fn the_limits_hold_an_ordinary_user_too() {
+    not_inside_another_sandbox!();
     let Some(directory) = strangers_directory() else { return };
     let bomb = FORK_BOMB.replace("exec sleep 100000", "exec true");
     let consent = ["-c", "sandbox.allow_weak=true"];
@@ -92,6 +94,7 @@ fn the_limits_hold_an_ordinary_user_too() {
 /// Without walls a command is the user as much as this program is; still it does not hand out what it knows.
 #[test]
 fn nobody_looks_into_the_program_itself() {
+    not_inside_another_sandbox!();
     let Some(directory) = strangers_directory() else { return };
     let script = "parent() { cut -d' ' -f4 /proc/$1/stat; }; program=$(parent $(parent $$)); \
         program=$(parent $program); cat /proc/$program/environ 2>&1; ulimit -Sc; echo";
@@ -102,6 +105,7 @@ fn nobody_looks_into_the_program_itself() {
 
 #[tokio::test]
 async fn what_commands_may_take_is_limited() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     let quarter = "set -- $(df -k --output=size /dev/shm | tail -1) $(sed -n 's/MemTotal: *//p' /proc/meminfo); \
         [ $(($1 * 3)) -lt $2 ] && echo a part of the memory";
@@ -124,6 +128,7 @@ async fn what_commands_may_take_is_limited() {
 /// As in many a container: root works in a directory of somebody else's.
 #[tokio::test]
 async fn root_writes_in_a_directory_of_another_user() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     for (path, content) in [("theirs", "old"), ("private", "old")] {
         fs::write(place.workspace.join(path), content).unwrap();
@@ -171,6 +176,7 @@ async fn root_writes_in_a_directory_of_another_user() {
 /// What a command tried is told from the kernel's counters, whatever it printed.
 #[tokio::test]
 async fn a_way_out_that_was_tried_is_noticed() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     let cases = [("miss elsewhere", "192.0.2.1:80", true), ("nothing", "", false)];
     for (deed, value, noticed) in cases {

@@ -59,6 +59,7 @@ async fn where_nothing_is_written_there_are_no_local_sockets() {
 /// `.git` of a worktree or submodule says where the real one is.
 #[tokio::test]
 async fn a_file_in_the_way_of_a_protected_path_is_protected() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     let git = place.workspace.join(".git");
     fs::write(&git, "gitdir: /here\n").unwrap();

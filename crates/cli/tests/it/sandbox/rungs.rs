@@ -37,11 +37,13 @@ const WITHOUT_RIGHTS: [&str; 4] =
 
 #[test]
 fn without_a_fresh_proc_the_other_walls_hold() {
+    not_inside_another_sandbox!();
     in_surroundings(MASKED_PROC, &[], "masked");
 }
 
 #[test]
 fn without_namespaces_landlock_and_seccomp_hold() {
+    not_inside_another_sandbox!();
     in_surroundings(NO_NAMESPACES, &[], "alone");
     in_surroundings(NO_NAMESPACES, &WITHOUT_RIGHTS, "alone");
 }
@@ -210,6 +212,7 @@ async fn nothing_is_left_running() {
 
 #[test]
 fn the_program_says_what_holds() {
+    not_inside_another_sandbox!();
     let place = support::Place::new(serde_json::json!([{ "text": "Done." }]));
     let run = |surroundings: &str, arguments: &[&str]| {
         let usual = place.codex(arguments);
@@ -246,6 +249,7 @@ fn the_program_says_what_holds() {
 /// What was found is believed while the surroundings are the same; if it was wrong, nothing weaker is used instead.
 #[tokio::test]
 async fn what_is_remembered_is_no_reason_to_run_with_less() {
+    not_inside_another_sandbox!();
     let place = Place::new();
     let own = place.temp.join("own");
     let sandbox = || Sandbox::new(env!("CARGO_BIN_EXE_codex").into()).remembering(own.clone());
