@@ -258,6 +258,8 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     table.insert(libc::SYS_socketpair, pair_rules()?);
     let requests = REFUSED_REQUESTS.iter().map(|request| SeccompRule::new(vec![equal(1, *request)?]));
     table.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
+    // A lease (fcntl(2)) makes whoever opens the file next wait, on a file that may only be read too.
+    table.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![equal(1, libc::F_SETLEASE as u32)?])?]);
     let namespaces: Vec<u32> = NAMESPACES.iter().map(|flag| *flag as u32).collect();
     table.insert(libc::SYS_clone, any_bits(0, &namespaces)?);
     for (call, argument) in MODE_SETTERS {
@@ -372,7 +374,14 @@ mod tests {
     #[test]
     fn no_call_is_listed_twice() {
         let mut calls: Vec<_> = REFUSED.to_vec();
-        calls.extend([libc::SYS_socket, libc::SYS_socketpair, libc::SYS_ioctl, libc::SYS_clone, libc::SYS_clone3]);
+        calls.extend([
+            libc::SYS_socket,
+            libc::SYS_socketpair,
+            libc::SYS_ioctl,
+            libc::SYS_fcntl,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+        ]);
         calls.extend(MODE_SETTERS.iter().chain(NODE_MAKERS).map(|(call, _)| *call));
         let count = calls.len();
         calls.sort_unstable();
