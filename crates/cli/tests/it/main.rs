@@ -7,6 +7,7 @@ mod support;
 
 mod agent_attacks;
 mod approvals;
+mod attacks;
 mod demo;
 mod endings;
 mod faults;
