@@ -60,7 +60,7 @@ const NOT_ENTERED: &[&str] =
 /// How many directories below a root are looked into one in another for files of settings.
 const DEPTH: usize = 3;
 /// Most entries that are looked at below one root, nearest first: starting must stay quick in a large tree.
-const MOST_ENTRIES: usize = 5000;
+const MOST_ENTRIES: usize = 2000;
 
 /// The credentials below the home directory and below our own that exist, by their real paths.
 pub fn credentials(home: Option<&Path>, our_home: &Path) -> Vec<PathBuf> {
@@ -73,7 +73,7 @@ pub fn credentials(home: Option<&Path>, our_home: &Path) -> Vec<PathBuf> {
 /// The files below `root` that are named as those which keep a project's secrets (`.env`, `.env.local`,
 /// `.env.*.local`): the directories that hold some, each with their names.
 ///
-/// Whether git tracks them is not looked at. Those further down than a few directories, or behind the first thousands of
+/// Whether git tracks them is not looked at. Those further down than a few directories, or behind the first 2000
 /// entries, are not found.
 pub fn environment_files(root: &Path) -> BTreeMap<PathBuf, Vec<OsString>> {
     let mut found: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use codex_protocol::{ApprovalPolicy, ServerRequest};
+use codex_protocol::{ApprovalDecision, ApprovalPolicy, ServerRequest};
 use serde_json::{Value, json};
 
 use super::{Ran, configure, exec, last_request, place_with, run};
 use crate::{
-    session::{Session, command, no},
+    session::{Session, answer, command, no},
     support::Place,
 };
 
@@ -230,6 +230,23 @@ fn s42_permissions_list_and_show_what_there_is() {
     }
     let ran = run(&place, &["permissions", "show", "destructive"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("disk-operations"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn s40_what_was_allowed_for_good_is_not_asked_about_in_the_next_session() {
+    let place = place_with(&["touch made"]);
+    let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+    let execpolicy_amendment = vec!["touch".to_owned(), "made".to_owned()];
+    let always = answer(ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment });
+    session.turn(&[always]).await;
+    drop(session);
+    let file = fs::read_to_string(place.home.join("config.toml")).unwrap();
+    let project = fs::canonicalize(&place.workspace).unwrap();
+    let header = format!("[permissions.projects.\"{}\"]\nallow = [\"=touch made\"]\n", project.display());
+    assert!(file.ends_with(&header) && file.starts_with("model = "), "{file}");
+    fs::remove_file(place.workspace.join("made")).unwrap();
+    Session::start(&place, ApprovalPolicy::Untrusted).await.turn(&[]).await;
+    assert!(place.workspace.join("made").exists());
 }
 
 #[test]
