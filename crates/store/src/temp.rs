@@ -166,6 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn d16_nobody_else_reaches_into_the_temporary_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let temp = TempDirectory::create(home.path(), "one").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let outer = temp.path().parent().unwrap();
+        assert_eq!((mode(outer.parent().unwrap()), mode(outer)), (0o700, 0o700));
+        // What the session's own commands see as `/tmp`, behind those.
+        assert_eq!(mode(temp.path()), 0o1777);
+    }
+
+    #[test]
     fn an_id_that_leads_elsewhere_is_refused() {
         let home = tempfile::tempdir().unwrap();
         for id in ["", "..", "../../x", "/x"] {

@@ -7,6 +7,7 @@ mod dependencies;
 mod documents;
 mod files;
 mod lints;
+mod security;
 mod words;
 
 use std::{
