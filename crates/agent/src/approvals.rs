@@ -23,6 +23,9 @@ const DECLINED: &str = include_str!("prompts/declined.md");
 const DECLINED_WITH_MESSAGE: &str = include_str!("prompts/declined_with_message.md");
 const STOPPED: &str = include_str!("prompts/stopped.md");
 
+/// Most of the model's words that a reason repeats, in characters. A question has all of them in a place of their own.
+const QUOTED: usize = 500;
+
 /// What the user is shown of a call that was answered no to.
 pub(crate) const BY_USER: &str = "declined by the user";
 
@@ -187,7 +190,7 @@ impl TurnRun {
         let (started_at_ms, terms) = (now_ms(), terms(access, question, offered.always.as_ref()));
         let available_decisions = decisions(offered);
         let reason = Some(match &terms.justification {
-            Some(words) => format!("{}; the model says: “{words}”", question.reason),
+            Some(words) => format!("{}; the model says: “{}”", question.reason, quoted(words)),
             None => question.reason.clone(),
         });
         let Some(command) = access.command.clone() else {
@@ -269,6 +272,17 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
     }
 }
 
+/// The model's words as one line that does not end the quotation it stands in.
+fn quoted(words: &str) -> String {
+    let plain = |c: char| match c {
+        '“' | '”' => '"',
+        c if c.is_control() || c.is_whitespace() => ' ',
+        c => c,
+    };
+    let short: String = words.chars().take(QUOTED).map(plain).collect();
+    if words.chars().nth(QUOTED).is_some() { short + "…" } else { short }
+}
+
 /// What the walls hold, in a sentence for the user.
 fn in_words(confinement: &Confinement) -> String {
     let walls = match confinement {
@@ -291,3 +305,7 @@ fn in_words(confinement: &Confinement) -> String {
     let hidden = if hidden.is_empty() { "" } else { ", secrets hidden" };
     format!("in the sandbox: writes {writes}; reads the rest{hidden}; {network}")
 }
+
+#[cfg(test)]
+#[path = "approvals_tests.rs"]
+mod tests;

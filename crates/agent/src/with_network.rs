@@ -18,7 +18,7 @@ use crate::{
 const GRANTED: &str = include_str!("prompts/network_granted.md");
 const REFUSED: &str = include_str!("prompts/network_refused.md");
 const REASON: &str =
-    "it failed, and something in it had tried to reach the network, which is off; it would run once more";
+    "it failed, and the sandbox had kept something in it from the network; it would run once more, with the network";
 
 impl TurnRun {
     /// What `first`, the outcome of a call that missed the network, comes to: where somebody can be asked and says yes,

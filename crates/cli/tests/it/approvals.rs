@@ -272,7 +272,7 @@ async fn a_command_that_missed_the_network_may_run_once_more_with_it() {
     let asked = command(&seen.asked[0]);
     assert_eq!(asked.command, reach);
     let (reason, walls) = (asked.reason.as_deref().unwrap(), &asked.terms.confinement);
-    assert!(reason.contains("tried to reach the network"), "{reason}");
+    assert!(reason.contains("kept something in it from the network"), "{reason}");
     assert!(walls.contains("in the sandbox") && walls.contains("the whole network"), "{walls}");
     use CommandExecutionStatus::{Completed, Declined, Failed};
     assert_eq!(command_status(&seen.items), [Failed, Completed, Failed, Declined]);
