@@ -22,6 +22,7 @@ mod notice;
 mod process;
 mod rung;
 mod sandbox;
+pub mod seatbelt;
 mod setup;
 mod supervisor;
 mod terminal;
