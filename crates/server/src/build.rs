@@ -227,15 +227,8 @@ async fn workplace(
 ) -> Result<Workplace, RpcError> {
     let sandbox = network::sandbox(helper, codex_home.join("run"), settings)?;
     let workspace = wanted.cwd.clone();
-    let ground = Ground {
-        environment,
-        codex_home,
-        settings,
-        workspace: &workspace,
-        temp,
-        sandbox: &sandbox,
-        full_auto: wanted.full_auto,
-    };
+    let ground =
+        Ground { environment, codex_home, settings, workspace: &workspace, temp, helper, full_auto: wanted.full_auto };
     let policy = policy(&ground).await?;
     let plain = policy.level == SandboxLevel::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();

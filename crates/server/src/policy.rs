@@ -31,8 +31,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) workspace: &'a Path,
     /// The session's private temporary directory, on the host.
     pub(crate) temp: &'a Path,
-    /// Runs git, to ask it.
-    pub(crate) sandbox: &'a Sandbox,
+    /// This program's own file, as for [`Sandbox::new`]: git is asked inside a sandbox.
+    pub(crate) helper: &'a Path,
     /// `--full-auto`.
     pub(crate) full_auto: bool,
 }
@@ -116,12 +116,17 @@ fn hidden_by_choice(ground: &Ground<'_>, writable: &[PathBuf]) -> Result<Vec<Pat
 /// them was named by the user, who wants to work there.
 async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = credentials(ground.environment.home(), ground.codex_home);
+    // Of its own, so that nothing of it is left when the answers are there. It starts nothing until it is used.
+    let sandbox = Sandbox::new(ground.helper.to_owned()).remembering(ground.codex_home.join("run"));
     let mut asked = 0;
     for root in writable {
         for (directory, names) in environment_files(root) {
             asked += 1;
-            let tracked =
-                if asked > ASKED { BTreeSet::new() } else { tracked(ground, writable, &directory, &names).await };
+            let tracked = if asked > ASKED {
+                BTreeSet::new()
+            } else {
+                tracked(&sandbox, ground.environment, writable, &directory, &names).await
+            };
             let names = names.into_iter().filter(|name| !tracked.contains(name));
             found.extend(names.filter_map(|name| directory.join(name).canonicalize().ok()));
         }
@@ -133,19 +138,20 @@ async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<Pat
 
 /// Which of the files `names` in `directory` git tracks: none if that cannot be found out.
 async fn tracked(
-    ground: &Ground<'_>,
+    sandbox: &Sandbox,
+    environment: &Environment,
     writable: &[PathBuf],
     directory: &Path,
     names: &[OsString],
 ) -> BTreeSet<OsString> {
-    let path = ground.environment.path().unwrap_or_default();
+    let path = environment.path().unwrap_or_default();
     let Some(git) = find_git(path, writable) else { return BTreeSet::new() };
     let options = ["-z", "--"].map(OsString::from);
     let mut command = git_command(&git, "ls-files", options.iter().chain(names), &[], directory, path);
     // A name may look like a pattern.
     command.environment.insert("GIT_LITERAL_PATHSPECS".into(), "1".into());
     let walls = Confinement::read_only(writable);
-    let Ok(mut child) = ground.sandbox.spawn(&walls, command, Streams::Separate).await else { return BTreeSet::new() };
+    let Ok(mut child) = sandbox.spawn(&walls, command, Streams::Separate).await else { return BTreeSet::new() };
     let mut answer = Vec::new();
     let read = (&mut child.stdout).take(ANSWER).read_to_end(&mut answer).await;
     match (read, child.wait().await) {

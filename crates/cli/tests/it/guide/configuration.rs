@@ -106,6 +106,8 @@ fn s32_sandbox_has_its_default_and_its_alias() {
         ("sandbox = \"read-only\"", false, false),
         ("sandbox = \"workspace-write\"", true, false),
         ("sandbox_mode = \"danger-full-access\"", true, true),
+        ("sandbox = { mode = \"read-only\", hide = [\"x\"] }", false, false),
+        ("sandbox_mode = \"read-only\"\nsandbox.hide = [\"x\"]", false, false),
     ];
     for (settings, inside, outside) in table {
         let place = place_with(&["touch inside", "touch ../outside"]);
