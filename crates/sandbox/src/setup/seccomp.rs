@@ -152,6 +152,22 @@ const SHARED: &[c_long] = &[
     libc::SYS_mq_unlink,
 ];
 
+/// Calls that change limits, priority or processors of a process, and the place of its number. Where other processes
+/// of the user exist, only 0, the caller itself, is left: no wall else keeps them apart.
+const PROCESS_SETTERS: &[(c_long, u8)] = &[
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setattr, 0),
+];
+
+/// Kinds of processes by which [`PROCESS_SETTERS`] with a kind mean a user: `PRIO_USER` and `IOPRIO_WHO_USER`. That
+/// the first is also one of the other's kinds, a process group, costs nothing.
+const WHOLE_USER: [u32; 2] = [2, 3];
+
 /// Calls that change what is known of a file and not what is in it, which Landlock does not hold.
 const METADATA: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
@@ -277,8 +293,20 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     table.insert(libc::SYS_personality, vec![query]);
     if calls.alone {
         table.extend(SHARED.iter().map(|call| (*call, Vec::new())));
-        // The limits of others of the same user; 0 is the caller itself.
-        table.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![differs(0, 0)?])?]);
+        for (call, argument) in PROCESS_SETTERS {
+            let mut rules = vec![SeccompRule::new(vec![differs(*argument, 0)?])?];
+            if *argument == 1 {
+                // Of these, 0 can also mean all processes of the user.
+                rules.extend(
+                    WHOLE_USER
+                        .map(|kind| equal(0, kind))
+                        .into_iter()
+                        .map(|rule| SeccompRule::new(vec![rule?]))
+                        .collect::<Result<Rules, _>>()?,
+                );
+            }
+            table.insert(*call, rules);
+        }
     }
     if !calls.metadata {
         table.extend(METADATA.iter().map(|call| (*call, Vec::new())));
