@@ -48,6 +48,11 @@ pub struct Policy {
     pub writable: Vec<PathBuf>,
     /// Absolute paths below them that stay read-only.
     pub protected: Vec<PathBuf>,
+    /// Absolute directories that only commands may write besides: the git directories of what they work in.
+    pub git: Vec<PathBuf>,
+    /// Absolute paths that stay read-only to commands besides those that are protected: what steers git there and in
+    /// repositories below, and what agents are told.
+    pub covered: Vec<PathBuf>,
     /// Absolute paths that commands cannot look into: secrets.
     pub hidden: Vec<PathBuf>,
     /// Absolute directories that commands change in their own view only: build caches.
@@ -80,8 +85,8 @@ impl Policy {
             SandboxLevel::DangerFullAccess => Confinement::Unconfined,
             SandboxLevel::ReadOnly => self.confinement_for_our_programs(),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
-                writable: self.writable.clone(),
-                protected: self.protected.clone(),
+                writable: [&self.writable[..], &self.git].concat(),
+                protected: [&self.protected[..], &self.covered].concat(),
                 hidden: self.hidden.clone(),
                 caches: self.caches.clone(),
                 temp: Some(self.temp.clone()),

@@ -16,6 +16,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionbio},
     net::{Shutdown, shutdown},
 };
@@ -27,10 +28,14 @@ use crate::{
     wire::{Reply, Request},
 };
 
+/// How long a helper has to end its commands and clean up; a process that hangs in the kernel can keep it waiting.
+const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
 /// One helper process. Dropping it ends the helper, and with it everything that runs in the cell.
 pub(crate) struct Cell {
     socket: OwnedFd,
-    helper: std::process::Child,
+    /// Taken when it is dropped.
+    helper: Option<std::process::Child>,
     lost: AtomicBool,
     refusals: Refusals,
 }
@@ -49,7 +54,7 @@ impl Cell {
         };
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
-        let helper = start_helper(helper, theirs)?;
+        let helper = Some(start_helper(helper, theirs)?);
         let cell = Self { socket, helper, lost: AtomicBool::new(false), refusals: Refusals::default() };
         let payload = Request::Setup { confinement: confinement.clone(), filters, rung }.encode();
         let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
@@ -104,9 +109,16 @@ impl Cell {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        // Closing the socket would do, but the process has to be reaped, so its end must not take long. Errors: gone.
-        let _ = self.helper.kill();
-        let _ = self.helper.wait();
+        let Some(mut helper) = self.helper.take() else { return };
+        // The end of what it is asked is the helper's end: it then ends its commands, cleans up and closes its own end.
+        let _ = shutdown(&self.socket, Shutdown::Write);
+        let closed = || poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&PATIENCE));
+        if !rustix::io::retry_on_intr(closed).is_ok_and(|count| count > 0) {
+            let _ = helper.kill();
+        }
+        // What is left is the kernel's work on its namespaces: only to reap it somebody has to wait. Errors: too many
+        // threads; then it is reaped when this program ends.
+        let _ = std::thread::Builder::new().spawn(move || helper.wait());
     }
 }
 

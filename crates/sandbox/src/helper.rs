@@ -21,7 +21,9 @@ use seccompiler::BpfProgram;
 use crate::{
     Confinement, Rung, channel, process,
     process::Forked,
-    setup::{alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, view},
+    setup::{
+        alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, stubs::Stubs, view,
+    },
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
 };
@@ -72,21 +74,59 @@ fn serve() -> io::Result<()> {
     let socket = take_socket()?;
     process::ignore_children();
     let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (commands, running) = pipe_with(PipeFlags::CLOEXEC)?;
     let Some(setup) = next(&socket)? else { return Ok(()) };
+    let mut stubs = Stubs::default();
     let proxied = setup.request.is_proxied();
-    let put_up =
-        put_up(setup.request, helper_alive).and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
-    let (mut walls, listener) = match put_up {
-        Ok(walls) => walls,
-        Err(failure) => return reply(&setup.reply_to, Reply::Failed(failure)),
+    let put_up = put_up(setup.request, helper_alive, &mut stubs)
+        .and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
+    let (socket, outcome) = match put_up {
+        Ok((mut walls, listener)) => {
+            let told = tell_ready(&setup.reply_to, listener);
+            drop(setup.reply_to);
+            match told {
+                Ok(proxy) => {
+                    walls.proxy = proxy;
+                    answer(socket, &walls, own_end, running)
+                }
+                Err(error) => {
+                    drop(running);
+                    (socket, Err(error))
+                }
+            }
+        }
+        Err(failure) => {
+            drop(running);
+            (socket, reply(&setup.reply_to, Reply::Failed(failure)))
+        }
     };
-    walls.proxy = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    // Whatever ended it: first the commands, then what they were not to touch. The socket stays open until then, so
+    // that the parent sees when it is done.
+    wait_for_end(&commands);
+    stubs.release();
+    drop(socket);
+    outcome
+}
+
+/// Says that the walls stand, and hands over the socket of the cell's proxy. What comes back is where that listens.
+fn tell_ready(to: &OwnedFd, listener: Option<TcpListener>) -> io::Result<Option<SocketAddr>> {
+    let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let listening: Vec<BorrowedFd> = listener.iter().map(AsFd::as_fd).collect();
-    channel::send(&setup.reply_to, &Reply::Ready.encode(), &listening)?;
+    channel::send(to, &Reply::Ready.encode(), &listening)?;
     // The only copy left is the parent's: commands find nobody there once it is gone.
-    drop((setup.reply_to, listener));
-    while let Some(Incoming { request, reply_to, streams }) = next(&socket)? {
-        let Request::Launch(mut launch) = request else { return Err(io::ErrorKind::InvalidData.into()) };
+    Ok(address)
+}
+
+/// Starts what it is asked to until there is nobody to ask. At its end `own_end` closes, and with it every command;
+/// `running` is open as long as one of them is left.
+fn answer(socket: OwnedFd, walls: &Walls, own_end: OwnedFd, running: OwnedFd) -> (OwnedFd, io::Result<()>) {
+    loop {
+        let Incoming { request, reply_to, streams } = match next(&socket) {
+            Ok(Some(incoming)) => incoming,
+            Ok(None) => return (socket, Ok(())),
+            Err(error) => return (socket, Err(error)),
+        };
+        let Request::Launch(mut launch) = request else { return (socket, Err(io::ErrorKind::InvalidData.into())) };
         if let Some(address) = walls.proxy {
             proxy::announce(address, &mut launch.command.environment);
         }
@@ -98,7 +138,7 @@ fn serve() -> io::Result<()> {
             Ok(Forked::Child) => {
                 // Only the helper may hold these: their closing is how its end is seen.
                 drop((socket, own_end));
-                supervisor::run(&walls, &launch, streams, &reply_to)
+                supervisor::run(walls, launch, streams, &reply_to, running)
             }
             outcome => {
                 if let Err(failure) = outcome.or_failure(Stage::Process, || "clone(2) of a command") {
@@ -108,7 +148,12 @@ fn serve() -> io::Result<()> {
             }
         }
     }
-    Ok(())
+}
+
+/// Waits until nobody holds the other end of a pipe.
+fn wait_for_end(pipe: &OwnedFd) {
+    // Nobody writes to it. Other than by wait(2), this does not last until the kernel has taken namespaces apart.
+    while rustix::io::read(pipe, &mut [0]) == Err(rustix::io::Errno::INTR) {}
 }
 
 /// Moves the socket away from descriptor 0, which forked processes would otherwise hand on to commands.
@@ -137,13 +182,17 @@ fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
     Ok(channel::send(to, &reply.encode(), &[])?)
 }
 
-fn put_up(request: Request, helper_alive: OwnedFd) -> Result<Walls, Failure> {
+fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<Walls, Failure> {
     let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
     let Request::Setup { confinement, filters, rung } = request else { return Err(malformed()) };
     let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
     let filters = filters.map_err(|_| malformed())?;
     let mut walls = Walls { plan: None, alone: None, filters, rung, file_rights: false, proxy: None, helper_alive };
     let Confinement::Confined(confined) = confinement else { return Ok(walls) };
+    if rung != Rung::LandlockOnly {
+        // Without a cover a stub keeps nobody out; there, what is protected is compared and put back.
+        *stubs = Stubs::hold(&confined)?;
+    }
     let plan = Plan::new(&confined)?;
     limits::give_way();
     if rung == Rung::LandlockOnly {

@@ -3,6 +3,7 @@
 //! Facts only: never a guess from what the command printed.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -11,7 +12,12 @@ use rustix::thread::set_no_new_privs;
 
 use crate::{
     helper::Walls,
-    setup::{alone::Alone, kept::Kept, traffic::Attempts},
+    setup::{
+        alone::Alone,
+        kept::{self, Kept},
+        plan::Plan,
+        traffic::Attempts,
+    },
     wire::Failure,
 };
 
@@ -24,7 +30,7 @@ pub type Refusals = Arc<Mutex<Vec<String>>>;
 pub struct Noticed {
     /// Something in its cell tried to reach another machine, by address or by name, and there was no way.
     pub network: bool,
-    /// Protected paths that it changed, where nothing could stop it.
+    /// Protected paths that it changed or made, where nothing could stop it.
     pub changes: Vec<Change>,
     /// What the proxy of its cell did not let commands reach since the last of them ended; see [`Refusals`].
     pub refused: Vec<String>,
@@ -43,6 +49,8 @@ pub struct Change {
 pub(crate) struct Before {
     attempts: Option<Attempts>,
     kept: Option<Kept>,
+    /// What must not come to exist and no cover can stop; see [`crate::setup::stubs`].
+    absent: Vec<PathBuf>,
 }
 
 impl Before {
@@ -52,6 +60,7 @@ impl Before {
         Ok(Self {
             attempts: own_network.then(Attempts::now),
             kept: walls.alone.as_ref().map(|alone| alone.keep()).transpose()?,
+            absent: walls.plan.as_ref().map(Plan::watched).unwrap_or_default(),
         })
     }
 
@@ -60,10 +69,19 @@ impl Before {
         let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
         let changes = match (&walls.alone, self.kept) {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
-            _ => Vec::new(),
+            _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent)).unwrap_or_default(),
         };
         Noticed { network, changes, refused: Vec::new() }
     }
+}
+
+/// Takes away what a command made where nothing may be: among it symbolic links in place of something protected, for
+/// which every later command would be refused.
+fn move_aside(plan: &Plan, absent: &[PathBuf]) -> Vec<Change> {
+    let made = absent.iter().filter(|path| path.symlink_metadata().is_ok()).cloned();
+    let places: BTreeSet<PathBuf> = made.chain(plan.planted_links()).collect();
+    let change = |path: PathBuf| Change { undone: kept::move_aside(&path).is_ok(), path };
+    places.into_iter().map(change).collect()
 }
 
 /// Behind the command's own walls: what it left may lead anywhere.

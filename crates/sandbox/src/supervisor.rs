@@ -16,27 +16,28 @@ use rustix::{
 };
 
 use crate::{
-    Exit, Rung, channel, descendants,
+    Command, Exit, Rung, channel, descendants,
     helper::Walls,
     launch,
     notice::Before,
     process::{self, ChildSignals, Forked},
-    setup::{proc, view},
+    setup::{hidden, proc, view},
     terminal,
     wire::{Failure, Launch, OrFailure, Reply, Stage, Stdio},
 };
 
-/// Starts the command and sees it through; never returns.
-pub(crate) fn run(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> ! {
+/// Starts the command and sees it through; never returns. `running` is closed when nothing of it is left.
+pub(crate) fn run(walls: &Walls, launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd, running: OwnedFd) -> ! {
     let reply = see_through(walls, launch, streams, control).unwrap_or_else(Reply::Failed);
+    drop(running);
     let _ = channel::send(control, &reply.encode(), &[]);
     process::exit(0)
 }
 
-fn see_through(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> Result<Reply, Failure> {
-    let signals = prepare(walls)?;
+fn see_through(walls: &Walls, mut launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> Result<Reply, Failure> {
+    let signals = prepare(walls, &mut launch.command)?;
     let before = Before::look(walls)?;
-    let (command, terminal) = start(walls, launch, streams)?;
+    let (command, terminal) = start(walls, &launch, streams)?;
     tell_started(control, terminal);
     let exit = Running { walls, control, signals, command, status: None, killing: false }.watch()?;
     Ok(Reply::Exited(exit, before.compare(walls)))
@@ -49,14 +50,15 @@ fn tell_started(control: &OwnedFd, terminal: Option<OwnedFd>) {
     let _ = channel::send(control, &Reply::Started.encode(), &terminal);
 }
 
-fn prepare(walls: &Walls) -> Result<ChildSignals, Failure> {
+fn prepare(walls: &Walls, command: &mut Command) -> Result<ChildSignals, Failure> {
     if let Some(plan) = &walls.plan {
         // Safe here, other than in the parent: the helper has one thread, so this fires when the helper ends.
         set_parent_process_death_signal(Some(Signal::KILL)).or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
         if walls.rung == Rung::Full {
             proc::mount_fresh()?;
         }
-        view::protect(plan)?;
+        let hidden = view::protect(plan)?;
+        hidden::ignore_in_git(plan, &hidden, command)?;
     } else {
         let this = rustix::process::getpid();
         set_child_subreaper(Some(this)).or_failure(Stage::Process, || "prctl(2) of child_subreaper")?;

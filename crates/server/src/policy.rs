@@ -13,7 +13,9 @@ use codex_config::{ApprovalMode, Environment, PermissionKind, SandboxMode, Setti
 use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
-use codex_workspace::{caches, credentials, environment_files, find_git, git_command, protected_paths, without};
+use codex_workspace::{
+    Repositories, caches, credentials, environment_files, find_git, git_command, protected_paths, repositories, without,
+};
 use tokio::io::AsyncReadExt;
 
 use crate::build::configuration;
@@ -54,8 +56,8 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
         temp: temp.to_owned(),
         state: codex_home.join("run"),
         network: settings.sandbox_workspace_write.network_access,
-        domains: settings.sandbox_details.allow_domains.clone(),
         weak: settings.sandbox_details.allow_weak,
+        domains: settings.sandbox_details.allow_domains.clone(),
         writable,
         ..Policy::default()
     };
@@ -69,6 +71,10 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
     // their real place, as the roots are: the way there may lead over a link.
     let home = codex_home.canonicalize().ok();
     policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
+    if level == SandboxLevel::WorkspaceWrite {
+        let Repositories { writable, covered } = repositories(&policy.writable, environment.home());
+        (policy.git, policy.covered) = (writable, covered);
+    }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;
     policy.hidden.extend(chosen);
     policy.hidden.sort();

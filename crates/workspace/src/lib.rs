@@ -7,11 +7,13 @@
 mod beneath;
 mod caches;
 mod git;
+mod git_config;
 mod instructions;
 mod picture;
 mod programs;
 mod protected;
 mod reading;
+mod repositories;
 mod roots;
 mod secrets;
 
@@ -23,5 +25,6 @@ pub use picture::{Picture, read_picture};
 pub use programs::find_program;
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};
+pub use repositories::{Repositories, repositories};
 pub use roots::Roots;
 pub use secrets::{credentials, environment_files, without};

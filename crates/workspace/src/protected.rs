@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// Names below a writable root that commands and patches may not change. Sorted.
 const NAMES: &[&str] = &[
     ".agents",
+    ".bash_profile",
+    ".bashrc",
     ".claude",
     ".codex",
     ".cursor",
@@ -18,14 +20,21 @@ const NAMES: &[&str] = &[
     ".git/config.worktree",
     ".git/hooks",
     ".git/info/attributes",
+    ".git/objects/info/alternates",
     ".gitconfig",
     ".gitmodules",
     ".husky",
     ".idea",
     ".mcp.json",
+    ".profile",
     ".vscode",
     ".zed",
+    ".zshrc",
 ];
+
+/// What agents are told by a project. Commands may not change it anywhere below a writable root; a patch may, as it is
+/// shown to a person first. Sorted.
+pub(crate) const INSTRUCTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md"];
 
 /// The protected paths below `root`, whether they exist or not. Sorted.
 pub fn protected_paths(root: &Path) -> Vec<PathBuf> {
@@ -39,11 +48,17 @@ pub fn protected_paths(root: &Path) -> Vec<PathBuf> {
 ///
 /// Stricter than equality, as `path` may come to mean more than it says: the case of ASCII letters does not count (some
 /// file systems ignore it), and git's own protected names count in nested repositories too, as does `.git` itself (as
-/// a file it names another git directory). An empty `protected` protects nothing.
+/// a file it names another git directory). An empty `protected` protects nothing. What agents are told (`AGENTS.md`) is
+/// protected from commands only.
 pub fn is_protected(path: &Path, protected: &[PathBuf], temp: Option<&Path>) -> bool {
     let temporary = temp.is_some_and(|temp| path != temp && path.starts_with(temp));
-    let named = || !temporary && protected.iter().any(|name| starts_with(path, name));
+    let names = || protected.iter().filter(|name| !is_instructions(name));
+    let named = || !temporary && names().any(|name| starts_with(path, name));
     !protected.is_empty() && (named() || steers_git(path) || path.ends_with(".git"))
+}
+
+fn is_instructions(path: &Path) -> bool {
+    INSTRUCTIONS.iter().any(|name| path.ends_with(name))
 }
 
 fn starts_with(path: &Path, start: &Path) -> bool {
@@ -71,14 +86,16 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_joined() {
-        assert!(NAMES.is_sorted());
+        assert!(NAMES.is_sorted() && INSTRUCTIONS.is_sorted());
         assert!(protected_paths(Path::new("/w")).contains(&PathBuf::from("/w/.git/hooks")));
     }
 
     #[test]
     fn what_is_protected() {
-        let protected = protected_paths(Path::new("/w"));
+        let mut protected = protected_paths(Path::new("/w"));
+        protected.push("/w/AGENTS.md".into());
         let table = [
+            ("/w/AGENTS.md", false),
             ("/w/.git/hooks/pre-commit", true),
             ("/w/.git/hooks", true),
             ("/w/.git/config", true),

@@ -1,6 +1,10 @@
 //! A `/dev` with what programs need and nothing that reaches the machine: no disks, no other terminals.
 
-use std::{fs, io, os::unix::fs::symlink, path::Path};
+use std::{
+    fs, io,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 use rustix::mount::{MountFlags, mount};
 
@@ -18,6 +22,18 @@ const LINKS: &[(&str, &str)] = &[
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
 ];
+
+/// Where the masks of what is hidden lie: [`NOTHING`], [`NO_FILE`] and a place for [`super::hidden`].
+const OWN: &str = "/dev/codex";
+
+/// A directory with nothing in it, which stays so.
+pub(crate) const NOTHING: &str = "/dev/codex/directory";
+
+/// A file with nothing in it, which stays so.
+pub(crate) const NO_FILE: &str = "/dev/codex/file";
+
+/// An empty directory to mount a command's own things on.
+pub(crate) const COMMAND: &str = "/dev/codex/command";
 
 /// The host's nodes, copied while the host's `/dev` can still be seen.
 pub(crate) struct Nodes(Vec<(&'static str, Tree)>);
@@ -50,8 +66,13 @@ impl Nodes {
             symlink(target, Path::new("/dev").join(name))
                 .or_failure(Stage::Mounts, || format!("linking /dev/{name}"))?;
         }
-        for name in ["/dev/pts", "/dev/shm"] {
+        for name in ["/dev/pts", "/dev/shm", OWN, NOTHING, COMMAND] {
             fs::create_dir(name).or_failure(Stage::Mounts, || format!("mkdir {name}"))?;
+        }
+        fs::write(NO_FILE, "").or_failure(Stage::Mounts, || format!("making {NO_FILE}"))?;
+        for (name, mode) in [(NO_FILE, 0o444), (NOTHING, 0o555)] {
+            fs::set_permissions(name, fs::Permissions::from_mode(mode))
+                .or_failure(Stage::Mounts, || format!("chmod {name}"))?;
         }
         let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
         mount("devpts", "/dev/pts", "devpts", flags, c"newinstance,ptmxmode=0666,mode=620")

@@ -141,7 +141,8 @@ fn replace(path: &Path, wanted: Option<&Node>, occupied: bool, changes: &mut Vec
     changes.push(Change { path: path.to_owned(), undone: made.is_ok() });
 }
 
-fn move_aside(path: &Path) -> io::Result<()> {
+/// Renames it to a name beside it that nobody reads.
+pub(crate) fn move_aside(path: &Path) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     for number in 1..1000 {
         let mut aside = name.to_owned();

@@ -3,7 +3,9 @@
 //! Nothing here decides what the walls should be, and nothing here may carry on after a step that failed.
 
 pub(crate) mod alone;
+pub(crate) mod covers;
 pub(crate) mod devices;
+pub(crate) mod hidden;
 pub(crate) mod identity;
 pub(crate) mod kept;
 pub(crate) mod landlock;
@@ -14,6 +16,7 @@ pub(crate) mod proc;
 pub(crate) mod proxy;
 pub(crate) mod rights;
 pub(crate) mod seccomp;
+pub(crate) mod stubs;
 pub(crate) mod traffic;
 pub(crate) mod tree;
 pub(crate) mod view;

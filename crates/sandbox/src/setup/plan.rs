@@ -4,34 +4,21 @@
 //! is refused here by name; it must never be narrowed or widened quietly.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
-    io,
     os::unix::{ffi::OsStringExt, fs::FileExt},
     path::{Path, PathBuf},
 };
 
+use super::{
+    covers::{Cover, Covers, Roots, protecting},
+    stubs, tree,
+};
 use crate::{
     Confined, Network,
     wire::{Failure, OrFailure, Stage, quoted},
 };
-
-/// How a path below a writable root is bound onto itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cover {
-    /// Writable, but a mount point: it cannot be renamed away together with what is protected inside.
-    Pinned,
-    /// Read-only, with everything below it.
-    ReadOnly,
-}
-
-impl Cover {
-    /// Whether this cover of `path` keeps all of `root` read-only.
-    fn holds(self, path: &Path, root: &Path) -> bool {
-        self == Self::ReadOnly && root.starts_with(path)
-    }
-}
 
 /// Resolved paths only: absolute, without symbolic links.
 #[derive(Debug)]
@@ -42,6 +29,10 @@ pub(crate) struct Plan {
     pub(crate) shown: Vec<PathBuf>,
     named: Roots,
     protected: Vec<PathBuf>,
+    /// The covers that the view has from the beginning; see [`Plan::missing_covers`].
+    pub(crate) standing: Covers,
+    /// What commands cannot look into, as it was named: what a path means may change.
+    pub(crate) hidden: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
     pub(crate) temp: Option<PathBuf>,
     /// Places below the private `/run` that programs cannot do without.
@@ -59,13 +50,17 @@ impl Plan {
         let named = Roots::resolve(&confined.writable)?;
         let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
         let sockets = File::open("/proc/net/unix").or_failure(Stage::Mounts, || "opening /proc/net/unix")?;
-        let covers = named.covers(&confined.protected)?;
+        let mut covers = named.covers(&confined.protected)?;
+        named.pin_ways(&confined.hidden, &mut covers);
         if let Some(temp) = &temp {
             refuse_second_way(temp, &covers)?;
         }
         let is_shown = |root: &PathBuf| covers.iter().any(|(path, cover)| cover.holds(path, root));
         let all: BTreeSet<PathBuf> = named.0.values().cloned().collect();
         let (shown, roots): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_shown);
+        // The view shows these read-only to begin with.
+        covers.retain(|path, _| !shown.contains(path));
+        refuse_hidden_places(&confined.hidden, roots.iter().chain(&shown).chain(&temp))?;
         let mounts = fs::read_to_string("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?;
         let mut kernel = kernel_mounts(&mounts);
         // What is below these two is replaced as a whole.
@@ -75,7 +70,9 @@ impl Plan {
             roots,
             shown,
             named,
-            protected: confined.protected.clone(),
+            protected: confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
+            standing: covers,
+            hidden: confined.hidden.clone(),
             temp,
             run: run_places(confined.network),
             kernel,
@@ -103,87 +100,34 @@ impl Plan {
         self.network == Network::Host
     }
 
-    /// The places to bind onto themselves, ancestors first, as the file system is now: a protected path that came to
-    /// exist since the last command is covered for the next one.
-    pub(crate) fn covers(&self) -> Result<BTreeMap<PathBuf, Cover>, Failure> {
+    /// The covers that are needed as the file system is now, less those that stand: a protected path that came to
+    /// exist since the cell was made is covered for the next command, and so is one whose cover the kernel took away
+    /// because somebody outside put another file in its place.
+    pub(crate) fn missing_covers(&self) -> Result<Covers, Failure> {
         let mut covers = self.named.covers(&self.protected)?;
+        self.named.pin_ways(&self.hidden, &mut covers);
         if let Some(temp) = &self.temp {
             refuse_second_way(temp, &covers)?;
         }
-        // The view shows these read-only to begin with.
-        covers.retain(|path, _| !self.shown.contains(path));
-        Ok(covers)
-    }
-}
-
-/// Writable roots, by the name they were given, to what that name means.
-#[derive(Debug)]
-struct Roots(BTreeMap<PathBuf, PathBuf>);
-
-impl Roots {
-    fn resolve(writable: &[PathBuf]) -> Result<Self, Failure> {
-        let mut roots = BTreeMap::new();
-        for path in writable {
-            let root = directory(path, "the writable root")?;
-            refuse_kernel_place(&root)?;
-            roots.insert(path.clone(), root);
-        }
-        Ok(Self(roots))
-    }
-
-    /// The deepest root that holds `path`, and the rest of the way.
-    fn holding<'path>(&self, path: &'path Path) -> Option<(&Path, &'path Path)> {
-        let names = self.0.iter().flat_map(|(given, real)| [(given, real), (real, real)]);
-        let holding = names.filter_map(|(name, real)| Some((real.as_path(), path.strip_prefix(name).ok()?)));
-        holding.min_by_key(|(_, rest)| rest.components().count())
-    }
-
-    fn covers(&self, protected: &[PathBuf]) -> Result<BTreeMap<PathBuf, Cover>, Failure> {
-        let mut covers = BTreeMap::new();
-        for path in protected {
-            self.protect(path, &mut covers)?;
-        }
-        Ok(covers)
-    }
-
-    /// Plans the covers for one protected path. One that does not exist, or is not writable anyway, needs none;
-    /// where a file is in its way, that file is covered.
-    fn protect(&self, path: &Path, covers: &mut BTreeMap<PathBuf, Cover>) -> Result<(), Failure> {
-        let resolved = path.parent().zip(path.file_name()).and_then(|(parent, name)| {
-            let parent = fs::canonicalize(parent).ok()?;
-            Some(parent.join(name))
+        covers.retain(|path, cover| {
+            let stands = self.standing.get(path) == Some(cover) && tree::is_mounted(path);
+            !stands && !self.shown.contains(path)
         });
-        let holding = self.holding(path).or_else(|| self.holding(resolved.as_deref()?));
-        let Some((root, rest)) = holding else { return Ok(()) };
-        let mut place = root.to_path_buf();
-        let mut pinned = Vec::new();
-        for name in rest.components() {
-            place.push(name);
-            match fs::symlink_metadata(&place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                // The part before is a file that may say where the rest is: `.git` in a worktree or submodule.
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
-                Err(error) => return Err(error).or_failure(Stage::Policy, || protecting(&place)),
-                Ok(found) if found.file_type().is_symlink() => {
-                    let step = format!("{}, which is a symbolic link,", protecting(&place));
-                    return Err(Failure::new(Stage::Policy, step, libc::ELOOP));
-                }
-                Ok(_) => pinned.push(place.clone()),
-            }
-        }
-        covers.insert(pinned.pop().unwrap_or_else(|| root.to_path_buf()), Cover::ReadOnly);
-        for ancestor in pinned {
-            covers.entry(ancestor).or_insert(Cover::Pinned);
-        }
-        Ok(())
+        Ok(covers)
+    }
+
+    /// What must not come to exist and cannot be held by a stub; see [`stubs::watched`].
+    pub(crate) fn watched(&self) -> Vec<PathBuf> {
+        stubs::watched(&self.protected)
+    }
+
+    /// Symbolic links where something protected belongs. There were none when a command was started.
+    pub(crate) fn planted_links(&self) -> Vec<PathBuf> {
+        self.named.links(&self.protected).collect()
     }
 }
 
-fn protecting(path: &Path) -> String {
-    format!("protecting {}", quoted(path))
-}
-
-fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {
     let step = || format!("opening {role} {}", quoted(path));
     if !path.is_absolute() {
         return Err(Failure::new(Stage::Policy, step(), libc::EINVAL));
@@ -196,7 +140,7 @@ fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The kernel's own file systems are never writable; only `/dev/shm` is an ordinary place.
-fn refuse_kernel_place(root: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_kernel_place(root: &Path) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].iter().any(|place| root.starts_with(place));
     if kernel && !(root.starts_with("/dev/shm") && root != Path::new("/dev/shm")) {
         return Err(Failure::new(Stage::Policy, format!("making {} writable", quoted(root)), libc::EPERM));
@@ -204,8 +148,26 @@ fn refuse_kernel_place(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is hidden is hidden whatever else is said of it, so nothing to work in may lie there.
+fn refuse_hidden_places<'path>(
+    hidden: &[PathBuf],
+    places: impl Iterator<Item = &'path PathBuf> + Clone,
+) -> Result<(), Failure> {
+    for path in hidden {
+        let refuse = |step: String, errno| Err(Failure::new(Stage::Policy, step, errno));
+        if !path.is_absolute() {
+            return refuse(format!("hiding {}", quoted(path)), libc::EINVAL);
+        }
+        let Ok(real) = fs::canonicalize(path) else { continue };
+        if let Some(place) = places.clone().find(|place| place.starts_with(&real)) {
+            return refuse(format!("hiding {}, which holds {},", quoted(path), quoted(place)), libc::EINVAL);
+        }
+    }
+    Ok(())
+}
+
 /// A protected path inside the directory behind `/tmp` could be written by its other name.
-fn refuse_second_way(temp: &Path, covers: &BTreeMap<PathBuf, Cover>) -> Result<(), Failure> {
+fn refuse_second_way(temp: &Path, covers: &Covers) -> Result<(), Failure> {
     let inside = covers.iter().find(|(path, cover)| **cover == Cover::ReadOnly && path.starts_with(temp));
     match inside {
         Some((path, _)) => {
@@ -310,22 +272,6 @@ mod tests {
             23 22 0:21 / /proc rw,nosuid shared:1 - proc proc rw\n\
             24 22 0:22 / /srv/old\\040root/sys rw master:2 shared:1 - sysfs sysfs rw\n";
         assert_eq!(kernel_mounts(table), ["/proc", "/srv/old root/sys"].map(PathBuf::from));
-    }
-
-    #[test]
-    fn the_deepest_root_holds_a_path() {
-        let pairs = [("/a", "/real/a"), ("/a/b", "/real/a/b"), ("/", "/")];
-        let roots = Roots(pairs.map(|(given, real)| (given.into(), real.into())).into());
-        let cases = [
-            ("/a/b/c", Some(("/real/a/b", "c"))),
-            ("/real/a/b/c", Some(("/real/a/b", "c"))),
-            ("/a/x/y", Some(("/real/a", "x/y"))),
-            ("/ab/c", Some(("/", "ab/c"))),
-        ];
-        for (path, expected) in cases {
-            let expected = expected.map(|(root, rest)| (Path::new(root), Path::new(rest)));
-            assert_eq!(roots.holding(Path::new(path)), expected, "{path}");
-        }
     }
 
     #[test]

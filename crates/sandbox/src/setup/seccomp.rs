@@ -198,6 +198,20 @@ const METADATA: &[c_long] = &[
     number::REMOVEXATTRAT,
 ];
 
+/// Calls that make a file when asked to, and the places of their flags and of its mode.
+const OPENERS: &[(c_long, u8, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1, 2),
+    (libc::SYS_openat, 2, 3),
+];
+
+/// Flags with which an opener makes a file; without them nobody reads the mode, and it may be anything. Without
+/// `O_DIRECTORY`, which is a part of `O_TMPFILE`.
+const MAKING: &[u32] = &[libc::O_CREAT as u32, (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32];
+
+/// What a file is not made with: other than by `chmod(2)`, where it may be a directory's, set-group-ID neither.
+const IDS: &[u32] = &[libc::S_ISUID, libc::S_ISGID];
+
 type Rules = Vec<SeccompRule>;
 
 /// What of the kernel a command gets.
@@ -288,6 +302,13 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
         rules.extend(any_bits(*argument, &[libc::S_ISUID])?);
         table.insert(*call, rules);
     }
+    for (call, flags, mode) in OPENERS {
+        let pairs = MAKING.iter().flat_map(|making| IDS.iter().map(move |id| (*making, *id)));
+        let rule = |(making, id)| SeccompRule::new(vec![masked(*flags, making, making)?, masked(*mode, id, id)?]);
+        table.insert(*call, pairs.map(rule).collect::<Result<_, _>>()?);
+    }
+    #[cfg(target_arch = "x86_64")]
+    table.insert(libc::SYS_creat, any_bits(1, IDS)?);
     // Asking for the personality is fine, changing it is not: it can switch off address randomisation.
     let query = SeccompRule::new(vec![differs(0, -1)?])?;
     table.insert(libc::SYS_personality, vec![query]);
@@ -410,6 +431,7 @@ mod tests {
             libc::SYS_clone,
             libc::SYS_clone3,
         ]);
+        calls.extend(OPENERS.iter().map(|(call, ..)| *call));
         calls.extend(MODE_SETTERS.iter().chain(NODE_MAKERS).map(|(call, _)| *call));
         let count = calls.len();
         calls.sort_unstable();

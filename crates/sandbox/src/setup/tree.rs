@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, openat2, statx},
     mount::{MountAttrFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
 };
 
@@ -74,6 +74,19 @@ pub(crate) fn cover(path: &Path, attributes: MountAttrFlags) -> io::Result<()> {
     let tree = Tree::copy_at(place.as_fd(), Depth::All)?;
     let tree = if attributes.is_empty() { tree } else { tree.limit(attributes, Depth::All)? };
     tree.attach(place).map(drop)
+}
+
+/// Binds a symbolic link onto itself: it cannot be removed, renamed or replaced, and still leads where it led.
+pub(crate) fn pin_link(path: &Path) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let link = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    Tree::copy_at(link.as_fd(), Depth::One)?.attach(link).map(drop)
+}
+
+/// Whether something is mounted right at `path`; where that cannot be told (before Linux 5.8), no.
+pub(crate) fn is_mounted(path: &Path) -> bool {
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Adds `attributes` to what is mounted at `path`; `EINVAL` if nothing is.

@@ -16,8 +16,10 @@ use rustix::{
 };
 
 use super::{
+    covers::{Cover, Covers},
     devices::{Nodes, PRIVATE, tmpfs},
-    plan::{Cover, Plan},
+    hidden,
+    plan::Plan,
     proc::{mask, skip_missing},
     tree::{self, Depth, READ_ONLY, TAME, Tree},
 };
@@ -59,7 +61,8 @@ pub(crate) fn enter(plan: &Plan) -> Result<(), Failure> {
     for path in ["/dev", "/run"].map(Path::new).into_iter().filter(|path| !plan.roots.iter().any(|root| root == path)) {
         seal(path, Depth::One)?;
     }
-    Ok(())
+    put_covers(&plan.standing)?;
+    hidden::mask_all(plan).map(drop)
 }
 
 /// Makes a mount read-only now that everything below it is in place.
@@ -155,23 +158,26 @@ fn mount_point(path: &Path, make: fn(&Path) -> io::Result<()>) -> io::Result<Own
 }
 
 /// Covers what is protected and masks what appeared since the cell was made, in the mount namespace of one command.
-pub(crate) fn protect(plan: &Plan) -> Result<(), Failure> {
+/// What comes back are the files that are hidden.
+pub(crate) fn protect(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
     if !plan.shares_sockets() {
         mask_sockets(plan)?;
     }
-    for (path, cover) in plan.covers()? {
-        put_cover(&path, cover)?;
-    }
-    Ok(())
+    put_covers(&plan.missing_covers()?)?;
+    hidden::mask_all(plan)
 }
 
-fn put_cover(path: &Path, cover: Cover) -> Result<(), Failure> {
-    let attributes = match cover {
-        Cover::Pinned => TAME,
-        Cover::ReadOnly => TAME | READ_ONLY,
-    };
-    // It was there when the plan was made: hidden by a private place, or removed since.
-    skip_missing(tree::cover(path, attributes)).or_failure(Stage::Policy, || format!("protecting {}", quoted(path)))
+fn put_covers(covers: &Covers) -> Result<(), Failure> {
+    for (path, cover) in covers {
+        let put = match cover {
+            Cover::Pinned => tree::cover(path, TAME),
+            Cover::ReadOnly => tree::cover(path, TAME | READ_ONLY),
+            Cover::Link => tree::pin_link(path),
+        };
+        // It was there when the plan was made: hidden by a private place, or removed since.
+        skip_missing(put).or_failure(Stage::Policy, || format!("protecting {}", quoted(path)))?;
+    }
+    Ok(())
 }
 
 /// A read-only mount does not stop connect(2). What cannot be seen, or is no socket here, needs no mask.

@@ -1,0 +1,288 @@
+//! Stubs: empty directories where a protected name does not exist, so that no command can make it.
+//!
+//! They are made on the host, because that is where a command would make the name, and every cell that works in the
+//! root needs them. So they are noted in a file of our own, one for each root, which each cell holds locked (shared,
+//! flock(2)) while it lives. The last one removes them; where it could not (`kill -9`), the next cell does. A stub
+//! that somebody else puts something into is no stub any more and stays.
+//!
+//! Nothing here may remove anything but an empty directory that was noted.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, Metadata},
+    io::{self, Read, Seek, Write},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, FlockOperation, Mode, OFlags, ResolveFlags, flock, openat, openat2, unlinkat},
+    mount::{UnmountFlags, unmount},
+};
+
+use super::covers::{Roots, protecting};
+use crate::{
+    Confined,
+    wire::{Failure, OrFailure, Stage, quoted},
+};
+
+/// Protected names, by the end of their paths, that get no stub. git fails or complains where one of its own is a
+/// directory; the others are files that projects keep in their repository, and a stub would be in the way of a
+/// checkout. See [`WATCHED`] for those that must not come to exist all the same.
+const WITHOUT: &[&str] = &[
+    "AGENTS.md",
+    "CLAUDE.md",
+    ".gitmodules",
+    "commondir",
+    "config",
+    "config.worktree",
+    "gitdir",
+    "objects/info/alternates",
+];
+
+/// Of these, the ones by which a git directory is led to another configuration or other objects: what a command makes
+/// there is moved aside when it ends. (`config` comes with every new repository.)
+const WATCHED: &[&str] = &["commondir", "config.worktree", "objects/info/alternates"];
+
+/// The stubs that this cell needs. They stay until [`Stubs::release`], or until the next cell if that is not called.
+#[derive(Debug, Default)]
+pub(crate) struct Stubs {
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    /// Directory of the notes, opened where it can be written.
+    directory: OwnedFd,
+    notes: Vec<Note>,
+}
+
+/// The note of one root, locked.
+#[derive(Debug)]
+struct Note {
+    name: String,
+    file: File,
+    /// The root, opened where it can be written.
+    root: OwnedFd,
+    path: PathBuf,
+}
+
+impl Stubs {
+    /// Makes the stubs that `confined` needs, before anything is unshared. Without a directory of our own for the
+    /// notes, none.
+    pub(crate) fn hold(confined: &Confined) -> Result<Self, Failure> {
+        let Some(state) = &confined.state else { return Ok(Self::default()) };
+        let path = state.join("stubs");
+        let step = || format!("noting stubs in {}", quoted(&path));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).or_failure(Stage::Policy, step)?;
+        let directory = open_directory(&path).or_failure(Stage::Policy, step)?;
+        let _alone = alone(&directory).or_failure(Stage::Policy, step)?;
+        sweep(&directory).or_failure(Stage::Policy, step)?;
+        let roots = Roots::resolve(&confined.writable)?;
+        let mut held = Held { directory, notes: Vec::new() };
+        for (root, names) in wanted(&roots, &confined.protected)? {
+            held.make(root, &names)?;
+        }
+        Ok(Self { held: Some(held) })
+    }
+
+    /// Removes the stubs unless another cell holds them. Must run when none of the cell's commands is left.
+    ///
+    /// Errors are not told: the next cell tries again.
+    pub(crate) fn release(self) {
+        let Some(Held { directory, notes }) = self.held else { return };
+        let Ok(_alone) = alone(&directory) else { return };
+        for note in notes {
+            let last = flock(&note.file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if last && let Ok(names) = note.names() {
+                // While its cover is mounted in this namespace a stub cannot be removed. The covers go with the root,
+                // which nothing uses any more: one call, not one for each, which the kernel makes slow.
+                let _ = unmount(&note.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+                note.remove(&directory, &names);
+            }
+        }
+    }
+}
+
+impl Held {
+    fn make(&mut self, path: PathBuf, names: &[PathBuf]) -> Result<(), Failure> {
+        let step = || format!("noting the stubs of {}", quoted(&path));
+        let root = open_directory(&path).or_failure(Stage::Policy, step)?;
+        let name = fs::metadata(&path).map(|found| name_of(&found)).or_failure(Stage::Policy, step)?;
+        let file = open_note(&self.directory, &name, OFlags::CREATE).or_failure(Stage::Policy, step)?;
+        // Sweeping has removed those that nobody holds, and the lock on the directory keeps others out.
+        flock(&file, FlockOperation::NonBlockingLockShared).or_failure(Stage::Policy, step)?;
+        let mut note = Note { name, file, root, path: path.clone() };
+        note.write(&path, names).or_failure(Stage::Policy, step)?;
+        for name in names {
+            let stub = path.join(name);
+            match fs::DirBuilder::new().mode(0o555).create(&stub) {
+                // Where we cannot make it, no command can; and somebody may have been faster.
+                Err(error) if is_harmless(&error) => {}
+                made => made.or_failure(Stage::Policy, || protecting(&stub))?,
+            }
+        }
+        self.notes.push(note);
+        Ok(())
+    }
+}
+
+fn is_harmless(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EEXIST | libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT))
+}
+
+impl Note {
+    /// Adds `names` to the note, which begins with the root: paths, each ended by a NUL byte. Written before the
+    /// stubs are made, so that none is ever left without a note.
+    fn write(&mut self, root: &Path, names: &[PathBuf]) -> io::Result<()> {
+        let noted = self.names()?;
+        let mut text = Vec::new();
+        if self.file.metadata()?.len() == 0 {
+            text.extend(root.as_os_str().as_bytes());
+            text.push(0);
+        }
+        for name in names.iter().filter(|name| !noted.contains(name)) {
+            text.extend(name.as_os_str().as_bytes());
+            text.push(0);
+        }
+        self.file.seek(io::SeekFrom::End(0))?;
+        self.file.write_all(&text)
+    }
+
+    /// The names noted, relative to the root.
+    fn names(&self) -> io::Result<Vec<PathBuf>> {
+        Ok(read_note(&self.file)?.into_iter().skip(1).collect())
+    }
+
+    fn remove(&self, directory: &OwnedFd, names: &[PathBuf]) {
+        for name in names {
+            // Not empty, or gone: no stub.
+            let _ = remove_stub(&self.root, name);
+        }
+        let _ = unlinkat(directory, &self.name, AtFlags::empty());
+    }
+}
+
+/// Removes what cells left behind that were killed.
+fn sweep(directory: &OwnedFd) -> io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let file = open_note(directory, &name, OFlags::empty())?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        let mut names = read_note(&file)?.into_iter();
+        let path = names.next().unwrap_or_default();
+        // A root that is gone, or another directory in its place, holds no stubs of ours.
+        if let Ok(root) = open_directory(&path)
+            && fs::metadata(&path).is_ok_and(|found| name_of(&found) == name)
+        {
+            Note { name, file, root, path }.remove(directory, &names.collect::<Vec<_>>());
+        } else {
+            unlinkat(directory, &name, AtFlags::empty())?;
+        }
+    }
+    Ok(())
+}
+
+/// The names below each root that need a stub: protected ones that do not exist, in a directory that does.
+///
+/// A root with nothing in it gets none, so that it can be cloned or initialised into; nor does `/`.
+fn wanted(roots: &Roots, protected: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, Failure> {
+    let mut wanted: Vec<(PathBuf, Vec<PathBuf>)> = Vec::new();
+    for path in protected.iter().filter(|path| !WITHOUT.iter().any(|end| path.ends_with(end))) {
+        let Some((root, name)) = roots.place(path) else { continue };
+        if name.as_os_str().is_empty() || root == Path::new("/") {
+            continue;
+        }
+        let known = wanted.iter().position(|(known, _)| *known == root);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                wanted.push((root.clone(), Vec::new()));
+                wanted.len() - 1
+            }
+        };
+        if let Some((_, names)) = wanted.get_mut(known)
+            && !names.contains(&name)
+            && is_missing(&root, &name)
+        {
+            names.push(name);
+        }
+    }
+    wanted.retain(|(root, _)| fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()));
+    Ok(wanted)
+}
+
+/// Whether nothing is at the place and the directory it would be in is a real one.
+fn is_missing(root: &Path, name: &Path) -> bool {
+    let place = root.join(name);
+    let parent = name.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let reachable = parent.is_none_or(|parent| {
+        // Links on the way are refused by name when the covers are planned.
+        parent
+            .ancestors()
+            .filter(|part| !part.as_os_str().is_empty())
+            .all(|part| fs::symlink_metadata(root.join(part)).is_ok_and(|found| found.is_dir()))
+    });
+    reachable && fs::symlink_metadata(place).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Protected paths that must not come to exist and cannot be held by a stub, as the file system is now: not there, but
+/// their directory is.
+pub(crate) fn watched(protected: &[PathBuf]) -> Vec<PathBuf> {
+    let ends = |path: &&PathBuf| WATCHED.iter().any(|end| path.ends_with(end));
+    let absent = |path: &&PathBuf| fs::symlink_metadata(path).is_err() && path.parent().is_some_and(Path::is_dir);
+    protected.iter().filter(ends).filter(absent).cloned().collect()
+}
+
+/// Roots are told apart by what they are, not by their names.
+fn name_of(root: &Metadata) -> String {
+    format!("{}-{}", root.dev(), root.ino())
+}
+
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    Ok(OwnedFd::from(fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC).open(path)?))
+}
+
+fn open_note(directory: &OwnedFd, name: &str, create: OFlags) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | create;
+    Ok(openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Waits for the right to change the notes.
+fn alone(directory: &OwnedFd) -> io::Result<File> {
+    let lock = open_note(directory, ".lock", OFlags::CREATE)?;
+    rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
+    Ok(lock)
+}
+
+fn read_note(file: &File) -> io::Result<Vec<PathBuf>> {
+    let mut file = file;
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut text)?;
+    // What is cut off in the middle was not made yet.
+    let whole = text.iter().rposition(|byte| *byte == 0).map_or(0, |end| end + 1);
+    text.truncate(whole);
+    let paths = text.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    Ok(paths.map(|path| PathBuf::from(OsString::from_vec(path.to_vec()))).collect())
+}
+
+/// rmdir(2) beneath `root`, over no link.
+fn remove_stub(root: &OwnedFd, name: &Path) -> io::Result<()> {
+    let (Some(parent), Some(last)) = (name.parent(), name.file_name()) else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let directory = openat2(root.as_fd(), parent, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+    Ok(unlinkat(directory, last, AtFlags::REMOVEDIR)?)
+}
