@@ -9,6 +9,7 @@ mod configuration;
 mod flags;
 mod modes;
 mod permissions;
+mod secrets;
 mod stdin;
 
 use std::{
