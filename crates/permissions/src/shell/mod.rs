@@ -4,6 +4,7 @@
 //! work is bounded by the size of the text, by depth and by the number of commands.
 
 mod code;
+mod document;
 mod plain;
 mod scan;
 mod simple;
@@ -53,9 +54,8 @@ enum Input {
 pub(crate) fn read(text: &str) -> Reading {
     let mut reader = Reader::default();
     reader.script(text, &Input::None, 0);
-    let Reader { commands, obscure, .. } = reader;
-    let guesses = if obscure.is_some() { scan::guesses(text) } else { Vec::new() };
-    Reading { commands, obscure, guesses }
+    let guesses = reader.unread.iter().flat_map(|text| scan::guesses(text)).collect();
+    Reading { commands: reader.commands, obscure: reader.obscure, guesses }
 }
 
 /// Collects simple commands.
@@ -63,20 +63,42 @@ pub(crate) fn read(text: &str) -> Reading {
 struct Reader {
     commands: Vec<Simple>,
     obscure: Option<String>,
+    /// The script that is being read.
+    script: String,
+    /// The scripts in which something cannot be told.
+    unread: Vec<String>,
     /// The values that variables are given in the text, by name.
     variables: BTreeMap<String, Vec<String>>,
     /// Whether variables are also given values that are not known, by `read` and the like.
     unknown_values: bool,
+    /// The here-documents that were taken out of scripts.
+    documents: Vec<String>,
 }
 
 impl Reader {
     /// Notes that not all can be told; the first reason stands.
     fn obscure(&mut self, reason: impl Into<String>) {
-        self.obscure.get_or_insert(reason.into());
+        self.obscure.get_or_insert_with(|| reason.into());
+        if !self.unread.contains(&self.script) {
+            self.unread.push(self.script.clone());
+        }
     }
 
     /// Reads a script of its own: the whole line, or the argument of a shell.
     fn script(&mut self, text: &str, input: &Input, depth: usize) {
+        let text = match document::take_out(text, self.documents.len()) {
+            Some((rest, documents)) => {
+                self.documents.extend(documents);
+                rest
+            }
+            None => text.to_owned(),
+        };
+        let outer = std::mem::replace(&mut self.script, text.clone());
+        self.lines(&text, input, depth);
+        self.script = outer;
+    }
+
+    fn lines(&mut self, text: &str, input: &Input, depth: usize) {
         if depth > MOST_DEPTH {
             return self.obscure("scripts are nested too deep to be read");
         }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
-use super::{Input, Reader, Simple, is_name, simple::HOLE, word::Words};
+use super::{Input, Reader, Simple, document, is_name, simple::HOLE, word::Words};
 
 /// Most steps of the parser, as it counts them for its callback. Its work on text this short is far below.
 const MOST_STEPS: usize = 100_000;
@@ -227,8 +227,9 @@ impl<'a> Visitor<'a> {
                 let duplicates = text.contains(">&") && (target == "-" || target.chars().all(|c| c.is_ascii_digit()));
                 if text.contains('>') && !duplicates {
                     redirections.writes.push(target);
-                } else if text.trim_start().starts_with('<') {
-                    redirections.input = Some(Input::None);
+                } else if text.trim_start_matches('0').starts_with('<') {
+                    let document = document::number(&target).and_then(|number| self.reader.documents.get(number));
+                    redirections.input = Some(document.map_or(Input::None, |text| Input::Text(text.clone())));
                 }
                 for word in targets {
                     let words = self.words().words(word);
