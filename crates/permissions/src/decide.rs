@@ -309,5 +309,8 @@ fn unwritable(policy: &Policy, path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
+#[path = "random_tests.rs"]
+mod random;
+#[cfg(test)]
 #[path = "decide_tests.rs"]
 mod tests;

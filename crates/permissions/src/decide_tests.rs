@@ -185,3 +185,111 @@ fn commands_get_the_verdicts_of_the_data_file() {
     assert!(count > 600, "{count}");
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn instructions_change_only_when_somebody_agrees() {
+    use Approval::{Never, OnRequest, Untrusted};
+    let table = [
+        ("/w/AGENTS.md", OnRequest, false, "ask"),
+        ("/w/sub/claude.md", OnRequest, false, "ask"),
+        ("/w/AGENTS.md", Untrusted, false, "ask"),
+        ("/w/AGENTS.md", Never, false, "refuse"),
+        ("/w/AGENTS.md", Never, true, "allow"),
+        ("/w/AGENTS.md.txt", Never, false, "allow"),
+        ("/elsewhere/AGENTS.md", OnRequest, false, "refuse"),
+    ];
+    for (path, approval, full_auto, expected) in table {
+        let policy = Policy { full_auto, ..policy(SandboxLevel::WorkspaceWrite, approval) };
+        let verdict = decide(&policy, &writes(path));
+        assert_eq!(word(&verdict), expected, "{path}: {verdict:?}");
+    }
+    let full = policy(SandboxLevel::DangerFullAccess, OnRequest);
+    assert_eq!(word(&decide(&full, &writes("/w/AGENTS.md"))), "allow unconfined");
+}
+
+#[test]
+fn what_can_be_remembered_is_the_exact_command() {
+    let untrusted = policy(SandboxLevel::WorkspaceWrite, Approval::Untrusted);
+    let table = [
+        ("cargo build", Some("=cargo build")),
+        ("cargo build 2>&1", Some("=cargo build")),
+        ("git commit -m 'a b'", Some("=git commit -m 'a b'")),
+        ("git commit -m \"it's\"", Some("=git commit -m \"it's\"")),
+        ("git diff --output=x", Some("=git diff --output=x")),
+        ("python3 x.py", Some("=python3 x.py")),
+        ("cargo build && cargo test", None),
+        ("cargo build > f", None),
+        ("./build", None),
+        ("planted x", None),
+        ("missing", None),
+        ("bash", None),
+        ("cd x", None),
+        ("rm -rf x", None),
+        ("cargo build $X", None),
+    ];
+    for (command, expected) in table {
+        let Verdict::Ask(question) = decide(&untrusted, &runs(command)) else { panic!("{command}") };
+        assert_eq!(question.remember.as_deref(), expected, "{command}");
+        let Some(rule) = question.remember else { continue };
+        let policy = Policy { rules: rules(&[(RuleKind::Allow, &[rule])]), ..untrusted.clone() };
+        assert_eq!(word(&decide(&policy, &runs(command))), "allow", "{command}");
+        assert_eq!(word(&decide(&policy, &runs(&format!("{command} x")))), "ask", "{command}");
+    }
+}
+
+#[test]
+fn a_question_names_its_rule_and_a_refusal_its_place() {
+    let on_request = policy(SandboxLevel::WorkspaceWrite, Approval::OnRequest);
+    let Verdict::Ask(question) = decide(&on_request, &runs("ls; git reset --hard")) else { panic!() };
+    let class = RuleText { kind: RuleKind::Ask, text: "destructive-commands".into(), origin: "built-in".into() };
+    assert_eq!((question.rule, question.confinement), (Some(class), on_request.confinement()));
+    assert!(question.reason.contains("`git reset --hard`"), "{}", question.reason);
+    let denies = Policy { rules: rules(&[(RuleKind::Deny, &["npm publish".into()])]), ..on_request };
+    let leave = Access { outside_sandbox: Some("why".into()), ..runs("npm publish") };
+    let Verdict::Refuse { reason } = decide(&denies, &leave) else { panic!() };
+    assert_eq!(reason, "`npm publish` is denied by the rule `npm publish` (test)");
+    let leave = Access { outside_sandbox: Some("why".into()), ..runs("rm -rf x") };
+    let Verdict::Ask(question) = decide(&denies, &leave) else { panic!() };
+    assert_eq!((question.confinement, question.remember), (Confinement::Unconfined, None));
+    assert!(question.reason.contains("leave the sandbox") && question.reason.contains("`rm -rf x`"));
+}
+
+#[test]
+fn programs_that_commands_could_have_changed_are_not_trusted() {
+    let base = policy(SandboxLevel::WorkspaceWrite, Approval::Untrusted);
+    let policy = Policy { caches: vec!["/home/me/go".into()], ..base };
+    let table = [
+        ("/usr/bin/ls", "allow"),
+        ("/w/ls", "ask"),
+        ("/added/bin/ls", "ask"),
+        ("/w/home/temp/ls", "ask"),
+        ("/tmp/ls", "ask"),
+        ("/home/me/go/bin/ls", "ask"),
+        ("/home/me/bin/ls", "allow"),
+        ("bin/ls", "ask"),
+    ];
+    for (place, expected) in table {
+        let access = Access { programs: [("ls".to_owned(), place.into())].into(), ..runs("ls") };
+        assert_eq!(word(&decide(&policy, &access)), expected, "{place}");
+    }
+    let walls = decide(&policy, &runs("ls"));
+    let Verdict::Allow(Confinement::Confined(walls)) = walls else { panic!("{walls:?}") };
+    assert_eq!(walls.protected, walls.writable);
+    assert_eq!((walls.writable, walls.temp), (policy.writable.clone(), Some(policy.temp.clone())));
+}
+
+#[test]
+fn size_is_no_way_out() {
+    let rules = rules(&[(RuleKind::Deny, &["rm".into()])]);
+    let policy = Policy { rules, ..policy(SandboxLevel::WorkspaceWrite, Approval::Never) };
+    let verdict = |command: &str| explain(&policy, &runs(command)).verdict;
+    assert_eq!(verdict(&format!("{}rm x", "true;".repeat(1_000))), "deny");
+    assert_eq!(verdict(&format!("{}rm x", "true;".repeat(10_000))), "deny");
+    assert_eq!(verdict(&format!("{}ls", "true;".repeat(10_000))), "deny");
+    assert_eq!(verdict(&format!("cat > f <<'E'\n{}\nE", "rm x\n".repeat(10_000))), "allow");
+    assert_eq!(verdict(&format!("bash <<'E'\n{}\nE", "ls x\n".repeat(10_000))), "deny");
+    let (open, close) = ("(".repeat(2_000), ")".repeat(2_000));
+    assert_eq!(verdict(&format!("{open}ls{close}")), "deny");
+    let nested = (0..8).fold("ls".to_owned(), |line, _| format!("bash -c {}", shlex::try_quote(&line).unwrap()));
+    assert_eq!(verdict(&nested), "allow");
+}

@@ -128,7 +128,7 @@ pub(crate) fn exact_rule(policy: &Policy, access: &Access) -> Option<String> {
     let [command] = commands.as_slice() else { return None };
     let words = &command.words;
     let usable = words.first().is_some_and(|word| is_trusted(policy, access, word)) && may_be_allowed(words).is_ok();
-    let line = shlex::try_join(words.iter().map(String::as_str)).ok().filter(|_| usable)?;
+    let line = usable.then(|| shell::join(words))?;
     // It must come to mean the same when it is read again.
     let read = shell::plain(&line)?;
     matches!(read.as_slice(), [read] if read.words == *words).then(|| format!("={line}"))

@@ -87,7 +87,11 @@ impl Scanner<'_> {
                 if plain { self.keep(length + 1) } else { None }
             }
             '"' => {
-                if quoted { drop(frames.pop()) } else { frames.push(Frame::Quoted) }
+                if quoted {
+                    drop(frames.pop())
+                } else {
+                    frames.push(Frame::Quoted)
+                }
                 self.keep(1)
             }
             '$' if quoted && rest.starts_with("$(") => {
@@ -179,7 +183,9 @@ impl Scanner<'_> {
             }
         }
         // The lines of those that stay follow in their order; from the last, as places before do not move.
-        for (_, whole) in pending.iter().zip(&found).filter(|(document, (text, _))| !document.can_go(text)).map(|(_, found)| found) {
+        for (_, whole) in
+            pending.iter().zip(&found).filter(|(document, (text, _))| !document.can_go(text)).map(|(_, found)| found)
+        {
             self.out.push_str(whole);
         }
         let mut numbers: Vec<usize> = Vec::new();

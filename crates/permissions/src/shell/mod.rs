@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use plain::is_name;
 pub(crate) use plain::{Plain, read as plain};
 pub(crate) use scan::Guess;
-pub(crate) use simple::{HOLE, Simple, is_open, program};
+pub(crate) use simple::{HOLE, Simple, is_open, join, program};
 
 /// Longest text that is parsed, in bytes.
 pub(crate) const MOST_BYTES: usize = 8 << 10;
@@ -54,7 +54,15 @@ enum Input {
 pub(crate) fn read(text: &str) -> Reading {
     let mut reader = Reader::default();
     reader.script(text, &Input::None, 0);
-    let guesses = reader.unread.iter().flat_map(|text| scan::guesses(text)).collect();
+    let mut guesses: Vec<Guess> = reader.unread.iter().flat_map(|text| scan::guesses(text)).collect();
+    // What stands where commands begin may wrap others.
+    let wrapped = guesses.iter().filter(|guess| guess.begins).flat_map(|guess| {
+        let mut inside = Reader::default();
+        inside.simple(guess.command.clone(), &Input::None, MOST_DEPTH - 4);
+        inside.commands.into_iter().skip(1).map(|command| Guess { command, begins: true })
+    });
+    let wrapped: Vec<Guess> = wrapped.take(MOST_COMMANDS).collect();
+    guesses.extend(wrapped);
     Reading { commands: reader.commands, obscure: reader.obscure, guesses }
 }
 

@@ -58,7 +58,19 @@ fn lines(text: &str, quotes_part_words: bool) -> Vec<Vec<String>> {
         }
         word.clear();
     };
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        // Escapes between `$'` and `'` are worked out; what comes of them is itself and nothing more.
+        if let Some(coded) = rest.strip_prefix("$'").filter(|_| !quotes_part_words)
+            && let Some(length) = coded.find('\'')
+        {
+            let mut decoded = String::new();
+            text::ansi_c(&coded[..length], &mut decoded);
+            word.extend(decoded.chars().flat_map(|c| ['\\', c]));
+            rest = &coded[length + 1..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
         match c {
             '\'' | '"' if !quotes_part_words => {}
             ' ' | '\t' | '\'' | '"' | '<' => end_word(&mut word, &mut lines),
@@ -96,6 +108,7 @@ mod tests {
             ("sh -c 'rm -rf x", "rm -rf x", true),
             ("$(rm -rf x", "rm -rf x", true),
             ("{rm,-rf,x}", "rm -rf x", true),
+            ("$'\\x72m' $'-rf' x", "rm -rf x", true),
         ];
         for (text, expected, begins) in table {
             let found = guesses(text);

@@ -33,8 +33,7 @@ impl Simple {
 
     /// As [`Simple::shown`], as one line.
     pub(crate) fn line(&self) -> String {
-        let words = self.shown();
-        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+        join(&self.shown())
     }
 
     /// The files it writes, as far as its words say so: by redirection, or as a program that is known to write what it
@@ -69,6 +68,16 @@ impl Simple {
             }
         })
     }
+}
+
+/// `words` as one line, quoted where a shell needs it.
+pub(crate) fn join(words: &[String]) -> String {
+    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=@%+,…".contains(c));
+    let quoted = |word: &String| match shlex::try_quote(word) {
+        Ok(quoted) if !plain(word) => quoted.into_owned(),
+        _ => word.clone(),
+    };
+    words.iter().map(quoted).collect::<Vec<String>>().join(" ")
 }
 
 /// `word` as the name of a program, as [`Simple::program`] has it.

@@ -4,6 +4,8 @@ use super::simple::{GLOB, HOLE};
 
 /// Stands in a word for a blank that an expansion brought in, where the word is split.
 pub(super) const SPLIT: char = '\u{1}';
+/// Stands in a word for a new line without quotes, where the grammar missed the end of a command.
+pub(super) const LINE: char = '\u{6}';
 /// Stand for `{`, `,` and `}` without quotes until alternatives are written out.
 const BRACES: [char; 3] = ['\u{3}', '\u{4}', '\u{5}'];
 /// Most words that alternatives in braces may become; more are not known.
@@ -19,6 +21,7 @@ pub(super) fn unquoted(text: &str, word: &mut String) {
                 Some(escaped) => word.push(escaped),
             },
             '*' | '?' | '[' => word.push(GLOB),
+            '\n' => word.push(LINE),
             '{' => word.push(BRACES[0]),
             ',' => word.push(BRACES[1]),
             '}' => word.push(BRACES[2]),

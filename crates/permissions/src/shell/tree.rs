@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
-use super::{Input, Reader, Simple, document, is_name, simple::HOLE, word::Words};
+use super::{Input, Reader, Simple, document, is_name, simple::HOLE, text::LINE, word::Words};
 
 /// Most steps of the parser, as it counts them for its callback. Its work on text this short is far below.
 const MOST_STEPS: usize = 100_000;
@@ -25,6 +25,14 @@ pub(super) fn read(reader: &mut Reader, text: &str, input: &Input, depth: usize)
         return reader.obscure("it could not be parsed as a shell command");
     };
     let root = tree.root_node();
+    // A group that begins with a group looks like arithmetic to the grammar.
+    if root.has_error()
+        && let apart = text.replace("((", "( (")
+        && apart != text
+        && parse(&apart).is_some_and(|tree| !tree.root_node().has_error())
+    {
+        return read(reader, &apart, input, depth);
+    }
     if root.has_error() {
         reader.obscure("it could not be parsed as a shell command");
     }
@@ -79,7 +87,7 @@ impl<'a> Visitor<'a> {
                 if let Some(name) = node.child_by_field_name("variable") {
                     let mut cursor = node.walk();
                     let values: Vec<Node<'_>> = node.children_by_field_name("value", &mut cursor).collect();
-                    let values: Vec<String> = values.into_iter().flat_map(|value| self.words().words(value)).collect();
+                    let values = self.words().all(values);
                     // Without values it goes through the arguments.
                     let values = if values.is_empty() { vec![HOLE.to_string()] } else { values };
                     for value in values {
@@ -126,6 +134,10 @@ impl<'a> Visitor<'a> {
             "test_command" | "declaration_command" | "unset_command" => {
                 self.quoted_code(node, 0);
                 self.children(node, input, depth);
+                // See `parted`.
+                if let Some((_, lost)) = self.text(node).split_once("\n\\") {
+                    self.reader.script(&format!("\\{lost}"), &Input::None, self.script_depth + 1);
+                }
             }
             _ => self.children(node, input, depth),
         }
@@ -222,7 +234,9 @@ impl<'a> Visitor<'a> {
                     return;
                 }
                 // The grammar takes the words after the target for targets too; a shell takes them for arguments.
-                let target = self.words().one(targets.remove(0));
+                let target = targets.remove(0);
+                let end = target.end_byte();
+                let target = self.words().one(target);
                 let text = self.text(node);
                 let duplicates = text.contains(">&") && (target == "-" || target.chars().all(|c| c.is_ascii_digit()));
                 if text.contains('>') && !duplicates {
@@ -231,10 +245,13 @@ impl<'a> Visitor<'a> {
                     let document = document::number(&target).and_then(|number| self.reader.documents.get(number));
                     redirections.input = Some(document.map_or(Input::None, |text| Input::Text(text.clone())));
                 }
-                for word in targets {
-                    let words = self.words().words(word);
-                    redirections.words.extend(words);
-                }
+                let parted =
+                    targets.windows(2).position(|pair| self.parts_lines(pair[0].end_byte(), pair[1].start_byte()));
+                let first = targets.first().is_some_and(|word| self.parts_lines(end, word.start_byte()));
+                let next_line = targets.split_off(if first { 0 } else { parted.map_or(targets.len(), |at| at + 1) });
+                let words = self.words().all(targets);
+                redirections.words.extend(words);
+                self.line(&[Part::Nodes(next_line)], &[], &Input::None);
             }
             "herestring_redirect" => {
                 if let Some(word) = node.named_child(0) {
@@ -252,10 +269,8 @@ impl<'a> Visitor<'a> {
                 }
                 let mut cursor = node.walk();
                 let arguments: Vec<Node<'_>> = node.children_by_field_name("argument", &mut cursor).collect();
-                for word in arguments {
-                    let words = self.words().words(word);
-                    redirections.words.extend(words);
-                }
+                let words = self.words().all(arguments);
+                redirections.words.extend(words);
                 for child in children.into_iter().filter(|child| child.kind() == "file_redirect") {
                     self.redirection(child, redirections);
                 }
@@ -266,43 +281,72 @@ impl<'a> Visitor<'a> {
 
     fn command(&mut self, node: Node<'_>, outer: &Redirections, input: &Input, depth: usize) {
         let mut redirections = outer.clone();
-        let mut parts = Vec::new();
+        let mut lines: Vec<Vec<Part<'_>>> = vec![Vec::new()];
+        let mut end = node.start_byte();
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor) {
+            if self.parts_lines(end, child.start_byte()) {
+                lines.push(Vec::new());
+            }
+            end = child.end_byte();
+            let Some(parts) = lines.last_mut() else { break };
             match child.kind() {
                 "file_redirect" | "herestring_redirect" | "heredoc_redirect" => {
                     redirections.words.clear();
                     self.redirection(child, &mut redirections);
                     parts.push(Part::Words(std::mem::take(&mut redirections.words)));
+                    parts.push(Part::Nodes(Vec::new()));
                 }
                 "variable_assignment" | "comment" => {}
-                _ => parts.push(Part::Node(child)),
+                _ => match parts.last_mut() {
+                    Some(Part::Nodes(nodes)) => nodes.push(child),
+                    _ => parts.push(Part::Nodes(vec![child])),
+                },
             }
         }
-        parts.push(Part::Words(outer.words.clone()));
-        let input = redirections.input.as_ref().unwrap_or(input);
+        if let Some(parts) = lines.last_mut() {
+            parts.push(Part::Words(outer.words.clone()));
+        }
+        let input = redirections.input.clone().unwrap_or_else(|| input.clone());
+        let mut writes = redirections.writes;
+        for parts in lines {
+            self.line(&parts, &std::mem::take(&mut writes), &input);
+        }
+        self.children(node, &Input::None, depth);
+    }
+
+    /// Whether a new line is between two places. The grammar loses one before a `\`.
+    fn parts_lines(&self, from: usize, to: usize) -> bool {
+        let between = self.source.get(from..to).unwrap_or_default();
+        between.contains('\n') && between.replace("\\\n", "").contains('\n')
+    }
+
+    /// Takes a simple command of these parts, once for each of the values that its variables may have.
+    fn line(&mut self, parts: &[Part<'_>], writes: &[String], input: &Input) {
         let mut choice = 0;
         loop {
             let mut evaluator = self.words();
             evaluator.choice = choice;
             let mut words = Vec::new();
-            for part in &parts {
+            for part in parts {
                 match part {
-                    Part::Node(node) => words.extend(evaluator.words(*node)),
+                    Part::Nodes(nodes) => words.extend(evaluator.all(nodes.iter().copied())),
                     Part::Words(more) => words.extend(more.iter().cloned()),
                 }
             }
             let choices = evaluator.choices;
-            let simple = Simple { words, writes: redirections.writes.clone(), input: None };
-            if !simple.words.is_empty() || !simple.writes.is_empty() {
-                self.reader.simple(simple, input, self.script_depth);
+            let mut writes = writes.to_vec();
+            for words in parted(words) {
+                let simple = Simple { words, writes: std::mem::take(&mut writes), input: None };
+                if !simple.words.is_empty() || !simple.writes.is_empty() {
+                    self.reader.simple(simple, input, self.script_depth);
+                }
             }
             choice += 1;
             if choice >= choices {
                 break;
             }
         }
-        self.children(node, &Input::None, depth);
     }
 
     /// Reads code in words between single quotes, below a command that evaluates them.
@@ -335,9 +379,26 @@ impl<'a> Visitor<'a> {
     }
 }
 
+/// `words` as several commands, where a new line in a word shows that they are. The grammar loses one before a `\`.
+fn parted(words: Vec<String>) -> Vec<Vec<String>> {
+    let mut lines = vec![Vec::new()];
+    for word in words {
+        let mut parts = word.split(LINE);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let whole = first.len() == word.len();
+        if let Some(line) = lines.last_mut()
+            && (whole || !first.is_empty())
+        {
+            line.push(first);
+        }
+        lines.extend(parts.map(|part| if part.is_empty() { Vec::new() } else { vec![part.to_owned()] }));
+    }
+    lines
+}
+
 /// A part of a command, in its order.
 enum Part<'a> {
-    Node(Node<'a>),
+    Nodes(Vec<Node<'a>>),
     Words(Vec<String>),
 }
 

@@ -1,7 +1,7 @@
 //! What a command runs besides itself: the program that a wrapper starts, the script that a shell is given.
 
 use super::{
-    HOLE, Input, Simple, code,
+    HOLE, Input, Simple, code, is_name,
     simple::{GLOB, program},
     text::SPLIT,
     wrappers,
@@ -61,6 +61,9 @@ pub(super) fn unwrap(command: &Simple, input: &Input) -> Vec<Inner> {
     let name = program(first);
     match name.as_str() {
         shell if SHELLS.contains(&shell) => shell_script(arguments, input),
+        // The grammar takes them for programs in some places.
+        assignment if assignment.split_once('=').is_some_and(|(name, _)| is_name(name)) => vec![words(arguments)],
+        "!" | "{" | "do" | "elif" | "else" | "if" | "then" | "until" | "while" => vec![words(arguments)],
         "eval" => vec![script_of(arguments)],
         "." | "source" => sourced(arguments, input),
         "trap" => arguments.iter().find(|word| !word.starts_with('-')).map(text).into_iter().collect(),

@@ -33,6 +33,24 @@ impl<'a> Words<'a> {
         text::words(&self.value(node))
     }
 
+    /// The words that `nodes` become. The grammar takes some words for several: what touches is one word.
+    pub(super) fn all<'tree>(&mut self, nodes: impl IntoIterator<Item = Node<'tree>>) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut last: Option<(usize, String)> = None;
+        for node in nodes {
+            let value = self.value(node);
+            last = match last {
+                Some((end, before)) if end == node.start_byte() => Some((node.end_byte(), before + &value)),
+                before => {
+                    words.extend(before.iter().flat_map(|(_, value)| text::words(value)));
+                    Some((node.end_byte(), value))
+                }
+            };
+        }
+        words.extend(last.iter().flat_map(|(_, value)| text::words(value)));
+        words
+    }
+
     /// The value of `node` as one word, blanks in it kept.
     pub(super) fn one(&mut self, node: Node<'_>) -> String {
         self.words(node).join(" ")
@@ -133,15 +151,13 @@ impl<'a> Words<'a> {
         if command.kind() != "command" {
             return None;
         }
-        let mut words = Vec::new();
         let mut cursor = command.walk();
-        for child in command.named_children(&mut cursor) {
-            if matches!(child.kind(), "command_substitution" | "file_redirect" | "variable_assignment") {
-                return None;
-            }
-            words.extend(self.words(child));
+        let children: Vec<Node<'_>> = command.named_children(&mut cursor).collect();
+        let more = ["command_substitution", "file_redirect", "variable_assignment"];
+        if children.iter().any(|child| more.contains(&child.kind())) {
+            return None;
         }
-        text::printed(&words)
+        text::printed(&self.all(children))
     }
 
     /// What `node`, a stage of a pipeline, writes for the next one.
@@ -151,11 +167,8 @@ impl<'a> Words<'a> {
             _ => Some(node),
         };
         let Some(command) = command.filter(|command| command.kind() == "command") else { return Input::Unknown };
-        let mut words = Vec::new();
         let mut cursor = command.walk();
-        for child in command.named_children(&mut cursor).filter(|child| !child.kind().ends_with("_redirect")) {
-            words.extend(self.words(child));
-        }
+        let words = self.all(command.named_children(&mut cursor).filter(|child| !child.kind().ends_with("_redirect")));
         output_of(&words, input)
     }
 }
