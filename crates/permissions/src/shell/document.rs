@@ -88,9 +88,9 @@ impl Scanner<'_> {
             }
             '"' => {
                 if quoted {
-                    drop(frames.pop())
+                    frames.pop();
                 } else {
-                    frames.push(Frame::Quoted)
+                    frames.push(Frame::Quoted);
                 }
                 self.keep(1)
             }
@@ -119,7 +119,9 @@ impl Scanner<'_> {
                 let depth = frames.len();
                 match frames.last_mut()? {
                     Frame::Script { parentheses } if c == '(' => *parentheses += 1,
-                    Frame::Script { parentheses: 0 } if depth > 1 => drop(frames.pop()),
+                    Frame::Script { parentheses: 0 } if depth > 1 => {
+                        frames.pop();
+                    }
                     // Of a pattern of `case`, or too many: no matter here, as nothing is closed by it.
                     Frame::Script { parentheses } => *parentheses = parentheses.saturating_sub(1),
                     Frame::Quoted => return None,
