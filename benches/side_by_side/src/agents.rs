@@ -48,13 +48,21 @@ impl Agent {
     /// The arguments for `task` in `workspace`. Both programs get the sandbox that is their default for work: theirs
     /// has to be asked for.
     pub(crate) fn arguments(self, task: Task, workspace: &Path) -> Vec<OsString> {
-        let words: &[&str] = match (task, self) {
+        let turn: &[&str] = match (task, self) {
             (Task::Version, _) => return vec!["--version".into()],
+            (Task::Sandbox(level), Self::Ours) => return words(&["sandbox", "-s", level, "--", "true"]),
+            (Task::Sandbox(level), Self::Codex) => {
+                return words(&["sandbox", "-c", &format!("sandbox_mode=\"{level}\""), "--", "true"]);
+            }
             (Task::Turn(_), Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
             (Task::Turn(_), Self::Codex) => &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"],
         };
-        words.iter().map(OsString::from).chain([workspace.into(), PROMPT.into()]).collect()
+        words(turn).into_iter().chain([workspace.into(), PROMPT.into()]).collect()
     }
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
 }
 
 /// The peer's program below the directory in which npm has installed it.
@@ -83,6 +91,8 @@ mod tests {
         for (agent, task, expected) in [
             (Agent::Ours, Task::Version, "--version"),
             (Agent::Codex, Task::Version, "--version"),
+            (Agent::Ours, Task::Sandbox("read-only"), "sandbox -s read-only -- true"),
+            (Agent::Codex, Task::Sandbox("read-only"), "sandbox -c sandbox_mode=\"read-only\" -- true"),
             (Agent::Ours, turn, "exec --skip-git-repo-check -C /w go"),
             (Agent::Codex, turn, "exec --skip-git-repo-check -s workspace-write -C /w go"),
         ] {

@@ -19,6 +19,7 @@ use crate::{
     measure::{Invocation, Meter},
     results::{CaseResults, Results, Row},
     serve::Server,
+    session,
     stage::Stage,
     stop::Stop,
     surroundings::{describe, existing, machine, program},
@@ -46,6 +47,7 @@ pub(crate) struct Bench {
     meter: PathBuf,
     nothing: PathBuf,
     curl: Option<PathBuf>,
+    bubblewrap: Option<PathBuf>,
     stop: Arc<Stop>,
 }
 
@@ -61,13 +63,15 @@ impl Bench {
         let path = environment.get_os("PATH").unwrap_or(OsStr::new("/usr/bin:/bin")).to_owned();
         let agents = arguments.only.iter().map(|&agent| Ok((agent, program(agent, arguments, environment)?)));
         let chosen = |case: &&Case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name);
+        let found = |name| std::env::split_paths(&path).map(|place| place.join(name)).find(|program| program.is_file());
         Ok(Self {
             agents: agents.collect::<Result<_, String>>()?,
             cases: CASES.iter().filter(chosen).collect(),
             runs: arguments.runs as usize,
             limit: arguments.limit,
             work: arguments.work.clone().unwrap_or_else(|| here.clone()),
-            curl: std::env::split_paths(&path).map(|place| place.join("curl")).find(|curl| curl.is_file()),
+            curl: found("curl"),
+            bubblewrap: found("bwrap"),
             path,
             meter: existing(here.join("side_by_side_measure"))?,
             nothing: existing(here.join("side_by_side_nothing"))?,
@@ -89,15 +93,23 @@ impl Bench {
             programs: programs.collect::<Result<_, _>>()?,
             runs: self.runs,
             cases: Vec::new(),
+            session: None,
             failures: Vec::new(),
             notes: Vec::new(),
         };
         if self.curl.is_none() && self.cases.iter().any(|case| case.floor == Floor::Curl) {
             results.notes.push("curl is not installed: the floors that it measures are missing".into());
         }
+        if self.bubblewrap.is_none() && self.cases.iter().any(|case| matches!(case.floor, Floor::Bubblewrap(_))) {
+            results.notes.push("bwrap is not installed: the floors that it measures are missing".into());
+        }
         for case in &self.cases {
             let found = self.case(case, &mut results.failures)?;
             results.cases.push(found);
+        }
+        let ours = self.agents.iter().find(|(agent, _)| *agent == Agent::Ours);
+        if let (Some((_, ours)), true) = (ours, self.cases.iter().any(|case| case.name == "sandbox_write")) {
+            results.session = Some(session::measure(ours, &self.path, &Stage::set(&self.work, &self.path, None)?)?);
         }
         if results.cases.iter().flat_map(|case| &case.rows).any(|row| !row.has_all_cpu) {
             results.notes.push(PARTIAL_CPU.into());
@@ -107,7 +119,7 @@ impl Bench {
 
     fn case(&self, case: &'static Case, failures: &mut Vec<String>) -> Result<CaseResults, String> {
         let server = match case.task {
-            Task::Version => None,
+            Task::Version | Task::Sandbox(_) => None,
             Task::Turn(_) => Some(Server::start(&self.myself, case.name)?),
         };
         let base_url = server.as_ref().map_or(String::new(), |server| server.base_url.clone());
@@ -143,6 +155,13 @@ impl Bench {
                 let url = format!("{base_url}/responses");
                 let words = ["-sSf", "-o", "/dev/null", "-H", "content-type: application/json", "-d", REQUEST, &url];
                 (self.curl.as_ref()?, words.map(OsString::from).to_vec())
+            }
+            Floor::Bubblewrap(more) => {
+                let words =
+                    ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"];
+                let tail = ["--tmpfs", "/tmp", "--", "true"];
+                let words = words.iter().chain(more.iter()).chain(&tail).map(OsString::from);
+                (self.bubblewrap.as_ref()?, words.collect())
             }
             Floor::Bash(line) => (Path::new("bash"), vec!["-c".into(), format!("exec >/dev/null; {line}").into()]),
         };
@@ -256,6 +275,7 @@ fn prove(proof: Proof, stage: &Stage) -> Result<(), String> {
     let stdout = || fs::read(&stage.stdout).unwrap_or_default();
     let (is_proven, what) = match proof {
         Proof::Says(text) => (String::from_utf8_lossy(&stdout()).contains(text), "does not say what it should"),
+        Proof::ExitCode => (true, ""),
         Proof::SaysBytes(least) => (stdout().len() >= least, "does not say as much as it should"),
         Proof::File(path, content) => {
             let actual = fs::read_to_string(stage.workspace.join(path)).unwrap_or_default();

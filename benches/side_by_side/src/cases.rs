@@ -43,6 +43,8 @@ pub(crate) struct Case {
 pub(crate) enum Task {
     /// Its version.
     Version,
+    /// `true`, in the program's sandbox of this level, by its own command for that.
+    Sandbox(&'static str),
     /// A turn with a model that speaks as the function says.
     Turn(fn() -> Script),
 }
@@ -58,6 +60,8 @@ pub(crate) enum Floor {
     Curl,
     /// A command of `bash`, its output thrown away.
     Bash(&'static str),
+    /// `true` in bubblewrap, with these arguments besides a read-only `/`.
+    Bubblewrap(&'static [&'static str]),
 }
 
 /// What shows that a run has done its work. (The exit code is looked at always.)
@@ -65,6 +69,8 @@ pub(crate) enum Floor {
 pub(crate) enum Proof {
     /// A text in standard output.
     Says(&'static str),
+    /// Nothing but its exit code.
+    ExitCode,
     /// So many bytes in standard output at least.
     SaysBytes(usize),
     /// A file of the workspace with this content.
@@ -82,6 +88,26 @@ pub(crate) static CASES: &[Case] = &[
         goals: Some([0.5, 0.6, 0.8]),
         most_runs: usize::MAX,
         proof: Proof::Says("codex"),
+    },
+    Case {
+        name: "sandbox_read",
+        about: "`true` in the sandbox `read-only`, without an agent",
+        task: Task::Sandbox("read-only"),
+        is_ours_alone: false,
+        floor: Floor::Bubblewrap(&[]),
+        goals: None,
+        most_runs: usize::MAX,
+        proof: Proof::ExitCode,
+    },
+    Case {
+        name: "sandbox_write",
+        about: "`true` in the sandbox `workspace-write`, without an agent",
+        task: Task::Sandbox("workspace-write"),
+        is_ours_alone: false,
+        floor: Floor::Bubblewrap(&["--bind", ".", "."]),
+        goals: None,
+        most_runs: usize::MAX,
+        proof: Proof::ExitCode,
     },
     Case {
         name: "text",

@@ -12,6 +12,7 @@ mod measure;
 mod report;
 mod results;
 mod serve;
+mod session;
 mod stage;
 mod stop;
 mod surroundings;

@@ -15,6 +15,12 @@ const FLOOD_GOAL: f64 = 10.0;
 /// What the ratios are taken to.
 const PEER: &str = "codex";
 
+/// Milliseconds that the sandbox may add to a program that does nothing: in a case of its own, by the case's name.
+const COLD_GOALS: [(&str, f64); 2] = [("sandbox_read", 5.0), ("sandbox_write", 8.0)];
+
+/// Milliseconds that it may add to a command in a session.
+const SESSION_GOAL: f64 = 2.0;
+
 const OURS: &str = "ours";
 
 const HEADER: [&str; 8] =
@@ -111,6 +117,7 @@ fn sentences(results: &Results) -> Vec<String> {
         let goal = verdict(true, beyond, FLOOD_GOAL);
         sentences.push(format!("1 GB of output costs ours {beyond:.1} MB of memory beyond a silent command{goal}"));
     }
+    sentences.extend(added(results));
     for (case, row) in results.cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case, row))) {
         for stretch in &row.stretches {
             sentences.push(format!(
@@ -129,6 +136,34 @@ fn sentences(results: &Results) -> Vec<String> {
             sentences
                 .push(format!("{name} {}: up to {count} processes still ran at its end, and were killed", row.program));
         }
+    }
+    sentences
+}
+
+/// What the sandbox adds to a command, in milliseconds: ours, the peer's, bubblewrap's.
+fn added(results: &Results) -> Vec<String> {
+    let wall = |runs: &[Option<Figures>]| Some(medians(runs)?.wall * 1e3);
+    let mut sentences = Vec::new();
+    let nothing = results.cases.iter().find(|case| case.name == "version").and_then(|case| wall(&case.floor));
+    for (name, goal) in COLD_GOALS {
+        let Some((nothing, case)) = nothing.zip(results.cases.iter().find(|case| case.name == name)) else { continue };
+        let rows = case.rows.iter().filter_map(|row| Some((row.program, wall(&row.runs)?)));
+        for (program, wall) in rows.chain(wall(&case.floor).map(|wall| ("bubblewrap", wall))) {
+            let added = wall - nothing;
+            sentences.push(format!(
+                "{name} {program}: {added:.1} ms more than a program that does nothing{}",
+                verdict(program == OURS, added, goal)
+            ));
+        }
+    }
+    if let Some(session) = results.session {
+        let added = session.confined - session.plain;
+        sentences.push(format!(
+            "in a session, `true` takes ours {:.2} ms in the sandbox and {:.2} ms without: {added:.2} ms more{}",
+            session.confined,
+            session.plain,
+            verdict(true, added, SESSION_GOAL)
+        ));
     }
     sentences
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    results::{Machine, Program},
+    results::{Machine, Program, Session},
     turns::Stretch,
 };
 
@@ -26,6 +26,7 @@ fn results(cases: Vec<CaseResults>) -> Results {
         programs: vec![program("ours", "codex 1", 15_900_000), program("codex", "codex-cli 2", 294_000_000)],
         runs: 3,
         cases,
+        session: None,
         failures: Vec::new(),
         notes: Vec::new(),
     }
@@ -78,6 +79,27 @@ fn sentences_beside_the_table() {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+}
+
+#[test]
+fn what_the_sandbox_adds() {
+    let case = |name, ours: f64, floor: f64| CaseResults {
+        name,
+        rows: vec![row("ours", runs(&[(ours, 1.0, 1.0)]))],
+        floor: runs(&[(floor, 1.0, 1.0)]),
+    };
+    let cases = [("version", 0.002, 0.001), ("sandbox_read", 0.0055, 0.009), ("sandbox_write", 0.0105, 0.0095)];
+    let mut results = results(cases.map(|(name, ours, floor)| case(name, ours, floor)).to_vec());
+    results.session = Some(Session { confined: 2.75, plain: 0.5 });
+    let text = report(&results, false);
+    for part in [
+        "sandbox_read ours: 4.5 ms more than a program that does nothing (goal 5: met)",
+        "sandbox_read bubblewrap: 8.0 ms more than a program that does nothing\n",
+        "sandbox_write ours: 9.5 ms more than a program that does nothing (goal 8: missed)",
+        "`true` takes ours 2.75 ms in the sandbox and 0.50 ms without: 2.25 ms more (goal 2: missed)",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Results {
     pub(crate) runs: usize,
     /// The cases, in the order in which they were measured.
     pub(crate) cases: Vec<CaseResults>,
+    /// What a command costs in a session, if it was measured.
+    pub(crate) session: Option<Session>,
     /// Runs that have not done their work, and why.
     pub(crate) failures: Vec<String>,
     /// What else the reader has to know.
@@ -43,6 +45,15 @@ pub(crate) struct Program {
     pub(crate) version: String,
     /// Bytes of its file.
     pub(crate) bytes: u64,
+}
+
+/// What `true` takes when it is started from a process that lives on; medians, in milliseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Session {
+    /// In the sandbox `workspace-write`, whose cell stands already.
+    pub(crate) confined: f64,
+    /// Without a sandbox.
+    pub(crate) plain: f64,
 }
 
 /// What was found in a case.
