@@ -14,7 +14,7 @@ use codex_config::Environment;
 use crate::{
     agents::Agent,
     arguments::Arguments,
-    cases::{self, CASES, Case, Floor, Proof, Task},
+    cases::{self, CASES, Case, Floor, Proof, Task, WORKSPACE},
     figures::Figures,
     measure::{Invocation, Meter},
     results::{CaseResults, Results, Row},
@@ -29,6 +29,9 @@ use crate::{
 
 /// Characters of a failed run's output that are told.
 const TOLD: usize = 400;
+
+/// The address of a model that nothing will be asked of.
+const NOBODY: &str = "http://127.0.0.1:9";
 
 /// Said where the measuring program may make no control group.
 const PARTIAL_CPU: &str = "CPU seconds are those of processes that were waited for: no control group may be made here \
@@ -122,7 +125,7 @@ impl Bench {
             Task::Version | Task::Sandbox(_) => None,
             Task::Turn(_) => Some(Server::start(&self.myself, case.name)?),
         };
-        let base_url = server.as_ref().map_or(String::new(), |server| server.base_url.clone());
+        let base_url = server.as_ref().map_or(NOBODY.to_owned(), |server| server.base_url.clone());
         let floor = self.floor(case, &base_url);
         let mut runner = CaseRunner { bench: self, case, server, base_url, failures };
         let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
@@ -225,7 +228,9 @@ impl CaseRunner<'_> {
     /// One run of the floor.
     fn floor(&mut self, floor: &Invocation, number: usize) -> Result<Option<Figures>, String> {
         let stage = Stage::set(&self.bench.work, &self.bench.path, None)?;
-        let measured = self.meter().measure(floor, &stage)?;
+        let place = |word: &OsString| if word == WORKSPACE { stage.workspace.clone().into() } else { word.clone() };
+        let floor = Invocation { arguments: floor.arguments.iter().map(place).collect(), ..floor.clone() };
+        let measured = self.meter().measure(&floor, &stage)?;
         // Forgotten, so that they do not count as the next agent's.
         self.server.as_mut().map_or(Ok(Vec::new()), Server::requests)?;
         Ok(self.or_failure("floor", number, measured.figures(), &stage))

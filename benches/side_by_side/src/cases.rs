@@ -14,6 +14,9 @@ const COMMANDS: usize = 100;
 /// Tool calls of `turns1000`.
 pub(crate) const TURNS: usize = 1000;
 
+/// Stands for the run's workspace among the arguments of a floor.
+pub(crate) const WORKSPACE: &str = "{workspace}";
+
 /// Prints 1 GB.
 const FLOOD: &str = r"head -c 1000000000 /dev/zero | tr '\0' x";
 
@@ -104,7 +107,7 @@ pub(crate) static CASES: &[Case] = &[
         about: "`true` in the sandbox `workspace-write`, without an agent",
         task: Task::Sandbox("workspace-write"),
         is_ours_alone: false,
-        floor: Floor::Bubblewrap(&["--bind", ".", "."]),
+        floor: Floor::Bubblewrap(&["--bind", WORKSPACE, WORKSPACE]),
         goals: None,
         most_runs: usize::MAX,
         proof: Proof::ExitCode,
