@@ -7,7 +7,7 @@ use std::{ffi::OsStr, path::Path, time::Instant};
 
 use codex_config::Environment;
 use codex_protocol::{SandboxMode, ThreadStartParams};
-use codex_sandbox::{Command, Exit, Sandbox, Streams};
+use codex_sandbox::{Command, Exit, Streams};
 
 use crate::{figures::median, results::Session, stage::Stage};
 
@@ -31,8 +31,8 @@ pub(crate) fn measure(ours: &Path, path: &OsStr, stage: &Stage) -> Result<Sessio
         sandbox: Some(SandboxMode::WorkspaceWrite),
         ..ThreadStartParams::default()
     };
-    let walls = codex_server::walls(&Environment::from_pairs(variables), params).map_err(text)?;
-    let sandbox = Sandbox::new(ours.to_owned());
+    let environment = Environment::from_pairs(variables);
+    let walls = runtime.block_on(codex_server::walls(&environment, ours, params)).map_err(text)?;
     let (mut confined, mut plain) = (Vec::new(), Vec::new());
     for number in 0..WARM_UP + COMMANDS {
         let command = Command {
@@ -41,8 +41,8 @@ pub(crate) fn measure(ours: &Path, path: &OsStr, stage: &Stage) -> Result<Sessio
             environment: walls.environment.clone(),
         };
         let start = Instant::now();
-        let exit =
-            runtime.block_on(async { sandbox.spawn(&walls.confinement, command, Streams::Merged).await?.wait().await });
+        let exit = runtime
+            .block_on(async { walls.sandbox.spawn(&walls.confinement, command, Streams::Merged).await?.wait().await });
         let (exit, took) = (exit.map_err(text)?, start.elapsed());
         if exit != Exit::Code(0) {
             return Err(format!("`true` ended with {} in the sandbox", exit.shell_code()));

@@ -10,7 +10,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{
-        Arc, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -32,19 +32,30 @@ use crate::{
 const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// One helper process. Dropping it ends the helper, and with it everything that runs in the cell.
+#[derive(Debug)]
 pub(crate) struct Cell {
     socket: OwnedFd,
     /// Taken when it is dropped.
     helper: Option<std::process::Child>,
+    /// Whether it has something to clean up at its end.
+    tidies: bool,
     lost: AtomicBool,
     refusals: Refusals,
 }
 
 impl Cell {
-    /// Starts a helper and waits until its walls stand. With [`crate::Network::Proxied`] comes the socket, inside them,
-    /// that its proxy is to listen on.
-    pub(crate) async fn start(
-        helper: &Path,
+    /// Starts a helper that waits to be told which walls to put up. Returns before it runs.
+    pub(crate) fn start(helper: &Path) -> Result<Self, SandboxError> {
+        let (socket, theirs) = channel::pair()?;
+        ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+        let helper = Some(start_helper(helper, theirs)?);
+        Ok(Self { socket, helper, tidies: false, lost: AtomicBool::new(false), refusals: Refusals::default() })
+    }
+
+    /// Tells the helper which, and waits until they stand. With [`crate::Network::Proxied`] comes the socket, inside
+    /// them, that the cell's proxy is to listen on.
+    pub(crate) async fn put_up(
+        mut self,
         confinement: &Confinement,
         rung: Rung,
     ) -> Result<(Self, Option<TcpListener>), SandboxError> {
@@ -52,14 +63,11 @@ impl Cell {
             Confinement::Unconfined => Vec::new(),
             Confinement::Confined(confined) => seccomp::programs(calls(confined, rung)).map_err(io::Error::other)?,
         };
-        let (socket, theirs) = channel::pair()?;
-        ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
-        let helper = Some(start_helper(helper, theirs)?);
-        let cell = Self { socket, helper, lost: AtomicBool::new(false), refusals: Refusals::default() };
+        self.tidies = matches!(confinement, Confinement::Confined(confined) if !confined.is_read_only());
         let payload = Request::Setup { confinement: confinement.clone(), filters, rung }.encode();
-        let control = cell.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
+        let control = self.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
         match control.reply_with_descriptors().await? {
-            (Reply::Ready, mut descriptors) => Ok((cell, descriptors.pop().map(TcpListener::from))),
+            (Reply::Ready, mut descriptors) => Ok((self, descriptors.pop().map(TcpListener::from))),
             (Reply::Failed(failure), _) => Err(hint::explain(failure)),
             _ => Err(Control::confused()),
         }
@@ -113,13 +121,20 @@ impl Drop for Cell {
         // The end of what it is asked is the helper's end: it then ends its commands, cleans up and closes its own end.
         let _ = shutdown(&self.socket, Shutdown::Write);
         let closed = || poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&PATIENCE));
-        if !rustix::io::retry_on_intr(closed).is_ok_and(|count| count > 0) {
+        if !self.tidies || !rustix::io::retry_on_intr(closed).is_ok_and(|count| count > 0) {
             let _ = helper.kill();
         }
-        // What is left is the kernel's work on its namespaces: only to reap it somebody has to wait. Errors: too many
-        // threads; then it is reaped when this program ends.
-        let _ = std::thread::Builder::new().spawn(move || helper.wait());
+        reap_later(helper);
     }
+}
+
+/// What is left of a helper is the kernel's work on its namespaces, for which nobody has to wait: it is reaped when the
+/// next one ends, or when this program does.
+fn reap_later(helper: std::process::Child) {
+    static ENDED: Mutex<Vec<std::process::Child>> = Mutex::new(Vec::new());
+    let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
+    ended.push(helper);
+    ended.retain_mut(|helper| matches!(helper.try_wait(), Ok(None)));
 }
 
 /// Where nothing is written, nobody needs local sockets, and no name of one leads out.

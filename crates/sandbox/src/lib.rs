@@ -34,5 +34,5 @@ pub use confinement::{Confined, Confinement, Network};
 pub use helper::run_helper_if_requested;
 pub use notice::{Change, Noticed, Refusals};
 pub use rung::Rung;
-pub use sandbox::{Sandbox, Streams};
+pub use sandbox::{Helper, Sandbox, Streams};
 pub use terminal::{Terminal, TerminalChild, TerminalSize};

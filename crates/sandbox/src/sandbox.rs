@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -45,11 +45,25 @@ pub enum Streams {
 pub struct Sandbox {
     helper: PathBuf,
     cells: Mutex<HashMap<Ground, Arc<Slot>>>,
+    /// A helper that has no walls yet.
+    ready: Mutex<Option<Cell>>,
     /// Where the listening sockets of proxied cells go; `None`: nobody serves any.
     listeners: Option<mpsc::UnboundedSender<(TcpListener, Refusals)>>,
     /// Directory of this program's own, to remember things in.
     own: Option<PathBuf>,
     found: OnceCell<Found>,
+}
+
+/// A helper that was started before anybody knows what for: starting takes as long as reading a configuration does.
+/// Dropped, it ends.
+#[derive(Debug)]
+pub struct Helper(Cell);
+
+impl Helper {
+    /// Starts one. It is no matter if that fails: the sandbox starts its own, or says why it cannot.
+    pub fn start(helper: &Path) -> Option<Self> {
+        Cell::start(helper).ok().map(Self)
+    }
 }
 
 /// A confinement, and the directories that its paths name now, each by its device and inode.
@@ -86,7 +100,13 @@ impl Sandbox {
     /// removed meanwhile. A path from [`std::env::current_exe`] is then missing, or is another program, which does not
     /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
-        Self { helper, cells: Mutex::default(), listeners: None, own: None, found: OnceCell::new() }
+        let (cells, ready) = (Mutex::default(), Mutex::default());
+        Self { helper, cells, ready, listeners: None, own: None, found: OnceCell::new() }
+    }
+
+    /// Takes over a helper for its first cell, if there is none for that yet.
+    pub fn adopt(&self, helper: Helper) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(helper.0);
     }
 
     /// As [`Sandbox::new`], for confinements with [`Network::Proxied`]: each of their cells puts a listening TCP socket
@@ -244,7 +264,8 @@ impl Sandbox {
             return Ok(Arc::clone(cell));
         }
         let rung = self.rung_for(confinement).await?;
-        let started = Cell::start(&self.helper, confinement, rung).await;
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let started = ready.map_or_else(|| Cell::start(&self.helper), Ok)?.put_up(confinement, rung).await;
         if started.is_err() && rung == Rung::Full {
             // What was remembered may be wrong: the next start looks again. This one does not: the user was told.
             rung::forget(self.own.as_deref());

@@ -14,7 +14,7 @@ use codex_config::{
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Policy, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
-use codex_sandbox::{Confinement, Sandbox};
+use codex_sandbox::{Confinement, Helper, Sandbox};
 use codex_store::{Epoch, TempDirectory};
 use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
@@ -184,7 +184,11 @@ pub struct Walls {
 /// # Errors
 /// When the configuration is wrong, or the private `/tmp` cannot be made.
 pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStartParams) -> Result<Walls, RpcError> {
+    let started = Helper::start(helper);
     let Bare { workplace, warnings, temp } = bare(environment, helper, params).await?;
+    if let Some(started) = started {
+        workplace.sandbox.adopt(started);
+    }
     Ok(Walls {
         confinement: workplace.policy.confinement(),
         workspace: workplace.roots.workspace.clone(),

@@ -335,8 +335,44 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     Ok(table)
 }
 
+/// Calls that a part of a program looks for.
+const PART: usize = 8;
+
+/// A program that refuses what is in `table` with `errno`.
+///
+/// It is cut into parts, with a list of jumps before them: to install a program, the kernel runs it once for each
+/// number that a call can have, and one that looks for every refused call each time takes 0.2 ms for that.
 fn compile(table: BTreeMap<c_long, Rules>, errno: i32) -> Result<BpfProgram, BackendError> {
-    SeccompFilter::new(table, SeccompAction::Allow, SeccompAction::Errno(errno as u32), ARCHITECTURE)?.try_into()
+    let calls: Vec<(c_long, Rules)> = table.into_iter().collect();
+    let mut parts = Vec::new();
+    for part in calls.chunks(PART) {
+        let first = part.first().map_or(0, |(call, _)| *call as u32);
+        let part = part.iter().cloned().collect();
+        let filter = SeccompFilter::new(part, SeccompAction::Allow, SeccompAction::Errno(errno as u32), ARCHITECTURE)?;
+        parts.push((first, BpfProgram::try_from(filter)?));
+    }
+    Ok(joined(parts))
+}
+
+/// One program of several, each for the numbers from its own to the next one's.
+fn joined(parts: Vec<(u32, BpfProgram)>) -> BpfProgram {
+    let mut program = vec![instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)]; // the call's number
+    // Instructions between the end of the list of jumps, two for each part but the last, and the next part.
+    let mut ahead = 0;
+    let mut left = 2 * parts.len().saturating_sub(1);
+    for ((_, part), (next, _)) in parts.iter().zip(parts.iter().skip(1)) {
+        left -= 2;
+        program.push(instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, 0, *next));
+        program.push(instruction(libc::BPF_JMP | libc::BPF_JA, 0, 0, (left + 1 + ahead) as u32));
+        ahead += part.len();
+    }
+    program.push(instruction(libc::BPF_JMP | libc::BPF_JA, 0, 0, ahead as u32));
+    program.extend(parts.into_iter().flat_map(|(_, part)| part));
+    program
+}
+
+fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt, jf, k }
 }
 
 /// `clone3(2)` takes its flags from memory, where a filter cannot look; told that it is missing, C libraries use
@@ -349,7 +385,6 @@ fn missing() -> Result<BpfProgram, BackendError> {
 #[cfg(target_arch = "x86_64")]
 fn other_numbers() -> Option<BpfProgram> {
     const X32: u32 = 0x4000_0000;
-    let instruction = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
     Some(vec![
         instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the call's number
         instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32),
@@ -407,6 +442,29 @@ pub(crate) fn install(programs: &[BpfProgram]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_is_led_to_the_part_that_looks_for_it() {
+        // Each part is one instruction, which says who it is.
+        let part = |number: u32| (number * 10, vec![instruction(libc::BPF_RET | libc::BPF_K, 0, 0, number)]);
+        for count in 1..5 {
+            let program = joined((1..=count).map(part).collect());
+            for number in 0..60 {
+                let mut place = 1;
+                let reached = loop {
+                    let sock_filter { code, jt, jf, k } = program[place];
+                    place += 1 + match u32::from(code) {
+                        code if code == libc::BPF_JMP | libc::BPF_JA => k as usize,
+                        code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => {
+                            usize::from(if number >= k { jt } else { jf })
+                        }
+                        _ => break k,
+                    };
+                };
+                assert_eq!(reached, (number / 10).clamp(1, count), "{number} of {count} parts");
+            }
+        }
+    }
 
     #[test]
     fn programs_compile_and_survive_the_wire() {
