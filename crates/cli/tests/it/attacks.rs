@@ -203,7 +203,7 @@ fn weaker_rungs_let_through_what_they_are_known_for() {
     let list = weaker(&rows);
     let jobs: Vec<(&Row, Rung, Mode)> = rows
         .iter()
-        .filter(|row| row.users.contains(&User::Ordinary) && is_chosen(row))
+        .filter(|row| row.users.contains(&User::Ordinary) && !row.only_full && is_chosen(row))
         .flat_map(|row| RUNS.iter().map(move |(rung, mode)| (row, *rung, *mode)))
         .filter(|(row, _, mode)| row.modes.contains(mode))
         .collect();

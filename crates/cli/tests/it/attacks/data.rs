@@ -117,6 +117,8 @@ pub struct Row {
     pub terminal: bool,
     /// The sandbox may refuse to run anything at all here.
     pub may_refuse: bool,
+    /// Not tried on the weaker rungs: other rows that run at the same time would be in its way.
+    pub only_full: bool,
     /// Where `codex` starts, if not in the workspace; may say `$WORKSPACE` and the like.
     pub directory: Option<String>,
     /// More of the user's environment.
@@ -228,7 +230,7 @@ fn row(class: &str, kind: Kind, entry: Value) -> Row {
     let modes = modes(&mut entry).unwrap_or_else(|| Mode::ALL.into());
     let users = users(&mut entry).unwrap_or_else(|| User::ALL.into());
     let mut flag = |key: &str| entry.remove(key).is_some_and(|value| value.as_bool().unwrap());
-    let (terminal, may_refuse) = (flag("terminal"), flag("may_refuse"));
+    let (terminal, may_refuse, only_full) = (flag("terminal"), flag("may_refuse"), flag("only_full"));
     let environment = entry.remove("environment").map(|value| value.try_into().unwrap()).unwrap_or_default();
     let known = match entry.remove("known") {
         None => Vec::new(),
@@ -251,6 +253,7 @@ fn row(class: &str, kind: Kind, entry: Value) -> Row {
         late,
         terminal,
         may_refuse,
+        only_full,
         directory,
         known,
     }
