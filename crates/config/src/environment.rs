@@ -146,6 +146,8 @@ fn is_hidden(name: &str, value: &str) -> bool {
     has_secret_part(&name)
         || HIDDEN_NAMES.contains(&name.as_str())
         || HIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        // `MYSQL_PWD`; the shell's own `PWD` and `OLDPWD` have no such ending.
+        || name.ends_with("_PWD")
         // Any `@`: in a proxy's address it can only end a user name, and a password may hold every other character.
         || (name.ends_with("_PROXY") && value.contains('@'))
         || has_url_password(value)
@@ -171,6 +173,8 @@ mod tests {
             ("PATH", "/bin"),
             ("HOME", "/home/me"),
             ("LANG", "C.UTF-8"),
+            ("OLDPWD", "/home"),
+            ("PWD", "/"),
             ("EDITOR", "vi"),
             ("GIT_AUTHOR_NAME", "Me"),
             ("GIT_COMMITTER_EMAIL", "me@example.org"),
@@ -188,6 +192,7 @@ mod tests {
             ("PGPASSWORD", "x"),
             ("GOOGLE_APPLICATION_CREDENTIALS", "/x"),
             ("XAUTHORITY", "/x"),
+            ("MYSQL_PWD", "x"),
             ("DATABASE_URL", "postgres://localhost/x"),
             ("SSH_AUTH_SOCK", "/x"),
             ("DBUS_SESSION_BUS_ADDRESS", "unix:x"),

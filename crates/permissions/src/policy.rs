@@ -55,7 +55,7 @@ pub struct Policy {
     pub covered: Vec<PathBuf>,
     /// Absolute paths that commands cannot look into: secrets.
     pub hidden: Vec<PathBuf>,
-    /// Absolute directories that commands change in their own view only: build caches.
+    /// Build caches, absolute. No command writes there, and no program found there is trusted.
     pub caches: Vec<PathBuf>,
     /// The session's private temporary directory, on the host.
     pub temp: PathBuf,

@@ -27,8 +27,8 @@ pub struct Confined {
     /// Absolute paths that commands cannot look into, whatever else is said of them: a directory appears empty, a
     /// file appears empty. Those that do not exist are skipped.
     pub hidden: Vec<PathBuf>,
-    /// Absolute directories (build caches) that a command may change in its own view only: what it writes there is
-    /// kept for the cell's other commands and never reaches the real ones. Those that do not exist are skipped.
+    /// Absolute directories (build caches) that a command may change in its own view only. Such views are not made yet:
+    /// they are read-only, like all that is not named here. Those that do not exist are skipped.
     pub caches: Vec<PathBuf>,
     /// Host directory that the command sees as `/tmp` and `/var/tmp`, writable. `None`: an empty private one.
     pub temp: Option<PathBuf>,

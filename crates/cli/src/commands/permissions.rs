@@ -113,7 +113,6 @@ fn explanation(found: &Explained) -> String {
         ("may be written", writable(walls)),
         ("stay read-only", walls.protected.clone()),
         ("hidden", walls.hidden.clone()),
-        ("changed in its own view only", walls.caches.clone()),
     ] {
         if !paths.is_empty() {
             text += &format!("  {what}:\n");
@@ -134,7 +133,6 @@ fn confinement(found: &Explained) -> Value {
         "writable": paths(&writable(walls)),
         "readOnly": paths(&walls.protected),
         "hidden": paths(&walls.hidden),
-        "caches": paths(&walls.caches),
         "network": network(walls),
     })
 }
