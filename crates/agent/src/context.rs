@@ -180,7 +180,7 @@ mod tests {
             let news = news(&history, &rules(rule), &roots, &policy, date);
             let said = news.as_ref().map(|news| format!("{news:?}")).unwrap_or_default();
             news.into_iter().for_each(|news| history.push(news));
-            (said.contains("AGENTS.md"), said.contains("<environment>"))
+            (said.contains("/w/AGENTS.md"), said.contains("<environment>"))
         };
         assert_eq!(say("old", "2026-01-01"), (false, false));
         assert_eq!(say("new", "2026-01-01"), (true, false));

@@ -125,7 +125,7 @@ const USERS: &str = "it is about other users, and only one exists";
 const TEMP: &str = "commands have no /tmp of their own: TMPDIR leads to it";
 const WORDS: &str = "what is out of reach is refused in other words";
 const HELD: &str = "an attack must get out without a sandbox first, and here none does";
-const MOUNTS: &str = "no mount refuses to write: it is Landlock that does, or what was written is put back";
+const MOUNTS: &str = "no mount refuses or hides: it is Landlock that does, or what was written is put back";
 
 /// The tests that cannot do in a sandbox of ours what they do elsewhere, and why. All others, those that start
 /// commands in a sandbox among them, run there on what is left: Landlock and seccomp. Sorted.
@@ -139,6 +139,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("endings::our_own_home_is_protected_even_inside_the_workspace", TEMP),
     ("endings::patches_and_commands_share_tmp_also_when_our_home_is_a_link", TEMP),
     ("guide::flags::s15_workspace_write_writes_in_the_project_and_nowhere_else", TEMP),
+    ("guide::secrets::s15_secrets_are_hidden_from_commands_and_tools", MOUNTS),
+    ("guide::secrets::s15_what_is_hidden_can_be_shown_and_more_can_be_hidden", MOUNTS),
     ("proxy::a_cell_brings_its_own_listening_socket", DOMAINS),
     ("proxy::a_proxy_that_nobody_serves_is_refused", DOMAINS),
     ("proxy::everything_else_is_refused_and_told", DOMAINS),

@@ -70,6 +70,7 @@ fn sent(place: &(Place, TempDir)) -> String {
 
 #[test]
 fn s15_secrets_are_hidden_from_commands_and_tools() {
+    not_inside_another_sandbox!();
     for level in ["read-only", "workspace-write"] {
         let place = place(looks());
         exec(&place, &["-s", level, "-c", "sandbox.hide=[\"keys\"]"]);
@@ -87,6 +88,7 @@ fn s15_secrets_are_hidden_from_commands_and_tools() {
 
 #[test]
 fn s15_what_is_hidden_can_be_shown_and_more_can_be_hidden() {
+    not_inside_another_sandbox!();
     let table: [(&[&str], &str, bool); 7] = [
         (&[], "link/id", false),
         (&[], ".env", false),
