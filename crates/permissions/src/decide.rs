@@ -250,6 +250,9 @@ fn asked_about(policy: &Policy, access: &Access, reading: &Reading) -> Result<As
             return Ok(Some((Some(rule.clone()), format!("`{}`", command.line()))));
         }
     }
+    if reading.too_long {
+        return Ok(Some((None, "what is too long to be checked".to_owned())));
+    }
     for class in Class::all() {
         let pattern = Pattern::Class(class);
         let found = match guessed(&pattern, reading)? {

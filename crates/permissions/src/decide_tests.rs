@@ -292,4 +292,9 @@ fn size_is_no_way_out() {
     assert_eq!(verdict(&format!("{open}ls{close}")), "deny");
     let nested = (0..8).fold("ls".to_owned(), |line, _| format!("bash -c {}", shlex::try_quote(&line).unwrap()));
     assert_eq!(verdict(&nested), "allow");
+    let without = self::policy(SandboxLevel::WorkspaceWrite, Approval::OnRequest);
+    let verdict = |command: &str| explain(&without, &runs(command)).verdict;
+    assert_eq!(verdict(&format!(": {}; rm -rf d", "a ".repeat(5_000))), "ask");
+    assert_eq!(verdict(&format!("{}rm -rf d", "true;".repeat(10_000))), "ask");
+    assert_eq!(verdict(&format!("cat > f <<E\n{}$x\nE", "a b c d\n".repeat(3_000))), "allow");
 }

@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     pub(crate) obscure: Option<String>,
     /// If so: what may be a command, by a look at the raw text.
     pub(crate) guesses: Vec<Guess>,
+    /// Whether there was more of that text than is looked at.
+    pub(crate) too_long: bool,
 }
 
 /// What a command gets on standard input.
@@ -54,7 +56,15 @@ enum Input {
 pub(crate) fn read(text: &str) -> Reading {
     let mut reader = Reader::default();
     reader.script(text, &Input::None, 0);
-    let mut guesses: Vec<Guess> = reader.unread.iter().flat_map(|text| scan::guesses(text)).collect();
+    let mut too_long = false;
+    let mut guesses: Vec<Guess> = Vec::new();
+    // What cannot be read may run what is in the documents.
+    let documents = reader.documents.iter().filter(|_| !reader.unread.is_empty());
+    for text in reader.unread.iter().chain(documents) {
+        let (found, whole) = scan::guesses(text);
+        guesses.extend(found);
+        too_long |= !whole;
+    }
     // What stands where commands begin may wrap others.
     let wrapped = guesses.iter().filter(|guess| guess.begins).flat_map(|guess| {
         let mut inside = Reader::default();
@@ -62,8 +72,9 @@ pub(crate) fn read(text: &str) -> Reading {
         inside.commands.into_iter().skip(1).map(|command| Guess { command, begins: true })
     });
     let wrapped: Vec<Guess> = wrapped.take(MOST_COMMANDS).collect();
+    too_long |= wrapped.len() == MOST_COMMANDS;
     guesses.extend(wrapped);
-    Reading { commands: reader.commands, obscure: reader.obscure, guesses }
+    Reading { commands: reader.commands, obscure: reader.obscure, guesses, too_long }
 }
 
 /// Collects simple commands.
@@ -123,6 +134,36 @@ impl Reader {
         // The parser takes a line that goes on for a blank, in a word too; the shell does not, but in a comment.
         if text.contains("\\\n") {
             tree::read(self, &text.replace("\\\n", ""), input, depth);
+        }
+        // The grammar does not see a substitution of the old form in another one.
+        if text.contains("\\`") {
+            self.old_substitutions(text, depth);
+        }
+    }
+
+    /// Reads what stands between backticks in `text`, wherever that is. What is escaped in one is not inside of it.
+    fn old_substitutions(&mut self, text: &str, depth: usize) {
+        let (mut inside, mut script) = (false, String::new());
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '`' => {
+                    if inside {
+                        self.script(&std::mem::take(&mut script), &Input::None, depth + 1);
+                    }
+                    inside = !inside;
+                }
+                '\\' => match chars.next() {
+                    Some(escaped @ ('`' | '$' | '\\')) if inside => script.push(escaped),
+                    Some(other) if inside => script.extend([c, other]),
+                    _ => {}
+                },
+                c if inside => script.push(c),
+                _ => {}
+            }
+        }
+        if inside {
+            self.obscure("a substitution between backticks is not closed");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{Simple, text, wrappers};
 
-/// Most words that are looked at.
+/// Most words that are looked at, and as many that stand where commands begin.
 const MOST_WORDS: usize = 4_000;
 /// Most words of one guess.
 const MOST_ARGUMENTS: usize = 64;
@@ -20,28 +20,32 @@ pub(crate) struct Guess {
     pub(crate) begins: bool,
 }
 
-/// What may be commands in `text`: read once without its quotes, and once as if they were blanks.
-pub(super) fn guesses(text: &str) -> Vec<Guess> {
+/// What may be commands in `text`: read once without its quotes, and once as if they were blanks. And whether all that
+/// stands where commands begin was looked at.
+pub(super) fn guesses(text: &str) -> (Vec<Guess>, bool) {
     let mut guesses = Vec::new();
     for quotes_part_words in [false, true] {
         for line in lines(text, quotes_part_words) {
             for at in 0..line.len() {
-                let part = line[at..].iter().take(MOST_ARGUMENTS);
-                let words: Vec<String> = part.filter(|word| *word != ">").cloned().collect();
-                let written = line[at..].windows(2).filter(|pair| pair[0] == ">").map(|pair| pair[1].clone());
                 let led = |last: &String| {
                     LEADS.contains(&last.as_str()) || wrappers::find(last).is_some() || last.contains('=')
                 };
                 let begins = !quotes_part_words && (at == 0 || led(&line[at - 1]));
+                if guesses.len() >= MOST_WORDS && !begins {
+                    continue;
+                }
+                if guesses.len() >= 2 * MOST_WORDS {
+                    return (guesses, false);
+                }
+                let part = line[at..].iter().take(MOST_ARGUMENTS);
+                let words: Vec<String> = part.filter(|word| *word != ">").cloned().collect();
+                let written = line[at..].windows(2).filter(|pair| pair[0] == ">").map(|pair| pair[1].clone());
                 let writes = if begins { written.collect() } else { Vec::new() };
                 guesses.push(Guess { command: Simple { words, writes, input: None }, begins });
-                if guesses.len() > MOST_WORDS {
-                    return guesses;
-                }
             }
         }
     }
-    guesses
+    (guesses, true)
 }
 
 /// The words of `text`, parted at what parts commands.
@@ -111,7 +115,7 @@ mod tests {
             ("$'\\x72m' $'-rf' x", "rm -rf x", true),
         ];
         for (text, expected, begins) in table {
-            let found = guesses(text);
+            let (found, _) = guesses(text);
             let hit = found.iter().any(|guess| guess.command.words.join(" ") == expected && guess.begins == begins);
             assert!(hit, "{text}: {found:?}");
         }

@@ -126,6 +126,18 @@ impl<'a> Visitor<'a> {
             "pipeline" => self.pipeline(node, input, depth),
             "redirected_statement" => self.redirected(node, input, depth),
             "command" => self.command(node, &Redirections::default(), input, depth),
+            "heredoc_redirect" => {
+                self.backticks(node);
+                self.children(node, input, depth);
+            }
+            // The grammar does not look for them in what replaces a part of a value.
+            "expansion" if self.text(node).contains('`') => {
+                // Which of them are quoted is not told: all that stands between them is read.
+                for part in self.text(node).split('`').skip(1) {
+                    self.reader.script(part.trim_end_matches('}'), &Input::None, self.script_depth + 1);
+                }
+                self.children(node, input, depth);
+            }
             "function_definition" => {
                 self.fork_bomb(node);
                 self.children(node, input, depth);
@@ -211,6 +223,7 @@ impl<'a> Visitor<'a> {
         if node.kind() != "heredoc_redirect" {
             return self.children(node, input, depth + 1);
         }
+        self.backticks(node);
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor) {
             match child.kind() {
@@ -346,6 +359,17 @@ impl<'a> Visitor<'a> {
             if choice >= choices {
                 break;
             }
+        }
+    }
+
+    /// Reads substitutions of the old form in the body of a here-document, where the grammar does not see them.
+    fn backticks(&mut self, node: Node<'_>) {
+        let mut cursor = node.walk();
+        let children: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
+        let of_kind = |kind: &str| children.iter().find(|child| child.kind() == kind).map(|child| self.text(*child));
+        let quoted = of_kind("heredoc_start").is_some_and(|start| start.contains(['\'', '"', '\\']));
+        if let Some(body) = of_kind("heredoc_body").filter(|body| !quoted && body.contains('`')) {
+            self.reader.old_substitutions(body, self.script_depth);
         }
     }
 
