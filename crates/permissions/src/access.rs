@@ -17,6 +17,9 @@ pub struct Access {
     /// Command line it gives to the shell. What that touches is not known; the sandbox holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// `command` is text that is typed to a program that is no shell: it need not be one.
+    #[serde(skip)]
+    pub typed: bool,
     /// The absolute directory that the command line starts in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,

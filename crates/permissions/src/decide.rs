@@ -100,7 +100,10 @@ pub fn explain(policy: &Policy, access: &Access) -> Explanation {
 }
 
 fn read(access: &Access) -> Reading {
-    access.command.as_deref().map(shell::read).unwrap_or_default()
+    let mut reading = access.command.as_deref().map(shell::read).unwrap_or_default();
+    // Where no shell reads it, what is no command line is text; the look at its words still counts.
+    reading.obscure = reading.obscure.filter(|reason| !access.typed || reason != shell::NOT_PARSED);
+    reading
 }
 
 fn judge(policy: &Policy, access: &Access, reading: &Reading) -> Judgement {

@@ -187,6 +187,27 @@ fn commands_get_the_verdicts_of_the_data_file() {
 }
 
 #[test]
+fn what_is_typed_to_no_shell_need_not_be_a_command() {
+    let policy = Policy {
+        rules: rules(&[(RuleKind::Deny, &["rm".into()])]),
+        ..policy(SandboxLevel::WorkspaceWrite, Approval::Never)
+    };
+    let table = [
+        ("it's (ok\n", "python3", "allow"),
+        ("it's (ok\n", "bash", "refuse"),
+        ("it's (ok\n", "timeout 5 sudo -i", "refuse"),
+        ("it's (ok\n", "$X", "refuse"),
+        ("it's (rm x\n", "python3", "refuse"),
+        ("rm x\n", "cat", "refuse"),
+        ("yes\n", "bash", "allow"),
+    ];
+    for (text, to, expected) in table {
+        let access = Access { typed: !crate::is_prompt(to), ..runs(text) };
+        assert_eq!(word(&decide(&policy, &access)), expected, "{text} {to}");
+    }
+}
+
+#[test]
 fn instructions_change_only_when_somebody_agrees() {
     use Approval::{Never, OnRequest, Untrusted};
     let table = [

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
-use codex_permissions::Access;
+use codex_permissions::{Access, is_prompt};
 use codex_sandbox::Confinement;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,15 +70,45 @@ impl Tool for WriteStdin {
             return Err(ToolError(sentence));
         }
         // What is typed to a shell is a command, so it is judged as one.
-        let command = (!args.chars.is_empty()).then(|| args.chars.clone());
-        let unconfined = |kept: Arc<Kept>| kept.confinement == Confinement::Unconfined;
-        let outside_sandbox = (command.is_some() && context.processes.get(args.session_id).is_some_and(unconfined))
+        let kept = context.processes.get(args.session_id);
+        let command = judged(&kept.as_ref().map(|kept| kept.line()).unwrap_or_default(), &args.chars);
+        let unconfined = |kept: &Arc<Kept>| kept.confinement == Confinement::Unconfined;
+        let outside_sandbox = (command.is_some() && kept.as_ref().is_some_and(unconfined))
             .then(|| "it is typed to a command that runs outside the sandbox".to_owned());
-        let access = Access { command, outside_sandbox, ..Access::default() };
+        let typed = command.is_some() && kept.is_some_and(|kept| !is_prompt(&kept.shown.command));
+        let access = Access { command, typed, outside_sandbox, ..Access::default() };
         let call = PlainCall::new(self.name(), arguments, context);
         let (processes, cancel) = (Arc::clone(&context.processes), context.cancel.clone());
         Ok(call.waiting(access, async move { look(args, &processes, &cancel).await }))
     }
+}
+
+/// What `chars` may be the end of, after the unfinished `line`: as commands, each way in which it may be read on a line
+/// of its own. Nothing if they are control characters alone.
+fn judged(line: &str, chars: &str) -> Option<String> {
+    // Some control characters end a line or throw it away, others do nothing to it.
+    let part = |c: char| if is_control(c) { '\n' } else { c };
+    let text = plain(chars);
+    if text.is_empty() {
+        return None;
+    }
+    let parted: String = chars.replace('\r', "\n").chars().map(part).collect();
+    let mut ways = vec![format!("{line}{text}")];
+    for way in [text, parted.trim_start_matches('\n').to_owned()] {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    Some(ways.join("\n"))
+}
+
+/// `chars` without control characters; what sends a line is a new line.
+fn plain(chars: &str) -> String {
+    chars.replace('\r', "\n").chars().filter(|c| !is_control(*c)).collect()
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
 }
 
 async fn look(args: Args, processes: &Processes, cancel: &CancellationToken) -> Answer {
@@ -87,11 +117,16 @@ async fn look(args: Args, processes: &Processes, cancel: &CancellationToken) -> 
         return Err(format!("There is no session ID {session_id}: no command runs on after its session has ended."));
     };
     let wait = yield_time_ms.unwrap_or(if chars.is_empty() { LOOK_YIELD } else { TYPED_YIELD }).min(MOST_YIELD);
-    if !chars.is_empty()
-        && let Err(refused) = kept.running.input(chars.into_bytes())
-        && let Some(sentence) = sentence(refused)
-    {
-        return Err(sentence.to_owned());
+    if !chars.is_empty() {
+        let text = plain(&chars);
+        match kept.running.input(chars.into_bytes()) {
+            Ok(()) => kept.typed(&text),
+            Err(refused) => {
+                if let Some(sentence) = sentence(refused) {
+                    return Err(sentence.to_owned());
+                }
+            }
+        }
     }
     kept.running.wait(Duration::from_millis(wait), cancel).await;
     let (ended, text) = kept.running.look(output::model_bytes(max_output_tokens));
@@ -131,6 +166,22 @@ mod tests {
         let access = |text: &str| WriteStdin.prepare(&json(text), &scene.context).unwrap().access;
         assert_eq!(access(r#"{"session_id":1,"chars":"rm x\n"}"#).command.as_deref(), Some("rm x\n"));
         assert_eq!(access(r#"{"session_id":1}"#), Access::default());
+    }
+
+    #[test]
+    fn a_line_is_judged_from_its_beginning_and_without_control_characters() {
+        let table = [
+            ("", "ls\n", Some("ls\n")),
+            ("", "ls\r", Some("ls\n")),
+            ("r", "m -rf d\n", Some("rm -rf d\n\nm -rf d\n")),
+            ("", "\u{3}", None),
+            ("r", "\u{4}", None),
+            ("y", "\u{3}rm x\n", Some("yrm x\n\nrm x\n")),
+            ("", "r\u{0}m x\n", Some("rm x\n\nr\nm x\n")),
+        ];
+        for (line, chars, expected) in table {
+            assert_eq!(judged(line, chars).as_deref(), expected, "{line:?} {chars:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,9 @@ const MOST_DEPTH: usize = 16;
 /// Most simple commands that are looked at.
 const MOST_COMMANDS: usize = 2_000;
 
+/// The reason for which a text is obscure that is no command line.
+pub(crate) const NOT_PARSED: &str = "it could not be parsed as a shell command";
+
 /// What was found in a command line.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
@@ -204,6 +207,38 @@ impl Reader {
             }
         }
     }
+}
+
+/// Programs that may start a shell which reads what is typed, besides the shells.
+const PROMPTS: &[&str] = &[
+    "chroot",
+    "docker",
+    "doas",
+    "expect",
+    "kubectl",
+    "machinectl",
+    "nix",
+    "nix-shell",
+    "nsenter",
+    "pkexec",
+    "podman",
+    "screen",
+    "script",
+    "ssh",
+    "su",
+    "sudo",
+    "telnet",
+    "tmux",
+    "unshare",
+    "vagrant",
+    "wsl",
+];
+
+/// Whether what is typed to `command` while it runs may be read by a shell, as far as its words say so.
+pub fn is_prompt(command: &str) -> bool {
+    let reading = read(command);
+    let may_be = |name: &str| unwrap::SHELLS.contains(&name) || PROMPTS.contains(&name);
+    reading.obscure.is_some() || reading.commands.iter().any(|command| may_be(&command.program()))
 }
 
 /// The commands that a command of these words wraps. Nothing if they cannot be told.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
-use super::{Input, Reader, Simple, document, is_name, simple::HOLE, text::LINE, word::Words};
+use super::{Input, NOT_PARSED, Reader, Simple, document, is_name, simple::HOLE, text::LINE, word::Words};
 
 /// Most steps of the parser, as it counts them for its callback. Its work on text this short is far below.
 const MOST_STEPS: usize = 100_000;
@@ -22,7 +22,7 @@ const GIVES_VALUES: &[&str] =
 /// Reads `text` into `reader`.
 pub(super) fn read(reader: &mut Reader, text: &str, input: &Input, depth: usize) {
     let Some(tree) = parse(text) else {
-        return reader.obscure("it could not be parsed as a shell command");
+        return reader.obscure(NOT_PARSED);
     };
     let root = tree.root_node();
     // A group that begins with a group looks like arithmetic to the grammar.
@@ -34,7 +34,7 @@ pub(super) fn read(reader: &mut Reader, text: &str, input: &Input, depth: usize)
         return read(reader, &apart, input, depth);
     }
     if root.has_error() {
-        reader.obscure("it could not be parsed as a shell command");
+        reader.obscure(NOT_PARSED);
     }
     let mut visitor = Visitor { reader, source: text, script_depth: depth };
     visitor.learn(root, 0);

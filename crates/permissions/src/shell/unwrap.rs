@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Shells, without directories.
-const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "sh", "zsh"];
+pub(super) const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "sh", "zsh"];
 
 /// Keys of git's configuration whose value is a command end in one of these (git-config(1)).
 const GIT_COMMAND_KEYS: &[&str] = &[

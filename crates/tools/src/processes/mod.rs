@@ -43,6 +43,9 @@ struct Table {
     kept: BTreeMap<u64, Arc<Kept>>,
 }
 
+/// Most bytes of an unfinished line that was typed to a command: more than a shell reads as one.
+const MOST_LINE: usize = 64 << 10;
+
 /// A command that runs on.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -50,6 +53,8 @@ pub(crate) struct Kept {
     pub(crate) running: Running,
     /// The walls that it runs behind.
     pub(crate) confinement: Confinement,
+    /// What was typed since the last new line, at most [`MOST_LINE`] bytes of it.
+    line: Mutex<String>,
     /// Whether its end was told.
     told: AtomicBool,
 }
@@ -188,7 +193,26 @@ impl Processes {
 
 impl Kept {
     pub(crate) fn new(shown: Shown, running: Running, confinement: Confinement) -> Self {
-        Self { shown, running, confinement, told: AtomicBool::new(false) }
+        Self { shown, running, confinement, line: Mutex::default(), told: AtomicBool::new(false) }
+    }
+
+    /// What was typed since the last new line.
+    pub(crate) fn line(&self) -> String {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that `text` was typed.
+    pub(crate) fn typed(&self, text: &str) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match text.rfind('\n') {
+            Some(at) => *line = text[at + 1..].to_owned(),
+            None => line.push_str(text),
+        }
+        let mut from = line.len().saturating_sub(MOST_LINE);
+        while !line.is_char_boundary(from) {
+            from += 1;
+        }
+        line.drain(..from);
     }
 
     fn is_told(&self) -> bool {
