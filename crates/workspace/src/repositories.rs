@@ -42,8 +42,8 @@ const SKIPPED: &[&str] = &[
 /// Most directories that are looked into below all roots together, nearest first. Beyond that nothing is found.
 const MOST_DIRECTORIES: usize = 2_000;
 
-/// Most repositories below the roots (submodules and linked worktrees included) that are covered: each costs some
-/// mounts, and every command copies them.
+/// Most repositories below the roots that are covered, besides those in use: each costs some mounts, and every command
+/// copies them. Submodules and linked worktrees inside git directories count apart, as many of each.
 const MOST_REPOSITORIES: usize = 100;
 
 /// Longest `.git` file or git configuration that is read, in bytes.
@@ -60,9 +60,9 @@ pub struct Repositories {
 
 /// Looks for them. `roots` are canonical; `home` is a directory whose own repository is not for the work below it.
 ///
-/// Looks into at most 2,000 directories, and covers at most 100 repositories.
+/// Looks into at most 2,000 directories, and covers at most 100 repositories besides those in use.
 pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
-    let mut found = Search { roots, covered: BTreeSet::new(), writable: Vec::new(), repositories: 0 };
+    let mut found = Search { roots, covered: BTreeSet::new(), writable: Vec::new(), counts: Counts::default() };
     for root in roots {
         found.in_use(root, home);
         let names = INSTRUCTIONS.iter().map(|name| root.join(name));
@@ -76,7 +76,24 @@ struct Search<'roots> {
     roots: &'roots [PathBuf],
     covered: BTreeSet<PathBuf>,
     writable: Vec<PathBuf>,
+    counts: Counts,
+}
+
+/// How many are covered, of each kind.
+#[derive(Default)]
+struct Counts {
     repositories: usize,
+    worktrees: usize,
+    modules: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// What git uses in a root: never left out.
+    InUse,
+    Repository,
+    Worktree,
+    Module,
 }
 
 impl Search<'_> {
@@ -104,23 +121,23 @@ impl Search<'_> {
         if !known && access(directory, Access::WRITE_OK).is_ok() {
             self.writable.push(directory.to_owned());
         }
-        self.cover(directory, STEERING);
+        self.cover(directory, Kind::InUse);
         self.inside(directory);
     }
 
     /// Covers the worktrees and submodules whose git directories lie in `directory`.
     fn inside(&mut self, directory: &Path) {
         for worktree in directories(&directory.join("worktrees")) {
-            self.cover(&worktree, OF_WORKTREES);
+            self.cover(&worktree, Kind::Worktree);
         }
         // A submodule's name may have slashes in it.
         let mut modules = VecDeque::from([directory.join("modules")]);
         while let Some(place) = modules.pop_front()
-            && self.repositories < MOST_REPOSITORIES
+            && self.counts.modules < MOST_REPOSITORIES
         {
             for module in directories(&place) {
                 if module.join("HEAD").is_file() {
-                    self.cover(&module, STEERING);
+                    self.cover(&module, Kind::Module);
                     self.inside(&module);
                 } else {
                     modules.push_back(module);
@@ -129,11 +146,24 @@ impl Search<'_> {
         }
     }
 
-    fn cover(&mut self, directory: &Path, names: &[&str]) {
-        if self.repositories < MOST_REPOSITORIES {
-            self.repositories += 1;
-            self.covered.extend(names.iter().map(|name| directory.join(name)));
+    fn cover(&mut self, directory: &Path, kind: Kind) {
+        let (names, count) = match kind {
+            Kind::InUse => (STEERING, None),
+            Kind::Repository => (STEERING, Some(&mut self.counts.repositories)),
+            Kind::Worktree => (OF_WORKTREES, Some(&mut self.counts.worktrees)),
+            Kind::Module => (STEERING, Some(&mut self.counts.modules)),
+        };
+        let names: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
+        // One that is in use is found again on the way below the roots.
+        if let Some(count) = count
+            && !names.iter().all(|name| self.covered.contains(name))
+        {
+            if *count >= MOST_REPOSITORIES {
+                return;
+            }
+            *count += 1;
         }
+        self.covered.extend(names);
     }
 
     /// Repositories, and what agents are told, in the directories below the roots.
@@ -159,7 +189,7 @@ impl Search<'_> {
             let text = name.to_str().unwrap_or_default();
             match text {
                 ".git" if kind.is_dir() => {
-                    self.cover(&entry.path(), STEERING);
+                    self.cover(&entry.path(), Kind::Repository);
                     self.inside(&entry.path());
                 }
                 ".git" if kind.is_file() => drop(self.covered.insert(entry.path())),
@@ -176,7 +206,7 @@ impl Search<'_> {
         // A git directory of its own, which git finds by its looks (gitrepository-layout(5)).
         if bare == 3 {
             waiting.truncate(before);
-            self.cover(directory, STEERING);
+            self.cover(directory, Kind::Repository);
         }
     }
 }
@@ -209,9 +239,10 @@ pub(crate) fn read(path: &Path) -> Option<String> {
     (found.is_file() && found.len() <= LONGEST_FILE).then(|| fs::read_to_string(path).ok()).flatten()
 }
 
-/// The directories in a directory, which may be missing; no links.
+/// The directories in a directory, which may be missing; neither are links.
 fn directories(place: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let is_directory = fs::symlink_metadata(place).is_ok_and(|found| found.is_dir());
+    let entries = is_directory.then(|| fs::read_dir(place)).into_iter().flatten().flatten().flatten();
     let mut found: Vec<PathBuf> =
         entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
     found.sort();
@@ -293,6 +324,34 @@ mod tests {
                 assert!(covered.contains(&name), "{root}: {name:?} is not in {covered:?}");
             }
             assert!(covered.contains(&base.join(root).join("AGENTS.md")));
+        }
+    }
+
+    #[test]
+    fn what_is_planted_inside_a_git_directory_leaves_nothing_uncovered() {
+        let (_directory, base) = tree(REPOSITORY);
+        tree_of(&base, "r/.git/worktrees/a");
+        for root in ["r/sub", "w"] {
+            let found = repositories(&[base.join(root)], None);
+            assert_eq!(found.writable, [base.join("r/.git")]);
+            for name in ["r/.git/config", "r/.git/hooks", "r/.git/modules/a/b/config"] {
+                assert!(found.covered.contains(&base.join(name)), "{root}: {name}");
+            }
+        }
+        fs::create_dir_all(base.join("r/nested/.git")).unwrap();
+        fs::create_dir_all(base.join("other/.git")).unwrap();
+        fs::create_dir_all(base.join("other/sub")).unwrap();
+        let found = repositories(&["r", "other/sub"].map(|name| base.join(name)), None);
+        assert_eq!(found.writable, [base.join("other/.git")]);
+        for name in ["r/.git/config", "r/nested/.git/config", "other/.git/config"] {
+            assert!(found.covered.contains(&base.join(name)), "{name}");
+        }
+    }
+
+    /// As many directories as count.
+    fn tree_of(base: &Path, name: &str) {
+        for number in 0..MOST_REPOSITORIES {
+            fs::create_dir_all(base.join(format!("{name}{number}"))).unwrap();
         }
     }
 
