@@ -193,7 +193,8 @@ fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<
         // Without a cover a stub keeps nobody out; there, what is protected is compared and put back.
         *stubs = Stubs::hold(&confined)?;
     }
-    let plan = Plan::new(&confined)?;
+    let mut plan = Plan::new(&confined)?;
+    plan.stubs = stubs.places();
     limits::give_way();
     if rung == Rung::LandlockOnly {
         walls.alone = Some(Alone::new(&confined, &plan)?);

@@ -180,6 +180,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::stubs::a_planted_link_is_moved_aside", MOUNTS),
     ("sandbox::stubs::a_protected_name_that_does_not_exist_cannot_be_made", MOUNTS),
     ("sandbox::stubs::an_empty_workspace_gets_no_stubs", MOUNTS),
+    ("sandbox::stubs::git_overlooks_stubs", MOUNTS),
     ("sandbox::stubs::instructions_may_be_links_and_are_not_written", MOUNTS),
     ("sandbox::stubs::stubs_go_when_the_program_is_killed", MOUNTS),
     ("sandbox::stubs::stubs_of_a_killed_helper_are_swept", MOUNTS),

@@ -63,6 +63,7 @@ fn is_out_of_reach(error: &io::Error) -> bool {
 }
 
 /// Makes git overlook the hidden `files`: it would take each for an emptied one, and `git add -A` would stage it so.
+/// And the stubs, which `git clean` and `git stash -u` would fail to remove.
 ///
 /// They go, with the user's own list, into the list of ignored files that git reads for every repository
 /// (gitignore(5), `core.excludesFile`). Must run in the mount namespace of the command.
@@ -72,7 +73,12 @@ pub(crate) fn ignore_in_git(plan: &Plan, files: &[PathBuf], command: &mut Comman
         // A repository may be larger than the root that lies in it.
         file.parent().is_some_and(|parent| places.any(|root| parent.starts_with(root) || root.starts_with(parent)))
     };
-    let lines: Vec<u8> = files.iter().filter(work).flat_map(|file| patterns(file)).collect();
+    let files = files.iter().filter(work).flat_map(|file| patterns(file, b"\n"));
+    // What somebody has put something into is no stub any more; git does not look into its own directory.
+    let is_stub = |path: &&PathBuf| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let in_work = |path: &&PathBuf| !path.components().any(|part| part.as_os_str() == ".git");
+    let stubs = plan.stubs.iter().filter(in_work).filter(is_stub).flat_map(|stub| patterns(stub, b"/\n"));
+    let lines: Vec<u8> = files.chain(stubs).collect();
     if lines.is_empty() {
         return Ok(());
     }
@@ -100,7 +106,8 @@ fn configure(environment: &mut BTreeMap<OsString, OsString>, key: &str, value: O
 }
 
 /// Lines that match `file` from whatever directory above it is the top of a repository: `/c` for `/b`, `/b/c` for `/`.
-fn patterns(file: &Path) -> Vec<u8> {
+/// Each ends in `end`.
+fn patterns(file: &Path, end: &[u8]) -> Vec<u8> {
     let mut lines = Vec::new();
     let mut pattern = Vec::new();
     for name in file.components().rev() {
@@ -117,7 +124,7 @@ fn patterns(file: &Path) -> Vec<u8> {
         longer.append(&mut pattern);
         pattern = longer;
         lines.extend(&pattern);
-        lines.push(b'\n');
+        lines.extend(end);
     }
     lines
 }
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_hidden_file_is_named_from_every_directory_above() {
-        let text = |path: &str| String::from_utf8(patterns(Path::new(path))).unwrap();
+        let text = |path: &str| String::from_utf8(patterns(Path::new(path), b"\n")).unwrap();
         assert_eq!(text("/a/b/.env"), "/.env\n/b/.env\n/a/b/.env\n");
         assert_eq!(text("/a b/#x*[\n]"), "/#x\\*\\[?]\n/a\\ b/#x\\*\\[?]\n");
     }

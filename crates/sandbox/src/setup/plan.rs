@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) standing: Covers,
     /// What commands cannot look into, as it was named: what a path means may change.
     pub(crate) hidden: Vec<PathBuf>,
+    /// The stubs that hold names in the roots; see [`stubs`].
+    pub(crate) stubs: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
     pub(crate) temp: Option<PathBuf>,
     /// Places below the private `/run` that programs cannot do without.
@@ -73,6 +75,7 @@ impl Plan {
             protected: confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
             standing: covers,
             hidden: confined.hidden.clone(),
+            stubs: Vec::new(),
             temp,
             run: run_places(confined.network),
             kernel,

@@ -92,6 +92,13 @@ impl Stubs {
         Ok(Self { held: Some(held) })
     }
 
+    /// Where they are; among them those that other cells made in the same roots.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        let notes = self.held.iter().flat_map(|held| &held.notes);
+        let names = |note: &Note| note.names().unwrap_or_default();
+        notes.flat_map(|note| names(note).into_iter().map(|name| note.path.join(name))).collect()
+    }
+
     /// Removes the stubs unless another cell holds them. Must run when none of the cell's commands is left.
     ///
     /// Errors are not told: the next cell tries again.
@@ -137,6 +144,12 @@ fn is_harmless(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EEXIST | libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT))
 }
 
+/// Whether rmdir(2) failed because there is no stub at the place: nothing, or something of somebody else's.
+fn is_no_stub(error: &io::Error) -> bool {
+    let errors = [libc::ENOENT, libc::ENOTDIR, libc::ENOTEMPTY, libc::EEXIST, libc::ELOOP, libc::EXDEV];
+    error.raw_os_error().is_some_and(|error| errors.contains(&error))
+}
+
 impl Note {
     /// Adds `names` to the note, which begins with the root: paths, each ended by a NUL byte. Written before the
     /// stubs are made, so that none is ever left without a note.
@@ -161,11 +174,11 @@ impl Note {
     }
 
     fn remove(&self, directory: &OwnedFd, names: &[PathBuf]) {
-        for name in names {
-            // Not empty, or gone: no stub.
-            let _ = remove_stub(&self.root, name);
+        // All are tried; one that is left needs the note for the next cell.
+        let left = names.iter().filter(|name| remove_stub(&self.root, name).is_err_and(|error| !is_no_stub(&error)));
+        if left.count() == 0 {
+            let _ = unlinkat(directory, &self.name, AtFlags::empty());
         }
-        let _ = unlinkat(directory, &self.name, AtFlags::empty());
     }
 }
 
@@ -285,4 +298,30 @@ fn remove_stub(root: &OwnedFd, name: &Path) -> io::Result<()> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let directory = openat2(root.as_fd(), parent, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
     Ok(unlinkat(directory, last, AtFlags::REMOVEDIR)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_goes_when_no_stub_is_left() {
+        // The kernel refuses to remove the last for another reason than that it is no stub.
+        let too_long = "x".repeat(300);
+        let table = [("stub", false), ("missing", false), ("kept", false), ("file/x", false), (&too_long, true)];
+        for (name, stays) in table {
+            let base = tempfile::tempdir().unwrap();
+            let [notes, path] = ["notes", "root"].map(|name| base.path().join(name));
+            for directory in [notes.clone(), path.join("stub"), path.join("kept/x")] {
+                fs::create_dir_all(directory).unwrap();
+            }
+            fs::write(path.join("file"), "").unwrap();
+            let directory = open_directory(&notes).unwrap();
+            let file = open_note(&directory, "note", OFlags::CREATE).unwrap();
+            let note = Note { name: "note".into(), file, root: open_directory(&path).unwrap(), path };
+            note.remove(&directory, &[name.into(), "stub".into()]);
+            assert!(!note.path.join("stub").exists() && note.path.join("kept/x").exists(), "{name}");
+            assert_eq!(notes.join("note").exists(), stays, "{name}");
+        }
+    }
 }

@@ -143,6 +143,32 @@ fn stubs_go_when_the_program_is_killed() {
     assert_eq!(entries(&place.workspace), ["file"]);
 }
 
+#[tokio::test]
+async fn git_overlooks_stubs() {
+    not_inside_another_sandbox!();
+    let place = Place::new();
+    fs::create_dir_all(place.outside.join(".config/git")).unwrap();
+    fs::write(place.outside.join(".config/git/ignore"), "*.swp\n").unwrap();
+    let git = |script: &str| {
+        let script = format!("git() {{ command git -c user.name=n -c user.email=e \"$@\"; }}; {script}");
+        let mut command = place.shell(&script);
+        command.environment.insert("HOME".into(), place.outside.clone().into());
+        command
+    };
+    let set_up = git("git init -q && echo 1 > file && git add file && git commit -qm first && rm -r .git/hooks");
+    assert_eq!(place.run(&Confinement::Unconfined, set_up).await, (0, String::new()));
+    let (confinement, _) = names(&place);
+    let cases = [
+        ("touch new a.swp && git clean -fdq && ls", "a.swp\nfile\n"),
+        ("echo 2 > file; mkdir hooks; touch new hooks/x; git stash -q -u; ls", "a.swp\nfile\n"),
+        ("git stash pop -q && cat file && git status --porcelain", "2\n M file\n?? hooks/\n?? new\n"),
+    ];
+    for (script, expected) in cases {
+        assert_eq!(place.run(&confinement, git(script)).await, (0, expected.to_owned()), "{script}");
+    }
+    assert_eq!(entries(&place.workspace), [".codex", ".envrc", ".git", "a.swp", "file", "hooks", "new"]);
+}
+
 /// git fails where one of these is a directory, so there is no stub.
 #[tokio::test]
 async fn what_leads_a_git_directory_elsewhere_is_moved_aside() {
