@@ -1,6 +1,6 @@
 //! The settings of a directory become what decisions follow from: the level, the rules, and the paths of the walls.
 //!
-//! It never decides anything itself; what cannot be found out here (whether git tracks a file) is taken for the stricter.
+//! It never decides anything itself; what cannot be found out here (whether a commit holds a file) is taken for the stricter.
 
 use std::{
     collections::BTreeSet,
@@ -18,9 +18,9 @@ use codex_workspace::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::build::configuration;
+use crate::build::{configuration, project};
 
-/// In how many directories git is asked which files it tracks; those of further ones are hidden.
+/// In how many directories git is asked which files a commit holds; those of further ones are hidden.
 const ASKED: usize = 16;
 /// Longest answer of git that is read, in bytes.
 const ANSWER: u64 = 1 << 16;
@@ -73,6 +73,8 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
     policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
     if level == SandboxLevel::WorkspaceWrite {
         let Repositories { writable, covered } = repositories(&policy.writable, environment.home());
+        // What is protected already is not told twice.
+        let covered = covered.into_iter().filter(|path| !policy.protected.contains(path)).collect();
         (policy.git, policy.covered) = (writable, covered);
     }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;
@@ -118,45 +120,71 @@ fn hidden_by_choice(ground: &Ground<'_>, writable: &[PathBuf]) -> Result<Vec<Pat
     Ok(hidden)
 }
 
-/// The credentials and the untracked files of settings that `[sandbox] show` does not name. A root that lies in one of
-/// them was named by the user, who wants to work there.
+/// The credentials and the files of settings that are in no commit, less what `[sandbox] show` names. A root that lies
+/// in one of them was named by the user, who wants to work there, and there only.
 async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = credentials(ground.environment.home(), ground.codex_home);
     // Of its own, so that nothing of it is left when the answers are there. It starts nothing until it is used.
     let sandbox = Sandbox::new(ground.helper.to_owned()).remembering(ground.codex_home.join("run"));
-    let mut asked = 0;
-    for root in writable {
-        for (directory, names) in environment_files(root) {
-            asked += 1;
-            let tracked = if asked > ASKED {
-                BTreeSet::new()
-            } else {
-                tracked(&sandbox, ground.environment, writable, &directory, &names).await
-            };
-            let names = names.into_iter().filter(|name| !tracked.contains(name));
-            found.extend(names.filter_map(|name| directory.join(name).canonicalize().ok()));
+    let mut asked = BTreeSet::new();
+    let places = places(ground.environment, writable);
+    for (directory, names) in places.iter().flat_map(|place| environment_files(place)) {
+        if !asked.insert(directory.clone()) {
+            continue;
         }
+        let committed = if asked.len() > ASKED {
+            BTreeSet::new()
+        } else {
+            committed(&sandbox, ground.environment, &places, &directory, &names).await
+        };
+        let names = names.into_iter().filter(|name| !committed.contains(name));
+        found.extend(names.filter_map(|name| keeper(&directory.join(name), &places)));
     }
-    let shown = &ground.settings.sandbox_details.show;
-    found.retain(|path| !writable.iter().any(|root| root.starts_with(path)));
-    found.iter().flat_map(|path| without(path, shown)).collect()
+    found.sort();
+    found.dedup();
+    let rest = |path: &PathBuf| {
+        let inside = writable.iter().filter(|root| root.starts_with(path));
+        let kept: Vec<PathBuf> = inside.chain(&ground.settings.sandbox_details.show).cloned().collect();
+        without(path, &kept)
+    };
+    found.iter().flat_map(rest).collect()
 }
 
-/// Which of the files `names` in `directory` git tracks: none if that cannot be found out.
-async fn tracked(
+/// Where files of settings are looked for: the roots, and the projects that they are parts of.
+fn places(environment: &Environment, writable: &[PathBuf]) -> Vec<PathBuf> {
+    let mut places = writable.to_vec();
+    for root in writable {
+        let project = project(environment, root);
+        if !places.contains(&project) {
+            places.push(project);
+        }
+    }
+    places
+}
+
+/// The real path of what keeps the secrets of `path`: nothing if that is no regular file in one of `places`. A command
+/// may have made it a link to anything, which must not be lost for that.
+fn keeper(path: &Path, places: &[PathBuf]) -> Option<PathBuf> {
+    let real = path.canonicalize().ok()?;
+    (real.is_file() && places.iter().any(|place| real.starts_with(place))).then_some(real)
+}
+
+/// Which of the files `names` in `directory` the last commit holds: none if that cannot be found out. The index does not
+/// count: a command can put anything into it unseen.
+async fn committed(
     sandbox: &Sandbox,
     environment: &Environment,
-    writable: &[PathBuf],
+    places: &[PathBuf],
     directory: &Path,
     names: &[OsString],
 ) -> BTreeSet<OsString> {
     let path = environment.path().unwrap_or_default();
-    let Some(git) = find_git(path, writable) else { return BTreeSet::new() };
-    let options = ["-z", "--"].map(OsString::from);
-    let mut command = git_command(&git, "ls-files", options.iter().chain(names), &[], directory, path);
+    let Some(git) = find_git(path, places) else { return BTreeSet::new() };
+    let options = ["-z", "--name-only", "HEAD", "--"].map(OsString::from);
+    let mut command = git_command(&git, "ls-tree", options.iter().chain(names), &[], directory, path);
     // A name may look like a pattern.
     command.environment.insert("GIT_LITERAL_PATHSPECS".into(), "1".into());
-    let walls = Confinement::read_only(writable);
+    let walls = Confinement::read_only(places);
     let Ok(mut child) = sandbox.spawn(&walls, command, Streams::Separate).await else { return BTreeSet::new() };
     let mut answer = Vec::new();
     let read = (&mut child.stdout).take(ANSWER).read_to_end(&mut answer).await;

@@ -12,7 +12,7 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, bare_programs, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
-use codex_sandbox::{Command, Confinement, Exit, Noticed};
+use codex_sandbox::{Command, Confinement, Exit};
 use codex_workspace::find_program;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -257,7 +257,7 @@ impl Shown {
             true => CommandExecutionStatus::Failed,
         };
         let mut output = running.text(output::ITEM_BYTES);
-        for why in why_without_code(&ended.end).into_iter().chain(noticed(&ended.noticed)) {
+        for why in why_without_code(&ended.end).into_iter().chain(noticed(ended)) {
             let newline = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
             output = format!("{output}{newline}[{why}]\n");
         }
@@ -294,15 +294,19 @@ pub(crate) fn report(ended: &Ended, stopped: &str, output: &str) -> String {
         End::Stopped => format!("{stopped} and killed; {UNTIL_THEN}"),
         End::Lost(error) => format!("Lost: {error}; {UNTIL_THEN}"),
     };
-    let noticed: String = noticed(&ended.noticed).map(|line| line + "\n").collect();
+    let noticed: String = noticed(ended).map(|line| line + "\n").collect();
     let seconds = ended.duration.as_secs_f64();
     format!("{how}\nWall time: {seconds:.1} s\n{noticed}Output:\n{}", or_none(output))
 }
 
 /// What the walls noticed of a command, a line each.
-fn noticed(noticed: &Noticed) -> impl Iterator<Item = String> {
-    let network = "The sandbox blocked an attempt to reach the network: it is off for commands";
-    let network = noticed.network.then(|| network.to_owned());
+fn noticed(ended: &Ended) -> impl Iterator<Item = String> {
+    let Ended { noticed, proxied, .. } = ended;
+    let way = match proxied {
+        true => "commands reach named domains only, through the proxy in `HTTPS_PROXY` and its like",
+        false => "it is off for commands",
+    };
+    let network = noticed.network.then(|| format!("The sandbox blocked an attempt to reach the network: {way}"));
     let changes = noticed.changes.iter().map(|change| {
         let path = change.path.display();
         match change.undone {
@@ -326,7 +330,7 @@ fn or_none(output: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use codex_sandbox::Change;
+    use codex_sandbox::{Change, Noticed};
 
     use super::*;
     use crate::testing::{context, json};
@@ -352,13 +356,15 @@ mod tests {
     fn what_the_walls_noticed_is_reported() {
         let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
         let noticed = Noticed { network: true, changes: changes.into(), refused: vec!["x:1 is not allowed".into()] };
-        let ended = Ended { end: End::Exited(Exit::Code(0)), duration: Duration::ZERO, noticed };
+        let ended = Ended { end: End::Exited(Exit::Code(0)), duration: Duration::ZERO, noticed, proxied: false };
         let report = report(&ended, "Interrupted", "out");
         let lines: Vec<_> = report.lines().collect();
-        assert!(lines[2].contains("blocked an attempt to reach the network"), "{report}");
+        assert!(lines[2].contains("blocked an attempt to reach the network: it is off"), "{report}");
         assert_eq!(lines[3], "The proxy of the sandbox refused: x:1 is not allowed");
         assert!(lines[4].contains("put back /w/.git/config") && lines[5].contains("could not be put back"), "{report}");
         assert_eq!(lines[6..], ["Output:", "out"]);
+        let report = self::report(&Ended { proxied: true, ..ended }, "Interrupted", "out");
+        assert!(report.contains("named domains only, through the proxy") && !report.contains("off"), "{report}");
     }
 
     #[test]

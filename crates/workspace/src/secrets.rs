@@ -4,10 +4,10 @@
 //! `~/.gradle/gradle.properties` and the like are not on it though they may hold a token: they also say which registry
 //! a build takes its packages from. `[sandbox] hide` adds them.
 //!
-//! It must never hide a file that git tracks, which would then look changed, nor read what it finds.
+//! It must never hide a file that the last commit holds, which would then look changed, nor read what it finds.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -59,8 +59,11 @@ const NOT_ENTERED: &[&str] =
 
 /// How many directories below a root are looked into one in another for files of settings.
 const DEPTH: usize = 3;
-/// Most entries that are looked at below one root, nearest first: starting must stay quick in a large tree.
-const MOST_ENTRIES: usize = 2000;
+/// Most directories that are listed below one root, nearest first: starting must stay quick in a large tree. Files do not
+/// count: any command can make many.
+const MOST_DIRECTORIES: usize = 2000;
+/// Names that are looked for in a directory that is not listed too.
+const LOOKED_FOR: &[&str] = &[".env", ".env.local"];
 
 /// The credentials below the home directory and below our own that exist, by their real paths.
 pub fn credentials(home: Option<&Path>, our_home: &Path) -> Vec<PathBuf> {
@@ -73,24 +76,31 @@ pub fn credentials(home: Option<&Path>, our_home: &Path) -> Vec<PathBuf> {
 /// The files below `root` that are named as those which keep a project's secrets (`.env`, `.env.local`,
 /// `.env.*.local`): the directories that hold some, each with their names.
 ///
-/// Whether git tracks them is not looked at. Those further down than a few directories, or behind the first 2000
-/// entries, are not found.
+/// Whether git tracks them is not looked at. Those further down than a few directories, or below the first 2000
+/// directories, are not found.
 pub fn environment_files(root: &Path) -> BTreeMap<PathBuf, Vec<OsString>> {
     let mut found: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();
-    let (mut level, mut left) = (vec![root.to_owned()], MOST_ENTRIES);
+    let (mut level, mut left) = (vec![root.to_owned()], MOST_DIRECTORIES);
     for _ in 0..=DEPTH {
         let mut below = Vec::new();
         for directory in level {
-            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-            for entry in entries.take(left) {
-                left -= 1;
+            let mut names = BTreeSet::new();
+            let is_file =
+                |name: &&&str| directory.join(name).symlink_metadata().is_ok_and(|metadata| !metadata.is_dir());
+            names.extend(LOOKED_FOR.iter().filter(is_file).map(OsString::from));
+            let listed = (left > 0).then(|| fs::read_dir(&directory).ok()).flatten();
+            left = left.saturating_sub(1);
+            for entry in listed.into_iter().flatten().flatten() {
                 let name = entry.file_name();
                 let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 if is_directory && !NOT_ENTERED.iter().any(|other| name == *other) {
                     below.push(entry.path());
                 } else if !is_directory && name.to_str().is_some_and(keeps_secrets) {
-                    found.entry(directory.clone()).or_default().push(name);
+                    names.insert(name);
                 }
+            }
+            if !names.is_empty() {
+                found.insert(directory, names.into_iter().collect());
             }
         }
         level = below;
@@ -177,6 +187,22 @@ mod tests {
         found.sort();
         assert_eq!(found, secret);
         assert!(environment_files(&base.join("none")).is_empty());
+    }
+
+    #[test]
+    fn no_crowd_of_others_keeps_files_of_settings_from_being_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path();
+        put(base, &["zz/app/.env"]);
+        for number in 0..MOST_DIRECTORIES + 100 {
+            fs::write(base.join(format!("junk{number}")), "").unwrap();
+        }
+        assert!(environment_files(base).contains_key(&base.join("zz/app")));
+        for number in 0..MOST_DIRECTORIES + 100 {
+            put(base, &[&format!("full/{number}/.env")]);
+        }
+        let found = environment_files(base);
+        assert!((0..MOST_DIRECTORIES + 100).all(|number| found.contains_key(&base.join(format!("full/{number}")))));
     }
 
     #[test]

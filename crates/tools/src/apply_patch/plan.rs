@@ -238,8 +238,13 @@ impl Plan {
         if is_protected(&resolved, ground.protected, ground.roots.temp.as_deref()) {
             return Err(format!("`{path}` is protected: it stays read-only"));
         }
+        let real = ground.beneath.real(&resolved);
+        // Before anything is read: what is said of a patch would tell what the file holds.
+        if ground.roots.hidden.iter().any(|hidden| resolved.starts_with(hidden) || real.starts_with(hidden)) {
+            return Err(format!("`{path}`: it is hidden, for it may hold secrets"));
+        }
         // Each name would be changed from the old content, and the last written would be all that stays.
-        if let Some(other) = ground.real.insert(ground.beneath.real(&resolved), path.to_owned()) {
+        if let Some(other) = ground.real.insert(real, path.to_owned()) {
             return Err(format!(
                 "`{other}` and `{path}` are one file by a symbolic link: name it in one way, and change a link itself by \
                  a patch of its own"

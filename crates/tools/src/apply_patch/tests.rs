@@ -560,3 +560,27 @@ fn the_files_of_a_patch_have_a_limit_together() {
     assert!(prepare(4).is_ok());
     assert!(prepare(5).unwrap_err().0.contains("64 MiB together"));
 }
+
+#[test]
+fn of_what_is_hidden_a_patch_tells_nothing() {
+    let mut scene = without_temp();
+    put(&scene, &[("w/.env", "KEY=1\n"), ("w/keys/key", "KEY=1\n"), ("w/a", "1\n")]);
+    let workspace = scene.workspace().to_owned();
+    let hidden = vec![workspace.join(".env"), workspace.join("keys")];
+    scene.context.roots = std::sync::Arc::new(codex_workspace::Roots { hidden, ..(*scene.context.roots).clone() });
+    let guess = |key: &str| format!("*** Update File: .env\n@@\n-KEY={key}\n+x\n");
+    let bodies = [
+        "*** Delete File: .env\n".to_owned(),
+        guess("1"),
+        guess("2"),
+        "*** Add File: .env\n+x\n".to_owned(),
+        "*** Delete File: keys/key\n".to_owned(),
+        "*** Delete File: keys/none\n".to_owned(),
+        "*** Update File: a\n*** Move to: keys/key\n@@\n-1\n+2\n".to_owned(),
+    ];
+    for body in bodies {
+        let patch = Arguments::Freeform(wrap(&body));
+        let told = ApplyPatch.prepare(&patch, &scene.context).map(drop).unwrap_err().0;
+        assert!(told.contains("it is hidden") && !told.contains("KEY"), "{body}: {told}");
+    }
+}

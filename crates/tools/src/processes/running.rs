@@ -54,6 +54,8 @@ pub(crate) struct Ended {
     pub(crate) duration: Duration,
     /// What its walls noticed.
     pub(crate) noticed: Noticed,
+    /// Whether it reached named domains through a proxy.
+    pub(crate) proxied: bool,
 }
 
 impl Ended {
@@ -64,7 +66,7 @@ impl Ended {
 
     /// An end of which the walls say nothing.
     pub(crate) fn unnoticed(end: End, duration: Duration) -> Self {
-        Self { end, duration, noticed: Noticed::default() }
+        Self { end, duration, noticed: Noticed::default(), proxied: false }
     }
 }
 
@@ -143,6 +145,8 @@ impl Running {
             let child = sandbox.spawn(confinement, command, PipeStreams::Merged).await?;
             (Streams::pipe(child.stdout), child.process)
         };
+        let proxied =
+            matches!(confinement, Confinement::Confined(walls) if walls.network == codex_sandbox::Network::Proxied);
         let output = Arc::new(Mutex::new(Output::new(keep_whole, keep_unread)));
         let (tell_end, ended) = watch::channel(None);
         let (typed, input) = mpsc::channel(QUEUE);
@@ -159,7 +163,7 @@ impl Running {
         };
         tokio::spawn(async move {
             let (end, noticed) = follower.follow().await;
-            tell_end.send_replace(Some(Ended { end, duration: started.elapsed(), noticed }));
+            tell_end.send_replace(Some(Ended { end, duration: started.elapsed(), noticed, proxied }));
             ends.send_modify(|ends| *ends += 1);
         });
         let input = terminal.then_some(typed);

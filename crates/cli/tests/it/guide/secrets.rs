@@ -11,8 +11,8 @@ use crate::{sandbox::visible_directory, support::Place};
 /// What no request may hold; it stands in each of these files.
 const SECRET: &str = "s3cret";
 
-/// A repository with a secret in each kind of place, and a home that commands can see. `config/.env` is tracked, so it is
-/// none.
+/// A repository with a secret in each kind of place, and a home that commands can see. `config/.env` is in a commit, so
+/// it is none; `staged/.env` is in the index alone, with another content.
 #[allow(clippy::disallowed_methods, reason = "a test makes a repository")]
 fn place(calls: Vec<Value>) -> (Place, TempDir) {
     let home = tempfile::tempdir_in(visible_directory()).unwrap();
@@ -22,13 +22,16 @@ fn place(calls: Vec<Value>) -> (Place, TempDir) {
     fs::create_dir_all(place.workspace.join("config")).unwrap();
     fs::create_dir_all(place.workspace.join("keys")).unwrap();
     fs::create_dir_all(home.path().join(".ssh")).unwrap();
+    fs::create_dir_all(place.workspace.join("staged")).unwrap();
     fs::write(place.workspace.join("config/.env"), "tracked\n").unwrap();
-    for arguments in [&["init", "-q", "."][..], &["add", "config/.env"]] {
+    fs::write(place.workspace.join("staged/.env"), "other\n").unwrap();
+    let commit = ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"];
+    for arguments in [&["init", "-q", "."][..], &["add", "config/.env"], &commit, &["add", "staged/.env"]] {
         let mut git = Command::new("git");
         git.args(arguments).current_dir(&place.workspace).env("HOME", &place.home);
         assert!(git.status().unwrap().success(), "{arguments:?}");
     }
-    for name in [".env", "config/.env.local", "keys/key"] {
+    for name in [".env", "config/.env.local", "keys/key", "staged/.env"] {
         fs::write(place.workspace.join(name), format!("{SECRET}\n")).unwrap();
     }
     fs::write(place.workspace.join(".env.example"), "template\n").unwrap();
@@ -44,10 +47,11 @@ fn exec((place, home): &(Place, TempDir), flags: &[&str]) -> Ran {
 
 /// Each way to look, at each place.
 fn looks() -> Vec<Value> {
-    let files = [".env", "config/.env", "config/.env.local", "keys/key", ".env.example", "link/id"];
+    let files = [".env", "config/.env", "config/.env.local", "keys/key", "staged/.env", ".env.example", "link/id"];
     let read = |path: &&str| json!({ "tool": "read_file", "arguments": { "path": path } });
     let cat = format!("cat {} ~/.ssh/id; true", files.join(" "));
     let patch = "*** Begin Patch\n*** Update File: .env\n@@\n-guess\n+x\n*** End Patch\n";
+    let delete = "*** Begin Patch\n*** Delete File: .env\n*** End Patch\n";
     let git = "git add -A && git status --short && git diff --cached";
     files
         .iter()
@@ -57,6 +61,7 @@ fn looks() -> Vec<Value> {
             json!({ "tool": "list_dir", "arguments": { "path": "link" } }),
             json!({ "tool": "view_image", "arguments": { "path": "keys/key" } }),
             json!({ "custom": "apply_patch", "input": patch }),
+            json!({ "custom": "apply_patch", "input": delete }),
             json!({ "tool": "exec_command", "arguments": { "cmd": cat } }),
             json!({ "tool": "exec_command", "arguments": { "cmd": git } }),
         ])
@@ -73,7 +78,8 @@ fn s15_secrets_are_hidden_from_commands_and_tools() {
     not_inside_another_sandbox!();
     for level in ["read-only", "workspace-write"] {
         let place = place(looks());
-        exec(&place, &["-s", level, "-c", "sandbox.hide=[\"keys\"]"]);
+        let ran = exec(&place, &["-s", level, "-c", "sandbox.hide=[\"keys\"]"]);
+        assert!(!ran.stderr.contains(SECRET), "{level}: {}", ran.stderr);
         let sent = sent(&place);
         assert!(!sent.contains(SECRET), "{level}: {sent}");
         assert!(sent.contains("tracked") && sent.contains("template"), "{level}: {sent}");
@@ -116,4 +122,32 @@ fn s15_what_is_hidden_can_be_shown_and_more_can_be_hidden() {
     assert!(!sent(&place).contains(SECRET));
     let ran = exec(&place, &["-c", "sandbox.hide=[\"/\"]"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("cannot be hidden"), "{}", ran.stderr);
+}
+
+#[test]
+fn s15_where_a_session_starts_opens_nothing_around_it() {
+    // In a part of the repository, and in a place below hidden ones.
+    for (start, look, ours) in [("config", "../.env", false), (".kube/proj", "../config", true)] {
+        let command = format!("cat {look}; touch new && echo made-$((40 + 2))");
+        let place = place(vec![
+            json!({ "tool": "exec_command", "arguments": { "cmd": command } }),
+            json!({ "tool": "read_file", "arguments": { "path": look } }),
+        ]);
+        fs::create_dir_all(place.1.path().join(".kube/proj")).unwrap();
+        fs::write(place.1.path().join(".kube/config"), SECRET).unwrap();
+        let start = if ours { place.1.path().join(start) } else { place.0.workspace.join(start) };
+        let mut codex = place.0.codex(&["exec", "--skip-git-repo-check", "go"]);
+        let ran: Ran = codex.env("HOME", place.1.path()).current_dir(&start).output().unwrap().into();
+        let sent = sent(&place);
+        assert!(!sent.contains(SECRET) && sent.contains("made-42"), "{start:?}: {sent} {}", ran.stderr);
+    }
+}
+
+#[test]
+fn s15_a_link_named_as_a_secret_hides_nothing_else() {
+    let place = place(vec![json!({ "tool": "exec_command", "arguments": { "cmd": "echo ran-$((40 + 2))" } })]);
+    fs::remove_file(place.0.workspace.join(".env")).unwrap();
+    std::os::unix::fs::symlink("/bin/bash", place.0.workspace.join(".env")).unwrap();
+    exec(&place, &[]);
+    assert!(sent(&place).contains("ran-42"), "{}", sent(&place));
 }
