@@ -197,6 +197,14 @@ fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
         why(&place, &["-s", "danger-full-access", "make"])["confinement"],
         json!({ "sandbox": "danger-full-access" })
     );
+    // In a repository too, each path is told once.
+    fs::create_dir_all(place.workspace.join(".git/objects")).unwrap();
+    let walls = &why(&place, &["make"])["confinement"];
+    let mut told: Vec<&str> = walls["readOnly"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    told.sort_unstable();
+    let count = told.len();
+    told.dedup();
+    assert!(told.len() == count && told.iter().any(|path| path.ends_with("/.git/hooks")), "{walls}");
     // For people too; and a broken rule is an error here as anywhere.
     let ran = run(&place, &["permissions", "why", "git push"]);
     assert!(ran.stdout.starts_with("ask: ") && ran.stdout.contains("config.toml:2:20"), "{}", ran.stdout);

@@ -151,3 +151,14 @@ fn s15_a_link_named_as_a_secret_hides_nothing_else() {
     exec(&place, &[]);
     assert!(sent(&place).contains("ran-42"), "{}", sent(&place));
 }
+
+#[test]
+fn s15_before_the_first_commit_everything_is_hidden() {
+    let place =
+        place(vec![json!({ "tool": "exec_command", "arguments": { "cmd": "cat config/.env; echo ran-$((40 + 2))" } })]);
+    fs::write(place.0.workspace.join("config/.env"), SECRET).unwrap();
+    fs::remove_dir_all(place.0.workspace.join(".git/refs/heads")).unwrap();
+    fs::create_dir(place.0.workspace.join(".git/refs/heads")).unwrap();
+    exec(&place, &[]);
+    assert!(sent(&place).contains("ran-42") && !sent(&place).contains(SECRET), "{}", sent(&place));
+}
