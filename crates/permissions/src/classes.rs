@@ -142,11 +142,20 @@ impl Entry {
         let arguments = command.words.get(1..).unwrap_or_default();
         if !self.arguments.is_empty() {
             let input = command.input.as_slice();
-            if !arguments.iter().chain(input).any(|word| any(&self.arguments, word)) {
+            // Another word that is harmless does not make this one so.
+            let counts = |word: &&String| any(&self.arguments, word) && !any(&self.unless, word);
+            if !arguments.iter().chain(input).any(|word| counts(&word)) {
                 return false;
             }
         }
-        if arguments.iter().any(|word| any(&self.unless, word)) {
+        let operands_from = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+        let excepted = |(at, word): (usize, &String)| {
+            self.unless.iter().any(|pattern| match pattern.starts_with('-') {
+                true => at < operands_from && pattern::matches_with_case(pattern, word),
+                false => self.arguments.is_empty() && pattern::matches(pattern, word),
+            })
+        };
+        if arguments.iter().enumerate().any(excepted) {
             return false;
         }
         let given = |option: &String| pattern::has_option(option, "", arguments, false);
@@ -154,7 +163,7 @@ impl Entry {
             return false;
         }
         let wanted: Vec<Vec<&str>> = self.words.split_whitespace().map(|word| word.split('|').collect()).collect();
-        pattern::in_order(&wanted, arguments, false)
+        pattern::in_order(&wanted, program, arguments, false)
     }
 }
 

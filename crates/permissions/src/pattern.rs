@@ -25,7 +25,7 @@ pub(crate) fn begins(rule: &[String], command: &Simple) -> Fit {
     let (options, words): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| is_option(word));
     let words: Vec<Vec<&str>> = words.into_iter().map(|word| vec![word.as_str()]).collect();
     let fits = |open: bool| {
-        in_order(&words, &command.words[1..], open)
+        in_order(&words, &command.program(), &command.words[1..], open)
             && options.iter().all(|option| has_option(option, &wanted.to_lowercase(), &command.words[1..], open))
     };
     match () {
@@ -62,9 +62,9 @@ pub(crate) fn is_option(word: &str) -> bool {
     word.len() > 1 && word != "--" && word.starts_with('-')
 }
 
-/// Whether the words of `command` that are no options are, from the first, those of `wanted`, each one of several
+/// Whether the words of `command`, arguments of `program`, that are no options are, from the first, those of `wanted`, each one of several
 /// patterns. A word after an option may be its value. `open`: what is not known may be what is wanted.
-pub(crate) fn in_order(wanted: &[Vec<&str>], command: &[String], open: bool) -> bool {
+pub(crate) fn in_order(wanted: &[Vec<&str>], program: &str, command: &[String], open: bool) -> bool {
     // The numbers of words that may have been found so far.
     let mut found = vec![false; wanted.len() + 1];
     found[0] = true;
@@ -78,7 +78,8 @@ pub(crate) fn in_order(wanted: &[Vec<&str>], command: &[String], open: bool) -> 
             continue;
         }
         // `cargo +nightly` names a toolchain.
-        if word == "--" || word.starts_with('+') {
+        let toolchain = word.starts_with('+') && (program == "cargo" || program.starts_with("rust"));
+        if word == "--" || toolchain {
             continue;
         }
         if open && word.starts_with(HOLE) && found.contains(&true) {
@@ -170,6 +171,11 @@ pub(crate) fn matches(wanted: &str, word: &str) -> bool {
     } else {
         wanted.eq_ignore_ascii_case(word)
     }
+}
+
+/// As [`matches`], but the case of letters counts.
+pub(crate) fn matches_with_case(wanted: &str, word: &str) -> bool {
+    glob(wanted, word)
 }
 
 fn glob(pattern: &str, text: &str) -> bool {

@@ -17,6 +17,7 @@ pub(crate) struct Entry {
     words: String,
     refuse: Vec<String>,
     printing: bool,
+    formats: bool,
     /// Whether it looks at a repository, whose settings may name programs.
     pub(crate) repository: bool,
     guard: bool,
@@ -81,7 +82,10 @@ impl Entry {
     }
 
     fn fits(&self, words: &[String]) -> bool {
-        self.begins(words) && !words.iter().any(|word| self.refuses(word)) && (!self.printing || prints(words))
+        self.begins(words)
+            && !words.iter().any(|word| self.refuses(word))
+            && (!self.printing || prints(words))
+            && (!self.formats || formats(words))
     }
 
     /// Whether `word` is, or may be taken for, an option that is refused.
@@ -97,6 +101,12 @@ impl Entry {
                 (Some(_), None) => false,
             })
     }
+}
+
+/// Whether all operands of `date` are formats: others set the clock (date(1)).
+fn formats(words: &[String]) -> bool {
+    let is_value = |before: &str| ["-d", "-r", "--date", "--reference"].contains(&before);
+    words.windows(2).all(|pair| pair[1].starts_with(['-', '+']) || is_value(&pair[0]))
 }
 
 /// Whether `sed -n …` of these words prints lines and does nothing else (sed(1)).

@@ -140,7 +140,8 @@ impl<'a> Visitor<'a> {
             }
             "function_definition" => {
                 self.fork_bomb(node);
-                self.children(node, input, depth);
+                // What it reads is said where it is called.
+                self.children(node, &Input::Unknown, depth);
             }
             // What is between single quotes is evaluated here.
             "test_command" | "declaration_command" | "unset_command" => {
@@ -249,6 +250,7 @@ impl<'a> Visitor<'a> {
                 // The grammar takes the words after the target for targets too; a shell takes them for arguments.
                 let target = targets.remove(0);
                 let end = target.end_byte();
+                let written = self.substituted(target);
                 let target = self.words().one(target);
                 let text = self.text(node);
                 let duplicates = text.contains(">&") && (target == "-" || target.chars().all(|c| c.is_ascii_digit()));
@@ -256,7 +258,8 @@ impl<'a> Visitor<'a> {
                     redirections.writes.push(target);
                 } else if text.trim_start_matches('0').starts_with('<') {
                     let document = document::number(&target).and_then(|number| self.reader.documents.get(number));
-                    redirections.input = Some(document.map_or(Input::None, |text| Input::Text(text.clone())));
+                    let document = document.map(|text| Input::Text(text.clone()));
+                    redirections.input = Some(document.or(written).unwrap_or(Input::None));
                 }
                 let parted =
                     targets.windows(2).position(|pair| self.parts_lines(pair[0].end_byte(), pair[1].start_byte()));
@@ -289,6 +292,17 @@ impl<'a> Visitor<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What is read from `node`, the target of a redirection, if that is not a file of this name.
+    fn substituted(&mut self, node: Node<'_>) -> Option<Input> {
+        let command = node.named_child(0).filter(|_| node.named_child_count() == 1);
+        match node.kind() {
+            "process_substitution" => {
+                Some(command.map_or(Input::Unknown, |command| self.words().output(command, &Input::None)))
+            }
+            _ => self.words().one(node).contains(HOLE).then_some(Input::Unknown),
         }
     }
 
