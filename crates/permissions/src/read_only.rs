@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::{classes::example_command, pattern::is_option};
+use crate::{classes::example_command, pattern::is_option, shell};
 
 /// What is on the list, as a person can read it.
 pub(crate) const DATA: &str = include_str!("../data/read-only.toml");
@@ -51,6 +51,14 @@ pub(crate) fn listed(words: &[String]) -> Result<Option<&'static Entry>, String>
 /// # Errors
 /// When the list is broken.
 pub(crate) fn guarded(words: &[String], written: usize) -> Result<Option<String>, String> {
+    // Options of git itself stand before its command.
+    let command = match words.split_first() {
+        Some((program, arguments)) if program == "git" => shell::beyond_git_options(arguments),
+        _ => &[],
+    };
+    let skipped = if command.is_empty() { 0 } else { words.len() - 1 - command.len() };
+    let without: Vec<String> = words.iter().take(1).chain(words.iter().skip(1 + skipped)).cloned().collect();
+    let (words, written) = (without.as_slice(), written.saturating_sub(skipped));
     for entry in file()?.command.iter().filter(|entry| entry.begins(words)) {
         let meant = words[..written.min(words.len())].iter().any(|word| entry.refuses(word));
         let found = words.iter().skip(1 + entry.words().count()).find(|word| entry.refuses(word));
@@ -200,6 +208,10 @@ mod tests {
             ("git diff", 2, None),
             ("git diff --output=x", 2, Some("--output=x")),
             ("git diff --outp x", 2, Some("--outp")),
+            ("git --no-pager diff", 3, None),
+            ("git --no-pager diff --output=x", 3, Some("--output=x")),
+            ("git -C d diff --output=x", 4, Some("--output=x")),
+            ("git --no-pager diff --output=x", 4, None),
             ("git push --exec=sh x", 2, Some("--exec=sh")),
             ("find . -delete", 2, Some("-delete")),
             ("find . -delete", 3, None),

@@ -138,7 +138,15 @@ impl Pattern {
         if line.is_empty() {
             return Err("it is empty: write the beginning of a command, such as `git push`".into());
         }
-        if let (false, Some(class)) = (exact, Class::named(line)) {
+        let small = line.to_lowercase();
+        if !exact && matches!(small.as_str(), "read-only" | "read_only" | "read only") {
+            return Err(
+                "`read-only` is no class of dangerous commands: it is the built-in list of what runs without a \
+                        question, and needs no rule. Write a rule for the commands that you mean"
+                    .into(),
+            );
+        }
+        if let (false, Some(class)) = (exact, Class::named(&small)) {
             return match kind {
                 RuleKind::Deny | RuleKind::Ask => Ok(Self::Class(class)),
                 RuleKind::Allow => Err(format!(
@@ -146,7 +154,7 @@ impl Pattern {
                 )),
             };
         }
-        if !exact && looks_like_class(line) {
+        if !exact && looks_like_class(&small) {
             let names: Vec<String> = class_names().map(|name| format!("`{name}`")).collect();
             return Err(format!("there is no class `{line}`; there are {}", names.join(", ")));
         }
@@ -198,8 +206,13 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Whether `line` was probably meant as the name of a class.
+/// Whether `line`, in small letters, was probably meant as the name of a class.
 fn looks_like_class(line: &str) -> bool {
+    if ["destructive", "privilege", "privileges", "privileged"].contains(&line)
+        || Class::named(&line.replace([' ', '_'], "-")).is_some()
+    {
+        return true;
+    }
     let word = !line.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
     let parts: Vec<&str> = line.split(['-', '_']).collect();
     let ends = ["command", "commands", "operation", "operations", "escalation", "escalations"];
@@ -211,7 +224,7 @@ fn looks_like_class(line: &str) -> bool {
 /// # Errors
 /// Why a rule of these words must not allow: it would allow anything, or nothing.
 pub(crate) fn may_be_allowed(words: &[String]) -> Result<(), String> {
-    let Some((program, arguments)) = words.split_first() else { return Err("it is empty".into()) };
+    let Some(program) = words.first() else { return Err("it is empty".into()) };
     if program.contains('/') {
         return Err(format!(
             "`{program}` is a path: only programs that are found by their name, outside of what commands can change, can be \
@@ -221,7 +234,15 @@ pub(crate) fn may_be_allowed(words: &[String]) -> Result<(), String> {
     if is_special(program) {
         return Err(format!("`{program}` works inside the shell and cannot be allowed. Leave it out"));
     }
-    let bare = arguments.iter().all(|word| word.starts_with('-') || word.contains('='));
+    anything(words)
+}
+
+/// # Errors
+/// When what begins with these words may be any command.
+fn anything(words: &[String]) -> Result<(), String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+    let command = if program == "git" { shell::beyond_git_options(arguments) } else { arguments };
+    let bare = command.iter().all(|word| word.starts_with('-') || word.contains('='));
     let harmless = arguments.iter().any(|word| HARMLESS_OPTIONS.contains(&word.as_str()));
     let family = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let interpreter = [program.as_str(), family].iter().any(|name| INTERPRETERS.contains(name));
@@ -238,7 +259,10 @@ pub(crate) fn may_be_allowed(words: &[String]) -> Result<(), String> {
             words.join(" ")
         ));
     }
-    Ok(())
+    match shell::wrapped(program, arguments) {
+        Some(inner) => anything(inner),
+        None => Ok(()),
+    }
 }
 
 /// Words that a shell itself carries out, and that change what later words mean or run what they are given (bash(1),
@@ -334,6 +358,16 @@ mod tests {
             (Deny, "rm 'x", "not closed"),
             (Deny, "disk-operation", "no class"),
             (Deny, "destructive-comands", "no class"),
+            (Deny, "destructive", "no class"),
+            (Deny, "Disk-Operation", "no class"),
+            (Ask, "disk operations", "no class"),
+            (Deny, "read-only", "no class of dangerous commands"),
+            (Ask, "Read-Only", "no class of dangerous commands"),
+            (Allow, "read-only", "no class of dangerous commands"),
+            (Allow, "Disk-Operations", "cannot be allowed"),
+            (Allow, "env bash", "any command"),
+            (Allow, "timeout 5 env -i python3 -c", "any command"),
+            (Allow, "git -C d", "any command"),
             (Ask, "network-operations", "`destructive-commands`, `disk-operations`, `privilege-escalation`"),
             (Deny, "rm *", "no pattern"),
             (Deny, "a | b", "more than one"),
@@ -375,6 +409,10 @@ mod tests {
             (Deny, "rm -rf /"),
             (Deny, "disk-operations"),
             (Ask, "privilege-escalation"),
+            (Deny, "Destructive-Commands"),
+            (Allow, "env bash x.sh"),
+            (Allow, "poetry run test"),
+            (Allow, "git --no-pager diff"),
             (Deny, "apt-get"),
             (Deny, "bash"),
             (Deny, "=git push"),

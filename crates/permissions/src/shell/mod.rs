@@ -255,6 +255,22 @@ pub(crate) fn wraps_nothing(program: &str, arguments: &[String]) -> bool {
     wrappers::find(program).is_some_and(|wrapper| wrapper.rest(arguments).is_empty())
 }
 
+/// What `program` with `arguments` runs, if it is one that runs another and they say which.
+pub(crate) fn wrapped<'a>(program: &str, arguments: &'a [String]) -> Option<&'a [String]> {
+    wrappers::find(program).map(|wrapper| wrapper.rest(arguments)).filter(|inner| !inner.is_empty())
+}
+
+/// The arguments of git from its command on (git(1), OPTIONS).
+pub(crate) fn beyond_git_options(arguments: &[String]) -> &[String] {
+    const VALUES: &[&str] =
+        &["-C", "-c", "--attr-source", "--config-env", "--git-dir", "--namespace", "--super-prefix", "--work-tree"];
+    let mut at = 0;
+    while let Some(word) = arguments.get(at).filter(|word| word.starts_with('-')) {
+        at += if VALUES.contains(&word.as_str()) { 2 } else { 1 };
+    }
+    arguments.get(at..).unwrap_or_default()
+}
+
 /// Whether `c` may mislead the parser, or a person who looks at the line. Unlike in a plain line, letters may be joined.
 fn hides_text(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))

@@ -135,6 +135,10 @@ impl Lexer<'_> {
             // An end after `;` or a new line is none of a command.
             return (last && !self.joined && !self.commands.is_empty()).then_some(());
         }
+        // It gives a variable a value, and may be one that decides what later words mean.
+        if words.windows(2).any(|pair| pair[0] == "printf" && pair[1].starts_with("-v")) {
+            return None;
+        }
         self.joined = false;
         self.commands.push(Plain { words, piped: self.piped });
         Some(())
@@ -192,6 +196,8 @@ mod tests {
             ";",
             "a &",
             "a & b",
+            "printf -v PATH .",
+            "time printf -vPATH .",
             "a &&",
             "a |",
             "a ;; b",
