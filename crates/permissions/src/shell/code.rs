@@ -5,7 +5,7 @@
 
 use super::{HOLE, Input, unwrap::Inner};
 
-/// Interpreters with the options that are followed by code; an empty list: the first operand is code.
+/// Interpreters with the options that are followed by code; an empty list: an operand is code.
 const INTERPRETERS: &[(&str, &[&str])] = &[
     ("awk", &[]),
     ("bun", &["-e", "--eval", "-p"]),
@@ -37,7 +37,8 @@ pub(super) fn scripts(name: &str, arguments: &[String], input: &Input) -> Vec<In
     };
     let mut codes: Vec<&str> = Vec::new();
     if options.is_empty() {
-        codes.extend(arguments.iter().find(|word| !word.starts_with('-')).map(String::as_str));
+        // What comes first may be the value of an option.
+        codes.extend(arguments.iter().filter(|word| !word.starts_with('-')).map(String::as_str));
     }
     for (at, word) in arguments.iter().enumerate() {
         // `-c` may stand in a cluster, as in `-Ic`, or have its code in the same word.

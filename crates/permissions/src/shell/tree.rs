@@ -80,6 +80,8 @@ impl<'a> Visitor<'a> {
                 let value = node.child_by_field_name("value").map_or_else(String::new, |value| self.words().one(value));
                 let appends = self.text(node).contains("+=");
                 if let Some(name) = node.child_by_field_name("name") {
+                    // Values are split at other places then.
+                    self.reader.unknown_values |= self.text(name) == "IFS";
                     self.give(self.text(name), if appends { HOLE.to_string() } else { value });
                 }
             }

@@ -104,15 +104,26 @@ fn wrapped(name: &str, arguments: &[String]) -> Option<Vec<Inner>> {
     match name {
         // `-S` splits a text into words.
         "env" => {
-            let split = |word: &String| Some(word.split_once("-S")?.1.to_owned()).filter(|text| !text.is_empty());
-            let split = options.iter().find_map(split);
-            let after = options.windows(2).find(|pair| ["-S", "--split-string"].contains(&pair[0].as_str()));
+            // `-iS`: it may stand in a cluster, after letters without a value.
+            let letter = |word: &str| {
+                let cluster = word.strip_prefix('-').filter(|cluster| !cluster.starts_with('-'))?;
+                let at = cluster.find(['u', 'C', 'S'])?;
+                cluster[at..].strip_prefix('S').map(str::to_owned)
+            };
+            let split = options.iter().find_map(|word| letter(word).filter(|text| !text.is_empty()));
+            let is_split = |word: &str| word == "--split-string" || letter(word).is_some();
+            let after = options.windows(2).find(|pair| is_split(&pair[0]));
             let long = options.iter().find_map(|word| word.strip_prefix("--split-string="));
             let split = split.or(after.map(|pair| pair[1].clone())).or(long.map(str::to_owned));
             if let Some(split) = split {
                 let rest = wrapper.rest(arguments).join(" ");
                 inner = vec![Inner::Script(format!("env {split} {rest}"))];
             }
+        }
+        // A name or an architecture may stand before the program, and options after that.
+        "coproc" | "setarch" => {
+            let rest = wrapper.rest(arguments).iter().skip(1);
+            inner.push(words(rest.skip_while(|word| word.starts_with('-'))));
         }
         // `flock FILE -c SCRIPT`.
         "flock" | "sg" | "runuser" | "npx" | "screen" => inner.extend(scripts_in(arguments)),
@@ -298,7 +309,7 @@ fn xargs(arguments: &[String], input: &Input) -> Vec<Inner> {
         }
     }
     let read: Vec<String> = match input {
-        Input::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Input::Text(text) => shlex::split(text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect()),
         Input::None | Input::Unknown => vec![HOLE.to_string()],
     };
     vec![Inner::Words(match replaced {

@@ -101,6 +101,10 @@ impl Wrapper {
     pub(super) fn rest<'a>(&self, arguments: &'a [String]) -> &'a [String] {
         let mut at = self.options(arguments);
         at += self.skip;
+        // `uv run -- PROGRAM`.
+        while self.skip > 0 && arguments.get(at).is_some_and(|word| word.starts_with('-')) {
+            at += 1;
+        }
         let is_assignment = |word: &String| word.split_once('=').is_some_and(|(name, _)| super::is_name(name));
         while arguments.get(at).is_some_and(is_assignment) {
             at += 1;
@@ -143,6 +147,7 @@ mod tests {
             ("sudo -u root -E A=1 rm x", "rm x"),
             ("xargs -0 -I{} -P 4 rm {}", "rm {}"),
             ("stdbuf -oL rm", "rm"),
+            ("uv run -- rm x", "rm x"),
             ("timeout", ""),
         ];
         for (line, expected) in table {
