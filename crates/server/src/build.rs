@@ -9,7 +9,7 @@ use std::{
 
 use codex_agent::{ModelChoice, ThreadSettings, Workplace};
 use codex_config::{
-    Environment, LoadRequest, Loaded, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
+    Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Policy, SandboxLevel};
@@ -119,13 +119,14 @@ impl Wanted {
 
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
 pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
-    let (settings, mut warnings) = load(&server.environment, codex_home, &wanted)?;
+    let (settings, origins, mut warnings) = load(&server.environment, codex_home, &wanted)?;
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
     let built = ThreadSettings {
         model: model(server, &settings)?,
-        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, &wanted, temp).await?,
+        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, &origins, &wanted, temp)
+            .await?,
         tools: codex_tools::all(),
         instructions: found.files,
     };
@@ -156,9 +157,9 @@ pub(crate) async fn bare(
     let wanted = Wanted::start(params)?;
     let temp = TempDirectory::create(&codex_home, "sandbox")
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
-    let (settings, mut warnings) = load(environment, &codex_home, &wanted)?;
+    let (settings, origins, mut warnings) = load(environment, &codex_home, &wanted)?;
     warnings.extend(network::unused_proxy(environment, &settings));
-    let workplace = workplace(environment, &codex_home, helper, &settings, &wanted, temp.path()).await?;
+    let workplace = workplace(environment, &codex_home, helper, &settings, &origins, &wanted, temp.path()).await?;
     Ok(Bare { workplace, warnings, temp })
 }
 
@@ -199,7 +200,11 @@ pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStart
     })
 }
 
-fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result<(Settings, Vec<String>), RpcError> {
+fn load(
+    environment: &Environment,
+    codex_home: &Path,
+    wanted: &Wanted,
+) -> Result<(Settings, Origins, Vec<String>), RpcError> {
     let request = LoadRequest {
         environment,
         codex_home,
@@ -208,7 +213,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
         profile: wanted.profile.as_deref(),
         trust_project: wanted.trust_project,
     };
-    let Loaded { mut settings, warnings, .. } =
+    let Loaded { mut settings, origins, warnings, .. } =
         codex_config::load(&request).map_err(|error| configuration(&error.to_string()))?;
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
@@ -217,7 +222,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     if warnings.len() > WARNINGS {
         told.push(format!("and {} more warnings", warnings.len() - WARNINGS));
     }
-    Ok((settings, told))
+    Ok((settings, origins, told))
 }
 
 /// The roots, the policy and the environment of a thread.
@@ -226,13 +231,22 @@ async fn workplace(
     codex_home: &Path,
     helper: &Path,
     settings: &Settings,
+    origins: &Origins,
     wanted: &Wanted,
     temp: &Path,
 ) -> Result<Workplace, RpcError> {
-    let sandbox = network::sandbox(helper, codex_home.join("run"), settings)?;
+    let sandbox = network::sandbox(helper, codex_home.join("run"), settings, origins)?;
     let workspace = wanted.cwd.clone();
-    let ground =
-        Ground { environment, codex_home, settings, workspace: &workspace, temp, helper, full_auto: wanted.full_auto };
+    let ground = Ground {
+        environment,
+        codex_home,
+        settings,
+        origins,
+        workspace: &workspace,
+        temp,
+        helper,
+        full_auto: wanted.full_auto,
+    };
     let policy = policy(&ground).await?;
     let plain = policy.level == SandboxLevel::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();

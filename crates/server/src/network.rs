@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_config::{Environment, Settings};
+use codex_config::{Environment, Origins, Settings};
 use codex_net::proxy::{Domains, Proxy, Resolver};
 use codex_protocol::RpcError;
 use codex_sandbox::Sandbox;
@@ -19,9 +19,18 @@ const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
 /// # Errors
 /// An entry of `sandbox.allow_domains` that names no domain. Checked where there are no walls too: the same settings
 /// are in order under every level.
-pub(crate) fn sandbox(helper: &Path, own: PathBuf, settings: &Settings) -> Result<Sandbox, RpcError> {
+pub(crate) fn sandbox(
+    helper: &Path,
+    own: PathBuf,
+    settings: &Settings,
+    origins: &Origins,
+) -> Result<Sandbox, RpcError> {
     let entries = &settings.sandbox_details.allow_domains;
-    let domains = Domains::new(entries).map_err(|error| configuration(&format!("sandbox.allow_domains: {error}")))?;
+    let domains = Domains::new(entries).map_err(|error| {
+        let number = entries.iter().position(|entry| *entry == error.entry).unwrap_or_default();
+        let origin = origins.get(&format!("sandbox.allow_domains[{number}]"));
+        configuration(&format!("{origin}: sandbox.allow_domains: {error}"))
+    })?;
     if entries.is_empty() {
         return Ok(Sandbox::new(helper.to_owned()).remembering(own));
     }

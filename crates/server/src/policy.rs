@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use codex_config::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings};
+use codex_config::{ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings};
 use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
@@ -30,6 +30,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) codex_home: &'a Path,
     pub(crate) settings: &'a Settings,
+    /// Where the settings are written.
+    pub(crate) origins: &'a Origins,
     pub(crate) workspace: &'a Path,
     /// The session's private temporary directory, on the host.
     pub(crate) temp: &'a Path,
@@ -111,10 +113,11 @@ fn hidden_by_choice(ground: &Ground<'_>, writable: &[PathBuf]) -> Result<Vec<Pat
     let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let hidden: Vec<PathBuf> = ground.settings.sandbox_details.hide.iter().map(real).collect();
     let own = ground.temp.canonicalize().ok();
-    for path in &hidden {
+    for (number, path) in hidden.iter().enumerate() {
         if let Some(inside) = writable.iter().chain(&own).find(|root| root.starts_with(path)) {
-            let message = format!("sandbox.hide: {} cannot be hidden: it holds {}", path.display(), inside.display());
-            return Err(configuration(&message));
+            let origin = ground.origins.get(&format!("sandbox.hide[{number}]"));
+            let (path, inside) = (path.display(), inside.display());
+            return Err(configuration(&format!("{origin}: sandbox.hide: {path} cannot be hidden: it holds {inside}")));
         }
     }
     Ok(hidden)

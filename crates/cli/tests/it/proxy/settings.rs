@@ -65,6 +65,16 @@ async fn an_entry_that_names_no_domain_is_an_error() {
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains("`https://a.example` names no domain") && error.contains("host alone"), "{error}");
     }
+    let file = place.home.join("config.toml");
+    let table = [
+        ("[sandbox]\nallow_domains = [\"a.example\",\n  \"https://b\"]\n", "3:3: sandbox.allow_domains"),
+        ("[sandbox]\nhide = [\"/\"]\n", "2:9: sandbox.hide"),
+    ];
+    for (text, expected) in table {
+        std::fs::write(&file, text).unwrap();
+        let error = words(&output(place.codex(&["sandbox", "--", "true"])).await.stderr);
+        assert!(error.contains(&format!("{}:{expected}", file.display())), "{error}");
+    }
 }
 
 #[tokio::test]
