@@ -75,6 +75,24 @@ fn control_characters_reach_what_runs_in_a_terminal() {
 }
 
 #[test]
+fn what_is_typed_is_held_against_the_rules_from_the_beginning_of_its_line() {
+    let types = |chars: &str| json!({ "tool": "write_stdin", "arguments": { "session_id": 1, "chars": chars, "yield_time_ms": 1 } });
+    let place = Place::new(json!([
+        run(r#"read a; read b; echo "got $a, $b""#, json!({ "tty": true, "yield_time_ms": 1 })),
+        types("it's (ok\n"),
+        types("mk"),
+        types("dir d\n"),
+        write("e\n"),
+        done(),
+    ]));
+    let output = place.codex(&["exec", "-c", "permissions.deny=[\"mkdir\"]", "go"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let outputs = told(&place);
+    assert!(outputs[3].contains("denied by the rule `mkdir`"), "{outputs:?}");
+    assert!(outputs.concat().contains("got it's (ok, mke"), "{outputs:?}");
+}
+
+#[test]
 fn without_a_terminal_there_is_no_input() {
     let place = Place::new(json!([
         run("cat; echo over; echo > gate", json!({ "yield_time_ms": 1 })),
