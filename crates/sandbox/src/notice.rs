@@ -51,6 +51,8 @@ pub(crate) struct Before {
     kept: Option<Kept>,
     /// What must not come to exist and no cover can stop; see [`crate::setup::stubs`].
     absent: Vec<PathBuf>,
+    /// Links that had been there, and are pinned.
+    links: Vec<PathBuf>,
 }
 
 impl Before {
@@ -61,6 +63,7 @@ impl Before {
             attempts: own_network.then(Attempts::now),
             kept: walls.alone.as_ref().map(|alone| alone.keep()).transpose()?,
             absent: walls.plan.as_ref().map(Plan::watched).unwrap_or_default(),
+            links: walls.plan.as_ref().map(Plan::links).unwrap_or_default(),
         })
     }
 
@@ -69,7 +72,7 @@ impl Before {
         let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
         let changes = match (&walls.alone, self.kept) {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
-            _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent)).unwrap_or_default(),
+            _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent, &self.links)).unwrap_or_default(),
         };
         Noticed { network, changes, refused: Vec::new() }
     }
@@ -77,9 +80,10 @@ impl Before {
 
 /// Takes away what a command made where nothing may be: among it symbolic links in place of something protected, for
 /// which every later command would be refused.
-fn move_aside(plan: &Plan, absent: &[PathBuf]) -> Vec<Change> {
+fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> Vec<Change> {
     let made = absent.iter().filter(|path| path.symlink_metadata().is_ok()).cloned();
-    let places: BTreeSet<PathBuf> = made.chain(plan.planted_links()).collect();
+    let planted = plan.links().into_iter().filter(|link| !links.contains(link));
+    let places: BTreeSet<PathBuf> = made.chain(planted).collect();
     let change = |path: PathBuf| Change { undone: kept::move_aside(&path).is_ok(), path };
     places.into_iter().map(change).collect()
 }

@@ -34,8 +34,9 @@ impl Cover {
 /// Each place with its cover, ancestors first.
 pub(crate) type Covers = BTreeMap<PathBuf, Cover>;
 
-/// Names that may be symbolic links: files for people, of which projects keep one under several names. Any other
-/// protected link is refused, because what it leads to is chosen by whoever can write there.
+/// Names that may be symbolic links: files for people, of which projects keep one under several names. Any other link
+/// among the protected names of a root is refused, because what it leads to is chosen by whoever can write there. In
+/// repositories further below, which commands can make themselves, it stays what it is.
 const MAY_BE_LINKS: &[&str] = &["AGENTS.md", "CLAUDE.md"];
 
 /// Writable roots, by the name they were given, to what that name means.
@@ -107,10 +108,11 @@ impl Roots {
         let Some((root, rest)) = self.place(path) else { return Ok(()) };
         match look(&root, &rest)? {
             Found::Nothing => return Ok(()),
-            Found::Link { at, before, last } if last && may_be_link(&at) => {
+            Found::Link { at, before, last } if last && may_be_link(&at) || is_further_below(&root, &at) => {
                 before.into_iter().for_each(|ancestor| pin(ancestor, covers));
-                // Where it leads to nothing, there is nothing to cover; a loop leads nowhere either.
-                let leads = fs::canonicalize(&at).ok();
+                // Where it leads to nothing, there is nothing to cover; a loop leads nowhere either. A directory may be
+                // all of the root.
+                let leads = fs::canonicalize(&at).ok().filter(|target| last && target.is_file());
                 covers.insert(at, Cover::Link);
                 // Resolved, so this goes one step deep.
                 return leads.map_or(Ok(()), |target| self.protect(&target, covers));
@@ -145,6 +147,13 @@ fn pin(place: PathBuf, covers: &mut Covers) {
 
 fn may_be_link(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| MAY_BE_LINKS.contains(&name))
+}
+
+/// Whether `path` is in a repository or directory below `root`, rather than one of its own protected names.
+fn is_further_below(root: &Path, path: &Path) -> bool {
+    let Ok(rest) = path.strip_prefix(root) else { return false };
+    let own = rest.components().count() == 1 || rest.starts_with(".git");
+    !own || [".git/modules", ".git/worktrees"].iter().any(|place| rest != Path::new(place) && rest.starts_with(place))
 }
 
 /// Goes from `root` to `rest` without following links.

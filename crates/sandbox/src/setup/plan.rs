@@ -119,13 +119,13 @@ impl Plan {
         Ok(covers)
     }
 
-    /// What must not come to exist and cannot be held by a stub; see [`stubs::watched`].
+    /// What must not come to exist and is not held by a stub; see [`stubs::watched`].
     pub(crate) fn watched(&self) -> Vec<PathBuf> {
-        stubs::watched(&self.protected)
+        stubs::watched(&self.named, &self.protected)
     }
 
-    /// Symbolic links where something protected belongs. There were none when a command was started.
-    pub(crate) fn planted_links(&self) -> Vec<PathBuf> {
+    /// Symbolic links where something protected belongs, or on the way there.
+    pub(crate) fn links(&self) -> Vec<PathBuf> {
         self.named.links(&self.protected).collect()
     }
 }

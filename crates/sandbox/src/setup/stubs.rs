@@ -33,22 +33,23 @@ use crate::{
 };
 
 /// Protected names, by the end of their paths, that get no stub. git fails or complains where one of its own is a
-/// directory; the others are files that projects keep in their repository, and a stub would be in the way of a
-/// checkout. See [`WATCHED`] for those that must not come to exist all the same.
+/// directory, and so does a shell of the user's, outside; the others are files that projects keep in their repository,
+/// and a stub would be in the way of a checkout. What a command makes there is moved aside when it ends: [`watched`].
 const WITHOUT: &[&str] = &[
+    ".bash_profile",
+    ".bashrc",
+    ".gitconfig",
+    ".gitmodules",
+    ".profile",
+    ".zshrc",
     "AGENTS.md",
     "CLAUDE.md",
-    ".gitmodules",
     "commondir",
     "config",
     "config.worktree",
     "gitdir",
     "objects/info/alternates",
 ];
-
-/// Of these, the ones by which a git directory is led to another configuration or other objects: what a command makes
-/// there is moved aside when it ends. (`config` comes with every new repository.)
-const WATCHED: &[&str] = &["commondir", "config.worktree", "objects/info/alternates"];
 
 /// The stubs that this cell needs. They stay until [`Stubs::release`], or until the next cell if that is not called.
 #[derive(Debug, Default)]
@@ -250,12 +251,16 @@ fn is_missing(root: &Path, name: &Path) -> bool {
     reachable && fs::symlink_metadata(place).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Protected paths that must not come to exist and cannot be held by a stub, as the file system is now: not there, but
-/// their directory is.
-pub(crate) fn watched(protected: &[PathBuf]) -> Vec<PathBuf> {
-    let ends = |path: &&PathBuf| WATCHED.iter().any(|end| path.ends_with(end));
-    let absent = |path: &&PathBuf| fs::symlink_metadata(path).is_err() && path.parent().is_some_and(Path::is_dir);
-    protected.iter().filter(ends).filter(absent).cloned().collect()
+/// Protected paths that must not come to exist and that no stub holds, as the file system is now: nothing is there,
+/// not even their directory perhaps. Not outside the roots, where others than commands make things.
+///
+/// A new repository may be made: `.git`, and in a new one its `config`.
+pub(crate) fn watched(roots: &Roots, protected: &[PathBuf]) -> Vec<PathBuf> {
+    let is_missing = |path: &Path| fs::symlink_metadata(path).is_err();
+    let is_new_repository =
+        |path: &Path| path.ends_with(".git") || path.ends_with(".git/config") && path.parent().is_some_and(is_missing);
+    let watched = |path: &&PathBuf| is_missing(path) && !is_new_repository(path) && roots.place(path).is_some();
+    protected.iter().filter(watched).cloned().collect()
 }
 
 /// Roots are told apart by what they are, not by their names.

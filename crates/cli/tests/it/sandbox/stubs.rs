@@ -187,6 +187,73 @@ async fn what_leads_a_git_directory_elsewhere_is_moved_aside() {
     }
 }
 
+/// Where no stub can be: in the user's shell or git it would be in the way, it cannot be made, or its directory is
+/// missing.
+#[tokio::test]
+async fn what_comes_to_exist_without_a_stub_is_moved_aside() {
+    not_inside_another_sandbox!();
+    let place = Place::new();
+    fs::create_dir(place.workspace.join(".git")).unwrap();
+    let names = [".gitconfig", ".bashrc", ".gitmodules", ".git/info/attributes", "AGENTS.md", ".git/config"];
+    let protected = names.map(|name| place.workspace.join(name)).into();
+    let mut confined = Confined { protected, state: Some(place.outside.join("state")), ..place.confined() };
+    let script = format!("ls -A; mkdir .git/info; for name in {}; do echo x > $name; done; :", names.join(" "));
+    let mut child = place.start(&Confinement::Confined(confined.clone()), place.shell(&script)).await;
+    assert_eq!(super::read_all(&mut child.stdout).await, ".git\n");
+    child.wait().await.unwrap();
+    let mut changed: Vec<PathBuf> = child.process.noticed().changes.iter().map(|change| change.path.clone()).collect();
+    changed.sort();
+    let mut expected = names.iter().map(|name| place.workspace.join(name)).collect::<Vec<_>>();
+    expected.sort();
+    assert_eq!(changed, expected);
+    assert!(changed.iter().all(|path| !path.exists()));
+    // Without stubs at all, everything is watched.
+    let bare = Confined { protected: vec![place.workspace.join(".codex")], state: None, ..confined.clone() };
+    assert_eq!(place.run(&Confinement::Confined(bare), place.shell("mkdir .codex")).await.0, 0);
+    assert!(!place.workspace.join(".codex").exists() && place.workspace.join(".codex.undone-1").is_dir());
+    // A new repository is no such thing; what comes with it is.
+    fs::remove_dir_all(place.workspace.join(".git")).unwrap();
+    confined.protected.push(place.workspace.join(".git/hooks"));
+    let script = "git init -q && mkdir -p .git/hooks && echo x > .git/hooks/pre-commit && git status --porcelain -uno";
+    assert_eq!(place.run(&Confinement::Confined(confined), place.shell(script)).await, (0, String::new()));
+    let [config, hooks] = ["config", "hooks"].map(|name| place.workspace.join(".git").join(name));
+    assert!(config.is_file() && !hooks.exists() && hooks.with_extension("undone-1").is_dir());
+}
+
+/// Links in repositories that a command can make itself must not stop the next, nor widen what is read-only.
+#[tokio::test]
+async fn links_further_below_stay_what_they_are() {
+    not_inside_another_sandbox!();
+    let place = Place::new();
+    for directory in ["n/.git/tracked", "x", "src", ".git/modules/m"] {
+        fs::create_dir_all(place.workspace.join(directory)).unwrap();
+    }
+    fs::write(place.workspace.join("src/file"), "kept").unwrap();
+    let links = [
+        ("/etc/passwd", "n/.git/config"),
+        ("tracked", "n/.git/hooks"),
+        ("tracked", "n/.git/objects"),
+        ("..", "x/CLAUDE.md"),
+        ("../src/file", "x/AGENTS.md"),
+        ("loop", ".git/modules/m/loop"),
+    ];
+    for (target, link) in links {
+        symlink(target, place.workspace.join(link)).unwrap();
+    }
+    let below = ["n/.git/objects/info/alternates"].into_iter().chain(links.map(|(_, link)| link));
+    let protected = below.filter(|name| *name != "n/.git/objects").map(|name| place.workspace.join(name)).collect();
+    let confinement = Confinement::Confined(Confined { protected, ..place.confined() });
+    for (_, link) in links {
+        let (code, output) = place.run(&confinement, place.shell(&format!("touch new && rm {link}"))).await;
+        assert!(code == 1 && output.contains("busy"), "{link}: {code} {output}");
+    }
+    let (code, output) = place.run(&confinement, place.shell("echo x > src/file || exit 1")).await;
+    assert!(code == 1 && output.contains("Read-only"), "{code} {output}");
+    let unchanged =
+        links.iter().all(|(target, link)| fs::read_link(place.workspace.join(link)).unwrap() == Path::new(target));
+    assert!(unchanged);
+}
+
 /// A link that was there is refused before anything runs; one that a command makes must not stop the next.
 #[tokio::test]
 async fn a_planted_link_is_moved_aside() {
