@@ -4,7 +4,8 @@
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -81,11 +82,19 @@ impl Before {
 /// Takes away what a command made where nothing may be: among it symbolic links in place of something protected, for
 /// which every later command would be refused.
 fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> Vec<Change> {
-    let made = absent.iter().filter(|path| path.symlink_metadata().is_ok()).cloned();
+    let made = absent.iter().filter(|path| path.symlink_metadata().is_ok() && !is_of_samples(path)).cloned();
     let planted = plan.links().into_iter().filter(|link| !links.contains(link));
     let places: BTreeSet<PathBuf> = made.chain(planted).collect();
     let change = |path: PathBuf| Change { undone: kept::move_aside(&path).is_ok(), path };
     places.into_iter().map(change).collect()
+}
+
+/// Whether it is a directory of hooks as `git init` makes it: samples, which git does not run.
+fn is_of_samples(path: &Path) -> bool {
+    let is_sample = |entry: fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "sample");
+    let is_directory = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let mut entries = fs::read_dir(path).into_iter().flatten();
+    is_directory && path.ends_with("hooks") && entries.all(|entry| entry.is_ok_and(is_sample))
 }
 
 /// Behind the command's own walls: what it left may lead anywhere.

@@ -214,6 +214,11 @@ async fn what_comes_to_exist_without_a_stub_is_moved_aside() {
     // A new repository is no such thing; what comes with it is.
     fs::remove_dir_all(place.workspace.join(".git")).unwrap();
     confined.protected.push(place.workspace.join(".git/hooks"));
+    let samples = "git init -q && mkdir -p .git/hooks && echo x > .git/hooks/pre-commit.sample";
+    let walls = Confinement::Confined(confined.clone());
+    assert_eq!(place.run(&walls, place.shell(samples)).await, (0, String::new()));
+    assert!(place.workspace.join(".git/hooks/pre-commit.sample").exists(), "samples are never run");
+    fs::remove_dir_all(place.workspace.join(".git")).unwrap();
     let script = "git init -q && mkdir -p .git/hooks && echo x > .git/hooks/pre-commit && git status --porcelain -uno";
     assert_eq!(place.run(&Confinement::Confined(confined), place.shell(script)).await, (0, String::new()));
     let [config, hooks] = ["config", "hooks"].map(|name| place.workspace.join(".git").join(name));
