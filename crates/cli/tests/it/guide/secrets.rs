@@ -126,6 +126,7 @@ fn s15_what_is_hidden_can_be_shown_and_more_can_be_hidden() {
 
 #[test]
 fn s15_where_a_session_starts_opens_nothing_around_it() {
+    not_inside_another_sandbox!();
     // In a part of the repository, and in a place below hidden ones.
     for (start, look, ours) in [("config", "../.env", false), (".kube/proj", "../config", true)] {
         let command = format!("cat {look}; touch new && echo made-$((40 + 2))");
@@ -154,6 +155,7 @@ fn s15_a_link_named_as_a_secret_hides_nothing_else() {
 
 #[test]
 fn s15_before_the_first_commit_everything_is_hidden() {
+    not_inside_another_sandbox!();
     let place =
         place(vec![json!({ "tool": "exec_command", "arguments": { "cmd": "cat config/.env; echo ran-$((40 + 2))" } })]);
     fs::write(place.0.workspace.join("config/.env"), SECRET).unwrap();
