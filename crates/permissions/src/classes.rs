@@ -100,24 +100,34 @@ fn contains(file: &File, command: &Simple) -> bool {
 fn load(text: &str) -> Result<File, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     for entry in &file.command {
-        if entry.matches.is_empty() || entry.differs.is_empty() {
-            return Err(format!("an entry for {:?} has no examples", entry.programs));
-        }
-        for (examples, expected) in [(&entry.matches, true), (&entry.differs, false)] {
-            for example in examples {
-                let command = example_command(example)?;
-                if entry.fits(&command, &command.program(), &command.written()) != expected {
-                    let how = if expected { "does not match" } else { "matches" };
-                    return Err(format!("the example `{example}` {how} its entry"));
-                }
-            }
-        }
+        let fits = |command: &Simple| entry.fits(command, &command.program(), &command.written());
+        check_examples(&entry.programs, [(&entry.matches, true), (&entry.differs, false)], fits)?;
     }
     Ok(file)
 }
 
+/// Holds an entry of a data file to its examples, with what each has to come to; there must be some of either kind.
+pub(crate) fn check_examples(
+    programs: &[String],
+    examples: [(&Vec<String>, bool); 2],
+    fits: impl Fn(&Simple) -> bool,
+) -> Result<(), String> {
+    for (examples, expected) in examples {
+        if examples.is_empty() {
+            return Err(format!("an entry for {programs:?} has no examples"));
+        }
+        for example in examples {
+            if fits(&example_command(example)?) != expected {
+                let how = if expected { "does not match" } else { "matches" };
+                return Err(format!("the example `{example}` {how} its entry"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// An example as a command: words, quotes, and `>` before a file.
-pub(crate) fn example_command(example: &str) -> Result<Simple, String> {
+fn example_command(example: &str) -> Result<Simple, String> {
     let words = shlex::split(example).ok_or_else(|| format!("the example `{example}` has an open quote"))?;
     let mut command = Simple::default();
     let mut words = words.into_iter();

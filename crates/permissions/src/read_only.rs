@@ -4,7 +4,11 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::{classes::example_command, pattern::is_option, shell};
+use crate::{
+    classes::check_examples,
+    pattern::is_option,
+    shell::{self, Simple},
+};
 
 /// What is on the list, as a person can read it.
 pub(crate) const DATA: &str = include_str!("../data/read-only.toml");
@@ -176,17 +180,8 @@ fn address(text: &str) -> Option<&str> {
 fn load(text: &str) -> Result<File, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     for entry in &file.command {
-        if entry.matches.is_empty() || entry.differs.is_empty() {
-            return Err(format!("an entry for {:?} has no examples", entry.programs));
-        }
-        for (examples, expected) in [(&entry.matches, true), (&entry.differs, false)] {
-            for example in examples {
-                if entry.fits(&example_command(example)?.words) != expected {
-                    let how = if expected { "does not match" } else { "matches" };
-                    return Err(format!("the example `{example}` {how} its entry"));
-                }
-            }
-        }
+        let fits = |command: &Simple| entry.fits(&command.words);
+        check_examples(&entry.programs, [(&entry.matches, true), (&entry.differs, false)], fits)?;
     }
     Ok(file)
 }
