@@ -131,14 +131,18 @@ async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<Pat
     let sandbox = Sandbox::new(ground.helper.to_owned()).remembering(ground.codex_home.join("run"));
     let mut asked = BTreeSet::new();
     let places = places(ground.environment, writable);
-    for (directory, names) in places.iter().flat_map(|place| environment_files(place)) {
+    let files: Vec<_> = places.iter().flat_map(|place| environment_files(place)).collect();
+    let find_git = || find_git(ground.environment.path().unwrap_or_default(), &places);
+    let git = if files.is_empty() { None } else { find_git() };
+    for (directory, names) in files {
         if !asked.insert(directory.clone()) {
             continue;
         }
-        let committed = if asked.len() > ASKED {
-            BTreeSet::new()
-        } else {
-            committed(&sandbox, ground.environment, &places, &directory, &names).await
+        let committed = match &git {
+            Some(git) if asked.len() <= ASKED => {
+                committed(&sandbox, git, ground.environment, &places, &directory, &names).await
+            }
+            _ => BTreeSet::new(),
         };
         let names = names.into_iter().filter(|name| !committed.contains(name));
         found.extend(names.filter_map(|name| keeper(&directory.join(name), &places)));
@@ -176,15 +180,15 @@ fn keeper(path: &Path, places: &[PathBuf]) -> Option<PathBuf> {
 /// count: a command can put anything into it unseen.
 async fn committed(
     sandbox: &Sandbox,
+    git: &Path,
     environment: &Environment,
     places: &[PathBuf],
     directory: &Path,
     names: &[OsString],
 ) -> BTreeSet<OsString> {
     let path = environment.path().unwrap_or_default();
-    let Some(git) = find_git(path, places) else { return BTreeSet::new() };
     let options = ["-z", "--name-only", "HEAD", "--"].map(OsString::from);
-    let mut command = git_command(&git, "ls-tree", options.iter().chain(names), &[], directory, path);
+    let mut command = git_command(git, "ls-tree", options.iter().chain(names), &[], directory, path);
     // A name may look like a pattern.
     command.environment.insert("GIT_LITERAL_PATHSPECS".into(), "1".into());
     let walls = Confinement::read_only(places);

@@ -7,11 +7,13 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use codex_sandbox::Command;
+
+use crate::programs::executable;
 
 /// Settings that override the repository's: nothing in it may name a program that runs. Every key is documented in
 /// git-config(1), `GIT_*` variables in git(1).
@@ -123,19 +125,20 @@ pub fn git_command<S: AsRef<OsStr>>(
 pub fn find_git(path: &OsStr, writable: &[PathBuf]) -> Option<PathBuf> {
     path.as_bytes().split(|byte| *byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry))).find_map(|entry| {
         let program = entry.is_absolute().then(|| entry.join("git"))?;
-        let real = program.canonicalize().ok()?;
-        let metadata = real.metadata().ok()?;
-        let runs = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+        let real = executable(&program)?;
         let planted = writable
             .iter()
             .any(|root| root != Path::new("/") && [&program, &real].iter().any(|program| program.starts_with(root)));
-        (runs && !planted).then_some(real)
+        (!planted).then_some(real)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use super::*;
 

@@ -11,11 +11,17 @@ use std::{
 /// The real path of the program that a shell finds for the bare word `name`: the first hit in `path`, a `PATH`, whose
 /// empty and relative entries count from `directory` (POSIX.1-2024, Environment Variables, 8.3).
 pub fn find_program(name: &str, path: &OsStr, directory: &Path) -> Option<PathBuf> {
-    path.as_bytes().split(|byte| *byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry))).find_map(|entry| {
-        let real = directory.join(entry).join(name).canonicalize().ok()?;
-        let metadata = real.metadata().ok()?;
-        (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(real)
-    })
+    path.as_bytes()
+        .split(|byte| *byte == b':')
+        .map(|entry| Path::new(OsStr::from_bytes(entry)))
+        .find_map(|entry| executable(&directory.join(entry).join(name)))
+}
+
+/// The real path of `program`, if that is a file that somebody may run.
+pub(crate) fn executable(program: &Path) -> Option<PathBuf> {
+    let real = program.canonicalize().ok()?;
+    let metadata = real.metadata().ok()?;
+    (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(real)
 }
 
 #[cfg(test)]
