@@ -21,7 +21,7 @@ use crate::{
 
 const DECLINED: &str = include_str!("prompts/declined.md");
 const DECLINED_WITH_MESSAGE: &str = include_str!("prompts/declined_with_message.md");
-const STOPPED: &str = include_str!("prompts/stopped.md");
+pub(crate) const STOPPED: &str = include_str!("prompts/stopped.md");
 
 /// Most of the model's words that a reason repeats, in characters. A question has all of them in a place of their own.
 const QUOTED: usize = 500;
@@ -47,6 +47,21 @@ pub(crate) enum Permit {
     },
     /// The turn was interrupted while it waited.
     Interrupted,
+}
+
+/// The item that a question is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'call> {
+    /// Nothing can be asked about a call that is not shown.
+    pub(crate) item: Option<&'call ThreadItem>,
+    /// An earlier question told it already.
+    pub(crate) shown: bool,
+}
+
+impl<'call> Item<'call> {
+    pub(crate) fn untold(item: Option<&'call ThreadItem>) -> Self {
+        Self { item, shown: false }
+    }
 }
 
 /// What came of a question.
@@ -91,27 +106,24 @@ impl TurnRun {
         access: &Access,
         item: Option<&ThreadItem>,
     ) -> Permit {
+        let item = match self.weaker_walls(state, access, item).await {
+            Ok(item) => item,
+            Err(permit) => return permit,
+        };
         let policy = &state.settings.workplace.policy;
         let question = match decide(policy, access) {
-            Verdict::Allow(confinement) => return Permit::Run { confinement, shown: false },
+            Verdict::Allow(confinement) => return Permit::Run { confinement, shown: item.shown },
             Verdict::Refuse { reason } => return refused(&reason),
             Verdict::Ask(question) if policy.approval == Approval::Never => {
                 return refused(&format!("{}, and nobody can be asked", question.reason));
             }
             Verdict::Ask(question) => *question,
         };
-        let consent = self.consent(state, access, item, &question).await;
-        let declined = |for_model: &str, for_user: &str| Permit::Refused {
-            for_model: for_model.trim_end().to_owned(),
-            for_user: for_user.to_owned(),
-        };
-        match consent {
+        match self.consent(state, access, item, &question).await {
             Consent::Given { shown } => Permit::Run { confinement: question.confinement, shown },
-            Consent::Declined(None) => declined(DECLINED, BY_USER),
-            Consent::Declined(Some(message)) => {
-                declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())]), BY_USER)
-            }
-            Consent::Stopped => declined(STOPPED, BY_USER),
+            Consent::Declined(None) => declined(DECLINED),
+            Consent::Declined(Some(message)) => declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())])),
+            Consent::Stopped => declined(STOPPED),
             Consent::Interrupted => Permit::Interrupted,
             Consent::Unheard => refused(&format!("{}, and nobody is there to be asked", question.reason)),
         }
@@ -122,11 +134,11 @@ impl TurnRun {
         &mut self,
         state: &mut ThreadState,
         access: &Access,
-        item: Option<&ThreadItem>,
+        item: Item<'_>,
         question: &Question,
     ) -> Consent {
-        if offers_session(access, item, question) && state.granted.covers(access, &question.confinement) {
-            return Consent::Given { shown: false };
+        if offers_session(access, item.item, question) && state.granted.covers(access, &question.confinement) {
+            return Consent::Given { shown: item.shown };
         }
         match self.ask(state, access, item, question).await {
             Some(Answer::Yes) => {}
@@ -144,13 +156,8 @@ impl TurnRun {
     }
 
     /// Asks a person and waits for the answer. `None`: the turn was interrupted, or nobody listens.
-    async fn ask(
-        &self,
-        state: &ThreadState,
-        access: &Access,
-        item: Option<&ThreadItem>,
-        question: &Question,
-    ) -> Option<Answer> {
+    async fn ask(&self, state: &ThreadState, access: &Access, item: Item<'_>, question: &Question) -> Option<Answer> {
+        let Item { item, shown } = item;
         let item = item?.clone();
         let workplace = &state.settings.workplace;
         let offered = Offered {
@@ -161,7 +168,9 @@ impl TurnRun {
         let (recorder, questions) = (&state.recorder, Arc::clone(&state.questions));
         let request = self.approval_request(&item, access, question, &offered);
         // The item comes first: the question speaks of it. That it begins is recorded when it does.
-        recorder.send(self.item_started(item), Position::Transient {}).await;
+        if !shown {
+            recorder.send(self.item_started(item), Position::Transient {}).await;
+        }
         let waiting = ThreadStatus::Active { active_flags: vec!["waitingOnApproval".into()] };
         recorder.tell(status_changed(&self.thread_id, waiting)).await;
         let (id, answered) = questions.put(offered);
@@ -227,16 +236,22 @@ impl TurnRun {
     }
 }
 
+/// A call that a person said no to, and what the model is told.
+pub(crate) fn declined(for_model: &str) -> Permit {
+    Permit::Refused { for_model: for_model.trim_end().to_owned(), for_user: BY_USER.to_owned() }
+}
+
 /// A call that is refused by rule, not by a person.
-fn refused(reason: &str) -> Permit {
+pub(crate) fn refused(reason: &str) -> Permit {
     Permit::Refused { for_model: format!("Refused: {reason}."), for_user: format!("refused: {reason}") }
 }
 
-/// Whether a yes may stand for the rest of the session: not for what asks each time (a class, a rule), not for leaving
-/// the sandbox, and not for what is typed to a command, which means something else each time.
+/// Whether a yes to this very call may stand for the rest of the session: not for what asks each time (a class, a rule),
+/// not for leaving the sandbox, not for what is typed to a command, which means something else each time, and not where
+/// it is the walls that are asked about.
 fn offers_session(access: &Access, item: Option<&ThreadItem>, question: &Question) -> bool {
     let own = matches!(item, Some(ThreadItem::CommandExecution { .. } | ThreadItem::FileChange { .. }));
-    own && question.rule.is_none() && access.outside_sandbox.is_none()
+    own && question.rule.is_none() && access.outside_sandbox.is_none() && question.not_held.is_empty()
 }
 
 /// The rule that an answer may add, if there is one.
@@ -269,6 +284,7 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
         rule,
         remember: always.map(|always| always.rule.clone()),
         justification: access.outside_sandbox.clone(),
+        not_held: question.not_held.iter().map(|phrase| (*phrase).to_owned()).collect(),
     }
 }
 
@@ -289,7 +305,7 @@ fn in_words(confinement: &Confinement) -> String {
         Confinement::Unconfined => return "no sandbox: it runs with all rights of the user, network included".into(),
         Confinement::Confined(walls) => walls,
     };
-    let Confined { writable, protected, hidden, temp, network, .. } = walls;
+    let Confined { writable, protected, hidden, temp, network, weak, .. } = walls;
     let list = |paths: &mut dyn Iterator<Item = &PathBuf>| {
         paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     };
@@ -303,7 +319,8 @@ fn in_words(confinement: &Confinement) -> String {
         Network::Host => "the whole network",
     };
     let hidden = if hidden.is_empty() { "" } else { ", secrets hidden" };
-    format!("in the sandbox: writes {writes}; reads the rest{hidden}; {network}")
+    let sandbox = if *weak { "in the sandbox, with weaker walls where there are no others" } else { "in the sandbox" };
+    format!("{sandbox}: writes {writes}; reads the rest{hidden}; {network}")
 }
 
 #[cfg(test)]

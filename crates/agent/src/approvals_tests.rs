@@ -39,6 +39,10 @@ fn walls_in_words() {
             "in the sandbox: writes /w, /added and a private /tmp; reads the rest, secrets hidden; the whole network",
         ),
         (Confinement::read_only(&["/w".into()]), "in the sandbox: writes nothing; reads the rest; no network"),
+        (
+            walls(|walls| walls.weak = true),
+            "in the sandbox, with weaker walls where there are no others: writes /w, /added; reads the rest; no network",
+        ),
         (Confinement::Unconfined, "no sandbox: it runs with all rights of the user, network included"),
     ];
     for (walls, expected) in table {

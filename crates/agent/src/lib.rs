@@ -14,6 +14,7 @@ mod sample;
 mod settings;
 mod thread;
 mod turn;
+mod weaker_walls;
 mod with_network;
 
 pub use questions::{AnswerError, Questions};

@@ -66,6 +66,8 @@ pub(crate) struct ThreadState {
     pub(crate) processes: Arc<Processes>,
     pub(crate) questions: Arc<Questions>,
     pub(crate) granted: Granted,
+    /// The user was asked whether commands may run behind weaker walls, and said no.
+    pub(crate) weaker_walls_declined: bool,
     /// Kept for its `Drop`: the directory goes with the thread.
     _temp: TempDirectory,
 }
@@ -301,8 +303,19 @@ impl ThreadState {
         let recorder = Recorder::new(journal, events);
         let (history, usage) = (History::default(), Usage::default());
         let processes = Arc::new(Processes::new(1));
-        let granted = Granted::default();
-        (id, Self { settings, recorder, history, usage, turns: 0, processes, questions, granted, _temp: temp })
+        let state = Self {
+            settings,
+            recorder,
+            history,
+            usage,
+            turns: 0,
+            processes,
+            questions,
+            granted: Granted::default(),
+            weaker_walls_declined: false,
+            _temp: temp,
+        };
+        (id, state)
     }
 
     /// Appends a message to the record and the conversation.

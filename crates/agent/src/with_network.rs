@@ -9,7 +9,7 @@ use codex_store::StoreError;
 use codex_tools::{ForUser, Outcome};
 
 use crate::{
-    approvals::{BY_USER, Consent},
+    approvals::{BY_USER, Consent, Item},
     calls::{UnderWay, declined, prepare},
     thread::ThreadState,
     turn::TurnRun,
@@ -47,7 +47,7 @@ impl TurnRun {
             let for_user = item.clone().map_or(ForUser::Nothing, |item| ForUser::Item(declined(item, BY_USER)));
             Outcome::text(format!("{for_model}\n\n{word}"), for_user)
         };
-        Ok(match self.consent(state, &prepared.access, item.as_ref(), &question).await {
+        Ok(match self.consent(state, &prepared.access, Item::untold(item.as_ref()), &question).await {
             Consent::Given { shown } => {
                 let running = self.start(state, call.clone(), &context, prepared, question.confinement, shown).await?;
                 let UnderWay { ran, .. } = running.await;
@@ -68,5 +68,6 @@ fn question(walls: Confinement, rule: Option<codex_permissions::RuleText>) -> Op
         return None;
     }
     walls.network = Network::Host;
-    Some(Question { confinement: Confinement::Confined(walls), reason: REASON.to_owned(), rule, remember: None })
+    let (confinement, reason) = (Confinement::Confined(walls), REASON.to_owned());
+    Some(Question { confinement, reason, rule, remember: None, not_held: &[] })
 }

@@ -41,6 +41,9 @@ pub struct Question {
     pub rule: Option<RuleText>,
     /// The rule that an answer "yes, always" would add: the exact command (`=…`). `None`: it cannot be remembered.
     pub remember: Option<String>,
+    /// What the walls will not hold from then on: then it is them that are asked about, for the session, and not the
+    /// action.
+    pub not_held: &'static [&'static str],
 }
 
 /// A verdict, and how it came about.
@@ -72,7 +75,8 @@ impl Judgement {
     }
 
     fn ask(confinement: Confinement, reason: String, rule: Option<RuleText>, remember: Option<String>) -> Self {
-        let question = Question { confinement, reason: reason.clone(), rule: rule.clone(), remember };
+        let (reason_asked, rule_asked) = (reason.clone(), rule.clone());
+        let question = Question { confinement, reason: reason_asked, rule: rule_asked, remember, not_held: &[] };
         Self { verdict: Verdict::Ask(Box::new(question)), rule, reason }
     }
 

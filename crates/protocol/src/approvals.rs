@@ -76,6 +76,10 @@ pub struct ApprovalTerms {
     pub remember: Option<String>,
     /// The model's own words about why it should be done. They may be false.
     pub justification: Option<String>,
+    /// What the sandbox will not hold for the rest of the session if the answer is yes, a phrase each. Where there is
+    /// some, the question is about the sandbox: whether the action itself may be done is another question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_held: Vec<String>,
 }
 
 /// A rule, and where it was written.

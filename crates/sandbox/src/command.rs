@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
+use crate::NOT_HELD_ALONE;
+
 /// A program to start in a cell. Nothing is inherited: what is not named here the program does not get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
@@ -60,10 +62,9 @@ pub enum SandboxError {
     /// Only walls that need the user's consent can be held here.
     #[error(
         "this machine can hold commands by Landlock and seccomp only, which is too weak for a writable workspace \
-         unless you say otherwise: protected files (.git/hooks, .git/config and their like) can be changed and are put \
-         back only afterwards, and modes of files outside can be changed. `sandbox.allow_weak = true` allows it; \
-         `--sandbox danger-full-access` runs commands without walls, for use inside a container that isolates them \
-         already. Why there is no better: {why}"
+         unless you say otherwise: {}. `sandbox.allow_weak = true` allows it; `--sandbox danger-full-access` runs \
+         commands without walls, for use inside a container that isolates them already. Why there is no better: {why}",
+        NOT_HELD_ALONE.join("; ")
     )]
     Weak {
         /// What failed with namespaces.

@@ -33,6 +33,6 @@ pub use command::{Command, Exit, SandboxError};
 pub use confinement::{Confined, Confinement, Network};
 pub use helper::run_helper_if_requested;
 pub use notice::{Change, Noticed, Refusals};
-pub use rung::Rung;
+pub use rung::{NOT_HELD_ALONE, Rung};
 pub use sandbox::{Helper, Sandbox, Streams};
 pub use terminal::{Terminal, TerminalChild, TerminalSize};

@@ -43,6 +43,14 @@ pub enum Rung {
     LandlockOnly,
 }
 
+/// What is not held where only Landlock and seccomp hold a command that may write, in words for people.
+pub const NOT_HELD_ALONE: [&str; 4] = [
+    "protected files (.git/hooks, .git/config and their like) can be changed and are put back only afterwards",
+    "what is hidden inside the workspace can be read",
+    "modes, owners, times and attributes of files outside can be changed",
+    "names and arguments of other processes can be seen",
+];
+
 /// All of them, strongest first.
 pub(crate) const RUNGS: [Rung; 3] = [Rung::Full, Rung::WithoutFreshProc, Rung::LandlockOnly];
 

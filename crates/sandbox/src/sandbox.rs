@@ -200,9 +200,9 @@ impl Sandbox {
     async fn rung_for(&self, confinement: &Confinement) -> Result<Rung, SandboxError> {
         let Confinement::Confined(confined) = confinement else { return Ok(Rung::Full) };
         let Found { rung, why } = self.found().await?;
-        let consent = confined.weak || confined.is_read_only() || rung::is_inside_another();
+        let consent = || confined.weak || confined.is_read_only() || rung::is_inside_another();
         match rung {
-            Rung::LandlockOnly if !consent => Err(SandboxError::Weak { why: why.clone().unwrap_or_default() }),
+            Rung::LandlockOnly if !consent() => Err(SandboxError::Weak { why: why.clone().unwrap_or_default() }),
             rung => Ok(*rung),
         }
     }

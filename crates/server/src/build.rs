@@ -12,9 +12,9 @@ use codex_config::{
     Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
-use codex_permissions::{Policy, SandboxLevel};
+use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
-use codex_sandbox::{Confinement, Helper, Sandbox};
+use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
@@ -323,6 +323,9 @@ pub(crate) async fn held_by(built: &mut Built) -> &'static str {
     let Workplace { sandbox, policy, .. } = &built.settings.workplace;
     match sandbox.line(&policy.confinement()).await {
         Ok(line) => line,
+        Err(SandboxError::Weak { .. }) if policy.approval != Approval::Never => {
+            "Landlock + seccomp only, which needs your consent: the first command that may write asks for it"
+        }
         Err(error) => {
             built.warnings.push(error.to_string());
             "nothing, so commands are refused"

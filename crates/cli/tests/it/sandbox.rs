@@ -14,7 +14,7 @@ mod limits;
 mod read_only;
 mod repositories;
 mod roots;
-mod rungs;
+pub mod rungs;
 mod streams;
 mod stubs;
 

@@ -132,6 +132,7 @@ const MOUNTS: &str = "no mount refuses or hides: it is Landlock that does, or wh
 const NOT_INSIDE: &[(&str, &str)] = &[
     ("agent_attacks::d48_settings_are_written_neither_by_command_nor_by_patch", MOUNTS),
     ("approvals::a_command_that_missed_the_network_may_run_once_more_with_it", NETWORK),
+    ("approvals::weaker_walls::weaker_walls_are_asked_about_once_a_session", SURROUNDINGS),
     ("approvals::where_nobody_is_asked_the_model_is_told_of_the_network", NETWORK),
     ("attacks::attacks_are_contained_but_for_those_that_are_known", HELD),
     ("attacks::weaker_rungs_let_through_what_they_are_known_for", SURROUNDINGS),

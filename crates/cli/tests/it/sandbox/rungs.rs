@@ -22,14 +22,16 @@ fn surrounded(surroundings: &str, argv: &[&str]) -> std::process::Command {
     command
 }
 
-/// Has this test binary do `deed` of [`on_this_rung`] in such surroundings.
-fn in_surroundings(surroundings: &str, before: &[&str], deed: &str) {
+/// Has this test binary do `deed` of `test`, which reads the variable `RUNG`, in such surroundings.
+pub fn in_surroundings(surroundings: &str, before: &[&str], test: &str, deed: &str) {
     let this = std::env::current_exe().unwrap();
-    let this = [this.to_str().unwrap(), "--exact", "sandbox::rungs::on_this_rung", "--nocapture"];
+    let this = [this.to_str().unwrap(), "--exact", test, "--nocapture"];
     let output = surrounded(surroundings, &[before, &this].concat()).env("RUNG", deed).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stdout.contains("1 passed"), "{deed}: {stdout}{stderr}");
 }
+
+const ON_THIS_RUNG: &str = "sandbox::rungs::on_this_rung";
 
 /// Rights as an ordinary user has them: none.
 const WITHOUT_RIGHTS: [&str; 4] =
@@ -38,14 +40,14 @@ const WITHOUT_RIGHTS: [&str; 4] =
 #[test]
 fn without_a_fresh_proc_the_other_walls_hold() {
     not_inside_another_sandbox!();
-    in_surroundings(MASKED_PROC, &[], "masked");
+    in_surroundings(MASKED_PROC, &[], ON_THIS_RUNG, "masked");
 }
 
 #[test]
 fn without_namespaces_landlock_and_seccomp_hold() {
     not_inside_another_sandbox!();
-    in_surroundings(NO_NAMESPACES, &[], "alone");
-    in_surroundings(NO_NAMESPACES, &WITHOUT_RIGHTS, "alone");
+    in_surroundings(NO_NAMESPACES, &[], ON_THIS_RUNG, "alone");
+    in_surroundings(NO_NAMESPACES, &WITHOUT_RIGHTS, ON_THIS_RUNG, "alone");
 }
 
 /// What the test binary does when the tests above start it in other surroundings; in an ordinary run, nothing.
