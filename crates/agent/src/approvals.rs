@@ -11,8 +11,10 @@ use codex_protocol::{
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
 };
 use codex_sandbox::{Confined, Confinement, Network};
+use codex_store::StoreError;
 
 use crate::{
+    answers::{Given, answered_by_full_auto},
     context::{fill, now_ms},
     questions::{Always, Answer, Offered},
     thread::ThreadState,
@@ -105,54 +107,62 @@ impl TurnRun {
         state: &mut ThreadState,
         access: &Access,
         item: Option<&ThreadItem>,
-    ) -> Permit {
-        let item = match self.weaker_walls(state, access, item).await {
+    ) -> Result<Permit, StoreError> {
+        let item = match self.weaker_walls(state, access, item).await? {
             Ok(item) => item,
-            Err(permit) => return permit,
+            Err(permit) => return Ok(permit),
         };
         let policy = &state.settings.workplace.policy;
         let question = match decide(policy, access) {
-            Verdict::Allow(confinement) => return Permit::Run { confinement, shown: item.shown },
-            Verdict::Refuse { reason } => return refused(&reason),
+            Verdict::Allow(confinement) => {
+                if let Some(question) = answered_by_full_auto(policy, access) {
+                    self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?;
+                }
+                return Ok(Permit::Run { confinement, shown: item.shown });
+            }
+            Verdict::Refuse { reason } => return Ok(refused(&reason)),
             Verdict::Ask(question) if policy.approval == Approval::Never => {
-                return refused(&format!("{}, and nobody can be asked", question.reason));
+                return Ok(refused(&format!("{}, and nobody can be asked", question.reason)));
             }
             Verdict::Ask(question) => *question,
         };
-        match self.consent(state, access, item, &question).await {
+        Ok(match self.consent(state, access, item, &question).await? {
             Consent::Given { shown } => Permit::Run { confinement: question.confinement, shown },
             Consent::Declined(None) => declined(DECLINED),
             Consent::Declined(Some(message)) => declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())])),
             Consent::Stopped => declined(STOPPED),
             Consent::Interrupted => Permit::Interrupted,
             Consent::Unheard => refused(&format!("{}, and nobody is there to be asked", question.reason)),
-        }
+        })
     }
 
-    /// Asks a person, unless the same was said yes to before, and does what the answer says beyond this call.
+    /// Asks a person, unless the same was said yes to before, records the answer, and does what it says beyond this call.
     pub(crate) async fn consent(
         &mut self,
         state: &mut ThreadState,
         access: &Access,
         item: Item<'_>,
         question: &Question,
-    ) -> Consent {
+    ) -> Result<Consent, StoreError> {
         if offers_session(access, item.item, question) && state.granted.covers(access, &question.confinement) {
-            return Consent::Given { shown: item.shown };
+            self.record_answer(state, access, item.item, question, Given::EARLIER)?;
+            return Ok(Consent::Given { shown: item.shown });
         }
-        match self.ask(state, access, item, question).await {
+        let answer = self.ask(state, access, item, question).await;
+        self.record_answer(state, access, item.item, question, Given::of(answer.as_ref()))?;
+        match answer {
             Some(Answer::Yes) => {}
             Some(Answer::ForSession) => state.granted.0.push((access.clone(), question.confinement.clone())),
             Some(Answer::Always(rules)) => Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules,
-            Some(Answer::No(message)) => return Consent::Declined(message),
+            Some(Answer::No(message)) => return Ok(Consent::Declined(message)),
             Some(Answer::Stop) => {
                 self.cancel.cancel();
-                return Consent::Stopped;
+                return Ok(Consent::Stopped);
             }
-            None if self.cancel.is_cancelled() => return Consent::Interrupted,
-            None => return Consent::Unheard,
+            None if self.cancel.is_cancelled() => return Ok(Consent::Interrupted),
+            None => return Ok(Consent::Unheard),
         }
-        Consent::Given { shown: true }
+        Ok(Consent::Given { shown: true })
     }
 
     /// Asks a person and waits for the answer. `None`: the turn was interrupted, or nobody listens.

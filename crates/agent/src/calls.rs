@@ -95,7 +95,7 @@ impl TurnRun {
                 let item = unreadable(&call, context.item_id, sentence.clone());
                 (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))
             }
-            Ok(prepared) => match self.permit(state, &prepared.access, prepared.started.as_ref()).await {
+            Ok(prepared) => match self.permit(state, &prepared.access, prepared.started.as_ref()).await? {
                 Permit::Run { confinement, shown } => {
                     return self.start(state, call, &context, prepared, confinement, shown).await;
                 }

@@ -3,6 +3,7 @@
 //! Everything the loop does is recorded before it is told. This crate never starts a process itself, never reads
 //! configuration, and knows no client: it sends events to whoever holds the other end.
 
+mod answers;
 mod approvals;
 mod calls;
 mod context;

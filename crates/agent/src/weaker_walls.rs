@@ -7,6 +7,7 @@ use std::sync::Arc;
 use codex_permissions::{Access, Approval, Question, Verdict, decide};
 use codex_protocol::ThreadItem;
 use codex_sandbox::{Confined, Confinement, NOT_HELD_ALONE, Network, SandboxError};
+use codex_store::StoreError;
 
 use crate::{
     approvals::{Consent, Item, Permit, STOPPED, declined, refused},
@@ -21,37 +22,41 @@ impl TurnRun {
     /// Before a command starts whose walls this machine cannot hold without the user's consent: asks for it, where
     /// somebody can be asked. After a yes the thread's policy has it.
     ///
+    /// What comes back is what becomes of the call, if it must not go on.
+    ///
     /// # Errors
-    /// What becomes of the call if it must not go on.
+    /// When the answer cannot be recorded.
     pub(crate) async fn weaker_walls<'call>(
         &mut self,
         state: &mut ThreadState,
         access: &Access,
         item: Option<&'call ThreadItem>,
-    ) -> Result<Item<'call>, Permit> {
+    ) -> Result<Result<Item<'call>, Permit>, StoreError> {
         let untold = Item::untold(item);
-        let Some(walls) = lacking(state, access).await else { return Ok(untold) };
+        let Some(walls) = lacking(state, access).await else { return Ok(Ok(untold)) };
         if state.weaker_walls_declined {
-            return Err(declined(&fill(DECLINED, &[("message", "")])));
+            return Ok(Err(declined(&fill(DECLINED, &[("message", "")]))));
         }
         let question =
             Question { confinement: walls, reason: reason(), rule: None, remember: None, not_held: &NOT_HELD_ALONE };
-        let message = match self.consent(state, access, untold, &question).await {
+        let message = match self.consent(state, access, untold, &question).await? {
             Consent::Given { shown } => {
                 Arc::make_mut(&mut state.settings.workplace.policy).weak = true;
-                return Ok(Item { item, shown });
+                return Ok(Ok(Item { item, shown }));
             }
-            Consent::Interrupted => return Err(Permit::Interrupted),
-            Consent::Unheard => return Err(refused(&format!("{}, and nobody is there to be asked", question.reason))),
+            Consent::Interrupted => return Ok(Err(Permit::Interrupted)),
+            Consent::Unheard => {
+                return Ok(Err(refused(&format!("{}, and nobody is there to be asked", question.reason))));
+            }
             Consent::Stopped => {
                 state.weaker_walls_declined = true;
-                return Err(declined(STOPPED));
+                return Ok(Err(declined(STOPPED)));
             }
             Consent::Declined(message) => message,
         };
         state.weaker_walls_declined = true;
         let message = message.map(|message| format!(" The user says: {}", message.trim())).unwrap_or_default();
-        Err(declined(&fill(DECLINED, &[("message", &message)])))
+        Ok(Err(declined(&fill(DECLINED, &[("message", &message)]))))
     }
 }
 

@@ -47,7 +47,7 @@ impl TurnRun {
             let for_user = item.clone().map_or(ForUser::Nothing, |item| ForUser::Item(declined(item, BY_USER)));
             Outcome::text(format!("{for_model}\n\n{word}"), for_user)
         };
-        Ok(match self.consent(state, &prepared.access, Item::untold(item.as_ref()), &question).await {
+        Ok(match self.consent(state, &prepared.access, Item::untold(item.as_ref()), &question).await? {
             Consent::Given { shown } => {
                 let running = self.start(state, call.clone(), &context, prepared, question.confinement, shown).await?;
                 let UnderWay { ran, .. } = running.await;

@@ -16,6 +16,6 @@ mod temp;
 pub use directory::{Listed, find, list, look};
 pub use error::StoreError;
 pub use journal::Journal;
-pub use record::{Epoch, FORMAT, Header, Line, Record, TurnOutcome};
+pub use record::{Answered, Answerer, Epoch, FORMAT, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};
 pub use temp::TempDirectory;

@@ -71,6 +71,24 @@ pub enum Record {
         /// Checkpoint taken before it.
         checkpoint: Option<String>,
     },
+    /// Whether a call may run was asked, and what came of it. Nothing of the conversation.
+    Asked {
+        /// Id of the turn.
+        turn_id: String,
+        /// Id of the item that shows the call.
+        item_id: String,
+        /// What the call declared to touch.
+        access: Value,
+        /// Why it was asked.
+        reason: String,
+        /// The answer.
+        answer: Answered,
+        /// Who gave it.
+        by: Answerer,
+        /// The rule that the answer added.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+    },
     /// A finished item, as it is shown.
     Item {
         /// Id of the turn.
@@ -99,6 +117,38 @@ pub enum Record {
         /// How.
         outcome: TurnOutcome,
     },
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answered {
+    /// Yes, this once.
+    Accept,
+    /// Yes, and the same again as long as the thread is open.
+    AcceptForSession,
+    /// Yes, and by a rule from now on.
+    AcceptAlways,
+    /// No; the turn goes on.
+    Decline,
+    /// No, and the turn ends.
+    Cancel,
+    /// There was none.
+    Nothing,
+}
+
+/// Who answers a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answerer {
+    /// A person, now.
+    User,
+    /// A person, by an earlier answer for the session.
+    Session,
+    /// `--full-auto`.
+    FullAuto,
+    /// Nobody: the turn was interrupted before, or nobody listened.
+    Nobody,
 }
 
 /// The first line of a journal.
@@ -167,6 +217,18 @@ mod tests {
             (
                 Record::Discarded { item_ids: vec!["a".into(), "b".into()] },
                 r#"{"seq":1,"at":2,"type":"discarded","itemIds":["a","b"]}"#,
+            ),
+            (
+                Record::Asked {
+                    turn_id: "t".into(),
+                    item_id: "a".into(),
+                    access: Value::Null,
+                    reason: "why".into(),
+                    answer: Answered::AcceptAlways,
+                    by: Answerer::User,
+                    rule: Some("make".into()),
+                },
+                r#"{"seq":1,"at":2,"type":"asked","turnId":"t","itemId":"a","access":null,"reason":"why","answer":"acceptAlways","by":"user","rule":"make"}"#,
             ),
             (
                 Record::Partial { item_id: "a".into(), offset: 3, text: "x".into() },

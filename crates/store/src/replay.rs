@@ -100,7 +100,7 @@ impl Replay {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
         match record {
-            Record::Header(_) | Record::Item { .. } | Record::Plan { .. } => {}
+            Record::Header(_) | Record::Asked { .. } | Record::Item { .. } | Record::Plan { .. } => {}
             Record::Epoch(epoch) => {
                 self.epoch = Some(epoch);
                 self.ran_on = false;
@@ -398,6 +398,18 @@ mod tests {
         Record::Epoch(Epoch { provider, model: model.into(), sandbox, cwd: cwd.into() })
     }
 
+    fn asked() -> Record {
+        Record::Asked {
+            turn_id: "1".into(),
+            item_id: "a".into(),
+            access: Value::Null,
+            reason: "why".into(),
+            answer: crate::Answered::Decline,
+            by: crate::Answerer::User,
+            rule: None,
+        }
+    }
+
     /// Some of everything: several texts and calls, ids that vendors repeat, a cut, its repairs, and another cut.
     fn rich() -> Vec<Record> {
         let user = |text: &str| Record::Message { message: Message::user(text) };
@@ -427,6 +439,7 @@ mod tests {
             turn(),
             user("on"),
             calls(&["3", "4"]),
+            asked(),
             started("3"),
             // Repairs of a cut.
             result("3"),

@@ -118,9 +118,46 @@ async fn an_interrupt_takes_the_question_back() {
     assert!(session.view.questions.is_empty());
     assert_eq!(session.view.ended(), Some(TurnStatus::Interrupted));
     assert_eq!(command_status(session.view.items.make_contiguous()), [CommandExecutionStatus::Declined]);
+    assert_eq!(recorded(&place), ["touch made: nothing by nobody"]);
     let late = session.answer(id, yes()).await.unwrap_err();
     assert!(late.message.contains("no open question"), "{late}");
     assert!(!place.workspace.join("made").exists());
+}
+
+/// Each answer of a session's journal: the command, the answer, and whose it is.
+fn recorded(place: &Place) -> Vec<String> {
+    let lines = place.journals().concat();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let asked = lines.filter(|line| line["type"] == "asked");
+    let word = |line: Value| {
+        assert!(line["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{line}");
+        let [command, answer, by] = ["/access/command", "/answer", "/by"].map(|at| line.pointer(at).unwrap().clone());
+        format!("{}: {} by {}", command.as_str().unwrap(), answer.as_str().unwrap(), by.as_str().unwrap())
+    };
+    asked.map(word).collect()
+}
+
+#[tokio::test]
+async fn every_answer_is_recorded_with_whose_it_is() {
+    let model = json!([run("touch one"), run("touch one"), run("touch two"), run("touch three"), { "text": "ok" }]);
+    let place = Place::new(model);
+    let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+    session.turn(&[answer(ApprovalDecision::AcceptForSession), no(), answer(ApprovalDecision::Cancel)]).await;
+    let expected = [
+        "touch one: acceptForSession by user",
+        "touch one: accept by session",
+        "touch two: decline by user",
+        "touch three: cancel by user",
+    ];
+    assert_eq!(recorded(&place), expected);
+}
+
+#[tokio::test]
+async fn what_full_auto_allows_is_recorded_as_its_answer() {
+    let place = Place::new(json!([run("rm -rf gone"), run("echo"), { "text": "ok" }]));
+    let params = codex_protocol::ThreadStartParams { full_auto: Some(true), ..Default::default() };
+    Session::with(&place, params).await.turn(&[]).await;
+    assert_eq!(recorded(&place), ["rm -rf gone: accept by fullAuto"]);
 }
 
 /// D41: two clients answer, or an answer comes for another question.
