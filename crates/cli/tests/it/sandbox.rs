@@ -11,6 +11,7 @@
 
 mod hidden;
 mod limits;
+mod mounts;
 mod read_only;
 mod repositories;
 mod roots;

@@ -97,13 +97,22 @@ const REFUSED: &[c_long] = &[
     libc::SYS_ioperm,
 ];
 
-/// `ioctl(2)` requests that type into a terminal, paste into a console, or set file attributes.
+/// `ioctl(2)` requests that type into a terminal, paste into a console, or set file attributes; and those that copy a
+/// subvolume of btrfs, or take it away, with what is mounted in it: nothing is hidden in the copy, and what comes in
+/// its place is not protected..
 const REFUSED_REQUESTS: &[u32] = &[
     libc::TIOCSTI as u32,
     0x541c,      // TIOCLINUX
     0x4008_6602, // FS_IOC_SETFLAGS
     0x401c_5820, // FS_IOC_FSSETXATTR
+    0x5000_9401, // BTRFS_IOC_SNAP_CREATE
+    0x5000_9417, // BTRFS_IOC_SNAP_CREATE_V2
+    0x5000_940f, // BTRFS_IOC_SNAP_DESTROY
+    0x5000_943f, // BTRFS_IOC_SNAP_DESTROY_V2
 ];
+
+/// The letter of all requests by which bcachefs is managed, its subvolumes among it.
+const BCACHEFS: u32 = 0xbc << 8;
 
 /// `clone(2)` flags that make namespaces; each is refused alone.
 const NAMESPACES: &[i32] = &[
@@ -287,7 +296,8 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
     table.insert(libc::SYS_socket, socket_rules(calls)?);
     table.insert(libc::SYS_socketpair, pair_rules()?);
     let requests = REFUSED_REQUESTS.iter().map(|request| SeccompRule::new(vec![equal(1, *request)?]));
-    table.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
+    let letter = SeccompRule::new(vec![masked(1, 0xff << 8, BCACHEFS)?]);
+    table.insert(libc::SYS_ioctl, requests.chain([letter]).collect::<Result<_, _>>()?);
     // A lease (fcntl(2)) makes whoever opens the file next wait, on a file that may only be read too.
     table.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![equal(1, libc::F_SETLEASE as u32)?])?]);
     let namespaces: Vec<u32> = NAMESPACES.iter().map(|flag| *flag as u32).collect();
