@@ -49,6 +49,7 @@ struct Entry {
     unless: Vec<String>,
     matches: Vec<String>,
     differs: Vec<String>,
+    keep: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,13 +83,25 @@ impl Class {
     /// # Errors
     /// When the file that says what is in it is broken.
     pub(crate) fn contains(self, command: &Simple) -> Result<bool, String> {
+        Ok(contains(self.file()?, command))
+    }
+
+    /// The programs, names and patterns, that are in it whatever their arguments, and that others can do without.
+    ///
+    /// # Errors
+    /// As [`Class::contains`].
+    pub(crate) fn whole_programs(self) -> Result<impl Iterator<Item = &'static str>, String> {
+        let entries = self.file()?.command.iter().filter(|entry| entry.takes_any_arguments() && !entry.keep);
+        Ok(entries.flat_map(|entry| entry.programs.iter().map(String::as_str)))
+    }
+
+    fn file(self) -> Result<&'static File, String> {
         let file = match self {
             Self::Destructive => &*DESTRUCTIVE,
             Self::Disk => &*DISK,
             Self::Privilege => &*PRIVILEGE,
         };
-        let file = file.as_ref().map_err(|error| format!("the list of {} is broken: {error}", self.name()))?;
-        Ok(contains(file, command))
+        file.as_ref().map_err(|error| format!("the list of {} is broken: {error}", self.name()))
     }
 }
 
@@ -141,6 +154,11 @@ fn example_command(example: &str) -> Result<Simple, String> {
 }
 
 impl Entry {
+    fn takes_any_arguments(&self) -> bool {
+        let lists = [&self.options, &self.arguments, &self.writes, &self.unless];
+        self.words.is_empty() && lists.iter().all(|list| list.is_empty())
+    }
+
     fn fits(&self, command: &Simple, program: &str, written: &[String]) -> bool {
         let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| pattern::matches(pattern, text));
         if !self.programs.is_empty() && !any(&self.programs, program) {

@@ -20,7 +20,7 @@ pub use access::Access;
 pub use classes::{class_data, class_names};
 pub use decide::{Explanation, Question, Verdict, decide, explain};
 pub use policy::{Approval, Policy, SandboxLevel};
-pub use rules::{RuleError, RuleKind, RuleText, Rules};
+pub use rules::{ProgramNames, RuleError, RuleKind, RuleText, Rules};
 pub use shell::is_prompt;
 pub use shell_parse::{PatchHeredoc, patch_heredoc};
 pub use unasked::{bare_programs, prefix_rule, rule_words};

@@ -163,10 +163,15 @@ fn short_forms(program: &str, name: &str) -> impl Iterator<Item = char> {
     SAME.iter().filter(move |same| same.0 == program && same.2 == name).map(|same| same.1)
 }
 
+/// Whether `text` stands for other texts too.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
 /// Whether the pattern `wanted` of a class fits `word`: `*` is any text, `?` any character, `[…]` one of several. The
 /// case of letters does not count.
 pub(crate) fn matches(wanted: &str, word: &str) -> bool {
-    if wanted.contains(['*', '?', '[']) {
+    if is_pattern(wanted) {
         glob(&wanted.to_lowercase(), &word.to_lowercase())
     } else {
         wanted.eq_ignore_ascii_case(word)

@@ -55,6 +55,8 @@ pub struct Policy {
     pub covered: Vec<PathBuf>,
     /// Absolute paths that commands cannot look into: secrets.
     pub hidden: Vec<PathBuf>,
+    /// Absolute, resolved paths of programs that commands cannot run: those of [`Rules::denied_programs`].
+    pub denied_programs: Vec<PathBuf>,
     /// Build caches, absolute. No command writes there, and no program found there is trusted.
     pub caches: Vec<PathBuf>,
     /// The session's private temporary directory, on the host.
@@ -88,6 +90,7 @@ impl Policy {
                 writable: [&self.writable[..], &self.git].concat(),
                 protected: [&self.protected[..], &self.covered].concat(),
                 hidden: self.hidden.clone(),
+                denied_programs: self.denied_programs.clone(),
                 caches: self.caches.clone(),
                 temp: Some(self.temp.clone()),
                 state: Some(self.state.clone()),
@@ -100,7 +103,11 @@ impl Policy {
     /// The walls for programs of ours, which read: they write nothing, whatever the level, and see no secrets.
     pub fn confinement_for_our_programs(&self) -> Confinement {
         match Confinement::read_only(&self.writable) {
-            Confinement::Confined(walls) => Confinement::Confined(Confined { hidden: self.hidden.clone(), ..walls }),
+            Confinement::Confined(walls) => Confinement::Confined(Confined {
+                hidden: self.hidden.clone(),
+                denied_programs: self.denied_programs.clone(),
+                ..walls
+            }),
             Confinement::Unconfined => Confinement::Unconfined,
         }
     }

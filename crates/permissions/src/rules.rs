@@ -2,7 +2,7 @@
 //!
 //! A rule that cannot be understood is an error at start-up, never a rule that is not there.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     classes::{Class, class_names},
@@ -81,9 +81,53 @@ impl Rules {
         &self.texts
     }
 
+    /// The programs that never run because of a class that is denied, whatever their arguments. What is destructive is
+    /// not among them: every build removes files.
+    ///
+    /// # Errors
+    /// When the list of a class is broken.
+    pub fn denied_programs(&self) -> Result<ProgramNames, String> {
+        let mut names = ProgramNames::default();
+        for (_, pattern) in self.of(RuleKind::Deny) {
+            if let Pattern::Class(class @ (Class::Disk | Class::Privilege)) = pattern {
+                names.add(class.whole_programs()?);
+            }
+        }
+        Ok(names)
+    }
+
     /// The rules of a kind, with what they match.
     pub(crate) fn of(&self, kind: RuleKind) -> impl Iterator<Item = (&RuleText, &Pattern)> {
         self.texts.iter().zip(&self.patterns).filter(move |(rule, _)| rule.kind == kind)
+    }
+}
+
+/// Names of programs, and patterns of names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProgramNames {
+    plain: BTreeSet<&'static str>,
+    patterns: BTreeSet<&'static str>,
+}
+
+impl ProgramNames {
+    fn add(&mut self, names: impl Iterator<Item = &'static str>) {
+        for name in names {
+            if pattern::is_pattern(name) {
+                self.patterns.insert(name)
+            } else {
+                self.plain.insert(name)
+            };
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Whether `name`, the name of a file, is one of them.
+    pub fn contain(&self, name: &str) -> bool {
+        self.plain.contains(name) || self.patterns.iter().any(|wanted| pattern::matches_with_case(wanted, name))
     }
 }
 
@@ -430,6 +474,38 @@ mod tests {
         for (kind, text) in table {
             let rules = Rules::new(vec![rule(kind, text)]).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(rules.texts(), [rule(kind, text)]);
+        }
+    }
+
+    #[test]
+    fn programs_of_denied_classes_are_named_if_they_are_denied_whatever_follows() {
+        let denied = |rules: &[(RuleKind, &str)]| {
+            let rules = rules.iter().map(|(kind, text)| rule(*kind, text)).collect();
+            Rules::new(rules).unwrap().denied_programs().unwrap()
+        };
+        let privilege = denied(&[(RuleKind::Deny, "privilege-escalation"), (RuleKind::Deny, "git push")]);
+        let disk = denied(&[(RuleKind::Deny, "disk-operations")]);
+        let table = [
+            ("su", true, false),
+            ("sudo", true, false),
+            ("mkfs.ext4", false, true),
+            ("mkfs", false, true),
+            // What they do depends on their arguments.
+            ("chmod", false, false),
+            ("systemctl", false, false),
+            ("mount", false, false),
+            ("dd", false, false),
+            // Every program is started by it.
+            ("ld-linux-x86-64.so.2", false, false),
+            ("ld.so", false, false),
+            ("git", false, false),
+            ("sh", false, false),
+        ];
+        for (name, by_privilege, by_disk) in table {
+            assert_eq!((privilege.contain(name), disk.contain(name)), (by_privilege, by_disk), "{name}");
+        }
+        for (kind, text) in [(RuleKind::Ask, "disk-operations"), (RuleKind::Deny, "destructive-commands")] {
+            assert!(denied(&[(kind, text)]).is_empty(), "{text}");
         }
     }
 

@@ -27,6 +27,9 @@ pub struct Confined {
     /// Absolute paths that commands cannot look into, whatever else is said of them: a directory appears empty, a
     /// file appears empty. Those that do not exist are skipped.
     pub hidden: Vec<PathBuf>,
+    /// Absolute, resolved paths of programs that cannot be run or read; they appear as empty files. Those that do not
+    /// exist are skipped. Not held by [`crate::Rung::LandlockOnly`].
+    pub denied_programs: Vec<PathBuf>,
     /// Absolute directories (build caches) that a command may change in its own view only. Such views are not made yet:
     /// they are read-only, like all that is not named here. Those that do not exist are skipped.
     pub caches: Vec<PathBuf>,
@@ -65,6 +68,7 @@ impl Confinement {
             writable: visible.to_vec(),
             protected: visible.to_vec(),
             hidden: Vec::new(),
+            denied_programs: Vec::new(),
             caches: Vec::new(),
             temp: None,
             state: None,

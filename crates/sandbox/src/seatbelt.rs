@@ -47,6 +47,9 @@ pub fn profile(confined: &Confined) -> Result<String, PathBuf> {
     for path in &confined.hidden {
         profile += &format!("(deny file-read* file-write* (subpath {}))\n", quoted(path)?);
     }
+    for path in &confined.denied_programs {
+        profile += &format!("(deny process-exec* file-read* (literal {}))\n", quoted(path)?);
+    }
     // Set-user-ID programs would leave the sandbox with other rights; none is made.
     profile += "(deny file-write-setugid)\n";
     if confined.network == Network::Host {
@@ -75,6 +78,7 @@ mod tests {
             writable: vec!["/Users/u/a \"b\"".into(), "/opt/shown".into()],
             protected: vec!["/Users/u/a \"b\"/.git/hooks".into(), "/opt/shown".into()],
             hidden: vec!["/Users/u/.ssh".into()],
+            denied_programs: vec!["/usr/bin/su".into()],
             caches: vec!["/Users/u/.cache".into()],
             temp: Some("/private/t\\x".into()),
             state: None,
@@ -91,6 +95,7 @@ mod tests {
 (deny file-write-unlink (literal "/Users/u/a \"b\"/.git"))
 (deny file-write* (subpath "/opt/shown"))
 (deny file-read* file-write* (subpath "/Users/u/.ssh"))
+(deny process-exec* file-read* (literal "/usr/bin/su"))
 (deny file-write-setugid)
 "#;
         assert_eq!(profile(&confined()), Ok(format!("{HEAD}{rules}")));

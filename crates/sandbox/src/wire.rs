@@ -227,6 +227,7 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     writer.texts(confined.writable.iter());
     writer.texts(confined.protected.iter());
     writer.texts(confined.hidden.iter());
+    writer.texts(confined.denied_programs.iter());
     writer.texts(confined.caches.iter());
     writer.texts(confined.temp.as_slice().iter());
     writer.texts(confined.state.as_slice().iter());
@@ -241,12 +242,14 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     let writable = reader.list(path)?;
     let protected = reader.list(path)?;
     let hidden = reader.list(path)?;
+    let denied_programs = reader.list(path)?;
     let caches = reader.list(path)?;
     let temp = reader.list(path)?.pop();
     let state = reader.list(path)?.pop();
     let network = *NETWORKS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
     let weak = reader.flag()?;
-    Ok(Confinement::Confined(Confined { writable, protected, hidden, caches, temp, state, network, weak }))
+    let places = Confined { writable, protected, hidden, denied_programs, caches, temp, state, network, weak };
+    Ok(Confinement::Confined(places))
 }
 
 fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
@@ -341,6 +344,7 @@ mod tests {
             writable: vec!["/a".into(), odd.clone()],
             protected: vec!["/a/.git".into()],
             hidden: vec![odd.clone()],
+            denied_programs: vec!["/usr/bin/su".into(), odd.clone()],
             caches: vec!["/c".into(), odd.clone()],
             temp: Some(odd.clone()),
             state: Some("/s".into()),

@@ -14,7 +14,8 @@ use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLeve
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
 use codex_workspace::{
-    Repositories, caches, credentials, environment_files, find_git, git_command, protected_paths, repositories, without,
+    Repositories, caches, credentials, environment_files, find_git, git_command, programs_named, protected_paths,
+    repositories, without,
 };
 use tokio::io::AsyncReadExt;
 
@@ -83,6 +84,11 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
     policy.hidden.extend(chosen);
     policy.hidden.sort();
     policy.hidden.dedup();
+    let names = policy.rules.denied_programs().map_err(|error| configuration(&error))?;
+    if !names.is_empty() {
+        let path = environment.path().unwrap_or_default();
+        policy.denied_programs = programs_named(|name| names.contain(name), path, &policy.writable);
+    }
     let home = environment.home();
     policy.caches =
         home.map(|home| caches(home, |name| environment.get_os(name), &policy.writable)).unwrap_or_default();

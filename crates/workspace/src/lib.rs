@@ -22,7 +22,7 @@ pub use caches::caches;
 pub use git::{filters, find_git, git_command, list_filters};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use picture::{Picture, read_picture};
-pub use programs::find_program;
+pub use programs::{find_program, programs_named};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};
 pub use repositories::{Repositories, repositories};

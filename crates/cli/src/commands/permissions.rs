@@ -113,6 +113,7 @@ fn explanation(found: &Explained) -> String {
         ("may be written", writable(walls)),
         ("stay read-only", walls.protected.clone()),
         ("hidden", walls.hidden.clone()),
+        ("cannot be run", walls.denied_programs.clone()),
     ] {
         if !paths.is_empty() {
             text += &format!("  {what}:\n");
@@ -133,6 +134,7 @@ fn confinement(found: &Explained) -> Value {
         "writable": paths(&writable(walls)),
         "readOnly": paths(&walls.protected),
         "hidden": paths(&walls.hidden),
+        "deniedPrograms": paths(&walls.denied_programs),
         "network": network(walls),
     })
 }

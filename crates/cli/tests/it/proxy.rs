@@ -32,6 +32,7 @@ fn proxied() -> Confinement {
         writable: vec![],
         protected: vec![],
         hidden: vec![],
+        denied_programs: vec![],
         caches: vec![],
         temp: None,
         state: None,

@@ -97,6 +97,7 @@ impl Place {
             writable: vec![self.workspace.clone()],
             protected: vec![self.workspace.join(".git"), self.workspace.join("deep/er/.codex")],
             hidden: vec![],
+            denied_programs: vec![],
             caches: vec![],
             temp: Some(self.temp.clone()),
             state: None,

@@ -1,4 +1,4 @@
-//! What commands cannot look into: an empty directory or an empty file lies on top of it.
+//! What commands cannot look into, or run: an empty directory or an empty file lies on top of it.
 //!
 //! Looked at again for each command, because what a path means may change: an editor that saves puts another file in
 //! its place, and the kernel then takes the mask away. Nothing here may treat a path that cannot be resolved as
@@ -42,6 +42,31 @@ pub(crate) fn mask_all(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// Masks the programs that are not to be run, and are not masked yet, in the current mount namespace. Whoever may run
+/// anything cannot run an empty file that nobody may run (execve(2), `EACCES`), nor copy from it.
+pub(crate) fn mask_programs(plan: &Plan) -> Result<(), Failure> {
+    if plan.denied_programs.is_empty() {
+        return Ok(());
+    }
+    let masks = fs::metadata(NO_FILE).or_failure(Stage::Mounts, || format!("reading {NO_FILE}"))?.dev();
+    for path in &plan.denied_programs {
+        // For each command, so this looks no further than it must: the paths are resolved already.
+        let masked = match fs::metadata(path) {
+            Ok(found) if found.dev() == masks => continue,
+            Err(error) if is_out_of_reach(&error) => continue,
+            Ok(_) => put_mask(NO_FILE, path),
+            Err(error) => Err(error),
+        };
+        let masked = match masked {
+            // It has become a symbolic link since.
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => mask(path, masks).map(drop),
+            masked => masked,
+        };
+        masked.or_failure(Stage::Policy, || format!("masking the program {}", quoted(path)))?;
+    }
+    Ok(())
+}
+
 /// Masks what `path` leads to. Its real place, if it is a file.
 fn mask(path: &Path, masks: u64) -> io::Result<Option<PathBuf>> {
     let found = match fs::metadata(path) {
@@ -52,10 +77,14 @@ fn mask(path: &Path, masks: u64) -> io::Result<Option<PathBuf>> {
     };
     let real = fs::canonicalize(path)?;
     if found.dev() != masks {
-        let mask = Tree::copy(if found.is_dir() { NOTHING } else { NO_FILE }, Depth::One)?;
-        mask.limit(TAME | READ_ONLY, Depth::One)?.attach(tree::place(&real)?)?;
+        put_mask(if found.is_dir() { NOTHING } else { NO_FILE }, &real)?;
     }
     Ok((!found.is_dir()).then_some(real))
+}
+
+fn put_mask(mask: &str, real: &Path) -> io::Result<()> {
+    let place = tree::place(real)?;
+    Tree::copy(mask, Depth::One)?.limit(TAME | READ_ONLY, Depth::One)?.attach(place).map(drop)
 }
 
 fn is_out_of_reach(error: &io::Error) -> bool {

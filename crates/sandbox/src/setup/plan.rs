@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) standing: Covers,
     /// What commands cannot look into, as it was named: what a path means may change.
     pub(crate) hidden: Vec<PathBuf>,
+    /// What commands cannot run.
+    pub(crate) denied_programs: Vec<PathBuf>,
     /// The stubs that hold names in the roots; see [`stubs`].
     pub(crate) stubs: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
@@ -75,6 +77,7 @@ impl Plan {
             protected: confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
             standing: covers,
             hidden: confined.hidden.clone(),
+            denied_programs: confined.denied_programs.clone(),
             stubs: Vec::new(),
             temp,
             run: run_places(confined.network),

@@ -62,6 +62,7 @@ pub(crate) fn enter(plan: &Plan) -> Result<(), Failure> {
         seal(path, Depth::One)?;
     }
     put_covers(&plan.standing)?;
+    hidden::mask_programs(plan)?;
     hidden::mask_all(plan).map(drop)
 }
 
@@ -164,6 +165,7 @@ pub(crate) fn protect(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
         mask_sockets(plan)?;
     }
     put_covers(&plan.missing_covers()?)?;
+    hidden::mask_programs(plan)?;
     hidden::mask_all(plan)
 }
 

@@ -18,6 +18,7 @@ fn walls(scene: &Scene) -> Confinement {
         writable: scene.context.roots.writable.clone(),
         protected: scene.context.protected.to_vec(),
         hidden: vec![],
+        denied_programs: vec![],
         caches: vec![],
         temp: scene.context.roots.temp.clone(),
         state: None,

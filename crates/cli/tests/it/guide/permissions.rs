@@ -158,6 +158,36 @@ fn s42_the_classes_are_denied_by_name_and_ask_otherwise() {
     assert!(told(&place)[0].contains("nobody can be asked"));
 }
 
+/// By a rule alone, whoever runs a program of his own making runs what the rules cannot read: the mask holds him too.
+#[test]
+fn s42_programs_of_a_denied_class_are_not_run_by_other_programs_either() {
+    not_inside_another_sandbox!();
+    let script = "import os, shutil\n\
+        for name in ['su', 'mkswap']:\n  \
+          try: os.execv(shutil.which(name, os.F_OK, '/usr/bin:/usr/sbin:/bin:/sbin'), [name, '--version'])\n  \
+          except PermissionError: print(name, 'EACCES', flush=True)\n\
+        os.execvp('true', ['true'])\n";
+    let denied = |classes: &str| {
+        let place = place_with(&["python3 program"]);
+        fs::write(place.workspace.join("program"), script).unwrap();
+        let ran = run(&place, &["sandbox", "-c", &format!("permissions.deny=[{classes}]"), "--", "python3", "program"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        exec(&place, &["-c", &format!("permissions.deny=[{classes}]")]);
+        let told = told(&place).concat();
+        // The same in a session.
+        assert!(ran.stdout.lines().all(|line| told.contains(line)), "{told}");
+        ran.stdout
+    };
+    assert_eq!(denied(r#""privilege-escalation","disk-operations""#), "su EACCES\nmkswap EACCES\n");
+    assert!(denied(r#""privilege-escalation""#).starts_with("su EACCES\nmkswap from"));
+    assert!(denied("").starts_with("su from"));
+    let place = Place::new(json!([]));
+    let deny = ["-c", "permissions.deny=[\"privilege-escalation\"]", "ls"];
+    let programs = |arguments: &[&str]| why(&place, arguments)["confinement"]["deniedPrograms"].clone();
+    assert!(programs(&deny).as_array().unwrap().iter().any(|path| path == "/usr/bin/su"));
+    assert_eq!(programs(&["ls"]), json!([]));
+}
+
 fn why(place: &Place, arguments: &[&str]) -> Value {
     let ran = run(place, &[&["permissions", "why", "--json"], arguments].concat());
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");

@@ -105,6 +105,28 @@ async fn what_is_hidden_stays_where_it_is() {
     }
 }
 
+/// Neither a program nor a copy of it runs; nothing else changes.
+#[tokio::test]
+async fn denied_programs_cannot_be_run_by_anybody() {
+    not_inside_another_sandbox!();
+    let place = Place::new();
+    let program = place.outside.join("program");
+    fs::copy("/bin/true", &program).unwrap();
+    let script = "for way in '$OUTSIDE/program' '/bin/sh -c $OUTSIDE/program' 'env $OUTSIDE/program'; do \
+        eval $way 2>/dev/null; echo $?; done; \
+        cp $OUTSIDE/program copy && chmod u+wx copy && wc -c < copy; /bin/true && echo end";
+    let free = place.run(&place.write(), place.shell(script)).await;
+    assert!(free.1.starts_with("0\n0\n0\n") && free.1.ends_with("end\n"), "{free:?}");
+    let denied_programs = vec![program.clone(), place.outside.join("missing")];
+    let confinement = Confinement::Confined(Confined { denied_programs, ..place.confined() });
+    let denied = "126\n126\n126\n0\nend\n".to_owned();
+    assert_eq!(place.run(&confinement, place.shell(script)).await, (0, denied.clone()));
+    // As a package manager does it: the kernel then drops the mask.
+    fs::copy("/bin/true", place.outside.join("new")).unwrap();
+    fs::rename(place.outside.join("new"), &program).unwrap();
+    assert_eq!(place.run(&confinement, place.shell(script)).await, (0, denied));
+}
+
 #[tokio::test]
 async fn what_is_worked_in_cannot_be_hidden() {
     let place = Place::new();
