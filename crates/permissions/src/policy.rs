@@ -57,7 +57,7 @@ pub struct Policy {
     pub hidden: Vec<PathBuf>,
     /// Absolute, resolved paths of programs that commands cannot run: those of [`Rules::denied_programs`].
     pub denied_programs: Vec<PathBuf>,
-    /// Build caches, absolute. No command writes there, and no program found there is trusted.
+    /// Build caches, absolute. Commands write there in a view of their own only, and no program found there is trusted.
     pub caches: Vec<PathBuf>,
     /// The session's private temporary directory, on the host.
     pub temp: PathBuf,

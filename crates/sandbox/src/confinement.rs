@@ -30,8 +30,9 @@ pub struct Confined {
     /// Absolute, resolved paths of programs that cannot be run or read; they appear as empty files. Those that do not
     /// exist are skipped. Not held by [`crate::Rung::LandlockOnly`].
     pub denied_programs: Vec<PathBuf>,
-    /// Absolute directories (build caches) that a command may change in its own view only. Such views are not made yet:
-    /// they are read-only, like all that is not named here. Those that do not exist are skipped.
+    /// Absolute directories (build caches) that commands change in a view of their cell's own. What they write is kept
+    /// beside `temp`, for whoever removes that; without `temp`, or where nothing is writable, they are read-only. Those
+    /// that do not exist are skipped.
     pub caches: Vec<PathBuf>,
     /// Host directory that the command sees as `/tmp` and `/var/tmp`, writable. `None`: an empty private one.
     pub temp: Option<PathBuf>,

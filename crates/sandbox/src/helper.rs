@@ -7,6 +7,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
 };
 
 use rustix::{
@@ -22,7 +23,8 @@ use crate::{
     Confinement, Rung, channel, process,
     process::Forked,
     setup::{
-        alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, stubs::Stubs, view,
+        alone::Alone, caches::Overlays, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp,
+        stubs::Stubs, view,
     },
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
@@ -50,6 +52,8 @@ pub(crate) struct Walls {
     pub(crate) rung: Rung,
     /// Whether root keeps its rights over files; see [`Identity`].
     pub(crate) file_rights: bool,
+    /// Build caches without an overlay.
+    pub(crate) read_only_caches: Vec<PathBuf>,
     /// Where the cell's proxy listens, on the loopback.
     proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
@@ -187,7 +191,16 @@ fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<
     let Request::Setup { confinement, filters, rung } = request else { return Err(malformed()) };
     let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
     let filters = filters.map_err(|_| malformed())?;
-    let mut walls = Walls { plan: None, alone: None, filters, rung, file_rights: false, proxy: None, helper_alive };
+    let mut walls = Walls {
+        plan: None,
+        alone: None,
+        filters,
+        rung,
+        file_rights: false,
+        read_only_caches: Vec::new(),
+        proxy: None,
+        helper_alive,
+    };
     let Confinement::Confined(confined) = confinement else { return Ok(walls) };
     if rung != Rung::LandlockOnly {
         // Without a cover a stub keeps nobody out; there, what is protected is compared and put back.
@@ -201,7 +214,10 @@ fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<
     } else {
         let identity = Identity::of(&plan.roots)?;
         namespaces::enter(confined.network, &identity)?;
-        view::enter(&plan)?;
+        let caches = Overlays::make(&plan.caches, plan.temp.as_deref());
+        plan.caches = caches.trees.iter().map(|(path, _)| path.clone()).collect();
+        walls.read_only_caches.clone_from(&caches.refused);
+        view::enter(&plan, caches.trees)?;
         if rung == Rung::WithoutFreshProc {
             proc::keep_outer()?;
         }

@@ -35,6 +35,8 @@ pub struct Noticed {
     pub changes: Vec<Change>,
     /// What the proxy of its cell did not let commands reach since the last of them ended; see [`Refusals`].
     pub refused: Vec<String>,
+    /// Build caches that it could not write, because the machine cannot lay anything over them.
+    pub read_only_caches: Vec<PathBuf>,
 }
 
 /// A protected path that was changed.
@@ -75,7 +77,7 @@ impl Before {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
             _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent, &self.links)).unwrap_or_default(),
         };
-        Noticed { network, changes, refused: Vec::new() }
+        Noticed { network, changes, refused: Vec::new(), read_only_caches: walls.read_only_caches.clone() }
     }
 }
 

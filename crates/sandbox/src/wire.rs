@@ -311,6 +311,8 @@ fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
     let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
     writer.texts(paths.into_iter());
     changes.for_each(|change| writer.flag(change.undone));
+    let caches = noticed.read_only_caches.iter().take(most).map(|path| shortened(path, longest));
+    writer.texts(caches.collect::<Vec<_>>().into_iter());
 }
 
 fn shortened(path: &Path, longest: usize) -> OsString {
@@ -323,8 +325,9 @@ fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
     let paths = reader.list(path)?;
     let changes =
         paths.into_iter().map(|path| Ok(Change { path, undone: reader.flag()? })).collect::<Result<_, _>>()?;
+    let read_only_caches = reader.list(path)?;
     // The proxy is on this side of the walls.
-    Ok(Noticed { network, changes, refused: Vec::new() })
+    Ok(Noticed { network, changes, refused: Vec::new(), read_only_caches })
 }
 
 /// A path between back quotes, for the sentence of a failure.
@@ -403,6 +406,7 @@ mod tests {
         let noticed = Noticed {
             network: true,
             changes: vec![change("/a".into(), true), change("/b".into(), false)],
+            read_only_caches: vec!["/c".into()],
             ..Noticed::default()
         };
         let replies = [

@@ -315,7 +315,11 @@ fn noticed(ended: &Ended) -> impl Iterator<Item = String> {
         }
     });
     let refused = noticed.refused.iter().map(|sentence| format!("The proxy of the sandbox refused: {sentence}"));
-    network.into_iter().chain(refused).chain(changes)
+    // Whatever else it was, a command that succeeded did not miss them.
+    let failed = !matches!(ended.end, End::Exited(Exit::Code(0)));
+    let caches = noticed.read_only_caches.iter().filter(move |_| failed);
+    let caches = caches.map(|path| format!("The cache {} is read-only here: no overlay can lie on it", path.display()));
+    network.into_iter().chain(refused).chain(changes).chain(caches)
 }
 
 /// What the model is told of a command that runs on.
@@ -355,7 +359,12 @@ mod tests {
     #[test]
     fn what_the_walls_noticed_is_reported() {
         let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
-        let noticed = Noticed { network: true, changes: changes.into(), refused: vec!["x:1 is not allowed".into()] };
+        let noticed = Noticed {
+            network: true,
+            changes: changes.into(),
+            refused: vec!["x:1 is not allowed".into()],
+            read_only_caches: vec!["/h/.m2".into()],
+        };
         let ended = Ended { end: End::Exited(Exit::Code(0)), duration: Duration::ZERO, noticed, proxied: false };
         let report = report(&ended, "Interrupted", "out");
         let lines: Vec<_> = report.lines().collect();
@@ -363,7 +372,9 @@ mod tests {
         assert_eq!(lines[3], "The proxy of the sandbox refused: x:1 is not allowed");
         assert!(lines[4].contains("put back /w/.git/config") && lines[5].contains("could not be put back"), "{report}");
         assert_eq!(lines[6..], ["Output:", "out"]);
-        let report = self::report(&Ended { proxied: true, ..ended }, "Interrupted", "out");
+        let failed = Ended { proxied: true, end: End::Exited(Exit::Code(1)), ..ended };
+        let report = self::report(&failed, "Interrupted", "out");
+        assert!(report.contains("The cache /h/.m2 is read-only here"), "{report}");
         assert!(report.contains("named domains only, through the proxy") && !report.contains("off"), "{report}");
     }
 

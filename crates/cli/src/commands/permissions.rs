@@ -111,6 +111,7 @@ fn explanation(found: &Explained) -> String {
     let Confinement::Confined(walls) = &found.confinement else { return text };
     for (what, paths) in [
         ("may be written", writable(walls)),
+        ("written for the session only", caches(walls)),
         ("stay read-only", walls.protected.clone()),
         ("hidden", walls.hidden.clone()),
         ("cannot be run", walls.denied_programs.clone()),
@@ -132,6 +133,7 @@ fn confinement(found: &Explained) -> Value {
     json!({
         "sandbox": found.level,
         "writable": paths(&writable(walls)),
+        "caches": paths(&caches(walls)),
         "readOnly": paths(&walls.protected),
         "hidden": paths(&walls.hidden),
         "deniedPrograms": paths(&walls.denied_programs),
@@ -142,6 +144,11 @@ fn confinement(found: &Explained) -> Value {
 /// A root that is protected as a whole is in sight and not writable.
 fn writable(walls: &Confined) -> Vec<PathBuf> {
     walls.writable.iter().filter(|root| !walls.protected.contains(root)).cloned().collect()
+}
+
+/// Where nothing is written, caches are not either.
+fn caches(walls: &Confined) -> Vec<PathBuf> {
+    if writable(walls).is_empty() { Vec::new() } else { walls.caches.clone() }
 }
 
 fn network(walls: &Confined) -> &'static str {

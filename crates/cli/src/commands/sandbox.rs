@@ -82,6 +82,11 @@ async fn forward(child: Child) -> Result<Exit, String> {
     for sentence in &process.noticed().refused {
         terminal::complain(&format!("sandbox: the proxy refused: {sentence}"));
     }
+    if exit != Exit::Code(0) {
+        for cache in &process.noticed().read_only_caches {
+            terminal::complain(&format!("sandbox: {} is read-only: no overlay can lie on it", cache.display()));
+        }
+    }
     Ok(exit)
 }
 

@@ -133,7 +133,7 @@ const PARTLY: &[(u8, &str)] = &[
     (8, "the flags of the screen, once there is one"),
     (11, "the status line; that what is destroyed is saved before"),
     (14, "`!cmd`, hooks, linters, other programs' tools"),
-    (15, "overlays for build caches; the hooks of a repository while the command that makes it still runs"),
+    (15, "the hooks of a repository while the command that makes it still runs"),
     (19, "a command whose writes the sandbox refused"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),

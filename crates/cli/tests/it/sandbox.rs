@@ -9,6 +9,7 @@
     reason = "a test may panic; the lint only knows functions that are marked as tests"
 )]
 
+mod caches;
 mod hidden;
 mod limits;
 mod mounts;

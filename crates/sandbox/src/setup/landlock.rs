@@ -34,7 +34,7 @@ const DEVICES: &[&str] =
 const SEALED: &[&str] = &["/dev"];
 
 /// Confines this process, for good, to reading everything and writing below `writable` and the private places.
-pub(crate) fn restrict(writable: &[PathBuf]) -> Result<(), Failure> {
+pub(crate) fn restrict<'paths>(writable: impl Iterator<Item = &'paths PathBuf>) -> Result<(), Failure> {
     rules(writable).and_then(RulesetCreated::restrict_self).map(drop).map_err(failed)
 }
 
@@ -58,7 +58,7 @@ fn failed(error: RulesetError) -> Failure {
     Failure::new(Stage::Rights, format!("Landlock ({error})"), libc::EIO)
 }
 
-fn rules(writable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
+fn rules<'paths>(writable: impl Iterator<Item = &'paths PathBuf>) -> Result<RulesetCreated, RulesetError> {
     let everything = AccessFs::from_all(KNOWN);
     let reading = AccessFs::from_read(KNOWN);
     let file = AccessFs::from_file(KNOWN);
@@ -76,7 +76,7 @@ fn rules(writable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
     for device in DEVICES {
         rules = allow(rules, Path::new(device), file)?;
     }
-    for place in PRIVATE.iter().map(Path::new).chain(writable.iter().map(PathBuf::as_path)) {
+    for place in PRIVATE.iter().map(Path::new).chain(writable.map(PathBuf::as_path)) {
         rules = allow(rules, place, everything)?;
     }
     Ok(rules)

@@ -3,6 +3,7 @@
 //! Nothing here decides what the walls should be, and nothing here may carry on after a step that failed.
 
 pub(crate) mod alone;
+pub(crate) mod caches;
 pub(crate) mod covers;
 pub(crate) mod devices;
 pub(crate) mod hidden;

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) stubs: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
     pub(crate) temp: Option<PathBuf>,
+    /// Build caches that commands change in their own view; once they are made, those whose overlay could be.
+    pub(crate) caches: Vec<PathBuf>,
     /// Places below the private `/run` that programs cannot do without.
     pub(crate) run: Vec<PathBuf>,
     /// Mounts of the kernel's own file systems below writable roots: a `/sys`, or the `/proc` of a chroot.
@@ -80,6 +82,7 @@ impl Plan {
             denied_programs: confined.denied_programs.clone(),
             stubs: Vec::new(),
             temp,
+            caches: caches(confined),
             run: run_places(confined.network),
             kernel,
             sockets,
@@ -131,6 +134,13 @@ impl Plan {
     pub(crate) fn links(&self) -> Vec<PathBuf> {
         self.named.links(&self.protected).collect()
     }
+}
+
+/// The kernel's own file systems are no caches, nor is all there is.
+fn caches(confined: &Confined) -> Vec<PathBuf> {
+    let is_ordinary = |path: &&PathBuf| *path != Path::new("/") && refuse_kernel_place(path).is_ok();
+    let named = if confined.is_read_only() { &[][..] } else { &confined.caches };
+    named.iter().filter(is_ordinary).cloned().collect()
 }
 
 pub(crate) fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {

@@ -33,6 +33,11 @@ pub(crate) enum Depth {
 pub(crate) struct Tree(OwnedFd);
 
 impl Tree {
+    /// Takes over what fsmount(2) made.
+    pub(crate) fn new(mount: OwnedFd) -> Self {
+        Self(mount)
+    }
+
     /// Copies what is mounted at `path` (open_tree(2)); symbolic links are followed.
     pub(crate) fn copy(path: impl AsRef<Path>, depth: Depth) -> io::Result<Self> {
         Ok(Self(open_tree(CWD, path.as_ref(), copy_flags(depth))?))

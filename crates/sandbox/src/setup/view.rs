@@ -40,11 +40,11 @@ enum Place {
     File(Tree),
 }
 
-/// Builds the view and enters it. Must run in the cell's own user and mount namespaces.
-pub(crate) fn enter(plan: &Plan) -> Result<(), Failure> {
+/// Builds the view, with the overlays of `caches`, and enters it. Must run in the cell's own user and mount namespaces.
+pub(crate) fn enter(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<(), Failure> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).or_failure(Stage::Mounts, || "mount(2) of / as private")?;
-    let places = places(plan)?;
+    let places = places(plan, caches)?;
     let base = copy_base(plan)?;
     change_root(base)?;
     for (path, place) in places {
@@ -99,7 +99,7 @@ fn change_root(base: Tree) -> Result<(), Failure> {
 }
 
 /// Everything that goes on top of the base, outer places first; copies are taken while the host can still be seen.
-fn places(plan: &Plan) -> Result<Vec<(PathBuf, Place)>, Failure> {
+fn places(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<Vec<(PathBuf, Place)>, Failure> {
     let mut places = vec![(PathBuf::from("/dev"), Place::Devices(Nodes::copy()?))];
     let mut temporary: Vec<PathBuf> =
         ["/tmp", "/var/tmp"].iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
@@ -120,6 +120,7 @@ fn places(plan: &Plan) -> Result<Vec<(PathBuf, Place)>, Failure> {
     for root in plan.shown.iter().filter(|root| *root != Path::new("/")) {
         places.push((root.clone(), host(root, TAME | READ_ONLY)?));
     }
+    places.extend(caches.into_iter().map(|(path, tree)| (path, Place::Directory(tree))));
     // Ancestors sort before what is below them; the sort is stable, so a root ends up on top of a private place.
     places.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(places)

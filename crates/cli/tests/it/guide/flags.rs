@@ -83,6 +83,26 @@ fn s15_workspace_write_writes_in_the_project_and_nowhere_else() {
     assert!(!read(".git/config").unwrap().ends_with("x\n"));
 }
 
+/// Build caches are written in the session, for its later commands, and are afterwards as they were.
+#[test]
+fn s15_build_caches_are_written_for_the_session_only() {
+    not_inside_another_sandbox!();
+    let first = "echo changed > ~/.cache/tool/old; echo new > ~/.cache/tool/new; unlink ~/go/pkg/mod && rmdir ~/go/pkg; echo $? > first";
+    let place = place_with(&[first, "cat ~/.cache/tool/* > second; ls ~/go >> second"]);
+    for (file, content) in [(".cache/tool/old", "old\n"), ("go/pkg/mod", "")] {
+        let path = place.home.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    exec(&place, &[]);
+    let read = |path: &str| fs::read_to_string(place.workspace.join(path)).unwrap();
+    assert_eq!((read("first"), read("second")), ("0\n".into(), "new\nchanged\n".into()));
+    let cached = |path: &str| fs::read_to_string(place.home.join(path)).ok();
+    assert_eq!(cached(".cache/tool/old").as_deref(), Some("old\n"));
+    assert!(cached(".cache/tool/new").is_none() && cached("go/pkg/mod").is_some());
+    assert_eq!(fs::read_dir(place.home.join("tmp")).unwrap().count(), 0);
+}
+
 #[test]
 fn s15_the_network_is_shut_unless_it_is_opened() {
     let command = "address=${MODEL#http://}; address=${address%/v1}; \

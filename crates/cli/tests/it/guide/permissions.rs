@@ -235,6 +235,11 @@ fn s42_permissions_why_says_which_rule_decides_and_where_it_stands() {
     let count = told.len();
     told.dedup();
     assert!(told.len() == count && told.iter().any(|path| path.ends_with("/.git/hooks")), "{walls}");
+    // Caches that exist, where they can be written.
+    fs::create_dir(place.home.join(".m2")).unwrap();
+    for (level, caches) in [("workspace-write", json!([place.home.join(".m2")])), ("read-only", json!([]))] {
+        assert_eq!(why(&place, &["-s", level, "make"])["confinement"]["caches"], caches, "{level}");
+    }
     // For people too; and a broken rule is an error here as anywhere.
     let ran = run(&place, &["permissions", "why", "git push"]);
     assert!(ran.stdout.starts_with("ask: ") && ran.stdout.contains("config.toml:2:20"), "{}", ran.stdout);

@@ -15,7 +15,7 @@ pub const NO_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces";
 
 /// `argv` in such surroundings: in a user and mount namespace of its own, as anybody may make it.
 #[allow(clippy::disallowed_methods, reason = "surroundings are made by the test")]
-fn surrounded(surroundings: &str, argv: &[&str]) -> std::process::Command {
+pub fn surrounded(surroundings: &str, argv: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new("unshare");
     let script = format!("{surroundings} && exec \"$@\"");
     command.args(["-Urm", "sh", "-c", &script, "sh"]).args(argv).stdin(Stdio::null());
