@@ -208,7 +208,7 @@ impl Control {
     }
 
     fn lost() -> SandboxError {
-        SandboxError::Lost("it ended without a word".to_owned())
+        SandboxError::Lost("it ended without a word: it was killed, or memory ran out".to_owned())
     }
 
     fn confused() -> SandboxError {

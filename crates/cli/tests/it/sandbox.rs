@@ -12,6 +12,7 @@
 mod caches;
 mod hidden;
 mod limits;
+mod memory;
 mod mounts;
 mod read_only;
 mod repositories;

@@ -1,6 +1,7 @@
 //! A `/dev` with what programs need and nothing that reaches the machine: no disks, no other terminals.
 
 use std::{
+    ffi::CString,
     fs, io,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
@@ -8,7 +9,10 @@ use std::{
 
 use rustix::mount::{MountFlags, mount};
 
-use super::tree::{Depth, Tree, place};
+use super::{
+    limits,
+    tree::{Depth, Tree, place},
+};
 use crate::wire::{Failure, OrFailure, Stage};
 
 /// The host's nodes that are let in. Bound, not made: a user namespace cannot make devices.
@@ -77,12 +81,22 @@ impl Nodes {
         let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
         mount("devpts", "/dev/pts", "devpts", flags, c"newinstance,ptmxmode=0666,mode=620")
             .or_failure(Stage::Mounts, || "mount(2) of devpts")?;
-        tmpfs(Path::new("/dev/shm"), PRIVATE)
+        private(Path::new("/dev/shm"))
     }
 }
 
-/// For a place of commands' own: what they write there takes at most this much of the memory there is.
-pub(crate) const PRIVATE: &std::ffi::CStr = c"mode=1777,size=25%";
+/// Mounts an empty file system in memory for commands' own. What they write there takes at most a quarter of the memory
+/// there is, or of what this container may have: a full file system is an error of one command, while memory that runs
+/// out ends the whole cell, and is not free before.
+pub(crate) fn private(path: &Path) -> Result<(), Failure> {
+    match limits::memory() {
+        Some(bytes) => {
+            let options = CString::new(format!("mode=1777,size={}", bytes / 4));
+            tmpfs(path, &options.or_failure(Stage::Mounts, || "naming the size of a tmpfs")?)
+        }
+        None => tmpfs(path, c"mode=1777,size=25%"),
+    }
+}
 
 /// Mounts an empty file system in memory.
 pub(crate) fn tmpfs(path: &Path, options: &std::ffi::CStr) -> Result<(), Failure> {

@@ -3,11 +3,11 @@
 //! Limits are the last resort against accidents and fork bombs; builds must never notice them. What the kernel here
 //! cannot limit is left alone: nothing here may fail a command, and nothing may touch the limits of others.
 
-use std::fs;
+use std::{fs, sync::OnceLock};
 
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
-    system::uname,
+    system::{sysinfo, uname},
 };
 
 use crate::wire::{Failure, OrFailure, Stage};
@@ -38,6 +38,20 @@ pub(crate) fn give_way() {
     let now: i32 = fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default();
     // Not everywhere allowed, and no wall.
     let _ = fs::write(PATH, (now + FIRST_TO_GO).min(1000).to_string());
+}
+
+/// How much memory the control group of this container may have, if that is less than there is. In a container that
+/// group is the root of what is mounted (cgroup_namespaces(7)); elsewhere the root has no limit.
+pub(crate) fn memory() -> Option<u64> {
+    static FOUND: OnceLock<Option<u64>> = OnceLock::new();
+    *FOUND.get_or_init(find_memory)
+}
+
+fn find_memory() -> Option<u64> {
+    const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limit = LIMITS.iter().find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok())?;
+    let machine = sysinfo();
+    (limit < machine.totalram * u64::from(machine.mem_unit)).then_some(limit)
 }
 
 /// Limits the processes of the PID namespace that this process is in. Needs a `/proc` of its own that can be written.

@@ -17,7 +17,7 @@ use rustix::{
 
 use super::{
     covers::{Cover, Covers},
-    devices::{Nodes, PRIVATE, tmpfs},
+    devices::{Nodes, private},
     hidden,
     plan::Plan,
     proc::{mask, skip_missing},
@@ -139,7 +139,7 @@ fn put(path: &Path, place: Place) -> Result<(), Failure> {
         attached.map(drop).or_failure(Stage::Mounts, || format!("mounting {}", quoted(path)))
     };
     match place {
-        Place::Empty => tmpfs(path, PRIVATE),
+        Place::Empty => private(path),
         Place::Devices(nodes) => nodes.mount(),
         Place::Directory(tree) => attach(tree, |path| fs::create_dir_all(path)),
         Place::File(tree) => attach(tree, |path| fs::write(path, "")),
