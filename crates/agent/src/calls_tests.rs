@@ -148,6 +148,8 @@ async fn begin(
             }),
             policy: Arc::new(policy),
             sandbox: Arc::new(Sandbox::new("/nowhere".into())),
+            repositories: Arc::default(),
+            home: None,
             environment: Arc::default(),
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),

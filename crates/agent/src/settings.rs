@@ -1,12 +1,12 @@
 //! What a thread runs with. Immutable while a turn runs.
 
-use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
 use codex_model::Model;
 use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
-use codex_workspace::{Instruction, Roots};
+use codex_workspace::{Found, Instruction, Roots};
 
 /// Everything a thread runs with.
 #[derive(Debug, Clone)]
@@ -45,6 +45,10 @@ pub struct Workplace {
     pub policy: Arc<Policy>,
     /// Starts processes.
     pub sandbox: Arc<Sandbox>,
+    /// The repositories that there were when the policy was made.
+    pub repositories: Arc<Found>,
+    /// The user's home directory: its own repository is not for the work below it.
+    pub home: Option<PathBuf>,
     /// Environment of commands, secrets removed.
     pub environment: Arc<BTreeMap<OsString, OsString>>,
 }

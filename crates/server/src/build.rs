@@ -16,7 +16,7 @@ use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
-use codex_workspace::{Roots, instructions};
+use codex_workspace::{Accepted, Found, Roots, disarm_new, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -176,8 +176,28 @@ pub struct Walls {
     pub warnings: Vec<String>,
     /// Starts commands inside them.
     pub sandbox: Arc<Sandbox>,
+    /// What commands may write, and the repositories that were there; `None`: they are not looked at.
+    watched: Option<Watched>,
     /// Kept for its `Drop`: the commands' `/tmp` goes with it.
     _temp: TempDirectory,
+}
+
+#[derive(Debug)]
+struct Watched {
+    policy: Arc<Policy>,
+    home: Option<PathBuf>,
+    before: Arc<Found>,
+}
+
+impl Walls {
+    /// Takes out of use what runs code in repositories that commands have made inside these walls. A sentence for each,
+    /// without a full stop.
+    pub fn disarm_new(&self) -> Vec<String> {
+        let Some(Watched { policy, home, before }) = &self.watched else { return Vec::new() };
+        let accepted = Accepted::default();
+        let disarmed = disarm_new(before, &policy.writable, &policy.git, home.as_deref(), &accepted);
+        disarmed.sentences(before)
+    }
 }
 
 /// The walls that a thread started with `params` would give its commands. `helper` as for [`Server::in_process`].
@@ -190,7 +210,10 @@ pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStart
     if let Some(started) = started {
         workplace.sandbox.adopt(started);
     }
+    let is_watched = workplace.policy.level == SandboxLevel::WorkspaceWrite;
+    let (policy, home, before) = (Arc::clone(&workplace.policy), workplace.home, workplace.repositories);
     Ok(Walls {
+        watched: is_watched.then_some(Watched { policy, home, before }),
         confinement: workplace.policy.confinement(),
         workspace: workplace.roots.workspace.clone(),
         environment: Arc::unwrap_or_clone(workplace.environment),
@@ -247,7 +270,7 @@ async fn workplace(
         helper,
         full_auto: wanted.full_auto,
     };
-    let policy = policy(&ground).await?;
+    let (policy, found) = policy(&ground).await?;
     let plain = policy.level == SandboxLevel::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
     let private_temp = (!plain).then_some(Path::new("/tmp"));
@@ -261,6 +284,8 @@ async fn workplace(
         roots: Arc::new(roots),
         policy: Arc::new(policy),
         sandbox: Arc::new(sandbox),
+        repositories: Arc::new(found),
+        home: environment.home().map(Path::to_owned),
         environment: Arc::new(environment.for_commands(&secrets, private_temp)),
     })
 }

@@ -14,8 +14,8 @@ use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLeve
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
 use codex_workspace::{
-    Repositories, caches, credentials, environment_files, find_git, git_command, programs_named, protected_paths,
-    repositories, without,
+    Found, Repositories, caches, credentials, environment_files, find_git, git_command, programs_named,
+    protected_paths, repositories, without,
 };
 use tokio::io::AsyncReadExt;
 
@@ -42,11 +42,11 @@ pub(crate) struct Ground<'a> {
     pub(crate) full_auto: bool,
 }
 
-/// The policy of a thread.
+/// The policy of a thread, and the repositories that it was made for.
 ///
 /// # Errors
 /// A rule that means nothing, or a path to hide that cannot be; shown where it is written.
-pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
+pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcError> {
     let Ground { environment, codex_home, settings, workspace, temp, .. } = *ground;
     let mut writable = vec![workspace.to_owned()];
     writable.extend(settings.add_dir.iter().filter(|added| *added != workspace).cloned());
@@ -67,18 +67,19 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
     // Checked where there are no walls too: the same settings are in order under every level.
     let chosen = hidden_by_choice(ground, &policy.writable)?;
     if level == SandboxLevel::DangerFullAccess {
-        return Ok(policy);
+        return Ok((policy, Found::default()));
     }
     policy.protected.extend(policy.writable.iter().flat_map(|root| protected_paths(root)));
     // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start. By
     // their real place, as the roots are: the way there may lead over a link.
     let home = codex_home.canonicalize().ok();
     policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
+    let mut there = Found::default();
     if level == SandboxLevel::WorkspaceWrite {
-        let Repositories { writable, covered } = repositories(&policy.writable, environment.home());
+        let Repositories { writable, covered, found } = repositories(&policy.writable, environment.home());
         // What is protected already is not told twice.
         let covered = covered.into_iter().filter(|path| !policy.protected.contains(path)).collect();
-        (policy.git, policy.covered) = (writable, covered);
+        (policy.git, policy.covered, there) = (writable, covered, found);
     }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;
     policy.hidden.extend(chosen);
@@ -92,7 +93,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Policy, RpcError> {
     let home = environment.home();
     policy.caches =
         home.map(|home| caches(home, |name| environment.get_os(name), &policy.writable)).unwrap_or_default();
-    Ok(policy)
+    Ok((policy, there))
 }
 
 fn rules(settings: &Settings) -> Result<Rules, RpcError> {

@@ -3,6 +3,8 @@
 //!
 //! It must never fall back to path strings: where `openat2` is missing (before Linux 5.6) every operation is an error.
 
+mod aside;
+
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
@@ -17,6 +19,7 @@ use rustix::{
     io::Errno,
 };
 
+pub(crate) use self::aside::is_aside;
 use crate::Roots;
 
 /// Why a path was not touched.

@@ -5,12 +5,16 @@
 //! directory. One is taken for a repository's only if that directory says the same.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ffi::OsStr,
     fs,
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access};
 
 use crate::{git_config, protected::INSTRUCTIONS};
 
@@ -56,20 +60,58 @@ pub struct Repositories {
     pub writable: Vec<PathBuf>,
     /// Paths below the roots and those git directories that stay read-only, beside the protected names. Sorted.
     pub covered: Vec<PathBuf>,
+    /// What there was.
+    pub found: Found,
+}
+
+/// The git directories below the roots, in use and linked from there, as they were at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub(crate) places: BTreeMap<PathBuf, Kind>,
+    /// Whether all directories were looked into.
+    pub is_whole: bool,
+    /// When they were looked for.
+    pub(crate) at: SystemTime,
+}
+
+impl Default for Found {
+    /// Nothing, looked for now.
+    fn default() -> Self {
+        Self { places: BTreeMap::new(), is_whole: true, at: SystemTime::now() }
+    }
+}
+
+/// What of git's is at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A git directory, of a linked worktree or a submodule too.
+    Directory,
+    /// A `.git` that is a file, or a symbolic link: it names a git directory elsewhere.
+    Pointer,
 }
 
 /// Looks for them. `roots` are canonical; `home` is a directory whose own repository is not for the work below it.
 ///
 /// Looks into at most 2,000 directories, and covers at most 100 repositories besides those in use.
 pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
-    let mut found = Search { roots, covered: BTreeSet::new(), writable: Vec::new(), counts: Counts::default() };
+    let at = SystemTime::now();
+    let mut found = Search {
+        roots,
+        covered: BTreeSet::new(),
+        writable: Vec::new(),
+        counts: Counts::default(),
+        places: BTreeMap::new(),
+        left: MOST_DIRECTORIES,
+        left_inside: MOST_DIRECTORIES,
+    };
     for root in roots {
         found.in_use(root, home);
         let names = INSTRUCTIONS.iter().map(|name| root.join(name));
         found.covered.extend(names);
     }
-    found.below();
-    Repositories { writable: found.writable, covered: found.covered.into_iter().collect() }
+    let is_whole = found.below();
+    let (places, covered) = (found.places, found.covered.into_iter().collect());
+    Repositories { writable: found.writable, covered, found: Found { places, is_whole, at } }
 }
 
 struct Search<'roots> {
@@ -77,9 +119,13 @@ struct Search<'roots> {
     covered: BTreeSet<PathBuf>,
     writable: Vec<PathBuf>,
     counts: Counts,
+    places: BTreeMap<PathBuf, Kind>,
+    /// How many directories may still be looked into, and how many inside git directories.
+    left: usize,
+    left_inside: usize,
 }
 
-/// How many are covered, of each kind.
+/// How many are covered, of each role.
 #[derive(Default)]
 struct Counts {
     repositories: usize,
@@ -88,7 +134,7 @@ struct Counts {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum Role {
     /// What git uses in a root: never left out.
     InUse,
     Repository,
@@ -105,7 +151,7 @@ impl Search<'_> {
             if found.is_dir() {
                 self.git_directory(&top.join(".git"));
             } else if found.is_file() {
-                self.covered.insert(top.join(".git"));
+                self.pointer(&top.join(".git"));
                 for directory in named_by_file(top) {
                     self.git_directory(&directory);
                 }
@@ -121,23 +167,26 @@ impl Search<'_> {
         if !known && access(directory, Access::WRITE_OK).is_ok() {
             self.writable.push(directory.to_owned());
         }
-        self.cover(directory, Kind::InUse);
+        self.cover(directory, Role::InUse);
         self.inside(directory);
     }
 
-    /// Covers the worktrees and submodules whose git directories lie in `directory`.
+    /// Covers the worktrees and submodules whose git directories lie in `directory`, and what it takes its settings from.
     fn inside(&mut self, directory: &Path) {
+        self.common(directory);
         for worktree in directories(&directory.join("worktrees")) {
-            self.cover(&worktree, Kind::Worktree);
+            self.cover(&worktree, Role::Worktree);
+            self.common(&worktree);
         }
         // A submodule's name may have slashes in it.
         let mut modules = VecDeque::from([directory.join("modules")]);
-        while let Some(place) = modules.pop_front()
-            && self.counts.modules < MOST_REPOSITORIES
+        while self.left_inside > 0
+            && let Some(place) = modules.pop_front()
         {
+            self.left_inside -= 1;
             for module in directories(&place) {
                 if module.join("HEAD").is_file() {
-                    self.cover(&module, Kind::Module);
+                    self.cover(&module, Role::Module);
                     self.inside(&module);
                 } else {
                     modules.push_back(module);
@@ -146,12 +195,42 @@ impl Search<'_> {
         }
     }
 
-    fn cover(&mut self, directory: &Path, kind: Kind) {
-        let (names, count) = match kind {
-            Kind::InUse => (STEERING, None),
-            Kind::Repository => (STEERING, Some(&mut self.counts.repositories)),
-            Kind::Worktree => (OF_WORKTREES, Some(&mut self.counts.worktrees)),
-            Kind::Module => (STEERING, Some(&mut self.counts.modules)),
+    /// A `.git` that is no directory, and what it leads to, if commands can write there.
+    fn pointer(&mut self, pointer: &Path) {
+        self.covered.insert(pointer.to_owned());
+        self.places.insert(pointer.to_owned(), Kind::Pointer);
+        let target = target(pointer).ok().flatten().filter(|target| self.holds(target));
+        target.into_iter().for_each(|directory| self.led_to(&directory));
+    }
+
+    /// A git directory that another place names.
+    fn led_to(&mut self, directory: &Path) {
+        if !self.places.contains_key(directory) {
+            // One that takes its settings from another has none of its own.
+            let is_worktree = common(directory).is_ok_and(|common| common.is_some());
+            self.cover(directory, if is_worktree { Role::Worktree } else { Role::Repository });
+            self.inside(directory);
+        }
+    }
+
+    /// What shares its configuration with `directory`, if commands can write there.
+    fn common(&mut self, directory: &Path) {
+        let common = common(directory).ok().flatten().filter(|common| self.holds(common));
+        common.into_iter().for_each(|common| self.led_to(&common));
+    }
+
+    /// Whether it lies below something that commands may write.
+    fn holds(&self, path: &Path) -> bool {
+        self.roots.iter().chain(&self.writable).any(|root| path.starts_with(root))
+    }
+
+    fn cover(&mut self, directory: &Path, role: Role) {
+        self.places.insert(directory.to_owned(), Kind::Directory);
+        let (names, count) = match role {
+            Role::InUse => (STEERING, None),
+            Role::Repository => (STEERING, Some(&mut self.counts.repositories)),
+            Role::Worktree => (OF_WORKTREES, Some(&mut self.counts.worktrees)),
+            Role::Module => (STEERING, Some(&mut self.counts.modules)),
         };
         let names: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
         // One that is in use is found again on the way below the roots.
@@ -166,17 +245,17 @@ impl Search<'_> {
         self.covered.extend(names);
     }
 
-    /// Repositories, and what agents are told, in the directories below the roots.
-    fn below(&mut self) {
+    /// Repositories, and what agents are told, in the directories below the roots. Returns whether that was all.
+    fn below(&mut self) -> bool {
         let mut waiting: VecDeque<PathBuf> =
             self.roots.iter().filter(|root| *root != Path::new("/")).cloned().collect();
-        let mut left = MOST_DIRECTORIES;
-        while let Some(directory) = waiting.pop_front()
-            && left > 0
+        while self.left > 0
+            && let Some(directory) = waiting.pop_front()
         {
-            left -= 1;
+            self.left -= 1;
             self.look_into(&directory, &mut waiting);
         }
+        waiting.is_empty() && self.left > 0 && self.left_inside > 0
     }
 
     fn look_into(&mut self, directory: &Path, waiting: &mut VecDeque<PathBuf>) {
@@ -189,10 +268,10 @@ impl Search<'_> {
             let text = name.to_str().unwrap_or_default();
             match text {
                 ".git" if kind.is_dir() => {
-                    self.cover(&entry.path(), Kind::Repository);
+                    self.cover(&entry.path(), Role::Repository);
                     self.inside(&entry.path());
                 }
-                ".git" if kind.is_file() => drop(self.covered.insert(entry.path())),
+                ".git" if kind.is_file() || kind.is_symlink() => self.pointer(&entry.path()),
                 _ if INSTRUCTIONS.contains(&text) => drop(self.covered.insert(entry.path())),
                 _ if !kind.is_dir() => bare += usize::from(text == "HEAD"),
                 "objects" | "refs" => {
@@ -206,7 +285,7 @@ impl Search<'_> {
         // A git directory of its own, which git finds by its looks (gitrepository-layout(5)).
         if bare == 3 {
             waiting.truncate(before);
-            self.cover(directory, Kind::Repository);
+            self.cover(directory, Role::Repository);
         }
     }
 }
@@ -215,9 +294,7 @@ impl Search<'_> {
 /// repository, or a submodule's.
 fn named_by_file(top: &Path) -> Vec<PathBuf> {
     let file = top.join(".git");
-    let Some(named) = read(&file) else { return Vec::new() };
-    let named = named.strip_prefix("gitdir:").map(|path| top.join(path.trim()));
-    let Some(directory) = named.and_then(|path| fs::canonicalize(path).ok()) else { return Vec::new() };
+    let Ok(Some(directory)) = target(&file) else { return Vec::new() };
     // What a file in the git directory says, relative to it.
     let told = |name: &str| fs::canonicalize(directory.join(read(&directory.join(name))?.trim())).ok();
     if let Some(common) = told("commondir") {
@@ -231,6 +308,61 @@ fn named_by_file(top: &Path) -> Vec<PathBuf> {
     let worktree = settings.iter().rev().find(|(key, _)| key == "core.worktree");
     let back = worktree.and_then(|(_, path)| fs::canonicalize(directory.join(path)).ok());
     if back.as_deref() == Some(top) { vec![directory] } else { Vec::new() }
+}
+
+/// The real path of the directory that a `.git` which is none itself names, as git reads it; `None` if it names none
+/// that is there.
+///
+/// # Errors
+/// It cannot be told.
+pub(crate) fn target(pointer: &Path) -> io::Result<Option<PathBuf>> {
+    if fs::symlink_metadata(pointer)?.is_symlink() {
+        return real_directory(pointer);
+    }
+    let text = contents(pointer)?;
+    let named = text.strip_prefix(b"gitdir: ").and_then(path_in);
+    named.map_or(Ok(None), |named| real_directory(&pointer.with_file_name("").join(named)))
+}
+
+/// The real path of the directory that `directory` takes its settings from, if it names one.
+///
+/// # Errors
+/// It cannot be told.
+pub(crate) fn common(directory: &Path) -> io::Result<Option<PathBuf>> {
+    match contents(&directory.join("commondir")) {
+        Ok(text) => path_in(&text).map_or(Ok(None), |named| real_directory(&directory.join(named))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The path that such a file says: git reads it to its end or a NUL byte, less line ends.
+fn path_in(text: &[u8]) -> Option<&Path> {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    let text = text.get(..end)?.split(|byte| *byte == 0).next()?;
+    (!text.is_empty()).then(|| Path::new(OsStr::from_bytes(text)))
+}
+
+fn real_directory(path: &Path) -> io::Result<Option<PathBuf>> {
+    match fs::canonicalize(path) {
+        Ok(real) => Ok(real.is_dir().then_some(real)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All of a small regular file.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_file() || found.len() > LONGEST_FILE {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // Another file may be there by now, a pipe that nobody writes to among them.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY).bits().cast_signed();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let mut text = Vec::new();
+    file.take(LONGEST_FILE).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// A small text file; `None` if it cannot be read, or is something else.

@@ -46,6 +46,7 @@ pub async fn run(
     }
     let child = walls.sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
+    walls.disarm_new().iter().for_each(|sentence| terminal::complain(sentence));
     drop(walls);
     match exit.shell_code() {
         0 => Ok(ExitStatus::Done),

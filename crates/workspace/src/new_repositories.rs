@@ -1,0 +1,291 @@
+//! Repositories that commands have made: what runs code in them is taken out of use as soon as they are found, and put
+//! back if somebody says so.
+//!
+//! Whatever a command left may lead anywhere, so all is done beneath the roots; nothing is ever deleted.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    Beneath, BeneathError, Kind, Repositories, Stamp,
+    beneath::is_aside,
+    git_settings::{Setting, sift},
+    repositories::{self, Found, repositories},
+};
+
+/// Longest configuration that is sifted, in bytes; a longer one is taken out of use as a whole.
+const LONGEST_CONFIGURATION: u64 = 1 << 20;
+
+/// Most of a file that is shown, in bytes.
+const MOST_SHOWN: u64 = 16 << 10;
+
+/// What tells something, and all that is in it, from anything else.
+type Marks = Vec<(PathBuf, Stamp)>;
+
+/// What a person has said yes to: where it is, as it was then.
+#[derive(Debug, Default)]
+pub struct Accepted(BTreeMap<PathBuf, Marks>);
+
+/// Something that was taken out of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where it is now, as it was.
+    pub aside: PathBuf,
+    /// What it is, in a few words.
+    pub what: String,
+    /// Its content, for people, as far as that is text.
+    pub shown: String,
+    /// `None`: too much to tell later whether it is still the same.
+    marks: Option<Marks>,
+    /// What is in its place now; `None`: nothing.
+    left: Option<Vec<u8>>,
+}
+
+/// What a look at the repositories came to.
+#[derive(Debug, Default)]
+pub struct Disarmed {
+    /// All repositories that there are.
+    pub now: Repositories,
+    /// What was taken out of use.
+    pub removed: Vec<Removed>,
+    /// What could not be judged or taken out of use, a sentence each, without a full stop.
+    pub failed: Vec<String>,
+}
+
+impl Disarmed {
+    /// All that is to be told, a sentence each, without a full stop. `before` is what they were compared with.
+    pub fn sentences(&self, before: &Found) -> Vec<String> {
+        let too_many = before.is_whole && !self.now.found.is_whole;
+        let too_many = too_many.then(|| {
+            "there are too many directories by now to look for new repositories in all of them: look what is in them \
+             before you use git there"
+                .to_owned()
+        });
+        let removed = self.removed.iter().map(Removed::sentence);
+        removed.chain(self.failed.iter().cloned()).chain(too_many).collect()
+    }
+}
+
+/// Looks for repositories below `roots`, and in `git`, the git directories that commands may write besides, that were
+/// not there `before`, and takes out of use what runs code in them: hooks but for samples, settings that name programs,
+/// and what leads git elsewhere. `home` as for [`repositories`].
+pub fn disarm_new(
+    before: &Found,
+    roots: &[PathBuf],
+    git: &[PathBuf],
+    home: Option<&Path>,
+    accepted: &Accepted,
+) -> Disarmed {
+    let now = repositories(roots, home);
+    let new: Vec<(&PathBuf, repositories::Kind)> =
+        now.found.places.iter().filter(|(path, _)| before.is_new(path)).map(|(path, kind)| (path, *kind)).collect();
+    if new.is_empty() {
+        return Disarmed { now, ..Disarmed::default() };
+    }
+    let places = || roots.iter().chain(git);
+    let beneath = match Beneath::new(places().map(PathBuf::as_path)) {
+        Ok(beneath) => beneath,
+        Err(error) => {
+            let failed = vec![format!("new repositories could not be looked at: {error}")];
+            return Disarmed { now, failed, ..Disarmed::default() };
+        }
+    };
+    let writable = places().cloned().collect();
+    let mut look = Look { beneath, writable, accepted, removed: Vec::new(), failed: Vec::new() };
+    for (path, kind) in new {
+        let looked = match kind {
+            repositories::Kind::Directory => look.git_directory(path),
+            repositories::Kind::Pointer => look.pointer(path),
+        };
+        if let Err(error) = looked {
+            look.failed.push(format!("what the new {} does could not be found out: {error}", path.display()));
+        }
+    }
+    let Look { removed, failed, .. } = look;
+    Disarmed { now, removed, failed }
+}
+
+impl Found {
+    /// Whether `path` was not there when these were found. Where not all was looked into then, only what was made since
+    /// counts: the kernel's time of birth cannot be set.
+    fn is_new(&self, path: &Path) -> bool {
+        // The kernel's clock for files is a little behind.
+        const BEHIND: Duration = Duration::from_secs(1);
+        let born = || fs::symlink_metadata(path).and_then(|found| found.created());
+        !self.places.contains_key(path) && (self.is_whole || born().is_ok_and(|born| born + BEHIND >= self.at))
+    }
+}
+
+struct Look<'a> {
+    beneath: Beneath,
+    /// What commands may write below.
+    writable: Vec<PathBuf>,
+    accepted: &'a Accepted,
+    removed: Vec<Removed>,
+    failed: Vec<String>,
+}
+
+impl Look<'_> {
+    fn git_directory(&mut self, directory: &Path) -> Result<(), BeneathError> {
+        self.hooks(&directory.join("hooks"))?;
+        for name in ["config", "config.worktree"] {
+            self.configuration(&directory.join(name), directory)?;
+        }
+        let common = directory.join("commondir");
+        if self.beneath.kind(&common)?.is_some() {
+            self.leading(&common, repositories::common(directory))?;
+        }
+        Ok(())
+    }
+
+    fn pointer(&mut self, pointer: &Path) -> Result<(), BeneathError> {
+        self.leading(pointer, repositories::target(pointer))
+    }
+
+    /// Something that leads git to a directory. Inside the roots that is looked at by itself.
+    fn leading(&mut self, path: &Path, to: io::Result<Option<PathBuf>>) -> Result<(), BeneathError> {
+        match to {
+            Ok(None) => Ok(()),
+            Ok(Some(to)) if self.holds(&to) => Ok(()),
+            Ok(Some(to)) => self.take(path, format!("leads git to {}", to.display())),
+            Err(_) => self.take(path, "leads git elsewhere".to_owned()),
+        }
+    }
+
+    fn hooks(&mut self, hooks: &Path) -> Result<(), BeneathError> {
+        match self.beneath.kind(hooks)? {
+            None => Ok(()),
+            Some(Kind::Directory) => {
+                let runs = |name: &OsStr| !name.as_bytes().ends_with(b".sample") && !is_aside(name);
+                let names = self.beneath.names(hooks)?.into_iter().filter(|name| runs(name));
+                names.map(|name| hooks.join(name)).try_for_each(|hook| self.take(&hook, "a hook".to_owned()))
+            }
+            Some(_) => self.take(hooks, "hooks of another place".to_owned()),
+        }
+    }
+
+    fn configuration(&mut self, path: &Path, directory: &Path) -> Result<(), BeneathError> {
+        let snapshot = match self.beneath.read(path, LONGEST_CONFIGURATION) {
+            Ok(snapshot) => snapshot,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(_) => return self.take(path, "a configuration that cannot be read".to_owned()),
+        };
+        let unwanted = |setting: &Setting| setting.runs_code() || self.leads_out(setting, directory);
+        if sift(&snapshot.bytes, unwanted).removed.is_empty() {
+            // By another name it could still be changed when this one cannot.
+            return if snapshot.links > 1 { self.beneath.write(path, &snapshot.bytes, None) } else { Ok(()) };
+        }
+        if self.is_accepted(path) {
+            return Ok(());
+        }
+        let aside = self.beneath.move_aside(path)?;
+        // What was moved counts: something may have been written in between.
+        let snapshot = self.beneath.read(&aside, LONGEST_CONFIGURATION)?;
+        let sifted = sift(&snapshot.bytes, unwanted);
+        self.beneath.write(path, &sifted.kept, Some(snapshot.attributes))?;
+        let marks = self.beneath.marks(&aside)?;
+        let (what, shown) = (sifted.removed.join(", "), sifted.removed.join("\n"));
+        self.removed.push(Removed { path: path.to_owned(), aside, what, shown, marks, left: Some(sifted.kept) });
+        Ok(())
+    }
+
+    /// Whether it has git work in a directory that commands may not write.
+    fn leads_out(&self, setting: &Setting, directory: &Path) -> bool {
+        let is_worktree = setting.section == "core" && setting.key == "worktree";
+        is_worktree && setting.value.as_ref().is_none_or(|path| !self.holds(&real(&directory.join(path))))
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        self.writable.iter().any(|root| path.starts_with(root))
+    }
+
+    fn is_accepted(&self, path: &Path) -> bool {
+        let marks = self.accepted.0.get(path);
+        marks.is_some_and(|marks| self.beneath.marks(path).is_ok_and(|now| now.as_ref() == Some(marks)))
+    }
+
+    fn take(&mut self, path: &Path, what: String) -> Result<(), BeneathError> {
+        if self.is_accepted(path) {
+            return Ok(());
+        }
+        let aside = self.beneath.move_aside(path)?;
+        self.removed.push(Removed::of(&self.beneath, path, aside, what)?);
+        Ok(())
+    }
+}
+
+impl Removed {
+    /// What was done with it, in a sentence without a full stop.
+    pub fn sentence(&self) -> String {
+        let (path, what, aside) = (self.path.display(), &self.what, self.aside.display());
+        format!("{path}, which a command made, can run code later, so it was taken out of use ({what}): see {aside}")
+    }
+
+    /// Of something that was moved from `path` to `aside`, both below `roots`.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn moved(roots: &[PathBuf], path: &Path, aside: PathBuf, what: &str) -> Result<Self, BeneathError> {
+        let beneath = Beneath::new(roots.iter().map(PathBuf::as_path))?;
+        Self::of(&beneath, path, aside, what.to_owned())
+    }
+
+    fn of(beneath: &Beneath, path: &Path, aside: PathBuf, what: String) -> Result<Self, BeneathError> {
+        let marks = beneath.marks(&aside)?;
+        let content = beneath.read(&aside, MOST_SHOWN).map(|snapshot| snapshot.bytes).unwrap_or_default();
+        let shown = String::from_utf8(content).unwrap_or_default();
+        Ok(Self { path: path.to_owned(), aside, what, shown, marks, left: None })
+    }
+
+    /// Puts it back where it was, `roots` being what commands may write, and notes that this was accepted.
+    ///
+    /// # Errors
+    /// Why not, in words without a full stop: it, or what is in its place, is not as it was when it was taken out of use.
+    pub fn put_back(&self, roots: &[PathBuf], accepted: &mut Accepted) -> Result<(), String> {
+        let told = |error: BeneathError| error.to_string();
+        let beneath = Beneath::new(roots.iter().map(PathBuf::as_path)).map_err(told)?;
+        if self.marks.is_none() || beneath.marks(&self.aside).map_err(told)? != self.marks {
+            return Err(format!("`{}` is not as it was", self.aside.display()));
+        }
+        match &self.left {
+            None => beneath.move_back(&self.aside, &self.path).map_err(told)?,
+            Some(left) => {
+                let now = beneath.read(&self.path, LONGEST_CONFIGURATION).map_err(told)?;
+                if now.bytes != *left {
+                    return Err(format!("`{}` was changed since", self.path.display()));
+                }
+                beneath.move_over(&self.aside, &self.path).map_err(told)?;
+            }
+        }
+        if let Ok(Some(marks)) = beneath.marks(&self.path) {
+            accepted.0.insert(self.path.clone(), marks);
+        }
+        Ok(())
+    }
+}
+
+/// The path without links, and without `..` where nothing is.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        path.components().fold(PathBuf::new(), |mut real, part| {
+            match part {
+                Component::ParentDir => drop(real.pop()),
+                Component::CurDir => {}
+                part => real.push(part),
+            }
+            real
+        })
+    })
+}
+
+#[cfg(test)]
+#[path = "new_repositories_tests.rs"]
+mod tests;
