@@ -13,6 +13,7 @@ use std::{
 };
 
 use rustix::{
+    ioctl::{Getter, Opcode, ioctl, opcode},
     pipe::{PipeFlags, pipe_with},
     process::{getgid, getuid},
     system::uname,
@@ -88,8 +89,8 @@ pub(crate) struct Found {
 pub(crate) async fn find(helper: &Path, own: Option<&Path>) -> Result<Found, SandboxError> {
     let surroundings = surroundings(helper);
     let file = own.map(|own| own.join(REMEMBERED));
-    if let Some(file) = &file
-        && fs::read_to_string(file).is_ok_and(|remembered| remembered == surroundings)
+    if let (Some(file), Some(surroundings)) = (&file, &surroundings)
+        && fs::read_to_string(file).is_ok_and(|remembered| remembered == *surroundings)
     {
         return Ok(Found { rung: Rung::Full, why: None });
     }
@@ -97,7 +98,7 @@ pub(crate) async fn find(helper: &Path, own: Option<&Path>) -> Result<Found, San
     for rung in RUNGS {
         match try_out(helper, rung).await {
             Ok(()) => {
-                if let Some(file) = file.filter(|_| rung == Rung::Full) {
+                if let (Rung::Full, Some(file), Some(surroundings)) = (rung, file, surroundings) {
                     remember(&file, &surroundings);
                 }
                 return Ok(Found { rung, why: first });
@@ -169,27 +170,52 @@ async fn try_out(helper: &Path, rung: Rung) -> Result<(), SandboxError> {
 }
 
 /// What the answer depends on: this program, the running kernel, who we are, and where: a container may share our home
-/// and the kernel with its host.
-fn surroundings(helper: &Path) -> String {
+/// and the kernel with its host. `None` if that cannot be told apart for sure: then nothing is remembered.
+fn surroundings(helper: &Path) -> Option<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let link = |path: &str| fs::read_link(path).map(|path| path.display().to_string()).unwrap_or_default();
     let file = fs::metadata(helper).map(|found| format!("{} {} {}", found.ino(), found.len(), found.mtime()));
     let kernel = uname();
     let status = read("/proc/self/status");
     let rights = status
         .lines()
         .filter(|line| ["CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp"].iter().any(|name| line.starts_with(name)));
-    [
+    let told = [
         format!("codex {} {}", env!("CARGO_PKG_VERSION"), file.unwrap_or_default()),
         format!("{} {}", kernel.release().to_string_lossy(), kernel.version().to_string_lossy()),
         read("/proc/sys/kernel/random/boot_id"),
         format!("{} {}", getuid().as_raw(), getgid().as_raw()),
-        link("/proc/self/ns/user"),
-        link("/proc/self/ns/mnt"),
+        namespaces()?,
         read("/proc/self/attr/current"),
         rights.collect::<Vec<_>>().join("\n"),
-    ]
-    .join("\n")
+    ];
+    Some(told.join("\n"))
+}
+
+/// The inode of the machine's first user namespace (`PROC_USER_INIT_INO` of linux/proc_ns.h).
+const FIRST_USERS: u64 = 0xEFFF_FFFD;
+
+/// `NS_GET_ID` (linux/nsfs.h, since Linux 6.18): a number that no other namespace gets while the machine runs.
+const GET_ID: Opcode = opcode::read::<u64>(0xB7, 13);
+/// `NS_GET_MNTNS_ID` (since Linux 6.11): the same, of mount namespaces alone.
+const GET_MOUNTS_ID: Opcode = opcode::read::<u64>(0xB7, 5);
+
+/// The user and mount namespace of this process by names that no others have. Inodes will not do: a new namespace gets
+/// that of one that is gone. On kernels that tell nothing else those of mounts must, among the machine's first users.
+fn namespaces() -> Option<String> {
+    let open = |path| fs::File::open(path).ok();
+    let inode = |file: &fs::File| file.metadata().ok().map(|found| found.ino());
+    let (users, mounts) = (open("/proc/self/ns/user")?, open("/proc/self/ns/mnt")?);
+    let users = if inode(&users)? == FIRST_USERS { "the first".to_owned() } else { id(&users)?.to_string() };
+    let mounts =
+        id(&mounts).map_or_else(|| inode(&mounts).map(|inode| format!("inode {inode}")), |id| Some(id.to_string()));
+    Some(format!("users {users}, mounts {}", mounts?))
+}
+
+fn id(namespace: &fs::File) -> Option<u64> {
+    // SAFETY: both calls write one `u64`; a kernel that does not know them, or not for this kind, refuses them.
+    let any = unsafe { ioctl(namespace, Getter::<GET_ID, u64>::new()) };
+    // SAFETY: as above.
+    any.or_else(|_| unsafe { ioctl(namespace, Getter::<GET_MOUNTS_ID, u64>::new()) }).ok()
 }
 
 /// Best effort: without it the next start tries again.
@@ -206,13 +232,23 @@ mod tests {
 
     #[test]
     fn the_surroundings_name_kernel_user_and_place() {
-        let told = surroundings(Path::new("/proc/self/exe"));
+        let told = surroundings(Path::new("/proc/self/exe")).unwrap();
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-        for part in [boot.trim(), "mnt:[", "user:[", "CapEff:", &uname().release().to_string_lossy()] {
+        for part in [boot.trim(), "users ", "mounts ", "CapEff:", &uname().release().to_string_lossy()] {
             assert!(told.contains(part), "{part}: {told}");
         }
-        assert_eq!(told, surroundings(Path::new("/proc/self/exe")));
-        assert_ne!(told, surroundings(Path::new("/")));
+        assert_eq!(Some(&told), surroundings(Path::new("/proc/self/exe")).as_ref());
+        assert_ne!(Some(&told), surroundings(Path::new("/")).as_ref());
+    }
+
+    /// The inode of a namespace that is gone is given to the next: a note of one was believed in another.
+    #[test]
+    fn namespaces_have_names_of_their_own() {
+        let mounts = fs::File::open("/proc/self/ns/mnt").unwrap();
+        let told = namespaces().unwrap_or_default();
+        if id(&mounts).is_some() {
+            assert!(!told.is_empty() && !told.contains(&mounts.metadata().unwrap().ino().to_string()), "{told}");
+        }
     }
 
     #[test]
