@@ -20,8 +20,8 @@ const PROC: &str = "Containers that hide parts of /proc forbid a fresh one: star
 const POLICY: &str = "Name an existing directory that is not part of /proc, /sys or /dev as a writable root, and \
     replace a protected symbolic link by what it points to";
 
-const RIGHTS: &str =
-    "The kernel must have seccomp filters (CONFIG_SECCOMP_FILTER) and, if it has Landlock, allow its use";
+const RIGHTS: &str = "The kernel must have seccomp filters (CONFIG_SECCOMP_FILTER) and, if it has Landlock (CONFIG_SECURITY_LANDLOCK, and \
+     `landlock` in its boot parameter lsm=), allow its use";
 
 const OWNER: &str = "This program runs as root here, in a directory of another user whom it may not stand for: run it \
     as the owner of the directory, or make root its owner (chown), or give root the right to set user ids";

@@ -15,6 +15,7 @@ mod guide;
 mod interrupt;
 mod items;
 mod killed;
+mod older_kernel;
 mod processes;
 mod proxy;
 mod requests;

@@ -14,6 +14,7 @@ mod hidden;
 mod limits;
 mod memory;
 mod mounts;
+mod nothing_holds;
 mod read_only;
 mod repositories;
 mod roots;

@@ -22,6 +22,8 @@ const KNOWN: ABI = ABI::V9;
 
 /// The oldest form that can keep a file from being written on its own: since then it knows truncate(2).
 const NEEDED: ABI = ABI::V3;
+/// As [`version`] says it.
+const NEEDED_VERSION: i64 = 3;
 
 /// Places that exist in every view and may be written to.
 const PRIVATE: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
@@ -41,6 +43,13 @@ pub(crate) fn restrict<'paths>(writable: impl Iterator<Item = &'paths PathBuf>) 
 /// As [`restrict`], where nothing else holds: the host's own `/tmp` is not written, what is `hidden` not read, and
 /// without `network` no TCP port is reached. Fails if the kernel cannot hold the writing.
 pub(crate) fn restrict_alone(writable: &[PathBuf], hidden: &[PathBuf], network: bool) -> Result<(), Failure> {
+    let found = version();
+    if found < NEEDED_VERSION {
+        let found = if found == 0 { "none".to_owned() } else { format!("ABI {found}") };
+        let step =
+            format!("Landlock alone, which takes its ABI {NEEDED_VERSION} (Linux 6.2; this kernel has {found}),");
+        return Err(Failure::new(Stage::Rights, step, libc::ENOSYS));
+    }
     let sealed: Vec<PathBuf> = SEALED.iter().map(PathBuf::from).chain(hidden.iter().cloned()).collect();
     let open = around(Path::new("/"), &sealed).or_failure(Stage::Rights, || "finding what may be read")?;
     alone(writable, &open, network).and_then(RulesetCreated::restrict_self).map(drop).map_err(failed)
