@@ -176,6 +176,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::limits::the_limits_hold_an_ordinary_user_too", USERS),
     ("sandbox::limits::what_commands_may_take_is_limited", LIMITS),
     ("sandbox::memory::memory_that_runs_out_ends_the_command_alone", SURROUNDINGS),
+    ("sandbox::mounts::a_root_may_have_two_names", SURROUNDINGS),
     ("sandbox::mounts::a_workspace_may_be_any_kind_of_mount", SURROUNDINGS),
     ("sandbox::mounts::a_workspace_may_be_mounted_read_only", SURROUNDINGS),
     ("sandbox::mounts::a_workspace_may_be_on_btrfs", SURROUNDINGS),

@@ -71,7 +71,8 @@ struct Note {
     file: File,
     /// The root, opened where it can be written.
     root: OwnedFd,
-    path: PathBuf,
+    /// All names of the root in this cell: bind mounts can give it more than one.
+    paths: Vec<PathBuf>,
 }
 
 impl Stubs {
@@ -97,7 +98,11 @@ impl Stubs {
     pub(crate) fn places(&self) -> Vec<PathBuf> {
         let notes = self.held.iter().flat_map(|held| &held.notes);
         let names = |note: &Note| note.names().unwrap_or_default();
-        notes.flat_map(|note| names(note).into_iter().map(|name| note.path.join(name))).collect()
+        let places = |note: &Note| {
+            let names = names(note);
+            note.paths.iter().flat_map(|path| names.iter().map(|name| path.join(name))).collect::<Vec<_>>()
+        };
+        notes.flat_map(places).collect()
     }
 
     /// Removes the stubs unless another cell holds them. Must run when none of the cell's commands is left.
@@ -106,12 +111,14 @@ impl Stubs {
     pub(crate) fn release(self) {
         let Some(Held { directory, notes }) = self.held else { return };
         let Ok(_alone) = alone(&directory) else { return };
+        // While its cover is mounted in this namespace, by whatever name, a stub cannot be removed. The covers go with
+        // the roots, which nothing uses any more: one call for each, not one for each cover, which the kernel makes slow.
+        for path in notes.iter().flat_map(|note| &note.paths) {
+            let _ = unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+        }
         for note in notes {
             let last = flock(&note.file, FlockOperation::NonBlockingLockExclusive).is_ok();
             if last && let Ok(names) = note.names() {
-                // While its cover is mounted in this namespace a stub cannot be removed. The covers go with the root,
-                // which nothing uses any more: one call, not one for each, which the kernel makes slow.
-                let _ = unmount(&note.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
                 note.remove(&directory, &names);
             }
         }
@@ -121,12 +128,13 @@ impl Stubs {
 impl Held {
     fn make(&mut self, path: PathBuf, names: &[PathBuf]) -> Result<(), Failure> {
         let step = || format!("noting the stubs of {}", quoted(&path));
-        let root = open_directory(&path).or_failure(Stage::Policy, step)?;
         let name = fs::metadata(&path).map(|found| name_of(&found)).or_failure(Stage::Policy, step)?;
-        let file = open_note(&self.directory, &name, OFlags::CREATE).or_failure(Stage::Policy, step)?;
-        // Sweeping has removed those that nobody holds, and the lock on the directory keeps others out.
-        flock(&file, FlockOperation::NonBlockingLockShared).or_failure(Stage::Policy, step)?;
-        let mut note = Note { name, file, root, path: path.clone() };
+        // A second lock of our own on the same note would be another cell's.
+        let known = self.notes.iter().position(|note| note.name == name);
+        let mut note = match known {
+            Some(known) => self.notes.remove(known),
+            None => self.open(&path, name).or_failure(Stage::Policy, step)?,
+        };
         note.write(&path, names).or_failure(Stage::Policy, step)?;
         for name in names {
             let stub = path.join(name);
@@ -136,8 +144,16 @@ impl Held {
                 made => made.or_failure(Stage::Policy, || protecting(&stub))?,
             }
         }
+        note.paths.push(path);
         self.notes.push(note);
         Ok(())
+    }
+
+    fn open(&self, path: &Path, name: String) -> io::Result<Note> {
+        let (root, file) = (open_directory(path)?, open_note(&self.directory, &name, OFlags::CREATE)?);
+        // Sweeping has removed those that nobody holds, and the lock on the directory keeps others out.
+        flock(&file, FlockOperation::NonBlockingLockShared)?;
+        Ok(Note { name, file, root, paths: Vec::new() })
     }
 }
 
@@ -200,7 +216,7 @@ fn sweep(directory: &OwnedFd) -> io::Result<()> {
         if let Ok(root) = open_directory(&path)
             && fs::metadata(&path).is_ok_and(|found| name_of(&found) == name)
         {
-            Note { name, file, root, path }.remove(directory, &names.collect::<Vec<_>>());
+            Note { name, file, root, paths: vec![path] }.remove(directory, &names.collect::<Vec<_>>());
         } else {
             unlinkat(directory, &name, AtFlags::empty())?;
         }
@@ -323,9 +339,9 @@ mod tests {
             fs::write(path.join("file"), "").unwrap();
             let directory = open_directory(&notes).unwrap();
             let file = open_note(&directory, "note", OFlags::CREATE).unwrap();
-            let note = Note { name: "note".into(), file, root: open_directory(&path).unwrap(), path };
+            let note = Note { name: "note".into(), file, root: open_directory(&path).unwrap(), paths: vec![] };
             note.remove(&directory, &[name.into(), "stub".into()]);
-            assert!(!note.path.join("stub").exists() && note.path.join("kept/x").exists(), "{name}");
+            assert!(!path.join("stub").exists() && path.join("kept/x").exists(), "{name}");
             assert_eq!(notes.join("note").exists(), stays, "{name}");
         }
     }

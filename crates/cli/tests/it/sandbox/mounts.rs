@@ -30,7 +30,7 @@ fn run(unshare: &str, before: &str, inside: &str, after: &str) -> String {
         fs::create_dir(directory.path().join(name)).unwrap();
     }
     let script = format!(
-        "exec 3>&1 >&2 && set -e && {before} && {{ cd 'wo rk'; code=0; \"$CODEX\" sandbox -- sh -c \"$INSIDE\" >&3 || code=$?; \
+        "exec 3>&1 >&2 && set -e && {before} && {{ cd 'wo rk'; code=0; \"$CODEX\" sandbox $FLAGS -- sh -c \"$INSIDE\" >&3 || code=$?; \
          printf 'ended %s: ' $code >&3; echo $(ls -A) >&3; cd ..; {{ {after}; }} >&3; }}"
     );
     let output = std::process::Command::new("unshare")
@@ -122,6 +122,25 @@ fn mounts_below_a_workspace_stay_what_they_are() {
         let expected = "new\nheld\nended 0: .env .git .gitignore bound kept one\nnew\n\
             kept: other: deep here repo wo rk/bound/deep: file here";
         assert_eq!(seen, expected, "{namespaces}");
+    }
+}
+
+/// By whichever name a directory is a root: what is protected is protected, and nothing is left of it.
+#[test]
+fn a_root_may_have_two_names() {
+    not_inside_another_sandbox!();
+    let all = "mount --bind other 'wo rk'";
+    let part = "mkdir other/sub && touch other/sub/file && mount --bind other/sub 'wo rk'";
+    for (mount, other) in [(all, ".git file new"), (part, ".git file sub")] {
+        let before =
+            format!("export FLAGS='--add-dir ../other' && git -C other init -q && touch other/file && {mount}");
+        let inside = "touch new; ls new; for name in ./.codex ./.vscode ../other/.codex ../other/.vscode; do \
+            touch $name/x 2>&1 | grep -c Read-only; done; touch ../other/.git/hooks/x || echo held";
+        for namespaces in namespaces() {
+            let seen = run(namespaces, &before, inside, "echo $(ls -A other); find home/run/stubs -name '*-*'");
+            let here = if mount == all { ".git file new" } else { "file new" };
+            assert_eq!(seen, format!("new\n1\n1\n1\n1\nheld\nended 0: {here}\n{other}"), "{mount}");
+        }
     }
 }
 
