@@ -24,7 +24,10 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     Confined, Confinement, Network, Refusals, Rung, SandboxError, channel, helper, hint,
-    setup::seccomp::{self, Calls, LocalSockets},
+    setup::{
+        listener,
+        seccomp::{self, Calls, LocalSockets},
+    },
     wire::{Reply, Request},
 };
 
@@ -53,18 +56,22 @@ impl Cell {
     }
 
     /// Tells the helper which, and waits until they stand. With [`crate::Network::Proxied`] comes the socket, inside
-    /// them, that the cell's proxy is to listen on.
+    /// them, that the cell's proxy is to listen on. `notices_writes`: see [`crate::Noticed::writes`].
     pub(crate) async fn put_up(
         mut self,
         confinement: &Confinement,
         rung: Rung,
+        notices_writes: bool,
     ) -> Result<(Self, Option<TcpListener>), SandboxError> {
         let filters = match confinement {
             Confinement::Unconfined => Vec::new(),
             Confinement::Confined(confined) => seccomp::programs(calls(confined, rung)).map_err(io::Error::other)?,
         };
         self.tidies = matches!(confinement, Confinement::Confined(confined) if !confined.is_read_only());
-        let payload = Request::Setup { confinement: confinement.clone(), filters, rung }.encode();
+        // Without mounts nothing answers `EROFS`.
+        let tells = notices_writes && !filters.is_empty() && rung != Rung::LandlockOnly;
+        let listener = tells.then(listener::program).transpose().map_err(io::Error::other)?;
+        let payload = Request::Setup { confinement: confinement.clone(), filters, listener, rung }.encode();
         let control = self.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
         match control.reply_with_descriptors().await? {
             (Reply::Ready, mut descriptors) => Ok((self, descriptors.pop().map(TcpListener::from))),

@@ -49,6 +49,8 @@ pub(crate) struct Walls {
     /// In place of `plan`, where there are no namespaces.
     pub(crate) alone: Option<Alone>,
     pub(crate) filters: Vec<BpfProgram>,
+    /// Has the supervisor told of what a command is about to write.
+    pub(crate) listener: Option<BpfProgram>,
     pub(crate) rung: Rung,
     /// Whether root keeps its rights over files; see [`Identity`].
     pub(crate) file_rights: bool,
@@ -188,13 +190,15 @@ fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
 
 fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<Walls, Failure> {
     let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
-    let Request::Setup { confinement, filters, rung } = request else { return Err(malformed()) };
+    let Request::Setup { confinement, filters, listener, rung } = request else { return Err(malformed()) };
     let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
     let filters = filters.map_err(|_| malformed())?;
+    let listener = listener.map(|bytes| seccomp::from_bytes(&bytes)).transpose().map_err(|_| malformed())?;
     let mut walls = Walls {
         plan: None,
         alone: None,
         filters,
+        listener,
         rung,
         file_rights: false,
         read_only_caches: Vec::new(),

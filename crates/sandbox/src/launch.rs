@@ -6,7 +6,7 @@ use std::{
     ffi::{CString, OsStr, OsString},
     io,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
     },
     path::Path,
@@ -19,16 +19,23 @@ use rustix::{
 };
 
 use crate::{
-    Command,
+    Command, channel,
     helper::Walls,
     process,
-    setup::rights,
+    setup::{listener, rights},
     wire::{Failure, Launch, OrFailure, Stage, Stdio},
 };
 
 /// Turns this process into the command. Returns only what failed.
-pub(crate) fn become_command(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Failure {
-    if let Err(failure) = get_ready(walls, launch, streams) {
+///
+/// `teller`: where the listener goes that has the supervisor told of writes, if walls have one.
+pub(crate) fn become_command(
+    walls: &Walls,
+    launch: &Launch,
+    streams: Vec<OwnedFd>,
+    teller: Option<OwnedFd>,
+) -> Failure {
+    if let Err(failure) = get_ready(walls, launch, streams, teller) {
         return failure;
     }
     let error = execute(&launch.command);
@@ -36,7 +43,7 @@ pub(crate) fn become_command(walls: &Walls, launch: &Launch, streams: Vec<OwnedF
     Failure::new(Stage::Program, program.unwrap_or_default(), error.raw_os_error().unwrap_or(libc::EINVAL))
 }
 
-fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<(), Failure> {
+fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, teller: Option<OwnedFd>) -> Result<(), Failure> {
     let command = &launch.command;
     setsid().or_failure(Stage::Process, || "setsid(2)")?;
     process::reset_signals();
@@ -48,6 +55,12 @@ fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>) -> Result<()
     }
     if walls.is_confined() {
         rights::drop_all(walls)?;
+    }
+    if let (Some(program), Some(teller)) = (&walls.listener, teller)
+        && let Ok(listener) = listener::install(program)
+    {
+        // From here on somebody must listen, or calls fail.
+        channel::send(&teller, b"L", &[listener.as_fd()]).or_failure(Stage::Process, || "handing over a listener")?;
     }
     process::close_from_3(true).or_failure(Stage::Process, || "close_range(2)")
 }

@@ -20,6 +20,7 @@ mod hint;
 mod launch;
 mod notice;
 mod process;
+mod refused_writes;
 mod rung;
 mod sandbox;
 pub mod seatbelt;

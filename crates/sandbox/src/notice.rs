@@ -31,6 +31,9 @@ pub type Refusals = Arc<Mutex<Vec<String>>>;
 pub struct Noticed {
     /// Something in its cell tried to reach another machine, by address or by name, and there was no way.
     pub network: bool,
+    /// What it was about to make, write or remove and the walls keep as it is: some of the paths, one for each
+    /// directory. Nothing, unless [`crate::Sandbox::noticing_writes`] asks for it and the kernel can tell.
+    pub writes: Vec<PathBuf>,
     /// Protected paths that it changed or made, where nothing could stop it.
     pub changes: Vec<Change>,
     /// What the proxy of its cell did not let commands reach since the last of them ended; see [`Refusals`].
@@ -71,13 +74,13 @@ impl Before {
     }
 
     /// Looks again, now that nothing of the command is left, and puts back what has to be.
-    pub(crate) fn compare(self, walls: &Walls) -> Noticed {
+    pub(crate) fn compare(self, walls: &Walls, writes: Vec<PathBuf>) -> Noticed {
         let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
         let changes = match (&walls.alone, self.kept) {
             (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
             _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent, &self.links)).unwrap_or_default(),
         };
-        Noticed { network, changes, refused: Vec::new(), read_only_caches: walls.read_only_caches.clone() }
+        Noticed { network, writes, changes, refused: Vec::new(), read_only_caches: walls.read_only_caches.clone() }
     }
 }
 

@@ -143,7 +143,7 @@ fn is_lasting(error: &SandboxError) -> bool {
 }
 
 async fn try_out(helper: &Path, rung: Rung) -> Result<(), SandboxError> {
-    let (cell, _) = Cell::start(helper)?.put_up(&Confinement::read_only(&[]), rung).await?;
+    let (cell, _) = Cell::start(helper)?.put_up(&Confinement::read_only(&[]), rung, false).await?;
     let command = Command {
         argv: vec!["true".into()],
         directory: "/".into(),

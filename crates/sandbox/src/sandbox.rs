@@ -51,6 +51,7 @@ pub struct Sandbox {
     listeners: Option<mpsc::UnboundedSender<(TcpListener, Refusals)>>,
     /// Directory of this program's own, to remember things in.
     own: Option<PathBuf>,
+    notices_writes: bool,
     found: OnceCell<Found>,
 }
 
@@ -101,7 +102,7 @@ impl Sandbox {
     /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
         let (cells, ready) = (Mutex::default(), Mutex::default());
-        Self { helper, cells, ready, listeners: None, own: None, found: OnceCell::new() }
+        Self { helper, cells, ready, listeners: None, own: None, notices_writes: false, found: OnceCell::new() }
     }
 
     /// Takes over a helper for its first cell, if there is none for that yet.
@@ -123,6 +124,13 @@ impl Sandbox {
     #[must_use]
     pub fn remembering(self, own: PathBuf) -> Self {
         Self { own: Some(own), ..self }
+    }
+
+    /// Lets it notice what commands are about to write where they may not ([`crate::Noticed::writes`]). Each call that
+    /// makes, opens for writing or removes a path then takes some microseconds more.
+    #[must_use]
+    pub fn noticing_writes(self) -> Self {
+        Self { notices_writes: true, ..self }
     }
 
     /// Starts `command` behind the walls of `confinement`, with `/dev/null` as its standard input. When this returns
@@ -265,7 +273,8 @@ impl Sandbox {
         }
         let rung = self.rung_for(confinement).await?;
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let started = ready.map_or_else(|| Cell::start(&self.helper), Ok)?.put_up(confinement, rung).await;
+        let started =
+            ready.map_or_else(|| Cell::start(&self.helper), Ok)?.put_up(confinement, rung, self.notices_writes).await;
         if started.is_err() && rung == Rung::Full {
             // What was remembered may be wrong: the next start looks again. This one does not: the user was told.
             rung::forget(self.own.as_deref());

@@ -21,6 +21,7 @@ use crate::{
     launch,
     notice::Before,
     process::{self, ChildSignals, Forked},
+    refused_writes::RefusedWrites,
     setup::{hidden, proc, view},
     terminal,
     wire::{Failure, Launch, OrFailure, Reply, Stage, Stdio},
@@ -37,10 +38,12 @@ pub(crate) fn run(walls: &Walls, launch: Launch, streams: Vec<OwnedFd>, control:
 fn see_through(walls: &Walls, mut launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> Result<Reply, Failure> {
     let signals = prepare(walls, &mut launch.command)?;
     let before = Before::look(walls)?;
-    let (command, terminal) = start(walls, &launch, streams)?;
+    let Started { command, terminal, writes } = start(walls, &launch, streams)?;
     tell_started(control, terminal);
-    let exit = Running { walls, control, signals, command, status: None, killing: false }.watch()?;
-    Ok(Reply::Exited(exit, before.compare(walls)))
+    let mut running = Running { walls, control, signals, command, writes, status: None, killing: false };
+    let exit = running.watch()?;
+    let writes = running.writes.map(RefusedWrites::into_found).unwrap_or_default();
+    Ok(Reply::Exited(exit, before.compare(walls, writes)))
 }
 
 /// Hands over our end of the command's terminal, if it has one.
@@ -66,9 +69,17 @@ fn prepare(walls: &Walls, command: &mut Command) -> Result<ChildSignals, Failure
     ChildSignals::new().or_failure(Stage::Process, || "signalfd(2)")
 }
 
-/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed. With the command
-/// comes our end of its terminal, if it has one.
-fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<(Pid, Option<OwnedFd>), Failure> {
+/// A command that runs.
+struct Started {
+    command: Pid,
+    /// Our end of its terminal, if it has one.
+    terminal: Option<OwnedFd>,
+    /// What it is told of, if it is.
+    writes: Option<RefusedWrites>,
+}
+
+/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed.
+fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<Started, Failure> {
     let mut terminal = None;
     if let Stdio::Terminal(size) = launch.stdio {
         let (ours, theirs) = terminal::open(size).or_failure(Stage::Process, || "opening a terminal (pty(7))")?;
@@ -77,9 +88,13 @@ fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<(P
     }
     // Close-on-exec: its end without a word is the sign that the command is running.
     let (outcome, tell) = pipe_with(PipeFlags::CLOEXEC).or_failure(Stage::Process, || "pipe2(2)")?;
+    let (heard, teller) = match walls.listener {
+        Some(_) => Some(channel::pair().or_failure(Stage::Process, || "socketpair(2) of a listener")?).unzip(),
+        None => (None, None),
+    };
     let command = match process::fork(0).or_failure(Stage::Process, || "clone(2) of a command")? {
         Forked::Child => {
-            let failure = launch::become_command(walls, launch, streams);
+            let failure = launch::become_command(walls, launch, streams, teller);
             let reply = Reply::Failed(failure).encode();
             // A pipe takes this much in one piece; if the supervisor is gone nobody needs to know.
             let _ = rustix::io::write(&tell, &reply);
@@ -87,15 +102,23 @@ fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<(P
         }
         Forked::Parent(command) => command,
     };
-    drop((tell, streams));
+    drop((tell, streams, teller));
     let mut reply = Vec::new();
     io::Read::read_to_end(&mut std::fs::File::from(outcome), &mut reply)
         .or_failure(Stage::Process, || "reading from a starting command")?;
     match Reply::decode(&reply) {
-        _ if reply.is_empty() => Ok((command, terminal)),
+        _ if reply.is_empty() => Ok(Started { command, terminal, writes: listen(walls, heard)? }),
         Ok(Reply::Failed(failure)) => Err(failure),
         _ => Err(Failure::new(Stage::Process, "reading from a starting command", libc::EPROTO)),
     }
+}
+
+/// The listener that the command sent before it began, if the kernel gave it one.
+fn listen(walls: &Walls, heard: Option<OwnedFd>) -> Result<Option<RefusedWrites>, Failure> {
+    let Some(heard) = heard else { return Ok(None) };
+    let received = channel::receive(&heard).or_failure(Stage::Process, || "receiving a listener")?;
+    let listener = received.and_then(|(_, mut descriptors)| descriptors.pop());
+    Ok(listener.map(|listener| RefusedWrites::new(listener, walls.rung)))
 }
 
 struct Running<'cell> {
@@ -103,13 +126,14 @@ struct Running<'cell> {
     control: &'cell OwnedFd,
     signals: ChildSignals,
     command: Pid,
+    writes: Option<RefusedWrites>,
     status: Option<Exit>,
     killing: bool,
 }
 
 impl Running<'_> {
     /// Waits until the command has ended and, if it is confined or was killed, everything it started as well.
-    fn watch(mut self) -> Result<Exit, Failure> {
+    fn watch(&mut self) -> Result<Exit, Failure> {
         loop {
             if self.killing {
                 self.kill_everything();
@@ -145,18 +169,37 @@ impl Running<'_> {
         }
     }
 
-    /// Sleeps until a child ends, or until the command is to be killed: asked to, or parent or helper gone.
+    /// Sleeps until a child ends, or until the command is to be killed: asked to, or parent or helper gone. Meanwhile
+    /// it answers what it is told of.
     fn wait_for_news(&mut self) -> Result<(), Failure> {
+        loop {
+            let nobody = PollFlags::empty();
+            let [child, asked, told] = self.poll().or_failure(Stage::Process, || "poll(2)")?;
+            if asked != nobody {
+                self.killing = true;
+            }
+            if let Some(writes) = &mut self.writes {
+                writes.hear(told);
+            }
+            if child != nobody || asked != nobody {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What has come: of children, of whoever may ask to kill, and of writes.
+    fn poll(&self) -> rustix::io::Result<[PollFlags; 3]> {
         let mut sources = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let listener = self.writes.as_ref().and_then(RefusedWrites::listener);
+        sources.extend(listener.map(|listener| PollFd::from_borrowed_fd(listener, PollFlags::IN)));
+        let asked_from = sources.len();
         if !self.killing {
             sources.push(PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN));
             sources.push(PollFd::from_borrowed_fd(self.walls.helper_alive.as_fd(), PollFlags::IN));
         }
-        rustix::io::retry_on_intr(|| poll(&mut sources, None)).or_failure(Stage::Process, || "poll(2)")?;
-        if sources.iter().skip(1).any(|source| !source.revents().is_empty()) {
-            self.killing = true;
-        }
-        Ok(())
+        rustix::io::retry_on_intr(|| poll(&mut sources, None))?;
+        let of = |sources: &[PollFd]| sources.iter().fold(PollFlags::empty(), |all, source| all | source.revents());
+        Ok([of(&sources[..1]), of(&sources[asked_from..]), of(&sources[1..asked_from])])
     }
 }
 

@@ -21,8 +21,9 @@ use crate::{
 /// What the helper is asked to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Put up the walls. Comes first, once. `filters` are seccomp programs, 8 bytes an instruction.
-    Setup { confinement: Confinement, filters: Vec<Vec<u8>>, rung: Rung },
+    /// Put up the walls. Comes first, once. `filters` are seccomp programs, 8 bytes an instruction; so is `listener`,
+    /// which has writes told.
+    Setup { confinement: Confinement, filters: Vec<Vec<u8>>, listener: Option<Vec<u8>>, rung: Rung },
     /// Start a command inside them.
     Launch(Launch),
 }
@@ -135,12 +136,14 @@ impl Request {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         match self {
-            Self::Setup { confinement, filters, rung } => {
+            Self::Setup { confinement, filters, listener, rung } => {
                 writer.byte(0);
                 writer.byte(*rung as u8);
                 encode_confinement(&mut writer, confinement);
-                writer.integer(filters.len() as i32);
-                filters.iter().for_each(|filter| writer.bytes(filter));
+                for programs in [filters, listener.as_slice()] {
+                    writer.integer(programs.len() as i32);
+                    programs.iter().for_each(|program| writer.bytes(program));
+                }
             }
             Self::Launch(launch) => {
                 writer.byte(1);
@@ -174,9 +177,9 @@ impl Request {
     fn decode_setup(reader: &mut Reader) -> Result<Self, Malformed> {
         let rung = *RUNGS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
         let confinement = decode_confinement(reader)?;
-        let filters =
-            (0..reader.integer()?).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect::<Result<_, Malformed>>()?;
-        Ok(Self::Setup { confinement, filters, rung })
+        let filters = programs(reader)?;
+        let listener = programs(reader)?.pop();
+        Ok(Self::Setup { confinement, filters, listener, rung })
     }
 }
 
@@ -252,6 +255,10 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     Ok(Confinement::Confined(places))
 }
 
+fn programs(reader: &mut Reader) -> Result<Vec<Vec<u8>>, Malformed> {
+    (0..reader.integer()?).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect()
+}
+
 fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
     Ok(PathBuf::from(reader.text()?))
 }
@@ -308,6 +315,8 @@ fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
     let (longest, most) = TOLD_PATHS;
     let changes = noticed.changes.iter().take(most);
     writer.flag(noticed.network);
+    let writes: Vec<_> = noticed.writes.iter().take(most / 2).map(|path| shortened(path, longest)).collect();
+    writer.texts(writes.into_iter());
     let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
     writer.texts(paths.into_iter());
     changes.for_each(|change| writer.flag(change.undone));
@@ -322,12 +331,13 @@ fn shortened(path: &Path, longest: usize) -> OsString {
 
 fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
     let network = reader.flag()?;
+    let writes = reader.list(path)?;
     let paths = reader.list(path)?;
     let changes =
         paths.into_iter().map(|path| Ok(Change { path, undone: reader.flag()? })).collect::<Result<_, _>>()?;
     let read_only_caches = reader.list(path)?;
     // The proxy is on this side of the walls.
-    Ok(Noticed { network, changes, refused: Vec::new(), read_only_caches })
+    Ok(Noticed { network, writes, changes, refused: Vec::new(), read_only_caches })
 }
 
 /// A path between back quotes, for the sentence of a failure.
@@ -365,18 +375,25 @@ mod tests {
         let in_terminal =
             Launch { stdio: Stdio::Terminal(TerminalSize { rows: 0, columns: 65_535 }), ..launch.clone() };
         vec![
-            Request::Setup { confinement: Confinement::Unconfined, filters: vec![], rung: Rung::Full },
+            Request::Setup { confinement: Confinement::Unconfined, filters: vec![], listener: None, rung: Rung::Full },
             Request::Setup {
                 confinement: Confinement::read_only(&[]),
                 filters: vec![vec![1; 8], vec![]],
+                listener: None,
                 rung: Rung::LandlockOnly,
             },
             Request::Setup {
                 confinement: Confinement::Confined(Confined { network: Network::Proxied, ..confined.clone() }),
                 filters: vec![],
+                listener: Some(vec![2; 8]),
                 rung: Rung::WithoutFreshProc,
             },
-            Request::Setup { confinement: Confinement::Confined(confined), filters: vec![], rung: Rung::Full },
+            Request::Setup {
+                confinement: Confinement::Confined(confined),
+                filters: vec![],
+                listener: None,
+                rung: Rung::Full,
+            },
             Request::Launch(launch),
             Request::Launch(in_terminal),
         ]
@@ -405,6 +422,7 @@ mod tests {
         let change = |path: String, undone| Change { path: path.into(), undone };
         let noticed = Noticed {
             network: true,
+            writes: vec!["/w".into()],
             changes: vec![change("/a".into(), true), change("/b".into(), false)],
             read_only_caches: vec!["/c".into()],
             ..Noticed::default()

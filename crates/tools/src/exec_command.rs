@@ -361,6 +361,7 @@ mod tests {
         let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
         let noticed = Noticed {
             network: true,
+            writes: Vec::new(),
             changes: changes.into(),
             refused: vec!["x:1 is not allowed".into()],
             read_only_caches: vec!["/h/.m2".into()],

@@ -16,6 +16,7 @@ mod memory;
 mod mounts;
 mod nothing_holds;
 mod read_only;
+mod refused_writes;
 mod repositories;
 mod roots;
 pub mod rungs;

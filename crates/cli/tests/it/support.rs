@@ -186,6 +186,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::nothing_holds::where_nothing_holds_no_command_runs", SURROUNDINGS),
     ("sandbox::nothing_holds::where_nothing_holds_the_agent_runs_no_command", SURROUNDINGS),
     ("sandbox::read_only::a_file_in_the_way_of_a_protected_path_is_protected", MOUNTS),
+    ("sandbox::refused_writes::a_write_that_the_walls_refuse_is_noticed_with_its_real_path", MOUNTS),
+    ("sandbox::refused_writes::what_is_protected_in_the_workspace_is_noticed_too", MOUNTS),
     ("sandbox::repositories::a_planted_git_file_opens_nothing", MOUNTS),
     ("sandbox::repositories::git_works_wherever_the_workspace_lies_in_a_repository", MOUNTS),
     ("sandbox::repositories::what_steers_git_is_not_written_anywhere", MOUNTS),

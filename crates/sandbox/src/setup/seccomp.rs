@@ -287,7 +287,7 @@ fn pair_rules() -> Result<Rules, BackendError> {
 }
 
 /// One rule for each value whose bits are all set in `argument`.
-fn any_bits(argument: u8, values: &[u32]) -> Result<Rules, BackendError> {
+pub(super) fn any_bits(argument: u8, values: &[u32]) -> Result<Rules, BackendError> {
     values.iter().map(|bits| SeccompRule::new(vec![masked(argument, *bits, *bits)?])).collect()
 }
 
@@ -348,17 +348,17 @@ fn refused(calls: Calls) -> Result<BTreeMap<c_long, Rules>, BackendError> {
 /// Calls that a part of a program looks for.
 const PART: usize = 8;
 
-/// A program that refuses what is in `table` with `errno`.
+/// A program that answers `action` to what is in `table`.
 ///
 /// It is cut into parts, with a list of jumps before them: to install a program, the kernel runs it once for each
 /// number that a call can have, and one that looks for every refused call each time takes 0.2 ms for that.
-fn compile(table: BTreeMap<c_long, Rules>, errno: i32) -> Result<BpfProgram, BackendError> {
+pub(super) fn compile(table: BTreeMap<c_long, Rules>, action: SeccompAction) -> Result<BpfProgram, BackendError> {
     let calls: Vec<(c_long, Rules)> = table.into_iter().collect();
     let mut parts = Vec::new();
     for part in calls.chunks(PART) {
         let first = part.first().map_or(0, |(call, _)| *call as u32);
         let part = part.iter().cloned().collect();
-        let filter = SeccompFilter::new(part, SeccompAction::Allow, SeccompAction::Errno(errno as u32), ARCHITECTURE)?;
+        let filter = SeccompFilter::new(part, SeccompAction::Allow, action.clone(), ARCHITECTURE)?;
         parts.push((first, BpfProgram::try_from(filter)?));
     }
     Ok(joined(parts))
@@ -388,7 +388,7 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
 /// `clone3(2)` takes its flags from memory, where a filter cannot look; told that it is missing, C libraries use
 /// `clone(2)`.
 fn missing() -> Result<BpfProgram, BackendError> {
-    compile([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
+    compile([(libc::SYS_clone3, Vec::new())].into(), SeccompAction::Errno(libc::ENOSYS as u32))
 }
 
 /// Refuses the x32 calls, which share x86-64's architecture word and would slip past every number in the table.
@@ -410,11 +410,12 @@ fn other_numbers() -> Option<BpfProgram> {
 
 /// All programs of a confinement, as bytes for the helper. They stack: the strictest answer wins.
 pub(crate) fn programs(calls: Calls) -> Result<Vec<Vec<u8>>, BackendError> {
-    let programs = [Some(missing()?), other_numbers(), Some(compile(refused(calls)?, libc::EPERM)?)];
+    let refusing = compile(refused(calls)?, SeccompAction::Errno(libc::EPERM as u32))?;
+    let programs = [Some(missing()?), other_numbers(), Some(refusing)];
     Ok(programs.into_iter().flatten().map(|program| to_bytes(&program)).collect())
 }
 
-fn to_bytes(program: &[sock_filter]) -> Vec<u8> {
+pub(super) fn to_bytes(program: &[sock_filter]) -> Vec<u8> {
     let instruction = |step: &sock_filter| {
         let [code_low, code_high] = step.code.to_le_bytes();
         let [k0, k1, k2, k3] = step.k.to_le_bytes();
