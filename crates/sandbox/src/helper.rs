@@ -23,8 +23,7 @@ use crate::{
     Confinement, Rung, channel, process,
     process::Forked,
     setup::{
-        alone::Alone, caches::Overlays, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp,
-        stubs::Stubs, view,
+        alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, stubs::Stubs, view,
     },
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
@@ -218,10 +217,8 @@ fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<
     } else {
         let identity = Identity::of(&plan.roots)?;
         namespaces::enter(confined.network, &identity)?;
-        let caches = Overlays::make(&plan.caches, plan.temp.as_deref());
-        plan.caches = caches.trees.iter().map(|(path, _)| path.clone()).collect();
-        walls.read_only_caches.clone_from(&caches.refused);
-        view::enter(&plan, caches.trees)?;
+        walls.read_only_caches = view::enter(&plan)?;
+        plan.caches.retain(|cache| !walls.read_only_caches.contains(cache));
         if rung == Rung::WithoutFreshProc {
             proc::keep_outer()?;
         }

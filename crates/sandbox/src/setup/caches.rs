@@ -7,7 +7,7 @@
 use std::{
     fs, io,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::fs::DirBuilderExt,
     },
     path::{Path, PathBuf},
@@ -22,7 +22,10 @@ use rustix::{
     },
 };
 
-use super::tree::{TAME, Tree, place};
+use super::{
+    plan::Plan,
+    tree::{Depth, TAME, Tree, place},
+};
 
 /// The overlays of a cell, not attached yet.
 #[derive(Default)]
@@ -35,32 +38,42 @@ pub(crate) struct Overlays {
 }
 
 impl Overlays {
-    /// Makes them in the cell's own user and mount namespaces, while the host can still be seen. `temp` is the host
-    /// directory behind `/tmp`.
-    pub(crate) fn make(caches: &[PathBuf], temp: Option<&Path>) -> Self {
+    /// Makes them in the cell's own namespaces, while the host can still be seen. It must be the last to look at it, as
+    /// what lies above the caches may be covered afterwards.
+    pub(crate) fn make(plan: &Plan) -> Self {
         let mut overlays = Self::default();
-        let Some(temp) = temp else { return overlays };
-        let mut own = None;
-        for (number, cache) in caches.iter().enumerate() {
-            let lower = match place(cache) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                lower => lower,
-            };
-            let made = lower.and_then(|lower| {
-                refuse_own(cache, temp)?;
-                let own = match &own {
-                    Some(own) => own,
-                    None => own.insert(directory(temp)?),
-                };
-                overlay(&lower, own, number)
+        let Some(temp) = plan.temp.as_deref().filter(|_| !plan.caches.is_empty()) else { return overlays };
+        let own = directory(temp);
+        let mut next = 0;
+        let mut overlay = |directory: &Path| {
+            next += 1;
+            overlay(&place(directory)?, own.as_ref().map_err(|_| Errno::ACCESS)?, next)
+        };
+        // Making one takes the file system some twenty changes; a part of one is a mount like others.
+        let above = plan.above_caches.as_deref();
+        let together = above.is_some_and(|above| overlay(above).and_then(|tree| tree.attach(place(above)?)).is_ok());
+        for cache in &plan.caches {
+            let made = refuse_own(cache, temp).and_then(|()| match together {
+                true => Tree::copy_at(place(cache)?.as_fd(), Depth::One),
+                false => overlay(cache),
             });
             match made {
                 Ok(tree) => overlays.trees.push((cache.clone(), tree)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) => overlays.refused.push(cache.clone()),
             }
         }
         overlays
     }
+}
+
+/// The directory above all `caches` if there is one besides `/`, and nothing is mounted below it: what lies below a mount
+/// must not be uncovered, and the kernel refuses it.
+pub(crate) fn above(caches: &[PathBuf], mounts: &[PathBuf]) -> Option<PathBuf> {
+    let (first, others) = caches.split_first().filter(|(_, others)| !others.is_empty())?;
+    let above = first.ancestors().skip(1).find(|above| others.iter().all(|cache| cache.starts_with(above)))?;
+    let is_whole = !mounts.iter().any(|mount| mount != above && mount.starts_with(above));
+    (above != Path::new("/") && is_whole).then(|| above.to_owned())
 }
 
 /// What is written in a cache cannot be kept in that cache itself.
@@ -107,4 +120,25 @@ fn overlay(lower: &OwnedFd, own: &OwnedFd, number: usize) -> io::Result<Tree> {
 fn attributes(lower: &OwnedFd) -> io::Result<MountAttrFlags> {
     let no_programs = fstatvfs(lower)?.f_flag.contains(StatVfsMountFlags::NOEXEC);
     Ok(if no_programs { TAME | MountAttrFlags::MOUNT_ATTR_NOEXEC } else { TAME })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_lie_below_one_directory_without_mounts() {
+        let table: &[(&[&str], &[&str], Option<&str>)] = &[
+            (&["/h/.cache", "/h/.m2", "/h/go"], &["/", "/h", "/home/x"], Some("/h")),
+            (&["/h/.cargo/git", "/h/.cargo/registry"], &["/", "/h/other"], Some("/h/.cargo")),
+            (&["/h/.cache", "/h/.m2"], &["/", "/h/work"], None),
+            (&["/h/.cache", "/srv/go"], &["/"], None),
+            (&["/h/.cache"], &["/"], None),
+            (&[], &["/"], None),
+        ];
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        for (caches, mounts, expected) in table {
+            assert_eq!(above(&paths(caches), &paths(mounts)).as_deref(), expected.map(Path::new), "{caches:?}");
+        }
+    }
 }

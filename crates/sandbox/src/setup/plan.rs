@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    caches,
     covers::{Cover, Covers, Roots, protecting},
     stubs, tree,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) temp: Option<PathBuf>,
     /// Build caches that commands change in their own view; once they are made, those whose overlay could be.
     pub(crate) caches: Vec<PathBuf>,
+    /// The directory that they all lie in, if one overlay can serve them all.
+    pub(crate) above_caches: Option<PathBuf>,
     /// Places below the private `/run` that programs cannot do without.
     pub(crate) run: Vec<PathBuf>,
     /// Mounts of the kernel's own file systems below writable roots: a `/sys`, or the `/proc` of a chroot.
@@ -69,6 +72,7 @@ impl Plan {
         refuse_hidden_places(&confined.hidden, roots.iter().chain(&shown).chain(&temp))?;
         let mounts = fs::read_to_string("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?;
         let mut kernel = kernel_mounts(&mounts);
+        let caches = ordinary_caches(confined);
         // What is below these two is replaced as a whole.
         kernel.retain(|path| !["/proc", "/dev"].iter().any(|place| path.starts_with(place)));
         kernel.retain(|path| roots.iter().any(|root| path.starts_with(root)));
@@ -82,7 +86,8 @@ impl Plan {
             denied_programs: confined.denied_programs.clone(),
             stubs: Vec::new(),
             temp,
-            caches: caches(confined),
+            above_caches: caches::above(&caches, &mount_points(&mounts)),
+            caches,
             run: run_places(confined.network),
             kernel,
             sockets,
@@ -137,7 +142,7 @@ impl Plan {
 }
 
 /// The kernel's own file systems are no caches, nor is all there is.
-fn caches(confined: &Confined) -> Vec<PathBuf> {
+fn ordinary_caches(confined: &Confined) -> Vec<PathBuf> {
     let is_ordinary = |path: &&PathBuf| *path != Path::new("/") && refuse_kernel_place(path).is_ok();
     let named = if confined.is_read_only() { &[][..] } else { &confined.caches };
     named.iter().filter(is_ordinary).cloned().collect()
@@ -235,6 +240,10 @@ fn kernel_mounts(table: &str) -> Vec<PathBuf> {
         TYPES.contains(&rest.split(' ').next()?).then(|| unescape(place))
     };
     table.lines().filter_map(mount).collect()
+}
+
+fn mount_points(table: &str) -> Vec<PathBuf> {
+    table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape).collect()
 }
 
 /// Undoes `\040` and its like, as which the kernel writes white space and backslashes.

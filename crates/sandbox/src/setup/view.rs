@@ -16,6 +16,7 @@ use rustix::{
 };
 
 use super::{
+    caches::Overlays,
     covers::{Cover, Covers},
     devices::{Nodes, private},
     hidden,
@@ -40,12 +41,17 @@ enum Place {
     File(Tree),
 }
 
-/// Builds the view, with the overlays of `caches`, and enters it. Must run in the cell's own user and mount namespaces.
-pub(crate) fn enter(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<(), Failure> {
+/// Builds the view and enters it. Must run in the cell's own user and mount namespaces. What comes back are the caches
+/// that stay read-only.
+pub(crate) fn enter(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).or_failure(Stage::Mounts, || "mount(2) of / as private")?;
-    let places = places(plan, caches)?;
+    let mut places = places(plan)?;
     let base = copy_base(plan)?;
+    let Overlays { trees, refused } = Overlays::make(plan);
+    places.extend(trees.into_iter().map(|(path, tree)| (path, Place::Directory(tree))));
+    // Ancestors sort before what is below them; the sort is stable, so a root ends up on top of a private place.
+    places.sort_by(|(one, _), (other, _)| one.cmp(other));
     change_root(base)?;
     for (path, place) in places {
         put(&path, place)?;
@@ -63,7 +69,8 @@ pub(crate) fn enter(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<(), Fai
     }
     put_covers(&plan.standing)?;
     hidden::mask_programs(plan)?;
-    hidden::mask_all(plan).map(drop)
+    hidden::mask_all(plan)?;
+    Ok(refused)
 }
 
 /// Makes a mount read-only now that everything below it is in place.
@@ -98,8 +105,8 @@ fn change_root(base: Tree) -> Result<(), Failure> {
     chdir("/").or_failure(Stage::Mounts, || "entering the new root")
 }
 
-/// Everything that goes on top of the base, outer places first; copies are taken while the host can still be seen.
-fn places(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<Vec<(PathBuf, Place)>, Failure> {
+/// What of the host goes on top of the base, and the private places; copies are taken while the host can still be seen.
+fn places(plan: &Plan) -> Result<Vec<(PathBuf, Place)>, Failure> {
     let mut places = vec![(PathBuf::from("/dev"), Place::Devices(Nodes::copy()?))];
     let mut temporary: Vec<PathBuf> =
         ["/tmp", "/var/tmp"].iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
@@ -120,9 +127,6 @@ fn places(plan: &Plan, caches: Vec<(PathBuf, Tree)>) -> Result<Vec<(PathBuf, Pla
     for root in plan.shown.iter().filter(|root| *root != Path::new("/")) {
         places.push((root.clone(), host(root, TAME | READ_ONLY)?));
     }
-    places.extend(caches.into_iter().map(|(path, tree)| (path, Place::Directory(tree))));
-    // Ancestors sort before what is below them; the sort is stable, so a root ends up on top of a private place.
-    places.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(places)
 }
 

@@ -106,7 +106,7 @@ async fn what_is_hidden_in_a_cache_stays_hidden() {
     let confinement = Confinement::Confined(Confined { hidden: hidden.into(), ..confined });
     let attack = "cd $OUTSIDE/registry && cat token ../alias; ls -A keys/deep; \
         (rm -rf token keys; mv token moved; mv keys moved-keys; ln token hard; cp -r keys copied; echo x > token; \
-        mkdir new && mv -T new keys; cat keys/deep/key copied/deep/key moved-keys/deep/key) 2>/dev/null; \
+        mkdir new && mv -T new keys || echo kept > other; cat keys/deep/key copied/deep/key moved-keys/deep/key) 2>/dev/null; \
         cat moved hard token 2>/dev/null; grep -rs SECRET . ; echo end";
     for _ in 0..2 {
         assert_eq!(place.run(&confinement, place.shell(attack)).await, (0, "end\n".to_owned()));
@@ -194,7 +194,7 @@ fn what_a_killed_session_wrote_is_swept() {
         command.args(["sandbox", "-s", "workspace-write", "--", "sh", "-c", script]).current_dir(&work);
         command
     };
-    let script = "mkdir -m 0 ~/.cache/shut; rmdir ~/.cache/pip; echo x > ~/.cache/made; echo up; exec sleep 100000";
+    let script = "mkdir -m 0 ~/.cache/shut; rmdir ~/.cache/pip && echo x > ~/.cache/made && echo up; exec sleep 100000";
     let mut program = codex(script).spawn().unwrap();
     let mut lines = io::BufReader::new(program.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "up");
