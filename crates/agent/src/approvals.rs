@@ -5,13 +5,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide, rule_words};
+use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide, disarms_git, rule_words};
 use codex_protocol::{
     ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
 };
 use codex_sandbox::{Confined, Confinement, Network};
 use codex_store::StoreError;
+use codex_tools::Permission;
 
 use crate::{
     answers::{Given, answered_by_full_auto},
@@ -35,8 +36,8 @@ pub(crate) const BY_USER: &str = "declined by the user";
 pub(crate) enum Permit {
     /// It runs.
     Run {
-        /// Inside these walls.
-        confinement: Confinement,
+        /// Like this.
+        permission: Permission,
         /// Whether its item was told already.
         shown: bool,
     },
@@ -115,10 +116,11 @@ impl TurnRun {
         let policy = &state.settings.workplace.policy;
         let question = match decide(policy, access) {
             Verdict::Allow(confinement) => {
+                let permission = Permission { confinement, disarm_git: disarms_git(policy, access) };
                 if let Some(question) = answered_by_full_auto(policy, access) {
                     self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?;
                 }
-                return Ok(Permit::Run { confinement, shown: item.shown });
+                return Ok(Permit::Run { permission, shown: item.shown });
             }
             Verdict::Refuse { reason } => return Ok(refused(&reason)),
             Verdict::Ask(question) if policy.approval == Approval::Never => {
@@ -127,7 +129,7 @@ impl TurnRun {
             Verdict::Ask(question) => *question,
         };
         Ok(match self.consent(state, access, item, &question).await? {
-            Consent::Given { shown } => Permit::Run { confinement: question.confinement, shown },
+            Consent::Given { shown } => Permit::Run { permission: question.confinement.into(), shown },
             Consent::Declined(None) => declined(DECLINED),
             Consent::Declined(Some(message)) => declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())])),
             Consent::Stopped => declined(STOPPED),

@@ -12,9 +12,8 @@ use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
     ServerNotification, ThreadItem, TurnPlanUpdated,
 };
-use codex_sandbox::Confinement;
 use codex_store::{Record, StoreError};
-use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, Work};
+use codex_tools::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, Work};
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
@@ -96,8 +95,8 @@ impl TurnRun {
                 (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))
             }
             Ok(prepared) => match self.permit(state, &prepared.access, prepared.started.as_ref()).await? {
-                Permit::Run { confinement, shown } => {
-                    return self.start(state, call, &context, prepared, confinement, shown).await;
+                Permit::Run { permission, shown } => {
+                    return self.start(state, call, &context, prepared, permission, shown).await;
                 }
                 Permit::Refused { for_model, for_user } => {
                     (refused(prepared.started, for_model, &for_user), Kind::Refused)
@@ -115,7 +114,7 @@ impl TurnRun {
         call: ToolCall,
         context: &ToolContext,
         prepared: Prepared,
-        confinement: Confinement,
+        permission: Permission,
         is_shown: bool,
     ) -> Result<Running, StoreError> {
         let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access))?;
@@ -127,7 +126,7 @@ impl TurnRun {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
         let (work, cancel, kind) = (prepared.run, self.cancel.clone(), kind(state, &call));
-        Ok(Box::pin(async move { UnderWay { ran: run((work)(confinement), &cancel).await, call, kind, shown } }))
+        Ok(Box::pin(async move { UnderWay { ran: run((work)(permission), &cancel).await, call, kind, shown } }))
     }
 
     /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.

@@ -49,7 +49,8 @@ impl TurnRun {
         };
         Ok(match self.consent(state, &prepared.access, Item::untold(item.as_ref()), &question).await? {
             Consent::Given { shown } => {
-                let running = self.start(state, call.clone(), &context, prepared, question.confinement, shown).await?;
+                let permission = question.confinement.into();
+                let running = self.start(state, call.clone(), &context, prepared, permission, shown).await?;
                 let UnderWay { ran, .. } = running.await;
                 let second = ran.unwrap_or_else(|reason| no(&format!("The second time, {reason}.")));
                 Outcome { for_model: format!("{}\n{}", GRANTED.trim_end(), second.for_model), ..second }

@@ -23,4 +23,4 @@ pub use policy::{Approval, Policy, SandboxLevel};
 pub use rules::{ProgramNames, RuleError, RuleKind, RuleText, Rules};
 pub use shell::is_prompt;
 pub use shell_parse::{PatchHeredoc, patch_heredoc};
-pub use unasked::{bare_programs, prefix_rule, rule_words};
+pub use unasked::{bare_programs, disarms_git, prefix_rule, rule_words};

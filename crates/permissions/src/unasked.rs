@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::{
-    Access, Policy, RuleKind, RuleText, SandboxLevel, read_only,
+    Access, Approval, Policy, RuleKind, RuleText, SandboxLevel, read_only,
     rules::{is_special, may_be_allowed},
     shell::{self, Plain},
 };
@@ -50,6 +50,39 @@ pub(crate) fn unasked(policy: &Policy, access: &Access) -> Result<Option<Unasked
         });
     }
     Ok(found)
+}
+
+/// Commands of git that are asked for what they print. Sorted.
+const LOOKING: &[&str] = &[
+    "blame",
+    "describe",
+    "diff",
+    "grep",
+    "log",
+    "ls-files",
+    "ls-tree",
+    "merge-base",
+    "rev-list",
+    "rev-parse",
+    "shortlog",
+    "show",
+    "status",
+];
+
+/// Whether git, in the command of `access` that a rule or the built-in list lets run, is to run nothing that a repository
+/// names: all that git does in it is to look. Where it does more (`git commit`), hooks are a part of what was allowed.
+pub fn disarms_git(policy: &Policy, access: &Access) -> bool {
+    let Some(text) = access.command.as_ref().filter(|text| text.contains("git")) else { return false };
+    if policy.approval != Approval::Untrusted || !matches!(unasked(policy, access), Ok(Some(_))) {
+        return false;
+    }
+    let commands = shell::plain(text).unwrap_or_default();
+    let verbs = commands.iter().filter_map(|command| {
+        let (program, arguments) = beyond_timers(&command.words)?.split_first()?;
+        (program == "git").then(|| shell::beyond_git_options(arguments).first().map_or("", String::as_str))
+    });
+    let verbs: Vec<&str> = verbs.collect();
+    !verbs.is_empty() && verbs.iter().all(|verb| LOOKING.contains(verb))
 }
 
 fn segment(policy: &Policy, access: &Access, words: &[String]) -> Result<Option<Unasked>, String> {
@@ -147,6 +180,48 @@ pub fn prefix_rule(words: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn git_is_disarmed_where_nobody_looks_at_what_it_looks_at() {
+        let rules = ["touch a", "git commit"].iter().map(|text| RuleText {
+            kind: RuleKind::Allow,
+            text: (*text).to_owned(),
+            origin: "test".into(),
+        });
+        let policy = |approval| Policy {
+            level: SandboxLevel::WorkspaceWrite,
+            approval,
+            rules: crate::Rules::new(rules.clone().collect()).unwrap(),
+            ..Policy::default()
+        };
+        let access = |line: &str| Access {
+            command: Some(line.into()),
+            programs: ["git", "touch", "ls", "timeout"]
+                .map(|name| (name.into(), format!("/usr/bin/{name}").into()))
+                .into(),
+            ..Access::default()
+        };
+        let table = [
+            ("git status", true),
+            ("timeout 5 git log -3", true),
+            ("touch a && git diff", true),
+            ("ls && git show | ls", true),
+            // The hooks of a commit are a part of what was allowed.
+            ("git commit -m x", false),
+            ("git status && git commit -m x", false),
+            // These are asked about.
+            ("git --no-pager diff", false),
+            ("git status > x", false),
+            ("git grep x", false),
+            ("ls .git", false),
+            ("ls", false),
+        ];
+        for (line, expected) in table {
+            assert_eq!(disarms_git(&policy(Approval::Untrusted), &access(line)), expected, "{line}");
+            assert!(!disarms_git(&policy(Approval::OnRequest), &access(line)), "{line}");
+        }
+        assert!(LOOKING.is_sorted());
+    }
 
     #[test]
     fn programs_that_are_looked_up() {

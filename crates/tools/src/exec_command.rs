@@ -12,13 +12,13 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, bare_programs, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
-use codex_sandbox::{Command, Confinement, Exit};
+use codex_sandbox::{Command, Exit};
 use codex_workspace::find_program;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, apply_patch, arguments, output,
+    Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, apply_patch, arguments, output,
     plain_call::milliseconds,
     processes::{End, Ended, Kept, LONGEST_DEATH, Running, Start, Waited},
 };
@@ -143,7 +143,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
         for_model: output::model_bytes(args.max_output_tokens),
         context: context.clone(),
     };
-    Prepared { access, started, run: Box::new(move |confinement| Box::pin(call.run(confinement)) as _) }
+    Prepared { access, started, run: Box::new(move |permission| Box::pin(call.run(permission)) as _) }
 }
 
 /// Where the programs lie that a plain command line names, in the `PATH` that it gets.
@@ -173,8 +173,11 @@ struct Call {
 }
 
 impl Call {
-    async fn run(self, confinement: Confinement) -> Outcome {
-        let Self { shown, start, wait, for_model, context } = self;
+    async fn run(self, Permission { confinement, disarm_git }: Permission) -> Outcome {
+        let Self { shown, mut start, wait, for_model, context } = self;
+        if disarm_git {
+            codex_workspace::disarm_git(&mut start.command.environment);
+        }
         let ToolContext { sandbox, processes, cancel, .. } = context;
         if !processes.has_room() {
             return shown.not_started("too many commands run on already; end some with manage_processes");

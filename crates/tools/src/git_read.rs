@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    Effect, Prepared, Tool, ToolContext, ToolError, arguments, output,
+    Effect, Permission, Prepared, Tool, ToolContext, ToolError, arguments, output,
     plain_call::{Answer, PlainCall},
     processes::{End, Ended, run_to_end},
 };
@@ -270,7 +270,7 @@ impl Tool for GitRead {
         let call = PlainCall::new(self.name(), arguments, context);
         let started = Some(call.started());
         let (sandbox, cancel) = (Arc::clone(&context.sandbox), context.cancel.clone());
-        let run = Box::new(move |confinement| {
+        let run = Box::new(move |Permission { confinement, .. }| {
             let work = async move {
                 let keep = output::model_bytes(None);
                 let run = async |command| run_to_end(&sandbox, &confinement, command, TIMEOUT, keep, &cancel).await;

@@ -31,7 +31,7 @@ use std::sync::Arc;
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
 pub use processes::{EndedProcess, ProcessInfo, Processes, TerminalSize};
-pub use tool::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, Work};
+pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.
 pub fn all() -> Vec<Arc<dyn Tool>> {

@@ -54,7 +54,7 @@ pub(crate) fn json(text: &str) -> Arguments {
 pub(crate) async fn answer(tool: &dyn Tool, call: &str, scene: &Scene) -> Answer {
     let prepared = tool.prepare(&json(call), &scene.context).unwrap();
     assert!(prepared.access.writes.is_empty() && prepared.access.command.is_none());
-    let outcome = (prepared.run)(Confinement::read_only(&[])).await;
+    let outcome = (prepared.run)(Confinement::read_only(&[]).into()).await;
     let ForUser::Item(ThreadItem::DynamicToolCall { status, content_items, .. }) = outcome.for_user else {
         panic!("not a plain call")
     };

@@ -68,7 +68,22 @@ pub struct Prepared {
     /// How it is shown while it runs; `None` for calls that are shown only by their outcome.
     pub started: Option<ThreadItem>,
     /// The work, run inside the walls of the verdict. Must not panic; must return soon after `cancel`.
-    pub run: Box<dyn FnOnce(Confinement) -> Work + Send>,
+    pub run: Box<dyn FnOnce(Permission) -> Work + Send>,
+}
+
+/// What the work of a call was permitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// The walls that it runs inside.
+    pub confinement: Confinement,
+    /// Whether git in it is to run nothing that a repository names: nobody looked at this command.
+    pub disarm_git: bool,
+}
+
+impl From<Confinement> for Permission {
+    fn from(confinement: Confinement) -> Self {
+        Self { confinement, disarm_git: false }
+    }
 }
 
 /// The work of a call, under way.

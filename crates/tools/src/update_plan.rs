@@ -88,7 +88,7 @@ mod tests {
             r#"{"explanation":"e","plan":[{"step":"a","status":"in_progress"},{"step":"b","status":"pending"}]}"#;
         let prepared = UpdatePlan.prepare(&json(call), &scene.context).unwrap();
         assert_eq!((&prepared.access, &prepared.started), (&Access::default(), &None));
-        let outcome = (prepared.run)(Confinement::read_only(&[])).await;
+        let outcome = (prepared.run)(Confinement::read_only(&[]).into()).await;
         let steps = vec![
             PlanStep { step: "a".into(), status: PlanStepStatus::InProgress },
             PlanStep { step: "b".into(), status: PlanStepStatus::Pending },

@@ -70,7 +70,7 @@ mod tests {
         std::fs::write(scene.workspace().join("a.png"), b"GIF89a").unwrap();
         let prepared = ViewImage.prepare(&json(r#"{"path":"a.png"}"#), &scene.context).unwrap();
         assert_eq!(prepared.access.reads, [scene.workspace().join("a.png")]);
-        let outcome = (prepared.run)(Confinement::read_only(&[])).await;
+        let outcome = (prepared.run)(Confinement::read_only(&[]).into()).await;
         assert_eq!(outcome.pictures, [Content::Image { media_type: "image/gif".into(), data: "R0lGODlh".into() }]);
         let text = answer(&ViewImage, r#"{"path":"a.png"}"#, &scene).await.unwrap();
         assert!(text.ends_with("w/a.png (image/gif, 6 bytes)"), "{text}");

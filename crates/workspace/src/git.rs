@@ -120,6 +120,31 @@ pub fn git_command<S: AsRef<OsStr>>(
     Command { argv, directory: directory.to_owned(), environment }
 }
 
+/// Settings for a git that a command of the model's starts unasked, to look. Nothing in them changes what it prints.
+/// Not `diff.external`: git takes an empty one for a program without a name, and fails.
+const WHILE_LOOKING: &[(&str, &str)] = &[
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", "/dev/null"),
+    ("core.pager", "cat"),
+    ("log.showSignature", "false"),
+    ("safe.bareRepository", "explicit"),
+    ("submodule.recurse", "false"),
+];
+
+/// Makes git, where a command with this `environment` starts it, run less of what a repository names. The settings come
+/// after those that are there.
+pub fn disarm_git(environment: &mut BTreeMap<OsString, OsString>) {
+    let there = environment.get(OsStr::new("GIT_CONFIG_COUNT")).and_then(|count| count.to_str()?.parse().ok());
+    let mut count: u32 = there.unwrap_or_default();
+    for (key, value) in WHILE_LOOKING {
+        environment.insert(format!("GIT_CONFIG_KEY_{count}").into(), key.into());
+        environment.insert(format!("GIT_CONFIG_VALUE_{count}").into(), value.into());
+        count += 1;
+    }
+    environment.insert("GIT_CONFIG_COUNT".into(), count.to_string().into());
+    environment.insert("GIT_PAGER".into(), "cat".into());
+}
+
 /// The absolute path of git: from the first entry of `path` that is absolute, lies in none of the `writable`
 /// directories (a repository could bring its own git) and has it.
 pub fn find_git(path: &OsStr, writable: &[PathBuf]) -> Option<PathBuf> {
@@ -180,7 +205,7 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        assert!(SETTINGS.is_sorted() && ENVIRONMENT.is_sorted() && OPTIONS.is_sorted());
+        assert!(SETTINGS.is_sorted() && WHILE_LOOKING.is_sorted() && ENVIRONMENT.is_sorted() && OPTIONS.is_sorted());
     }
 
     #[test]

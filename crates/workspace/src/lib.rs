@@ -21,7 +21,7 @@ mod secrets;
 
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
 pub use caches::caches;
-pub use git::{filters, find_git, git_command, list_filters};
+pub use git::{disarm_git, filters, find_git, git_command, list_filters};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use new_repositories::{Accepted, Disarmed, Removed, disarm_new};
 pub use picture::{Picture, read_picture};

@@ -25,7 +25,7 @@ use codex_sandbox::Confinement;
 use codex_workspace::{Beneath, is_protected};
 use serde::Deserialize;
 
-use crate::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments, output};
+use crate::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, arguments, output};
 use plan::Plan;
 
 /// How wires without grammars offer the tool.
@@ -77,7 +77,7 @@ pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result
     let access = Access { writes: plan.writes(), ..Access::default() };
     let started = Some(shown.clone().item(PatchApplyStatus::InProgress));
     let cancel = context.cancel.clone();
-    let run = Box::new(move |confinement| {
+    let run = Box::new(move |Permission { confinement, .. }| {
         let work = async move {
             if cancel.is_cancelled() {
                 return shown.outcome(Err("nothing was changed: interrupted by the user".into()));

@@ -48,7 +48,7 @@ pub(crate) async fn apply(scene: &Scene, body: &str) -> Result<String, String> {
 pub(super) async fn apply_whole(scene: &Scene, patch: &str) -> Result<String, String> {
     let patch = Arguments::Freeform(patch.to_owned());
     let prepared = ApplyPatch.prepare(&patch, &scene.context).map_err(|error| error.0)?;
-    let outcome = (prepared.run)(walls(scene)).await;
+    let outcome = (prepared.run)(walls(scene).into()).await;
     match outcome.for_user {
         ForUser::Item(ThreadItem::FileChange { status: PatchApplyStatus::Completed, .. }) => Ok(outcome.for_model),
         _ => Err(outcome.for_model),
@@ -259,7 +259,7 @@ async fn a_file_that_changed_meanwhile_is_not_overwritten() {
             Some(content) => put(&scene, &[("w/a", content)]),
             None => fs::remove_file(scene.workspace().join("a")).unwrap(),
         }
-        let outcome = (prepared.run)(walls(&scene)).await;
+        let outcome = (prepared.run)(walls(&scene).into()).await;
         assert!(outcome.for_model.contains("changed since"), "{}", outcome.for_model);
         assert_eq!(tree(&scene).get("w/a").map_or("", String::as_str), expected);
         assert_eq!(tree(&scene)["w/b"], "1\n");
@@ -274,7 +274,7 @@ async fn a_link_swapped_in_after_the_approval_leads_nowhere() {
     let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
     fs::rename(scene.workspace().join("d"), scene.workspace().join("e")).unwrap();
     symlink("../outside", scene.workspace().join("d")).unwrap();
-    let outcome = (prepared.run)(walls(&scene)).await;
+    let outcome = (prepared.run)(walls(&scene).into()).await;
     assert!(outcome.for_model.contains("symbolic link"), "{}", outcome.for_model);
     assert_eq!(tree(&scene)["outside/a"], "1\n");
 }
@@ -284,13 +284,13 @@ async fn the_walls_of_the_verdict_hold() {
     let scene = context();
     let patch = Arguments::Freeform(wrap("*** Add File: a\n+x\n"));
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
-    let outcome = (prepared.run)(Confinement::read_only(&[])).await;
+    let outcome = (prepared.run)(Confinement::read_only(&[]).into()).await;
     assert!(outcome.for_model.contains("outside the directories"), "{}", outcome.for_model);
     let prepared = ApplyPatch.prepare(&patch, &scene.context).unwrap();
     scene.context.cancel.cancel();
     let refused = ApplyPatch.prepare(&patch, &scene.context).unwrap_err();
     assert!(refused.0.contains("interrupted"), "{refused}");
-    assert!((prepared.run)(walls(&scene)).await.for_model.contains("interrupted"));
+    assert!((prepared.run)(walls(&scene).into()).await.for_model.contains("interrupted"));
     assert!(tree(&scene).is_empty());
 }
 
@@ -341,7 +341,7 @@ async fn without_walls_everything_may_be_written() {
     symlink("../outside/a", scene.workspace().join("link")).unwrap();
     let patch = wrap("*** Update File: link\n-1\n+2\n*** Add File: ../outside/b\n+x\n*** Add File: .codex/c\n+x\n");
     let prepared = ApplyPatch.prepare(&Arguments::Freeform(patch), &scene.context).unwrap();
-    let outcome = (prepared.run)(Confinement::Unconfined).await;
+    let outcome = (prepared.run)(Confinement::Unconfined.into()).await;
     assert!(outcome.for_model.starts_with("Done"), "{}", outcome.for_model);
     let tree = tree(&scene);
     assert_eq!((&*tree["outside/a"], &*tree["outside/b"], &*tree["w/.codex/c"]), ("2\n", "x\n", "x\n"));
@@ -463,7 +463,7 @@ async fn what_is_shown_and_told() {
     ];
     let item = |status| ThreadItem::FileChange { id: "item".into(), changes: changes.clone(), status };
     assert_eq!(prepared.started, Some(item(PatchApplyStatus::InProgress)));
-    let outcome = (prepared.run)(walls(&scene)).await;
+    let outcome = (prepared.run)(walls(&scene).into()).await;
     assert_eq!(outcome.for_model, "Done. Files changed:\nA /tmp/e\nM d\nM c\nD a\n");
     assert_eq!(outcome.for_user, ForUser::Item(item(PatchApplyStatus::Completed)));
 }
@@ -533,7 +533,7 @@ async fn a_large_file_is_deleted_and_not_patched() {
     assert_eq!((&changes[0].kind, changes.len()), (&PatchChangeKind::Delete, 1));
     assert!(changes[0].diff.contains(&bytes.to_string()));
     fs::File::options().write(true).open(scene.workspace().join("large")).unwrap().set_len(bytes + 1).unwrap();
-    let outcome = (prepared.run)(walls(&scene)).await;
+    let outcome = (prepared.run)(walls(&scene).into()).await;
     assert!(outcome.for_model.contains("changed since"), "{}", outcome.for_model);
     // What can be undone is done first, and undone.
     put(&scene, &[("w/a", "1\n")]);

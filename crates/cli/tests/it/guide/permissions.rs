@@ -1,13 +1,13 @@
 //! S40 to S43: rules for commands, and what says what they come to.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use codex_protocol::{ApprovalDecision, ApprovalPolicy, ServerRequest};
 use serde_json::{Value, json};
 
 use super::{Ran, configure, exec, last_request, place_with, run};
 use crate::{
-    session::{Session, answer, command, no},
+    session::{Session, answer, command, no, yes},
     support::Place,
 };
 
@@ -56,6 +56,58 @@ async fn s40_what_is_allowed_is_not_asked_about_and_stays_in_the_sandbox() {
     let there = |name: &str| place.workspace.join(name).exists();
     assert!(there("a") && there("b2") && !there("b") && !there("c"));
     assert!(!there("../outside"), "an allowed command left the sandbox");
+}
+
+/// A workspace whose repository names programs that git runs, each of which leaves a mark; see [`marks`].
+#[allow(clippy::disallowed_methods, reason = "a test lays out a repository")]
+fn armed(commands: &[&str]) -> Place {
+    let place = place_with(commands);
+    let work = &place.workspace;
+    let write = || fs::write(work.join("file"), "1").unwrap();
+    write();
+    let commit = ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "first"];
+    for arguments in [&["init", "-q", "."][..], &["add", "file"], &commit] {
+        let mut git = Command::new("git");
+        git.args(arguments).current_dir(work).env("HOME", &place.home);
+        assert!(git.status().unwrap().success(), "{arguments:?}");
+    }
+    for (path, mark) in [(".git/hooks/post-index-change", "hook-ran"), ("monitor", "monitor-ran")] {
+        let path = work.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\ntouch {mark}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let config = work.join(".git/config");
+    let settings = fs::read_to_string(&config).unwrap();
+    let more = "[core]\n\tfsmonitor = ./monitor\n[user]\n\tname = n\n\temail = e\n";
+    fs::write(config, settings + more).unwrap();
+    // So that git writes its index anew.
+    write();
+    configure(&place, "permissions.allow = [\"git status\", \"git commit\"]");
+    place
+}
+
+/// Whether the hook ran, and the monitor.
+fn marks(place: &Place) -> [bool; 2] {
+    ["hook-ran", "monitor-ran"].map(|mark| place.workspace.join(mark).exists())
+}
+
+/// What git runs is named by the repository, and nobody was asked about that.
+#[tokio::test]
+async fn s40_git_that_only_looks_runs_nothing_that_a_repository_names() {
+    let place = armed(&["git status --short", "git log -1 --format=%s && git status --short"]);
+    assert!(Session::start(&place, ApprovalPolicy::Untrusted).await.turn(&[]).await.asked.is_empty());
+    assert_eq!(marks(&place), [false; 2]);
+    assert!(told(&place)[1].contains("first\\n?? monitor"), "{:?}", told(&place));
+    // What a person says yes to is what runs, and the hooks of a commit are a part of what was allowed.
+    for (command, answers) in [("git status > status", &[yes()][..]), ("git commit -qm second --allow-empty", &[])] {
+        let place = armed(&[command]);
+        assert_eq!(
+            Session::start(&place, ApprovalPolicy::Untrusted).await.turn(answers).await.asked.len(),
+            answers.len()
+        );
+        assert_eq!(marks(&place), [true; 2], "{command}: {:?}", told(&place));
+    }
 }
 
 #[test]
