@@ -89,6 +89,9 @@ impl TurnRun {
     /// it until its turn comes: answers are given in the order of the calls.
     async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
         let context = self.tool_context(state);
+        if tool(state, &call).is_some_and(|tool| tool.effect() == Effect::Runs) {
+            self.look.end(state).await;
+        }
         let (outcome, kind) = match prepare(state, &call, &context).await {
             Err(sentence) => {
                 let item = unreadable(&call, context.item_id, sentence.clone());
@@ -120,6 +123,9 @@ impl TurnRun {
         let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access))?;
         if changes(&prepared.access) {
             state.recorder.flush();
+        }
+        if prepared.access.command.is_some() {
+            state.settings.workplace.repositories.expect(&confinement);
         }
         let shown = prepared.started;
         if let Some(item) = shown.clone().filter(|_| !is_shown) {

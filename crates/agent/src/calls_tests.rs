@@ -16,7 +16,7 @@ use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolErr
 use codex_workspace::Roots;
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::{ModelChoice, Thread, ThreadParts, ThreadSettings, Workplace};
+use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, Workplace};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -148,8 +148,7 @@ async fn begin(
             }),
             policy: Arc::new(policy),
             sandbox: Arc::new(Sandbox::new("/nowhere".into())),
-            repositories: Arc::default(),
-            home: None,
+            repositories: KnownRepositories::default(),
             environment: Arc::default(),
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),

@@ -8,6 +8,7 @@ mod approvals;
 mod calls;
 mod context;
 mod input;
+mod new_repositories;
 mod questions;
 mod recorder;
 mod repetition;
@@ -18,6 +19,7 @@ mod turn;
 mod weaker_walls;
 mod with_network;
 
+pub use new_repositories::KnownRepositories;
 pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Workplace};

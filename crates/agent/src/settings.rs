@@ -1,12 +1,14 @@
 //! What a thread runs with. Immutable while a turn runs.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 
 use codex_model::Model;
 use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
-use codex_workspace::{Found, Instruction, Roots};
+use codex_workspace::{Instruction, Roots};
+
+use crate::KnownRepositories;
 
 /// Everything a thread runs with.
 #[derive(Debug, Clone)]
@@ -45,10 +47,8 @@ pub struct Workplace {
     pub policy: Arc<Policy>,
     /// Starts processes.
     pub sandbox: Arc<Sandbox>,
-    /// The repositories that there were when the policy was made.
-    pub repositories: Arc<Found>,
-    /// The user's home directory: its own repository is not for the work below it.
-    pub home: Option<PathBuf>,
+    /// The repositories that no command has made unseen.
+    pub repositories: KnownRepositories,
     /// Environment of commands, secrets removed.
     pub environment: Arc<BTreeMap<OsString, OsString>>,
 }

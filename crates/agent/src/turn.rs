@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     context,
+    new_repositories::FirstLook,
     recorder::Recorder,
     repetition::Repetition,
     thread::{Ended, ThreadState},
@@ -50,6 +51,7 @@ pub(crate) struct TurnRun {
     pub(crate) cancel: CancellationToken,
     pub(crate) output_schema: Option<Arc<Value>>,
     pub(crate) repetition: Repetition,
+    pub(crate) look: FirstLook,
     began: Instant,
     items: u32,
 }
@@ -61,8 +63,8 @@ impl TurnRun {
         cancel: CancellationToken,
         output_schema: Option<Arc<Value>>,
     ) -> Self {
-        let repetition = Repetition::default();
-        Self { thread_id, turn, cancel, output_schema, repetition, began: Instant::now(), items: 1 }
+        let (repetition, look) = (Repetition::default(), FirstLook::default());
+        Self { thread_id, turn, cancel, output_schema, repetition, look, began: Instant::now(), items: 1 }
     }
 
     /// Tells that the turn began and what the user said.
@@ -77,6 +79,7 @@ impl TurnRun {
     /// Runs the turn to its end, and records that.
     pub(crate) async fn run(mut self, state: &mut ThreadState) -> Ended {
         let tools = offered(state);
+        self.look.begin(state);
         let mut step = Step::Sample;
         let finish = loop {
             let next = match step {
@@ -96,6 +99,12 @@ impl TurnRun {
     }
 
     async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
+        // What cannot be recorded of it has been done all the same.
+        let _ = self.disarm_new(state, matches!(finish, Finish::Completed)).await;
+        let finish = match finish {
+            Finish::Completed if self.cancel.is_cancelled() => Finish::Interrupted,
+            finish => finish,
+        };
         let (status, outcome) = match finish {
             Finish::Completed => (TurnStatus::Completed, TurnOutcome::Completed),
             Finish::Interrupted => (TurnStatus::Interrupted, TurnOutcome::Interrupted),

@@ -81,7 +81,7 @@ impl Confinement {
 
 impl Confined {
     /// Whether every root is protected as a whole, so that nothing but `/tmp` is left to write to.
-    pub(crate) fn is_read_only(&self) -> bool {
+    pub fn is_read_only(&self) -> bool {
         self.writable.iter().all(|root| self.protected.contains(root))
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{ModelChoice, ThreadSettings, Workplace};
+use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Workplace};
 use codex_config::{
     Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
@@ -16,7 +16,7 @@ use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
-use codex_workspace::{Accepted, Found, Roots, disarm_new, instructions};
+use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -185,18 +185,15 @@ pub struct Walls {
 #[derive(Debug)]
 struct Watched {
     policy: Arc<Policy>,
-    home: Option<PathBuf>,
-    before: Arc<Found>,
+    before: KnownRepositories,
 }
 
 impl Walls {
     /// Takes out of use what runs code in repositories that commands have made inside these walls. A sentence for each,
     /// without a full stop.
     pub fn disarm_new(&self) -> Vec<String> {
-        let Some(Watched { policy, home, before }) = &self.watched else { return Vec::new() };
-        let accepted = Accepted::default();
-        let disarmed = disarm_new(before, &policy.writable, &policy.git, home.as_deref(), &accepted);
-        disarmed.sentences(before)
+        let Some(Watched { policy, before }) = &self.watched else { return Vec::new() };
+        before.disarm_new(policy).sentences(&before.found)
     }
 }
 
@@ -211,9 +208,9 @@ pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStart
         workplace.sandbox.adopt(started);
     }
     let is_watched = workplace.policy.level == SandboxLevel::WorkspaceWrite;
-    let (policy, home, before) = (Arc::clone(&workplace.policy), workplace.home, workplace.repositories);
+    let (policy, before) = (Arc::clone(&workplace.policy), workplace.repositories);
     Ok(Walls {
-        watched: is_watched.then_some(Watched { policy, home, before }),
+        watched: is_watched.then_some(Watched { policy, before }),
         confinement: workplace.policy.confinement(),
         workspace: workplace.roots.workspace.clone(),
         environment: Arc::unwrap_or_clone(workplace.environment),
@@ -284,8 +281,7 @@ async fn workplace(
         roots: Arc::new(roots),
         policy: Arc::new(policy),
         sandbox: Arc::new(sandbox),
-        repositories: Arc::new(found),
-        home: environment.home().map(Path::to_owned),
+        repositories: KnownRepositories::new(found, environment.home()),
         environment: Arc::new(environment.for_commands(&secrets, private_temp)),
     })
 }

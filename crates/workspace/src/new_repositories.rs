@@ -29,7 +29,7 @@ const MOST_SHOWN: u64 = 16 << 10;
 type Marks = Vec<(PathBuf, Stamp)>;
 
 /// What a person has said yes to: where it is, as it was then.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Accepted(BTreeMap<PathBuf, Marks>);
 
 /// Something that was taken out of use.

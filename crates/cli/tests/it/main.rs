@@ -15,6 +15,7 @@ mod guide;
 mod interrupt;
 mod items;
 mod killed;
+mod new_repositories;
 mod older_kernel;
 mod processes;
 mod proxy;

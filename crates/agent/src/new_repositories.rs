@@ -1,0 +1,209 @@
+//! Repositories that the commands of a turn have made: what runs code in them is taken out of use at its end, and put
+//! back if a person says so.
+//!
+//! It must never leave in use what nobody has said yes to, and never ask while something could still change what is
+//! asked about.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use codex_history::Message;
+use codex_permissions::{Access, Approval, Policy, Question, RuleKind, RuleText, SandboxLevel};
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ServerNotification, ThreadItem, Warning};
+use codex_sandbox::Confinement;
+use codex_store::StoreError;
+use codex_workspace::{Accepted, Disarmed, Found, Removed, Repositories, disarm_new, repositories};
+use tokio::task::JoinHandle;
+
+use crate::{
+    approvals::{Consent, Item},
+    context::fill,
+    settings::Workplace,
+    thread::ThreadState,
+    turn::TurnRun,
+};
+
+const TOLD: &str = include_str!("prompts/new_repositories.md");
+
+/// Most sentences that are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// The repositories that no command has made unseen, and what is known of those that commands have made since.
+#[derive(Debug, Clone, Default)]
+pub struct KnownRepositories {
+    /// As they were when nothing of a command's making could be among them.
+    pub found: Found,
+    /// The user's home directory: its own repository is not for the work below it.
+    home: Option<PathBuf>,
+    accepted: Accepted,
+    /// Whether a command that can write has run, or may still run, since they were looked for.
+    is_behind: bool,
+}
+
+impl KnownRepositories {
+    /// Those that `found` says.
+    pub fn new(found: Found, home: Option<&Path>) -> Self {
+        Self { found, home: home.map(Path::to_owned), ..Self::default() }
+    }
+
+    /// Looks for others, and takes out of use what runs code in them.
+    pub fn disarm_new(&self, policy: &Policy) -> Disarmed {
+        disarm_new(&self.found, &policy.writable, &policy.git, self.home.as_deref(), &self.accepted)
+    }
+
+    /// A command is about to run inside these walls.
+    pub(crate) fn expect(&mut self, walls: &Confinement) {
+        self.is_behind |= matches!(walls, Confinement::Confined(walls) if !walls.is_read_only());
+    }
+}
+
+/// The look at the repositories before the first command of a turn: what the user made since the last one is none of a
+/// command's. It is under way while the model thinks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FirstLook(Arc<Mutex<Option<JoinHandle<Repositories>>>>);
+
+impl FirstLook {
+    /// Begins it, unless commands run: then nobody could tell theirs from the user's.
+    pub(crate) fn begin(&self, state: &ThreadState) {
+        let Workplace { policy, repositories: known, .. } = &state.settings.workplace;
+        if policy.level != SandboxLevel::WorkspaceWrite || known.is_behind {
+            return;
+        }
+        let (policy, home) = (Arc::clone(policy), known.home.clone());
+        let look = tokio::task::spawn_blocking(move || repositories(&policy.writable, home.as_deref()));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    }
+
+    /// Before a command is judged.
+    pub(crate) async fn end(&self, state: &mut ThreadState) {
+        let look = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(look) = look else { return };
+        if let Ok(now) = look.await {
+            cover(&mut state.settings.workplace.policy, &now);
+            state.settings.workplace.repositories.found = now.found;
+        }
+    }
+}
+
+/// From now on commands cannot change what steers git in these.
+fn cover(policy: &mut Arc<Policy>, now: &Repositories) {
+    let is_covered = |path: &PathBuf| policy.covered.contains(path) || policy.protected.contains(path);
+    let new: Vec<PathBuf> = now.covered.iter().filter(|path| !is_covered(path)).cloned().collect();
+    // Other walls are another cell.
+    if !new.is_empty() {
+        let policy = Arc::make_mut(policy);
+        policy.covered.extend(new);
+        policy.covered.sort();
+    }
+}
+
+impl TurnRun {
+    /// Looks for what the commands of the turn have made, if any ran; `may_ask`: there is a person who is not in a hurry.
+    pub(crate) async fn disarm_new(&mut self, state: &mut ThreadState, may_ask: bool) -> Result<(), StoreError> {
+        if !state.settings.workplace.repositories.is_behind {
+            return Ok(());
+        }
+        let still_runs = !state.processes.list().is_empty();
+        let Workplace { policy, repositories: known, .. } = &mut state.settings.workplace;
+        let (look, on) = (known.clone(), Arc::clone(policy));
+        let Ok(disarmed) = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await else { return Ok(()) };
+        let sentences = disarmed.sentences(&known.found);
+        cover(policy, &disarmed.now);
+        known.is_behind = still_runs;
+        if !still_runs {
+            known.found = disarmed.now.found;
+        }
+        let asks = may_ask && !still_runs && policy.approval != Approval::Never && !disarmed.removed.is_empty();
+        let outcome = if asks {
+            self.ask_to_put_back(state, &disarmed.removed).await?
+        } else {
+            self.warn(state, &sentences).await;
+            "It stays so unless the user puts it back.".to_owned()
+        };
+        if sentences.is_empty() {
+            return Ok(());
+        }
+        let list = listed(&sentences);
+        let text = fill(TOLD, &[("list", &list), ("outcome", &outcome)]);
+        state.record_message(Message::Developer { text: text.trim_end().to_owned() }).map(drop)
+    }
+
+    /// Asks a person whether it may be in use again; returns what the model is told of that.
+    async fn ask_to_put_back(&mut self, state: &mut ThreadState, removed: &[Removed]) -> Result<String, StoreError> {
+        let id = self.next_item_id();
+        let item =
+            |status| ThreadItem::FileChange { id: id.clone(), changes: removed.iter().map(change).collect(), status };
+        let policy = &state.settings.workplace.policy;
+        let sentences: Vec<String> = removed.iter().map(Removed::sentence).collect();
+        let question = Question {
+            confinement: policy.confinement(),
+            reason: format!("{}. A yes puts it back as it was", listed(&sentences)),
+            rule: Some(RuleText { kind: RuleKind::Ask, text: "new repositories".into(), origin: "built-in".into() }),
+            remember: None,
+            not_held: &[],
+        };
+        let access =
+            Access { writes: removed.iter().map(|removed| removed.path.clone()).collect(), ..Access::default() };
+        let asked = item(PatchApplyStatus::InProgress);
+        let consent = self.consent(state, &access, Item::untold(Some(&asked)), &question).await?;
+        let (status, outcome) = match consent {
+            Consent::Given { .. } => {
+                let failed = put_back(&mut state.settings.workplace, removed);
+                self.warn(state, &failed).await;
+                let but =
+                    if failed.is_empty() { String::new() } else { format!(", but not all of it: {}", listed(&failed)) };
+                (PatchApplyStatus::Completed, format!("The user was asked, and had it put back{but}."))
+            }
+            Consent::Declined(Some(message)) => {
+                (PatchApplyStatus::Declined, format!("The user was asked, did not want it back, and says: {message}"))
+            }
+            Consent::Declined(None) | Consent::Stopped => {
+                (PatchApplyStatus::Declined, "The user was asked, and did not want it back.".to_owned())
+            }
+            Consent::Interrupted | Consent::Unheard => {
+                (PatchApplyStatus::Declined, "Nobody has answered whether it may come back.".to_owned())
+            }
+        };
+        self.complete(&mut state.recorder, item(status)).await?;
+        Ok(outcome)
+    }
+
+    async fn warn(&self, state: &ThreadState, sentences: &[String]) {
+        for message in short(sentences) {
+            let warning = Warning { thread_id: Some(self.thread_id.clone()), message };
+            state.recorder.tell(ServerNotification::Warning(warning)).await;
+        }
+    }
+}
+
+/// Returns what could not be put back, a sentence each.
+fn put_back(workplace: &mut Workplace, removed: &[Removed]) -> Vec<String> {
+    let Workplace { policy, repositories: known, .. } = workplace;
+    let roots = [&policy.writable[..], &policy.git].concat();
+    let put_back = |removed: &Removed| {
+        let failed = removed.put_back(&roots, &mut known.accepted).err();
+        failed.map(|reason| format!("{} was not put back: {reason}", removed.path.display()))
+    };
+    removed.iter().filter_map(put_back).collect()
+}
+
+/// How it is shown to who is asked: as what would be there again.
+fn change(removed: &Removed) -> FileUpdateChange {
+    let lines: Vec<&str> = removed.shown.lines().collect();
+    let added: String = lines.iter().map(|line| format!("+{line}\n")).collect();
+    let diff = if lines.is_empty() { String::new() } else { format!("@@ -0,0 +1,{} @@\n{added}", lines.len()) };
+    FileUpdateChange { path: removed.path.display().to_string(), kind: PatchChangeKind::Add, diff }
+}
+
+/// As many as are told one by one, and how many more there are.
+fn short(sentences: &[String]) -> Vec<String> {
+    let more = sentences.len().saturating_sub(MOST_TOLD);
+    let more = (more > 0).then(|| format!("and {more} more of the kind"));
+    sentences.iter().take(MOST_TOLD).cloned().chain(more).collect()
+}
+
+fn listed(sentences: &[String]) -> String {
+    short(sentences).join("; ")
+}

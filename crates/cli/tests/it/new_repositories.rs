@@ -1,0 +1,163 @@
+//! Repositories that the agent's commands make: what runs code in them is out of use when the turn is over, unless a
+//! person says otherwise.
+
+use std::{fs, path::Path, process::Command};
+
+use codex_protocol::{ApprovalPolicy, PatchApplyStatus, ServerNotification, ServerRequest, ThreadItem, TurnStatus};
+use serde_json::{Value, json};
+
+use crate::{
+    session::{Session, no, yes},
+    support::Place,
+};
+
+fn run(command: &str) -> Value {
+    json!({ "tool": "exec_command", "arguments": { "cmd": command } })
+}
+
+/// A repository below the workspace, with a hook and a setting that leave a file beside the workspace when they run.
+const EVIL: &str = "printf '#!/bin/sh\\ntouch %s/ran\\n' ${PWD%/*} > evil; chmod +x evil; mkdir -p a; git init -q a/new; \
+    cp evil a/new/.git/hooks/post-commit; git -C a/new config core.fsmonitor $PWD/evil";
+
+/// git as the user runs it, in a directory of the workspace. Returns whether something of the command's making ran.
+#[allow(clippy::disallowed_methods, reason = "the user's own git, as far as this test is concerned")]
+fn users_git(place: &Place, directory: &str, arguments: &[&str]) -> bool {
+    let ran = place.home.with_file_name("ran");
+    let _ = fs::remove_file(&ran);
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=n", "-c", "user.email=e"]).args(arguments).env("HOME", &place.home);
+    let output = git.current_dir(place.workspace.join(directory)).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ran.exists()
+}
+
+fn runs_something(place: &Place, directory: &str) -> bool {
+    let commit = ["commit", "-q", "--allow-empty", "-m", "one"];
+    users_git(place, directory, &["status"]) | users_git(place, directory, &commit)
+}
+
+fn reason(request: &ServerRequest) -> &str {
+    match request {
+        ServerRequest::FileChangeApproval(params) => params.reason.as_deref().unwrap(),
+        ServerRequest::CommandApproval(params) => panic!("a question about a command: {params:?}"),
+    }
+}
+
+fn last_request(place: &Place) -> String {
+    place.server.requests().pop().unwrap().body.to_string()
+}
+
+fn patches(items: &[ThreadItem]) -> Vec<PatchApplyStatus> {
+    let status = |item: &ThreadItem| match item {
+        ThreadItem::FileChange { status, .. } => Some(*status),
+        _ => None,
+    };
+    items.iter().filter_map(status).collect()
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+#[test]
+fn exec_takes_it_out_of_use_and_says_so() {
+    let place = Place::new(json!([run(EVIL), { "text": "ok" }]));
+    let output = place.codex(&["exec", "go"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let [hook, config] = ["hooks/post-commit", "config"].map(|name| place.workspace.join("a/new/.git").join(name));
+    for path in [&hook, &config] {
+        assert!(told.contains(&format!("warning: {}, which a command made", path.display())), "{told}");
+        let aside = format!("{}.undone-1", path.display());
+        assert!(told.contains(&aside) && Path::new(&aside).exists(), "{told}");
+    }
+    assert!(!hook.exists() && !runs_something(&place, "a/new"));
+    // By hand it comes back, and it would have run.
+    fs::rename(format!("{}.undone-1", hook.display()), &hook).unwrap();
+    assert!(runs_something(&place, "a/new"));
+}
+
+#[tokio::test]
+async fn where_nobody_is_asked_the_model_is_told() {
+    let place = Place::new(json!([run(EVIL), { "text": "ok" }, { "text": "more" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    session.turn(&[]).await;
+    let request = last_request(&place);
+    for told in ["Commands made what runs code when git is used later", "core.fsmonitor = ", "stays so unless"] {
+        assert!(request.contains(told), "{told} is missing: {request}");
+    }
+}
+
+#[tokio::test]
+async fn a_yes_puts_it_back_and_from_then_on_it_is_protected() {
+    not_inside_another_sandbox!();
+    let write = "echo x >> a/new/.git/config; echo x > a/new/.git/hooks/pre-commit; mv a moved; :";
+    let place = Place::new(json!([run(EVIL), { "text": "ok" }, run(write), { "text": "more" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[yes()]).await;
+    let asked = reason(&seen.asked[0]);
+    for told in ["a/new/.git/config", "core.fsmonitor = ", "hooks/post-commit", "puts it back"] {
+        assert!(asked.contains(told), "{told} is missing: {asked}");
+    }
+    assert_eq!(patches(&seen.items), [PatchApplyStatus::Completed]);
+    let git = place.workspace.join("a/new/.git");
+    assert!(!exists(&git.join("config.undone-1")) && !exists(&git.join("hooks/post-commit.undone-1")));
+    let before = fs::read_to_string(git.join("config")).unwrap();
+    assert!(before.contains("fsmonitor") && runs_something(&place, "a/new"));
+    // Nothing is asked again, and commands change it no more.
+    session.turn(&[]).await;
+    assert_eq!(fs::read_to_string(git.join("config")).unwrap(), before);
+    assert!(git.join("hooks/post-commit").exists() && !git.join("hooks/pre-commit").exists());
+    assert!(last_request(&place).contains("had it put back"));
+}
+
+#[tokio::test]
+async fn a_no_leaves_it_out_of_use() {
+    let place = Place::new(json!([run(EVIL), { "text": "ok" }, run("ls"), { "text": "more" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[no()]).await;
+    assert_eq!((seen.turn.status, patches(&seen.items)), (TurnStatus::Completed, vec![PatchApplyStatus::Declined]));
+    assert!(!runs_something(&place, "a/new"));
+    session.turn(&[]).await;
+    assert!(last_request(&place).contains("did not want it back"));
+}
+
+/// While a command runs on, it could still change what is asked about.
+#[tokio::test]
+async fn nothing_is_asked_while_a_command_runs_on() {
+    let script =
+        format!("read line < first; {EVIL}; echo > made; read line < second; cp evil a/new/.git/hooks/x; echo > made");
+    let runs_on = json!({ "tool": "exec_command", "arguments": { "cmd": script, "yield_time_ms": 1 } });
+    let place = Place::new(json!([runs_on, { "text": "ok" }, { "text": "ok" }, { "text": "ok" }]));
+    let pipes = ["first", "second", "made"].map(|name| place.unopened_pipe(name));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.turn(&[]).await;
+    let go_on = |pipe: &Path| {
+        fs::write(pipe, "go\n").unwrap();
+        fs::read(&pipes[2]).unwrap();
+    };
+    go_on(&pipes[0]);
+    session.turn(&[]).await;
+    assert!(!runs_something(&place, "a/new"));
+    go_on(&pipes[1]);
+    // It has ended when its item has.
+    session.next(|told| matches!(told, ServerNotification::ItemCompleted(_)).then_some(())).await;
+    let seen = session.turn(&[no()]).await;
+    assert!(reason(&seen.asked[0]).contains("a/new/.git/hooks/x"));
+}
+
+/// What the user makes between two turns is the user's.
+#[tokio::test]
+async fn what_the_user_makes_meanwhile_is_left_alone() {
+    let place = Place::new(json!([run("echo one"), { "text": "ok" }, run("echo two > file"), { "text": "more" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.turn(&[]).await;
+    users_git(&place, ".", &["init", "-q", "theirs"]);
+    users_git(&place, "theirs", &["config", "core.fsmonitor", "true"]);
+    users_git(&place, "theirs", &["config", "alias.x", "!true"]);
+    fs::write(place.workspace.join("theirs/.git/hooks/post-commit"), "").unwrap();
+    session.turn(&[]).await;
+    assert!(place.workspace.join("file").exists() && place.workspace.join("theirs/.git/hooks/post-commit").exists());
+    assert!(fs::read_to_string(place.workspace.join("theirs/.git/config")).unwrap().contains("alias"));
+}
