@@ -125,7 +125,7 @@ impl TurnRun {
             state.recorder.flush();
         }
         if prepared.access.command.is_some() {
-            state.settings.workplace.repositories.expect(&confinement);
+            state.settings.workplace.repositories.expect(&permission.confinement);
         }
         let shown = prepared.started;
         if let Some(item) = shown.clone().filter(|_| !is_shown) {
