@@ -22,6 +22,7 @@ use crate::{
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
+    uncovers::uncovers,
 };
 
 /// How long a tool may take to stop: longer than the end of a command may take, of which it then tells.
@@ -256,10 +257,12 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
     // Finding the lines of a patch may take long. Here an interrupt would have to wait for it.
     let (tool, arguments, context) = (Arc::clone(tool), call.arguments.clone(), context.clone());
     let prepared = tokio::task::spawn_blocking(move || tool.prepare(&arguments, &context)).await;
-    match prepared {
-        Ok(prepared) => prepared.map_err(|error| error.to_string()),
-        Err(_) => Err("The call failed inside this program before it began. It did nothing.".into()),
-    }
+    let Ok(prepared) = prepared else {
+        return Err("The call failed inside this program before it began. It did nothing.".into());
+    };
+    let mut prepared = prepared.map_err(|error| error.to_string())?;
+    prepared.access.uncovers = uncovers(&state.settings.workplace, &prepared.access).await;
+    Ok(prepared)
 }
 
 /// The record that a call begins.

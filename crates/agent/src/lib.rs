@@ -16,6 +16,7 @@ mod sample;
 mod settings;
 mod thread;
 mod turn;
+mod uncovers;
 mod weaker_walls;
 mod with_network;
 
@@ -24,3 +25,4 @@ pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Workplace};
 pub use thread::{Thread, ThreadError, ThreadParts};
+pub use uncovers::uncovers;

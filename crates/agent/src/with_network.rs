@@ -3,7 +3,7 @@
 //! It must never give more than the network, nor run a command again that nobody has said yes to.
 
 use codex_history::ToolCall;
-use codex_permissions::{Approval, Question, Verdict, decide};
+use codex_permissions::{Approval, Question, RuleText, Verdict, decide};
 use codex_sandbox::{Confinement, Network};
 use codex_store::StoreError;
 use codex_tools::{ForUser, Outcome};
@@ -36,8 +36,11 @@ impl TurnRun {
         let Ok(prepared) = prepare(state, call, &context).await else { return Ok(first) };
         // Judged anew: what is forbidden is not asked about.
         let question = match decide(&state.settings.workplace.policy, &prepared.access) {
-            Verdict::Allow(confinement) => question(confinement, None),
-            Verdict::Ask(asked) => question(asked.confinement, asked.rule),
+            Verdict::Allow(confinement) => question(confinement, None, None),
+            Verdict::Ask(asked) => {
+                let more = prepared.access.uncovers.is_some().then_some(asked.reason);
+                question(asked.confinement, asked.rule, more)
+            }
             Verdict::Refuse { .. } => None,
         };
         let Some(question) = question else { return Ok(first) };
@@ -62,13 +65,14 @@ impl TurnRun {
     }
 }
 
-/// Whether it may run inside `walls` with the network; nothing, if it has it already.
-fn question(walls: Confinement, rule: Option<codex_permissions::RuleText>) -> Option<Question> {
+/// Whether it may run inside `walls` with the network, and what `more` is to be said of it; nothing, if it has it already.
+fn question(walls: Confinement, rule: Option<RuleText>, more: Option<String>) -> Option<Question> {
     let Confinement::Confined(mut walls) = walls else { return None };
     if walls.network == Network::Host {
         return None;
     }
     walls.network = Network::Host;
-    let (confinement, reason) = (Confinement::Confined(walls), REASON.to_owned());
+    let reason = more.map_or_else(|| REASON.to_owned(), |more| format!("{REASON}; and {more}"));
+    let confinement = Confinement::Confined(walls);
     Some(Question { confinement, reason, rule, remember: None, not_held: &[] })
 }

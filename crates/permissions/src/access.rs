@@ -28,10 +28,26 @@ pub struct Access {
     /// Those that were not found are missing. Whether a command could have changed them is for the decision to say.
     #[serde(skip)]
     pub programs: BTreeMap<String, PathBuf>,
+    /// What git would change by it of what commands may not write: found out by asking git.
+    #[serde(skip)]
+    pub uncovers: Option<Uncovers>,
     /// It runs a program of ours with fixed arguments (git), under the read-only walls whatever the level.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only_program: bool,
     /// The model asked to run it outside the sandbox, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_sandbox: Option<String>,
+}
+
+/// What git would change of what commands may not write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uncovers {
+    /// The command that would, for people.
+    pub line: String,
+    /// The files; absolute, sorted.
+    pub files: Vec<PathBuf>,
+    /// What would have to be writable for that: protected paths, each as the policy has it. Sorted.
+    pub paths: Vec<PathBuf>,
+    /// Whether git could not tell, so that these are all that it might change.
+    pub perhaps: bool,
 }

@@ -14,6 +14,7 @@ use crate::{
     rules::Pattern,
     shell::{self, Reading, Simple},
     unasked::{exact_rule, unasked},
+    uncover::{Uncovering, uncovering},
 };
 
 /// What is to happen with an action.
@@ -148,14 +149,30 @@ fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Resu
     if access.outside_sandbox.is_some() && policy.level != SandboxLevel::DangerFullAccess {
         return Ok(leave_sandbox(policy, dangerous));
     }
-    let confinement = policy.confinement();
+    let (confinement, uncovered) = match uncovering(policy, access) {
+        Uncovering::No => (policy.confinement(), None),
+        Uncovering::Never(reason) => return Ok(Judgement::refuse(reason, None)),
+        Uncovering::Yes(found) => {
+            let walls = policy.confinement_without(&found.paths);
+            return Ok(Judgement::allow(walls, None, "`--full-auto` says yes to what agents are told"));
+        }
+        Uncovering::Ask(found, reason, rule) => (policy.confinement_without(&found.paths), Some((reason, rule))),
+    };
+    // All that there is to say: one answer stands for it.
+    let and = |reason: String| match &uncovered {
+        Some((more, _)) => format!("{reason}; and {more}"),
+        None => reason,
+    };
     if let (Some((rule, what)), false) = (dangerous, nobody) {
-        let reason = format!("{what} always asks ({})", origin(rule.as_ref()));
-        return Ok(Judgement::ask(confinement, reason, rule, None));
+        let reason = and(format!("{what} always asks ({})", origin(rule.as_ref())));
+        return Ok(Judgement::ask(confinement, reason, rule.or(uncovered.map(|(_, rule)| rule)), None));
     }
     if let Some(reason) = unknown {
-        let reason = format!("{reason}, so that it cannot be held against the rules that deny");
-        return Ok(Judgement::ask(confinement, reason, None, None));
+        let reason = and(format!("{reason}, so that it cannot be held against the rules that deny"));
+        return Ok(Judgement::ask(confinement, reason, uncovered.map(|(_, rule)| rule), None));
+    }
+    if let Some((reason, rule)) = uncovered {
+        return Ok(Judgement::ask(confinement, reason, Some(rule), None));
     }
     let changes = !access.writes.is_empty() || access.command.is_some();
     if policy.approval != Approval::Untrusted || !changes {
@@ -286,7 +303,7 @@ fn in_class(class: Class, reading: &Reading) -> Result<Option<&Simple>, String> 
 /// Files that tell agents what to do, wherever they lie: commands cannot write them, and a patch always asks.
 const INSTRUCTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md"];
 
-fn instructs(path: &Path) -> bool {
+pub(crate) fn instructs(path: &Path) -> bool {
     path.file_name().is_some_and(|name| INSTRUCTIONS.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 

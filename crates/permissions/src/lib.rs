@@ -15,8 +15,10 @@ mod rules;
 mod shell;
 mod shell_parse;
 mod unasked;
+mod uncover;
+mod worktree;
 
-pub use access::Access;
+pub use access::{Access, Uncovers};
 pub use classes::{class_data, class_names};
 pub use decide::{Explanation, Question, Verdict, decide, explain};
 pub use policy::{Approval, Policy, SandboxLevel};
@@ -24,3 +26,5 @@ pub use rules::{ProgramNames, RuleError, RuleKind, RuleText, Rules};
 pub use shell::is_prompt;
 pub use shell_parse::{PatchHeredoc, patch_heredoc};
 pub use unasked::{bare_programs, disarms_git, prefix_rule, rule_words};
+pub use uncover::refusal;
+pub use worktree::{Source, TreeChange, tree_changes};

@@ -100,9 +100,20 @@ impl Policy {
         }
     }
 
+    /// As [`Policy::confinement`], with `paths` not protected.
+    pub(crate) fn confinement_without(&self, paths: &[PathBuf]) -> Confinement {
+        match self.confinement() {
+            Confinement::Confined(mut walls) => {
+                walls.protected.retain(|path| !paths.contains(path));
+                Confinement::Confined(walls)
+            }
+            Confinement::Unconfined => Confinement::Unconfined,
+        }
+    }
+
     /// The walls for programs of ours, which read: they write nothing, whatever the level, and see no secrets.
     pub fn confinement_for_our_programs(&self) -> Confinement {
-        match Confinement::read_only(&self.writable) {
+        match Confinement::read_only(&[&self.writable[..], &self.git].concat()) {
             Confinement::Confined(walls) => Confinement::Confined(Confined {
                 hidden: self.hidden.clone(),
                 denied_programs: self.denied_programs.clone(),

@@ -7,12 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Workplace};
+use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Workplace, uncovers};
 use codex_config::{
     Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
-use codex_permissions::{Approval, Policy, SandboxLevel};
+use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
@@ -197,15 +197,24 @@ impl Walls {
     }
 }
 
-/// The walls that a thread started with `params` would give its commands. `helper` as for [`Server::in_process`].
+/// The walls that a thread started with `params` would give `command`. `helper` as for [`Server::in_process`].
 ///
 /// # Errors
-/// When the configuration is wrong, or the private `/tmp` cannot be made.
-pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStartParams) -> Result<Walls, RpcError> {
+/// When the configuration is wrong, the private `/tmp` cannot be made, or git would change by `command` what commands may
+/// not write.
+pub async fn walls(
+    environment: &Environment,
+    helper: &Path,
+    params: ThreadStartParams,
+    command: &[OsString],
+) -> Result<Walls, RpcError> {
     let started = Helper::start(helper);
     let Bare { workplace, warnings, temp } = bare(environment, helper, params).await?;
     if let Some(started) = started {
         workplace.sandbox.adopt(started);
+    }
+    if let Some(reason) = kept_from(&workplace, command).await {
+        return Err(RpcError::new(ErrorKind::Configuration, format!("the command was not run: {reason}")));
     }
     let is_watched = workplace.policy.level == SandboxLevel::WorkspaceWrite;
     let (policy, before) = (Arc::clone(&workplace.policy), workplace.repositories);
@@ -218,6 +227,15 @@ pub async fn walls(environment: &Environment, helper: &Path, params: ThreadStart
         sandbox: workplace.sandbox,
         _temp: temp,
     })
+}
+
+/// Why `command` does not run: as where nobody can be asked.
+async fn kept_from(workplace: &Workplace, command: &[OsString]) -> Option<String> {
+    let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let directory = Some(workplace.roots.workspace.clone());
+    let mut access = Access { command: Some(command_line(&words)?), directory, ..Access::default() };
+    access.uncovers = uncovers(workplace, &access).await;
+    refusal(&workplace.policy, &access)
 }
 
 fn load(

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use codex_agent::Workplace;
+use codex_agent::{Workplace, uncovers};
 use codex_config::Environment;
 use codex_history::Arguments;
 use codex_permissions::{Access, RuleKind, RuleText, class_data, class_names, explain};
@@ -71,7 +71,9 @@ pub async fn explain_command(
     command: &str,
 ) -> Result<Explained, RpcError> {
     let Bare { workplace, warnings, temp: _temp } = bare(environment, helper, params).await?;
-    let found = explain(&workplace.policy, &access(&workplace, command)?);
+    let mut access = access(&workplace, command)?;
+    access.uncovers = uncovers(&workplace, &access).await;
+    let found = explain(&workplace.policy, &access);
     let held_by = match workplace.sandbox.line(&found.confinement).await {
         Ok(line) => line.to_owned(),
         Err(error) => error.to_string(),

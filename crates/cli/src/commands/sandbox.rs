@@ -33,8 +33,8 @@ pub async fn run(
         let config = params.config.get_or_insert_default();
         config.insert("sandbox_workspace_write.network_access".into(), true.into());
     }
-    let walls =
-        codex_server::walls(&environment, OWN_PROGRAM.as_ref(), params).await.map_err(|error| error.to_string())?;
+    let walls = codex_server::walls(&environment, OWN_PROGRAM.as_ref(), params, &arguments.command).await;
+    let walls = walls.map_err(|error| error.to_string())?;
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
         Command { argv: arguments.command, directory: walls.workspace.clone(), environment: walls.environment.clone() };

@@ -1,6 +1,7 @@
 //! Questions and their answers: what is asked is what runs, and nothing runs that nobody has said yes to.
 
 mod rules;
+mod uncovers;
 mod weaker_walls;
 
 use std::fs;
