@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use args::{Arguments, Command, RunOptions, ThreadOptions};
 use clap::Parser;
 use codex_config::Environment;
+use codex_sandbox::Helper;
 use exec::ExitStatus;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     codex_sandbox::run_helper_if_requested();
     keep_to_itself();
     let arguments = Arguments::parse();
+    // Before there is a second thread, and anything that commands must not know.
+    let ahead = matches!(arguments.command, Some(Command::Sandbox(_))).then(Helper::fork).flatten();
     let environment = Environment::from_process();
     // One thread: the loop waits far more than it works, and a stream of events is several times cheaper so.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(ExitStatus::Failed as u8);
         }
     };
-    let status = runtime.block_on(run(arguments, environment));
+    let status = runtime.block_on(run(arguments, environment, ahead));
     // A read of standard input that never ends must not keep the program.
     runtime.shutdown_background();
     ExitCode::from(status as u8)
@@ -58,7 +61,7 @@ fn survive_file_limits() {
     let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
 }
 
-async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
+async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
     survive_file_limits();
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
@@ -70,7 +73,7 @@ async fn run(arguments: Arguments, environment: Environment) -> ExitStatus {
         Some(Command::Sandbox(_)) if takes_no(&run, &prompt) => {
             Err("sandbox takes a command after `--`, and no prompt or flags of a run".into())
         }
-        Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment).await,
+        Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
         Some(Command::Permissions(_)) if takes_no(&run, &prompt) => {
             Err("permissions takes no prompt or flags of a run before it".into())
         }

@@ -6,8 +6,19 @@ use std::{
     os::fd::OwnedFd,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::{FileType, fstat, makedev},
+};
 use tokio::sync::mpsc;
+
+/// Whether standard input is `/dev/null` (null(4)): there is nothing to come.
+pub fn is_null() -> bool {
+    let found = fstat(rustix::stdio::stdin()).ok();
+    found.is_some_and(|found| {
+        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == makedev(1, 3)
+    })
+}
 
 /// The pieces that come in on `stdin`, up to 64 KiB each, until its end or an error.
 ///

@@ -19,12 +19,15 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionbio},
     net::{Shutdown, shutdown},
+    process::{Pid, Signal, WaitOptions, kill_process, waitpid},
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     Confined, Confinement, Network, Refusals, Rung, SandboxError, channel, helper, hint,
+    process::{self, Forked},
     setup::{
+        identity::Identity,
         listener,
         seccomp::{self, Calls, LocalSockets},
     },
@@ -38,8 +41,8 @@ const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 #[derive(Debug)]
 pub(crate) struct Cell {
     socket: OwnedFd,
-    /// Taken when it is dropped.
-    helper: Option<std::process::Child>,
+    /// Not waited for yet, so this number is nobody else's.
+    helper: Pid,
     /// Whether it has something to clean up at its end.
     tidies: bool,
     lost: AtomicBool,
@@ -51,18 +54,38 @@ impl Cell {
     pub(crate) fn start(helper: &Path) -> Result<Self, SandboxError> {
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
-        let helper = Some(start_helper(helper, theirs)?);
-        Ok(Self { socket, helper, tidies: false, lost: AtomicBool::new(false), refusals: Refusals::default() })
+        Ok(Self::with(socket, start_helper(helper, theirs)?))
     }
 
-    /// Tells the helper which, and waits until they stand. With [`crate::Network::Proxied`] comes the socket, inside
-    /// them, that the cell's proxy is to listen on. `notices_writes`: see [`crate::Noticed::writes`].
+    /// As [`Cell::start`] for a cell with a network of its own, by forking this process, which must have one thread.
+    pub(crate) fn fork() -> Result<Self, SandboxError> {
+        let (socket, theirs) = channel::pair()?;
+        match process::fork(0)? {
+            Forked::Child => {
+                drop(socket);
+                helper::serve_forked(theirs)
+            }
+            Forked::Parent(helper) => {
+                ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+                Ok(Self::with(socket, helper))
+            }
+        }
+    }
+
+    fn with(socket: OwnedFd, helper: Pid) -> Self {
+        Self { socket, helper, tidies: false, lost: AtomicBool::new(false), refusals: Refusals::default() }
+    }
+
+    /// Tells the helper which, and what to start behind them, and waits until they stand. With
+    /// [`crate::Network::Proxied`] comes the socket, inside them, that the cell's proxy is to listen on. `notices_writes`: see
+    /// [`crate::Noticed::writes`].
     pub(crate) async fn put_up(
         mut self,
         confinement: &Confinement,
         rung: Rung,
         notices_writes: bool,
-    ) -> Result<(Self, Option<TcpListener>), SandboxError> {
+        (payload, streams): (&[u8], &[BorrowedFd<'_>]),
+    ) -> Result<(Self, Control, Option<TcpListener>), SandboxError> {
         let filters = match confinement {
             Confinement::Unconfined => Vec::new(),
             Confinement::Confined(confined) => seccomp::programs(calls(confined, rung)).map_err(io::Error::other)?,
@@ -71,11 +94,16 @@ impl Cell {
         // Without mounts nothing answers `EROFS`.
         let tells = notices_writes && !filters.is_empty() && rung != Rung::LandlockOnly;
         let listener = tells.then(listener::program).transpose().map_err(io::Error::other)?;
-        let payload = Request::Setup { confinement: confinement.clone(), filters, listener, rung }.encode();
-        let control = self.request(&payload, &[]).await?.ok_or_else(Control::lost)?;
-        match control.reply_with_descriptors().await? {
-            (Reply::Ready, mut descriptors) => Ok((self, descriptors.pop().map(TcpListener::from))),
-            (Reply::Failed(failure), _) => Err(hint::explain(failure)),
+        let setup = Request::Setup { confinement: confinement.clone(), filters, listener, rung }.encode();
+        let control = self.request(&setup, &[]).await?.ok_or_else(Control::lost)?;
+        // Before the answer, so that the helper need not wait for us. It starts nothing if its walls do not stand.
+        let first = self.request(payload, streams).await?;
+        match (control.reply_with_descriptors().await?, first) {
+            ((Reply::Ready, mut descriptors), Some(first)) => {
+                Ok((self, first, descriptors.pop().map(TcpListener::from)))
+            }
+            ((Reply::Ready, _), None) => Err(Control::lost()),
+            ((Reply::Failed(failure), _), _) => Err(hint::explain(failure)),
             _ => Err(Control::confused()),
         }
     }
@@ -124,24 +152,30 @@ impl Cell {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        let Some(mut helper) = self.helper.take() else { return };
         // The end of what it is asked is the helper's end: it then ends its commands, cleans up and closes its own end.
         let _ = shutdown(&self.socket, Shutdown::Write);
         let closed = || poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&PATIENCE));
         if !self.tidies || !rustix::io::retry_on_intr(closed).is_ok_and(|count| count > 0) {
-            let _ = helper.kill();
+            let _ = kill_process(self.helper, Signal::KILL);
         }
-        reap_later(helper);
+        reap_later(self.helper);
     }
 }
 
 /// What is left of a helper is the kernel's work on its namespaces, for which nobody has to wait: it is reaped when the
 /// next one ends, or when this program does.
-fn reap_later(helper: std::process::Child) {
-    static ENDED: Mutex<Vec<std::process::Child>> = Mutex::new(Vec::new());
+fn reap_later(helper: Pid) {
+    static ENDED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
     let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
     ended.push(helper);
-    ended.retain_mut(|helper| matches!(helper.try_wait(), Ok(None)));
+    ended.retain(|helper| matches!(waitpid(Some(*helper), WaitOptions::NOHANG), Ok(None)));
+}
+
+/// Whether a helper that was forked ahead can put these walls up; see [`helper::serve_forked`].
+pub(crate) fn is_usual(confinement: &Confinement, rung: Rung) -> bool {
+    let Confinement::Confined(confined) = confinement else { return false };
+    let own = Identity::of(&confined.writable).is_ok_and(|identity| !identity.is_shared());
+    own && confined.network != Network::Host && rung != Rung::LandlockOnly
 }
 
 /// Where nothing is written, nobody needs local sockets, and no name of one leads out.
@@ -166,14 +200,15 @@ pub(crate) fn register(socket: OwnedFd, interest: Interest) -> io::Result<AsyncF
 /// No `pre_exec`: it would turn the quick posix_spawn(3) into a fork of this whole program. No death signal: it fires
 /// when the *thread* ends that started the helper.
 #[allow(clippy::disallowed_methods, reason = "the one place that starts a process; all others are forked by it")]
-fn start_helper(helper: &Path, socket: OwnedFd) -> io::Result<std::process::Child> {
-    std::process::Command::new(helper)
+fn start_helper(helper: &Path, socket: OwnedFd) -> io::Result<Pid> {
+    let helper = std::process::Command::new(helper)
         .arg(helper::ARGUMENT)
         .env_clear()
         .stdin(socket)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
+        .spawn()?;
+    Ok(Pid::from_child(&helper))
 }
 
 /// The private socket of one request. Closing it ends the command it belongs to.

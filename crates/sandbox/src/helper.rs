@@ -4,6 +4,7 @@
 //! never outlive its parent: the end of its socket is its end, and that of everything it started.
 
 use std::{
+    fs::File,
     io,
     net::{SocketAddr, TcpListener},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -15,15 +16,21 @@ use rustix::{
     io::fcntl_dupfd_cloexec,
     pipe::{PipeFlags, pipe_with},
     process::{DumpableBehavior, set_dumpable_behavior, setsid},
-    stdio::{dup2_stdin, stdin},
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin},
 };
 use seccompiler::BpfProgram;
 
 use crate::{
-    Confinement, Rung, channel, process,
+    Confinement, Network, Rung, channel, process,
     process::Forked,
     setup::{
-        alone::Alone, identity::Identity, limits, namespaces, plan::Plan, proc, proxy, seccomp, stubs::Stubs, view,
+        alone::Alone,
+        identity::Identity,
+        limits, namespaces,
+        plan::{self, Plan},
+        proc, proxy, seccomp,
+        stubs::Stubs,
+        view,
     },
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
@@ -37,7 +44,8 @@ pub(crate) const ARGUMENT: &str = "--sandbox-helper";
 /// It must be the first statement of `main`: the helper may have one thread only and should own little memory.
 pub fn run_helper_if_requested() {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
-        process::exit(if serve().is_ok() { 0 } else { 1 });
+        let outcome = take_socket().and_then(|socket| serve(socket, None));
+        process::exit(if outcome.is_ok() { 0 } else { 1 });
     }
 }
 
@@ -75,15 +83,34 @@ struct Incoming {
     streams: Vec<OwnedFd>,
 }
 
-fn serve() -> io::Result<()> {
+/// Serves as the helper of a cell in a fork of this program, and exits. While the parent reads its configuration, it
+/// leaves the host's namespaces already.
+pub(crate) fn serve_forked(socket: OwnedFd) -> ! {
+    let outcome = forget_parent(socket).and_then(|socket| serve(socket, Some(Outside::leave())));
+    process::exit(if outcome.is_ok() { 0 } else { 1 })
+}
+
+/// Lets go of what only the parent is to have: its arguments, environment, streams and terminal.
+fn forget_parent(socket: OwnedFd) -> io::Result<OwnedFd> {
+    process::forget_arguments();
+    dup2_stdin(&socket)?;
+    drop(socket);
     let socket = take_socket()?;
+    dup2_stdout(stdin())?;
+    dup2_stderr(stdin())?;
+    // What it had to keep is gone, and it must write its own id maps.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    Ok(socket)
+}
+
+fn serve(socket: OwnedFd, outside: Option<Result<Outside, Failure>>) -> io::Result<()> {
     process::ignore_children();
     let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
     let (commands, running) = pipe_with(PipeFlags::CLOEXEC)?;
     let Some(setup) = next(&socket)? else { return Ok(()) };
     let mut stubs = Stubs::default();
     let proxied = setup.request.is_proxied();
-    let put_up = put_up(setup.request, helper_alive, &mut stubs)
+    let put_up = put_up(setup.request, outside, helper_alive, &mut stubs)
         .and_then(|walls| Ok((walls, proxied.then(proxy::listen).transpose()?)));
     let (socket, outcome) = match put_up {
         Ok((mut walls, listener)) => {
@@ -187,7 +214,33 @@ fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
     Ok(channel::send(to, &reply.encode(), &[])?)
 }
 
-fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<Walls, Failure> {
+/// What there is to see of the host, and whether it was left.
+struct Outside {
+    sockets: File,
+    /// Whether this process is in namespaces of its own, with its own network, for its own user.
+    left: bool,
+}
+
+impl Outside {
+    fn look() -> Result<Self, Failure> {
+        Ok(Self { sockets: plan::sockets()?, left: false })
+    }
+
+    /// Looks, then leaves.
+    fn leave() -> Result<Self, Failure> {
+        let outside = Self::look()?;
+        limits::give_way();
+        namespaces::enter(Network::LoopbackOnly, &Identity::own())?;
+        Ok(Self { left: true, ..outside })
+    }
+}
+
+fn put_up(
+    request: Request,
+    outside: Option<Result<Outside, Failure>>,
+    helper_alive: OwnedFd,
+    stubs: &mut Stubs,
+) -> Result<Walls, Failure> {
     let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
     let Request::Setup { confinement, filters, listener, rung } = request else { return Err(malformed()) };
     let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
@@ -205,18 +258,23 @@ fn put_up(request: Request, helper_alive: OwnedFd, stubs: &mut Stubs) -> Result<
         helper_alive,
     };
     let Confinement::Confined(confined) = confinement else { return Ok(walls) };
+    let outside = outside.unwrap_or_else(Outside::look)?;
     if rung != Rung::LandlockOnly {
         // Without a cover a stub keeps nobody out; there, what is protected is compared and put back.
         *stubs = Stubs::hold(&confined)?;
     }
-    let mut plan = Plan::new(&confined)?;
+    let mut plan = Plan::new(&confined, outside.sockets)?;
     plan.stubs = stubs.places();
-    limits::give_way();
+    if !outside.left {
+        limits::give_way();
+    }
     if rung == Rung::LandlockOnly {
         walls.alone = Some(Alone::new(&confined, &plan)?);
     } else {
         let identity = Identity::of(&plan.roots)?;
-        namespaces::enter(confined.network, &identity)?;
+        if !outside.left {
+            namespaces::enter(confined.network, &identity)?;
+        }
         walls.read_only_caches = view::enter(&plan)?;
         plan.caches.retain(|cache| !walls.read_only_caches.contains(cache));
         if rung == Rung::WithoutFreshProc {

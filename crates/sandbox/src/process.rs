@@ -31,6 +31,27 @@ pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Forked> {
     }
 }
 
+/// Overwrites the arguments and the environment that this program was started with, which the kernel shows in
+/// `/proc/PID/cmdline` and `environ` (proc_pid_environ(5)) of every fork. Nobody may read them any more.
+pub(crate) fn forget_arguments() {
+    unsafe extern "C" {
+        static environ: *const *mut libc::c_char;
+    }
+    let words = std::env::args_os().len();
+    // SAFETY: a new process has, one after the other, the pointers to its arguments, a null pointer, those to its
+    // environment, a null pointer (System V ABI for AMD64, 3.4.1); the strings are its own to write. This program never
+    // changes its environment, so `environ` still points there. It has one thread, and reads neither after this.
+    unsafe {
+        for list in [environ.sub(words + 1), environ] {
+            let mut next = list;
+            while let Some(&text) = next.as_ref().filter(|text| !text.is_null()) {
+                ptr::write_bytes(text, 0, libc::strlen(text));
+                next = next.add(1);
+            }
+        }
+    }
+}
+
 /// Ends this process at once: no exit handlers of the program it was forked from.
 pub(crate) fn exit(status: i32) -> ! {
     // SAFETY: _exit(2) has no conditions.

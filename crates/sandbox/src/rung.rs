@@ -143,7 +143,6 @@ fn is_lasting(error: &SandboxError) -> bool {
 }
 
 async fn try_out(helper: &Path, rung: Rung) -> Result<(), SandboxError> {
-    let (cell, _) = Cell::start(helper)?.put_up(&Confinement::read_only(&[]), rung, false).await?;
     let command = Command {
         argv: vec!["true".into()],
         directory: "/".into(),
@@ -151,8 +150,8 @@ async fn try_out(helper: &Path, rung: Rung) -> Result<(), SandboxError> {
     };
     let launch = Launch { command, stdio: Stdio::Pipes { separate: false, input: false } };
     let (_reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(std::io::Error::from)?;
-    let sent = cell.request(&Request::Launch(launch).encode(), &[writer.as_fd()]).await?;
-    let control = sent.ok_or_else(Control::unexpected)?;
+    let first = (&*Request::Launch(launch).encode(), &[writer.as_fd()][..]);
+    let (_cell, control, _) = Cell::start(helper)?.put_up(&Confinement::read_only(&[]), rung, false, first).await?;
     match control.reply().await? {
         Reply::Started => {}
         // execve(2) comes last: the walls stood.

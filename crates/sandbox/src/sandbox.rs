@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     Child, Command, Confinement, Process, Refusals, Rung, SandboxError, Terminal, TerminalChild, TerminalSize,
-    cell::{Cell, Control},
+    cell::{self, Cell, Control},
     hint,
     rung::{self, Found},
     wire::{Launch, Reply, Request, Stdio},
@@ -55,15 +55,18 @@ pub struct Sandbox {
     found: OnceCell<Found>,
 }
 
-/// A helper that was started before anybody knows what for: starting takes as long as reading a configuration does.
-/// Dropped, it ends.
+/// A helper that was made before anybody knows what for, of a fork of this program: while this one reads its
+/// configuration, that one leaves the host's namespaces. Dropped, it ends.
 #[derive(Debug)]
 pub struct Helper(Cell);
 
 impl Helper {
-    /// Starts one. It is no matter if that fails: the sandbox starts its own, or says why it cannot.
-    pub fn start(helper: &Path) -> Option<Self> {
-        Cell::start(helper).ok().map(Self)
+    /// Makes one. It is no matter if that fails: the sandbox starts its own, or says why it cannot.
+    ///
+    /// Must be called while this program has one thread, and knows nothing that commands may not have in their memory
+    /// before `execve(2)`.
+    pub fn fork() -> Option<Self> {
+        Cell::fork().ok().map(Self)
     }
 }
 
@@ -253,37 +256,48 @@ impl Sandbox {
         payload: &[u8],
         streams: &[BorrowedFd<'_>],
     ) -> Result<Control, SandboxError> {
-        for _ in 0..2 {
-            let cell = self.cell(confinement).await?;
-            if let Some(control) = cell.request(payload, streams).await? {
-                return Ok(control);
-            }
-        }
-        Err(SandboxError::Lost("it ended twice in a row".to_owned()))
-    }
-
-    async fn cell(&self, confinement: &Confinement) -> Result<Arc<Cell>, SandboxError> {
         let slot = {
             let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(cells.entry(Ground::now(confinement)).or_default())
         };
         let mut slot = slot.lock().await;
-        if let Some(cell) = slot.as_ref().filter(|cell| !cell.is_lost()) {
-            return Ok(Arc::clone(cell));
+        let there = slot.as_ref().filter(|cell| !cell.is_lost()).cloned();
+        if let Some(cell) = there
+            && let Some(control) = cell.request(payload, streams).await?
+        {
+            return Ok(control);
         }
+        let (cell, control) = self.put_up(confinement, (payload, streams)).await?;
+        *slot = Some(Arc::new(cell));
+        Ok(control)
+    }
+
+    /// A new cell, and what was to be started in it.
+    async fn put_up(
+        &self,
+        confinement: &Confinement,
+        first: (&[u8], &[BorrowedFd<'_>]),
+    ) -> Result<(Cell, Control), SandboxError> {
         let rung = self.rung_for(confinement).await?;
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let started =
-            ready.map_or_else(|| Cell::start(&self.helper), Ok)?.put_up(confinement, rung, self.notices_writes).await;
+        // What it cannot do from where it is already, one that starts outside may.
+        let started = match ready.filter(|_| cell::is_usual(confinement, rung)) {
+            Some(ready) => ready.put_up(confinement, rung, self.notices_writes, first).await.ok(),
+            None => None,
+        };
+        let started = match started {
+            Some(started) => Ok(started),
+            None => Cell::start(&self.helper)?.put_up(confinement, rung, self.notices_writes, first).await,
+        };
         if started.is_err() && rung == Rung::Full {
             // What was remembered may be wrong: the next start looks again. This one does not: the user was told.
             rung::forget(self.own.as_deref());
         }
-        let (cell, listener) = started?;
+        let (cell, control, listener) = started?;
         if let Some(listener) = listener {
             self.hand_out(listener, cell.refusals())?;
         }
-        Ok(Arc::clone(slot.insert(Arc::new(cell))))
+        Ok((cell, control))
     }
 
     /// A cell whose commands would wait for a proxy that nobody serves is not used.

@@ -143,8 +143,8 @@ pub(crate) fn project(environment: &Environment, workspace: &Path) -> PathBuf {
 pub(crate) struct Bare {
     pub(crate) workplace: Workplace,
     pub(crate) warnings: Vec<String>,
-    /// Kept for its `Drop`: the commands' `/tmp` goes with it.
-    pub(crate) temp: TempDirectory,
+    /// Kept for its `Drop`: the commands' `/tmp` goes with it. Only where commands write is there one on the disk.
+    pub(crate) temp: Option<TempDirectory>,
 }
 
 /// What a thread started with `params` would work with.
@@ -155,11 +155,13 @@ pub(crate) async fn bare(
 ) -> Result<Bare, RpcError> {
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
     let wanted = Wanted::start(params)?;
-    let temp = TempDirectory::create(&codex_home, "sandbox")
-        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
     let (settings, origins, mut warnings) = load(environment, &codex_home, &wanted)?;
     warnings.extend(network::unused_proxy(environment, &settings));
-    let workplace = workplace(environment, &codex_home, helper, &settings, &origins, &wanted, temp.path()).await?;
+    let make = || TempDirectory::create(&codex_home, "sandbox");
+    let temp = (settings.sandbox == SandboxMode::WorkspaceWrite).then(make).transpose();
+    let temp = temp.map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
+    let path = temp.as_ref().map_or_else(|| codex_home.join("tmp"), |temp| temp.path().to_owned());
+    let workplace = workplace(environment, &codex_home, helper, &settings, &origins, &wanted, &path).await?;
     Ok(Bare { workplace, warnings, temp })
 }
 
@@ -179,7 +181,7 @@ pub struct Walls {
     /// What commands may write, and the repositories that were there; `None`: they are not looked at.
     watched: Option<Watched>,
     /// Kept for its `Drop`: the commands' `/tmp` goes with it.
-    _temp: TempDirectory,
+    temp: Option<TempDirectory>,
 }
 
 #[derive(Debug)]
@@ -195,9 +197,18 @@ impl Walls {
         let Some(Watched { policy, before }) = &self.watched else { return Vec::new() };
         before.disarm_new(policy).sentences(&before.found)
     }
+
+    /// Takes them down, for a program that ends next.
+    pub fn end(self) {
+        if self.temp.is_none() {
+            // Nothing lies on the disk. The helper ends with this program, and nobody has to wait for it.
+            std::mem::forget(self);
+        }
+    }
 }
 
-/// The walls that a thread started with `params` would give `command`. `helper` as for [`Server::in_process`].
+/// The walls that a thread started with `params` would give `command`. `helper` as for [`Server::in_process`];
+/// `ahead` was made before there was a runtime.
 ///
 /// # Errors
 /// When the configuration is wrong, the private `/tmp` cannot be made, or git would change by `command` what commands may
@@ -205,13 +216,13 @@ impl Walls {
 pub async fn walls(
     environment: &Environment,
     helper: &Path,
+    ahead: Option<Helper>,
     params: ThreadStartParams,
     command: &[OsString],
 ) -> Result<Walls, RpcError> {
-    let started = Helper::start(helper);
     let Bare { workplace, warnings, temp } = bare(environment, helper, params).await?;
-    if let Some(started) = started {
-        workplace.sandbox.adopt(started);
+    if let Some(ahead) = ahead {
+        workplace.sandbox.adopt(ahead);
     }
     if let Some(reason) = kept_from(&workplace, command).await {
         return Err(RpcError::new(ErrorKind::Configuration, format!("the command was not run: {reason}")));
@@ -225,7 +236,7 @@ pub async fn walls(
         environment: Arc::unwrap_or_clone(workplace.environment),
         warnings,
         sandbox: workplace.sandbox,
-        _temp: temp,
+        temp,
     })
 }
 

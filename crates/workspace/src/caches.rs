@@ -49,8 +49,9 @@ pub fn caches<'a>(home: &Path, variable: impl Fn(&str) -> Option<&'a OsStr>, roo
         let set = variable(cache.variable).map(PathBuf::from).filter(|path| path.is_absolute());
         let place = set.unwrap_or_else(|| home.join(cache.usual));
         let inside = if cache.inside.is_empty() { &[""][..] } else { cache.inside };
-        let real = inside.iter().filter_map(|inside| place.join(inside).canonicalize().ok());
-        found.extend(real.filter(|path| path.is_dir()).flat_map(|path| without(&path, roots)));
+        let there = inside.iter().map(|inside| place.join(inside)).filter(|path| path.is_dir());
+        let real = there.filter_map(|path| path.canonicalize().ok());
+        found.extend(real.flat_map(|path| without(&path, roots)));
     }
     found.retain(|path| path.is_dir());
     found.sort();

@@ -70,7 +70,8 @@ pub fn credentials(home: Option<&Path>, our_home: &Path) -> Vec<PathBuf> {
     let below = |base: &Path, names: &[&str]| names.iter().map(|name| base.join(name)).collect::<Vec<_>>();
     let mut paths = home.map(|home| below(home, BELOW_HOME)).unwrap_or_default();
     paths.extend(below(our_home, BELOW_OUR_HOME));
-    paths.into_iter().filter_map(|path| path.canonicalize().ok()).collect()
+    // Few of them exist, and finding the real path of one takes a call for each part of it.
+    paths.into_iter().filter(|path| path.exists()).filter_map(|path| path.canonicalize().ok()).collect()
 }
 
 /// The files below `root` that are named as those which keep a project's secrets (`.env`, `.env.local`,

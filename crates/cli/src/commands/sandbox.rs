@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Change, Child, Command, Confinement, Exit, Rung, Streams};
+use codex_sandbox::{Change, Child, Command, Confinement, Exit, Helper, Rung, Streams};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
@@ -19,7 +19,7 @@ use crate::{
     resolve, stdin, terminal,
 };
 
-/// Runs the command; the program ends with its status.
+/// Runs the command; the program ends with its status. `ahead` was made at the very start.
 ///
 /// # Errors
 /// A sentence for the user when the configuration is wrong, or the walls cannot be set up.
@@ -27,13 +27,14 @@ pub async fn run(
     thread: ThreadOptions,
     arguments: SandboxArguments,
     environment: Environment,
+    ahead: Option<Helper>,
 ) -> Result<ExitStatus, String> {
     let mut params = resolve::thread_start(&thread.then(arguments.thread), &RunOptions::default())?;
     if arguments.allow_network {
         let config = params.config.get_or_insert_default();
         config.insert("sandbox_workspace_write.network_access".into(), true.into());
     }
-    let walls = codex_server::walls(&environment, OWN_PROGRAM.as_ref(), params, &arguments.command).await;
+    let walls = codex_server::walls(&environment, OWN_PROGRAM.as_ref(), ahead, params, &arguments.command).await;
     let walls = walls.map_err(|error| error.to_string())?;
     walls.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     let command =
@@ -44,14 +45,15 @@ pub async fn run(
             terminal::complain(&format!("sandbox: {}", rung.line()));
         }
     }
-    let child = walls.sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await;
+    let child = match stdin::is_null() {
+        // Commands have a null device of their own.
+        true => walls.sandbox.spawn(&walls.confinement, command, Streams::Separate).await,
+        false => walls.sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await,
+    };
     let exit = forward(child.map_err(|error| error.to_string())?).await?;
     walls.disarm_new().iter().for_each(|sentence| terminal::complain(sentence));
-    drop(walls);
-    match exit.shell_code() {
-        0 => Ok(ExitStatus::Done),
-        code => std::process::exit(code),
-    }
+    walls.end();
+    std::process::exit(exit.shell_code())
 }
 
 /// Passes on what comes in and what the command writes, until it ends. What it left running, without walls, is not

@@ -25,11 +25,15 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Of the caller alone.
+    pub(crate) fn own() -> Self {
+        Self { users: [getuid().as_raw()].into(), groups: [getgid().as_raw()].into() }
+    }
+
     /// For a cell that writes below `roots`.
     pub(crate) fn of(roots: &[PathBuf]) -> Result<Self, Failure> {
-        let (user, group) = (getuid().as_raw(), getgid().as_raw());
-        let mut identity = Self { users: [user].into(), groups: [group].into() };
-        for root in roots.iter().filter(|_| user == 0) {
+        let mut identity = Self::own();
+        for root in roots.iter().filter(|_| getuid().is_root()) {
             let found = fs::metadata(root).or_failure(Stage::Policy, || format!("looking at `{}`", root.display()))?;
             identity.users.insert(found.uid());
             identity.groups.insert(found.gid());

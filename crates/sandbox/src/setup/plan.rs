@@ -54,11 +54,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Resolves `confined`.
-    pub(crate) fn new(confined: &Confined) -> Result<Self, Failure> {
+    /// Resolves `confined`. `sockets` is what [`sockets`] opened.
+    pub(crate) fn new(confined: &Confined, sockets: File) -> Result<Self, Failure> {
         let named = Roots::resolve(&confined.writable)?;
         let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
-        let sockets = File::open("/proc/net/unix").or_failure(Stage::Mounts, || "opening /proc/net/unix")?;
         let mut covers = named.covers(&confined.protected)?;
         named.pin_ways(&confined.hidden, &mut covers);
         if let Some(temp) = &temp {
@@ -146,6 +145,11 @@ fn ordinary_caches(confined: &Confined) -> Vec<PathBuf> {
     let is_ordinary = |path: &&PathBuf| *path != Path::new("/") && refuse_kernel_place(path).is_ok();
     let named = if confined.is_read_only() { &[][..] } else { &confined.caches };
     named.iter().filter(is_ordinary).cloned().collect()
+}
+
+/// The host's table of local sockets; must be opened before its network is left.
+pub(crate) fn sockets() -> Result<File, Failure> {
+    File::open("/proc/net/unix").or_failure(Stage::Mounts, || "opening /proc/net/unix")
 }
 
 pub(crate) fn directory(path: &Path, role: &str) -> Result<PathBuf, Failure> {
