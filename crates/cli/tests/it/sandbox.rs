@@ -10,6 +10,7 @@
 )]
 
 mod caches;
+mod forked;
 mod hidden;
 mod limits;
 mod memory;

@@ -165,6 +165,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::caches::what_a_killed_session_wrote_is_swept", MOUNTS),
     ("sandbox::caches::what_is_hidden_in_a_cache_stays_hidden", MOUNTS),
     ("sandbox::caches::what_is_written_stays_in_the_session", MOUNTS),
+    ("sandbox::forked::it_keeps_neither_arguments_nor_environment", SURROUNDINGS),
+    ("sandbox::forked::where_the_network_is_the_hosts_another_is_started", NETWORK),
     ("sandbox::hidden::denied_programs_cannot_be_run_by_anybody", MOUNTS),
     ("sandbox::hidden::git_neither_fails_on_what_is_hidden_nor_takes_it", MOUNTS),
     ("sandbox::hidden::what_is_hidden_is_empty_under_every_name", MOUNTS),
