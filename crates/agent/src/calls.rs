@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use codex_history::{Content, ToolCall};
-use codex_permissions::Access;
+use codex_permissions::{Access, Approval};
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
     ServerNotification, ThreadItem, TurnPlanUpdated,
@@ -76,6 +76,10 @@ impl TurnRun {
         }
         self.repetition.answer_ends();
         state.tell_ended(&self.thread_id).await?;
+        // A checkout that lacks files must not go on.
+        if state.processes.has_aside() && state.settings.workplace.policy.approval != Approval::Never {
+            self.disarm_new(state, true).await?;
+        }
         Ok(match in_circles {
             _ if self.cancel.is_cancelled() => Step::Finish(Finish::Interrupted),
             Some(what) => {

@@ -109,23 +109,31 @@ impl TurnRun {
         let Workplace { policy, repositories: known, .. } = &mut state.settings.workplace;
         let (look, on) = (known.clone(), Arc::clone(policy));
         let Ok(disarmed) = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await else { return Ok(()) };
-        let sentences = disarmed.sentences(&known.found);
+        let mut sentences = disarmed.sentences(&known.found);
+        let disarmed_count = disarmed.removed.len();
         cover(policy, &disarmed.now);
         known.is_behind = still_runs;
         if !still_runs {
             known.found = disarmed.now.found;
         }
-        let asks = may_ask && !still_runs && policy.approval != Approval::Never && !disarmed.removed.is_empty();
+        let mut removed = disarmed.removed;
+        // User and model were told of these when their command ended.
+        removed.extend(moved(&state.processes.take_aside(), policy));
+        let asks = may_ask && !still_runs && policy.approval != Approval::Never && !removed.is_empty();
+        // Of what was taken out of use the question tells.
+        let told = if asks { sentences.split_off(disarmed_count) } else { std::mem::take(&mut sentences) };
+        self.warn(state, &told).await;
         let outcome = if asks {
-            self.ask_to_put_back(state, &disarmed.removed).await?
+            self.ask_to_put_back(state, &removed).await?
         } else {
-            self.warn(state, &sentences).await;
             "It stays so unless the user puts it back.".to_owned()
         };
-        if sentences.is_empty() {
+        let asked = removed.iter().filter(|_| asks).map(Removed::sentence);
+        let told: Vec<String> = asked.chain(told).collect();
+        if told.is_empty() {
             return Ok(());
         }
-        let list = listed(&sentences);
+        let list = listed(&told);
         let text = fill(TOLD, &[("list", &list), ("outcome", &outcome)]);
         state.record_message(Message::Developer { text: text.trim_end().to_owned() }).map(drop)
     }
@@ -176,6 +184,13 @@ impl TurnRun {
             state.recorder.tell(ServerNotification::Warning(warning)).await;
         }
     }
+}
+
+/// What was moved aside because of its name, as far as it is still there.
+fn moved(aside: &[(PathBuf, PathBuf)], policy: &Policy) -> Vec<Removed> {
+    let roots = [&policy.writable[..], &policy.git].concat();
+    let what = "nothing by this name may be made";
+    aside.iter().filter_map(|(path, aside)| Removed::moved(&roots, path, aside.clone(), what).ok()).collect()
 }
 
 /// Returns what could not be put back, a sentence each.

@@ -36,6 +36,8 @@ pub struct Noticed {
     pub writes: Vec<PathBuf>,
     /// Protected paths that it changed or made, where nothing could stop it.
     pub changes: Vec<Change>,
+    /// What of these it made where nothing was: the path, and where it is now.
+    pub aside: Vec<(PathBuf, PathBuf)>,
     /// What the proxy of its cell did not let commands reach since the last of them ended; see [`Refusals`].
     pub refused: Vec<String>,
     /// Build caches that it could not write, because the machine cannot lay anything over them.
@@ -76,22 +78,41 @@ impl Before {
     /// Looks again, now that nothing of the command is left, and puts back what has to be.
     pub(crate) fn compare(self, walls: &Walls, writes: Vec<PathBuf>) -> Noticed {
         let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
-        let changes = match (&walls.alone, self.kept) {
-            (Some(alone), Some(kept)) if kept.is_changed() => put_back(alone, &kept),
+        let (changes, aside) = match (&walls.alone, self.kept) {
+            (Some(alone), Some(kept)) if kept.is_changed() => (put_back(alone, &kept), Vec::new()),
             _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent, &self.links)).unwrap_or_default(),
         };
-        Noticed { network, writes, changes, refused: Vec::new(), read_only_caches: walls.read_only_caches.clone() }
+        Noticed {
+            network,
+            writes,
+            changes,
+            aside,
+            refused: Vec::new(),
+            read_only_caches: walls.read_only_caches.clone(),
+        }
     }
 }
 
 /// Takes away what a command made where nothing may be: among it symbolic links in place of something protected, for
 /// which every later command would be refused.
-fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> Vec<Change> {
+fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> (Vec<Change>, Vec<(PathBuf, PathBuf)>) {
     let made = absent.iter().filter(|path| path.symlink_metadata().is_ok() && !is_of_samples(path)).cloned();
     let planted = plan.links().into_iter().filter(|link| !links.contains(link));
     let places: BTreeSet<PathBuf> = made.chain(planted).collect();
-    let change = |path: PathBuf| Change { undone: kept::move_aside(&path).is_ok(), path };
-    places.into_iter().map(change).collect()
+    let mut aside = Vec::new();
+    let change = |path: PathBuf| {
+        let moved = kept::move_aside(&path);
+        let undone = moved.is_ok();
+        // A link would stop every later command.
+        aside.extend(moved.ok().filter(|aside| !aside.is_symlink()).map(|aside| (path.clone(), aside)));
+        Change { path, undone }
+    };
+    (places.into_iter().map(change).collect(), aside)
+}
+
+/// The number of something that was moved aside.
+pub(crate) fn number(aside: &Path) -> Option<i32> {
+    aside.file_name()?.to_string_lossy().rsplit_once(kept::ASIDE)?.1.parse().ok()
 }
 
 /// Whether it is a directory of hooks as `git init` makes it: samples, which git does not run.

@@ -15,7 +15,9 @@ use std::{
 use crate::{
     Change, Command, Confined, Confinement, Exit, Network, Noticed, Rung, TerminalSize,
     codec::{Malformed, Reader, Writer},
+    notice::number,
     rung::RUNGS,
+    setup::kept,
 };
 
 /// What the helper is asked to do.
@@ -319,7 +321,11 @@ fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
     writer.texts(writes.into_iter());
     let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
     writer.texts(paths.into_iter());
-    changes.for_each(|change| writer.flag(change.undone));
+    changes.for_each(|change| {
+        let aside = noticed.aside.iter().find(|(path, _)| *path == change.path);
+        writer.flag(change.undone);
+        writer.integer(aside.and_then(|(_, aside)| number(aside)).unwrap_or(0));
+    });
     let caches = noticed.read_only_caches.iter().take(most).map(|path| shortened(path, longest));
     writer.texts(caches.collect::<Vec<_>>().into_iter());
 }
@@ -333,11 +339,16 @@ fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
     let network = reader.flag()?;
     let writes = reader.list(path)?;
     let paths = reader.list(path)?;
-    let changes =
-        paths.into_iter().map(|path| Ok(Change { path, undone: reader.flag()? })).collect::<Result<_, _>>()?;
+    let (mut changes, mut aside) = (Vec::new(), Vec::new());
+    for path in paths {
+        let (undone, number) = (reader.flag()?, reader.integer()?);
+        let name = path.file_name().filter(|_| number > 0);
+        aside.extend(name.map(|name| (path.clone(), kept::aside(&path, name, number))));
+        changes.push(Change { path, undone });
+    }
     let read_only_caches = reader.list(path)?;
     // The proxy is on this side of the walls.
-    Ok(Noticed { network, writes, changes, refused: Vec::new(), read_only_caches })
+    Ok(Noticed { network, writes, changes, aside, refused: Vec::new(), read_only_caches })
 }
 
 /// A path between back quotes, for the sentence of a failure.
@@ -424,6 +435,7 @@ mod tests {
             network: true,
             writes: vec!["/w".into()],
             changes: vec![change("/a".into(), true), change("/b".into(), false)],
+            aside: vec![("/a".into(), "/a.undone-12".into())],
             read_only_caches: vec!["/c".into()],
             ..Noticed::default()
         };

@@ -198,6 +198,7 @@ impl Call {
         match ended {
             Some(ended) => {
                 let item = shown.ended(&running, &ended);
+                processes.note_aside(&ended);
                 let blocked = ended.noticed.network || !ended.noticed.refused.is_empty();
                 let missed_network = blocked && ended.failed();
                 let outcome = Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item));
@@ -366,6 +367,7 @@ mod tests {
             network: true,
             writes: Vec::new(),
             changes: changes.into(),
+            aside: Vec::new(),
             refused: vec!["x:1 is not allowed".into()],
             read_only_caches: vec!["/h/.m2".into()],
         };

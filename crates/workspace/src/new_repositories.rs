@@ -166,7 +166,9 @@ impl Look<'_> {
             Some(Kind::Directory) => {
                 let runs = |name: &OsStr| !name.as_bytes().ends_with(b".sample") && !is_aside(name);
                 let names = self.beneath.names(hooks)?.into_iter().filter(|name| runs(name));
-                names.map(|name| hooks.join(name)).try_for_each(|hook| self.take(&hook, "a hook".to_owned()))
+                names
+                    .map(|name| hooks.join(name))
+                    .try_for_each(|hook| self.take(&hook, "a hook, which git runs".to_owned()))
             }
             Some(_) => self.take(hooks, "hooks of another place".to_owned()),
         }
@@ -226,7 +228,7 @@ impl Removed {
     /// What was done with it, in a sentence without a full stop.
     pub fn sentence(&self) -> String {
         let (path, what, aside) = (self.path.display(), &self.what, self.aside.display());
-        format!("{path}, which a command made, can run code later, so it was taken out of use ({what}): see {aside}")
+        format!("{path}, which a command made, was taken out of use ({what}): it is {aside} now")
     }
 
     /// Of something that was moved from `path` to `aside`, both below `roots`.

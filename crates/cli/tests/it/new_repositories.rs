@@ -7,6 +7,7 @@ use codex_protocol::{ApprovalPolicy, PatchApplyStatus, ServerNotification, Serve
 use serde_json::{Value, json};
 
 use crate::{
+    sandbox::visible_directory,
     session::{Session, no, yes},
     support::Place,
 };
@@ -84,7 +85,7 @@ async fn where_nobody_is_asked_the_model_is_told() {
     session.turn(&[]).await;
     session.turn(&[]).await;
     let request = last_request(&place);
-    for told in ["Commands made what runs code when git is used later", "core.fsmonitor = ", "stays so unless"] {
+    for told in ["Commands made what steers git, editors or agents later", "core.fsmonitor = ", "stays so unless"] {
         assert!(request.contains(told), "{told} is missing: {request}");
     }
 }
@@ -160,4 +161,51 @@ async fn what_the_user_makes_meanwhile_is_left_alone() {
     session.turn(&[]).await;
     assert!(place.workspace.join("file").exists() && place.workspace.join("theirs/.git/hooks/post-commit").exists());
     assert!(fs::read_to_string(place.workspace.join("theirs/.git/config")).unwrap().contains("alias"));
+}
+
+/// What a checkout brings with it is moved aside like what a command makes, and comes back with one answer.
+#[tokio::test]
+async fn a_clone_into_an_empty_folder_is_whole_after_a_yes() {
+    not_inside_another_sandbox!();
+    let set_up = "git() { command git -c user.name=n -c user.email=e -c protocol.file.allow=always \"$@\"; }; set -e; \
+        git init -q module; git -C module commit -q --allow-empty -m one; git init -q origin; cd origin; \
+        git submodule --quiet add $PWD/../module m; mkdir .vscode; echo x > AGENTS.md; echo x > .vscode/settings.json; \
+        git add -A; git commit -qm one";
+    let clone = "git -c protocol.file.allow=always clone -q --recurse-submodules ../origin . && git status --porcelain";
+    for (answer, dirty) in [(yes(), ""), (no(), " D .gitmodules\n D .vscode/settings.json\n D AGENTS.md\n")] {
+        let place = Place::below(&visible_directory(), json!([run(clone), run("git status"), { "text": "ok" }]));
+        let beside = place.workspace.parent().unwrap();
+        assert!(shell(beside, set_up).0, "{}", shell(beside, set_up).1);
+        let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+        let seen = session.turn(&[answer]).await;
+        let asked = reason(&seen.asked[0]);
+        for name in ["AGENTS.md", ".vscode", ".gitmodules"] {
+            assert!(asked.contains(&format!("workspace/{name}, which a command made")), "{asked}");
+        }
+        let untracked = |line: &&str| !line.starts_with("??");
+        let status = shell(&place.workspace, "git status --porcelain").1;
+        let status: String = status.split_inclusive('\n').filter(untracked).collect();
+        assert_eq!(status, dirty);
+    }
+}
+
+#[tokio::test]
+async fn git_init_in_an_empty_folder_asks_nothing() {
+    let init = "git init -q . && git config user.name n && git config user.email e && echo x > a && git add a && \
+        git commit -qm one && git remote add origin ../x";
+    let place = Place::new(json!([run(init), { "text": "ok" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.turn(&[]).await;
+    assert_eq!(
+        shell(&place.workspace, "git log --format=%s && git remote && git status --porcelain"),
+        (true, "one\norigin\n".into())
+    );
+}
+
+/// As the user's own shell: whether it went well, and what it said.
+#[allow(clippy::disallowed_methods, reason = "the user's own commands, as far as this test is concerned")]
+fn shell(directory: &Path, script: &str) -> (bool, String) {
+    let output = Command::new("bash").args(["-c", script]).current_dir(directory).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
 }

@@ -146,6 +146,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("guide::secrets::s15_secrets_are_hidden_from_commands_and_tools", MOUNTS),
     ("guide::secrets::s15_what_is_hidden_can_be_shown_and_more_can_be_hidden", MOUNTS),
     ("guide::secrets::s15_where_a_session_starts_opens_nothing_around_it", MOUNTS),
+    ("new_repositories::a_clone_into_an_empty_folder_is_whole_after_a_yes", MOUNTS),
     ("new_repositories::a_yes_puts_it_back_and_from_then_on_it_is_protected", MOUNTS),
     ("proxy::a_cell_brings_its_own_listening_socket", DOMAINS),
     ("proxy::a_proxy_that_nobody_serves_is_refused", DOMAINS),

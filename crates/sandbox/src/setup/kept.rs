@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
@@ -136,20 +136,28 @@ fn put_back(path: &Path, wanted: Option<&Node>, found: Option<&Node>, changes: &
 
 /// Moves what is there out of the way and makes what was there anew.
 fn replace(path: &Path, wanted: Option<&Node>, occupied: bool, changes: &mut Vec<Change>) {
-    let moved = if occupied { move_aside(path) } else { Ok(()) };
+    let moved = if occupied { move_aside(path).map(drop) } else { Ok(()) };
     let made = moved.and_then(|()| wanted.map_or(Ok(()), |node| make(path, node)));
     changes.push(Change { path: path.to_owned(), undone: made.is_ok() });
 }
 
-/// Renames it to a name beside it that nobody reads.
-pub(crate) fn move_aside(path: &Path) -> io::Result<()> {
+/// What stands between the name of something that was moved aside, and a number.
+pub(crate) const ASIDE: &str = ".undone-";
+
+/// Where it is then.
+pub(crate) fn aside(path: &Path, name: &OsStr, number: i32) -> PathBuf {
+    let mut aside = name.to_owned();
+    aside.push(format!("{ASIDE}{number}"));
+    path.with_file_name(aside)
+}
+
+/// Renames it to a name beside it that nobody reads; returns that.
+pub(crate) fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     for number in 1..1000 {
-        let mut aside = name.to_owned();
-        aside.push(format!(".undone-{number}"));
-        let aside = path.with_file_name(aside);
+        let aside = aside(path, name, number);
         if fs::symlink_metadata(&aside).is_err() {
-            return fs::rename(path, aside);
+            return fs::rename(path, &aside).map(|()| aside);
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())

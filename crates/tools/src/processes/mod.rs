@@ -35,6 +35,8 @@ pub struct Processes {
     table: Mutex<Table>,
     /// How many have ended, or may have.
     ends: watch::Sender<u64>,
+    /// What was moved aside, by its path, and where it is.
+    aside: Mutex<Vec<(PathBuf, PathBuf)>>,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,11 @@ impl Processes {
     /// `first` is the id of the first one. A thread that goes on gives other ids than before: the model may still
     /// speak of commands that ended with the thread.
     pub fn new(first: u64) -> Self {
-        Self { table: Mutex::new(Table { next: first, kept: BTreeMap::new() }), ends: watch::Sender::default() }
+        Self {
+            table: Mutex::new(Table { next: first, kept: BTreeMap::new() }),
+            ends: watch::Sender::default(),
+            aside: Mutex::default(),
+        }
     }
 
     /// Those that still run, the oldest first.
@@ -148,7 +154,24 @@ impl Processes {
     pub fn told(&self, id: u64) {
         if let Some(kept) = self.get(id) {
             kept.told.store(true, Ordering::Relaxed);
+            kept.running.ended().iter().for_each(|ended| self.note_aside(ended));
         }
+    }
+
+    /// Takes note of what a command had made that was moved aside when it ended.
+    pub(crate) fn note_aside(&self, ended: &Ended) {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        aside.extend(ended.noticed.aside.iter().cloned());
+    }
+
+    /// Whether [`Processes::take_aside`] has something.
+    pub fn has_aside(&self) -> bool {
+        !self.aside.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// What commands have made where nothing may be, and where it was moved to, since this was asked last.
+    pub fn take_aside(&self) -> Vec<(PathBuf, PathBuf)> {
+        std::mem::take(&mut self.aside.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes whenever [`Processes::next_ended`] may have something.
