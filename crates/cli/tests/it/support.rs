@@ -132,6 +132,8 @@ const MOUNTS: &str = "no mount refuses or hides: it is Landlock that does, or wh
 const NOT_INSIDE: &[(&str, &str)] = &[
     ("agent_attacks::d48_settings_are_written_neither_by_command_nor_by_patch", MOUNTS),
     ("approvals::a_command_that_missed_the_network_may_run_once_more_with_it", NETWORK),
+    ("approvals::uncovers::a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done", MOUNTS),
+    ("approvals::uncovers::names_that_come_stay_and_folders_are_uncovered_as_a_whole", MOUNTS),
     ("approvals::weaker_walls::weaker_walls_are_asked_about_once_a_session", SURROUNDINGS),
     ("approvals::where_nobody_is_asked_the_model_is_told_of_the_network", NETWORK),
     ("attacks::attacks_are_contained_but_for_those_that_are_known", HELD),

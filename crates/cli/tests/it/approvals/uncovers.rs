@@ -45,6 +45,7 @@ fn state(place: &Place) -> String {
 
 #[tokio::test]
 async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done() {
+    not_inside_another_sandbox!();
     const WOULD: &str = "would change AGENTS.md,";
     const MAY: &str = "may change .vscode/settings.json, AGENTS.md,";
     let table = [
@@ -85,6 +86,7 @@ async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done
 
 #[tokio::test]
 async fn names_that_come_stay_and_folders_are_uncovered_as_a_whole() {
+    not_inside_another_sandbox!();
     for (branch, file) in [("brings", "CLAUDE.md"), ("folder", ".vscode/settings.json")] {
         let line = format!("git checkout -q {branch}");
         let again = format!("echo two > {file}");
@@ -187,5 +189,6 @@ fn codex_sandbox_and_permissions_say_so_too() {
         let (_, text) = ran(&["permissions", "why", "-a", approval, "git checkout other"]);
         assert!(text.starts_with(&format!("{verdict}`git checkout other` would change AGENTS.md")), "{text}");
     }
-    assert_eq!(ran(&["sandbox", "--", "git", "checkout", "-q", "plain"]), (Some(0), String::new()));
+    assert_eq!(ran(&["sandbox", "--", "git", "checkout", "-q", "plain"]).0, Some(0));
+    assert_eq!(git(&place, "git branch --show-current; git status --porcelain"), "plain\n");
 }
