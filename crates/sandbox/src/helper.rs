@@ -25,6 +25,7 @@ use crate::{
     process::Forked,
     setup::{
         alone::Alone,
+        caches,
         identity::Identity,
         limits, namespaces,
         plan::{self, Plan},
@@ -63,6 +64,8 @@ pub(crate) struct Walls {
     pub(crate) file_rights: bool,
     /// Build caches without an overlay.
     pub(crate) read_only_caches: Vec<PathBuf>,
+    /// Work directories of overlays, until they are tidied.
+    works: Vec<OwnedFd>,
     /// Where the cell's proxy listens, on the loopback.
     proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
@@ -119,7 +122,7 @@ fn serve(socket: OwnedFd, outside: Option<Result<Outside, Failure>>) -> io::Resu
             match told {
                 Ok(proxy) => {
                     walls.proxy = proxy;
-                    answer(socket, &walls, own_end, running)
+                    answer(socket, &mut walls, own_end, running)
                 }
                 Err(error) => {
                     drop(running);
@@ -151,7 +154,7 @@ fn tell_ready(to: &OwnedFd, listener: Option<TcpListener>) -> io::Result<Option<
 
 /// Starts what it is asked to until there is nobody to ask. At its end `own_end` closes, and with it every command;
 /// `running` is open as long as one of them is left.
-fn answer(socket: OwnedFd, walls: &Walls, own_end: OwnedFd, running: OwnedFd) -> (OwnedFd, io::Result<()>) {
+fn answer(socket: OwnedFd, walls: &mut Walls, own_end: OwnedFd, running: OwnedFd) -> (OwnedFd, io::Result<()>) {
     loop {
         let Incoming { request, reply_to, streams } = match next(&socket) {
             Ok(Some(incoming)) => incoming,
@@ -177,6 +180,7 @@ fn answer(socket: OwnedFd, walls: &Walls, own_end: OwnedFd, running: OwnedFd) ->
                     // If this cannot be sent, nobody is waiting for it.
                     let _ = reply(&reply_to, Reply::Failed(failure));
                 }
+                caches::tidy(&mut walls.works);
             }
         }
     }
@@ -254,6 +258,7 @@ fn put_up(
         rung,
         file_rights: false,
         read_only_caches: Vec::new(),
+        works: Vec::new(),
         proxy: None,
         helper_alive,
     };
@@ -275,7 +280,8 @@ fn put_up(
         if !outside.left {
             namespaces::enter(confined.network, &identity)?;
         }
-        walls.read_only_caches = view::enter(&plan)?;
+        let overlays = view::enter(&plan)?;
+        (walls.read_only_caches, walls.works) = (overlays.refused, overlays.works);
         plan.caches.retain(|cache| !walls.read_only_caches.contains(cache));
         if rung == Rung::WithoutFreshProc {
             proc::keep_outer()?;

@@ -5,16 +5,13 @@
 //! it goes with the session's temporary directory, beside which it lies.
 
 use std::{
-    fs, io,
-    os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
-        unix::fs::DirBuilderExt,
-    },
+    io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Mode, OFlags, StatVfsMountFlags, fstatvfs, mkdirat, openat},
+    fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, fstatvfs, mkdirat, openat, unlinkat},
     io::Errno,
     mount::{
         FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount,
@@ -35,6 +32,8 @@ pub(crate) struct Overlays {
     /// Where there is none, and the cache stays read-only: what it lies on cannot be below an overlay, or the machine
     /// has none. No wall is weaker for that.
     pub(crate) refused: Vec<PathBuf>,
+    /// Work directories, for [`tidy`].
+    pub(crate) works: Vec<OwnedFd>,
 }
 
 impl Overlays {
@@ -43,11 +42,12 @@ impl Overlays {
     pub(crate) fn make(plan: &Plan) -> Self {
         let mut overlays = Self::default();
         let Some(temp) = plan.temp.as_deref().filter(|_| !plan.caches.is_empty()) else { return overlays };
-        let own = directory(temp);
-        let mut next = 0;
+        let parent = temp.parent().ok_or(io::ErrorKind::NotFound.into()).and_then(place);
+        let works = &mut overlays.works;
         let mut overlay = |directory: &Path| {
-            next += 1;
-            overlay(&place(directory)?, own.as_ref().map_err(|_| Errno::ACCESS)?, next)
+            let (tree, work) = overlay(&place(directory)?, parent.as_ref().map_err(|_| Errno::ACCESS)?)?;
+            works.push(work);
+            io::Result::Ok(tree)
         };
         // Making one takes the file system some twenty changes; a part of one is a mount like others.
         let above = plan.above_caches.as_deref();
@@ -81,28 +81,39 @@ fn refuse_own(cache: &Path, temp: &Path) -> io::Result<()> {
     if temp.starts_with(cache) { Err(Errno::LOOP.into()) } else { Ok(()) }
 }
 
-/// A new directory for what this cell's commands change. The helper's number tells live cells apart; one that is dead
-/// may have had the same.
-fn directory(temp: &Path) -> io::Result<OwnedFd> {
-    let parent = temp.parent().ok_or(Errno::INVAL)?;
+/// Two new directories, upper and work, for what this cell's commands change. The helper's number tells live cells apart;
+/// one that is dead may have had the same.
+fn directories(parent: &OwnedFd) -> rustix::io::Result<[OwnedFd; 2]> {
     let mut number = 0;
-    loop {
-        let path = parent.join(format!("caches-{}-{number}", std::process::id()));
-        match fs::DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => return place(&path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+    let upper = loop {
+        let name = format!("caches-{}-{number}", std::process::id());
+        match mkdirat(parent, &name, Mode::RWXU) {
+            Ok(()) => break name,
+            Err(Errno::EXIST) => number += 1,
             Err(error) => return Err(error),
+        }
+    };
+    let work = format!("{upper}-work");
+    mkdirat(parent, &work, Mode::RWXU)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok([openat(parent, &upper, flags, Mode::empty())?, openat(parent, &work, flags, Mode::empty())?])
+}
+
+/// Removes what the kernel looks at when such a directory is used again, which these never are: while commands run, so
+/// that the session's end need not.
+pub(crate) fn tidy(works: &mut Vec<OwnedFd>) {
+    for work in works.drain(..) {
+        // Best effort: what is left goes with the session.
+        let _ = unlinkat(&work, "work/incompat/volatile/dirty", AtFlags::empty());
+        for name in ["work/incompat/volatile", "work/incompat"] {
+            let _ = unlinkat(&work, name, AtFlags::REMOVEDIR);
         }
     }
 }
 
-fn overlay(lower: &OwnedFd, own: &OwnedFd, number: usize) -> io::Result<Tree> {
-    let make = |kind: &str| {
-        let name = format!("{number}-{kind}");
-        mkdirat(own, &name, Mode::RWXU)?;
-        openat(own, &name, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-    };
-    let (upper, work) = (make("upper")?, make("work")?);
+/// An overlay over `lower`, and its work directory.
+fn overlay(lower: &OwnedFd, parent: &OwnedFd) -> io::Result<(Tree, OwnedFd)> {
+    let [upper, work] = directories(parent)?;
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, directory) in [("lowerdir", lower), ("upperdir", &upper), ("workdir", &work)] {
         // A path would be read as a list, with escapes; and it may lead elsewhere by now.
@@ -113,7 +124,8 @@ fn overlay(lower: &OwnedFd, own: &OwnedFd, number: usize) -> io::Result<Tree> {
     // It is thrown away: without this, its end would wait until all of the host's file system is on disk.
     fsconfig_set_flag(&context, "volatile")?;
     fsconfig_create(&context)?;
-    Ok(Tree::new(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes(lower)?)?))
+    let tree = Tree::new(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes(lower)?)?);
+    Ok((tree, work))
 }
 
 /// What keeps programs there from being started does so in the overlay too.

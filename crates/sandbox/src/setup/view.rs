@@ -41,15 +41,15 @@ enum Place {
     File(Tree),
 }
 
-/// Builds the view and enters it. Must run in the cell's own user and mount namespaces. What comes back are the caches
-/// that stay read-only.
-pub(crate) fn enter(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
+/// Builds the view and enters it. Must run in the cell's own user and mount namespaces. What comes back is left of the
+/// overlays, which are in place.
+pub(crate) fn enter(plan: &Plan) -> Result<Overlays, Failure> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).or_failure(Stage::Mounts, || "mount(2) of / as private")?;
     let mut places = places(plan)?;
     let base = copy_base(plan)?;
-    let Overlays { trees, refused } = Overlays::make(plan);
-    places.extend(trees.into_iter().map(|(path, tree)| (path, Place::Directory(tree))));
+    let mut overlays = Overlays::make(plan);
+    places.extend(overlays.trees.drain(..).map(|(path, tree)| (path, Place::Directory(tree))));
     // Ancestors sort before what is below them; the sort is stable, so a root ends up on top of a private place.
     places.sort_by(|(one, _), (other, _)| one.cmp(other));
     change_root(base)?;
@@ -70,7 +70,7 @@ pub(crate) fn enter(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
     put_covers(&plan.standing)?;
     hidden::mask_programs(plan)?;
     hidden::mask_all(plan)?;
-    Ok(refused)
+    Ok(overlays)
 }
 
 /// Makes a mount read-only now that everything below it is in place.
