@@ -3,7 +3,7 @@
 //! The call that was asked about is held while the answer is awaited, so that what was asked is what runs. It must
 //! never run what nobody has answered yes to, and never ask under a policy that asks nobody.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide, disarms_git, rule_words};
 use codex_protocol::{
@@ -84,20 +84,25 @@ pub(crate) enum Consent {
     Unheard,
 }
 
-/// What a person has said yes to for as long as the thread is open.
+/// What a person has said for as long as the thread is open.
 #[derive(Debug, Default)]
-pub(crate) struct Granted(Vec<(Access, Confinement)>);
+pub(crate) struct Granted {
+    /// Yes to these, for the session.
+    calls: Vec<(Access, Confinement)>,
+    /// No to writing in these; see [`crate::with_more`].
+    pub(crate) not_these: BTreeSet<PathBuf>,
+}
 
 impl Granted {
     /// Whether `access` under `confinement` is the same again: the same command, directory and programs, or no other
     /// files, inside the same walls.
     fn covers(&self, access: &Access, confinement: &Confinement) -> bool {
-        let files = self.0.iter().filter(|(granted, walls)| walls == confinement && granted.command.is_none());
+        let files = self.calls.iter().filter(|(granted, walls)| walls == confinement && granted.command.is_none());
         let files: Vec<_> = files.flat_map(|(granted, _)| &granted.writes).collect();
         let same_files = access.command.is_none()
             && !access.writes.is_empty()
             && access.writes.iter().all(|path| files.contains(&path));
-        same_files || self.0.iter().any(|(granted, walls)| granted == access && walls == confinement)
+        same_files || self.calls.iter().any(|(granted, walls)| granted == access && walls == confinement)
     }
 }
 
@@ -154,7 +159,7 @@ impl TurnRun {
         self.record_answer(state, access, item.item, question, Given::of(answer.as_ref()))?;
         match answer {
             Some(Answer::Yes) => {}
-            Some(Answer::ForSession) => state.granted.0.push((access.clone(), question.confinement.clone())),
+            Some(Answer::ForSession) => state.granted.calls.push((access.clone(), question.confinement.clone())),
             Some(Answer::Always(rules)) => Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules,
             Some(Answer::No(message)) => return Ok(Consent::Declined(message)),
             Some(Answer::Stop) => {

@@ -59,11 +59,12 @@ fn what_was_granted_covers_the_same_and_no_more() {
     };
     let files = |paths: &[&str]| Access { writes: paths.iter().map(PathBuf::from).collect(), ..Access::default() };
     let (same, others) = (walls(|_| {}), walls(|walls| walls.network = Network::Host));
-    let granted = Granted(vec![
+    let calls = vec![
         (command("make", "/w"), same.clone()),
         (files(&["/w/a", "/w/b"]), same.clone()),
         (files(&["/w/c"]), same.clone()),
-    ]);
+    ];
+    let granted = Granted { calls, ..Granted::default() };
     let another = Access { programs: [("make".into(), "/x/make".into())].into(), ..command("make", "/w") };
     let both = Access { command: Some("rm a".into()), ..files(&["/w/a"]) };
     let table = [

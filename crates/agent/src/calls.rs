@@ -145,10 +145,8 @@ impl TurnRun {
         let UnderWay { call, kind, shown, ran } = under_way;
         match ran {
             Ok(outcome) => {
-                let outcome = match outcome.missed_network {
-                    true => self.with_network(state, &call, outcome).await?,
-                    false => outcome,
-                };
+                let missed = outcome.missed_network || !outcome.missed_writes.is_empty();
+                let outcome = if missed { self.with_more(state, &call, outcome).await? } else { outcome };
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;

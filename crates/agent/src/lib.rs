@@ -18,7 +18,7 @@ mod thread;
 mod turn;
 mod uncovers;
 mod weaker_walls;
-mod with_network;
+mod with_more;
 
 pub use new_repositories::KnownRepositories;
 pub use questions::{AnswerError, Questions};

@@ -31,6 +31,8 @@ pub(crate) struct Wanted {
     profile: Option<String>,
     trust_project: bool,
     full_auto: bool,
+    /// Whether there is a turn that could ask.
+    asks: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
     at_most: Option<SandboxMode>,
 }
@@ -113,7 +115,7 @@ impl Wanted {
             overrides.extend(value);
         }
         let trust_project = trust_project.unwrap_or_default();
-        Ok(Self { cwd: canonical, overrides, profile, trust_project, full_auto: false, at_most: None })
+        Ok(Self { cwd: canonical, overrides, profile, trust_project, full_auto: false, asks: true, at_most: None })
     }
 }
 
@@ -154,7 +156,7 @@ pub(crate) async fn bare(
     params: ThreadStartParams,
 ) -> Result<Bare, RpcError> {
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
-    let wanted = Wanted::start(params)?;
+    let wanted = Wanted { asks: false, ..Wanted::start(params)? };
     let (settings, origins, mut warnings) = load(environment, &codex_home, &wanted)?;
     warnings.extend(network::unused_proxy(environment, &settings));
     let make = || TempDirectory::create(&codex_home, "sandbox");
@@ -297,6 +299,9 @@ async fn workplace(
         full_auto: wanted.full_auto,
     };
     let (policy, found) = policy(&ground).await?;
+    // It has its price, and is of use only to whoever can answer.
+    let notices = wanted.asks && policy.approval != Approval::Never;
+    let sandbox = if notices { sandbox.noticing_writes() } else { sandbox };
     let plain = policy.level == SandboxLevel::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
     let private_temp = (!plain).then_some(Path::new("/tmp"));

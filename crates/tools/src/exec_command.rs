@@ -201,8 +201,9 @@ impl Call {
                 processes.note_aside(&ended);
                 let blocked = ended.noticed.network || !ended.noticed.refused.is_empty();
                 let missed_network = blocked && ended.failed();
+                let missed_writes = if ended.failed() { ended.noticed.writes.clone() } else { Vec::new() };
                 let outcome = Outcome::text(report(&ended, "Interrupted by the user", &text), ForUser::Item(item));
-                Outcome { missed_network, ..outcome }
+                Outcome { missed_network, missed_writes, ..outcome }
             }
             None => {
                 let running_for = running.running_for();
@@ -323,7 +324,10 @@ fn noticed(ended: &Ended) -> impl Iterator<Item = String> {
     let failed = !matches!(ended.end, End::Exited(Exit::Code(0)));
     let caches = noticed.read_only_caches.iter().filter(move |_| failed);
     let caches = caches.map(|path| format!("The cache {} is read-only here: no overlay can lie on it", path.display()));
-    network.into_iter().chain(refused).chain(changes).chain(caches)
+    let writes: Vec<String> = noticed.writes.iter().map(|path| path.display().to_string()).collect();
+    let writes = (failed && !writes.is_empty())
+        .then(|| format!("The sandbox did not let it make, change or remove {}", writes.join(", ")));
+    network.into_iter().chain(writes).chain(refused).chain(changes).chain(caches)
 }
 
 /// What the model is told of a command that runs on.
@@ -365,7 +369,7 @@ mod tests {
         let changes = [true, false].map(|undone| Change { path: "/w/.git/config".into(), undone });
         let noticed = Noticed {
             network: true,
-            writes: Vec::new(),
+            writes: vec!["/o/a".into(), "/p/b".into()],
             changes: changes.into(),
             aside: Vec::new(),
             refused: vec!["x:1 is not allowed".into()],
@@ -381,6 +385,7 @@ mod tests {
         let failed = Ended { proxied: true, end: End::Exited(Exit::Code(1)), ..ended };
         let report = self::report(&failed, "Interrupted", "out");
         assert!(report.contains("The cache /h/.m2 is read-only here"), "{report}");
+        assert!(report.contains("did not let it make, change or remove /o/a, /p/b\n"), "{report}");
         assert!(report.contains("named domains only, through the proxy") && !report.contains("off"), "{report}");
     }
 

@@ -1,6 +1,6 @@
 //! The trait every tool implements, and what passes through it.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf, pin::Pin, sync::Arc};
 
 use codex_history::{Arguments, Content, ToolSpec};
 use codex_permissions::Access;
@@ -50,7 +50,7 @@ pub struct ToolContext {
     /// The thread's directories.
     pub roots: Arc<Roots>,
     /// Paths below the writable roots that stay read-only.
-    pub protected: Arc<[std::path::PathBuf]>,
+    pub protected: Arc<[PathBuf]>,
     /// Starts processes.
     pub sandbox: Arc<codex_sandbox::Sandbox>,
     /// The environment of commands, already stripped of secrets.
@@ -106,12 +106,20 @@ pub struct Outcome {
     pub for_user: ForUser,
     /// A command failed, and something in it had tried to reach what its walls do not let it.
     pub missed_network: bool,
+    /// A command failed, and something in it was about to write these, which its walls keep as they are.
+    pub missed_writes: Vec<PathBuf>,
 }
 
 impl Outcome {
     /// An outcome without pictures.
     pub fn text(for_model: impl Into<String>, for_user: ForUser) -> Self {
-        Self { for_model: for_model.into(), pictures: Vec::new(), for_user, missed_network: false }
+        Self {
+            for_model: for_model.into(),
+            pictures: Vec::new(),
+            for_user,
+            missed_network: false,
+            missed_writes: Vec::new(),
+        }
     }
 }
 

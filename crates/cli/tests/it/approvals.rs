@@ -3,6 +3,7 @@
 mod rules;
 mod uncovers;
 mod weaker_walls;
+mod writes;
 
 use std::fs;
 

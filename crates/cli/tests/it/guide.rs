@@ -134,7 +134,7 @@ const PARTLY: &[(u8, &str)] = &[
     (11, "the status line; that what is destroyed is saved before"),
     (14, "`!cmd`, hooks, linters, other programs' tools"),
     (15, "the hooks of a repository while the command that makes it still runs"),
-    (19, "a command whose writes the sandbox refused"),
+    (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
     (30, "nested directories, `config.local.toml`, remembered trust"),

@@ -1,0 +1,232 @@
+//! A command that failed because it had no network, or could not write somewhere: asks once whether it may run again
+//! with that.
+//!
+//! It must never give more than what was missed and asked about, nor run a command again that nobody has said yes to.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use codex_history::ToolCall;
+use codex_permissions::{Approval, Policy, Question, RuleText, Verdict, decide};
+use codex_sandbox::{Confinement, Network};
+use codex_store::StoreError;
+use codex_tools::{ForUser, Outcome};
+use codex_workspace::{protected_paths, repositories};
+
+use crate::{
+    approvals::{BY_USER, Consent, Item},
+    calls::{UnderWay, declined, prepare},
+    context::fill,
+    thread::ThreadState,
+    turn::TurnRun,
+};
+
+const GRANTED: &str = include_str!("prompts/more_granted.md");
+const REFUSED: &str = include_str!("prompts/more_refused.md");
+const NEVER_WRITABLE: &str = include_str!("prompts/never_writable.md");
+
+/// Directories of the system: who means to change these must leave the sandbox, and is asked about that.
+const OF_THE_SYSTEM: [&str; 4] = ["/usr", "/etc", "/boot", "/var/lib"];
+
+/// What a command missed, and may be given.
+struct More {
+    network: bool,
+    /// Directories to write in.
+    directories: Vec<PathBuf>,
+    /// What stays as it is in these: what is protected in a workspace.
+    protected: Vec<PathBuf>,
+}
+
+impl TurnRun {
+    /// What `first`, the outcome of a call that missed something, comes to: where somebody can be asked and says yes,
+    /// the call has run a second time, with it.
+    pub(crate) async fn with_more(
+        &mut self,
+        state: &mut ThreadState,
+        call: &ToolCall,
+        first: Outcome,
+    ) -> Result<Outcome, StoreError> {
+        if state.settings.workplace.policy.approval == Approval::Never || self.cancel.is_cancelled() {
+            return Ok(first);
+        }
+        let (mut more, first) = missed(state, first);
+        more.find_protected().await;
+        let context = self.tool_context(state);
+        let Ok(prepared) = prepare(state, call, &context).await else { return Ok(first) };
+        // Judged anew: what is forbidden is not asked about.
+        let question = match decide(&state.settings.workplace.policy, &prepared.access) {
+            Verdict::Allow(confinement) => more.question(confinement, None, None),
+            Verdict::Ask(asked) => {
+                let also = prepared.access.uncovers.is_some().then_some(asked.reason);
+                more.question(asked.confinement, asked.rule, also)
+            }
+            Verdict::Refuse { .. } => None,
+        };
+        let Some(question) = question else { return Ok(first) };
+        self.show(state, first.for_user).await?;
+        let (for_model, item) = (first.for_model, prepared.started.clone());
+        let what = in_words(more.network, &more.directories);
+        let no = |word: &str| {
+            let for_user = item.clone().map_or(ForUser::Nothing, |item| ForUser::Item(declined(item, BY_USER)));
+            Outcome::text(format!("{for_model}\n\n{}", word.trim_end()), for_user)
+        };
+        let refused = fill(REFUSED, &[("what", &what)]);
+        let consent = self.consent(state, &prepared.access, Item::untold(item.as_ref()), &question).await?;
+        if matches!(consent, Consent::Declined(_) | Consent::Stopped) {
+            state.granted.not_these.extend(more.directories);
+        }
+        Ok(match consent {
+            Consent::Given { shown } => {
+                let permission = question.confinement.into();
+                let running = self.start(state, call.clone(), &context, prepared, permission, shown).await?;
+                let UnderWay { ran, .. } = running.await;
+                let second = ran.unwrap_or_else(|reason| no(&format!("The second time, {reason}.")));
+                Outcome { for_model: fill(GRANTED, &[("what", &what)]) + &second.for_model, ..second }
+            }
+            Consent::Declined(Some(message)) => no(&format!("{} The user says: {message}", refused.trim_end())),
+            Consent::Declined(None) | Consent::Stopped | Consent::Interrupted => no(&refused),
+            Consent::Unheard => no(&format!("Nobody is there to be asked for {what}.")),
+        })
+    }
+}
+
+/// What can be asked for of what `first` missed; and `first`, with a word to the model of what never can.
+fn missed(state: &ThreadState, mut first: Outcome) -> (More, Outcome) {
+    let workplace = &state.settings.workplace;
+    let home = workplace.environment.get(OsStr::new("HOME")).map(Path::new);
+    let mut directories = Vec::new();
+    let mut never = Vec::new();
+    for path in &first.missed_writes {
+        match directory_to_open(&workplace.policy, home, path) {
+            // Asked once: a no stands for the session.
+            Some(directory) if state.granted.not_these.contains(&directory) => {}
+            Some(directory) => directories.push(directory),
+            None => never.push(path.display().to_string()),
+        }
+    }
+    if !never.is_empty() {
+        let word = fill(NEVER_WRITABLE, &[("paths", &never.join(", "))]);
+        first.for_model = format!("{}\n\n{}", first.for_model, word.trim_end());
+    }
+    (More { network: first.missed_network, directories, protected: Vec::new() }, first)
+}
+
+/// The directory that would have to be writable for `path` to be; nothing, if it may not be: a directory that holds the
+/// user's home, a workspace or our own state, or lies in that, in what is hidden, in a cache or in the system; one that is
+/// a large part of the machine; what is protected.
+fn directory_to_open(policy: &Policy, home: Option<&Path>, path: &Path) -> Option<PathBuf> {
+    let directory = path.parent()?.canonicalize().ok().filter(|directory| directory.is_dir())?;
+    let own = policy.state.parent().unwrap_or(&policy.state);
+    let roots = || policy.writable.iter().chain(&policy.git).map(PathBuf::as_path);
+    let holds = roots().chain(home).chain([own, &policy.temp]).any(|place| place.starts_with(&directory));
+    let closed = roots().chain([own]).chain(policy.hidden.iter().chain(&policy.caches).map(PathBuf::as_path));
+    let lies = closed.into_iter().any(|place| path.starts_with(place) || directory.starts_with(place));
+    let instructions = ["AGENTS.md", "CLAUDE.md"].map(PathBuf::from);
+    let names = [protected_paths(Path::new("")), instructions.into()].concat();
+    let is_name = |part: std::path::Component<'_>| {
+        let first = |name: &PathBuf| {
+            name.components().next().is_some_and(|name| name.as_os_str().eq_ignore_ascii_case(part.as_os_str()))
+        };
+        names.iter().any(first)
+    };
+    let protected = path.components().any(is_name) || directory.components().any(is_name);
+    // `/`, `/srv` and their like.
+    let large = directory.components().count() <= 2;
+    let system = OF_THE_SYSTEM.iter().any(|place| directory.starts_with(place));
+    (!holds && !lies && !protected && !large && !system).then_some(directory)
+}
+
+impl More {
+    /// Looks for what stays as it is, in repositories below the directories too.
+    async fn find_protected(&mut self) {
+        if self.directories.is_empty() {
+            return;
+        }
+        let directories = self.directories.clone();
+        let look = move || {
+            let named = directories.iter().flat_map(|directory| protected_paths(directory));
+            named.chain(repositories(&directories, None).covered).collect()
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(protected) => self.protected = protected,
+            // Nothing is opened of which that is not known.
+            Err(_) => self.directories.clear(),
+        }
+    }
+
+    /// Whether it may run inside `walls` with this, and what is `also` to be said of it; nothing, if that is nothing new.
+    fn question(&self, walls: Confinement, rule: Option<RuleText>, also: Option<String>) -> Option<Question> {
+        let Confinement::Confined(mut walls) = walls else { return None };
+        let network = self.network && walls.network != Network::Host;
+        if !network && self.directories.is_empty() {
+            return None;
+        }
+        if network {
+            walls.network = Network::Host;
+        }
+        walls.writable.extend(self.directories.iter().cloned());
+        walls.protected.extend(self.protected.iter().cloned());
+        let what = in_words(network, &self.directories);
+        let also = also.map(|also| format!("; and {also}")).unwrap_or_default();
+        let reason = format!(
+            "it failed, and the sandbox had kept something in it from {what}; it would run once more, with {what}{also}"
+        );
+        Some(Question { confinement: Confinement::Confined(walls), reason, rule, remember: None, not_held: &[] })
+    }
+}
+
+fn in_words(network: bool, directories: &[PathBuf]) -> String {
+    let names: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+    let writing = (!names.is_empty()).then(|| format!("writing in {}", names.join(", ")));
+    let all: Vec<String> = network.then(|| "the network".to_owned()).into_iter().chain(writing).collect();
+    all.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_directories_that_are_nobodys_are_offered() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        for name in ["home/w/src", "home/.codex/run", "home/secret", "home/other/.git/hooks", "srv/data", "cache/x"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        let at = |name: &str| base.join(name);
+        let policy = Policy {
+            writable: vec![at("home/w")],
+            hidden: vec![at("home/secret")],
+            caches: vec![at("cache")],
+            state: at("home/.codex/run"),
+            temp: at("srv/temp"),
+            ..Policy::default()
+        };
+        let table = [
+            ("home/other/file", Some("home/other")),
+            ("srv/data/new", Some("srv/data")),
+            ("srv/missing/new", None),
+            ("srv/new", None),
+            ("home/new", None),
+            ("new", None),
+            ("home/w/AGENTS.md", None),
+            ("home/w/src/new", None),
+            ("home/.codex/config.toml", None),
+            ("home/.codex/run/x", None),
+            ("home/secret/key", None),
+            ("home/other/.git/hooks/pre-commit", None),
+            ("home/other/.GIT", None),
+            ("home/other/CLAUDE.md", None),
+            ("cache/x/new", None),
+        ];
+        for (path, expected) in table {
+            let found = directory_to_open(&policy, Some(&at("home")), &at(path));
+            assert_eq!(found, expected.map(at), "{path}");
+        }
+        for path in ["/new", "/usr/new", "/usr/bin/new", "/etc/new"] {
+            assert_eq!(directory_to_open(&policy, None, Path::new(path)), None, "{path}");
+        }
+    }
+}
