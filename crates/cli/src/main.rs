@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     let status = runtime.block_on(run(arguments, environment, ahead));
     // A read of standard input that never ends must not keep the program.
     runtime.shutdown_background();
+    codex_sandbox::remove_groups();
     ExitCode::from(status as u8)
 }
 

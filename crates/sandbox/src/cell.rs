@@ -25,6 +25,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     Confined, Confinement, Network, Refusals, Rung, SandboxError, channel, helper, hint,
+    memory::{self, Group},
     process::{self, Forked},
     setup::{
         identity::Identity,
@@ -47,6 +48,7 @@ pub(crate) struct Cell {
     tidies: bool,
     lost: AtomicBool,
     refusals: Refusals,
+    group: Option<Group>,
 }
 
 impl Cell {
@@ -55,6 +57,11 @@ impl Cell {
         let (socket, theirs) = channel::pair()?;
         ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
         Ok(Self::with(socket, start_helper(helper, theirs)?))
+    }
+
+    /// Has the helper moved into a control group of its own, some time later and if it may be.
+    pub(crate) fn limit_memory(&mut self) {
+        self.group = Group::begin(self.helper);
     }
 
     /// As [`Cell::start`] for a cell with a network of its own, by forking this process, which must have one thread.
@@ -73,7 +80,8 @@ impl Cell {
     }
 
     fn with(socket: OwnedFd, helper: Pid) -> Self {
-        Self { socket, helper, tidies: false, lost: AtomicBool::new(false), refusals: Refusals::default() }
+        let lost = AtomicBool::new(false);
+        Self { socket, helper, tidies: false, lost, refusals: Refusals::default(), group: None }
     }
 
     /// Tells the helper which, and what to start behind them, and waits until they stand. With
@@ -158,7 +166,9 @@ impl Drop for Cell {
         if !self.tidies || !rustix::io::retry_on_intr(closed).is_ok_and(|count| count > 0) {
             let _ = kill_process(self.helper, Signal::KILL);
         }
-        reap_later(self.helper);
+        if self.group.as_ref().is_none_or(Group::end) {
+            reap_later(self.helper);
+        }
     }
 }
 
@@ -169,6 +179,7 @@ fn reap_later(helper: Pid) {
     let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
     ended.push(helper);
     ended.retain(|helper| matches!(waitpid(Some(*helper), WaitOptions::NOHANG), Ok(None)));
+    memory::remove_groups();
 }
 
 /// Whether a helper that was forked ahead can put these walls up; see [`helper::serve_forked`].

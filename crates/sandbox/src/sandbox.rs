@@ -10,7 +10,10 @@ use std::{
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
@@ -52,6 +55,7 @@ pub struct Sandbox {
     /// Directory of this program's own, to remember things in.
     own: Option<PathBuf>,
     notices_writes: bool,
+    limits_memory: AtomicBool,
     found: OnceCell<Found>,
 }
 
@@ -104,8 +108,16 @@ impl Sandbox {
     /// removed meanwhile. A path from [`std::env::current_exe`] is then missing, or is another program, which does not
     /// speak like this one and may not be ours.
     pub fn new(helper: PathBuf) -> Self {
-        let (cells, ready) = (Mutex::default(), Mutex::default());
-        Self { helper, cells, ready, listeners: None, own: None, notices_writes: false, found: OnceCell::new() }
+        Self {
+            helper,
+            cells: Mutex::default(),
+            ready: Mutex::default(),
+            listeners: None,
+            own: None,
+            notices_writes: false,
+            limits_memory: AtomicBool::new(false),
+            found: OnceCell::new(),
+        }
     }
 
     /// Takes over a helper for its first cell, if there is none for that yet.
@@ -134,6 +146,13 @@ impl Sandbox {
     #[must_use]
     pub fn noticing_writes(self) -> Self {
         Self { notices_writes: true, ..self }
+    }
+
+    /// Limits how much memory the commands of each cell take together, where this program may make control groups: from
+    /// a moment after the cell was made on, so that it is of no use for a single command. Without walls nothing is
+    /// limited. [`crate::remove_groups`] belongs to it.
+    pub fn limit_memory(&self) {
+        self.limits_memory.store(true, Ordering::Relaxed);
     }
 
     /// Starts `command` behind the walls of `confinement`, with `/dev/null` as its standard input. When this returns
@@ -293,7 +312,10 @@ impl Sandbox {
             // What was remembered may be wrong: the next start looks again. This one does not: the user was told.
             rung::forget(self.own.as_deref());
         }
-        let (cell, control, listener) = started?;
+        let (mut cell, control, listener) = started?;
+        if self.limits_memory.load(Ordering::Relaxed) && *confinement != Confinement::Unconfined {
+            cell.limit_memory();
+        }
         if let Some(listener) = listener {
             self.hand_out(listener, cell.refusals())?;
         }

@@ -125,10 +125,12 @@ pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, t
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
+    let workplace =
+        workplace(&server.environment, codex_home, &server.helper, &settings, &origins, &wanted, temp).await?;
+    workplace.sandbox.limit_memory();
     let built = ThreadSettings {
         model: model(server, &settings)?,
-        workplace: workplace(&server.environment, codex_home, &server.helper, &settings, &origins, &wanted, temp)
-            .await?,
+        workplace,
         tools: codex_tools::all(),
         instructions: found.files,
     };

@@ -3,7 +3,7 @@
 //! Limits are the last resort against accidents and fork bombs; builds must never notice them. What the kernel here
 //! cannot limit is left alone: nothing here may fail a command, and nothing may touch the limits of others.
 
-use std::{fs, sync::OnceLock};
+use std::{fs, path::Path, sync::OnceLock};
 
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
@@ -48,10 +48,21 @@ pub(crate) fn memory() -> Option<u64> {
 }
 
 fn find_memory() -> Option<u64> {
-    const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limit = LIMITS.iter().find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok())?;
+    const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"];
+    let limit = ROOTS.iter().find_map(|root| of_group(Path::new(root)))?;
+    (limit < machine()).then_some(limit)
+}
+
+/// How much memory a control group may have, if its directory says so: version 2 or 1.
+pub(crate) fn of_group(directory: &Path) -> Option<u64> {
+    const FILES: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
+    FILES.iter().find_map(|name| fs::read_to_string(directory.join(name)).ok()?.trim().parse().ok())
+}
+
+/// How much memory the machine has.
+pub(crate) fn machine() -> u64 {
     let machine = sysinfo();
-    (limit < machine.totalram * u64::from(machine.mem_unit)).then_some(limit)
+    machine.totalram * u64::from(machine.mem_unit)
 }
 
 /// Limits the processes of the PID namespace that this process is in. Needs a `/proc` of its own that can be written.
