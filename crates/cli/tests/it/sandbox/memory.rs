@@ -61,7 +61,7 @@ impl Drop for Group {
 }
 
 /// How often something that comes soon is looked for.
-const TRIES: u32 = 1_000_000;
+const TRIES: u32 = 200_000;
 
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..TRIES {
