@@ -32,7 +32,7 @@ pub(crate) fn measure(ours: &Path, path: &OsStr, stage: &Stage) -> Result<Sessio
         ..ThreadStartParams::default()
     };
     let environment = Environment::from_pairs(variables);
-    let walls = runtime.block_on(codex_server::walls(&environment, ours, params, &[])).map_err(text)?;
+    let walls = runtime.block_on(codex_server::walls(&environment, ours, None, params, &[])).map_err(text)?;
     let (mut confined, mut plain) = (Vec::new(), Vec::new());
     for number in 0..WARM_UP + COMMANDS {
         let command = Command {

@@ -128,7 +128,7 @@ impl Cell {
         let descriptors: Vec<BorrowedFd> =
             [payload.as_fd(), theirs.as_fd()].into_iter().chain(streams.iter().copied()).collect();
         loop {
-            match channel::send(&self.socket, b"R", &descriptors) {
+            match channel::send(&self.socket, channel::REQUEST, &descriptors) {
                 Ok(()) => return Ok(Some(Control::new(ours, &self.refusals)?)),
                 Err(Errno::AGAIN) => self.wait_for_room().await?,
                 Err(Errno::PIPE | Errno::CONNRESET | Errno::CONNREFUSED | Errno::NOTCONN) => {
@@ -145,6 +145,12 @@ impl Cell {
     async fn wait_for_room(&self) -> io::Result<()> {
         let copy = register(self.socket.try_clone()?, Interest::WRITABLE)?;
         copy.writable().await.map(drop)
+    }
+
+    /// Tells the helper that no request will follow: when its commands have ended it cleans up, without being asked to.
+    pub(crate) fn close(&self) {
+        // If it cannot be said, it is asked.
+        let _ = channel::send(&self.socket, channel::LAST, &[]);
     }
 
     /// What the cell's proxy refuses is to be put there.

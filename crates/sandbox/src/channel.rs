@@ -24,6 +24,12 @@ const MOST_DESCRIPTORS: usize = 5;
 /// Longest datagram on a private socket, in bytes: a failure with two long paths (`PATH_MAX` is 4,096).
 const LONGEST_REPLY: usize = 16 << 10;
 
+/// The datagram of a request, whose parts are its descriptors.
+pub(crate) const REQUEST: &[u8] = b"R";
+
+/// The datagram that says that no request will follow.
+pub(crate) const LAST: &[u8] = b"L";
+
 /// Two connected ends that keep the borders of messages.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, poll},
     fs::{CWD, Mode, OFlags, openat},
     io::fcntl_dupfd_cloexec,
     pipe::{PipeFlags, pipe_with},
@@ -79,6 +80,15 @@ impl Walls {
     }
 }
 
+/// What the parent says.
+enum Next {
+    Request(Incoming),
+    /// No request will follow.
+    Last,
+    /// It says nothing any more.
+    Gone,
+}
+
 /// A request with what came with it.
 struct Incoming {
     request: Request,
@@ -110,7 +120,7 @@ fn serve(socket: OwnedFd, outside: Option<Result<Outside, Failure>>) -> io::Resu
     process::ignore_children();
     let (helper_alive, own_end) = pipe_with(PipeFlags::CLOEXEC)?;
     let (commands, running) = pipe_with(PipeFlags::CLOEXEC)?;
-    let Some(setup) = next(&socket)? else { return Ok(()) };
+    let Next::Request(setup) = next(&socket)? else { return Ok(()) };
     let mut stubs = Stubs::default();
     let proxied = setup.request.is_proxied();
     let put_up = put_up(setup.request, outside, helper_alive, &mut stubs)
@@ -122,7 +132,7 @@ fn serve(socket: OwnedFd, outside: Option<Result<Outside, Failure>>) -> io::Resu
             match told {
                 Ok(proxy) => {
                     walls.proxy = proxy;
-                    answer(socket, &mut walls, own_end, running)
+                    answer(socket, &mut walls, own_end, running, &commands)
                 }
                 Err(error) => {
                     drop(running);
@@ -152,13 +162,26 @@ fn tell_ready(to: &OwnedFd, listener: Option<TcpListener>) -> io::Result<Option<
     Ok(address)
 }
 
-/// Starts what it is asked to until there is nobody to ask. At its end `own_end` closes, and with it every command;
-/// `running` is open as long as one of them is left.
-fn answer(socket: OwnedFd, walls: &mut Walls, own_end: OwnedFd, running: OwnedFd) -> (OwnedFd, io::Result<()>) {
+/// Starts what it is asked to until there is nobody to ask, or what was said to be the last has ended. At its end
+/// `own_end` closes, and with it every command; `running` is open as long as one of them is left, and `commands` is its
+/// other end.
+fn answer(
+    socket: OwnedFd,
+    walls: &mut Walls,
+    own_end: OwnedFd,
+    running: OwnedFd,
+    commands: &OwnedFd,
+) -> (OwnedFd, io::Result<()>) {
     loop {
         let Incoming { request, reply_to, streams } = match next(&socket) {
-            Ok(Some(incoming)) => incoming,
-            Ok(None) => return (socket, Ok(())),
+            Ok(Next::Request(incoming)) => incoming,
+            Ok(Next::Last) => {
+                drop(running);
+                let mut ends = [commands, &socket].map(|end| PollFd::new(end, PollFlags::IN));
+                let ended = rustix::io::retry_on_intr(|| poll(&mut ends, None));
+                return (socket, ended.map(drop).map_err(io::Error::from));
+            }
+            Ok(Next::Gone) => return (socket, Ok(())),
             Err(error) => return (socket, Err(error)),
         };
         let Request::Launch(mut launch) = request else { return (socket, Err(io::ErrorKind::InvalidData.into())) };
@@ -203,15 +226,18 @@ fn take_socket() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Waits for a request; `None` when the parent is gone.
-fn next(socket: &OwnedFd) -> io::Result<Option<Incoming>> {
-    let Some((_, descriptors)) = channel::receive(socket)? else { return Ok(None) };
+/// Waits for what the parent says.
+fn next(socket: &OwnedFd) -> io::Result<Next> {
+    let Some((message, descriptors)) = channel::receive(socket)? else { return Ok(Next::Gone) };
+    if message == channel::LAST {
+        return Ok(Next::Last);
+    }
     let mut descriptors = descriptors.into_iter();
     let (Some(payload), Some(reply_to)) = (descriptors.next(), descriptors.next()) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let request = Request::decode(&channel::unseal(payload)?).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Some(Incoming { request, reply_to, streams: descriptors.collect() }))
+    Ok(Next::Request(Incoming { request, reply_to, streams: descriptors.collect() }))
 }
 
 fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {

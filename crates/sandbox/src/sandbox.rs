@@ -201,6 +201,17 @@ impl Sandbox {
         Ok(TerminalChild { terminal: Terminal::new(terminal)?, process: Process::new(control) })
     }
 
+    /// Says that no command will be started any more: its cells end as soon as those that run have. May be left out.
+    pub fn close(&self) {
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is just being started is ended as usual.
+        cells.values().filter_map(|slot| slot.try_lock().ok()).for_each(|slot| {
+            if let Some(cell) = slot.as_ref() {
+                cell.close();
+            }
+        });
+    }
+
     /// What confined commands are held with here. Found out once, by trying; costs nothing if it is remembered.
     ///
     /// # Errors

@@ -206,8 +206,10 @@ impl Walls {
     pub fn end(self) {
         if self.temp.is_none() {
             // Nothing lies on the disk. The helper ends with this program, and nobody has to wait for it.
-            std::mem::forget(self);
+            return std::mem::forget(self);
         }
+        // Meanwhile the helper cleans up what is its own.
+        drop(self.temp);
     }
 }
 

@@ -50,7 +50,10 @@ pub async fn run(
         true => walls.sandbox.spawn(&walls.confinement, command, Streams::Separate).await,
         false => walls.sandbox.spawn_with_input(&walls.confinement, command, Streams::Separate).await,
     };
-    let exit = forward(child.map_err(|error| error.to_string())?).await?;
+    let child = child.map_err(|error| error.to_string())?;
+    // What the walls needed is cleaned up while the command's last words are passed on.
+    walls.sandbox.close();
+    let exit = forward(child).await?;
     walls.disarm_new().iter().for_each(|sentence| terminal::complain(sentence));
     walls.end();
     std::process::exit(exit.shell_code())
