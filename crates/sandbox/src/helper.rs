@@ -82,7 +82,7 @@ impl Walls {
 
 /// What the parent says.
 enum Next {
-    Request(Incoming),
+    Request(Box<Incoming>),
     /// No request will follow.
     Last,
     /// It says nothing any more.
@@ -174,7 +174,7 @@ fn answer(
 ) -> (OwnedFd, io::Result<()>) {
     loop {
         let Incoming { request, reply_to, streams } = match next(&socket) {
-            Ok(Next::Request(incoming)) => incoming,
+            Ok(Next::Request(incoming)) => *incoming,
             Ok(Next::Last) => {
                 drop(running);
                 let mut ends = [commands, &socket].map(|end| PollFd::new(end, PollFlags::IN));
@@ -237,7 +237,7 @@ fn next(socket: &OwnedFd) -> io::Result<Next> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let request = Request::decode(&channel::unseal(payload)?).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Next::Request(Incoming { request, reply_to, streams: descriptors.collect() }))
+    Ok(Next::Request(Box::new(Incoming { request, reply_to, streams: descriptors.collect() })))
 }
 
 fn reply(to: &OwnedFd, reply: Reply) -> io::Result<()> {
