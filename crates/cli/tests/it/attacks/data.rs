@@ -137,6 +137,7 @@ impl Row {
 pub struct Weaker {
     pub rung: Rung,
     pub modes: Vec<Mode>,
+    pub users: Vec<User>,
     pub ids: Vec<String>,
     pub why: String,
     pub mitigation: String,
@@ -198,6 +199,7 @@ pub fn weaker(rows: &[Row]) -> Vec<Weaker> {
         let weaker = Weaker {
             rung: Rung::WEAKER.into_iter().find(|one| one.name() == rung).unwrap(),
             modes: modes(&mut entry).unwrap_or_else(|| Mode::ALL.into()),
+            users: users(&mut entry).unwrap_or_else(|| User::ALL.into()),
             ids: named(&ids, |id| rows.iter().any(|row| row.id == id).then(|| id.to_owned())),
             why: text(&mut entry, "why").unwrap(),
             mitigation: text(&mut entry, "mitigation").unwrap(),

@@ -57,11 +57,17 @@ fn exceptions(rows: &[Row], kind: Kind) -> String {
 
 fn rungs(list: &[Weaker]) -> String {
     let mut lines =
-        vec!["| rung | modes | ids | why | what holds it, or helps |".to_owned(), "|---|---|---|---|---|".to_owned()];
+        vec!["| rung | where | ids | why | what holds it, or helps |".to_owned(), "|---|---|---|---|---|".to_owned()];
     for weaker in list {
         let modes: Vec<&str> = weaker.modes.iter().map(|mode| mode.name()).collect();
-        let (modes, ids) = (modes.join(", "), weaker.ids.join(", "));
-        lines.push(format!("| {} | {modes} | {ids} | {} | {} |", weaker.rung.name(), weaker.why, weaker.mitigation));
+        let users: Vec<&str> = weaker.users.iter().map(|user| user.name()).collect();
+        let (modes, users, ids) = (modes.join(", "), users.join(" and "), weaker.ids.join(", "));
+        lines.push(format!(
+            "| {} | {modes}; {users} | {ids} | {} | {} |",
+            weaker.rung.name(),
+            weaker.why,
+            weaker.mitigation
+        ));
     }
     lines.join("\n") + "\n"
 }

@@ -13,6 +13,7 @@ use super::{
     data::{Mode, PRELUDE, Row, Rung, Script, User},
     place::{ORDINARY, Place},
 };
+use crate::older_kernel::{Missing, without};
 
 /// What the attack prints first: it did start.
 const STARTED: &str = "ATTACK STARTED";
@@ -32,10 +33,6 @@ stty -a > $RESULTS/settings";
 /// mounted. Starts as root and goes on as the user who is named.
 const WITHOUT_FRESH_PROC: &str = "mount -t tmpfs none /proc/scsi 2> /dev/null || mount -t tmpfs none /proc/fs || exit
 user=$1; shift; exec setpriv --reuid $user --regid $user --clear-groups -- \"$@\"";
-
-/// Before the launcher: a place where no user namespaces can be made.
-const LANDLOCK_ONLY: &str = "echo 0 > /proc/sys/user/max_user_namespaces || exit
-exec setpriv --inh-caps=-all --ambient-caps=-all -- \"$@\"";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -71,7 +68,8 @@ impl Ground {
     }
 }
 
-/// Runs `row`; without `walls` without any. What was printed comes with it. Weaker rungs need root, to be made.
+/// Runs `row`; without `walls` without any. What was printed comes with it. The rung without a fresh `/proc` needs root,
+/// to be made; that of Landlock alone is made by a filter, as containers have it.
 pub fn run(ground: &Ground, row: &Row, user: User, walls: Option<(Rung, Mode)>) -> (Outcome, String) {
     let mut place = Place::new(&ground.parent, user, ground.is_root, row.terminal);
     place.environment.extend(row.environment.clone());
@@ -82,7 +80,11 @@ pub fn run(ground: &Ground, row: &Row, user: User, walls: Option<(Rung, Mode)>) 
     {
         place.remember(remembered);
     }
-    launch(ground, row, &mut place, walls);
+    let missing: &[Missing] = match walls {
+        Some((Rung::LandlockOnly, _)) => &[Missing::Namespaces],
+        _ => &[],
+    };
+    without(missing, || launch(ground, row, &mut place, walls));
     place.note();
     let (holds, said) = outside(&place, &row.check);
     place.end_processes();
@@ -138,14 +140,17 @@ fn launch(ground: &Ground, row: &Row, place: &mut Place, walls: Option<(Rung, Mo
     }
     let number = owner.unwrap_or_default().to_string();
     match rung {
-        Rung::Full => {}
+        Rung::Full | Rung::LandlockOnly => {}
         Rung::WithoutFreshProc => say(&["unshare", "-m", "bash", "-c", WITHOUT_FRESH_PROC, "rung", &number]),
-        Rung::LandlockOnly => say(&["unshare", "-U", "-c", "--keep-caps", "bash", "-c", LANDLOCK_ONLY, "rung"]),
     }
     let launcher = if place.terminal.is_some() { LAUNCH_AT_TERMINAL } else { LAUNCH };
     say(&["bash", "-c", &format!("{}\n{launcher}", row.before), "launcher", LIMIT]);
-    if let Some((_, mode)) = walls {
-        say(&[ground.program.to_str().unwrap(), "sandbox", "-s", mode.name(), "--"]);
+    if let Some((rung, mode)) = walls {
+        say(&[ground.program.to_str().unwrap(), "sandbox", "-s", mode.name()]);
+        if rung == Rung::LandlockOnly {
+            say(&["-c", "sandbox.allow_weak=true"]);
+        }
+        say(&["--"]);
     }
     say(&["bash", "-c", &script(row, place)]);
     let mut shell = command(place, "/usr/bin/env");
