@@ -16,7 +16,6 @@ mod run;
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         Mutex,
@@ -39,18 +38,13 @@ struct Report {
     problems: Vec<String>,
 }
 
-/// Whether everybody can get at `path`.
-fn is_open_to_all(path: &Path) -> bool {
-    path.ancestors().all(|part| fs::metadata(part).is_ok_and(|found| found.mode() & 0o001 != 0))
-}
-
 /// Where to work: a directory that is seen in the sandbox and that both users can reach, with the program in reach too.
+/// For root it lies outside the checkout, whose directories would otherwise be looked through for each attack.
 fn ground(directory: &mut Option<tempfile::TempDir>) -> Ground {
     let is_root = rustix::process::geteuid().is_root();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_codex"));
-    let built = super::sandbox::visible_directory();
-    if !is_root || (is_open_to_all(&built) && is_open_to_all(&program)) {
-        let made = directory.insert(tempfile::tempdir_in(built).unwrap());
+    if !is_root {
+        let made = directory.insert(tempfile::tempdir_in(super::sandbox::visible_directory()).unwrap());
         open(made.path());
         return Ground::new(program, made.path().into(), is_root);
     }
