@@ -8,7 +8,6 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::PathBuf,
 };
 
 use rustix::{
@@ -32,7 +31,7 @@ use crate::{
         plan::{self, Plan},
         proc, proxy, seccomp,
         stubs::Stubs,
-        view,
+        view::{self, View},
     },
     supervisor,
     wire::{Failure, OrFailure, Reply, Request, Stage},
@@ -63,10 +62,7 @@ pub(crate) struct Walls {
     pub(crate) rung: Rung,
     /// Whether root keeps its rights over files; see [`Identity`].
     pub(crate) file_rights: bool,
-    /// Build caches without an overlay.
-    pub(crate) read_only_caches: Vec<PathBuf>,
-    /// Work directories of overlays, until they are tidied.
-    works: Vec<OwnedFd>,
+    pub(crate) view: View,
     /// Where the cell's proxy listens, on the loopback.
     proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
@@ -203,7 +199,8 @@ fn answer(
                     // If this cannot be sent, nobody is waiting for it.
                     let _ = reply(&reply_to, Reply::Failed(failure));
                 }
-                caches::tidy(&mut walls.works);
+                walls.view.fresh = None;
+                caches::tidy(&mut walls.view.works);
             }
         }
     }
@@ -283,8 +280,7 @@ fn put_up(
         listener,
         rung,
         file_rights: false,
-        read_only_caches: Vec::new(),
-        works: Vec::new(),
+        view: View::default(),
         proxy: None,
         helper_alive,
     };
@@ -306,9 +302,8 @@ fn put_up(
         if !outside.left {
             namespaces::enter(confined.network, &identity)?;
         }
-        let overlays = view::enter(&plan)?;
-        (walls.read_only_caches, walls.works) = (overlays.refused, overlays.works);
-        plan.caches.retain(|cache| !walls.read_only_caches.contains(cache));
+        walls.view = view::enter(&plan)?;
+        plan.caches.retain(|cache| !walls.view.read_only_caches.contains(cache));
         if rung == Rung::WithoutFreshProc {
             proc::keep_outer()?;
         }

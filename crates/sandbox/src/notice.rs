@@ -88,7 +88,7 @@ impl Before {
             changes,
             aside,
             refused: Vec::new(),
-            read_only_caches: walls.read_only_caches.clone(),
+            read_only_caches: walls.view.read_only_caches.clone(),
         }
     }
 }

@@ -17,6 +17,7 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
     process::{getgid, getuid},
     system::uname,
+    thread::{capabilities, no_new_privs, secure_computing_mode},
 };
 
 use crate::{
@@ -174,10 +175,9 @@ fn surroundings(helper: &Path) -> Option<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let file = fs::metadata(helper).map(|found| format!("{} {} {}", found.ino(), found.len(), found.mtime()));
     let kernel = uname();
-    let status = read("/proc/self/status");
-    let rights = status
-        .lines()
-        .filter(|line| ["CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp"].iter().any(|name| line.starts_with(name)));
+    let rights = capabilities(None).map(|sets| sets.effective.bits()).unwrap_or_default();
+    // Reading `/proc/self/status` for the same takes ten times as long.
+    let (kept, filtered) = (no_new_privs().unwrap_or_default(), secure_computing_mode().ok());
     let told = [
         format!("codex {} {}", env!("CARGO_PKG_VERSION"), file.unwrap_or_default()),
         format!("{} {}", kernel.release().to_string_lossy(), kernel.version().to_string_lossy()),
@@ -185,7 +185,7 @@ fn surroundings(helper: &Path) -> Option<String> {
         format!("{} {}", getuid().as_raw(), getgid().as_raw()),
         namespaces()?,
         read("/proc/self/attr/current"),
-        rights.collect::<Vec<_>>().join("\n"),
+        format!("rights {rights:x}, no new ones: {kept}, filtered: {filtered:?}"),
     ];
     Some(told.join("\n"))
 }
@@ -233,7 +233,7 @@ mod tests {
     fn the_surroundings_name_kernel_user_and_place() {
         let told = surroundings(Path::new("/proc/self/exe")).unwrap();
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-        for part in [boot.trim(), "users ", "mounts ", "CapEff:", &uname().release().to_string_lossy()] {
+        for part in [boot.trim(), "users ", "mounts ", "rights ", &uname().release().to_string_lossy()] {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert_eq!(Some(&told), surroundings(Path::new("/proc/self/exe")).as_ref());

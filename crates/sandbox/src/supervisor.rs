@@ -60,7 +60,10 @@ fn prepare(walls: &Walls, command: &mut Command) -> Result<ChildSignals, Failure
         if walls.rung == Rung::Full {
             proc::mount_fresh()?;
         }
-        let hidden = view::protect(plan)?;
+        let hidden = match &walls.view.fresh {
+            Some(hidden) => hidden.clone(),
+            None => view::protect(plan)?,
+        };
         hidden::ignore_in_git(plan, &hidden, command)?;
     } else {
         let this = rustix::process::getpid();

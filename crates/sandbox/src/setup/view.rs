@@ -41,9 +41,19 @@ enum Place {
     File(Tree),
 }
 
-/// Builds the view and enters it. Must run in the cell's own user and mount namespaces. What comes back is left of the
-/// overlays, which are in place.
-pub(crate) fn enter(plan: &Plan) -> Result<Overlays, Failure> {
+/// A view that was made, and what is to be known of it.
+#[derive(Default)]
+pub(crate) struct View {
+    /// Build caches without an overlay.
+    pub(crate) read_only_caches: Vec<PathBuf>,
+    /// Work directories of overlays, until they are tidied.
+    pub(crate) works: Vec<OwnedFd>,
+    /// The files that are hidden, as long as it is just made: then nothing of it has to be made good for a command.
+    pub(crate) fresh: Option<Vec<PathBuf>>,
+}
+
+/// Builds the view and enters it. Must run in the cell's own user and mount namespaces.
+pub(crate) fn enter(plan: &Plan) -> Result<View, Failure> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).or_failure(Stage::Mounts, || "mount(2) of / as private")?;
     let mut places = places(plan)?;
@@ -69,8 +79,8 @@ pub(crate) fn enter(plan: &Plan) -> Result<Overlays, Failure> {
     }
     put_covers(&plan.standing)?;
     hidden::mask_programs(plan)?;
-    hidden::mask_all(plan)?;
-    Ok(overlays)
+    let fresh = Some(hidden::mask_all(plan)?);
+    Ok(View { read_only_caches: overlays.refused, works: overlays.works, fresh })
 }
 
 /// Makes a mount read-only now that everything below it is in place.
