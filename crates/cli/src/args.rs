@@ -213,9 +213,9 @@ pub enum PermissionsCommand {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SandboxLevel {
-    /// Files can be read; nothing is written and no command runs
+    /// Nothing is written, and the model runs no command; `codex sandbox` runs one that can read
     ReadOnly,
-    /// Commands run; they write in the workspace, added directories and a private /tmp
+    /// Commands run; they write in the workspace, added directories, a private /tmp and copies of build caches
     WorkspaceWrite,
     /// No walls
     DangerFullAccess,

@@ -94,7 +94,7 @@ const STATEMENTS: [(u8, &str); 64] = [
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
     (1, NO_SCREEN),
-    (3, "nothing is saved before it is destroyed yet, and nobody can be asked"),
+    (3, "nothing is saved before it is destroyed yet"),
     (4, NO_SCREEN),
     (22, NO_PROFILES),
     (27, NO_SERVER),
@@ -133,7 +133,7 @@ const PARTLY: &[(u8, &str)] = &[
     (8, "the flags of the screen, once there is one"),
     (11, "the status line; that what is destroyed is saved before"),
     (14, "`!cmd`, hooks, linters, other programs' tools"),
-    (15, "the hooks of a repository while the command that makes it still runs"),
+    (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),

@@ -99,7 +99,7 @@ const REFUSED: &[c_long] = &[
 
 /// `ioctl(2)` requests that type into a terminal, paste into a console, or set file attributes; and those that copy a
 /// subvolume of btrfs, or take it away, with what is mounted in it: nothing is hidden in the copy, and what comes in
-/// its place is not protected..
+/// its place is not protected.
 const REFUSED_REQUESTS: &[u32] = &[
     libc::TIOCSTI as u32,
     0x541c,      // TIOCLINUX
