@@ -1,17 +1,22 @@
 //! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have here.
 
+mod signals;
+
 use std::{
     io::{self, Write},
     os::fd::AsFd,
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Change, Child, Command, Confinement, Exit, Helper, Rung, Streams};
+use codex_sandbox::{Change, Child, Command, Confinement, Exit, Helper, Process, Rung, Streams};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
+    task::yield_now,
 };
 
+use self::signals::Signals;
 use crate::{
     args::{RunOptions, SandboxArguments, ThreadOptions},
     commands::exec::OWN_PROGRAM,
@@ -53,22 +58,45 @@ pub async fn run(
     let child = child.map_err(|error| error.to_string())?;
     // What the walls needed is cleaned up while the command's last words are passed on.
     walls.sandbox.close();
-    let exit = forward(child).await?;
-    walls.disarm_new().iter().for_each(|sentence| terminal::complain(sentence));
-    walls.end();
-    std::process::exit(exit.shell_code())
-}
-
-/// Passes on what comes in and what the command writes, until it ends. What it left running, without walls, is not
-/// waited for.
-async fn forward(child: Child) -> Result<Exit, String> {
     let Child { stdout, stderr, stdin, mut process } = child;
     if let Some(stdin) = stdin {
         tokio::spawn(feed(stdin));
     }
-    let (mut stdout, mut stderr) = (Some(stdout), stderr);
-    let to_stdout = |bytes: &[u8]| terminal::write(bytes).is_ok();
-    let to_stderr = |bytes: &[u8]| io::stderr().write_all(bytes).is_ok();
+    let mut signals = Signals::default();
+    let (exit, signal) = tokio::select! {
+        // Whoever listens is late for a command that has ended.
+        biased;
+        exit = forward(&mut process, stdout, stderr) => (exit, None),
+        signal = signals.next() => (end(&mut process, &mut signals).await, Some(signal)),
+    };
+    // However it ended, what it made is looked at.
+    walls.disarm_new().iter().for_each(|sentence| terminal::complain(sentence));
+    let code = match signal {
+        Some(signal) => 128 + signal,
+        None => exit?.shell_code(),
+    };
+    walls.end();
+    std::process::exit(code)
+}
+
+/// Ends the command and all that it started. Another signal ends the wait for that.
+async fn end(process: &mut Process, signals: &mut Signals) -> Result<Exit, String> {
+    process.kill();
+    let exit = tokio::select! {
+        exit = process.wait() => exit.map_err(|error| error.to_string()),
+        signal = signals.next() => Ok(Exit::Signal(signal)),
+    };
+    tell_changes(process);
+    exit
+}
+
+/// Passes on what the command writes, until it ends. What it left running, without walls, is not waited for.
+async fn forward(
+    process: &mut Process,
+    stdout: pipe::Receiver,
+    mut stderr: Option<pipe::Receiver>,
+) -> Result<Exit, String> {
+    let mut stdout = Some(stdout);
     let exit = tokio::select! {
         exit = process.wait() => Some(exit),
         _ = async { tokio::join!(copy(&mut stdout, to_stdout), copy(&mut stderr, to_stderr)) } => None,
@@ -78,13 +106,10 @@ async fn forward(child: Child) -> Result<Exit, String> {
         None => process.wait().await,
     };
     let exit = exit.map_err(|error| error.to_string())?;
-    for Change { path, undone } in &process.noticed().changes {
-        let now = if *undone { "it is as it was again" } else { "it could not be put back" };
-        terminal::complain(&format!("{} is protected and was changed: {now}", path.display()));
-    }
+    tell_changes(process);
     // What it had written when it ended is in the pipes.
-    drain(stdout, to_stdout);
-    drain(stderr, to_stderr);
+    drain(stdout, to_stdout).await;
+    drain(stderr, to_stderr).await;
     for sentence in &process.noticed().refused {
         terminal::complain(&format!("sandbox: the proxy refused: {sentence}"));
     }
@@ -94,6 +119,37 @@ async fn forward(child: Child) -> Result<Exit, String> {
         }
     }
     Ok(exit)
+}
+
+fn tell_changes(process: &Process) {
+    for Change { path, undone } in &process.noticed().changes {
+        let now = if *undone { "it is as it was again" } else { "it could not be put back" };
+        terminal::complain(&format!("{} is protected and was changed: {now}", path.display()));
+    }
+}
+
+async fn to_stdout(bytes: &[u8]) -> bool {
+    pass(io::stdout(), bytes, terminal::write).await
+}
+
+async fn to_stderr(bytes: &[u8]) -> bool {
+    pass(io::stderr(), bytes, |piece| io::stderr().write_all(piece)).await
+}
+
+/// Writes in pieces, and each only when there is room for it: while nobody reads, signals are still listened to.
+async fn pass(to: impl AsFd, bytes: &[u8], write: impl Fn(&[u8]) -> io::Result<()>) -> bool {
+    /// What a pipe that is ready for writing takes without blocking, in bytes (`PIPE_BUF` in pipe(7)).
+    const PIECE: usize = 4096;
+    const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+    for piece in bytes.chunks(PIECE) {
+        while let Ok(0) | Err(rustix::io::Errno::INTR) = poll(&mut [PollFd::new(&to, PollFlags::OUT)], Some(&GLANCE)) {
+            yield_now().await;
+        }
+        if write(piece).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Gives the command what comes in on our standard input; one that cannot be read has ended.
@@ -108,23 +164,23 @@ async fn feed(mut to: pipe::Sender) {
 }
 
 /// Passes on what comes until there is no more. If nobody takes it, the pipe is closed, so that the command is told.
-async fn copy(from: &mut Option<pipe::Receiver>, mut to: impl FnMut(&[u8]) -> bool) {
+async fn copy(from: &mut Option<pipe::Receiver>, to: impl AsyncFn(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 * 1024];
     while let Some(pipe) = from
         && let Ok(count @ 1..) = pipe.read(&mut buffer).await
     {
-        if !to(&buffer[..count]) {
+        if !to(&buffer[..count]).await {
             *from = None;
         }
     }
 }
 
 /// Reads without the runtime, which may not have noticed yet that there is something.
-fn drain(from: Option<pipe::Receiver>, mut to: impl FnMut(&[u8]) -> bool) {
+async fn drain(from: Option<pipe::Receiver>, to: impl AsyncFn(&[u8]) -> bool) {
     let Some(from) = from else { return };
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = rustix::io::read(&from, &mut buffer) {
-        if !to(&buffer[..count]) {
+        if !to(&buffer[..count]).await {
             break;
         }
     }

@@ -1,15 +1,16 @@
 //! Repositories that the agent's commands make: what runs code in them is out of use when the turn is over, unless a
 //! person says otherwise.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, io::Read, path::Path, process::Command};
 
 use codex_protocol::{ApprovalPolicy, PatchApplyStatus, ServerNotification, ServerRequest, ThreadItem, TurnStatus};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
     sandbox::visible_directory,
     session::{Session, no, yes},
-    support::Place,
+    support::{Place, wait_for},
 };
 
 fn run(command: &str) -> Value {
@@ -76,6 +77,68 @@ fn exec_takes_it_out_of_use_and_says_so() {
     // By hand it comes back, and it would have run.
     fs::rename(format!("{}.undone-1", hook.display()), &hook).unwrap();
     assert!(runs_something(&place, "a/new"));
+}
+
+/// However `codex sandbox` ends, what its command made is looked at; `None` for a helper that is killed.
+#[test]
+fn codex_sandbox_takes_it_out_of_use_however_it_ends() {
+    let waits = "echo > started; exec sleep 1000";
+    // Nobody reads what it writes.
+    let writes = "echo > started; exec yes";
+    let rows = [
+        (Some(Signal::INT), waits, 130),
+        (Some(Signal::TERM), waits, 143),
+        (Some(Signal::HUP), waits, 129),
+        (Some(Signal::TERM), writes, 143),
+        (None, waits, 2),
+    ];
+    for (signal, then, code) in rows {
+        let place = Place::new(json!([]));
+        let started = place.pipe("started");
+        let script = format!("{EVIL}; {then}");
+        let arguments = ["sandbox", "-s", "workspace-write", "--", "bash", "-c", &script];
+        let mut child = place.codex(&arguments).spawn().unwrap();
+        wait_for(&started, &child);
+        match signal {
+            Some(signal) => kill_process(Pid::from_child(&child), signal).unwrap(),
+            None => kill_process(helper(child.id()), Signal::KILL).unwrap(),
+        }
+        let ended = child.wait().unwrap();
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(ended.code(), Some(code), "{signal:?}, {then}: {told}");
+        assert!(told.contains("a/new/.git/config") && told.contains("taken out of use"), "{signal:?}, {then}: {told}");
+        assert!(!runs_something(&place, "a/new"), "{signal:?}, {then}");
+        // Of the private /tmp nothing is left.
+        let left = fs::read_dir(place.home.join("tmp")).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "{signal:?}, {then}");
+    }
+}
+
+fn helper(codex: u32) -> Pid {
+    let children = fs::read_to_string(format!("/proc/{codex}/task/{codex}/children")).unwrap();
+    Pid::from_raw(children.split_whitespace().next().unwrap().parse().unwrap()).unwrap()
+}
+
+/// As under nohup(1).
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the program under test is started by its test, which ignores a signal")]
+fn codex_sandbox_ignores_what_it_was_started_to_ignore() {
+    let place = Place::new(json!([]));
+    let (started, go) = (place.pipe("started"), place.unopened_pipe("go"));
+    let codex = place.codex(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" sandbox -- sh -c 'echo > started; read line < go; exit 7'"]);
+    shell
+        .arg(codex.get_program())
+        .current_dir(&place.workspace)
+        .env("HOME", &place.home)
+        .env("CODEX_HOME", &place.home);
+    let mut child = shell.spawn().unwrap();
+    wait_for(&started, &child);
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    fs::write(go, "go\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
 }
 
 #[tokio::test]
