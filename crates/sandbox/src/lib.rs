@@ -8,6 +8,7 @@
 //! weaker confinement than it was asked for: what the kernel cannot hold is an error.
 #![allow(unsafe_code)]
 
+pub mod aside;
 mod cell;
 mod channel;
 mod child;

@@ -110,11 +110,6 @@ fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> (Vec<Change
     (places.into_iter().map(change).collect(), aside)
 }
 
-/// The number of something that was moved aside.
-pub(crate) fn number(aside: &Path) -> Option<i32> {
-    aside.file_name()?.to_string_lossy().rsplit_once(kept::ASIDE)?.1.parse().ok()
-}
-
 /// Whether it is a directory of hooks as `git init` makes it: samples, which git does not run.
 fn is_of_samples(path: &Path) -> bool {
     let is_sample = |entry: fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "sample");

@@ -13,11 +13,9 @@ use std::{
 };
 
 use crate::{
-    Change, Command, Confined, Confinement, Exit, Network, Noticed, Rung, TerminalSize,
+    Change, Command, Confined, Confinement, Exit, Network, Noticed, Rung, TerminalSize, aside,
     codec::{Malformed, Reader, Writer},
-    notice::number,
     rung::RUNGS,
-    setup::kept,
 };
 
 /// What the helper is asked to do.
@@ -322,9 +320,10 @@ fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
     let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
     writer.texts(paths.into_iter());
     changes.for_each(|change| {
-        let aside = noticed.aside.iter().find(|(path, _)| *path == change.path);
+        let moved = noticed.aside.iter().find(|(path, _)| *path == change.path);
+        let number = moved.and_then(|(_, aside)| aside::number(aside.file_name()?));
         writer.flag(change.undone);
-        writer.integer(aside.and_then(|(_, aside)| number(aside)).unwrap_or(0));
+        writer.integer(number.unwrap_or(0));
     });
     let caches = noticed.read_only_caches.iter().take(most).map(|path| shortened(path, longest));
     writer.texts(caches.collect::<Vec<_>>().into_iter());
@@ -339,16 +338,16 @@ fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
     let network = reader.flag()?;
     let writes = reader.list(path)?;
     let paths = reader.list(path)?;
-    let (mut changes, mut aside) = (Vec::new(), Vec::new());
+    let (mut changes, mut moved) = (Vec::new(), Vec::new());
     for path in paths {
         let (undone, number) = (reader.flag()?, reader.integer()?);
         let name = path.file_name().filter(|_| number > 0);
-        aside.extend(name.map(|name| (path.clone(), kept::aside(&path, name, number))));
+        moved.extend(name.map(|name| (path.clone(), path.with_file_name(aside::named(name, number)))));
         changes.push(Change { path, undone });
     }
     let read_only_caches = reader.list(path)?;
     // The proxy is on this side of the walls.
-    Ok(Noticed { network, writes, changes, aside, refused: Vec::new(), read_only_caches })
+    Ok(Noticed { network, writes, changes, aside: moved, refused: Vec::new(), read_only_caches })
 }
 
 /// A path between back quotes, for the sentence of a failure.

@@ -19,7 +19,6 @@ use rustix::{
     io::Errno,
 };
 
-pub(crate) use self::aside::is_aside;
 use crate::Roots;
 
 /// Why a path was not touched.

@@ -12,9 +12,10 @@ use std::{
     time::Duration,
 };
 
+use codex_sandbox::aside;
+
 use crate::{
     Beneath, BeneathError, Kind, Repositories, Stamp,
-    beneath::is_aside,
     git_settings::{Setting, sift},
     repositories::{self, Found, repositories},
 };
@@ -106,7 +107,7 @@ pub fn disarm_new(
             repositories::Kind::Pointer => look.pointer(path),
         };
         if let Err(error) = looked {
-            look.failed.push(format!("what the new {} does could not be found out: {error}", path.display()));
+            look.failed.push(failure(path, &error));
         }
     }
     let Look { removed, failed, .. } = look;
@@ -135,15 +136,42 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn git_directory(&mut self, directory: &Path) -> Result<(), BeneathError> {
-        self.hooks(&directory.join("hooks"))?;
-        for name in ["config", "config.worktree"] {
-            self.configuration(&directory.join(name), directory)?;
+        if self.is_accepted(directory) {
+            return Ok(());
         }
-        let common = directory.join("commondir");
-        if self.beneath.kind(&common)?.is_some() {
-            self.leading(&common, repositories::common(directory))?;
+        let before = self.removed.len();
+        // Each for itself: what cannot be done of one must not leave the others in use.
+        let mut done = vec![
+            self.configuration(&directory.join("config"), directory),
+            self.configuration(&directory.join("config.worktree"), directory),
+            self.common(directory),
+        ];
+        done.extend(self.hooks(&directory.join("hooks")));
+        let failed: Vec<BeneathError> = done.into_iter().filter_map(Result::err).collect();
+        if failed.is_empty() {
+            return Ok(());
         }
+        let moved = self.beneath.move_out_of_reach(directory);
+        let Ok(aside) = moved else {
+            self.failed.extend(failed.iter().map(|error| failure(directory, error)));
+            return moved.map(drop);
+        };
+        // It lies there as it was made, so that it can come back as a whole.
+        let removed = self.removed.split_off(before);
+        let inside = removed.into_iter().filter_map(|removed| removed.back_inside(&self.beneath, directory, &aside));
+        let inside: Vec<Removed> = inside.collect();
+        let what = "a git directory of which not all could be judged or taken out of use".to_owned();
+        self.removed.push(Removed::of(&self.beneath, directory, aside, what));
+        self.removed.extend(inside);
         Ok(())
+    }
+
+    fn common(&mut self, directory: &Path) -> Result<(), BeneathError> {
+        let common = directory.join("commondir");
+        match self.beneath.kind(&common)? {
+            Some(_) => self.leading(&common, repositories::common(directory)),
+            None => Ok(()),
+        }
     }
 
     fn pointer(&mut self, pointer: &Path) -> Result<(), BeneathError> {
@@ -160,17 +188,20 @@ impl Look<'_> {
         }
     }
 
-    fn hooks(&mut self, hooks: &Path) -> Result<(), BeneathError> {
-        match self.beneath.kind(hooks)? {
-            None => Ok(()),
-            Some(Kind::Directory) => {
-                let runs = |name: &OsStr| !name.as_bytes().ends_with(b".sample") && !is_aside(name);
-                let names = self.beneath.names(hooks)?.into_iter().filter(|name| runs(name));
-                names
-                    .map(|name| hooks.join(name))
-                    .try_for_each(|hook| self.take(&hook, "a hook, which git runs".to_owned()))
+    /// What came of each.
+    fn hooks(&mut self, hooks: &Path) -> Vec<Result<(), BeneathError>> {
+        match self.beneath.kind(hooks) {
+            Ok(None) => Vec::new(),
+            Ok(Some(Kind::Directory)) => {
+                let Ok(names) = self.beneath.names(hooks) else {
+                    return vec![self.take(hooks, "hooks that cannot be read".to_owned())];
+                };
+                let runs = |name: &OsStr| !name.as_bytes().ends_with(b".sample") && aside::number(name).is_none();
+                let hook = |name| self.take(&hooks.join(name), "a hook, which git runs".to_owned());
+                names.into_iter().filter(|name| runs(name)).map(hook).collect()
             }
-            Some(_) => self.take(hooks, "hooks of another place".to_owned()),
+            Ok(Some(_)) => vec![self.take(hooks, "hooks of another place".to_owned())],
+            Err(error) => vec![Err(error)],
         }
     }
 
@@ -189,13 +220,15 @@ impl Look<'_> {
             return Ok(());
         }
         let aside = self.beneath.move_aside(path)?;
-        // What was moved counts: something may have been written in between.
-        let snapshot = self.beneath.read(&aside, LONGEST_CONFIGURATION)?;
-        let sifted = sift(&snapshot.bytes, unwanted);
-        self.beneath.write(path, &sifted.kept, Some(snapshot.attributes))?;
-        let marks = self.beneath.marks(&aside)?;
-        let (what, shown) = (sifted.removed.join(", "), sifted.removed.join("\n"));
-        self.removed.push(Removed { path: path.to_owned(), aside, what, shown, marks, left: Some(sifted.kept) });
+        // What was moved counts: something may have been written in between. It is told of whatever comes next.
+        let mut removed = Removed::of(&self.beneath, path, aside, "a configuration that cannot be read".to_owned());
+        if let Ok(snapshot) = self.beneath.read(&removed.aside, LONGEST_CONFIGURATION) {
+            let sifted = sift(&snapshot.bytes, unwanted);
+            let written = self.beneath.write(path, &sifted.kept, Some(snapshot.attributes));
+            (removed.what, removed.shown) = (sifted.removed.join(", "), sifted.removed.join("\n"));
+            removed.left = written.is_ok().then_some(sifted.kept);
+        }
+        self.removed.push(removed);
         Ok(())
     }
 
@@ -219,7 +252,7 @@ impl Look<'_> {
             return Ok(());
         }
         let aside = self.beneath.move_aside(path)?;
-        self.removed.push(Removed::of(&self.beneath, path, aside, what)?);
+        self.removed.push(Removed::of(&self.beneath, path, aside, what));
         Ok(())
     }
 }
@@ -234,17 +267,33 @@ impl Removed {
     /// Of something that was moved from `path` to `aside`, both below `roots`.
     ///
     /// # Errors
-    /// It cannot be looked at.
+    /// It is not there, or cannot be looked at.
     pub fn moved(roots: &[PathBuf], path: &Path, aside: PathBuf, what: &str) -> Result<Self, BeneathError> {
         let beneath = Beneath::new(roots.iter().map(PathBuf::as_path))?;
-        Self::of(&beneath, path, aside, what.to_owned())
+        match beneath.kind(&aside)? {
+            Some(_) => Ok(Self::of(&beneath, path, aside, what.to_owned())),
+            None => Err(BeneathError::Io { path: aside, source: io::ErrorKind::NotFound.into() }),
+        }
     }
 
-    fn of(beneath: &Beneath, path: &Path, aside: PathBuf, what: String) -> Result<Self, BeneathError> {
-        let marks = beneath.marks(&aside)?;
+    /// It has been moved, and is told of, whatever cannot be found out about it.
+    fn of(beneath: &Beneath, path: &Path, aside: PathBuf, what: String) -> Self {
+        let marks = beneath.marks(&aside).ok().flatten();
         let content = beneath.read(&aside, MOST_SHOWN).map(|snapshot| snapshot.bytes).unwrap_or_default();
         let shown = String::from_utf8(content).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), aside, what, shown, marks, left: None })
+        Self { path: path.to_owned(), aside, what, shown, marks, left: None }
+    }
+
+    /// Gives it its name again, `directory`, which it lies in, having been moved to `now`. Returns it if that fails.
+    fn back_inside(mut self, beneath: &Beneath, directory: &Path, now: &Path) -> Option<Self> {
+        for path in [&mut self.path, &mut self.aside] {
+            *path = now.join(path.strip_prefix(directory).unwrap_or(path));
+        }
+        let moved = match self.left {
+            Some(_) => beneath.move_over(&self.aside, &self.path),
+            None => beneath.move_back(&self.aside, &self.path),
+        };
+        moved.is_err().then_some(self)
     }
 
     /// Puts it back where it was, `roots` being what commands may write, and notes that this was accepted.
@@ -272,6 +321,10 @@ impl Removed {
         }
         Ok(())
     }
+}
+
+fn failure(path: &Path, error: &BeneathError) -> String {
+    format!("what the new {} does could not be found out: {error}", path.display())
 }
 
 /// The path without links, and without `..` where nothing is.

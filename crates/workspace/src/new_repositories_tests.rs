@@ -188,6 +188,54 @@ fn what_was_changed_since_does_not_come_back() {
     }
 }
 
+/// What is done to a planted repository so that it cannot be judged, what is in use below it afterwards, and whether all
+/// of it was moved. Modes hold a user only, whom `DAC_OVERRIDE` is none of.
+type Hindrance = (&'static str, fn(&Path), bool);
+
+#[test]
+fn what_cannot_be_done_of_one_thing_leaves_no_other_in_use() {
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    fn names(git: &Path) {
+        (1..1000).for_each(|number| fs::write(git.join(format!("hooks/a.undone-{number}")), "").unwrap());
+    }
+    fn long_name(git: &Path) {
+        fs::write(git.join("hooks").join("z".repeat(250)), "").unwrap();
+    }
+    let hindrances: &[Hindrance] = &[
+        ("all names taken", names, false),
+        ("hooks unreadable", |git| mode(&git.join("hooks"), 0), false),
+        ("hooks not writable", |git| mode(&git.join("hooks"), 0o500), rustix::process::geteuid().as_raw() != 0),
+        ("nothing writable", |git| mode(git, 0o500), rustix::process::geteuid().as_raw() != 0),
+        ("no room for a name", long_name, true),
+    ];
+    for (name, hinder, whole) in hindrances {
+        let place = Place::new();
+        let before = place.found();
+        let git = place.root.join("x/.git");
+        for (file, content) in [("config", EVIL), ("config.worktree", EVIL), ("hooks/a", "x"), ("hooks/b", "x")] {
+            place.write(&format!("w/x/.git/{file}"), content);
+        }
+        hinder(&git);
+        let disarmed = place.disarm(&before);
+        let taken = taken(&place, &disarmed);
+        let config = place.read("w/x/.git/config").unwrap_or_default();
+        assert!(!config.contains("fsmonitor") && !git.join("hooks/a").exists(), "{name}: {taken:?}");
+        assert!(!git.join("hooks/b").exists() && git.exists() != *whole, "{name}: {taken:?}");
+        if *whole {
+            assert_eq!(taken, ["w/x/.git"], "{name}");
+            let aside = &disarmed.removed[0].aside;
+            assert_ne!(*aside, place.root.join("x/.git.undone-1"), "{name}: something could lead there");
+            disarmed.removed[0].put_back(&place.roots(), &mut Accepted::default()).unwrap();
+            assert!(place.read("w/x/.git/config").unwrap().contains("fsmonitor") && git.join("hooks/b").exists());
+        }
+        for directory in [git.join("hooks"), git].into_iter().filter(|directory| directory.exists()) {
+            mode(&directory, 0o700);
+        }
+    }
+}
+
 /// A configuration that lies there by another name too could be changed when it is covered.
 #[test]
 fn a_second_name_of_a_configuration_is_cut_off() {

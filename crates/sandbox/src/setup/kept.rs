@@ -5,14 +5,14 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
 use crate::{
-    Change,
+    Change, aside,
     wire::{Failure, OrFailure, Stage, quoted},
 };
 
@@ -141,21 +141,11 @@ fn replace(path: &Path, wanted: Option<&Node>, occupied: bool, changes: &mut Vec
     changes.push(Change { path: path.to_owned(), undone: made.is_ok() });
 }
 
-/// What stands between the name of something that was moved aside, and a number.
-pub(crate) const ASIDE: &str = ".undone-";
-
-/// Where it is then.
-pub(crate) fn aside(path: &Path, name: &OsStr, number: i32) -> PathBuf {
-    let mut aside = name.to_owned();
-    aside.push(format!("{ASIDE}{number}"));
-    path.with_file_name(aside)
-}
-
 /// Renames it to a name beside it that nobody reads; returns that.
 pub(crate) fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    for number in 1..1000 {
-        let aside = aside(path, name, number);
+    for aside in aside::names(name) {
+        let aside = path.with_file_name(aside);
         if fs::symlink_metadata(&aside).is_err() {
             return fs::rename(path, &aside).map(|()| aside);
         }
@@ -267,6 +257,17 @@ mod tests {
         }
         let beside = [1, 2].map(|number| fs::read_to_string(root.join(format!(".envrc.undone-{number}"))).unwrap());
         assert_eq!(beside, ["one", "two"]);
+    }
+
+    /// Whoever makes all names beside something does not make it stay.
+    #[test]
+    fn what_has_to_give_way_finds_a_name() {
+        let (_directory, root, paths) = place();
+        let kept = Kept::look(paths).unwrap();
+        (1..1000).for_each(|number| fs::write(root.join(format!(".envrc.undone-{number}")), "").unwrap());
+        fs::write(root.join(".envrc"), "evil").unwrap();
+        assert_eq!(kept.put_back(), [Change { path: root.join(".envrc"), undone: true }]);
+        assert!(!root.join(".envrc").exists());
     }
 
     #[test]

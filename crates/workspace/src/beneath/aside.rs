@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use codex_sandbox::aside;
 use rustix::{
     fs::{AtFlags, Dir, FileType, OFlags, RenameFlags},
     io::Errno,
@@ -13,21 +14,8 @@ use rustix::{
 
 use super::{Beneath, BeneathError, Place, Stamp, io_error, permissions, stat};
 
-/// Most names beside one that are tried.
-const MOST_NUMBERS: u32 = 1000;
-
 /// Most files and directories that are marked at once.
 const MOST_MARKS: usize = 2_000;
-
-/// What follows the name of something that was taken out of use, before a number.
-const ASIDE: &[u8] = b".undone-";
-
-/// Whether `name` is that of something that was taken out of use.
-pub(crate) fn is_aside(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && name.get(..name.len() - digits).is_some_and(|rest| rest.ends_with(ASIDE))
-}
 
 impl Beneath {
     /// The names in a directory, sorted.
@@ -53,11 +41,20 @@ impl Beneath {
     /// # Errors
     /// Any [`BeneathError`] but `Symlink` of itself and `TooLarge`.
     pub(crate) fn move_aside(&self, path: &Path) -> Result<PathBuf, BeneathError> {
+        self.move_to_one_of(path, aside::names(path.file_name().unwrap_or_default()))
+    }
+
+    /// As [`Beneath::move_aside`], to a name that nothing can lead to.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn move_out_of_reach(&self, path: &Path) -> Result<PathBuf, BeneathError> {
+        self.move_to_one_of(path, aside::unforeseen_names(path.file_name().unwrap_or_default()))
+    }
+
+    fn move_to_one_of(&self, path: &Path, names: impl Iterator<Item = OsString>) -> Result<PathBuf, BeneathError> {
         let place = self.place(path)?;
-        for number in 1..MOST_NUMBERS {
-            let mut aside = place.name.to_owned();
-            aside.push(OsStr::from_bytes(ASIDE));
-            aside.push(number.to_string());
+        for aside in names {
             match rename_to_nothing(&place, place.name, &aside) {
                 Ok(()) => return Ok(path.with_file_name(aside)),
                 Err(Errno::EXIST) => {}
@@ -169,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn all_names_taken_leave_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let beneath = Beneath::new([base.as_path()]).unwrap();
+        ["x".to_owned()].into_iter().chain((1..1000).map(|number| format!("x.undone-{number}"))).for_each(|name| {
+            fs::write(base.join(name), "").unwrap();
+        });
+        let aside = beneath.move_aside(&base.join("x")).unwrap();
+        assert!(aside.exists() && !base.join("x").exists());
+    }
+
+    #[test]
     fn nothing_is_moved_behind_a_link() {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
@@ -183,14 +192,5 @@ mod tests {
         // The link itself is a thing like others.
         assert_eq!(beneath.move_aside(&inside.join("link")).unwrap(), inside.join("link.undone-1"));
         assert!(outside.join("hooks").exists());
-    }
-
-    #[test]
-    fn names_of_what_was_moved_aside() {
-        for (name, is) in
-            [("x.undone-1", true), ("x.undone-12", true), ("x.undone-", false), ("x.undone-1a", false), ("1", false)]
-        {
-            assert_eq!(is_aside(OsStr::new(name)), is, "{name}");
-        }
     }
 }
