@@ -103,14 +103,16 @@ pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
         places: BTreeMap::new(),
         left: MOST_DIRECTORIES,
         left_inside: MOST_DIRECTORIES,
+        is_whole: true,
+        waiting: VecDeque::new(),
     };
     for root in roots {
         found.in_use(root, home);
         let names = INSTRUCTIONS.iter().map(|name| root.join(name));
         found.covered.extend(names);
     }
-    let is_whole = found.below();
-    let (places, covered) = (found.places, found.covered.into_iter().collect());
+    found.below();
+    let (is_whole, places, covered) = (found.is_whole, found.places, found.covered.into_iter().collect());
     Repositories { writable: found.writable, covered, found: Found { places, is_whole, at } }
 }
 
@@ -123,6 +125,16 @@ struct Search<'roots> {
     /// How many directories may still be looked into, and how many inside git directories.
     left: usize,
     left_inside: usize,
+    is_whole: bool,
+    /// What is still to be looked at inside git directories.
+    waiting: VecDeque<Inside>,
+}
+
+/// A directory to look into.
+enum Inside {
+    GitDirectory(PathBuf),
+    /// `modules` of a git directory, or one in it: a submodule's name may have slashes in it.
+    Modules(PathBuf),
 }
 
 /// How many are covered, of each role.
@@ -171,26 +183,54 @@ impl Search<'_> {
         self.inside(directory);
     }
 
-    /// Covers the worktrees and submodules whose git directories lie in `directory`, and what it takes its settings from.
+    /// Covers the worktrees and submodules whose git directories lie in `directory`, and what it takes its settings
+    /// from; and so on in these. Commands can make a chain of any length.
     fn inside(&mut self, directory: &Path) {
+        self.waiting.push_back(Inside::GitDirectory(directory.to_owned()));
+        self.look_inside();
+    }
+
+    fn look_inside(&mut self) {
+        while let Some(place) = self.waiting.pop_front() {
+            if !self.is_one_left() {
+                self.waiting.clear();
+                return;
+            }
+            match place {
+                Inside::GitDirectory(directory) => self.worktrees(&directory),
+                Inside::Modules(place) => self.modules(&place),
+            }
+        }
+    }
+
+    fn is_one_left(&mut self) -> bool {
+        let left = self.left_inside.checked_sub(1);
+        self.left_inside = left.unwrap_or(0);
+        self.is_whole &= left.is_some();
+        left.is_some()
+    }
+
+    fn worktrees(&mut self, directory: &Path) {
         self.common(directory);
         for worktree in directories(&directory.join("worktrees")) {
             self.cover(&worktree, Role::Worktree);
-            self.common(&worktree);
+            if self.is_one_left() {
+                self.common(&worktree);
+            }
         }
-        // A submodule's name may have slashes in it.
-        let mut modules = VecDeque::from([directory.join("modules")]);
-        while self.left_inside > 0
-            && let Some(place) = modules.pop_front()
-        {
-            self.left_inside -= 1;
-            for module in directories(&place) {
-                if module.join("HEAD").is_file() {
-                    self.cover(&module, Role::Module);
-                    self.inside(&module);
-                } else {
-                    modules.push_back(module);
-                }
+        let modules = directory.join("modules");
+        if modules.is_dir() {
+            self.waiting.push_back(Inside::Modules(modules));
+        }
+    }
+
+    fn modules(&mut self, place: &Path) {
+        for module in directories(place) {
+            if module.join("HEAD").is_file() {
+                self.cover(&module, Role::Module);
+                self.waiting.push_back(Inside::GitDirectory(module));
+            } else {
+                self.waiting.push_back(Inside::Modules(module));
             }
         }
     }
@@ -200,7 +240,10 @@ impl Search<'_> {
         self.covered.insert(pointer.to_owned());
         self.places.insert(pointer.to_owned(), Kind::Pointer);
         let target = target(pointer).ok().flatten().filter(|target| self.holds(target));
-        target.into_iter().for_each(|directory| self.led_to(&directory));
+        if let Some(directory) = target {
+            self.led_to(&directory);
+            self.look_inside();
+        }
     }
 
     /// A git directory that another place names.
@@ -209,7 +252,7 @@ impl Search<'_> {
             // One that takes its settings from another has none of its own.
             let is_worktree = common(directory).is_ok_and(|common| common.is_some());
             self.cover(directory, if is_worktree { Role::Worktree } else { Role::Repository });
-            self.inside(directory);
+            self.waiting.push_back(Inside::GitDirectory(directory.to_owned()));
         }
     }
 
@@ -245,8 +288,8 @@ impl Search<'_> {
         self.covered.extend(names);
     }
 
-    /// Repositories, and what agents are told, in the directories below the roots. Returns whether that was all.
-    fn below(&mut self) -> bool {
+    /// Repositories, and what agents are told, in the directories below the roots.
+    fn below(&mut self) {
         let mut waiting: VecDeque<PathBuf> =
             self.roots.iter().filter(|root| *root != Path::new("/")).cloned().collect();
         while self.left > 0
@@ -255,7 +298,7 @@ impl Search<'_> {
             self.left -= 1;
             self.look_into(&directory, &mut waiting);
         }
-        waiting.is_empty() && self.left > 0 && self.left_inside > 0
+        self.is_whole &= waiting.is_empty();
     }
 
     fn look_into(&mut self, directory: &Path, waiting: &mut VecDeque<PathBuf>) {
@@ -382,134 +425,5 @@ fn directories(place: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Makes files with their contents; a name that ends in a slash is a directory.
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let base = directory.path().canonicalize().unwrap();
-        for (name, content) in files {
-            let path = base.join(name);
-            if name.ends_with('/') {
-                fs::create_dir_all(path).unwrap();
-            } else {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, content.replace("~", base.to_str().unwrap())).unwrap();
-            }
-        }
-        (directory, base)
-    }
-
-    #[test]
-    fn tables_are_sorted() {
-        assert!(STEERING.is_sorted() && OF_WORKTREES.is_sorted() && SKIPPED.is_sorted());
-    }
-
-    const REPOSITORY: &[(&str, &str)] = &[
-        ("r/.git/HEAD", "ref: refs/heads/main\n"),
-        ("r/.git/objects/", ""),
-        ("r/.git/worktrees/w/commondir", "../..\n"),
-        ("r/.git/worktrees/w/gitdir", "~/w/.git\n"),
-        ("r/.git/modules/a/b/HEAD", "x"),
-        ("r/.git/modules/a/b/config", "[core]\n\tworktree = ../../../../../s\n"),
-        ("r/sub/x", ""),
-        ("w/.git", "gitdir: ~/r/.git/worktrees/w\n"),
-        ("w/sub/x", ""),
-        ("s/.git", "gitdir: ../r/.git/modules/a/b\n"),
-        ("planted/.git", "gitdir: ~/r/.git/worktrees/w\n"),
-        ("module/.git", "gitdir: ~/r/.git/modules/a/b\n"),
-        ("plain/.git", "gitdir: ~/r/.git\n"),
-        ("none/x", ""),
-    ];
-
-    #[test]
-    fn the_git_directory_in_use_is_writable_if_it_says_so_too() {
-        let (_directory, base) = tree(REPOSITORY);
-        let table: &[(&str, &[&str])] = &[
-            ("r", &[]),
-            ("r/sub", &["r/.git"]),
-            ("w", &["r/.git"]),
-            ("w/sub", &["r/.git"]),
-            ("s", &["r/.git/modules/a/b"]),
-            ("planted", &[]),
-            ("module", &[]),
-            ("plain", &[]),
-            ("none", &[]),
-        ];
-        for (root, expected) in table {
-            let found = repositories(&[base.join(root)], None);
-            let expected: Vec<PathBuf> = expected.iter().map(|path| base.join(path)).collect();
-            assert_eq!(found.writable, expected, "{root}");
-        }
-        assert_eq!(repositories(&[base.join("r/sub")], Some(&base.join("r"))).writable, Vec::<PathBuf>::new());
-        assert_eq!(repositories(&[base.join("r"), base.join("w")], None).writable, Vec::<PathBuf>::new());
-    }
-
-    #[test]
-    fn what_steers_git_is_covered() {
-        let (_directory, base) = tree(REPOSITORY);
-        for root in ["r/sub", "w", "r"] {
-            let covered = repositories(&[base.join(root)], None).covered;
-            let names = ["config", "hooks", "commondir", "worktrees/w/gitdir", "modules/a/b/config"];
-            for name in names.map(|name| base.join("r/.git").join(name)) {
-                assert!(covered.contains(&name), "{root}: {name:?} is not in {covered:?}");
-            }
-            assert!(covered.contains(&base.join(root).join("AGENTS.md")));
-        }
-    }
-
-    #[test]
-    fn what_is_planted_inside_a_git_directory_leaves_nothing_uncovered() {
-        let (_directory, base) = tree(REPOSITORY);
-        tree_of(&base, "r/.git/worktrees/a");
-        for root in ["r/sub", "w"] {
-            let found = repositories(&[base.join(root)], None);
-            assert_eq!(found.writable, [base.join("r/.git")]);
-            for name in ["r/.git/config", "r/.git/hooks", "r/.git/modules/a/b/config"] {
-                assert!(found.covered.contains(&base.join(name)), "{root}: {name}");
-            }
-        }
-        fs::create_dir_all(base.join("r/nested/.git")).unwrap();
-        fs::create_dir_all(base.join("other/.git")).unwrap();
-        fs::create_dir_all(base.join("other/sub")).unwrap();
-        let found = repositories(&["r", "other/sub"].map(|name| base.join(name)), None);
-        assert_eq!(found.writable, [base.join("other/.git")]);
-        for name in ["r/.git/config", "r/nested/.git/config", "other/.git/config"] {
-            assert!(found.covered.contains(&base.join(name)), "{name}");
-        }
-    }
-
-    /// As many directories as count.
-    fn tree_of(base: &Path, name: &str) {
-        for number in 0..MOST_REPOSITORIES {
-            fs::create_dir_all(base.join(format!("{name}{number}"))).unwrap();
-        }
-    }
-
-    #[test]
-    fn repositories_below_are_found() {
-        let (_directory, base) = tree(&[
-            ("w/third/party/.git/HEAD", ""),
-            ("w/linked/.git", "gitdir: /nowhere"),
-            ("w/bare.git/HEAD", ""),
-            ("w/bare.git/objects/", ""),
-            ("w/bare.git/refs/", ""),
-            ("w/docs/CLAUDE.md", ""),
-            ("w/node_modules/x/.git/HEAD", ""),
-        ]);
-        let covered = repositories(&[base.join("w")], None).covered;
-        let table = [
-            ("third/party/.git/hooks", true),
-            ("third/party/.git/config", true),
-            ("linked/.git", true),
-            ("bare.git/config", true),
-            ("docs/CLAUDE.md", true),
-            ("docs/AGENTS.md", false),
-            ("node_modules/x/.git/config", false),
-        ];
-        for (path, expected) in table {
-            assert_eq!(covered.contains(&base.join("w").join(path)), expected, "{path}");
-        }
-    }
-}
+#[path = "repositories_tests.rs"]
+mod tests;

@@ -1,0 +1,157 @@
+//! Trees with repositories in them, and what is found there.
+
+use super::*;
+
+/// Makes files with their contents; a name that ends in a slash is a directory.
+fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path().canonicalize().unwrap();
+    for (name, content) in files {
+        let path = base.join(name);
+        if name.ends_with('/') {
+            fs::create_dir_all(path).unwrap();
+        } else {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content.replace("~", base.to_str().unwrap())).unwrap();
+        }
+    }
+    (directory, base)
+}
+
+#[test]
+fn tables_are_sorted() {
+    assert!(STEERING.is_sorted() && OF_WORKTREES.is_sorted() && SKIPPED.is_sorted());
+}
+
+const REPOSITORY: &[(&str, &str)] = &[
+    ("r/.git/HEAD", "ref: refs/heads/main\n"),
+    ("r/.git/objects/", ""),
+    ("r/.git/worktrees/w/commondir", "../..\n"),
+    ("r/.git/worktrees/w/gitdir", "~/w/.git\n"),
+    ("r/.git/modules/a/b/HEAD", "x"),
+    ("r/.git/modules/a/b/config", "[core]\n\tworktree = ../../../../../s\n"),
+    ("r/sub/x", ""),
+    ("w/.git", "gitdir: ~/r/.git/worktrees/w\n"),
+    ("w/sub/x", ""),
+    ("s/.git", "gitdir: ../r/.git/modules/a/b\n"),
+    ("planted/.git", "gitdir: ~/r/.git/worktrees/w\n"),
+    ("module/.git", "gitdir: ~/r/.git/modules/a/b\n"),
+    ("plain/.git", "gitdir: ~/r/.git\n"),
+    ("none/x", ""),
+];
+
+#[test]
+fn the_git_directory_in_use_is_writable_if_it_says_so_too() {
+    let (_directory, base) = tree(REPOSITORY);
+    let table: &[(&str, &[&str])] = &[
+        ("r", &[]),
+        ("r/sub", &["r/.git"]),
+        ("w", &["r/.git"]),
+        ("w/sub", &["r/.git"]),
+        ("s", &["r/.git/modules/a/b"]),
+        ("planted", &[]),
+        ("module", &[]),
+        ("plain", &[]),
+        ("none", &[]),
+    ];
+    for (root, expected) in table {
+        let found = repositories(&[base.join(root)], None);
+        let expected: Vec<PathBuf> = expected.iter().map(|path| base.join(path)).collect();
+        assert_eq!(found.writable, expected, "{root}");
+    }
+    assert_eq!(repositories(&[base.join("r/sub")], Some(&base.join("r"))).writable, Vec::<PathBuf>::new());
+    assert_eq!(repositories(&[base.join("r"), base.join("w")], None).writable, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_steers_git_is_covered() {
+    let (_directory, base) = tree(REPOSITORY);
+    for root in ["r/sub", "w", "r"] {
+        let covered = repositories(&[base.join(root)], None).covered;
+        let names = ["config", "hooks", "commondir", "worktrees/w/gitdir", "modules/a/b/config"];
+        for name in names.map(|name| base.join("r/.git").join(name)) {
+            assert!(covered.contains(&name), "{root}: {name:?} is not in {covered:?}");
+        }
+        assert!(covered.contains(&base.join(root).join("AGENTS.md")));
+    }
+}
+
+#[test]
+fn what_is_planted_inside_a_git_directory_leaves_nothing_uncovered() {
+    let (_directory, base) = tree(REPOSITORY);
+    tree_of(&base, "r/.git/worktrees/a");
+    for root in ["r/sub", "w"] {
+        let found = repositories(&[base.join(root)], None);
+        assert_eq!(found.writable, [base.join("r/.git")]);
+        for name in ["r/.git/config", "r/.git/hooks", "r/.git/modules/a/b/config"] {
+            assert!(found.covered.contains(&base.join(name)), "{root}: {name}");
+        }
+    }
+    fs::create_dir_all(base.join("r/nested/.git")).unwrap();
+    fs::create_dir_all(base.join("other/.git")).unwrap();
+    fs::create_dir_all(base.join("other/sub")).unwrap();
+    let found = repositories(&["r", "other/sub"].map(|name| base.join(name)), None);
+    assert_eq!(found.writable, [base.join("other/.git")]);
+    for name in ["r/.git/config", "r/nested/.git/config", "other/.git/config"] {
+        assert!(found.covered.contains(&base.join(name)), "{name}");
+    }
+}
+
+/// As many directories as count.
+fn tree_of(base: &Path, name: &str) {
+    for number in 0..MOST_REPOSITORIES {
+        fs::create_dir_all(base.join(format!("{name}{number}"))).unwrap();
+    }
+}
+
+#[test]
+fn repositories_below_are_found() {
+    let (_directory, base) = tree(&[
+        ("w/third/party/.git/HEAD", ""),
+        ("w/linked/.git", "gitdir: /nowhere"),
+        ("w/bare.git/HEAD", ""),
+        ("w/bare.git/objects/", ""),
+        ("w/bare.git/refs/", ""),
+        ("w/docs/CLAUDE.md", ""),
+        ("w/node_modules/x/.git/HEAD", ""),
+    ]);
+    let covered = repositories(&[base.join("w")], None).covered;
+    let table = [
+        ("third/party/.git/hooks", true),
+        ("third/party/.git/config", true),
+        ("linked/.git", true),
+        ("bare.git/config", true),
+        ("docs/CLAUDE.md", true),
+        ("docs/AGENTS.md", false),
+        ("node_modules/x/.git/config", false),
+    ];
+    for (path, expected) in table {
+        assert_eq!(covered.contains(&base.join("w").join(path)), expected, "{path}");
+    }
+}
+
+/// A chain that a command made, each link of which names the next, is followed for a while, by no recursion.
+#[test]
+fn a_long_chain_of_git_directories_ends_the_search_and_nothing_else() {
+    let (_directory, base) = tree(&[("w/x/.git/commondir", "n0"), ("w/zz/own/.git/HEAD", "x")]);
+    let link = |number: usize| {
+        let link = base.join(format!("w/x/.git/n{number}"));
+        fs::create_dir(&link).unwrap();
+        fs::write(link.join("commondir"), format!("../n{}", number + 1)).unwrap();
+    };
+    let root = base.join("w");
+    let found = || {
+        let small = std::thread::Builder::new().stack_size(512 << 10);
+        let root = root.clone();
+        small.spawn(move || repositories(&[root], None)).unwrap().join().unwrap()
+    };
+    (0..10).for_each(link);
+    fs::create_dir(base.join("w/x/.git/n10")).unwrap();
+    let short = found();
+    assert!(short.found.is_whole && short.covered.contains(&base.join("w/x/.git/n10/config")));
+    fs::remove_dir(base.join("w/x/.git/n10")).unwrap();
+    (10..MOST_DIRECTORIES + 10).for_each(link);
+    let long = found();
+    assert!(!long.found.is_whole);
+    assert!(long.covered.contains(&base.join("w/zz/own/.git/config")));
+}
