@@ -4,8 +4,9 @@
 //! It must never give more than what was missed and asked about, nor run a command again that nobody has said yes to.
 
 use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Component, Path, PathBuf},
 };
 
 use codex_history::ToolCall;
@@ -28,7 +29,43 @@ const REFUSED: &str = include_str!("prompts/more_refused.md");
 const NEVER_WRITABLE: &str = include_str!("prompts/never_writable.md");
 
 /// Directories of the system: who means to change these must leave the sandbox, and is asked about that.
-const OF_THE_SYSTEM: [&str; 4] = ["/usr", "/etc", "/boot", "/var/lib"];
+const OF_THE_SYSTEM: [&str; 12] =
+    ["/usr", "/etc", "/boot", "/var/lib", "/var/spool", "/opt", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// Where programs and settings of people lie, which run or are read outside the sandbox. Real paths where there are any.
+#[derive(Default)]
+struct People {
+    home: Vec<PathBuf>,
+    /// The directories of `PATH`.
+    programs: Vec<PathBuf>,
+}
+
+impl People {
+    fn of(environment: &BTreeMap<OsString, OsString>) -> Self {
+        let value = |name: &str| environment.get(OsStr::new(name));
+        // By its name too, for what does not exist yet.
+        let both = |path: PathBuf| [path.canonicalize().ok(), Some(path)].into_iter().flatten();
+        let programs = value("PATH").into_iter().flat_map(std::env::split_paths).filter(|path| path.is_absolute());
+        Self {
+            home: value("HOME").map(PathBuf::from).into_iter().flat_map(both).collect(),
+            programs: programs.flat_map(both).collect(),
+        }
+    }
+
+    /// Whether who writes in `directory` would choose what people run, or how it behaves.
+    fn trust(&self, directory: &Path) -> bool {
+        let runs = |place: &PathBuf| place.starts_with(directory) || directory.starts_with(place);
+        let in_home = |home: &PathBuf| directory.strip_prefix(home).ok();
+        let first = self.home.iter().filter_map(in_home).filter_map(|rest| rest.components().next());
+        // `~/.config`, `~/.local/bin`, `~/.cargo/bin` and their like.
+        let is_settings = |part: Component<'_>| {
+            let name = part.as_os_str();
+            name == "bin" || name.as_encoded_bytes().starts_with(b".")
+        };
+        let roots_own = directory.starts_with("/root") && !self.home.iter().any(|home| home.starts_with("/root"));
+        roots_own || self.programs.iter().any(runs) || first.into_iter().any(is_settings)
+    }
+}
 
 /// What a command missed, and may be given.
 struct More {
@@ -95,11 +132,11 @@ impl TurnRun {
 /// What can be asked for of what `first` missed; and `first`, with a word to the model of what never can.
 fn missed(state: &ThreadState, mut first: Outcome) -> (More, Outcome) {
     let workplace = &state.settings.workplace;
-    let home = workplace.environment.get(OsStr::new("HOME")).map(Path::new);
+    let people = People::of(&workplace.environment);
     let mut directories = Vec::new();
     let mut never = Vec::new();
     for path in &first.missed_writes {
-        match directory_to_open(&workplace.policy, home, path) {
+        match directory_to_open(&workplace.policy, &people, path) {
             // Asked once: a no stands for the session.
             Some(directory) if state.granted.not_these.contains(&directory) => {}
             Some(directory) => directories.push(directory),
@@ -114,18 +151,19 @@ fn missed(state: &ThreadState, mut first: Outcome) -> (More, Outcome) {
 }
 
 /// The directory that would have to be writable for `path` to be; nothing, if it may not be: a directory that holds the
-/// user's home, a workspace or our own state, or lies in that, in what is hidden, in a cache or in the system; one that is
-/// a large part of the machine; what is protected.
-fn directory_to_open(policy: &Policy, home: Option<&Path>, path: &Path) -> Option<PathBuf> {
+/// user's home, a workspace or our own state, or lies in one of the latter two, in what is hidden, in a cache or in the
+/// system; one of programs or settings of people; one that is a large part of the machine; what is protected.
+fn directory_to_open(policy: &Policy, people: &People, path: &Path) -> Option<PathBuf> {
     let directory = path.parent()?.canonicalize().ok().filter(|directory| directory.is_dir())?;
     let own = policy.state.parent().unwrap_or(&policy.state);
     let roots = || policy.writable.iter().chain(&policy.git).map(PathBuf::as_path);
+    let home = people.home.iter().map(PathBuf::as_path);
     let holds = roots().chain(home).chain([own, &policy.temp]).any(|place| place.starts_with(&directory));
     let closed = roots().chain([own]).chain(policy.hidden.iter().chain(&policy.caches).map(PathBuf::as_path));
     let lies = closed.into_iter().any(|place| path.starts_with(place) || directory.starts_with(place));
     let instructions = ["AGENTS.md", "CLAUDE.md"].map(PathBuf::from);
     let names = [protected_paths(Path::new("")), instructions.into()].concat();
-    let is_name = |part: std::path::Component<'_>| {
+    let is_name = |part: Component<'_>| {
         let first = |name: &PathBuf| {
             name.components().next().is_some_and(|name| name.as_os_str().eq_ignore_ascii_case(part.as_os_str()))
         };
@@ -134,8 +172,12 @@ fn directory_to_open(policy: &Policy, home: Option<&Path>, path: &Path) -> Optio
     let protected = path.components().any(is_name) || directory.components().any(is_name);
     // `/`, `/srv` and their like.
     let large = directory.components().count() <= 2;
-    let system = OF_THE_SYSTEM.iter().any(|place| directory.starts_with(place));
-    (!holds && !lies && !protected && !large && !system).then_some(directory)
+    (!holds && !lies && !protected && !large && !of_the_system(&directory) && !people.trust(&directory))
+        .then_some(directory)
+}
+
+fn of_the_system(directory: &Path) -> bool {
+    OF_THE_SYSTEM.iter().any(|place| directory.starts_with(place))
 }
 
 impl More {
@@ -192,9 +234,25 @@ mod tests {
     fn only_directories_that_are_nobodys_are_offered() {
         let base = tempfile::tempdir().unwrap();
         let base = base.path().canonicalize().unwrap();
-        for name in ["home/w/src", "home/.codex/run", "home/secret", "home/other/.git/hooks", "srv/data", "cache/x"] {
+        let directories = [
+            "home/w/src",
+            "home/.codex/run",
+            "home/secret",
+            "home/other/.git/hooks",
+            "srv/data",
+            "cache/x",
+            "home/.local/bin",
+            "home/.config/systemd/user",
+            "home/.config/git",
+            "home/bin",
+            "srv/tool/bin/sub",
+            "away",
+        ];
+        for name in directories {
             std::fs::create_dir_all(base.join(name)).unwrap();
         }
+        std::os::unix::fs::symlink(base.join("srv/tool/bin"), base.join("programs")).unwrap();
+        std::os::unix::fs::symlink(base.join("home"), base.join("away/home")).unwrap();
         let at = |name: &str| base.join(name);
         let policy = Policy {
             writable: vec![at("home/w")],
@@ -220,13 +278,34 @@ mod tests {
             ("home/other/.GIT", None),
             ("home/other/CLAUDE.md", None),
             ("cache/x/new", None),
+            ("home/.local/bin/new", None),
+            ("home/.config/systemd/user/new", None),
+            ("home/.config/git/new", None),
+            ("home/bin/new", None),
+            ("srv/tool/new", None),
+            ("srv/tool/bin/new", None),
+            ("srv/tool/bin/sub/new", None),
         ];
+        let environment = |path: &str, home: &Path| {
+            BTreeMap::from([("PATH".into(), path.into()), ("HOME".into(), home.as_os_str().to_owned())])
+        };
+        // Both by a link.
+        let people = People::of(&environment(&format!("bin:/nowhere:{}", at("programs").display()), &at("away/home")));
         for (path, expected) in table {
-            let found = directory_to_open(&policy, Some(&at("home")), &at(path));
+            let found = directory_to_open(&policy, &people, &at(path));
             assert_eq!(found, expected.map(at), "{path}");
         }
-        for path in ["/new", "/usr/new", "/usr/bin/new", "/etc/new"] {
-            assert_eq!(directory_to_open(&policy, None, Path::new(path)), None, "{path}");
+        for path in
+            ["/new", "/usr/new", "/usr/bin/new", "/etc/new", "/var/spool/new", "/opt/new", "/lib/new", "/lib64/new"]
+        {
+            assert_eq!(directory_to_open(&policy, &People::default(), Path::new(path)), None, "{path}");
         }
+        for (home, expected) in [("/root", false), ("/home/u", true)] {
+            let people = People::of(&environment("/usr/bin", Path::new(home)));
+            assert_eq!(people.trust(Path::new("/root/data")), expected, "{home}");
+            assert!(people.trust(Path::new("/root/.config")) && !people.trust(Path::new("/var/spool/cron")));
+        }
+        let system = ["/var/spool/cron/crontabs", "/opt/tool/bin", "/lib/modules"].map(Path::new);
+        assert!(system.iter().all(|path| of_the_system(path)) && !of_the_system(Path::new("/srv/lib")));
     }
 }
