@@ -34,11 +34,14 @@ const RUNNING: &[&str] = &[
     "remote.uploadpack",
     "remote.vcs",
     "sendemail.smtpserver",
+    "svn.authorsprog",
 ];
 
 /// Keys that end so name a program in every section that git, or a program around it, is known to read. Sorted.
-const RUNNING_ENDS: &[&str] =
-    &["browser", "cmd", "command", "driver", "editor", "filter", "helper", "hook", "pager", "program", "textconv"];
+const RUNNING_ENDS: &[&str] = &[
+    "-options", "browser", "cmd", "command", "driver", "editor", "filter", "helper", "hook", "pager", "program",
+    "textconv",
+];
 
 /// Values that switch something rather than name a program.
 const SWITCHES: &[&str] = &["", "0", "1", "false", "no", "off", "on", "true", "yes"];
@@ -64,8 +67,8 @@ impl Setting {
         // A remote helper that runs its address.
         let external = |text: &str| text.starts_with("ext::");
         match (self.section.as_str(), self.key.as_str()) {
-            // Options of git may name programs too.
-            ("alias", _) => value.trim_start().starts_with(['!', '-']),
+            // Options of git and of its commands may name programs too, as `rebase --exec` and `bisect run` do.
+            ("alias", _) => !is_plain_word(value),
             ("core", "fsmonitor") | ("pager", _) => !is_switch,
             // Tools by a path: their file is read as a script.
             ("diff" | "merge", "tool" | "guitool") => value.contains('/'),
@@ -157,6 +160,11 @@ fn read(line: &[u8], section: Option<&(String, String)>) -> Line {
         Some(Setting { section, subsection, key, value })
     });
     setting.map_or(odd, Line::Setting)
+}
+
+fn is_plain_word(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
 }
 
 /// `NAME` or `NAME "SUBSECTION"`, or, as it was once written, `NAME.SUBSECTION`.
@@ -256,6 +264,17 @@ mod tests {
             ("alias", "st = !evil", true),
             ("alias", "st = \"!evil\"", true),
             ("alias", "st = --exec-path=/w status", true),
+            ("alias", "ci = grep -O/x/evil.sh y", true),
+            ("alias", "ci = bisect run x", true),
+            ("alias", "ci = submodule foreach x", true),
+            ("alias", "ci = \"rebase -x x\"", true),
+            ("alias", "ci = difftool -y -x x", true),
+            ("alias \"ci\"", "command = rebase -x x", true),
+            ("alias", "ci = commit", false),
+            ("alias", "cp = cherry-pick", false),
+            ("svn", "authorsProg = x", true),
+            ("annex", "ssh-options = -oProxyCommand=x", true),
+            ("remote \"o\"", "annex-rsync-options = -e x", true),
             ("alias \"st\"", "command = !evil", true),
             ("credential", "helper = x", true),
             ("credential \"https://a\"", "helper = x", true),
