@@ -257,13 +257,17 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
         return tool.prepare(&call.arguments, context).map_err(|error| error.to_string());
     }
     // Finding the lines of a patch may take long. Here an interrupt would have to wait for it.
+    let cancel = context.cancel.clone();
     let (tool, arguments, context) = (Arc::clone(tool), call.arguments.clone(), context.clone());
     let prepared = tokio::task::spawn_blocking(move || tool.prepare(&arguments, &context)).await;
     let Ok(prepared) = prepared else {
         return Err("The call failed inside this program before it began. It did nothing.".into());
     };
     let mut prepared = prepared.map_err(|error| error.to_string())?;
-    prepared.access.uncovers = uncovers(&state.settings.workplace, &prepared.access).await;
+    prepared.access.uncovers = tokio::select! {
+        found = uncovers(&state.settings.workplace, &prepared.access) => found,
+        () = cancel.cancelled() => return Err(NEVER_RAN.to_owned()),
+    };
     Ok(prepared)
 }
 

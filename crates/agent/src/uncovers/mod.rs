@@ -6,7 +6,7 @@
 mod git;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Component, Path, PathBuf},
     time::Duration,
@@ -14,16 +14,22 @@ use std::{
 
 use codex_permissions::{Access, Policy, SandboxLevel, Source, TreeChange, Uncovers, tree_changes};
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::Workplace;
 use git::Git;
 
-/// How long git may take to answer all that it is asked about a command.
+/// How long git may take to answer all that it is asked about a command line, however many commands are in it.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long it may take from then on to list what is tracked, in all repositories together.
+const LISTING: Duration = Duration::from_secs(1);
 
 /// Most commands of a line that git is asked about; the rest cannot be told.
 const MOST_CHANGES: usize = 8;
 
-/// What git would change by the command of `access`, of what commands in `workplace` may not write.
+/// What git would change by the command of `access`, of what commands in `workplace` may not write. May be dropped while
+/// it waits.
 pub async fn uncovers(workplace: &Workplace, access: &Access) -> Option<Uncovers> {
     let policy = &workplace.policy;
     if policy.level != SandboxLevel::WorkspaceWrite || access.typed || access.outside_sandbox.is_some() {
@@ -33,15 +39,29 @@ pub async fn uncovers(workplace: &Workplace, access: &Access) -> Option<Uncovers
     let changes = tree_changes(command, directory);
     let mut found = Uncovers::default();
     let (mut files, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    let deadline = Instant::now() + TIMEOUT;
+    // What is tracked, by the top of each repository where that had to be asked; and the directories it counts for.
+    let (mut tracked, mut as_a_whole) = (BTreeMap::new(), BTreeSet::new());
     for (number, change) in changes.iter().enumerate() {
+        let is_asked = number < MOST_CHANGES && change.directory.is_some() && Instant::now() < deadline;
+        if !is_asked && !as_a_whole.insert(&change.directory) {
+            continue;
+        }
+        // A line of many directories must not keep an interrupt from being heard.
+        tokio::task::yield_now().await;
         let Some(repository) = Repository::of(change, workplace) else { continue };
-        let asked = match number < MOST_CHANGES && change.directory.is_some() {
-            true => tokio::time::timeout(TIMEOUT, repository.would_change(&change.sources)).await.ok().flatten(),
+        let asked = match is_asked {
+            true => timeout_at(deadline, repository.would_change(&change.sources)).await.ok().flatten(),
             false => None,
         };
-        let (changed, perhaps) = match asked {
-            Some(changed) => (changed, false),
-            None => (repository.tracked().await, true),
+        let (changed, perhaps) = match (asked, tracked.get(&repository.top)) {
+            (Some(changed), _) => (changed, false),
+            (None, Some(changed)) => (Vec::clone(changed), true),
+            (None, None) => {
+                let changed = repository.tracked(deadline + LISTING).await;
+                tracked.insert(repository.top.clone(), changed.clone());
+                (changed, true)
+            }
         };
         let covers = repository.covers(&changed);
         if covers.is_empty() {
@@ -160,9 +180,12 @@ impl<'a> Repository<'a> {
     }
 
     /// What is protected and tracked, or at least there, relative to the top.
-    async fn tracked(&self) -> Vec<PathBuf> {
+    async fn tracked(&self, deadline: Instant) -> Vec<PathBuf> {
         let names: Vec<&Path> = self.names.iter().map(|(_, name)| name.as_path()).collect();
-        let asked = tokio::time::timeout(TIMEOUT, self.git.in_tree("HEAD", &names)).await.ok().flatten();
+        let asked = match Instant::now() < deadline {
+            true => timeout_at(deadline, self.git.in_tree("HEAD", &names)).await.ok().flatten(),
+            false => None,
+        };
         asked.unwrap_or_else(|| {
             names.iter().filter(|name| self.top.join(name).exists()).map(|name| name.to_path_buf()).collect()
         })

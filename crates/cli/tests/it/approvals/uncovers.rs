@@ -1,15 +1,26 @@
 //! Commands that let git change what commands may not write: asked about before, refused where nobody can be asked, and
 //! never half done.
 
-use std::{fs, process::Output};
+use std::{
+    fs,
+    fs::File,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Output},
+};
 
 use codex_protocol::{ApprovalPolicy, ThreadStartParams};
+use rustix::{
+    fs::inotify,
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{last_request, run};
 use crate::{
     session::{Session, command, no, yes},
-    support::Place,
+    support::{Place, wait_for},
 };
 
 /// A repository with branches that change `AGENTS.md` (`other`), make `CLAUDE.md` (`brings`), change a file in `.vscode`
@@ -191,4 +202,71 @@ fn codex_sandbox_and_permissions_say_so_too() {
     }
     assert_eq!(ran(&["sandbox", "--", "git", "checkout", "-q", "plain"]).0, Some(0));
     assert_eq!(git(&place, "git branch --show-current; git status --porcelain"), "plain\n");
+}
+
+/// A line of so many commands that git cannot be asked about each.
+const LONG: usize = 40;
+
+/// A git that never answers. It looks at a file when it is asked something, for it can write nowhere.
+struct Hanging {
+    /// Where commands can see it.
+    directory: TempDir,
+    /// Tells of each look.
+    asked: File,
+}
+
+impl Hanging {
+    fn new() -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let (git, seen) = (directory.path().join("git"), directory.path().join("seen"));
+        fs::write(&seen, "").unwrap();
+        let asked = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&asked, &seen, inotify::WatchFlags::OPEN | inotify::WatchFlags::CLOSE_NOWRITE).unwrap();
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *\" cat-file \"* | *\" ls-tree \"*) : < {}; exec sleep 1000;; esac\n\
+             exec /usr/bin/git \"$@\"\n",
+            seen.display()
+        );
+        fs::write(&git, script).unwrap();
+        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { directory, asked: asked.into() }
+    }
+
+    /// The program, which finds it.
+    fn codex(&self, place: &Place, arguments: &[&str]) -> Command {
+        let mut command = place.codex(arguments);
+        command.env("PATH", format!("{}:/usr/bin:/bin", self.directory.path().display()));
+        command
+    }
+
+    /// How often it was asked.
+    fn count(mut self) -> usize {
+        let mut told = [0; 16 << 10];
+        // inotify(7): 16 bytes for each time it was opened, and as many for each time it was closed.
+        self.asked.read(&mut told).unwrap_or_default() / 32
+    }
+}
+
+#[test]
+fn what_takes_too_long_is_given_up_once_for_the_whole_line() {
+    let place = place(&[]);
+    let line = "git merge other; ".repeat(LONG);
+    let git = Hanging::new();
+    let output = git.codex(&place, &["permissions", "why", &line]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("ask: `git merge other` may change"), "{text}");
+    // What changes, and what is tracked.
+    assert_eq!(git.count(), 2);
+}
+
+#[test]
+fn an_interrupt_ends_the_asking() {
+    let place = place(&[&"git merge other; ".repeat(LONG)]);
+    let git = Hanging::new();
+    let child = git.codex(&place, &["exec", "go"]).spawn().unwrap();
+    wait_for(&git.asked, &child);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(git.count(), 1);
 }
