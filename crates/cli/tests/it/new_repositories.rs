@@ -254,6 +254,7 @@ async fn a_clone_into_an_empty_folder_is_whole_after_a_yes() {
 
 #[tokio::test]
 async fn git_init_in_an_empty_folder_asks_nothing() {
+    not_inside_another_sandbox!();
     let init = "git init -q . && git config user.name n && git config user.email e && echo x > a && git add a && \
         git commit -qm one && git remote add origin ../x";
     let place = Place::new(json!([run(init), { "text": "ok" }]));

@@ -153,6 +153,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("guide::secrets::s15_where_a_session_starts_opens_nothing_around_it", MOUNTS),
     ("new_repositories::a_clone_into_an_empty_folder_is_whole_after_a_yes", MOUNTS),
     ("new_repositories::a_yes_puts_it_back_and_from_then_on_it_is_protected", MOUNTS),
+    ("new_repositories::git_init_in_an_empty_folder_asks_nothing", MOUNTS),
     ("proxy::a_cell_brings_its_own_listening_socket", DOMAINS),
     ("proxy::a_proxy_that_nobody_serves_is_refused", DOMAINS),
     ("proxy::everything_else_is_refused_and_told", DOMAINS),
