@@ -40,6 +40,8 @@ pub struct KnownRepositories {
     accepted: Accepted,
     /// Whether a command that can write has run, or may still run, since they were looked for.
     is_behind: bool,
+    /// Whether it was told that there are too many directories to look into all of them.
+    told_not_whole: bool,
 }
 
 impl KnownRepositories {
@@ -109,7 +111,9 @@ impl TurnRun {
         let Workplace { policy, repositories: known, .. } = &mut state.settings.workplace;
         let (look, on) = (known.clone(), Arc::clone(policy));
         let Ok(disarmed) = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await else { return Ok(()) };
-        let mut sentences = disarmed.sentences(&known.found);
+        let mut sentences = disarmed.sentences();
+        // Once a session, and for the user alone.
+        let not_whole = disarmed.not_whole().filter(|_| !std::mem::replace(&mut known.told_not_whole, true));
         let disarmed_count = disarmed.removed.len();
         cover(policy, &disarmed.now);
         known.is_behind = still_runs;
@@ -122,7 +126,8 @@ impl TurnRun {
         let asks = may_ask && !still_runs && policy.approval != Approval::Never && !removed.is_empty();
         // Of what was taken out of use the question tells.
         let told = if asks { sentences.split_off(disarmed_count) } else { std::mem::take(&mut sentences) };
-        self.warn(state, &told).await;
+        let to_user: Vec<String> = told.iter().cloned().chain(not_whole).collect();
+        self.warn(state, &to_user).await;
         let outcome = if asks {
             self.ask_to_put_back(state, &removed).await?
         } else {

@@ -196,10 +196,11 @@ struct Watched {
 
 impl Walls {
     /// Takes out of use what runs code in repositories that commands have made inside these walls. A sentence for each,
-    /// without a full stop.
+    /// without a full stop, and one if not all could be looked into.
     pub fn disarm_new(&self) -> Vec<String> {
         let Some(Watched { policy, before }) = &self.watched else { return Vec::new() };
-        before.disarm_new(policy).sentences(&before.found)
+        let disarmed = before.disarm_new(policy);
+        disarmed.sentences().into_iter().chain(disarmed.not_whole()).collect()
     }
 
     /// Takes them down, for a program that ends next.

@@ -62,16 +62,18 @@ pub struct Disarmed {
 }
 
 impl Disarmed {
-    /// All that is to be told, a sentence each, without a full stop. `before` is what they were compared with.
-    pub fn sentences(&self, before: &Found) -> Vec<String> {
-        let too_many = before.is_whole && !self.now.found.is_whole;
-        let too_many = too_many.then(|| {
-            "there are too many directories by now to look for new repositories in all of them: look what is in them \
+    /// What was done and what could not be, a sentence each, without a full stop; `removed` comes first.
+    pub fn sentences(&self) -> Vec<String> {
+        self.removed.iter().map(Removed::sentence).chain(self.failed.iter().cloned()).collect()
+    }
+
+    /// That not all directories were looked into, in a sentence without a full stop. `None`: they were.
+    pub fn not_whole(&self) -> Option<String> {
+        (!self.now.found.is_whole).then(|| {
+            "there are too many directories here to look for new repositories in all of them: look what is in them \
              before you use git there"
                 .to_owned()
-        });
-        let removed = self.removed.iter().map(Removed::sentence);
-        removed.chain(self.failed.iter().cloned()).chain(too_many).collect()
+        })
     }
 }
 
@@ -86,21 +88,31 @@ pub fn disarm_new(
     accepted: &Accepted,
 ) -> Disarmed {
     let now = repositories(roots, home);
-    let new: Vec<(&PathBuf, repositories::Kind)> =
-        now.found.places.iter().filter(|(path, _)| before.is_new(path)).map(|(path, kind)| (path, *kind)).collect();
+    let (mut new, mut failed) = (Vec::new(), Vec::new());
+    for (path, kind) in &now.found.places {
+        match before.is_new(path) {
+            Some(true) => new.push((path, *kind)),
+            Some(false) => {}
+            None => failed.push(format!(
+                "nobody can tell whether {} was made while commands ran: this file system keeps no time of birth; look \
+                 what is in it before you use git there",
+                path.display()
+            )),
+        }
+    }
     if new.is_empty() {
-        return Disarmed { now, ..Disarmed::default() };
+        return Disarmed { now, failed, ..Disarmed::default() };
     }
     let places = || roots.iter().chain(git);
     let beneath = match Beneath::new(places().map(PathBuf::as_path)) {
         Ok(beneath) => beneath,
         Err(error) => {
-            let failed = vec![format!("new repositories could not be looked at: {error}")];
+            failed.push(format!("new repositories could not be looked at: {error}"));
             return Disarmed { now, failed, ..Disarmed::default() };
         }
     };
     let writable = places().cloned().collect();
-    let mut look = Look { beneath, writable, accepted, removed: Vec::new(), failed: Vec::new() };
+    let mut look = Look { beneath, writable, accepted, removed: Vec::new(), failed };
     for (path, kind) in new {
         let looked = match kind {
             repositories::Kind::Directory => look.git_directory(path),
@@ -115,13 +127,16 @@ pub fn disarm_new(
 }
 
 impl Found {
-    /// Whether `path` was not there when these were found. Where not all was looked into then, only what was made since
-    /// counts: the kernel's time of birth cannot be set.
-    fn is_new(&self, path: &Path) -> bool {
+    /// Whether `path` was not there when these were found; `None`: that cannot be told. Where not all was looked into then,
+    /// only what was made since counts: the kernel's time of birth cannot be set.
+    fn is_new(&self, path: &Path) -> Option<bool> {
         // The kernel's clock for files is a little behind.
         const BEHIND: Duration = Duration::from_secs(1);
-        let born = || fs::symlink_metadata(path).and_then(|found| found.created());
-        !self.places.contains_key(path) && (self.is_whole || born().is_ok_and(|born| born + BEHIND >= self.at))
+        if self.is_whole || self.places.contains_key(path) {
+            return Some(!self.places.contains_key(path));
+        }
+        let born = fs::symlink_metadata(path).and_then(|found| found.created());
+        born.ok().map(|born| born + BEHIND >= self.at)
     }
 }
 
@@ -261,7 +276,7 @@ impl Removed {
     /// What was done with it, in a sentence without a full stop.
     pub fn sentence(&self) -> String {
         let (path, what, aside) = (self.path.display(), &self.what, self.aside.display());
-        format!("{path}, which a command made, was taken out of use ({what}): it is {aside} now")
+        format!("{path}, which was made while commands ran, was taken out of use ({what}): it is {aside} now")
     }
 
     /// Of something that was moved from `path` to `aside`, both below `roots`.

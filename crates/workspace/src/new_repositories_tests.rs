@@ -248,6 +248,25 @@ fn a_second_name_of_a_configuration_is_cut_off() {
     assert_eq!(place.read("w/x/.git/config").unwrap(), "[user]\n\tname = n\n");
 }
 
+/// Where not all can be looked into, that is told, before and after.
+#[test]
+fn what_is_not_looked_into_is_told() {
+    let place = Place::new();
+    let before = place.found();
+    assert_eq!(place.disarm(&before).not_whole(), None);
+    (0..2_001).for_each(|number| fs::create_dir(place.root.join(number.to_string())).unwrap());
+    for before in [before, place.found()] {
+        assert!(place.disarm(&before).not_whole().unwrap().contains("too many directories"));
+    }
+}
+
+/// `/proc` keeps no time of birth.
+#[test]
+fn what_has_no_time_of_birth_is_told() {
+    let new = |is_whole| Found { is_whole, ..Found::default() }.is_new(Path::new("/proc/self/fd"));
+    assert_eq!([true, false].map(new), [Some(true), None]);
+}
+
 /// Where there was too much to look into, what was there already is nobody's new repository.
 #[test]
 fn what_was_not_looked_into_is_not_taken_for_new() {

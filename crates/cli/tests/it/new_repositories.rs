@@ -69,7 +69,7 @@ fn exec_takes_it_out_of_use_and_says_so() {
     assert!(output.status.success(), "{told}");
     let [hook, config] = ["hooks/post-commit", "config"].map(|name| place.workspace.join("a/new/.git").join(name));
     for path in [&hook, &config] {
-        assert!(told.contains(&format!("warning: {}, which a command made", path.display())), "{told}");
+        assert!(told.contains(&format!("warning: {}, which was made while commands ran", path.display())), "{told}");
         let aside = format!("{}.undone-1", path.display());
         assert!(told.contains(&aside) && Path::new(&aside).exists(), "{told}");
     }
@@ -226,6 +226,22 @@ async fn what_the_user_makes_meanwhile_is_left_alone() {
     assert!(fs::read_to_string(place.workspace.join("theirs/.git/config")).unwrap().contains("alias"));
 }
 
+/// Where there are more directories than are looked into, that is said: in a session once, by `codex sandbox` each time.
+#[tokio::test]
+async fn too_many_directories_are_told() {
+    let place = Place::new(json!([run("echo one"), { "text": "ok" }, run("echo two"), { "text": "more" }]));
+    (0..2_001).for_each(|number| fs::create_dir(place.workspace.join(format!("d{number}"))).unwrap());
+    let is_told = |text: &str| text.contains("too many directories here to look for new repositories");
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let told = [session.turn(&[]).await.warnings, session.turn(&[]).await.warnings];
+    assert_eq!(told.map(|warnings| warnings.iter().filter(|text| is_told(text)).count()), [1, 0]);
+    for (level, expected) in [("workspace-write", true), ("read-only", false)] {
+        let output = place.codex(&["sandbox", "-s", level, "--", "true"]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && is_told(&told) == expected, "{level}: {told}");
+    }
+}
+
 /// What a checkout brings with it is moved aside like what a command makes, and comes back with one answer.
 #[tokio::test]
 async fn a_clone_into_an_empty_folder_is_whole_after_a_yes() {
@@ -243,7 +259,7 @@ async fn a_clone_into_an_empty_folder_is_whole_after_a_yes() {
         let seen = session.turn(&[answer]).await;
         let asked = reason(&seen.asked[0]);
         for name in ["AGENTS.md", ".vscode", ".gitmodules"] {
-            assert!(asked.contains(&format!("workspace/{name}, which a command made")), "{asked}");
+            assert!(asked.contains(&format!("workspace/{name}, which was made while commands ran")), "{asked}");
         }
         let untracked = |line: &&str| !line.starts_with("??");
         let status = shell(&place.workspace, "git status --porcelain").1;

@@ -32,6 +32,7 @@ pub struct Seen {
     pub told: Vec<String>,
     /// The finished items.
     pub items: Vec<ThreadItem>,
+    pub warnings: Vec<String>,
 }
 
 impl Session {
@@ -104,7 +105,7 @@ impl Session {
     /// A whole turn whose questions are answered in order. No other may be asked, and each must be.
     pub async fn turn(&mut self, answers: &[ApprovalAnswer]) -> Seen {
         self.say("go").await;
-        let (mut asked, mut told, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut asked, mut told, mut items, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         loop {
             let event = match self.message().await {
                 ServerMessage::Event(event) => event,
@@ -120,10 +121,11 @@ impl Session {
             told.extend(word(&event.notification));
             match event.notification {
                 ServerNotification::ItemCompleted(completed) => items.push(completed.item),
+                ServerNotification::Warning(warning) => warnings.push(warning.message),
                 ServerNotification::TurnCompleted(changed) => {
                     assert_eq!(asked.len(), answers.len(), "{asked:?}");
                     assert!(self.view.questions.is_empty(), "a question stays open: {:?}", self.view.questions);
-                    return Seen { turn: changed.turn, asked, told, items };
+                    return Seen { turn: changed.turn, asked, told, items, warnings };
                 }
                 _ => {}
             }
