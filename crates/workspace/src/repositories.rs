@@ -9,12 +9,18 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, Read},
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use rustix::fs::{Access, OFlags, access};
+use rustix::{
+    fs::{Access, OFlags, access},
+    process::geteuid,
+};
 
 use crate::{git_config, protected::INSTRUCTIONS};
 
@@ -47,7 +53,7 @@ const SKIPPED: &[&str] = &[
 const MOST_DIRECTORIES: usize = 2_000;
 
 /// Most repositories below the roots that are covered, besides those in use: each costs some mounts, and every command
-/// copies them. Submodules and linked worktrees inside git directories count apart, as many of each.
+/// copies them. Bare ones, and submodules and linked worktrees inside git directories, count apart, as many of each.
 const MOST_REPOSITORIES: usize = 100;
 
 /// Longest `.git` file or git configuration that is read, in bytes.
@@ -68,7 +74,7 @@ pub struct Repositories {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub(crate) places: BTreeMap<PathBuf, Kind>,
-    /// Whether all directories were looked into.
+    /// Whether all directories were looked into, and all that was found is covered.
     pub is_whole: bool,
     /// When they were looked for.
     pub(crate) at: SystemTime,
@@ -92,7 +98,7 @@ pub(crate) enum Kind {
 
 /// Looks for them. `roots` are canonical; `home` is a directory whose own repository is not for the work below it.
 ///
-/// Looks into at most 2,000 directories, and covers at most 100 repositories besides those in use.
+/// Looks into at most 2,000 directories, and covers at most 100 repositories besides those in use, and as many bare ones.
 pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
     let at = SystemTime::now();
     let mut found = Search {
@@ -141,6 +147,7 @@ enum Inside {
 #[derive(Default)]
 struct Counts {
     repositories: usize,
+    bare: usize,
     worktrees: usize,
     modules: usize,
 }
@@ -150,6 +157,8 @@ enum Role {
     /// What git uses in a root: never left out.
     InUse,
     Repository,
+    /// A git directory of its own, which git finds by its looks (gitrepository-layout(5)).
+    Bare,
     Worktree,
     Module,
 }
@@ -212,20 +221,20 @@ impl Search<'_> {
 
     fn worktrees(&mut self, directory: &Path) {
         self.common(directory);
-        for worktree in directories(&directory.join("worktrees")) {
+        for worktree in self.directories(&directory.join("worktrees")) {
             self.cover(&worktree, Role::Worktree);
             if self.is_one_left() {
                 self.common(&worktree);
             }
         }
         let modules = directory.join("modules");
-        if modules.is_dir() {
+        if self.is_directory(&modules) {
             self.waiting.push_back(Inside::Modules(modules));
         }
     }
 
     fn modules(&mut self, place: &Path) {
-        for module in directories(place) {
+        for module in self.directories(place) {
             if module.join("HEAD").is_file() {
                 self.cover(&module, Role::Module);
                 self.waiting.push_back(Inside::GitDirectory(module));
@@ -272,6 +281,7 @@ impl Search<'_> {
         let (names, count) = match role {
             Role::InUse => (STEERING, None),
             Role::Repository => (STEERING, Some(&mut self.counts.repositories)),
+            Role::Bare => (STEERING, Some(&mut self.counts.bare)),
             Role::Worktree => (OF_WORKTREES, Some(&mut self.counts.worktrees)),
             Role::Module => (STEERING, Some(&mut self.counts.modules)),
         };
@@ -281,6 +291,7 @@ impl Search<'_> {
             && !names.iter().all(|name| self.covered.contains(name))
         {
             if *count >= MOST_REPOSITORIES {
+                self.is_whole = false;
                 return;
             }
             *count += 1;
@@ -302,10 +313,14 @@ impl Search<'_> {
     }
 
     fn look_into(&mut self, directory: &Path, waiting: &mut VecDeque<PathBuf>) {
-        let mut bare = 0;
-        let before = waiting.len();
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
+        let mut head = false;
+        let mut next = Vec::new();
+        for entry in self.list(directory) {
+            let Some((entry, kind)) =
+                self.looked(directory, entry.and_then(|entry| entry.file_type().map(|kind| (entry, kind))))
+            else {
+                continue;
+            };
             let name = entry.file_name();
             // A name that is no text is none of those below.
             let text = name.to_str().unwrap_or_default();
@@ -316,21 +331,65 @@ impl Search<'_> {
                 }
                 ".git" if kind.is_file() || kind.is_symlink() => self.pointer(&entry.path()),
                 _ if INSTRUCTIONS.contains(&text) => drop(self.covered.insert(entry.path())),
-                _ if !kind.is_dir() => bare += usize::from(text == "HEAD"),
-                "objects" | "refs" => {
-                    bare += 1;
-                    waiting.push_back(entry.path());
-                }
+                _ if !kind.is_dir() => head |= text == "HEAD",
                 _ if SKIPPED.contains(&text) => {}
-                _ => waiting.push_back(entry.path()),
+                _ => next.push(entry.path()),
             }
         }
-        // A git directory of its own, which git finds by its looks (gitrepository-layout(5)).
-        if bare == 3 {
-            waiting.truncate(before);
-            self.cover(directory, Role::Repository);
+        if head && is_bare(directory) {
+            next.retain(|path| !path.ends_with("objects") && !path.ends_with("refs"));
+            if !self.places.contains_key(directory) {
+                self.cover(directory, Role::Bare);
+                self.inside(directory);
+            }
         }
+        waiting.extend(next);
     }
+
+    /// The directories in a directory, which may be missing; neither are links.
+    fn directories(&mut self, place: &Path) -> Vec<PathBuf> {
+        if !self.is_directory(place) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for entry in self.list(place) {
+            let looked = self.looked(place, entry.and_then(|entry| entry.file_type().map(|kind| (entry, kind))));
+            found.extend(looked.filter(|(_, kind)| kind.is_dir()).map(|(entry, _)| entry.path()));
+        }
+        found.sort();
+        found
+    }
+
+    fn is_directory(&mut self, place: &Path) -> bool {
+        self.looked(place, fs::symlink_metadata(place)).is_some_and(|found| found.is_dir())
+    }
+
+    fn list(&mut self, place: &Path) -> impl Iterator<Item = io::Result<fs::DirEntry>> + use<> {
+        self.looked(place, fs::read_dir(place)).into_iter().flatten()
+    }
+
+    /// What a look at `place` came to. Where it could not be looked there may be repositories.
+    fn looked<T>(&mut self, place: &Path, result: io::Result<T>) -> Option<T> {
+        let may_hide = |error: &io::Error| !is_missing(error) && !is_closed(place);
+        self.is_whole &= !result.as_ref().err().is_some_and(may_hide);
+        result.ok()
+    }
+}
+
+/// Whether git takes a directory with a file `HEAD` for a git directory, for its looks alone. It takes links too.
+fn is_bare(directory: &Path) -> bool {
+    let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
+    has("commondir") || (has("objects") && has("refs"))
+}
+
+/// Whether it is somebody else's, and not for this user: commands cannot use anything below it either.
+fn is_closed(place: &Path) -> bool {
+    let is_others = fs::symlink_metadata(place).is_ok_and(|found| found.uid() != geteuid().as_raw());
+    is_others && access(place, Access::EXEC_OK).is_err()
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The git directories that the `.git` file of `top` names, if they say so too: that of a linked worktree's
@@ -389,7 +448,7 @@ fn path_in(text: &[u8]) -> Option<&Path> {
 fn real_directory(path: &Path) -> io::Result<Option<PathBuf>> {
     match fs::canonicalize(path) {
         Ok(real) => Ok(real.is_dir().then_some(real)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -412,16 +471,6 @@ fn contents(path: &Path) -> io::Result<Vec<u8>> {
 pub(crate) fn read(path: &Path) -> Option<String> {
     let found = fs::symlink_metadata(path).ok()?;
     (found.is_file() && found.len() <= LONGEST_FILE).then(|| fs::read_to_string(path).ok()).flatten()
-}
-
-/// The directories in a directory, which may be missing; neither are links.
-fn directories(place: &Path) -> Vec<PathBuf> {
-    let is_directory = fs::symlink_metadata(place).is_ok_and(|found| found.is_dir());
-    let entries = is_directory.then(|| fs::read_dir(place)).into_iter().flatten().flatten().flatten();
-    let mut found: Vec<PathBuf> =
-        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
-    found.sort();
-    found
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Trees with repositories in them, and what is found there.
 
+use std::os::unix::fs::{PermissionsExt, chown};
+
+use rustix::{process::Uid, thread::set_thread_res_uid};
+
 use super::*;
 
 /// Makes files with their contents; a name that ends in a slash is a directory.
@@ -154,4 +158,97 @@ fn a_long_chain_of_git_directories_ends_the_search_and_nothing_else() {
     let long = found();
     assert!(!long.found.is_whole);
     assert!(long.covered.contains(&base.join("w/zz/own/.git/config")));
+}
+
+/// A directory that is closed to a look is not one in which nothing is.
+#[test]
+fn what_cannot_be_listed_is_not_taken_for_empty() {
+    let (_directory, base) = tree(&[("w/a/b/.git/HEAD", "x"), ("w/c/.git/modules/m/HEAD", "x"), ("w/d/e", "")]);
+    let root = base.join("w");
+    let theirs = ["", "a", "a/b", "c", "c/.git", "c/.git/modules", "d"].map(|name| root.join(name));
+    // Root could list all of them.
+    let user = Uid::from_raw(54_321);
+    let is_root = geteuid().is_root();
+    if is_root {
+        theirs.iter().for_each(|path| chown(path, Some(user.as_raw()), None).unwrap());
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let as_user = || {
+        let root = root.clone();
+        let look = move || {
+            if is_root {
+                set_thread_res_uid(user, user, user).unwrap();
+            }
+            repositories(&[root], None).found.is_whole
+        };
+        std::thread::spawn(look).join().unwrap()
+    };
+    assert!(as_user());
+    let cases = [("a", 0o311, None, false), ("c/.git/modules", 0o311, None, false), ("c/.git", 0o000, None, false)];
+    let others = [("d", 0o700, Some(0), true), ("d", 0o711, Some(0), false)];
+    for (name, mode, owner, expected) in cases.into_iter().chain(others.into_iter().filter(|_| is_root)) {
+        let path = root.join(name);
+        chown(&path, owner.filter(|_| is_root), None).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(as_user(), expected, "{name} {mode:o}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+fn bare_ones_push_out_no_others_and_a_bound_that_is_reached_shows() {
+    let (_directory, base) = tree(&[("w/zz/own/.git/HEAD", "x"), ("w/HEAD", "x"), ("w/refs/", ""), ("w/objects/", "")]);
+    let look = |name: &str| {
+        (0..MOST_REPOSITORIES).for_each(|number| {
+            let bare = base.join(format!("w/{name}{number}"));
+            ["objects", "refs"].iter().for_each(|name| fs::create_dir_all(bare.join(name)).unwrap());
+            fs::write(bare.join("HEAD"), "ref: refs/heads/main").unwrap();
+        })
+    };
+    let own = base.join("w/zz/own/.git/config");
+    let found = repositories(&[base.join("w")], None);
+    assert!(found.found.is_whole && found.covered.contains(&own));
+    look("b");
+    let found = repositories(&[base.join("w")], None);
+    assert!(!found.found.is_whole && found.covered.contains(&own));
+}
+
+/// As git itself tells a git directory that is not called `.git`.
+#[test]
+fn bare_repositories_are_found_by_their_looks() {
+    let (_directory, base) = tree(&[
+        ("w/plain/HEAD", "x"),
+        ("w/plain/objects/", ""),
+        ("w/plain/refs/", ""),
+        ("w/linked/HEAD", "x"),
+        ("w/linked/refs/", ""),
+        ("w/shared/HEAD", "x"),
+        ("w/shared/commondir", "../node_modules/c"),
+        ("w/node_modules/c/config", ""),
+        ("w/head/objects/", ""),
+        ("w/head/refs/", ""),
+        ("w/directory/HEAD/", ""),
+        ("w/directory/objects/", ""),
+        ("w/directory/refs/", ""),
+        ("w/half/HEAD", "x"),
+        ("w/half/refs/", ""),
+    ]);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, base.join("w").join(name)).unwrap();
+    link("../plain/objects", "linked/objects");
+    link("refs/heads/main", "head/HEAD");
+    let found = repositories(&[base.join("w")], None);
+    let table = [
+        ("plain", true),
+        ("linked", true),
+        ("shared", true),
+        ("node_modules/c", true),
+        ("head", true),
+        ("directory", false),
+        ("half", false),
+    ];
+    for (name, expected) in table {
+        let path = base.join("w").join(name);
+        assert_eq!(found.covered.contains(&path.join("config")), expected, "{name}");
+        assert_eq!(found.found.places.contains_key(&path), expected, "{name}");
+    }
 }
