@@ -209,6 +209,8 @@ impl More {
             walls.network = Network::Host;
         }
         walls.writable.extend(self.directories.iter().cloned());
+        // Who may write above one could put a link in its place while the question waits.
+        walls.real.extend(self.directories.iter().cloned());
         walls.protected.extend(self.protected.iter().cloned());
         let what = in_words(network, &self.directories);
         let also = also.map(|also| format!("; and {also}")).unwrap_or_default();

@@ -88,6 +88,7 @@ impl Policy {
             SandboxLevel::ReadOnly => self.confinement_for_our_programs(),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: [&self.writable[..], &self.git].concat(),
+                real: Vec::new(),
                 protected: [&self.protected[..], &self.covered].concat(),
                 hidden: self.hidden.clone(),
                 denied_programs: self.denied_programs.clone(),

@@ -20,6 +20,9 @@ pub enum Confinement {
 pub struct Confined {
     /// Absolute, existing directories below which the command may write. Empty: it can write nothing but `temp`.
     pub writable: Vec<PathBuf>,
+    /// Those of `writable` that somebody agreed to by this name, which is a real path: refused where a symbolic link is
+    /// in it by now.
+    pub real: Vec<PathBuf>,
     /// Absolute paths below `writable` that stay read-only. Those that do not exist are skipped; where one leads
     /// through a file (`.git` of a git worktree), that file stays read-only. A root that is named here is in sight,
     /// wherever it lies, and not writable.
@@ -67,6 +70,7 @@ impl Confinement {
         Self::Confined(Confined {
             // A root that is protected as a whole is shown and not writable.
             writable: visible.to_vec(),
+            real: Vec::new(),
             protected: visible.to_vec(),
             hidden: Vec::new(),
             denied_programs: Vec::new(),

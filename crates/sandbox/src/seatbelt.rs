@@ -76,6 +76,7 @@ mod tests {
     fn confined() -> Confined {
         Confined {
             writable: vec!["/Users/u/a \"b\"".into(), "/opt/shown".into()],
+            real: vec![],
             protected: vec!["/Users/u/a \"b\"/.git/hooks".into(), "/opt/shown".into()],
             hidden: vec!["/Users/u/.ssh".into()],
             denied_programs: vec!["/usr/bin/su".into()],

@@ -228,6 +228,7 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     };
     writer.flag(true);
     writer.texts(confined.writable.iter());
+    writer.texts(confined.real.iter());
     writer.texts(confined.protected.iter());
     writer.texts(confined.hidden.iter());
     writer.texts(confined.denied_programs.iter());
@@ -243,6 +244,7 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
         return Ok(Confinement::Unconfined);
     }
     let writable = reader.list(path)?;
+    let real = reader.list(path)?;
     let protected = reader.list(path)?;
     let hidden = reader.list(path)?;
     let denied_programs = reader.list(path)?;
@@ -251,7 +253,7 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     let state = reader.list(path)?.pop();
     let network = *NETWORKS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
     let weak = reader.flag()?;
-    let places = Confined { writable, protected, hidden, denied_programs, caches, temp, state, network, weak };
+    let places = Confined { writable, real, protected, hidden, denied_programs, caches, temp, state, network, weak };
     Ok(Confinement::Confined(places))
 }
 
@@ -365,6 +367,7 @@ mod tests {
         let odd = PathBuf::from(OsStr::from_bytes(b"/odd/\xff\xfe"));
         let confined = Confined {
             writable: vec!["/a".into(), odd.clone()],
+            real: vec![odd.clone()],
             protected: vec!["/a/.git".into()],
             hidden: vec![odd.clone()],
             denied_programs: vec!["/usr/bin/su".into(), odd.clone()],

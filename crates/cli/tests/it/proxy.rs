@@ -30,6 +30,7 @@ fn helper() -> std::path::PathBuf {
 fn proxied() -> Confinement {
     Confinement::Confined(Confined {
         writable: vec![],
+        real: vec![],
         protected: vec![],
         hidden: vec![],
         denied_programs: vec![],

@@ -100,6 +100,7 @@ impl Place {
     fn confined(&self) -> Confined {
         Confined {
             writable: vec![self.workspace.clone()],
+            real: vec![],
             protected: vec![self.workspace.join(".git"), self.workspace.join("deep/er/.codex")],
             hidden: vec![],
             denied_programs: vec![],

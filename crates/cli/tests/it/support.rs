@@ -137,6 +137,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("approvals::weaker_walls::weaker_walls_are_asked_about_once_a_session", SURROUNDINGS),
     ("approvals::where_nobody_is_asked_the_model_is_told_of_the_network", NETWORK),
     ("approvals::writes::a_command_that_missed_a_directory_may_run_once_more_and_write_there", MOUNTS),
+    ("approvals::writes::a_directory_that_leads_elsewhere_after_the_question_is_not_opened", MOUNTS),
     ("approvals::writes::a_directory_is_not_asked_about_again_after_a_no", MOUNTS),
     ("approvals::writes::what_is_protected_and_what_succeeded_is_not_asked_about", MOUNTS),
     ("attacks::attacks_are_contained_but_for_those_that_are_known", HELD),

@@ -54,10 +54,15 @@ enum Found {
 }
 
 impl Roots {
-    pub(crate) fn resolve(writable: &[PathBuf]) -> Result<Self, Failure> {
+    /// Of `writable`, those that are `real` may lead nowhere else.
+    pub(crate) fn resolve(writable: &[PathBuf], real: &[PathBuf]) -> Result<Self, Failure> {
         let mut roots = BTreeMap::new();
         for path in writable {
             let root = directory(path, "the writable root")?;
+            if real.contains(path) && root != *path {
+                let step = format!("making {} writable, which leads to {} by now,", quoted(path), quoted(&root));
+                return Err(Failure::new(Stage::Policy, step, libc::ELOOP));
+            }
             refuse_kernel_place(&root)?;
             roots.insert(path.clone(), root);
         }

@@ -56,7 +56,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Resolves `confined`. `sockets` is what [`sockets`] opened.
     pub(crate) fn new(confined: &Confined, sockets: File) -> Result<Self, Failure> {
-        let named = Roots::resolve(&confined.writable)?;
+        let named = Roots::resolve(&confined.writable, &confined.real)?;
         let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
         let mut covers = named.covers(&confined.protected)?;
         named.pin_ways(&confined.hidden, &mut covers);

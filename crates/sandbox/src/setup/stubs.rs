@@ -86,7 +86,7 @@ impl Stubs {
         let directory = open_directory(&path).or_failure(Stage::Policy, step)?;
         let _alone = alone(&directory).or_failure(Stage::Policy, step)?;
         sweep(&directory).or_failure(Stage::Policy, step)?;
-        let roots = Roots::resolve(&confined.writable)?;
+        let roots = Roots::resolve(&confined.writable, &confined.real)?;
         let mut held = Held { directory, notes: Vec::new() };
         for (root, names) in wanted(&roots, &confined.protected)? {
             held.make(root, &names)?;

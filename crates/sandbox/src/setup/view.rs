@@ -6,7 +6,10 @@
 
 use std::{
     fs, io,
-    os::{fd::OwnedFd, unix::fs::FileTypeExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::FileTypeExt,
+    },
     path::{Path, PathBuf},
 };
 
@@ -132,10 +135,10 @@ fn places(plan: &Plan) -> Result<Vec<(PathBuf, Place)>, Failure> {
         places.push((path.clone(), host(path, TAME | READ_ONLY)?));
     }
     for root in plan.roots.iter().filter(|root| *root != Path::new("/")) {
-        places.push((root.clone(), host(root, TAME)?));
+        places.push((root.clone(), root_of_host(root, TAME)?));
     }
     for root in plan.shown.iter().filter(|root| *root != Path::new("/")) {
-        places.push((root.clone(), host(root, TAME | READ_ONLY)?));
+        places.push((root.clone(), root_of_host(root, TAME | READ_ONLY)?));
     }
     Ok(places)
 }
@@ -145,6 +148,13 @@ fn host(path: &Path, attributes: MountAttrFlags) -> Result<Place, Failure> {
     let tree = Tree::copy(path, Depth::All).and_then(|tree| tree.limit(attributes, Depth::All));
     let tree = tree.or_failure(Stage::Mounts, || format!("open_tree(2) of {}", quoted(path)))?;
     Ok(if path.is_dir() { Place::Directory(tree) } else { Place::File(tree) })
+}
+
+/// A copy of the host's directory `root`, a resolved path. A link that took its place meanwhile is refused.
+fn root_of_host(root: &Path, attributes: MountAttrFlags) -> Result<Place, Failure> {
+    let tree = tree::place(root).and_then(|place| Tree::copy_at(place.as_fd(), Depth::All));
+    let tree = tree.and_then(|tree| tree.limit(attributes, Depth::All));
+    tree.map(Place::Directory).or_failure(Stage::Mounts, || format!("open_tree(2) of {}", quoted(root)))
 }
 
 fn put(path: &Path, place: Place) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ use crate::testing::{Scene, context, json};
 fn walls(scene: &Scene) -> Confinement {
     Confinement::Confined(Confined {
         writable: scene.context.roots.writable.clone(),
+        real: vec![],
         protected: scene.context.protected.to_vec(),
         hidden: vec![],
         denied_programs: vec![],

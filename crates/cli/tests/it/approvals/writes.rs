@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -103,4 +104,25 @@ async fn where_nobody_is_asked_no_write_is_looked_for() {
     session.turn(&[]).await;
     assert!(!last_request(&place).contains("did not let it make"));
     assert!(!directory.join("made").exists());
+}
+
+/// Who may write above a directory could put a link in its place while the question waits.
+#[tokio::test]
+async fn a_directory_that_leads_elsewhere_after_the_question_is_not_opened() {
+    not_inside_another_sandbox!();
+    let (holder, directory) = elsewhere();
+    let other = holder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let write = format!("echo made > {}/made", directory.display());
+    let place = Place::new(json!([run(&write), { "text": "ok" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let (id, _) = session.question().await;
+    fs::rename(&directory, holder.path().join("away")).unwrap();
+    symlink(&other, &directory).unwrap();
+    session.answer(id, yes()).await.unwrap();
+    session.turn_ended().await;
+    assert!(!other.join("made").exists());
+    let request = last_request(&place);
+    assert!(request.contains("leads to"), "{request}");
 }

@@ -47,7 +47,10 @@ async fn what_cannot_be_held_is_refused_by_name() {
     let two_ways =
         Confined { temp: Some(place.workspace.clone()), protected: vec![place.workspace.join("kept")], ..plain() };
     fs::create_dir(place.workspace.join("kept")).unwrap();
+    let away = place.outside.join("away");
+    symlink(&place.workspace, &away).unwrap();
     let cases = [
+        (Confined { writable: vec![away.clone()], real: vec![away], ..plain() }, "away` writable, which leads to"),
         (place.confined(), ".git`, which is a symbolic link"),
         (Confined { writable: vec![missing], ..plain() }, "/missing`"),
         (Confined { writable: vec![file], ..plain() }, "Not a directory"),
