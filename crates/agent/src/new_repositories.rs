@@ -27,6 +27,9 @@ use crate::{
 
 const TOLD: &str = include_str!("prompts/new_repositories.md");
 
+/// What the model is told where nobody is asked.
+const STAYS: &str = "It stays so unless the user puts it back.";
+
 /// Most sentences that are told one by one.
 const MOST_TOLD: usize = 20;
 
@@ -101,46 +104,77 @@ fn cover(policy: &mut Arc<Policy>, now: &Repositories) {
     }
 }
 
-impl TurnRun {
-    /// Looks for what the commands of the turn have made, if any ran; `may_ask`: there is a person who is not in a hurry.
-    pub(crate) async fn disarm_new(&mut self, state: &mut ThreadState, may_ask: bool) -> Result<(), StoreError> {
-        if !state.settings.workplace.repositories.is_behind {
-            return Ok(());
+/// What a look at the repositories has come to.
+struct Looked {
+    removed: Vec<Removed>,
+    /// All that is to be told, first of what was removed.
+    sentences: Vec<String>,
+    /// What is to be told to the user alone.
+    not_whole: Option<String>,
+    /// Whether a command could still change it.
+    still_runs: bool,
+}
+
+impl ThreadState {
+    /// Looks once more for what commands have made, when those that ran on after the last turn were stopped.
+    pub(crate) async fn disarm_last(&mut self, thread_id: &str) -> Result<(), StoreError> {
+        let Some(Looked { sentences, not_whole, .. }) = self.disarm().await else { return Ok(()) };
+        let to_user: Vec<String> = sentences.iter().cloned().chain(not_whole).collect();
+        warn(self, thread_id, &to_user).await;
+        self.tell_of_repositories(&sentences, STAYS)?;
+        self.recorder.flush();
+        Ok(())
+    }
+
+    /// Nothing, if no command can have made any since the last look.
+    async fn disarm(&mut self) -> Option<Looked> {
+        if !self.settings.workplace.repositories.is_behind {
+            return None;
         }
-        let still_runs = !state.processes.list().is_empty();
-        let Workplace { policy, repositories: known, .. } = &mut state.settings.workplace;
+        let still_runs = !self.processes.list().is_empty();
+        let Workplace { policy, repositories: known, .. } = &mut self.settings.workplace;
         let (look, on) = (known.clone(), Arc::clone(policy));
-        let Ok(disarmed) = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await else { return Ok(()) };
-        let mut sentences = disarmed.sentences();
+        let disarmed = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await.ok()?;
+        let sentences = disarmed.sentences();
         // Once a session, and for the user alone.
         let not_whole = disarmed.not_whole().filter(|_| !std::mem::replace(&mut known.told_not_whole, true));
-        let disarmed_count = disarmed.removed.len();
         cover(policy, &disarmed.now);
         known.is_behind = still_runs;
         if !still_runs {
             known.found = disarmed.now.found;
         }
-        let mut removed = disarmed.removed;
+        Some(Looked { removed: disarmed.removed, sentences, not_whole, still_runs })
+    }
+
+    /// Tells the model.
+    fn tell_of_repositories(&mut self, told: &[String], outcome: &str) -> Result<(), StoreError> {
+        if told.is_empty() {
+            return Ok(());
+        }
+        let list = listed(told);
+        let text = fill(TOLD, &[("list", &list), ("outcome", outcome)]);
+        self.record_message(Message::Developer { text: text.trim_end().to_owned() }).map(drop)
+    }
+}
+
+impl TurnRun {
+    /// Looks for what the commands of the turn have made, if any ran; `may_ask`: there is a person who is not in a hurry.
+    pub(crate) async fn disarm_new(&mut self, state: &mut ThreadState, may_ask: bool) -> Result<(), StoreError> {
+        let Some(looked) = state.disarm().await else { return Ok(()) };
+        let Looked { mut removed, mut sentences, not_whole, still_runs } = looked;
+        let disarmed_count = removed.len();
+        let policy = &state.settings.workplace.policy;
         // User and model were told of these when their command ended.
         removed.extend(moved(&state.processes.take_aside(), policy));
         let asks = may_ask && !still_runs && policy.approval != Approval::Never && !removed.is_empty();
         // Of what was taken out of use the question tells.
-        let told = if asks { sentences.split_off(disarmed_count) } else { std::mem::take(&mut sentences) };
+        let told = if asks { sentences.split_off(disarmed_count) } else { sentences };
         let to_user: Vec<String> = told.iter().cloned().chain(not_whole).collect();
-        self.warn(state, &to_user).await;
-        let outcome = if asks {
-            self.ask_to_put_back(state, &removed).await?
-        } else {
-            "It stays so unless the user puts it back.".to_owned()
-        };
+        warn(state, &self.thread_id, &to_user).await;
+        let outcome = if asks { self.ask_to_put_back(state, &removed).await? } else { STAYS.to_owned() };
         let asked = removed.iter().filter(|_| asks).map(Removed::sentence);
         let told: Vec<String> = asked.chain(told).collect();
-        if told.is_empty() {
-            return Ok(());
-        }
-        let list = listed(&told);
-        let text = fill(TOLD, &[("list", &list), ("outcome", &outcome)]);
-        state.record_message(Message::Developer { text: text.trim_end().to_owned() }).map(drop)
+        state.tell_of_repositories(&told, &outcome)
     }
 
     /// Asks a person whether it may be in use again; returns what the model is told of that.
@@ -164,7 +198,7 @@ impl TurnRun {
         let (status, outcome) = match consent {
             Consent::Given { .. } => {
                 let failed = put_back(&mut state.settings.workplace, removed);
-                self.warn(state, &failed).await;
+                warn(state, &self.thread_id, &failed).await;
                 let but =
                     if failed.is_empty() { String::new() } else { format!(", but not all of it: {}", listed(&failed)) };
                 (PatchApplyStatus::Completed, format!("The user was asked, and had it put back{but}."))
@@ -182,12 +216,12 @@ impl TurnRun {
         self.complete(&mut state.recorder, item(status)).await?;
         Ok(outcome)
     }
+}
 
-    async fn warn(&self, state: &ThreadState, sentences: &[String]) {
-        for message in short(sentences) {
-            let warning = Warning { thread_id: Some(self.thread_id.clone()), message };
-            state.recorder.tell(ServerNotification::Warning(warning)).await;
-        }
+async fn warn(state: &ThreadState, thread_id: &str, sentences: &[String]) {
+    for message in short(sentences) {
+        let warning = Warning { thread_id: Some(thread_id.to_owned()), message };
+        state.recorder.tell(ServerNotification::Warning(warning)).await;
     }
 }
 

@@ -238,14 +238,17 @@ impl Thread {
         self.processes.resize(id, size)
     }
 
-    /// Ends all commands that run on; between turns, their ends are told when this returns.
+    /// Ends all commands that run on; between turns, their ends are told when this returns, and what they made since the
+    /// last turn ended.
     ///
     /// # Errors
-    /// When their ends cannot be recorded.
+    /// When that cannot be recorded.
     pub async fn stop_processes(&self) -> Result<(), ThreadError> {
         self.processes.stop_all().await;
         if self.running().is_none() {
-            self.state.lock().await.tell_ended(&self.id).await?;
+            let mut state = self.state.lock().await;
+            state.tell_ended(&self.id).await?;
+            state.disarm_last(&self.id).await?;
         }
         Ok(())
     }

@@ -79,6 +79,20 @@ fn exec_takes_it_out_of_use_and_says_so() {
     assert!(runs_something(&place, "a/new"));
 }
 
+/// After the look at the end of the turn it is all there again, until the command is stopped.
+#[test]
+fn exec_looks_again_when_what_ran_on_was_stopped() {
+    let again = "while :; do \
+        printf '[core]\\n\\tfsmonitor = %s\\n' $PWD/evil > a/new/.git/config; echo > begun; done";
+    let runs_on = json!({ "tool": "exec_command", "arguments": { "cmd": again, "yield_time_ms": 1 } });
+    let waits = run("until [ -s begun ]; do :; done");
+    let place = Place::new(json!([run(EVIL), runs_on, waits, { "text": "ok" }]));
+    let output = place.codex(&["exec", "go"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("a/new/.git/config"), "{told}");
+    assert!(!runs_something(&place, "a/new"), "{told}");
+}
+
 /// However `codex sandbox` ends, what its command made is looked at; `None` for a helper that is killed.
 #[test]
 fn codex_sandbox_takes_it_out_of_use_however_it_ends() {
