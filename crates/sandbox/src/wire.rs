@@ -8,7 +8,6 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -310,30 +309,41 @@ impl Reply {
     }
 }
 
-/// Longest path that is told, in bytes, and most paths, so that a reply fits into a datagram.
-const TOLD_PATHS: (usize, usize) = (500, 20);
+/// Most paths of a list that are told, and most bytes they take together, so that a reply fits into a datagram with all
+/// lists full. Half a path would be another one: what does not fit is left out.
+struct Room(usize, usize);
+
+const WRITES: Room = Room(10, 3000);
+const CHANGES: Room = Room(20, 8000);
+const CACHES: Room = Room(20, 4000);
+
+impl Room {
+    /// What is told of `all`.
+    fn fill<T>(self, all: &[T], path: impl Fn(&T) -> &Path) -> Vec<&T> {
+        // Its length and what is said of it.
+        const BESIDE: usize = 16;
+        let Self(most, mut left) = self;
+        let fits = |told: &&T| {
+            let rest = left.checked_sub(path(told).as_os_str().len() + BESIDE);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        all.iter().filter(fits).take(most).collect()
+    }
+}
 
 fn encode_noticed(writer: &mut Writer, noticed: &Noticed) {
-    let (longest, most) = TOLD_PATHS;
-    let changes = noticed.changes.iter().take(most);
+    let changes = CHANGES.fill(&noticed.changes, |change| &change.path);
     writer.flag(noticed.network);
-    let writes: Vec<_> = noticed.writes.iter().take(most / 2).map(|path| shortened(path, longest)).collect();
-    writer.texts(writes.into_iter());
-    let paths: Vec<_> = changes.clone().map(|change| shortened(&change.path, longest)).collect();
-    writer.texts(paths.into_iter());
-    changes.for_each(|change| {
+    writer.texts(WRITES.fill(&noticed.writes, |path| path).into_iter());
+    writer.texts(changes.iter().map(|change| &change.path));
+    for change in changes {
         let moved = noticed.aside.iter().find(|(path, _)| *path == change.path);
         let number = moved.and_then(|(_, aside)| aside::number(aside.file_name()?));
         writer.flag(change.undone);
         writer.integer(number.unwrap_or(0));
-    });
-    let caches = noticed.read_only_caches.iter().take(most).map(|path| shortened(path, longest));
-    writer.texts(caches.collect::<Vec<_>>().into_iter());
-}
-
-fn shortened(path: &Path, longest: usize) -> OsString {
-    let bytes = path.as_os_str().as_bytes();
-    OsString::from_vec(bytes.get(..longest).unwrap_or(bytes).to_vec())
+    }
+    writer.texts(CACHES.fill(&noticed.read_only_caches, |path| path).into_iter());
 }
 
 fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
@@ -452,11 +462,31 @@ mod tests {
         }
         let long = Failure::new(Stage::Program, "\u{1f980}".repeat(100_000), libc::ENAMETOOLONG);
         assert!(Reply::Failed(long).encode().len() < 16 << 10);
-        let many = vec![change("x".repeat(4096), true); 100];
-        let many =
-            Reply::Exited(Exit::Code(0), Noticed { network: true, changes: many, ..Noticed::default() }).encode();
-        assert!(many.len() < 16 << 10 && Reply::decode(&many).is_ok());
         assert_eq!(Reply::decode(&[]), Err(Malformed));
         assert_eq!(Reply::decode(&[9]), Err(Malformed));
+    }
+
+    /// A cut path would be another place: the directory of it wider than what was meant.
+    #[test]
+    fn the_fullest_reply_fits_and_holds_whole_paths_only() {
+        for length in [1, 100, 300, 499, 501, 1000, 2900, 4095] {
+            let path = |number: usize| PathBuf::from(format!("/{number:03}/{}", "x/".repeat(length / 2)));
+            let paths: Vec<PathBuf> = (0..100).map(path).collect();
+            let noticed = Noticed {
+                network: true,
+                writes: paths.clone(),
+                changes: paths.iter().map(|path| Change { path: path.clone(), undone: true }).collect(),
+                read_only_caches: [vec!["x".repeat(5000).into()], paths.clone()].concat(),
+                ..Noticed::default()
+            };
+            let reply = Reply::Exited(Exit::Code(0), noticed).encode();
+            assert!(reply.len() < 16 << 10, "{length}: {}", reply.len());
+            let Ok(Reply::Exited(_, told)) = Reply::decode(&reply) else { panic!("{length}") };
+            let changed: Vec<PathBuf> = told.changes.into_iter().map(|change| change.path).collect();
+            for (told, most) in [(told.writes, 10), (changed, 20), (told.read_only_caches, 20)] {
+                assert_eq!(told, paths[..told.len()], "{length}");
+                assert!(told.len() == most || length > 100, "{length}: {}", told.len());
+            }
+        }
     }
 }
