@@ -2,13 +2,13 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
+    os::{fd::AsRawFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
 };
 
 use codex_sandbox::aside;
 use rustix::{
-    fs::{AtFlags, Dir, FileType, OFlags, RenameFlags},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags},
     io::Errno,
 };
 
@@ -58,6 +58,11 @@ impl Beneath {
             match rename_to_nothing(&place, place.name, &aside) {
                 Ok(()) => return Ok(path.with_file_name(aside)),
                 Err(Errno::EXIST) => {}
+                // Who made it could take from its owner, too, the right to change what is in it.
+                Err(Errno::ACCESS) if open_up(&place) => {
+                    rename_to_nothing(&place, place.name, &aside).map_err(|error| io_error(path, error.into()))?;
+                    return Ok(path.with_file_name(aside));
+                }
                 Err(error) => return Err(io_error(path, error.into())),
             }
         }
@@ -117,6 +122,13 @@ impl Beneath {
         }
         Ok(Some(marks))
     }
+}
+
+/// Lets the owner write in the directory; whether that was done.
+fn open_up(place: &Place<'_>) -> bool {
+    let Ok(found) = rustix::fs::fstat(&place.directory) else { return false };
+    let directory = format!("/proc/self/fd/{}", place.directory.as_raw_fd());
+    rustix::fs::chmod(directory, Mode::from_raw_mode(permissions(&found) | 0o700)).is_ok()
 }
 
 fn is_directory(place: &Place<'_>, name: &OsStr) -> bool {
