@@ -180,7 +180,7 @@ impl Drop for Cell {
 
 /// What is left of a helper is the kernel's work on its namespaces, for which nobody has to wait: it is reaped when the
 /// next one ends, or when this program does.
-fn reap_later(helper: Pid) {
+pub(crate) fn reap_later(helper: Pid) {
     static ENDED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
     let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
     ended.push(helper);

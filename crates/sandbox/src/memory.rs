@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
     time::Duration,
@@ -20,7 +20,7 @@ use rustix::{
     process::{Pid, geteuid, test_kill_process},
 };
 
-use crate::setup::limits;
+use crate::{cell::reap_later, setup::limits};
 
 /// How long a cell lasts before its helper is moved. The kernel does not let a program end while one of its threads
 /// moves a process, and a session that is over before needs no group.
@@ -47,6 +47,8 @@ pub(crate) struct Group(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
+    /// Set before anybody tries to lock the state for its end: whoever has it locked then cleans up.
+    is_over: AtomicBool,
 }
 
 /// Locked while the helper is being moved.
@@ -61,20 +63,32 @@ impl Group {
     /// Has one made for `helper`, a child that must not be waited for before [`Group::end`]. `None`: there is no thread
     /// to be had.
     pub(crate) fn begin(helper: Pid) -> Option<Self> {
-        let shared = Arc::new(Shared { state: Mutex::new(State::Due), ended: Condvar::new() });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(State::Due), ended: Condvar::new(), is_over: AtomicBool::new(false) });
         let theirs = Arc::clone(&shared);
         thread::Builder::new().name("memory".into()).spawn(move || theirs.make_when_due(helper)).ok()?;
         Some(Self(shared))
     }
 
     /// No group is made from here on, and one that was made goes. False if the helper is being moved now: its number
-    /// must not become another process's, so that it must not be waited for at all.
+    /// must not become another process's, so that whoever moves it waits for it.
     pub(crate) fn end(&self) -> bool {
+        self.0.is_over.store(true, Ordering::SeqCst);
         let Ok(mut state) = self.0.state.try_lock() else { return false };
-        if let State::Made(Some(path)) = std::mem::replace(&mut *state, State::Ended) {
-            lock(&LEFT).push(path);
-        }
+        let is_ours = state.end();
         self.0.ended.notify_all();
+        is_ours
+    }
+}
+
+impl State {
+    /// A group that was made goes. False if that was so before.
+    fn end(&mut self) -> bool {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Made(path) => lock(&LEFT).extend(path),
+            Self::Due => {}
+            Self::Ended => return false,
+        }
         true
     }
 }
@@ -86,6 +100,15 @@ impl Shared {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if is_due(&mut state) {
             *state = State::Made(make(helper));
+        }
+        drop(state);
+        self.end_if_over(helper);
+    }
+
+    /// Whoever ended the cell while the state was locked has not waited for that.
+    fn end_if_over(&self, helper: Pid) {
+        if self.is_over.load(Ordering::SeqCst) && lock(&self.state).end() {
+            reap_later(helper);
         }
     }
 }
@@ -275,6 +298,26 @@ mod tests {
         let mounts = format!("{mounts}40 31 0:32 /a/b {}/one/a/b rw - cgroup cgroup rw,memory\n", base.display());
         let place = find("4:memory:/a/b\n", &mounts, true).unwrap();
         assert_eq!((&place.parent, &place.top), (&base.join("one/a/b"), &base.join("one/a/b")));
+    }
+
+    /// The group of what ends while it is being moved goes too, and one of the two cleans up.
+    #[test]
+    fn an_end_in_the_middle_is_an_end() {
+        for is_being_moved in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("group");
+            fs::create_dir(&path).unwrap();
+            let state = Mutex::new(State::Made(Some(path.clone())));
+            let shared = Arc::new(Shared { state, ended: Condvar::new(), is_over: AtomicBool::new(false) });
+            let moving = is_being_moved.then(|| lock(&shared.state));
+            assert_eq!(Group(Arc::clone(&shared)).end(), !is_being_moved);
+            drop(moving);
+            // Nobody's child.
+            shared.end_if_over(Pid::INIT);
+            assert!(!lock(&shared.state).end());
+            remove_groups();
+            assert!(!path.exists(), "{is_being_moved}");
+        }
     }
 
     #[test]
