@@ -189,12 +189,13 @@ impl More {
         let directories = self.directories.clone();
         let look = move || {
             let named = directories.iter().flat_map(|directory| protected_paths(directory));
-            named.chain(repositories(&directories, None).covered).collect()
+            let now = repositories(&directories, None);
+            now.found.is_whole.then(|| named.chain(now.covered).collect())
         };
         match tokio::task::spawn_blocking(look).await {
-            Ok(protected) => self.protected = protected,
+            Ok(Some(protected)) => self.protected = protected,
             // Nothing is opened of which that is not known.
-            Err(_) => self.directories.clear(),
+            Ok(None) | Err(_) => self.directories.clear(),
         }
     }
 
@@ -309,5 +310,16 @@ mod tests {
         }
         let system = ["/var/spool/cron/crontabs", "/opt/tool/bin", "/lib/modules"].map(Path::new);
         assert!(system.iter().all(|path| of_the_system(path)) && !of_the_system(Path::new("/srv/lib")));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_to_be_looked_through_is_not_offered() {
+        let base = tempfile::tempdir().unwrap();
+        for (count, offered) in [(10, true), (2_001, false)] {
+            (0..count).for_each(|number| std::fs::create_dir_all(base.path().join(number.to_string())).unwrap());
+            let mut more = More { network: false, directories: vec![base.path().to_owned()], protected: Vec::new() };
+            more.find_protected().await;
+            assert_eq!((more.directories.len(), more.protected.is_empty()), (usize::from(offered), !offered));
+        }
     }
 }
