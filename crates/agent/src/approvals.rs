@@ -297,7 +297,7 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
         origin: rule.origin.clone(),
     });
     ApprovalTerms {
-        confinement: in_words(&question.confinement),
+        confinement: in_words(&question.confinement, access.uncovers.as_ref().map_or(&[], |found| &found.paths)),
         rule,
         remember: always.map(|always| always.rule.clone()),
         justification: access.outside_sandbox.clone(),
@@ -316,8 +316,8 @@ fn quoted(words: &str) -> String {
     if words.chars().nth(QUOTED).is_some() { short + "…" } else { short }
 }
 
-/// What the walls hold, in a sentence for the user.
-fn in_words(confinement: &Confinement) -> String {
+/// What the walls hold, in a sentence for the user; `uncovered`: what is writable this once and protected otherwise.
+fn in_words(confinement: &Confinement, uncovered: &[PathBuf]) -> String {
     let walls = match confinement {
         Confinement::Unconfined => return "no sandbox: it runs with all rights of the user, network included".into(),
         Confinement::Confined(walls) => walls,
@@ -329,6 +329,8 @@ fn in_words(confinement: &Confinement) -> String {
     let open = list(&mut writable.iter().filter(|root| !protected.contains(root)));
     let mut writes: Vec<String> = Some(open).filter(|open| !open.is_empty()).into_iter().collect();
     writes.extend(temp.as_ref().map(|_| "a private /tmp".to_owned()));
+    let uncovered = list(&mut uncovered.iter());
+    let uncovered = if uncovered.is_empty() { uncovered } else { format!(", and this once {uncovered}") };
     let writes = if writes.is_empty() { "nothing".to_owned() } else { writes.join(" and ") };
     let network = match network {
         Network::LoopbackOnly => "no network",
@@ -337,7 +339,7 @@ fn in_words(confinement: &Confinement) -> String {
     };
     let hidden = if hidden.is_empty() { "" } else { ", secrets hidden" };
     let sandbox = if *weak { "in the sandbox, with weaker walls where there are no others" } else { "in the sandbox" };
-    format!("{sandbox}: writes {writes}; reads the rest{hidden}; {network}")
+    format!("{sandbox}: writes {writes}{uncovered}; reads the rest{hidden}; {network}")
 }
 
 #[cfg(test)]

@@ -46,8 +46,13 @@ fn walls_in_words() {
         (Confinement::Unconfined, "no sandbox: it runs with all rights of the user, network included"),
     ];
     for (walls, expected) in table {
-        assert_eq!(in_words(&walls), expected);
+        assert_eq!(in_words(&walls, &[]), expected);
     }
+    let uncovered = in_words(&walls(|_| {}), &["/w/AGENTS.md".into(), "/w/.vscode".into()]);
+    assert_eq!(
+        uncovered,
+        "in the sandbox: writes /w, /added, and this once /w/AGENTS.md, /w/.vscode; reads the rest; no network"
+    );
 }
 
 #[test]

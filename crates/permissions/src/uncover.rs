@@ -3,7 +3,7 @@
 //! Such a command runs whole or not at all. Only a person's yes takes covers away, for that one command, and none but
 //! those that it needs; `--full-auto` says yes to what a patch may change too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Access, Approval, Policy, RuleKind, RuleText, SandboxLevel, Uncovers, decide::instructs};
 
@@ -35,8 +35,11 @@ pub(crate) fn uncovering(policy: &Policy, access: &Access) -> Uncovering {
         return Uncovering::Never(format!("{what}; {path} holds settings of this program: a person has to run it"));
     }
     if policy.approval != Approval::Never {
-        let reason =
-            format!("{what}, which commands may not change; a yes lets this command change them, and no other");
+        let names = names(policy, &found.paths);
+        let reason = format!(
+            "{what}, which commands may not change; a yes lets everything in this command write {names}; later commands \
+             cannot"
+        );
         let rule = RuleText { kind: RuleKind::Ask, text: "protected files".into(), origin: "built-in".into() };
         return Uncovering::Ask(found.clone(), reason, rule);
     }
@@ -65,16 +68,21 @@ pub fn refusal(policy: &Policy, access: &Access) -> Option<String> {
 }
 
 fn what(policy: &Policy, found: &Uncovers) -> String {
+    let would = if found.perhaps { "may" } else { "would" };
+    format!("`{}` {would} change {}", found.line, names(policy, &found.files))
+}
+
+/// Short names of `paths`, as many as are named.
+fn names(policy: &Policy, paths: &[PathBuf]) -> String {
     let root = |path: &Path| policy.writable.iter().filter(|root| path.starts_with(root)).max().cloned();
     let name = |path: &Path| match root(path) {
         Some(root) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
         None => path.display().to_string(),
     };
-    let mut names: Vec<String> = found.files.iter().take(MOST_NAMED).map(|path| name(path)).collect();
-    match found.files.len().saturating_sub(MOST_NAMED) {
+    let mut names: Vec<String> = paths.iter().take(MOST_NAMED).map(|path| name(path)).collect();
+    match paths.len().saturating_sub(MOST_NAMED) {
         0 => {}
         more => names.push(format!("{more} more")),
     }
-    let would = if found.perhaps { "may" } else { "would" };
-    format!("`{}` {would} change {}", found.line, names.join(", "))
+    names.join(", ")
 }

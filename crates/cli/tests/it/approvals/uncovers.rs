@@ -89,7 +89,9 @@ async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done
         let asked = command(&seen.asked[0]);
         let reason = asked.reason.as_deref().unwrap();
         assert!(asked.command == line && reason.contains(changes), "{line}: {reason}");
-        assert!(asked.terms.confinement.starts_with("in the sandbox"), "{line}: {:?}", asked.terms);
+        let uncovered = format!("this once {}", place.workspace.display());
+        let walls = &asked.terms.confinement;
+        assert!(walls.starts_with("in the sandbox") && walls.contains(&uncovered), "{line}: {walls}");
         let now = git(&place, "cat AGENTS.md; git status --porcelain; ls | grep undone || true");
         assert_eq!(now, format!("{after}\n"), "{line}");
     }
@@ -200,6 +202,11 @@ fn codex_sandbox_and_permissions_say_so_too() {
         let (_, text) = ran(&["permissions", "why", "-a", approval, "git checkout other"]);
         assert!(text.starts_with(&format!("{verdict}`git checkout other` would change AGENTS.md")), "{text}");
     }
+    // What else is in the command may write there, too.
+    let (_, text) = ran(&["permissions", "why", "git checkout folder; echo x >> .vscode/settings.json"]);
+    let whole = "would change .vscode/settings.json, which commands may not change; a yes lets everything in this command \
+                 write .vscode; later commands cannot\n";
+    assert!(text.contains(whole), "{text}");
     assert_eq!(ran(&["sandbox", "--", "git", "checkout", "-q", "plain"]).0, Some(0));
     assert_eq!(git(&place, "git branch --show-current; git status --porcelain"), "plain\n");
 }
