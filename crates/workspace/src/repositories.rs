@@ -109,6 +109,7 @@ pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
         places: BTreeMap::new(),
         left: MOST_DIRECTORIES,
         left_inside: MOST_DIRECTORIES,
+        left_links: MOST_DIRECTORIES,
         is_whole: true,
         waiting: VecDeque::new(),
     };
@@ -131,6 +132,8 @@ struct Search<'roots> {
     /// How many directories may still be looked into, and how many inside git directories.
     left: usize,
     left_inside: usize,
+    /// How many links to directories may still be followed.
+    left_links: usize,
     is_whole: bool,
     /// What is still to be looked at inside git directories.
     waiting: VecDeque<Inside>,
@@ -325,25 +328,66 @@ impl Search<'_> {
             // A name that is no text is none of those below.
             let text = name.to_str().unwrap_or_default();
             match text {
-                ".git" if kind.is_dir() => {
-                    self.cover(&entry.path(), Role::Repository);
-                    self.inside(&entry.path());
-                }
+                ".git" if kind.is_dir() => self.repository(&entry.path()),
                 ".git" if kind.is_file() || kind.is_symlink() => self.pointer(&entry.path()),
                 _ if INSTRUCTIONS.contains(&text) => drop(self.covered.insert(entry.path())),
-                _ if !kind.is_dir() => head |= text == "HEAD",
+                _ if !kind.is_dir() => {
+                    head |= text == "HEAD";
+                    if kind.is_symlink() {
+                        self.linked(&entry.path());
+                    }
+                }
                 _ if SKIPPED.contains(&text) => {}
                 _ => next.push(entry.path()),
             }
         }
         if head && is_bare(directory) {
             next.retain(|path| !path.ends_with("objects") && !path.ends_with("refs"));
-            if !self.places.contains_key(directory) {
-                self.cover(directory, Role::Bare);
-                self.inside(directory);
-            }
+            self.bare(directory);
         }
         waiting.extend(next);
+    }
+
+    fn repository(&mut self, directory: &Path) {
+        self.cover(directory, Role::Repository);
+        self.inside(directory);
+    }
+
+    fn bare(&mut self, directory: &Path) {
+        if !self.places.contains_key(directory) {
+            self.cover(directory, Role::Bare);
+            self.inside(directory);
+        }
+    }
+
+    /// The repository at the place that a symbolic link leads to, if that is not looked into otherwise: git is used
+    /// there by the link's name.
+    fn linked(&mut self, link: &Path) {
+        if !fs::metadata(link).is_ok_and(|found| found.is_dir()) {
+            return;
+        }
+        let Some(left) = self.left_links.checked_sub(1) else {
+            self.is_whole = false;
+            return;
+        };
+        self.left_links = left;
+        let Some(to) = fs::canonicalize(link).ok().filter(|to| self.is_skipped(to)) else { return };
+        let git = to.join(".git");
+        match self.looked(&git, fs::symlink_metadata(&git)) {
+            Some(found) if found.is_dir() => self.repository(&git),
+            Some(_) => self.pointer(&git),
+            None => {}
+        }
+        if fs::symlink_metadata(to.join("HEAD")).is_ok_and(|found| !found.is_dir()) && is_bare(&to) {
+            self.bare(&to);
+        }
+    }
+
+    /// Whether it lies below a root, and the walk does not come there.
+    fn is_skipped(&self, directory: &Path) -> bool {
+        let mut below = self.roots.iter().filter_map(|root| directory.strip_prefix(root).ok()).peekable();
+        let passed_over = |name: &OsStr| name == ".git" || name.to_str().is_some_and(|name| SKIPPED.contains(&name));
+        below.peek().is_some() && below.all(|path| path.iter().any(passed_over))
     }
 
     /// The directories in a directory, which may be missing; neither are links.

@@ -252,3 +252,42 @@ fn bare_repositories_are_found_by_their_looks() {
         assert_eq!(found.found.places.contains_key(&path), expected, "{name}");
     }
 }
+
+#[test]
+fn a_link_past_what_is_not_looked_into_shows_the_repository_there() {
+    let (_directory, base) = tree(&[
+        ("w/node_modules/a/.git/HEAD", "x"),
+        ("w/node_modules/b/.git", "gitdir: ../c\n"),
+        ("w/node_modules/c/HEAD", "x"),
+        ("w/node_modules/d/HEAD", "x"),
+        ("w/node_modules/d/commondir", "x"),
+        ("w/node_modules/e/.git/HEAD", "x"),
+        ("w/.git/x/.git/HEAD", "x"),
+        ("out/node_modules/f/.git/HEAD", "x"),
+        ("w/sub/", ""),
+    ]);
+    let root = base.join("w");
+    for name in ["a", "b", "d"] {
+        std::os::unix::fs::symlink(format!("../node_modules/{name}"), root.join("sub").join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(".git/x", root.join("x")).unwrap();
+    std::os::unix::fs::symlink("../out/node_modules/f", root.join("f")).unwrap();
+    let table = [
+        ("w/node_modules/a/.git/config", true),
+        ("w/node_modules/b/.git", true),
+        ("w/node_modules/c/config", true),
+        ("w/node_modules/d/config", true),
+        ("w/node_modules/e/.git/config", false),
+        ("w/.git/x/.git/config", true),
+        ("out/node_modules/f/.git/config", false),
+    ];
+    let found = repositories(std::slice::from_ref(&root), None);
+    for (path, expected) in table {
+        assert_eq!(found.covered.contains(&base.join(path)), expected, "{path}");
+    }
+    assert!(found.found.is_whole);
+    for number in 0..MOST_DIRECTORIES {
+        std::os::unix::fs::symlink(".", root.join(format!("sub/more{number}"))).unwrap();
+    }
+    assert!(!repositories(&[root], None).found.is_whole, "a bound on links");
+}
