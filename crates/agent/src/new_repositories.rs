@@ -43,7 +43,7 @@ pub struct KnownRepositories {
     accepted: Accepted,
     /// Whether a command that can write has run, or may still run, since they were looked for.
     is_behind: bool,
-    /// Whether it was told that there are too many directories to look into all of them.
+    /// Whether it was told that not all directories were looked into.
     told_not_whole: bool,
 }
 

@@ -70,8 +70,8 @@ impl Disarmed {
     /// That not all directories were looked into, in a sentence without a full stop. `None`: they were.
     pub fn not_whole(&self) -> Option<String> {
         (!self.now.found.is_whole).then(|| {
-            "there are too many directories here to look for new repositories in all of them: look what is in them \
-             before you use git there"
+            "not all directories could be looked into for new repositories, as there are too many here or some cannot be \
+             listed: look what is in them before you use git there"
                 .to_owned()
         })
     }

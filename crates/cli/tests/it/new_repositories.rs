@@ -245,7 +245,7 @@ async fn what_the_user_makes_meanwhile_is_left_alone() {
 async fn too_many_directories_are_told() {
     let place = Place::new(json!([run("echo one"), { "text": "ok" }, run("echo two"), { "text": "more" }]));
     (0..2_001).for_each(|number| fs::create_dir(place.workspace.join(format!("d{number}"))).unwrap());
-    let is_told = |text: &str| text.contains("too many directories here to look for new repositories");
+    let is_told = |text: &str| text.contains("not all directories could be looked into for new repositories");
     let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
     let told = [session.turn(&[]).await.warnings, session.turn(&[]).await.warnings];
     assert_eq!(told.map(|warnings| warnings.iter().filter(|text| is_told(text)).count()), [1, 0]);
