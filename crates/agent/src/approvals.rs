@@ -10,7 +10,7 @@ use codex_protocol::{
     ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
 };
-use codex_sandbox::{Confined, Confinement, Network};
+use codex_sandbox::{Confined, Confinement, Network, shown};
 use codex_store::StoreError;
 use codex_tools::Permission;
 
@@ -323,9 +323,7 @@ fn in_words(confinement: &Confinement, uncovered: &[PathBuf]) -> String {
         Confinement::Confined(walls) => walls,
     };
     let Confined { writable, protected, hidden, temp, network, weak, .. } = walls;
-    let list = |paths: &mut dyn Iterator<Item = &PathBuf>| {
-        paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-    };
+    let list = |paths: &mut dyn Iterator<Item = &PathBuf>| paths.map(|path| shown(path)).collect::<Vec<_>>().join(", ");
     let open = list(&mut writable.iter().filter(|root| !protected.contains(root)));
     let mut writes: Vec<String> = Some(open).filter(|open| !open.is_empty()).into_iter().collect();
     writes.extend(temp.as_ref().map(|_| "a private /tmp".to_owned()));

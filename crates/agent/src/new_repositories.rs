@@ -12,7 +12,7 @@ use std::{
 use codex_history::Message;
 use codex_permissions::{Access, Approval, Policy, Question, RuleKind, RuleText, SandboxLevel};
 use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ServerNotification, ThreadItem, Warning};
-use codex_sandbox::Confinement;
+use codex_sandbox::{Confinement, quoted};
 use codex_store::StoreError;
 use codex_workspace::{Accepted, Disarmed, Found, Removed, Repositories, disarm_new, repositories};
 use tokio::task::JoinHandle;
@@ -107,8 +107,8 @@ fn cover(policy: &mut Arc<Policy>, now: &Repositories) {
 /// What a look at the repositories has come to.
 struct Looked {
     removed: Vec<Removed>,
-    /// All that is to be told, first of what was removed.
-    sentences: Vec<String>,
+    /// What could not be done, a sentence each.
+    failed: Vec<String>,
     /// What is to be told to the user alone.
     not_whole: Option<String>,
     /// Whether a command could still change it.
@@ -118,10 +118,12 @@ struct Looked {
 impl ThreadState {
     /// Looks once more for what commands have made, when those that ran on after the last turn were stopped.
     pub(crate) async fn disarm_last(&mut self, thread_id: &str) -> Result<(), StoreError> {
-        let Some(Looked { sentences, not_whole, .. }) = self.disarm().await else { return Ok(()) };
-        let to_user: Vec<String> = sentences.iter().cloned().chain(not_whole).collect();
+        let Some(Looked { removed, failed, not_whole, .. }) = self.disarm().await else { return Ok(()) };
+        let to_user =
+            removed.iter().map(Removed::sentence).chain(failed.iter().cloned()).chain(not_whole).collect::<Vec<_>>();
         warn(self, thread_id, &to_user).await;
-        self.tell_of_repositories(&sentences, STAYS)?;
+        let told: Vec<String> = removed.iter().map(Removed::for_model).chain(failed).collect();
+        self.tell_of_repositories(&told, STAYS)?;
         self.recorder.flush();
         Ok(())
     }
@@ -135,7 +137,6 @@ impl ThreadState {
         let Workplace { policy, repositories: known, .. } = &mut self.settings.workplace;
         let (look, on) = (known.clone(), Arc::clone(policy));
         let disarmed = tokio::task::spawn_blocking(move || look.disarm_new(&on)).await.ok()?;
-        let sentences = disarmed.sentences();
         // Once a session, and for the user alone.
         let not_whole = disarmed.not_whole().filter(|_| !std::mem::replace(&mut known.told_not_whole, true));
         cover(policy, &disarmed.now);
@@ -143,7 +144,7 @@ impl ThreadState {
         if !still_runs {
             known.found = disarmed.now.found;
         }
-        Some(Looked { removed: disarmed.removed, sentences, not_whole, still_runs })
+        Some(Looked { removed: disarmed.removed, failed: disarmed.failed, not_whole, still_runs })
     }
 
     /// Tells the model.
@@ -161,19 +162,20 @@ impl TurnRun {
     /// Looks for what the commands of the turn have made, if any ran; `may_ask`: there is a person who is not in a hurry.
     pub(crate) async fn disarm_new(&mut self, state: &mut ThreadState, may_ask: bool) -> Result<(), StoreError> {
         let Some(looked) = state.disarm().await else { return Ok(()) };
-        let Looked { mut removed, mut sentences, not_whole, still_runs } = looked;
+        let Looked { mut removed, failed, not_whole, still_runs } = looked;
         let disarmed_count = removed.len();
         let policy = &state.settings.workplace.policy;
         // User and model were told of these when their command ended.
         removed.extend(moved(&state.processes.take_aside(), policy));
         let asks = may_ask && !still_runs && policy.approval != Approval::Never && !removed.is_empty();
         // Of what was taken out of use the question tells.
-        let told = if asks { sentences.split_off(disarmed_count) } else { sentences };
-        let to_user: Vec<String> = told.iter().cloned().chain(not_whole).collect();
+        let of_removed = removed[..disarmed_count].iter().filter(|_| !asks).map(Removed::sentence);
+        let to_user: Vec<String> = of_removed.chain(failed.iter().cloned()).chain(not_whole).collect();
         warn(state, &self.thread_id, &to_user).await;
         let outcome = if asks { self.ask_to_put_back(state, &removed).await? } else { STAYS.to_owned() };
-        let asked = removed.iter().filter(|_| asks).map(Removed::sentence);
-        let told: Vec<String> = asked.chain(told).collect();
+        // Of the others it was told when their command ended.
+        let count = if asks { removed.len() } else { disarmed_count };
+        let told: Vec<String> = removed[..count].iter().map(Removed::for_model).chain(failed).collect();
         state.tell_of_repositories(&told, &outcome)
     }
 
@@ -238,7 +240,7 @@ fn put_back(workplace: &mut Workplace, removed: &[Removed]) -> Vec<String> {
     let roots = [&policy.writable[..], &policy.git].concat();
     let put_back = |removed: &Removed| {
         let failed = removed.put_back(&roots, &mut known.accepted).err();
-        failed.map(|reason| format!("{} was not put back: {reason}", removed.path.display()))
+        failed.map(|reason| format!("{} was not put back: {reason}", quoted(&removed.path)))
     };
     removed.iter().filter_map(put_back).collect()
 }

@@ -11,7 +11,7 @@ use std::{
 
 use codex_history::ToolCall;
 use codex_permissions::{Approval, Policy, Question, RuleText, Verdict, decide};
-use codex_sandbox::{Confinement, Network};
+use codex_sandbox::{Confinement, Network, shown};
 use codex_store::StoreError;
 use codex_tools::{ForUser, Outcome};
 use codex_workspace::{protected_paths, repositories};
@@ -140,7 +140,7 @@ fn missed(state: &ThreadState, mut first: Outcome) -> (More, Outcome) {
             // Asked once: a no stands for the session.
             Some(directory) if state.granted.not_these.contains(&directory) => {}
             Some(directory) => directories.push(directory),
-            None => never.push(path.display().to_string()),
+            None => never.push(shown(path)),
         }
     }
     if !never.is_empty() {
@@ -223,7 +223,7 @@ impl More {
 }
 
 fn in_words(network: bool, directories: &[PathBuf]) -> String {
-    let names: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = directories.iter().map(|path| shown(path)).collect();
     let writing = (!names.is_empty()).then(|| format!("writing in {}", names.join(", ")));
     let all: Vec<String> = network.then(|| "the network".to_owned()).into_iter().chain(writing).collect();
     all.join(" and ")

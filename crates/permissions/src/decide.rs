@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use codex_sandbox::Confinement;
+use codex_sandbox::{Confinement, shown};
 
 use crate::{
     Access, Approval, Policy, RuleKind, RuleText, SandboxLevel,
@@ -262,7 +262,7 @@ fn asked_about(policy: &Policy, access: &Access, reading: &Reading) -> Result<As
     {
         let text = INSTRUCTIONS.join(", ");
         let rule = RuleText { kind: RuleKind::Ask, text, origin: "built-in".to_owned() };
-        return Ok(Some((Some(rule), format!("a change of {}, which tells agents what to do,", path.display()))));
+        return Ok(Some((Some(rule), format!("a change of {}, which tells agents what to do,", shown(path)))));
     }
     for (rule, pattern) in policy.rules.of(RuleKind::Ask) {
         for command in &reading.commands {
@@ -312,7 +312,7 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
     // The tools see to it too, and do not even say what is there; this holds for those that forget to.
     let hidden = |path: &&std::path::PathBuf| policy.hidden.iter().any(|hidden| path.starts_with(hidden));
     if let Some(path) = access.reads.iter().chain(&access.writes).find(hidden) {
-        return Some(format!("{} is hidden: it may hold secrets", path.display()));
+        return Some(format!("{} is hidden: it may hold secrets", shown(path)));
     }
     match policy.level {
         SandboxLevel::DangerFullAccess => None,
@@ -332,7 +332,7 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
 fn unwritable(policy: &Policy, path: &Path) -> Option<String> {
     let writable = policy.writable.iter().chain([&policy.temp]);
     let inside = writable.into_iter().any(|root| path.starts_with(root));
-    (!inside).then(|| format!("{} is outside the directories that may be written", path.display()))
+    (!inside).then(|| format!("{} is outside the directories that may be written", shown(path)))
 }
 
 #[cfg(test)]

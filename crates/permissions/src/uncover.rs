@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use codex_sandbox::shown;
+
 use crate::{Access, Approval, Policy, RuleKind, RuleText, SandboxLevel, Uncovers, decide::instructs};
 
 /// Most files that are named one by one.
@@ -31,7 +33,7 @@ pub(crate) fn uncovering(policy: &Policy, access: &Access) -> Uncovering {
     let what = what(policy, found);
     // Whoever could write there could do anything at the next start.
     if let Some(path) = found.paths.iter().find(|path| policy.state.starts_with(path)) {
-        let path = path.display();
+        let path = shown(path);
         return Uncovering::Never(format!("{what}; {path} holds settings of this program: a person has to run it"));
     }
     if policy.approval != Approval::Never {
@@ -76,8 +78,8 @@ fn what(policy: &Policy, found: &Uncovers) -> String {
 fn names(policy: &Policy, paths: &[PathBuf]) -> String {
     let root = |path: &Path| policy.writable.iter().filter(|root| path.starts_with(root)).max().cloned();
     let name = |path: &Path| match root(path) {
-        Some(root) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
-        None => path.display().to_string(),
+        Some(root) => shown(path.strip_prefix(root).unwrap_or(path)),
+        None => shown(path),
     };
     let mut names: Vec<String> = paths.iter().take(MOST_NAMED).map(|path| name(path)).collect();
     match paths.len().saturating_sub(MOST_NAMED) {

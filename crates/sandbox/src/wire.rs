@@ -364,7 +364,7 @@ fn decode_noticed(reader: &mut Reader) -> Result<Noticed, Malformed> {
 
 /// A path between back quotes, for the sentence of a failure.
 pub(crate) fn quoted(path: &Path) -> String {
-    format!("`{}`", path.display())
+    format!("`{}`", crate::shown(path))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, bare_programs, patch_heredoc};
 use codex_protocol::{CommandExecutionStatus, ThreadItem};
-use codex_sandbox::{Command, Exit};
+use codex_sandbox::{Command, Exit, shown};
 use codex_workspace::find_program;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -313,7 +313,7 @@ fn noticed(ended: &Ended) -> impl Iterator<Item = String> {
     };
     let network = noticed.network.then(|| format!("The sandbox blocked an attempt to reach the network: {way}"));
     let changes = noticed.changes.iter().map(|change| {
-        let path = change.path.display();
+        let path = shown(&change.path);
         match change.undone {
             true => format!("The sandbox put back {path}, which is protected and was changed"),
             false => format!("{path} is protected and was changed, and could not be put back: tell the user"),
@@ -323,8 +323,8 @@ fn noticed(ended: &Ended) -> impl Iterator<Item = String> {
     // Whatever else it was, a command that succeeded did not miss them.
     let failed = !matches!(ended.end, End::Exited(Exit::Code(0)));
     let caches = noticed.read_only_caches.iter().filter(move |_| failed);
-    let caches = caches.map(|path| format!("The cache {} is read-only here: no overlay can lie on it", path.display()));
-    let writes: Vec<String> = noticed.writes.iter().map(|path| path.display().to_string()).collect();
+    let caches = caches.map(|path| format!("The cache {} is read-only here: no overlay can lie on it", shown(path)));
+    let writes: Vec<String> = noticed.writes.iter().map(|path| shown(path)).collect();
     let writes = (failed && !writes.is_empty())
         .then(|| format!("The sandbox did not let it make, change or remove {}", writes.join(", ")));
     network.into_iter().chain(writes).chain(refused).chain(changes).chain(caches)

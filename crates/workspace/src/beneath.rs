@@ -14,6 +14,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use codex_sandbox::shown;
 use rustix::{
     fs::{Access, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
@@ -25,16 +26,16 @@ use crate::Roots;
 #[derive(Debug, thiserror::Error)]
 pub enum BeneathError {
     /// No root holds the path, or something on the way led out of the root.
-    #[error("`{}` is outside the directories that may be written", .0.display())]
+    #[error("`{}` is outside the directories that may be written", shown(.0))]
     Outside(PathBuf),
     /// The path, or a directory on the way to it, is a symbolic link.
-    #[error("`{}` is, or lies behind, a symbolic link; name the real file instead", .0.display())]
+    #[error("`{}` is, or lies behind, a symbolic link; name the real file instead", shown(.0))]
     Symlink(PathBuf),
     /// There is something at the path, but not a regular file.
-    #[error("`{}` is not a regular file", .0.display())]
+    #[error("`{}` is not a regular file", shown(.0))]
     NotRegular(PathBuf),
     /// The file is larger than the caller wants to hold in memory.
-    #[error("`{}` is larger than {limit} bytes", path.display())]
+    #[error("`{}` is larger than {limit} bytes", shown(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -42,7 +43,7 @@ pub enum BeneathError {
         limit: u64,
     },
     /// The kernel refused.
-    #[error("`{}`: {source}", path.display())]
+    #[error("`{}`: {source}", shown(path))]
     Io {
         /// The file or directory.
         path: PathBuf,

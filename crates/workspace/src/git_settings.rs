@@ -4,6 +4,8 @@
 //! Nothing is kept that git could read otherwise than it is read here: of each line either all is plain, as git itself
 //! writes it, or it goes. So nothing here depends on how git takes odd ones.
 
+use codex_sandbox::one_line;
+
 /// `SECTION.KEY`, in lower case, whatever subsection stands between; git-config(1), and git-lfs-config(5) for `lfs`.
 /// They run a program, or lead to files that name more. Sorted.
 const RUNNING: &[&str] = &[
@@ -222,8 +224,7 @@ fn plain_value(value: &str) -> Option<String> {
 /// Something of a file, for people: one line that drives no terminal.
 fn shortened(text: &str) -> String {
     const MOST: usize = 200;
-    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let short: String = text.chars().take(MOST).map(plain).collect();
+    let short = one_line(&text.chars().take(MOST).collect::<String>());
     if text.chars().nth(MOST).is_some() { short + "…" } else { short }
 }
 

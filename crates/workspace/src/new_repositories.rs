@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use codex_sandbox::aside;
+use codex_sandbox::{aside, quoted, shown};
 
 use crate::{
     Beneath, BeneathError, Kind, Repositories, Stamp,
@@ -22,6 +22,9 @@ use crate::{
 
 /// Longest configuration that is sifted, in bytes; a longer one is taken out of use as a whole.
 const LONGEST_CONFIGURATION: u64 = 1 << 20;
+
+/// Most settings that are named one by one.
+const MOST_NAMED: usize = 20;
 
 /// Most of a file that is shown, in bytes.
 const MOST_SHOWN: u64 = 16 << 10;
@@ -40,7 +43,7 @@ pub struct Removed {
     pub path: PathBuf,
     /// Where it is now, as it was.
     pub aside: PathBuf,
-    /// What it is, in a few words.
+    /// What it is, in a few words of ours.
     pub what: String,
     /// Its content, for people, as far as that is text.
     pub shown: String,
@@ -96,7 +99,7 @@ pub fn disarm_new(
             None => failed.push(format!(
                 "nobody can tell whether {} was made while commands ran: this file system keeps no time of birth; look \
                  what is in it before you use git there",
-                path.display()
+                quoted(path)
             )),
         }
     }
@@ -198,7 +201,7 @@ impl Look<'_> {
         match to {
             Ok(None) => Ok(()),
             Ok(Some(to)) if self.holds(&to) => Ok(()),
-            Ok(Some(to)) => self.take(path, format!("leads git to {}", to.display())),
+            Ok(Some(to)) => self.take(path, format!("leads git to {}", quoted(&to))),
             Err(_) => self.take(path, "leads git elsewhere".to_owned()),
         }
     }
@@ -240,7 +243,8 @@ impl Look<'_> {
         if let Ok(snapshot) = self.beneath.read(&removed.aside, LONGEST_CONFIGURATION) {
             let sifted = sift(&snapshot.bytes, unwanted);
             let written = self.beneath.write(path, &sifted.kept, Some(snapshot.attributes));
-            (removed.what, removed.shown) = (sifted.removed.join(", "), sifted.removed.join("\n"));
+            removed.what = "settings that run programs, or that git could read in another way".to_owned();
+            removed.shown = sifted.removed.join("\n");
             removed.left = written.is_ok().then_some(sifted.kept);
         }
         self.removed.push(removed);
@@ -275,7 +279,17 @@ impl Look<'_> {
 impl Removed {
     /// What was done with it, in a sentence without a full stop.
     pub fn sentence(&self) -> String {
-        let (path, what, aside) = (self.path.display(), &self.what, self.aside.display());
+        let settings: Vec<&str> = self.shown.lines().filter(|_| self.left.is_some()).take(MOST_NAMED).collect();
+        let what = if settings.is_empty() { self.what.clone() } else { settings.join(", ") };
+        Self::told(&shown(&self.path), &what, &shown(&self.aside))
+    }
+
+    /// The same for a model: nothing in it that a command has chosen but names, and these between quotes.
+    pub fn for_model(&self) -> String {
+        Self::told(&quoted(&self.path), &self.what, &quoted(&self.aside))
+    }
+
+    fn told(path: &str, what: &str, aside: &str) -> String {
         format!("{path}, which was made while commands ran, was taken out of use ({what}): it is {aside} now")
     }
 
@@ -319,14 +333,14 @@ impl Removed {
         let told = |error: BeneathError| error.to_string();
         let beneath = Beneath::new(roots.iter().map(PathBuf::as_path)).map_err(told)?;
         if self.marks.is_none() || beneath.marks(&self.aside).map_err(told)? != self.marks {
-            return Err(format!("`{}` is not as it was", self.aside.display()));
+            return Err(format!("`{}` is not as it was", shown(&self.aside)));
         }
         match &self.left {
             None => beneath.move_back(&self.aside, &self.path).map_err(told)?,
             Some(left) => {
                 let now = beneath.read(&self.path, LONGEST_CONFIGURATION).map_err(told)?;
                 if now.bytes != *left {
-                    return Err(format!("`{}` was changed since", self.path.display()));
+                    return Err(format!("`{}` was changed since", shown(&self.path)));
                 }
                 beneath.move_over(&self.aside, &self.path).map_err(told)?;
             }
@@ -339,7 +353,7 @@ impl Removed {
 }
 
 fn failure(path: &Path, error: &BeneathError) -> String {
-    format!("what the new {} does could not be found out: {error}", path.display())
+    format!("what the new {} does could not be found out: {error}", quoted(path))
 }
 
 /// The path without links, and without `..` where nothing is.

@@ -70,7 +70,8 @@ fn what_runs_code_in_a_new_repository_is_taken_out_of_use_and_can_come_back() {
     assert!(place.read("w/a/new/.git/hooks/post-commit.sample").is_some());
     assert!(place.read("w/old/.git/hooks/post-commit").is_some());
     let config = &disarmed.removed.iter().find(|removed| removed.path.ends_with("config")).unwrap();
-    assert!(config.what.starts_with("core.fsmonitor = /"), "{}", config.what);
+    assert!(config.sentence().contains("(core.fsmonitor = /"), "{}", config.sentence());
+    assert!(!config.for_model().contains("fsmonitor"), "{}", config.for_model());
     assert_eq!(place.disarm(&before).removed, [], "nothing is found twice");
     let mut accepted = Accepted::default();
     disarmed.removed.iter().for_each(|removed| removed.put_back(&place.roots(), &mut accepted).unwrap());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_config::Environment;
-use codex_sandbox::{Change, Child, Command, Confinement, Exit, Helper, Process, Rung, Streams};
+use codex_sandbox::{Change, Child, Command, Confinement, Exit, Helper, Process, Rung, Streams, shown};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -115,7 +115,7 @@ async fn forward(
     }
     if exit != Exit::Code(0) {
         for cache in &process.noticed().read_only_caches {
-            terminal::complain(&format!("sandbox: {} is read-only: no overlay can lie on it", cache.display()));
+            terminal::complain(&format!("sandbox: {} is read-only: no overlay can lie on it", shown(cache)));
         }
     }
     Ok(exit)
@@ -124,7 +124,7 @@ async fn forward(
 fn tell_changes(process: &Process) {
     for Change { path, undone } in &process.noticed().changes {
         let now = if *undone { "it is as it was again" } else { "it could not be put back" };
-        terminal::complain(&format!("{} is protected and was changed: {now}", path.display()));
+        terminal::complain(&format!("{} is protected and was changed: {now}", shown(path)));
     }
 }
 
