@@ -100,13 +100,18 @@ async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done
 #[tokio::test]
 async fn names_that_come_stay_and_folders_are_uncovered_as_a_whole() {
     not_inside_another_sandbox!();
-    for (branch, file) in [("brings", "CLAUDE.md"), ("folder", ".vscode/settings.json")] {
+    for (branch, file, cover) in [("brings", "CLAUDE.md", "CLAUDE.md"), ("folder", ".vscode/settings.json", ".vscode/")]
+    {
         let line = format!("git checkout -q {branch}");
         let again = format!("echo two > {file}");
         let place = place(&[&line, &again]);
         let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
         let seen = session.turn(&[yes()]).await;
-        assert!(command(&seen.asked[0]).reason.as_deref().unwrap().contains(&format!("would change {file}")));
+        let reason = command(&seen.asked[0]).reason.as_deref().unwrap();
+        assert!(
+            reason.contains(&format!("would change {file}")) && reason.contains(&format!("write {cover};")),
+            "{reason}"
+        );
         assert_eq!(git(&place, &format!("cat {file}; git status --porcelain")), format!("{branch}\n"));
     }
 }
@@ -185,6 +190,25 @@ async fn what_holds_our_own_home_stays_covered() {
     assert!(last_request(&place).contains("holds settings of this program"), "{}", last_request(&place));
 }
 
+/// Nor settings of ours that a project has, also where git cannot be asked what a branch has.
+#[tokio::test]
+async fn settings_of_ours_in_a_project_stay_covered() {
+    let lines = ["git checkout -q ours", "git --git-dir=.git checkout -q ours"];
+    let place = place(&lines);
+    git(
+        &place,
+        "mkdir .codex; echo '# one' > .codex/config.toml; git add -f .codex; git commit -qm x; git checkout -qb ours; \
+        echo '# two' > .codex/config.toml; git commit -qam y; git checkout -q main",
+    );
+    let before = state(&place);
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.turn(&[]).await;
+    let request = last_request(&place);
+    let told = format!("{} holds settings of this program", place.workspace.join(".codex").display());
+    assert_eq!(request.matches(&told).count(), lines.len(), "{request}");
+    assert_eq!(state(&place), before);
+}
+
 #[test]
 fn codex_sandbox_and_permissions_say_so_too() {
     let place = place(&[]);
@@ -205,7 +229,7 @@ fn codex_sandbox_and_permissions_say_so_too() {
     // What else is in the command may write there, too.
     let (_, text) = ran(&["permissions", "why", "git checkout folder; echo x >> .vscode/settings.json"]);
     let whole = "would change .vscode/settings.json, which commands may not change; a yes lets everything in this command \
-                 write .vscode; later commands cannot\n";
+                 write .vscode/; later commands cannot\n";
     assert!(text.contains(whole), "{text}");
     assert_eq!(ran(&["sandbox", "--", "git", "checkout", "-q", "plain"]).0, Some(0));
     assert_eq!(git(&place, "git branch --show-current; git status --porcelain"), "plain\n");
