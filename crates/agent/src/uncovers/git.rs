@@ -4,6 +4,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -16,6 +17,8 @@ use crate::Workplace;
 
 /// Longest answer that is read, in bytes.
 const LONGEST: u64 = 1 << 18;
+/// Longest patch that git is given to read, in bytes.
+const LONGEST_PATCH: u64 = 1 << 20;
 /// Most words that are looked up.
 const MOST_WORDS: usize = 32;
 
@@ -217,6 +220,13 @@ impl<'a> Git<'a> {
     pub(super) async fn by_patches(&self, files: &[String], directory: &Path) -> Option<Vec<PathBuf>> {
         let files: Vec<PathBuf> = files.iter().map(|file| directory.join(file)).collect();
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        // git holds a patch in memory as a whole: `/dev/zero` has no end.
+        let is_short = |file: &&Path| {
+            fs::symlink_metadata(file).is_ok_and(|found| found.is_file() && found.len() <= LONGEST_PATCH)
+        };
+        if !files.iter().all(is_short) {
+            return None;
+        }
         let mut changed = self.names("apply", &["--numstat", "-z"], &files).await?;
         changed.extend(self.names("apply", &["--numstat", "-z", "--reverse"], &files).await?);
         Some(changed)

@@ -58,6 +58,7 @@ fn state(place: &Place) -> String {
 async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done() {
     not_inside_another_sandbox!();
     const WOULD: &str = "would change AGENTS.md,";
+    const LONG_PATCH: &str = "(head -c 1048576 /dev/zero | tr '\\0' '\\n'; git diff main other) > .git/long";
     const MAY: &str = "may change .vscode/settings.json, AGENTS.md,";
     let table = [
         // What is done before, the command, what would change, and what there is afterwards.
@@ -74,6 +75,9 @@ async fn a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done
         ("echo two > AGENTS.md", "git stash -q", WOULD, "one"),
         ("echo two > AGENTS.md; git stash -q", "git stash pop -q && git commit -qam x", WOULD, "two"),
         ("git diff main other > .git/patch", "git apply .git/patch && git commit -qam x", WOULD, "other"),
+        // Of what may be long, or have no end, git is not asked.
+        ("git diff main other > .git/p; ln -s p .git/link", "git apply .git/link && git commit -qam x", MAY, "other"),
+        (LONG_PATCH, "git apply .git/long && git commit -qam x", MAY, "other"),
         ("echo two > AGENTS.md", "git checkout -q AGENTS.md", WOULD, "one"),
         ("", "cd sub && git checkout -q other", WOULD, "other"),
         ("", "git -C sub checkout -q other", WOULD, "other"),
