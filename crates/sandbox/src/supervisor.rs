@@ -30,8 +30,9 @@ use crate::{
 /// Starts the command and sees it through; never returns. `running` is closed when nothing of it is left.
 pub(crate) fn run(walls: &Walls, launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd, running: OwnedFd) -> ! {
     let reply = see_through(walls, launch, streams, control).unwrap_or_else(Reply::Failed);
-    drop(running);
     let _ = channel::send(control, &reply.encode(), &[]);
+    // Not before: a helper that waits for its last command ends then, and takes this process along.
+    drop(running);
     process::exit(0)
 }
 

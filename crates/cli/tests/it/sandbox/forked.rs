@@ -55,3 +55,21 @@ fn where_the_network_is_the_hosts_another_is_started() {
         assert_eq!(inside.trim_end() == outside.to_string_lossy(), same, "{more:?}: {output:?}");
     }
 }
+
+/// The helper may end as soon as the command has: not before that was told.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the program under test is started by its test")]
+fn how_the_command_ended_is_told_however_busy_the_machine_is() {
+    let place = tempfile::tempdir().unwrap();
+    let work = place.path().join("work");
+    fs::create_dir(&work).unwrap();
+    let run = || {
+        for _ in 0..12 {
+            let mut codex = support::codex(place.path());
+            codex.current_dir(&work).args(["sandbox", "-s", "workspace-write", "--", "sh", "-c", "exit 3"]);
+            let output = codex.output().unwrap();
+            assert_eq!(output.status.code(), Some(3), "{output:?}");
+        }
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(run))));
+}
