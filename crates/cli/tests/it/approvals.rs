@@ -18,7 +18,7 @@ use crate::{
     support::Place,
 };
 
-fn run(command: &str) -> Value {
+pub fn run(command: &str) -> Value {
     json!({ "tool": "exec_command", "arguments": { "cmd": command } })
 }
 
@@ -32,7 +32,7 @@ fn patch(hunks: &str) -> Value {
 }
 
 /// The text of the last request.
-fn last_request(place: &Place) -> String {
+pub fn last_request(place: &Place) -> String {
     place.server.requests().pop().unwrap().body.to_string()
 }
 

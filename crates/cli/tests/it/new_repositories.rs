@@ -8,14 +8,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
+    approvals::{last_request, run},
     sandbox::visible_directory,
     session::{Session, no, yes},
     support::{Place, wait_for},
 };
-
-fn run(command: &str) -> Value {
-    json!({ "tool": "exec_command", "arguments": { "cmd": command } })
-}
 
 /// A repository below the workspace, with a hook and a setting that leave a file beside the workspace when they run.
 const EVIL: &str = "printf '#!/bin/sh\\ntouch %s/ran\\n' ${PWD%/*} > evil; chmod +x evil; mkdir -p a; git init -q a/new; \
@@ -43,10 +40,6 @@ fn reason(request: &ServerRequest) -> &str {
         ServerRequest::FileChangeApproval(params) => params.reason.as_deref().unwrap(),
         ServerRequest::CommandApproval(params) => panic!("a question about a command: {params:?}"),
     }
-}
-
-fn last_request(place: &Place) -> String {
-    place.server.requests().pop().unwrap().body.to_string()
 }
 
 fn patches(items: &[ThreadItem]) -> Vec<PatchApplyStatus> {
