@@ -91,9 +91,7 @@ fn change(
     let path = codex_home.join(FILE);
     let fault = |message: &str| ConfigError::new(Origin::WholeFile(path.clone()), message);
     let failed = |error: io::Error| fault(&format!("cannot be changed: {error}"));
-    DirBuilder::new().recursive(true).mode(0o700).create(codex_home).map_err(failed)?;
-    let lock = File::open(codex_home).map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _one_at_a_time = lock(codex_home).map_err(failed)?;
 
     let source = read_source(&path)?;
     let before = source.as_ref().map(|source| source.text.clone()).unwrap_or_default();
@@ -118,15 +116,25 @@ fn check(source: Source, codex_home: &Path) -> Result<(), ConfigError> {
     Layer::parse(source, base).map(drop)
 }
 
-/// Puts a whole new file in the place of `path`, or of the file that it links to, with the old one's mode and owner.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// The right to change the files of the user's home, which is made if it is missing. Whoever else wants it waits until
+/// this one is dropped.
+pub(crate) fn lock(codex_home: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(codex_home)?;
+    let lock = File::open(codex_home)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Puts a whole new file in the place of `path`, or of the file that it links to, with the old one's mode and owner; one
+/// that was not there can be read by the user alone.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let (target, old) = match path.canonicalize() {
         Ok(target) => (target.clone(), Some(fs::metadata(target)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (PathBuf::from(path), None),
         Err(error) => return Err(error),
     };
     let directory = target.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new().prefix(".config.toml-").tempfile_in(directory)?;
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     if let Some(old) = old {
         // Only root can give a file away, and only root has to.

@@ -27,6 +27,7 @@ mod settings;
 mod source;
 mod suggest;
 mod trust;
+mod trust_store;
 mod value;
 mod walls;
 
@@ -42,3 +43,4 @@ pub use overrides::Override;
 pub use provider::{ApiKey, OPENAI, ProviderSettings, WireApi, api_key};
 pub use rules::{PermissionEntry, PermissionKind};
 pub use settings::{ApprovalMode, SandboxDetails, SandboxMode, Settings, WorkspaceWrite};
+pub use trust_store::{Hash, TrustStore, TrustedProject, Verdict, revoke, trust};

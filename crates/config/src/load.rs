@@ -20,7 +20,7 @@ pub(crate) const FILE: &str = "config.toml";
 /// Directory of a project's files.
 const DIR: &str = ".codex";
 /// Largest file that is read, in bytes: a project may hold anything under this name.
-const LARGEST: u64 = 1 << 18;
+pub(crate) const LARGEST: u64 = 1 << 18;
 
 /// What to load settings for.
 #[derive(Debug, Clone)]

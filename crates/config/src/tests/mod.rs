@@ -4,6 +4,7 @@ mod edit;
 mod errors;
 mod layers;
 mod trust;
+mod trust_store;
 
 use std::fs;
 use std::path::Path;
