@@ -3,6 +3,7 @@
 mod edit;
 mod errors;
 mod layers;
+mod schema;
 mod trust;
 mod trust_store;
 
