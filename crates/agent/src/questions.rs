@@ -29,7 +29,8 @@ struct Open {
 /// A question that waits.
 #[derive(Debug)]
 struct Waiting {
-    offered: Offered,
+    /// `None`: yes or no, and nothing besides.
+    offered: Option<Offered>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -92,6 +93,17 @@ pub enum AnswerError {
 impl Questions {
     /// Puts a question among those that wait: its id, and where its answer arrives.
     pub(crate) fn put(&self, offered: Offered) -> (u64, oneshot::Receiver<Answer>) {
+        self.wait(Some(offered))
+    }
+
+    /// Puts a question among those that wait that no thread asks, and to which yes and no are the only answers: its id,
+    /// and where the answer arrives. If nobody will answer any more, it is no.
+    pub fn put_plain(&self) -> (u64, impl Future<Output = bool> + use<>) {
+        let (id, answered) = self.wait(None);
+        (id, async { matches!(answered.await, Ok(Answer::Yes)) })
+    }
+
+    fn wait(&self, offered: Option<Offered>) -> (u64, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let mut open = self.open();
         let id = open.asked;
@@ -101,7 +113,7 @@ impl Questions {
     }
 
     /// Takes a question back, if it still waits.
-    pub(crate) fn withdraw(&self, id: u64) {
+    pub fn withdraw(&self, id: u64) {
         self.open().waiting.remove(&id);
     }
 
@@ -121,13 +133,17 @@ impl Questions {
         let waiting = open.waiting.get(&id).ok_or(AnswerError::NotOpen(id))?;
         let answer = match answer.decision {
             ApprovalDecision::Accept => Answer::Yes,
-            ApprovalDecision::AcceptForSession if waiting.offered.for_session => Answer::ForSession,
-            // What cannot be remembered is done once: it is less than what was meant, not more.
-            ApprovalDecision::AcceptForSession => Answer::Yes,
+            ApprovalDecision::AcceptForSession => match &waiting.offered {
+                Some(offered) if offered.for_session => Answer::ForSession,
+                // What cannot be remembered is done once: it is less than what was meant, not more.
+                Some(_) => Answer::Yes,
+                None => return Err(AnswerError::NotOffered("this is answered with yes or no".into())),
+            },
             ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment } => {
-                let (rule, rules) = amended(waiting.offered.always.as_ref(), &execpolicy_amendment)?;
-                let saved = save(&waiting.offered.workspace, &rule);
-                saved.map_err(|reason| AnswerError::NotSaved { rule, reason })?;
+                let always = waiting.offered.as_ref().and_then(|offered| offered.always.as_ref());
+                let (rule, rules) = amended(always, &execpolicy_amendment)?;
+                let workspace = waiting.offered.as_ref().map_or(Path::new(""), |offered| &offered.workspace);
+                save(workspace, &rule).map_err(|reason| AnswerError::NotSaved { rule, reason })?;
                 Answer::Always(Box::new(rules))
             }
             ApprovalDecision::Decline => Answer::No(answer.message.filter(|message| !message.trim().is_empty())),
@@ -252,6 +268,26 @@ mod tests {
         questions.withdraw(second);
         assert!(matches!(give(second, ApprovalDecision::Accept), Err(AnswerError::NotOpen(_))));
         assert!(matches!(give(99, ApprovalDecision::Accept), Err(AnswerError::NotOpen(99))));
+    }
+
+    /// What it is about may last, so an answer that is meant for less must not stand for yes.
+    #[tokio::test]
+    async fn a_plain_question_takes_yes_and_no_alone() {
+        let questions = Questions::default();
+        let give = |id, decision| questions.answer(id, answer(decision), |_, _| Ok(()));
+        for (decision, expected) in
+            [(ApprovalDecision::Accept, true), (ApprovalDecision::Decline, false), (ApprovalDecision::Cancel, false)]
+        {
+            let (id, answered) = questions.put_plain();
+            for other in [ApprovalDecision::AcceptForSession, always(&["make"])] {
+                assert!(matches!(give(id, other), Err(AnswerError::NotOffered(_))));
+            }
+            give(id, decision).unwrap();
+            assert_eq!(answered.await, expected);
+        }
+        let (id, answered) = questions.put_plain();
+        questions.withdraw(id);
+        assert!(!answered.await);
     }
 
     #[test]

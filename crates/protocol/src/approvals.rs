@@ -94,7 +94,55 @@ pub struct ApprovalRule {
     pub origin: String,
 }
 
-/// The answer to either question.
+/// `project/requestTrust`: may the files of this project set what they want to set, though it loosens something? Asked
+/// before a thread is built, of a client that said `askTrust`. Who says yes is not asked again while they are as they are
+/// now. (Ours.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectTrustParams {
+    /// The id that the thread has, or will have.
+    pub thread_id: String,
+    /// Absolute directory that the thread will work in.
+    pub cwd: String,
+    /// Absolute directory of the project.
+    pub root: String,
+    /// The files, lowest layer first.
+    pub files: Vec<UntrustedFile>,
+    /// What can be answered.
+    pub available_decisions: Vec<ApprovalDecision>,
+}
+
+/// A file of settings that is not trusted as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UntrustedFile {
+    /// The file, absolute.
+    pub path: String,
+    /// Whether it was trusted before as it was then.
+    pub changed: bool,
+    /// When this project was trusted last (RFC 3339), if it was.
+    pub trusted_at: Option<String>,
+    /// What it would set, in the order of the file.
+    pub held: Vec<HeldSetting>,
+}
+
+/// A setting that is held back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldSetting {
+    /// Its dotted path.
+    pub key: String,
+    /// Counted from 1.
+    pub line: u32,
+    /// In characters, counted from 1.
+    pub column: u32,
+    /// What it would be, as TOML on one line; `…` in place of what may be a secret.
+    pub value: String,
+    /// What is in force instead, if there is something.
+    pub instead: Option<String>,
+}
+
+/// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalAnswer {
     /// What was decided.

@@ -15,7 +15,7 @@ mod turn;
 
 pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
-    ServerRequestAnswerParams, ServerRequestResolved,
+    HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
 pub use event::{Event, Position, ServerMessage};
 pub use item::{

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
-    FileChangeApprovalParams, ItemCompleted, ItemStarted, ServerRequestAnswerParams, ServerRequestResolved,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    FileChangeApprovalParams, ItemCompleted, ItemStarted, ProjectTrustParams, ServerRequestAnswerParams,
+    ServerRequestResolved, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged,
+    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
 };
 
 /// Whose method it is.
@@ -106,4 +106,5 @@ server_notifications! {
 server_requests! {
     CommandApproval    "item/commandExecution/requestApproval" CommandApprovalParams;
     FileChangeApproval "item/fileChange/requestApproval"       FileChangeApprovalParams;
+    ProjectTrust       "project/requestTrust"                  ProjectTrustParams;
 }

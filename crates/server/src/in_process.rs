@@ -23,10 +23,22 @@ impl Server {
         let (server, told) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
         let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
+        // In order: a turn must not start before the thread it belongs to.
+        let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();
+        let worker = Arc::clone(&server);
+        tokio::spawn(async move {
+            while let Some((request, answer)) = in_order.recv().await {
+                let _ = answer.send(worker.dispatch(request).await);
+            }
+        });
         tokio::spawn(async move {
             while let Some((request, answer)) = called.recv().await {
-                // In order: a turn must not start before the thread it belongs to.
-                let _ = answer.send(server.dispatch(request).await);
+                // But for answers: a request that came before may wait for one.
+                if matches!(request, ClientRequest::ServerRequestAnswer(_)) {
+                    let _ = answer.send(server.dispatch(request).await);
+                } else if ordered.send((request, answer)).is_err() {
+                    break;
+                }
             }
         });
         (calls, told)

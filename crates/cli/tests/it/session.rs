@@ -164,7 +164,7 @@ pub fn no() -> ApprovalAnswer {
 pub fn command(request: &ServerRequest) -> &CommandApprovalParams {
     match request {
         ServerRequest::CommandApproval(params) => params,
-        ServerRequest::FileChangeApproval(params) => panic!("a question about files: {params:?}"),
+        other => panic!("another question: {other:?}"),
     }
 }
 
@@ -173,5 +173,6 @@ pub fn terms(request: &ServerRequest) -> &ApprovalTerms {
     match request {
         ServerRequest::CommandApproval(params) => &params.terms,
         ServerRequest::FileChangeApproval(params) => &params.terms,
+        ServerRequest::ProjectTrust(params) => panic!("a question about trust: {params:?}"),
     }
 }

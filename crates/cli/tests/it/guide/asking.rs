@@ -27,6 +27,7 @@ fn each_kind() -> Value {
 fn asked(requests: &[ServerRequest]) -> Vec<&str> {
     let word = |request| match request {
         &ServerRequest::FileChangeApproval(_) => "edit",
+        &ServerRequest::ProjectTrust(_) => "trust",
         request => command(request).command.as_str(),
     };
     requests.iter().map(word).collect()
@@ -50,6 +51,7 @@ async fn s02_edits_and_commands_are_approved_or_denied_one_by_one() {
         let reason = match request {
             ServerRequest::CommandApproval(params) => &params.reason,
             ServerRequest::FileChangeApproval(params) => &params.reason,
+            ServerRequest::ProjectTrust(params) => panic!("{params:?}"),
         };
         assert!(reason.as_ref().is_some_and(|reason| !reason.is_empty()), "{request:?}");
         assert!(terms(request).confinement.contains("sandbox"), "{request:?}");
