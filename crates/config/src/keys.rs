@@ -102,6 +102,8 @@ const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
 /// Languages that providers speak; `responses` and `scripted` are spoken by this version.
 const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "anthropic"];
+/// Values that the existing CLI has, of a key, and what they are called here.
+const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 /// A day in milliseconds: longer than any stream may be silent.
 const DAY_MS: i64 = 86_400_000;
@@ -184,58 +186,99 @@ pub const KEYS: &[Key] = &[
     key("add_dir", Kind::Paths, "Directories besides the workspace that may be read and written").appends(),
     key("permissions", Kind::Strict(PERMISSIONS), "Rules for commands"),
     key("search", Kind::Flag, "Web search").default("false"),
-    key("web_search", Kind::FlagOrChoice(&["disabled", "cached", "live"]), "Web search, as the existing CLI names it"),
+    key(
+        "web_search",
+        Kind::FlagOrChoice(&["disabled", "cached", "indexed", "live"]),
+        "Web search, as the existing CLI names it",
+    ),
     key("oss", Kind::Flag, "Use only providers of open-weight models").default("false"),
     key("profiles", Kind::Profiles, "Settings to select by a name"),
     key("default_profile", Kind::Text, "Profile to use without `--profile`").aliases(&["profile"]),
+    later("agents", "Roles of sub-agents, and how many may run"),
+    later("approvals_reviewer", "Who answers questions; here it is always you"),
+    later("auto_review", "Instructions for a model that answers questions"),
+    later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
+    later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
     later("default_permissions", "Named permissions of the existing CLI"),
     later("developer_instructions", "Further instructions"),
+    later("experimental_compact_prompt_file", "File with the prompt for compaction"),
     later("experimental_instructions_file", "File that replaces the instructions"),
     later("experimental_use_unified_exec_tool", "Another tool for commands"),
     later("features", "Switches of single features"),
+    later("ghost_snapshot", "What is saved of the workspace"),
     later("history", "Whether prompts are remembered"),
+    later("hooks", "Programs to start at steps of a session"),
     later("instructions", "Further instructions"),
     later("log_dir", "Directory of log files"),
+    later("marketplaces", "Sources of plugins"),
+    later("mcp_oauth_callback_port", "Port for logging in to servers of tools"),
+    later("mcp_oauth_callback_url", "Address for logging in to servers of tools"),
+    later("mcp_oauth_credentials_store", "Where credentials for servers of tools are kept"),
     later("mcp_servers", "Servers of tools"),
+    later("memories", "What is remembered from session to session"),
     later("model_auto_compact_token_limit", "When to compact, in tokens"),
+    later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
+    later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),
     later("model_max_output_tokens", "Longest answer, in tokens"),
     later("model_reasoning_summary", "How the model's thoughts are summarised"),
     later("model_supports_reasoning_summaries", "Whether the model summarises its thoughts"),
     later("model_verbosity", "How much the model writes"),
     later("notify", "Program to start when a turn ends"),
+    later("oss_provider", "Provider of open-weight models"),
     later("plan_mode_reasoning_effort", "How long the model thinks in plan mode"),
+    later("plugins", "Plugins, and whether each is in use"),
     later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
     later("project_doc_max_bytes", "How much of AGENTS.md is read"),
     later("project_root_markers", "Names that mark a project's root"),
     later("review_model", "Model for reviews"),
     later("service_tier", "The provider's service tier"),
     later("shell_environment_policy", "What commands see of the environment"),
+    later("skills", "Skills, and whether each is in use"),
     later("tool_output_token_limit", "Longest output of a tool, in tokens"),
     later("tools", "Switches of single tools"),
     later("tui", "The screen"),
+    ignored("allow_login_shell", "Commands never run in a login shell"),
     ignored("analytics", "There is no telemetry"),
+    ignored("apps", "There are no connectors"),
+    ignored("apps_mcp_product_sku", "There are no connectors"),
+    ignored("audio", "There is no voice"),
     ignored("auth_credentials_store", "There is no login but API keys"),
+    ignored("browser_use", "There is no browser"),
     ignored("chatgpt_base_url", "There is no login but API keys"),
     ignored("check_for_update_on_startup", "Updates are not looked for"),
     ignored("cli_auth_credentials_store", "There is no login but API keys"),
+    ignored("client_search_provider", "A matter of the desktop app"),
+    ignored("computer_use", "Other programs' windows are never touched"),
+    ignored("desktop", "A matter of the desktop app"),
     ignored("disable_paste_burst", "Pastes are recognised by the terminal's own marks"),
     ignored("disable_response_storage", "Responses are never stored by the provider"),
+    ignored("experimental_realtime_ws_base_url", "There is no voice"),
+    ignored("experimental_use_freeform_apply_patch", "Whether a server takes tools with a grammar is found out"),
+    ignored("experimental_use_rmcp_client", "A switch of the existing CLI's innards"),
     ignored("feedback", "There is no telemetry"),
     ignored("file_opener", "Links to files are the terminal's affair"),
+    ignored("forced_chatgpt_workspace_id", "There is no login but API keys"),
     ignored("forced_login_method", "There is no login but API keys"),
     ignored("hide_agent_reasoning", "A matter of display"),
+    ignored("include_apply_patch_tool", "Edits are always patches"),
+    ignored("js_repl_node_path", "There is no JavaScript session"),
     ignored("model_availability_nux", "A hint of the existing CLI"),
     ignored("notice", "Hints of the existing CLI that were dismissed"),
     ignored("otel", "There is no telemetry"),
     ignored("personality", "A matter of tone"),
     ignored("preferred_auth_method", "There is no login but API keys"),
     ignored("projects", "The existing CLI's notes on trust; trust is never taken from them"),
+    ignored("realtime", "There is no voice"),
     ignored("show_raw_agent_reasoning", "A matter of display"),
     ignored("show_tooltips", "A matter of display"),
+    ignored("sqlite_home", "There is no database"),
     ignored("suppress_unstable_features_warning", "A hint of the existing CLI"),
+    ignored("tool_suggest", "There are no connectors"),
+    ignored("windows", "A matter of Windows"),
     ignored("windows_wsl_setup_acknowledged", "A hint of the existing CLI"),
+    ignored("zsh_path", "Commands never run in zsh"),
 ];
 
 /// The keys of a table of `[model_providers]`.
@@ -300,6 +343,11 @@ const RULES: &[Key] = &[
 /// The key of a table that goes by a name or an alias.
 pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
     keys.iter().find(|key| key.name == name || key.aliases.contains(&name))
+}
+
+/// What a value of the existing CLI is called here.
+pub(crate) fn other_value(key: &Key, value: &str) -> Option<&'static str> {
+    OTHER_VALUES.iter().find(|(name, other, _)| *name == key.name && *other == value).map(|(.., here)| *here)
 }
 
 /// Whether a key of this name, in whatever table, takes one of a few words, which are no secret.

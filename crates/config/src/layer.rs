@@ -21,6 +21,10 @@ use crate::{ConfigError, Origin, Warning};
 /// Why a key that seems to forbid something is an error.
 const NOT_ENFORCED: &str = "a rule that is not understood is not enforced either";
 
+/// What to write in place of them.
+const NAMED_PERMISSIONS: &str =
+    "named permissions are not understood here; `[sandbox]` and the lists of `[permissions]` say the same";
+
 /// One value.
 #[derive(Debug, Clone)]
 pub(crate) struct Leaf {
@@ -137,6 +141,7 @@ impl Walk<'_> {
         match key.status {
             Status::Used => {}
             Status::Later => {
+                self.no_named_permissions(key, value)?;
                 self.unused.push(dotted(&self.path));
                 return self.no_wall_within(walls::misplaced(value.get_ref(), self.base));
             }
@@ -163,8 +168,10 @@ impl Walk<'_> {
                 Err(self.fault(fault))
             }
             _ => {
-                let checked =
-                    check(name.get_ref(), key.kind, value, self.base).map_err(|fault| self.fault_of(key, fault))?;
+                let checked = match self.other_value(key, value) {
+                    Some(here) => here.into(),
+                    None => check(name.get_ref(), key.kind, value, self.base).map_err(|it| self.fault_of(key, it))?,
+                };
                 if let (Kind::Suggested(names), Some(text)) = (key.kind, checked.as_str())
                     && !names.contains(&text)
                 {
@@ -183,6 +190,24 @@ impl Walk<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What a value of the existing CLI is called here, with a warning.
+    fn other_value(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<&'static str> {
+        let typed = value.get_ref().as_str()?;
+        let here = keys::other_value(key, typed)?;
+        self.layer.warnings.push(self.source.warning(value.span(), format!("`{typed}` is called `{here}` here")));
+        Some(here)
+    }
+
+    /// Refuses named permissions, which are not understood, unless they forbid no more than the defaults do.
+    fn no_named_permissions(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+        let harmless = matches!(value.get_ref().as_str(), Some(":workspace" | ":danger-full-access"));
+        if key.name != "default_permissions" || harmless {
+            return Ok(());
+        }
+        let message = format!("`{}`: {NOT_ENFORCED}", key.name);
+        Err(self.source.error(value.span(), message).hint(Some(NAMED_PERMISSIONS.into())))
     }
 
     /// Tables with names of the user's choice.
@@ -232,7 +257,8 @@ impl Walk<'_> {
         }
         let table = within(&self.path);
         let near = did_you_mean(typed, keys::names(keys).filter(|name| *name != typed));
-        let hint = elsewhere(typed, &self.path).or(near);
+        let named = self.path == ["permissions"] && value.get_ref().is_table();
+        let hint = elsewhere(typed, &self.path).or(near).or(named.then(|| NAMED_PERMISSIONS.into()));
         if strict {
             let message = format!("unknown key `{typed}`{table}: {NOT_ENFORCED}");
             return Err(self.source.error(name.span(), message).hint(hint));

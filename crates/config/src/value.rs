@@ -156,6 +156,9 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
         (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::String(text)) => {
             Some(format!("write it in brackets: `[{:?}]`", &**text))
         }
+        (Kind::Choice(_), DeValue::Table(table)) if table.contains_key("granular") => {
+            Some("single kinds of questions cannot be switched off here; `on-request` is the nearest".into())
+        }
         (Kind::Text | Kind::Suggested(_), DeValue::Integer(number)) => {
             let shown = if looks_secret(name) { "…".into() } else { number.to_string() };
             Some(format!("write it in quotes: `\"{shown}\"`"))

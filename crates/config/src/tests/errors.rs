@@ -95,10 +95,10 @@ fn wrong_types_and_values() {
   hint: did you mean `read-only`?",
     );
     user(
-        "approval_policy = \"on-failure\"",
-        "~/.codex/config.toml:1:19: `on-failure` is not a value of `approval_policy`: it must be `untrusted`, `on-request` or `never`
-  1 | approval_policy = \"on-failure\"
-    |                   ^^^^^^^^^^^^",
+        "approval_policy = \"always\"",
+        "~/.codex/config.toml:1:19: `always` is not a value of `approval_policy`: it must be `untrusted`, `on-request` or `never`
+  1 | approval_policy = \"always\"
+    |                   ^^^^^^^^",
     );
     user(
         "\n[profiles.x]\nadd_dir = \"/a\"",
@@ -341,7 +341,7 @@ fn a_wall_that_would_not_stand_is_an_error() {
         assert!(error.contains("not enforced") && error.ends_with(&format!("\n  hint: {hint}")), "{error}");
     }
     // Another program's key of that name, with a value that is none of ours.
-    check(&[(USER, "[windows]\nsandbox = \"elevated\"")], &[], &["~/.codex/config.toml:1:2: unknown key `windows`"]);
+    check(&[(USER, "[colours]\nsandbox = \"elevated\"")], &[], &["~/.codex/config.toml:1:2: unknown key `colours`"]);
 }
 
 /// A key in the place of the name of its variable: (text, first line of the error).

@@ -2,6 +2,7 @@
 
 mod edit;
 mod errors;
+mod existing;
 mod layers;
 mod schema;
 mod trust;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
-use super::{USER, load_files};
+use super::{USER, existing, load_files};
 use crate::schema;
 
 /// A file of this repository.
@@ -92,6 +92,10 @@ fn it_takes_what_loads() {
         "colour = 1\n[profiles.x]\ncolour = 2\n[model_providers.x]\ncolour = 3",
     ];
     let checker = Checker::new();
+    for (name, text) in existing::files() {
+        // An older name of a value loads, but editors propose the new one.
+        assert_eq!(checker.check(&text.replace("on-failure", "on-request")), None, "{name}");
+    }
     for text in table {
         assert_eq!(checker.check(text), None, "{text}");
         load_files(&[(USER, text)], &[]).unwrap();
