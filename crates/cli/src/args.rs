@@ -70,6 +70,9 @@ pub struct ThreadOptions {
     /// Honour all of this project's configuration, also what loosens
     #[arg(long)]
     pub trust: bool,
+    /// Make what would be a warning about the configuration an error
+    #[arg(long)]
+    pub strict_config: bool,
 }
 
 /// Flags that shape a run without a screen.
@@ -257,6 +260,7 @@ impl ThreadOptions {
             search: self.search || nearer.search,
             oss: self.oss || nearer.oss,
             trust: self.trust || nearer.trust,
+            strict_config: self.strict_config || nearer.strict_config,
         }
     }
 }

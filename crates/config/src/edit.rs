@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
+use crate::files::{FILE, read_source};
 use crate::layer::Layer;
-use crate::load::{FILE, read_source};
 use crate::source::{Name, Source};
 use crate::value::Base;
 use crate::{ConfigError, Origin};

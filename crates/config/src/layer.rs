@@ -18,6 +18,8 @@ use crate::value::{Base, Fault, check, check_entry, mismatch};
 use crate::walls::{self, Misplaced, Wall};
 use crate::{ConfigError, Origin, Warning};
 
+/// The table of tables of settings.
+const PROFILES: &str = "profiles";
 /// Why a key that seems to forbid something is an error.
 const NOT_ENFORCED: &str = "a rule that is not understood is not enforced either";
 
@@ -26,7 +28,7 @@ const NAMED_PERMISSIONS: &str =
     "named permissions are not understood here; `[sandbox]` and the lists of `[permissions]` say the same";
 
 /// One value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leaf {
     /// Canonical names from the top.
     pub(crate) path: Vec<String>,
@@ -40,11 +42,35 @@ pub(crate) struct Leaf {
     pub(crate) items: Vec<Site>,
 }
 
+impl Leaf {
+    /// The items of a list with their places.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Value, &Site)> {
+        self.value.as_array().into_iter().flatten().zip(&self.items)
+    }
+
+    /// Makes these the items of the list.
+    pub(crate) fn set_entries(&mut self, entries: Vec<(Value, Site)>) {
+        let (values, items) = entries.into_iter().unzip();
+        (self.value, self.items) = (Value::Array(values), items);
+    }
+
+    /// Appends these items to the list.
+    pub(crate) fn extend_entries(&mut self, entries: Vec<(Value, Site)>) {
+        let (values, items): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        if let Value::Array(own) = &mut self.value {
+            own.extend(values);
+            self.items.extend(items);
+        }
+    }
+}
+
 /// One layer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Layer {
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) warnings: Vec<Warning>,
+    /// Names of profiles that set nothing.
+    empty_profiles: Vec<String>,
 }
 
 impl Layer {
@@ -89,6 +115,27 @@ impl Layer {
     /// The first leaf of a dotted path.
     pub(crate) fn get(&self, path: &str) -> Option<&Leaf> {
         self.leaves.iter().find(|leaf| dotted(&leaf.path) == path)
+    }
+
+    /// The names of its profiles, each once, in the order of the text.
+    pub(crate) fn profiles(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        let of_profile = self.leaves.iter().filter_map(|leaf| leaf.path.strip_prefix(&[PROFILES.into()])?.first());
+        for name in of_profile.chain(&self.empty_profiles) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// One of its profiles as a layer of its own.
+    pub(crate) fn profile(&self, name: &str) -> Self {
+        let inner = |leaf: &Leaf| {
+            let path = leaf.path.strip_prefix(&[PROFILES.into(), name.into()])?.to_vec();
+            Some(Leaf { path, ..leaf.clone() })
+        };
+        Self { leaves: self.leaves.iter().filter_map(inner).collect(), ..Self::default() }
     }
 }
 
@@ -218,6 +265,9 @@ impl Walk<'_> {
                 let fault = mismatch(&label, Kind::Table(keys), value.span(), value.get_ref());
                 return Err(self.fault(fault));
             };
+            if key.name == PROFILES && inner.is_empty() {
+                self.layer.empty_profiles.push(name.get_ref().to_string());
+            }
             self.path.push(name.get_ref().to_string());
             self.table(inner, keys, strict)?;
             self.path.pop();

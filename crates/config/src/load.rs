@@ -1,32 +1,28 @@
-//! Reads the files and puts the layers on top of each other. It never reads a `.env` file.
+//! Reads the layers and puts them on top of each other. Which files there are is known to `files`.
 //!
-//! Lowest first: defaults, the user's `config.toml`, the project's `.codex/config.toml`, the command line.
+//! Lowest first: defaults, the files, the profile that was asked for, the environment, the command line. A profile that
+//! a file makes the default ranks just above that file.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::explain::{self, Effective};
+use crate::files::{Place, places, project_root, read_source};
 use crate::layer::Layer;
 use crate::merge::{Merged, providers, split_model};
 use crate::source::{Name, Source};
-use crate::trust::hold_back;
+use crate::suggest::did_you_mean;
+use crate::trust::{hold_back, warning};
 use crate::value::Base;
 use crate::{ConfigError, Environment, Origin, Origins, Override, Settings, Warning, resolve};
-
-/// Name of a file of settings.
-pub(crate) const FILE: &str = "config.toml";
-/// Directory of a project's files.
-const DIR: &str = ".codex";
-/// Largest file that is read, in bytes: a project may hold anything under this name.
-pub(crate) const LARGEST: u64 = 1 << 18;
 
 /// What to load settings for.
 #[derive(Debug, Clone)]
 pub struct LoadRequest<'a> {
-    /// The environment, for the user's home.
+    /// The environment, for the user's home and for the variables that set something.
     pub environment: &'a Environment,
+    /// The settings of the machine; usually [`crate::SYSTEM_FILE`].
+    pub system_file: &'a Path,
     /// The directory of the user's settings, absolute; see [`Environment::codex_home`].
     pub codex_home: &'a Path,
     /// The directory to work in, absolute.
@@ -35,12 +31,14 @@ pub struct LoadRequest<'a> {
     pub overrides: &'a [Override],
     /// The name given with `--profile`.
     pub profile: Option<&'a str>,
-    /// Whether the user trusts the project's file. If not, it can only make things stricter.
+    /// Whether the user trusts the project's files. If not, they can only make things stricter.
     pub trust_project: bool,
+    /// Whether what would be a warning is an error.
+    pub strict: bool,
 }
 
 /// Settings, and what there is to say about them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
@@ -50,92 +48,163 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// The files that were read, lowest layer first.
     pub files: Vec<PathBuf>,
+    /// The profile in force, and where it was named.
+    pub profile: Option<(String, Origin)>,
+    merged: Merged,
+}
+
+impl Loaded {
+    /// Every key that has a value, or was to have one: in the order of the table of keys.
+    pub fn explain(&self) -> Vec<Effective> {
+        explain::effective(&self.merged)
+    }
+}
+
+/// A file that was read.
+struct Read {
+    place: Place,
+    layer: Layer,
+    trusted: bool,
+}
+
+/// A profile that was asked for: its name, where, and the number of the file whose default it is, if a file asked.
+struct Selected {
+    name: String,
+    origin: Origin,
+    file: Option<usize>,
 }
 
 /// Loads the settings for a directory. Files that do not exist are no error.
 ///
 /// # Errors
-/// A file cannot be read, or is not TOML; a value, of a file or of the command line, has the wrong type or is not one
-/// of those allowed; a setting asks for something that this version cannot do and that must not be left out in silence.
-/// This holds for the project's file too, trusted or not.
+/// A file cannot be read, or is not TOML; a value, of a file, a variable or the command line, has the wrong type or is
+/// not one of those allowed; there is no such profile; a setting asks for something that this version cannot do and
+/// that must not be left out in silence. This holds for the project's files too, trusted or not. With
+/// [`LoadRequest::strict`], whatever would have been a warning.
 pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     let mut warnings = Vec::new();
-    match load_layers(request, &mut warnings) {
-        Ok((settings, origins, files)) => Ok(Loaded { settings, origins, warnings, files }),
-        Err(error) => Err(error.after(warnings)),
+    let mut loaded = load_layers(request, &mut warnings).map_err(|error| error.after(std::mem::take(&mut warnings)))?;
+    if request.strict && !warnings.is_empty() {
+        let first = warnings.remove(0);
+        let hint = "`--strict-config` makes what would be a warning an error";
+        return Err(ConfigError::new(first.origin, first.message).hint(Some(hint.into())).after(warnings));
     }
+    loaded.warnings = warnings;
+    Ok(loaded)
 }
 
 /// As [`load`]; the warnings outlive an error, for they may explain it.
-fn load_layers(
-    request: &LoadRequest<'_>,
-    warnings: &mut Vec<Warning>,
-) -> Result<(Settings, Origins, Vec<PathBuf>), ConfigError> {
-    if let Some(name) = request.profile {
-        let origin = Origin::Override(format!("--profile {name}"));
-        return Err(ConfigError::new(origin, "profiles are not available in this version yet"));
-    }
+fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result<Loaded, ConfigError> {
     let home = request.environment.home();
-    let user_file = request.codex_home.join(FILE);
     let root = project_root(request.workspace, home.unwrap_or(Path::new("/")));
-    let project_dir = root.as_deref().unwrap_or(request.workspace);
-    let mut user = read(&user_file, Base { dir: request.codex_home, project: project_dir, home })?;
-    warnings.extend(user.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
-    let (project_file, mut project) = match &root {
-        Some(root) => {
-            let path = root.join(DIR).join(FILE);
-            let layer =
-                if same_file(&path, &user_file) { None } else { read(&path, Base { dir: root, project: root, home })? };
-            (Some(path), layer)
-        }
-        None => (None, None),
-    };
-    warnings.extend(project.iter_mut().flat_map(|layer| std::mem::take(&mut layer.warnings)));
-    let mut typed = command_line(request.overrides, Base { dir: request.workspace, project: request.workspace, home })?;
-
-    let trusted = project.as_ref().filter(|_| request.trust_project);
-    let known: BTreeSet<String> =
-        user.iter().chain(trusted).chain([&typed]).flat_map(providers).map(String::from).collect();
-
+    let project = root.as_deref().unwrap_or(request.workspace);
     let mut files = Vec::new();
-    let mut merged = Merged::default();
-    merged.add(Layer::defaults());
-    if let Some(mut layer) = user {
-        split_model(&mut layer, &known);
-        files.push(user_file);
-        merged.add(layer);
+    for place in places(request, root.as_deref()) {
+        let base = Base { dir: &place.directory, project, home };
+        let Some(source) = read_source(&place.path)? else { continue };
+        let trusted = !place.kind.is_of_project() || request.trust_project;
+        let mut layer = Layer::parse(source, base).map_err(|error| error.after(std::mem::take(warnings)))?;
+        warnings.append(&mut layer.warnings);
+        files.push(Read { place, layer, trusted });
     }
-    if let Some(mut layer) = project {
-        split_model(&mut layer, &known);
-        files.extend(project_file);
-        if !request.trust_project {
-            warnings.extend(hold_back(&mut layer, &merged));
-        }
-        merged.add(layer);
-    }
-    split_model(&mut typed, &known);
+    let typed_base = Base { dir: request.workspace, project: request.workspace, home };
+    let environment = environment_layer(request.environment, typed_base)?;
+    let mut typed = command_line(request.overrides, typed_base)?;
     warnings.append(&mut typed.warnings);
-    merged.add(typed);
 
-    let settings = resolve::settings(&merged, project_dir, home, warnings)?;
-    Ok((settings, merged.origins(), files))
+    let selected = selected(request, &typed, &files)?;
+    let merged = put_together(&files, [environment, typed], selected.as_ref(), warnings);
+    let settings = resolve::settings(&merged, project, home, warnings)?;
+    Ok(Loaded {
+        settings,
+        origins: merged.origins(),
+        warnings: Vec::new(),
+        files: files.into_iter().map(|file| file.place.path).collect(),
+        profile: selected.map(|it| (it.name, it.origin)),
+        merged,
+    })
 }
 
-/// The nearest directory at or above `workspace` that holds `.git` or `.codex`, as its real path; never `home`, what
-/// is above it, or `/`; and nothing above `workspace` that belongs to anybody but its owner and root, for in a shared
-/// directory anybody can make a `.codex` (CVE-2022-24765 was this of git).
-pub fn project_root(workspace: &Path, home: &Path) -> Option<PathBuf> {
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let (workspace, home) = (real(workspace), real(home));
-    let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.uid()).ok();
-    let ours = [Some(0), owner(&workspace)];
-    let is_ours = |path: &Path| owner(path).is_some_and(|owner| ours.contains(&Some(owner)));
-    workspace
-        .ancestors()
-        .take_while(|dir| *dir != home && dir.parent().is_some())
-        .take_while(|dir| *dir == workspace || is_ours(dir))
-        .find(|dir| [".git", DIR].iter().any(|name| is_ours(&dir.join(name))))
-        .map(Path::to_path_buf)
+/// All layers on top of each other.
+fn put_together(files: &[Read], above: [Layer; 2], selected: Option<&Selected>, warnings: &mut Vec<Warning>) -> Merged {
+    let profile_of = |file: &Read| selected.map(|it| (file.layer.profile(&it.name), file.trusted));
+    let mut layers: Vec<(Layer, bool)> = vec![(Layer::defaults(), true)];
+    for (number, file) in files.iter().enumerate() {
+        layers.push((file.layer.clone(), file.trusted));
+        match selected.and_then(|it| it.file) {
+            Some(naming) if naming == number => layers.extend(files[..=number].iter().filter_map(profile_of)),
+            Some(naming) if naming < number => layers.extend(profile_of(file)),
+            _ => {}
+        }
+    }
+    if selected.is_some_and(|it| it.file.is_none()) {
+        layers.extend(files.iter().filter_map(profile_of));
+    }
+    layers.extend(above.map(|layer| (layer, true)));
+
+    let trusted = layers.iter().filter(|(_, trusted)| *trusted);
+    let known: BTreeSet<String> = trusted.flat_map(|(layer, _)| providers(layer)).map(String::from).collect();
+    let mut merged = Merged::default();
+    for (mut layer, trusted) in layers {
+        split_model(&mut layer, &known);
+        let held = if trusted { Vec::new() } else { hold_back(&mut layer, &merged) };
+        warnings.extend(warning(&held));
+        merged.note_held(held);
+        warnings.extend(merged.add(layer));
+    }
+    merged
+}
+
+/// The profile in force: of the command line, else of the environment, else the default of the highest file that may
+/// name one.
+fn selected(request: &LoadRequest<'_>, typed: &Layer, files: &[Read]) -> Result<Option<Selected>, ConfigError> {
+    let named = |layer: &Layer| {
+        let leaf = layer.leaves.iter().rev().find(|leaf| leaf.path == ["default_profile"])?;
+        Some((leaf.value.as_str()?.to_owned(), leaf.site.as_ref()?.clone()))
+    };
+    let of_files = || {
+        let trusted = files.iter().enumerate().rev().filter(|(_, file)| file.trusted);
+        trusted.filter_map(|(number, file)| Some((named(&file.layer)?, Some(number)))).next()
+    };
+    let (name, origin, file, site) = if let Some(name) = request.profile {
+        (name.to_owned(), Origin::Override(format!("--profile {name}")), None, None)
+    } else if let Some((name, site)) = named(typed) {
+        (name, site.origin(), None, Some(site))
+    } else if let Some(name) = request.environment.get(PROFILE) {
+        (name.to_owned(), Origin::Environment(PROFILE.into()), None, None)
+    } else if let Some(((name, site), file)) = of_files() {
+        (name, site.origin(), file, Some(site))
+    } else {
+        return Ok(None);
+    };
+    let known: BTreeSet<&str> = files.iter().flat_map(|file| file.layer.profiles()).collect();
+    if known.contains(name.as_str()) {
+        return Ok(Some(Selected { name, origin, file }));
+    }
+    let listed = match known.is_empty() {
+        true => "no file has a table `[profiles.NAME]`".to_owned(),
+        false => format!("known: {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
+    };
+    let message = format!("there is no profile `{name}`; {listed}");
+    let error = site.map_or_else(|| ConfigError::new(origin, &message), |site| site.error(&message));
+    Err(error.hint(did_you_mean(&name, known)))
+}
+
+/// The variable that selects a profile.
+const PROFILE: &str = "CODEX_PROFILE";
+
+/// The variables that set a key, and the key.
+const SETTING_VARIABLES: [(&str, &str); 2] = [("CODEX_MODEL", "model"), ("OPENAI_BASE_URL", "openai_base_url")];
+
+/// What the environment sets.
+fn environment_layer(environment: &Environment, base: Base<'_>) -> Result<Layer, ConfigError> {
+    let mut all = Layer::default();
+    for (variable, key) in SETTING_VARIABLES {
+        let Some(value) = environment.get(variable) else { continue };
+        let text = format!("{key} = {}", toml::Value::String(value.into()));
+        all.leaves.append(&mut Layer::parse(Source::new(Name::Variable(variable.into()), text), base)?.leaves);
+    }
+    Ok(all)
 }
 
 /// All settings of the command line as one layer: `-m openai/gpt-4o` must know of `-c model_provider=…` beside it.
@@ -148,46 +217,4 @@ fn command_line(overrides: &[Override], base: Base<'_>) -> Result<Layer, ConfigE
         all.warnings.append(&mut layer.warnings);
     }
     Ok(all)
-}
-
-/// Reads one file; `None` if it does not exist.
-fn read(path: &Path, base: Base<'_>) -> Result<Option<Layer>, ConfigError> {
-    read_source(path)?.map(|source| Layer::parse(source, base)).transpose()
-}
-
-/// The text of one file; `None` if it does not exist.
-pub(crate) fn read_source(path: &Path) -> Result<Option<Source>, ConfigError> {
-    let fault = |message: String| ConfigError::new(Origin::WholeFile(path.into()), message);
-    let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
-    let missing = |error: &std::io::Error| {
-        matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
-    };
-    match fs::metadata(path) {
-        // Opening a pipe would wait for ever, and a device may have no end.
-        Ok(metadata) if !metadata.is_file() => return Err(fault("is not a file".into())),
-        Ok(_) => {}
-        // A link to nowhere is not a missing file: somebody meant it to be there.
-        Err(error) if missing(&error) && fs::symlink_metadata(path).is_err() => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(fault("is larger than 256 KiB, too large for settings".into()));
-    }
-    let name = Name::File(path.into());
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(Source::new(name, text))),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            Err(Source::new(name, text).error(at..at, "this is not UTF-8 text"))
-        }
-    }
-}
-
-/// Whether two paths are one file, by whatever links.
-fn same_file(a: &Path, b: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
 }

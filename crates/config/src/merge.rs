@@ -1,6 +1,7 @@
-//! Layers into one: the higher one wins, value by value; lists that append grow.
+//! Layers into one: the higher one wins, value by value; lists that append grow, and what a higher one says with a `!`
+//! goes from them.
 //!
-//! Knows nothing of trust: what a layer must not say was taken from it before.
+//! Knows nothing of trust: what a layer must not say was taken from it before. What is covered is kept, to be explained.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,30 +11,64 @@ use crate::keys::{KEYS, find};
 use crate::layer::{Layer, Leaf};
 use crate::origin::{Origins, dotted};
 use crate::provider::OPENAI;
-use crate::{ConfigError, Origin};
+use crate::{ConfigError, Origin, Warning};
+
+/// Before an item of a list that adds up: it goes from those of the layers below.
+pub(crate) const REMOVES: char = '!';
 
 /// The values of all layers so far, by dotted path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Merged {
     leaves: BTreeMap<String, Leaf>,
+    /// What higher layers cover, lowest layer first.
+    covered: Vec<(String, Leaf)>,
+    /// What files of a project that is not trusted wanted, and did not get.
+    held: Vec<(String, Leaf)>,
 }
 
 impl Merged {
-    /// Puts a layer above those before it.
-    pub(crate) fn add(&mut self, layer: Layer) {
+    /// Puts a layer above those before it. What it removes that was not there is a warning.
+    pub(crate) fn add(&mut self, layer: Layer) -> Vec<Warning> {
+        let mut warnings = Vec::new();
         for mut leaf in layer.leaves {
             canonical_list(&mut leaf);
             let path = dotted(&leaf.path);
-            if let Some(below) = self.leaves.get_mut(&path).filter(|below| below.key.appends)
-                && let (Value::Array(items), Value::Array(more)) = (&mut below.value, &leaf.value)
-            {
-                items.extend(more.iter().cloned());
-                below.items.extend(leaf.items);
-                below.site = leaf.site;
-            } else {
-                self.leaves.insert(path, leaf);
-            }
+            let below = self.leaves.remove(&path);
+            let above = match below {
+                Some(below) if leaf.key.appends => {
+                    let (above, gone) = grown(below, leaf, &mut warnings);
+                    self.covered.extend(gone.map(|gone| (path.clone(), gone)));
+                    above
+                }
+                None if leaf.key.appends => grown(emptied(&leaf), leaf, &mut warnings).0,
+                below => {
+                    self.covered.extend(below.map(|below| (path.clone(), below)));
+                    leaf
+                }
+            };
+            self.leaves.insert(path, above);
         }
+        warnings
+    }
+
+    /// Notes what a layer wanted and did not get.
+    pub(crate) fn note_held(&mut self, leaves: Vec<Leaf>) {
+        self.held.extend(leaves.into_iter().map(|leaf| (dotted(&leaf.path), leaf)));
+    }
+
+    /// All values with their paths, in the order of paths.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (&str, &Leaf)> {
+        self.leaves.iter().map(|(path, leaf)| (path.as_str(), leaf))
+    }
+
+    /// What is covered at a path, highest layer first.
+    pub(crate) fn covered<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Leaf> {
+        self.covered.iter().rev().filter(move |(at, _)| at == path).map(|(_, leaf)| leaf)
+    }
+
+    /// What was held back, in the order of layers.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (&str, &Leaf)> {
+        self.held.iter().map(|(path, leaf)| (path.as_str(), leaf))
     }
 
     /// The value of a dotted path.
@@ -80,6 +115,38 @@ impl Merged {
         }
         Origins::new(origins)
     }
+}
+
+/// A list with what a higher layer adds to it, and what that one removes from it, if anything.
+fn grown(mut below: Leaf, leaf: Leaf, warnings: &mut Vec<Warning>) -> (Leaf, Option<Leaf>) {
+    let mut gone = emptied(&below);
+    let more = leaf.entries().map(|(value, site)| (value.clone(), site.clone()));
+    let (removals, additions): (Vec<_>, Vec<_>) = more.partition(|(value, _)| removed(value).is_some());
+    for (value, site) in removals {
+        let name = removed(&value).unwrap_or_default();
+        let goes = |item: &Value| name == "*" || item.as_str() == Some(name);
+        let before = gone.items.len();
+        let (went, stays): (Vec<_>, Vec<_>) =
+            below.entries().map(|(value, site)| (value.clone(), site.clone())).partition(|(item, _)| goes(item));
+        below.set_entries(stays);
+        gone.extend_entries(went);
+        if gone.items.len() == before {
+            warnings.push(site.warning(format!("`{REMOVES}{name}` removes nothing: no layer below has it")));
+        }
+    }
+    below.extend_entries(additions);
+    below.site = leaf.site;
+    (below, Some(gone).filter(|gone| !gone.items.is_empty()))
+}
+
+/// A list of this name with nothing in it.
+fn emptied(leaf: &Leaf) -> Leaf {
+    Leaf { value: Value::Array(Vec::new()), items: Vec::new(), ..leaf.clone() }
+}
+
+/// What an item removes, if it is one that removes.
+pub(crate) fn removed(item: &Value) -> Option<&str> {
+    item.as_str().and_then(|text| text.strip_prefix(REMOVES))
 }
 
 /// `sandbox_workspace_write.writable_roots` is another name of `add_dir`, in another table.

@@ -44,7 +44,8 @@ struct Raw {
     oss: bool,
     #[serde(rename = "profiles")]
     _profiles: Option<IgnoredAny>,
-    default_profile: Option<String>,
+    #[serde(rename = "default_profile")]
+    _default_profile: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,11 +111,6 @@ fn refuse_unfinished(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
     let refused = [
         (raw.search, "search", "web search is not available in this version yet"),
         (raw.oss, "oss", "`oss` is not available in this version yet"),
-        (
-            raw.default_profile.is_some(),
-            "default_profile",
-            "profiles are not available in this version yet; remove this line or wait",
-        ),
     ];
     match refused.iter().find(|(set, ..)| *set) {
         Some((_, path, message)) => Err(merged.error(path, message)),
@@ -224,7 +220,7 @@ fn existing(dirs: Vec<PathBuf>, leaf: Option<&Leaf>) -> Result<(Vec<PathBuf>, Ve
         };
         let message = format!("`{}` {fault}", dir.display());
         match site.source.name {
-            Name::Override(_) => return Err(site.error(message)),
+            Name::Override(_) | Name::Variable(_) => return Err(site.error(message)),
             Name::File(_) => warnings.push(site.warning(message + ", so it is not added")),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum Name {
     File(PathBuf),
     /// A setting of the command line, as messages name it. The text is our own rendering of it, so errors show this name instead.
     Override(String),
+    /// An environment variable, by name; the rest as for `Override`.
+    Variable(String),
 }
 
 /// A text and its name.
@@ -42,6 +44,7 @@ impl Source {
         match &self.name {
             Name::File(path) => Origin::WholeFile(path.clone()),
             Name::Override(typed) => Origin::Override(typed.clone()),
+            Name::Variable(name) => Origin::Environment(name.clone()),
         }
     }
 
@@ -57,6 +60,7 @@ impl Source {
                 Origin::File { path: path.clone(), line: count(line), column: count(column) }
             }
             Name::Override(typed) => Origin::Override(typed.clone()),
+            Name::Variable(name) => Origin::Environment(name.clone()),
         }
     }
 

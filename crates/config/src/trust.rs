@@ -7,32 +7,47 @@ use toml::Value;
 
 use crate::keys::{KEYS, Kind, Project, find};
 use crate::layer::{Layer, Leaf};
-use crate::merge::Merged;
+use crate::merge::{Merged, removed};
 use crate::origin::dotted;
 use crate::source::Site;
 use crate::{Origin, Warning};
 
-/// Takes from a project's layer what it must not set above `below`, and says so in one warning.
+/// Takes from a project's layer what it must not set above `below`.
 ///
 /// The layer's model must have been split from its provider before.
-pub(crate) fn hold_back(layer: &mut Layer, below: &Merged) -> Option<Warning> {
+pub(crate) fn hold_back(layer: &mut Layer, below: &Merged) -> Vec<Leaf> {
     let provider = layer.get("model_provider").and_then(|leaf| leaf.value.as_str());
     let own_provider = provider.is_none_or(|provider| Some(provider) == below.text("model_provider"));
-    let (kept, held): (Vec<Leaf>, Vec<Leaf>) =
+    let (mut kept, mut held): (Vec<Leaf>, Vec<Leaf>) =
         std::mem::take(&mut layer.leaves).into_iter().partition(|leaf| match leaf.key.project {
-            // The keys of a profile are those of the top level, but they are not compared with the layers below.
-            _ if leaf.path.first().is_some_and(|first| first == "profiles") => false,
+            // Whichever is selected comes as a layer of its own.
+            _ if leaf.path.first().is_some_and(|first| first == "profiles") => true,
             Project::Held => false,
             Project::Harmless => true,
             Project::Stricter => is_stricter(leaf, below.get(&dotted(&leaf.path))),
             Project::OwnProvider => own_provider,
         });
+    // A list that forbids may grow, not shrink.
+    for leaf in kept.iter_mut().filter(|leaf| leaf.key.appends) {
+        let entries = leaf.entries().map(|(value, site)| (value.clone(), site.clone()));
+        let (removals, additions): (Vec<_>, Vec<_>) = entries.partition(|(value, _)| removed(value).is_some());
+        if let Some((_, site)) = removals.first() {
+            let mut removing = Leaf { site: Some(site.clone()), ..leaf.clone() };
+            removing.set_entries(removals);
+            held.push(removing);
+            leaf.set_entries(additions);
+        }
+    }
     layer.leaves = kept;
+    held
+}
 
+/// What the user is told of what was held back of one file.
+pub(crate) fn warning(held: &[Leaf]) -> Option<Warning> {
     let message = format!(
         "this project is not trusted, so these settings of its file are held back: {}; read them, then use `--trust` \
          to honour them",
-        names(&held).join(", ")
+        names(held).join(", ")
     );
     held.first().and_then(|leaf| leaf.site.as_ref()).map(|site| Warning::new(site.source.whole(), message))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::edit::{lock, replace};
-use crate::load::{LARGEST, read_source};
+use crate::files::{LARGEST, read_source};
 use crate::{ConfigError, Origin};
 
 /// Name of the file.

@@ -8,6 +8,7 @@ use toml::{Spanned, Value};
 
 use crate::hide::looks_secret;
 use crate::keys::Kind;
+use crate::merge::REMOVES;
 use crate::suggest::did_you_mean;
 
 /// What relative paths are relative to.
@@ -71,7 +72,7 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
         (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::Array(items)) => {
             let dir = if kind == Kind::ProjectPaths { base.project } else { base.dir };
             let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
-                DeValue::String(text) if kind != Kind::Texts => path(name, text, dir, base.home).map(Value::String),
+                DeValue::String(text) if kind != Kind::Texts => path_or_removal(name, text, dir, base.home),
                 DeValue::String(text) => words(name, text).map(|text| Value::String(text.into())),
                 other => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
             };
@@ -196,6 +197,16 @@ fn words<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
         _ if text.contains(char::is_control) => Err(format!("`{name}` must not contain control characters")),
         _ => Ok(text),
     }
+}
+
+/// A path; or with `!` before it, one that goes from the list, or all of them with `!*`.
+fn path_or_removal(name: &str, text: &str, dir: &Path, home: Option<&Path>) -> Result<Value, String> {
+    let text = match text.strip_prefix(REMOVES) {
+        Some("*") => text.to_string(),
+        Some(rest) => format!("{REMOVES}{}", path(name, rest, dir, home)?),
+        None => path(name, text, dir, home)?,
+    };
+    Ok(Value::String(text))
 }
 
 fn path(name: &str, text: &str, dir: &Path, home: Option<&Path>) -> Result<String, String> {

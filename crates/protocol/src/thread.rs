@@ -118,6 +118,8 @@ pub struct ThreadStartParams {
     pub trust_project: Option<bool>,
     /// Ask nothing, and run what would have to ask because of its class, unless a rule denies it. (Ours.)
     pub full_auto: Option<bool>,
+    /// Whether what would be a warning about the configuration is an error. (Ours.)
+    pub strict_config: Option<bool>,
 }
 
 /// `thread/resume`: goes on with a thread on disk.
@@ -142,6 +144,8 @@ pub struct ThreadResumeParams {
     pub trust_project: Option<bool>,
     /// As in [`ThreadStartParams`].
     pub full_auto: Option<bool>,
+    /// As in [`ThreadStartParams`].
+    pub strict_config: Option<bool>,
 }
 
 /// A thread that was started or resumed, and the settings it runs under.

@@ -31,6 +31,7 @@ pub(crate) struct Wanted {
     profile: Option<String>,
     trust_project: bool,
     full_auto: bool,
+    strict: bool,
     /// Whether there is a turn that could ask.
     asks: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
@@ -60,6 +61,7 @@ impl Wanted {
         ];
         let mut wanted = Self::of(cwd, config, flags, params.trust_project)?;
         wanted.full_auto = params.full_auto.unwrap_or_default();
+        wanted.strict = params.strict_config.unwrap_or_default();
         Ok(wanted)
     }
 
@@ -91,6 +93,7 @@ impl Wanted {
             config: params.config,
             trust_project: params.trust_project,
             full_auto: params.full_auto,
+            strict_config: params.strict_config,
             ephemeral: None,
             thread_source: None,
         })?;
@@ -115,7 +118,16 @@ impl Wanted {
             overrides.extend(value);
         }
         let trust_project = trust_project.unwrap_or_default();
-        Ok(Self { cwd: canonical, overrides, profile, trust_project, full_auto: false, asks: true, at_most: None })
+        Ok(Self {
+            cwd: canonical,
+            overrides,
+            profile,
+            trust_project,
+            full_auto: false,
+            strict: false,
+            asks: true,
+            at_most: None,
+        })
     }
 }
 
@@ -263,11 +275,13 @@ fn load(
 ) -> Result<(Settings, Origins, Vec<String>), RpcError> {
     let request = LoadRequest {
         environment,
+        system_file: Path::new(codex_config::SYSTEM_FILE),
         codex_home,
         workspace: &wanted.cwd,
         overrides: &wanted.overrides,
         profile: wanted.profile.as_deref(),
         trust_project: wanted.trust_project,
+        strict: wanted.strict,
     };
     let Loaded { mut settings, origins, warnings, .. } =
         codex_config::load(&request).map_err(|error| configuration(&error.to_string()))?;

@@ -201,7 +201,6 @@ fn first_lines() {
         // What would not be obeyed is refused.
         ("search = true", "1:10: web search is not available in this version yet"),
         ("oss = true", "1:7: `oss` is not available in this version yet"),
-        ("profile = \"x\"", "1:11: profiles are not available in this version yet; remove this line or wait"),
         (
             "[permissions.projects.\"/x\"]\ndenny = [\"x\"]",
             "2:1: unknown key `denny` in `[permissions.projects.\"/x\"]`: a rule that is not understood is not enforced either",

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{PROJECT, USER, check, check_error, load_in};
 use crate::keys::{self, KEYS, Key, Kind, Status};
-use crate::{
-    ApprovalMode, Environment, LoadRequest, Override, SandboxMode, WireApi, WorkspaceWrite, api_key, load, project_root,
-};
+use crate::{ApprovalMode, Environment, SandboxMode, WireApi, WorkspaceWrite, api_key, project_root};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -339,22 +337,6 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
-fn profiles_cannot_be_selected_yet() {
-    let environment = Environment::from_pairs([("HOME", "/no/such")]);
-    let request = LoadRequest {
-        environment: &environment,
-        codex_home: Path::new("/no/such/.codex"),
-        workspace: Path::new("/"),
-        overrides: &[Override::text("--model 4", "model", "4")],
-        profile: Some("work"),
-        trust_project: false,
-    };
-    let error = load(&request).unwrap_err().to_string();
-    assert_eq!(error, "--profile work: profiles are not available in this version yet");
-    assert_eq!(load(&LoadRequest { profile: None, ..request }).unwrap().settings.model, "4");
-}
-
-#[test]
 fn project_roots() {
     let temp = tempfile::tempdir().unwrap();
     let temp = fs::canonicalize(temp.path()).unwrap();
@@ -376,7 +358,8 @@ fn project_roots() {
     let table = [
         ("home/p", Some("home/p")),
         ("home/p/a/b", Some("home/p")),
-        ("home/p/q", Some("home/p/q")),
+        // Settings further down are a layer, not another project.
+        ("home/p/q", Some("home/p")),
         ("home/plain", None),
         ("home/plain/link", Some("home/p")),
         ("home/linked", Some("home/linked")),

@@ -4,6 +4,7 @@ mod edit;
 mod errors;
 mod existing;
 mod layers;
+mod profiles;
 mod schema;
 mod trust;
 mod trust_store;
@@ -13,13 +14,14 @@ use std::path::Path;
 
 use crate::{ConfigError, Environment, LoadRequest, Loaded, Override, Settings, load};
 
-/// The user's file, the project's, and where the program is started. All below a temporary `HOME`, shown as `~`.
+/// The user's file, the machine's, the project's, and where the program is started. All below a temporary `HOME`, shown as `~`.
 const USER: &str = ".codex/config.toml";
+const SYSTEM: &str = "etc/config.toml";
 const PROJECT: &str = "p/.codex/config.toml";
 const WORKSPACE: &str = "p/src";
 
-/// Loads `files` (path below the home, text; `~` in a text is the home's path) with arguments of `-c`. The argument
-/// `--trust` is the flag of that name.
+/// Loads `files` (path below the home, text; `~` in a text is the home's path) with arguments of `-c`. The arguments
+/// `--trust` and `--strict-config` are the flags of these names.
 fn load_files(files: &[(&str, &str)], arguments: &[&str]) -> Result<Loaded, String> {
     let temp = tempfile::tempdir().unwrap();
     let home = fs::canonicalize(temp.path()).unwrap();
@@ -32,17 +34,23 @@ fn load_files(files: &[(&str, &str)], arguments: &[&str]) -> Result<Loaded, Stri
     load_in(&home, arguments).map_err(|error| short(&home, &error.to_string()))
 }
 
+/// As [`load_files`] with an argument `$NAME=value` for each variable, and `-p=NAME` for a profile.
 fn load_in(home: &Path, arguments: &[&str]) -> Result<Loaded, ConfigError> {
-    let overrides: Result<Vec<_>, _> =
-        arguments.iter().filter(|it| **it != "--trust").map(|it| Override::parse(it)).collect();
-    let environment = Environment::from_pairs([("HOME", home)]);
+    let (flags, typed): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|it| it.starts_with(['-', '$']));
+    let overrides: Result<Vec<_>, _> = typed.iter().map(|it| Override::parse(it)).collect();
+    let variables = flags.iter().filter_map(|it| it.strip_prefix('$')?.split_once('='));
+    let home_variable = ("HOME", home.to_str().unwrap());
+    let environment = Environment::from_pairs(variables.chain([home_variable]));
+    let has = |flag: &str| flags.contains(&flag);
     let mut loaded = load(&LoadRequest {
         environment: &environment,
         codex_home: &environment.codex_home()?,
         workspace: &home.join(WORKSPACE),
         overrides: &overrides?,
-        profile: None,
-        trust_project: arguments.contains(&"--trust"),
+        profile: flags.iter().find_map(|it| it.strip_prefix("-p=")),
+        trust_project: has("--trust"),
+        strict: has("--strict-config"),
+        system_file: &home.join(SYSTEM),
     })?;
     let Settings { add_dir, sandbox_details, .. } = &mut loaded.settings;
     for dir in add_dir.iter_mut().chain(&mut sandbox_details.hide) {

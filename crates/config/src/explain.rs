@@ -1,0 +1,93 @@
+//! What each key comes to and why: the value in force, what it covers, and what an untrusted project wanted.
+
+use toml::Value;
+
+use crate::hide::{has_secret_url, looks_secret};
+use crate::keys::{KEYS, Key};
+use crate::layer::Leaf;
+use crate::merge::Merged;
+use crate::{Origin, error::plain};
+
+/// One key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effective {
+    /// Its dotted path, by canonical names.
+    pub key: String,
+    /// The value in force; `None` if nobody set one, or none that counts.
+    pub value: Option<Placed>,
+    /// Of a list that adds up, where each item was written.
+    pub items: Vec<Origin>,
+    /// What it covers, or removes, highest layer first.
+    pub covered: Vec<Placed>,
+    /// What files of a project that is not trusted wanted, in the order of layers.
+    pub held: Vec<Placed>,
+}
+
+/// A value, and where it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// The value; a table is never one.
+    pub value: Value,
+    /// As it may be shown: TOML on one line, `…` for what may be a secret.
+    pub shown: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// All keys that have a value or were to have one: in the order of the table of keys, those with names of the user's
+/// choice by their names.
+pub(crate) fn effective(merged: &Merged) -> Vec<Effective> {
+    let mut all: Vec<(Vec<usize>, Effective)> = Vec::new();
+    for (path, leaf) in merged.leaves() {
+        let items = if leaf.key.appends { leaf.items.iter().map(|site| site.origin()).collect() } else { Vec::new() };
+        let covered = merged.covered(path).map(placed).collect();
+        let value =
+            Some(placed(leaf)).filter(|it| !(leaf.key.appends && it.value.as_array().is_some_and(Vec::is_empty)));
+        all.push((rank(&leaf.path), Effective { key: path.into(), value, items, covered, held: Vec::new() }));
+    }
+    for (path, leaf) in merged.held() {
+        let known = all.iter_mut().find(|(_, it)| it.key == path);
+        match known {
+            Some((_, it)) => it.held.push(placed(leaf)),
+            None => {
+                let (key, held) = (path.into(), vec![placed(leaf)]);
+                let it = Effective { key, value: None, items: Vec::new(), covered: Vec::new(), held };
+                all.push((rank(&leaf.path), it));
+            }
+        }
+    }
+    all.sort_by(|(a, one), (b, other)| (a, &one.key).cmp(&(b, &other.key)));
+    all.into_iter().map(|(_, it)| it).collect()
+}
+
+fn placed(leaf: &Leaf) -> Placed {
+    let origin = leaf.site.as_ref().map_or(Origin::Default, |site| site.origin());
+    Placed { shown: shown(&leaf.path, &leaf.value), value: leaf.value.clone(), origin }
+}
+
+/// A value as TOML on one line, less what may be a secret.
+fn shown(path: &[String], value: &Value) -> String {
+    let secret =
+        |text: &str| has_secret_url(text) || path.iter().any(|name| looks_secret(name) && !is_known(path, name));
+    let text = match value {
+        Value::String(text) if secret(text) => Value::String("…".into()).to_string(),
+        other => other.to_string(),
+    };
+    plain(&text)
+}
+
+/// Whether a name that looks like a secret's is one of a setting that holds no secret, such as `api_key_env`.
+fn is_known(path: &[String], name: &str) -> bool {
+    path.last().is_some_and(|last| last == name) && matches!(name, "api_key_env" | "env_key" | "env_key_instructions")
+}
+
+/// The place of a path in the table of keys.
+fn rank(path: &[String]) -> Vec<usize> {
+    let (mut keys, mut rank): (&[Key], Vec<usize>) = (KEYS, Vec::new());
+    for name in path {
+        let Some(at) = keys.iter().position(|key| key.name == name) else { break };
+        rank.push(at);
+        keys = keys[at].kind.own_children().unwrap_or_default();
+    }
+    rank
+}

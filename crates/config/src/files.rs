@@ -1,0 +1,145 @@
+//! Which files hold settings for a directory, and their text. It never reads a `.env` file.
+//!
+//! Lowest first: the system's, the user's, then from the project's root down to the directory each `.codex/config.toml`,
+//! and in the same order each `.codex/config.local.toml`.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::source::{Name, Source};
+use crate::{ConfigError, LoadRequest, Origin};
+
+/// The settings of the machine.
+pub const SYSTEM_FILE: &str = "/etc/codex/config.toml";
+/// Name of a file of settings.
+pub(crate) const FILE: &str = "config.toml";
+/// Name of a project's file that is not shared with others.
+pub(crate) const LOCAL_FILE: &str = "config.local.toml";
+/// Directory of a project's files.
+pub(crate) const DIR: &str = ".codex";
+/// Largest file that is read, in bytes: a project may hold anything under this name.
+pub(crate) const LARGEST: u64 = 1 << 18;
+
+/// Whose settings a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// The machine's.
+    System,
+    /// The user's.
+    User,
+    /// A project's, for everybody who works on it.
+    Project,
+    /// A project's, for this user alone.
+    Local,
+}
+
+impl FileKind {
+    /// Whether it comes with the project, so that somebody else may have written it.
+    pub fn is_of_project(self) -> bool {
+        matches!(self, Self::Project | Self::Local)
+    }
+}
+
+/// Where settings may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Whose they are.
+    pub kind: FileKind,
+    /// The file, absolute. It may not exist.
+    pub path: PathBuf,
+    /// What its relative paths are relative to.
+    pub directory: PathBuf,
+}
+
+/// The places for a request, lowest layer first. `root` is the project's, if there is one.
+pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Place> {
+    let own = |kind, path: PathBuf| {
+        let directory = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        Place { kind, path, directory }
+    };
+    let mut places =
+        vec![own(FileKind::System, request.system_file.into()), own(FileKind::User, request.codex_home.join(FILE))];
+    for (kind, name) in [(FileKind::Project, FILE), (FileKind::Local, LOCAL_FILE)] {
+        for directory in root.map(|root| directories(root, request.workspace)).unwrap_or_default() {
+            let path = directory.join(DIR).join(name);
+            if !places.iter().any(|place| same_file(&place.path, &path)) {
+                places.push(Place { kind, path, directory });
+            }
+        }
+    }
+    places
+}
+
+/// From the root of a project down to the directory, those whose `.codex` belongs to whom the project belongs to.
+fn directories(root: &Path, workspace: &Path) -> Vec<PathBuf> {
+    let workspace = real(workspace);
+    let mut found: Vec<_> =
+        workspace.ancestors().take_while(|directory| directory.starts_with(root)).map(PathBuf::from).collect();
+    found.reverse();
+    found.retain(|directory| is_ours(&directory.join(DIR), &workspace));
+    found
+}
+
+/// The root of the project that `workspace` belongs to, as its real path: the nearest directory at or above it that holds
+/// `.git`, else the nearest that holds `.codex`. Never `home`, what is above it, or `/`; and nothing above `workspace`
+/// that belongs to anybody but its owner and root, for in a shared directory anybody can make a `.codex`
+/// (CVE-2022-24765 was this of git).
+pub fn project_root(workspace: &Path, home: &Path) -> Option<PathBuf> {
+    let (workspace, home) = (real(workspace), real(home));
+    let within: Vec<&Path> = workspace
+        .ancestors()
+        .take_while(|directory| *directory != home && directory.parent().is_some())
+        .take_while(|directory| *directory == workspace || is_ours(directory, &workspace))
+        .collect();
+    let nearest = |name: &str| within.iter().find(|directory| is_ours(&directory.join(name), &workspace));
+    nearest(".git").or_else(|| nearest(DIR)).map(|directory| directory.to_path_buf())
+}
+
+/// Whether a path is there and belongs to root or to the owner of `workspace`.
+fn is_ours(path: &Path, workspace: &Path) -> bool {
+    let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.uid()).ok();
+    owner(path).is_some_and(|of_path| of_path == 0 || Some(of_path) == owner(workspace))
+}
+
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The text of one file; `None` if it does not exist.
+pub(crate) fn read_source(path: &Path) -> Result<Option<Source>, ConfigError> {
+    let fault = |message: String| ConfigError::new(Origin::WholeFile(path.into()), message);
+    let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
+    let missing = |error: &std::io::Error| {
+        matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+    };
+    match fs::metadata(path) {
+        // Opening a pipe would wait for ever, and a device may have no end.
+        Ok(metadata) if !metadata.is_file() => return Err(fault("is not a file".into())),
+        Ok(_) => {}
+        // A link to nowhere is not a missing file: somebody meant it to be there.
+        Err(error) if missing(&error) && fs::symlink_metadata(path).is_err() => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(fault("is larger than 256 KiB, too large for settings".into()));
+    }
+    let name = Name::File(path.into());
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(Source::new(name, text))),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            Err(Source::new(name, text).error(at..at, "this is not UTF-8 text"))
+        }
+    }
+}
+
+/// Whether two paths are one file, by whatever links.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
+}
