@@ -63,7 +63,7 @@ impl Bench {
     pub(crate) fn new(arguments: &Arguments, environment: &Environment) -> Result<Self, String> {
         let myself = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let here = myself.parent().unwrap_or(Path::new("/")).to_owned();
-        let path = environment.get_os("PATH").unwrap_or(OsStr::new("/usr/bin:/bin")).to_owned();
+        let path = environment.path().unwrap_or(OsStr::new("/usr/bin:/bin")).to_owned();
         let agents = arguments.only.iter().map(|&agent| Ok((agent, program(agent, arguments, environment)?)));
         let chosen = |case: &&Case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name);
         let found = |name| std::env::split_paths(&path).map(|place| place.join(name)).find(|program| program.is_file());

@@ -38,7 +38,7 @@ pub(crate) fn program(agent: Agent, arguments: &Arguments, environment: &Environ
         Agent::Ours => existing(arguments.ours.clone()),
         Agent::Codex => {
             let home = || environment.home().map(|home| home.join(PEERS));
-            let named = || environment.get_os("PEERS").map(PathBuf::from);
+            let named = || environment.get_named("PEERS").map(PathBuf::from);
             let peers =
                 arguments.peers.clone().or_else(named).or_else(home).ok_or("where are the peers? See --peers")?;
             existing(agents::peer(&peers)?).map_err(|error| format!("{error} (docs/benchmarks.md says how to get it)"))

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use codex_config::Environment;
+use codex_config::{Environment, variables};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -31,7 +31,8 @@ pub struct Progress {
 impl Progress {
     /// Without a choice, the environment may ask for no colours (no-color.org), or the terminal may have none.
     pub fn new(choice: ColorChoice, environment: &Environment) -> Self {
-        let no_color = environment.get("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
+        let no_color =
+            environment.get(variables::NO_COLOR).is_some() || environment.get(variables::TERM) == Some("dumb");
         let colored = match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::variables::{self, Variable};
 use crate::{ConfigError, Origin};
 
 /// Parts of a name, in upper case, that say the value is a secret.
@@ -51,24 +52,34 @@ impl Environment {
 
     /// This environment with one variable set otherwise.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.insert(name.into(), value.into());
+    pub fn with(mut self, variable: Variable, value: impl Into<OsString>) -> Self {
+        self.variables.insert(variable.name().into(), value.into());
         self
     }
 
     /// The value of a variable; `None` if it is unset or empty.
-    pub fn get_os(&self, name: &str) -> Option<&OsStr> {
-        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    pub fn get_os(&self, variable: Variable) -> Option<&OsStr> {
+        self.value(variable.name())
     }
 
     /// The value of a variable; `None` if it is unset, empty or not UTF-8.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.get_os(name).and_then(OsStr::to_str)
+    pub fn get(&self, variable: Variable) -> Option<&str> {
+        self.get_os(variable).and_then(OsStr::to_str)
+    }
+
+    /// The value of a variable that the settings name, as `api_key_env` does: such a name is in no table. `None` if it
+    /// is unset, empty or not UTF-8.
+    pub fn get_named(&self, name: &str) -> Option<&str> {
+        self.value(name).and_then(OsStr::to_str)
+    }
+
+    fn value(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// `$HOME`, if it is absolute.
     pub fn home(&self) -> Option<&Path> {
-        self.get_os("HOME").map(Path::new).filter(|path| path.is_absolute())
+        self.get_os(variables::HOME).map(Path::new).filter(|path| path.is_absolute())
     }
 
     /// The directory of the user's settings and sessions: `$CODEX_HOME`, else `$HOME/.codex`. It may not exist.
@@ -78,7 +89,7 @@ impl Environment {
     /// neither variable is usable.
     pub fn codex_home(&self) -> Result<PathBuf, ConfigError> {
         let named = |message: &str| ConfigError::new(Origin::Environment("CODEX_HOME".into()), message);
-        match (self.get_os("CODEX_HOME").map(Path::new), self.home()) {
+        match (self.get_os(variables::CODEX_HOME).map(Path::new), self.home()) {
             (Some(path), _) if path.is_absolute() => Ok(path.to_path_buf()),
             (Some(path), _) => Err(named(&format!("must be an absolute path, not `{}`", path.display()))),
             (None, Some(home)) => Ok(home.join(".codex")),
@@ -89,9 +100,9 @@ impl Environment {
     /// A directory for short-lived files: `$XDG_RUNTIME_DIR`, else `$TMPDIR`, each only if it is absolute and exists,
     /// else `/tmp`.
     pub fn temp_dir(&self) -> PathBuf {
-        ["XDG_RUNTIME_DIR", "TMPDIR"]
-            .iter()
-            .filter_map(|name| self.get_os(name).map(Path::new))
+        [variables::XDG_RUNTIME_DIR, variables::TMPDIR]
+            .into_iter()
+            .filter_map(|variable| self.get_os(variable).map(Path::new))
             .find(|path| path.is_absolute() && path.is_dir())
             .unwrap_or(Path::new("/tmp"))
             .to_path_buf()
@@ -99,7 +110,7 @@ impl Environment {
 
     /// `$PATH`, as it is.
     pub fn path(&self) -> Option<&OsStr> {
-        self.get_os("PATH")
+        self.get_os(variables::PATH)
     }
 
     /// What commands are started with: these variables less secrets and less what loads code into programs.

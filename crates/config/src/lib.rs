@@ -32,6 +32,7 @@ mod suggest;
 mod trust;
 mod trust_store;
 mod value;
+pub mod variables;
 mod walls;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::hide::has_secret_url;
-use crate::{Environment, Settings};
+use crate::{Environment, Settings, variables};
 
 /// Name of the built-in provider.
 pub const OPENAI: &str = "openai";
@@ -153,9 +153,9 @@ impl fmt::Debug for ApiKey {
 
 /// Looks up the key of the selected provider. For `openai`, `CODEX_API_KEY` outranks the configured variable.
 pub fn api_key(settings: &Settings, environment: &Environment) -> ApiKey {
-    let lookup = |variable: &str| environment.get(variable).map(str::trim).filter(|value| !value.is_empty());
+    let lookup = |variable: &str| environment.get_named(variable).map(str::trim).filter(|value| !value.is_empty());
     let configured = settings.model_providers.get(&settings.model_provider).and_then(|it| it.env_key.as_deref());
-    let general = (settings.model_provider == OPENAI).then_some("CODEX_API_KEY");
+    let general = (settings.model_provider == OPENAI).then_some(variables::CODEX_API_KEY.name());
     let variable = general.filter(|name| lookup(name).is_some()).or(configured).unwrap_or_default();
     ApiKey { value: lookup(variable).map(String::from), variable: variable.into() }
 }

@@ -10,6 +10,7 @@ use std::{
 use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Workplace, uncovers};
 use codex_config::{
     Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
+    variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -371,12 +372,12 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
     let base_url = provider.base_url.clone().unwrap_or_default();
     let variables = provider.env_http_headers.iter();
     let (set, unset): (Vec<_>, Vec<_>) =
-        variables.partition(|(_, variable)| server.environment.get(variable).is_some());
+        variables.partition(|(_, variable)| server.environment.get_named(variable).is_some());
     let from_environment = set.into_iter().filter_map(|(header, variable)| {
-        server.environment.get(variable).map(|value| (header.clone(), value.to_owned()))
+        server.environment.get_named(variable).map(|value| (header.clone(), value.to_owned()))
     });
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let originator = server.environment.get("CODEX_INTERNAL_ORIGINATOR_OVERRIDE").unwrap_or("codex");
+    let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     ResponsesConfig {
         api_key: key.value,

@@ -4,15 +4,25 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_config::{Environment, Origins, Settings};
+use codex_config::{
+    Environment, Origins, Settings,
+    variables::{self, Variable},
+};
 use codex_net::proxy::{Domains, Proxy, Resolver};
 use codex_protocol::RpcError;
 use codex_sandbox::Sandbox;
 
 use crate::build::configuration;
 
-/// Variables by which programs are told of a proxy, in upper case.
-const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+/// Variables by which programs are told of a proxy.
+const PROXIES: [Variable; 6] = [
+    variables::HTTPS_PROXY,
+    variables::HTTPS_PROXY_LOWER,
+    variables::HTTP_PROXY,
+    variables::HTTP_PROXY_LOWER,
+    variables::ALL_PROXY,
+    variables::ALL_PROXY_LOWER,
+];
 
 /// The sandbox of a session. `own` is as for [`Sandbox::remembering`]. Must be called in a tokio runtime.
 ///
@@ -45,7 +55,6 @@ pub(crate) fn unused_proxy(environment: &Environment, settings: &Settings) -> Op
     if settings.sandbox_details.allow_domains.is_empty() || settings.sandbox_workspace_write.network_access {
         return None;
     }
-    let spellings = PROXIES.map(|name| [name.to_owned(), name.to_lowercase()]);
-    let set = spellings.into_iter().flatten().find(|name| environment.get_os(name).is_some())?;
+    let set = PROXIES.iter().find(|variable| environment.get_os(**variable).is_some())?.name();
     Some(format!("commands reach the domains of sandbox.allow_domains directly, not through the proxy of {set}"))
 }

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use codex_config::{ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings};
+use codex_config::{ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings, variables};
 use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
@@ -91,8 +91,9 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
         policy.denied_programs = programs_named(|name| names.contain(name), path, &policy.writable);
     }
     let home = environment.home();
-    policy.caches =
-        home.map(|home| caches(home, |name| environment.get_os(name), &policy.writable)).unwrap_or_default();
+    policy.caches = home
+        .map(|home| caches(home, |name| environment.get_os(variables::find(name)?), &policy.writable))
+        .unwrap_or_default();
     Ok((policy, there))
 }
 

@@ -8,6 +8,7 @@ mod documents;
 mod files;
 mod lints;
 mod security;
+mod variables;
 mod words;
 
 use std::{

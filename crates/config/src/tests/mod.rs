@@ -8,6 +8,7 @@ mod profiles;
 mod schema;
 mod trust;
 mod trust_store;
+mod variables;
 
 use std::fs;
 use std::path::Path;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use codex_client::View;
-use codex_config::Environment;
+use codex_config::{Environment, variables};
 use codex_protocol::{ApprovalPolicy, ThreadItem, ThreadStartParams};
 use serde_json::json;
 use similar::TextDiff;
@@ -45,7 +45,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         output_schema: None,
         shown: Shown { json: false, progress: progress(), last_message: None, hint: false },
     };
-    let connection = connect(environment.clone().with("CODEX_HOME", &place.home));
+    let connection = connect(environment.clone().with(variables::CODEX_HOME, &place.home));
     let (status, view) = exec::run(run, connection).await;
     let status = if status == ExitStatus::Done { report(&say, &place, &view)? } else { status };
     if place.kept {

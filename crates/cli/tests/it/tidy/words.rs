@@ -65,6 +65,12 @@ const RESERVED: &[Reserved] = &[
         why: "only `config` reads the environment, once",
     },
     Reserved {
+        words: &["get_named"],
+        within: EVERYWHERE,
+        except: &["crates/config/src/environment.rs", "crates/config/src/provider.rs", "crates/server/src/build.rs"],
+        why: "only names that the settings give are in no table; others belong in `config::variables`",
+    },
+    Reserved {
         words: &["\"sessions\"", "Journal::create", "Journal::open"],
         within: EVERYWHERE,
         except: &["crates/store/", "crates/server/src/dispatch.rs"],
@@ -227,6 +233,7 @@ fn words_where_they_must_not_stand_are_found() {
             ("crates/tools/src/a.rs", "libc::kill(1, 1)\n", &[1]),
             ("crates/tools/src/a.rs", "let home = std::env::var_os(\"HOME\");\nstd::env::args_os()\n", &[1]),
             ("crates/config/src/environment.rs", "std::env::vars_os()\n", &[]),
+            ("crates/tools/src/a.rs", "environment.get_named(\"HOME\")\n", &[1]),
             ("crates/agent/src/a.rs", "home.join(\"sessions\")\nJournal::create(home, header)\n", &[1, 2]),
             ("crates/store/src/a.rs", "home.join(\"sessions\")\n", &[]),
             ("crates/store/src/replay.rs", "let now = std::time::SystemTime::now();\n", &[1]),
