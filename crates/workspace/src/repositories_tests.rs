@@ -168,7 +168,8 @@ fn what_cannot_be_listed_is_not_taken_for_empty() {
     let theirs = ["", "a", "a/b", "c", "c/.git", "c/.git/modules", "d"].map(|name| root.join(name));
     // Root could list all of them.
     let user = Uid::from_raw(54_321);
-    let is_root = geteuid().is_root();
+    // In a sandbox of ours there is no other user; whoever is root there has no rights, and can close them to itself.
+    let is_root = geteuid().is_root() && chown(&root, Some(user.as_raw()), None).is_ok();
     if is_root {
         theirs.iter().for_each(|path| chown(path, Some(user.as_raw()), None).unwrap());
         fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
