@@ -1,7 +1,8 @@
 //! File operations held beneath a set of directories by the kernel: every path is opened by `openat2(2)` from the
 //! directory's descriptor, so that a link swapped in at the last moment cannot lead outside.
 //!
-//! It must never fall back to path strings: where `openat2` is missing (before Linux 5.6) every operation is an error.
+//! It must never fall back to path strings: where `openat2` is missing (before Linux 5.6, in a sandbox inside a sandbox)
+//! [`codex_sandbox::openat2`] goes name by name, from descriptor to descriptor.
 
 mod aside;
 
@@ -14,7 +15,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use codex_sandbox::shown;
+use codex_sandbox::{openat2, shown};
 use rustix::{
     fs::{Access, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
@@ -334,7 +335,7 @@ impl Beneath {
         let real = |inside: &Path| {
             let inside = Path::new(".").join(inside);
             let resolve = ResolveFlags::NO_MAGICLINKS | ResolveFlags::BENEATH;
-            let file = open2(descriptor, &inside, OFlags::PATH, resolve).ok()?;
+            let file = openat2(descriptor, &inside, OFlags::PATH, resolve).ok()?;
             std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
         };
         let found = real(inside).or_else(|| Some(real(inside.parent()?)?.join(inside.file_name()?)))?;
@@ -359,7 +360,7 @@ impl Beneath {
             return Err(BeneathError::Outside(path.to_owned()));
         }
         let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
-        open2(descriptor, inside, flags, self.resolve).map_err(|errno| match errno {
+        openat2(descriptor, inside, flags, self.resolve).map_err(|errno| match errno {
             Errno::XDEV => BeneathError::Outside(path.to_owned()),
             Errno::LOOP => BeneathError::Symlink(path.to_owned()),
             other => io_error(path, other.into()),
@@ -404,27 +405,10 @@ impl Place<'_> {
 }
 
 fn open_root(root: &Path, resolve: ResolveFlags) -> Result<OwnedFd, BeneathError> {
-    open2(rustix::fs::CWD, root, OFlags::PATH | OFlags::DIRECTORY, resolve).map_err(|errno| match errno {
+    openat2(rustix::fs::CWD, root, OFlags::PATH | OFlags::DIRECTORY, resolve).map_err(|errno| match errno {
         Errno::LOOP => BeneathError::Symlink(root.to_owned()),
         other => io_error(root, other.into()),
     })
-}
-
-/// `openat2`, again where a rename elsewhere made the kernel unsure of the path (`EAGAIN`, openat2(2)).
-pub(crate) fn open2(
-    directory: BorrowedFd,
-    path: &Path,
-    flags: OFlags,
-    resolve: ResolveFlags,
-) -> Result<OwnedFd, Errno> {
-    let mut result = Err(Errno::AGAIN);
-    for _ in 0..16 {
-        result = rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
-        if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
-            break;
-        }
-    }
-    result
 }
 
 /// Makes `name` with `bytes` in it. The permissions are set while it is still empty, so that nobody reads early.

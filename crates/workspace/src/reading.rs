@@ -11,9 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use codex_sandbox::openat2;
 use rustix::fs::{OFlags, ResolveFlags};
 
-use crate::{Roots, beneath::open2};
+use crate::Roots;
 
 /// `PROC_SUPER_MAGIC` of statfs(2).
 const PROC: i64 = 0x9fa0;
@@ -128,7 +129,7 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 
 fn open(path: &Path, flags: OFlags) -> io::Result<std::os::fd::OwnedFd> {
     let resolve = ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-    open2(rustix::fs::CWD, path, flags, resolve).map_err(|errno| match errno {
+    openat2(rustix::fs::CWD, path, flags, resolve).map_err(|errno| match errno {
         rustix::io::Errno::LOOP => io::Error::other("it became a symbolic link"),
         other => other.into(),
     })

@@ -22,13 +22,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FlockOperation, Mode, OFlags, ResolveFlags, flock, openat, openat2, unlinkat},
+    fs::{AtFlags, FlockOperation, Mode, OFlags, ResolveFlags, flock, openat, unlinkat},
     mount::{UnmountFlags, unmount},
 };
 
 use super::covers::{Roots, protecting};
 use crate::{
     Confined,
+    openat2::openat2,
     wire::{Failure, OrFailure, Stage, quoted},
 };
 
@@ -317,7 +318,7 @@ fn remove_stub(root: &OwnedFd, name: &Path) -> io::Result<()> {
     let (Some(parent), Some(last)) = (name.parent(), name.file_name()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let directory = openat2(root.as_fd(), parent, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+    let directory = openat2(root.as_fd(), parent, OFlags::PATH, resolve)?;
     Ok(unlinkat(directory, last, AtFlags::REMOVEDIR)?)
 }
 

@@ -11,9 +11,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, openat2, statx},
+    fs::{AtFlags, CWD, OFlags, ResolveFlags, StatxAttributes, StatxFlags, statx},
     mount::{MountAttrFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
 };
+
+use crate::openat2::openat2;
 
 pub(crate) const READ_ONLY: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY;
 
@@ -70,7 +72,7 @@ fn copy_flags(depth: Depth) -> OpenTreeFlags {
 /// Opens a place to copy from or attach to. Refuses (`ELOOP`) if a symbolic link is anywhere in `path`: the file system
 /// may be changing under us, and a mount that lands elsewhere is a hole.
 pub(crate) fn place(path: &Path) -> io::Result<OwnedFd> {
-    Ok(openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)?)
+    Ok(openat2(CWD, path, OFlags::PATH, ResolveFlags::NO_SYMLINKS)?)
 }
 
 /// Copies `path`, limits the copy and puts it where it came from.
@@ -83,8 +85,7 @@ pub(crate) fn cover(path: &Path, attributes: MountAttrFlags) -> io::Result<()> {
 
 /// Binds a symbolic link onto itself: it cannot be removed, renamed or replaced, and still leads where it led.
 pub(crate) fn pin_link(path: &Path) -> io::Result<()> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let link = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    let link = openat2(CWD, path, OFlags::PATH | OFlags::NOFOLLOW, ResolveFlags::NO_SYMLINKS)?;
     Tree::copy_at(link.as_fd(), Depth::One)?.attach(link).map(drop)
 }
 

@@ -5,6 +5,8 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
 };
 
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
 use super::*;
 
 /// `base/root` is the root; `base/outside` and `base/root-evil` are not in it.
@@ -204,4 +206,47 @@ fn without_walls_links_are_followed_and_stay() {
     assert_eq!(beneath.kind(&link).unwrap(), Some(Kind::File));
     beneath.remove(&link).unwrap();
     assert!(base.join("outside/secret").exists());
+}
+
+#[test]
+fn without_walls_no_magic_link_is_followed() {
+    let (kept, base, _) = scene();
+    let beneath = Beneath::unrestricted().unwrap();
+    symlink("/proc/self/root", base.join("root/magic")).unwrap();
+    let hidden = base.strip_prefix("/").unwrap().join("outside/secret");
+    for path in [base.join("root/magic").join(&hidden), Path::new("/proc/self/root").join(&hidden)] {
+        assert_eq!(word(&beneath.read(&path, 99).unwrap_err()), "symlink", "{path:?}");
+    }
+    drop(kept);
+}
+
+/// As on a kernel before 5.6, and in a sandbox of ours.
+#[test]
+fn where_openat2_is_missing_all_of_this_holds() {
+    let tests = [
+        what_is_behind_links_is_told_within_the_root_alone,
+        nothing_leads_outside,
+        a_root_that_is_gone_is_named_and_not_made,
+        kinds,
+        files_are_read_written_and_removed,
+        what_is_not_to_be_written_is_known,
+        the_outermost_root_decides,
+        without_walls_links_are_followed_and_stay,
+        without_walls_no_magic_link_is_followed,
+    ];
+    let filter = SeccompFilter::new(
+        [(libc::SYS_openat2, Vec::new())].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let filter: BpfProgram = filter.unwrap().try_into().unwrap();
+    let without_the_call = || {
+        seccompiler::apply_filter(&filter).unwrap();
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let opened = rustix::fs::openat2(rustix::fs::CWD, "/", flags, Mode::empty(), ResolveFlags::empty());
+        assert_eq!(opened.map(drop), Err(Errno::NOSYS));
+        tests.iter().for_each(|test| test());
+    };
+    std::thread::scope(|scope| scope.spawn(without_the_call).join().unwrap());
 }
