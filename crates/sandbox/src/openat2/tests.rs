@@ -5,9 +5,11 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, lchown, symlink},
     path::PathBuf,
+    thread,
 };
 
 use super::*;
+use crate::setup::seccomp;
 
 const STRICT: ResolveFlags = RULES;
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
@@ -243,4 +245,24 @@ fn what_the_steps_cannot_hold_is_refused() {
         assert_eq!(refused.map(drop), Err(Errno::INVAL), "{flags:?} {resolve:?}");
     }
     assert!(openat2(root.as_fd(), Path::new("sub"), OFlags::RDONLY | OFlags::DIRECTORY, STRICT).is_ok());
+}
+
+/// What a command is told of the call, and what comes of ours then.
+#[test]
+fn told_that_it_is_missing_the_steps_are_taken() {
+    let (_directory, base, root) = scene();
+    let calls = seccomp::Calls { local: seccomp::LocalSockets::Streams, internet: true, alone: false, metadata: true };
+    let programs = seccomp::programs(calls).unwrap();
+    let programs: Vec<_> = programs.iter().map(|program| seccomp::from_bytes(program).unwrap()).collect();
+    let as_a_command = || {
+        seccomp::install(&programs).unwrap();
+        let kernel = rustix::fs::openat2(&root, "file", OFlags::PATH, Mode::empty(), STRICT);
+        assert_eq!(kernel.map(drop), Err(Errno::NOSYS));
+        let opened = openat2(root.as_fd(), Path::new("sub/file"), OFlags::RDONLY, STRICT);
+        let found = fs::metadata(base.join("root/sub/file")).unwrap();
+        assert_eq!(identity(opened), Ok((found.dev(), found.ino())));
+        let refused = openat2(root.as_fd(), Path::new("to-sub/file"), OFlags::RDONLY, STRICT);
+        assert_eq!(refused.map(drop), Err(Errno::LOOP));
+    };
+    thread::scope(|scope| scope.spawn(as_a_command).join().unwrap());
 }

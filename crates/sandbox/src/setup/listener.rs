@@ -44,7 +44,7 @@ const fn subject(call: c_long, directory: Option<u8>, path: u8, way: Way) -> Sub
     Subject { call, directory, path, way }
 }
 
-/// Not `openat2(2)`, whose flags are in memory: it would be told of whoever only reads. Not modes, owners and times.
+/// Not `openat2(2)`, which commands do not have. Not modes, owners and times.
 pub(crate) const SUBJECTS: &[Subject] = &[
     subject(libc::SYS_openat, Some(0), 1, Way::Open(2)),
     subject(libc::SYS_mkdirat, Some(0), 1, Way::Make),

@@ -385,10 +385,14 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code: code as u16, jt, jf, k }
 }
 
-/// `clone3(2)` takes its flags from memory, where a filter cannot look; told that it is missing, C libraries use
-/// `clone(2)`.
+/// Calls whose arguments lie in memory, where a filter cannot look. Told that they are missing, programs use older ones:
+/// C libraries `clone(2)`, whose flags could make namespaces; who opens files safely `openat(2)`, whose mode could make
+/// a set-user-ID file.
+const MISSING: [c_long; 2] = [libc::SYS_clone3, libc::SYS_openat2];
+
 fn missing() -> Result<BpfProgram, BackendError> {
-    compile([(libc::SYS_clone3, Vec::new())].into(), SeccompAction::Errno(libc::ENOSYS as u32))
+    let table = MISSING.map(|call| (call, Vec::new())).into();
+    compile(table, SeccompAction::Errno(libc::ENOSYS as u32))
 }
 
 /// Refuses the x32 calls, which share x86-64's architecture word and would slip past every number in the table.
@@ -492,14 +496,8 @@ mod tests {
     #[test]
     fn no_call_is_listed_twice() {
         let mut calls: Vec<_> = REFUSED.to_vec();
-        calls.extend([
-            libc::SYS_socket,
-            libc::SYS_socketpair,
-            libc::SYS_ioctl,
-            libc::SYS_fcntl,
-            libc::SYS_clone,
-            libc::SYS_clone3,
-        ]);
+        calls.extend([libc::SYS_socket, libc::SYS_socketpair, libc::SYS_ioctl, libc::SYS_fcntl, libc::SYS_clone]);
+        calls.extend(MISSING);
         calls.extend(OPENERS.iter().map(|(call, ..)| *call));
         calls.extend(MODE_SETTERS.iter().chain(NODE_MAKERS).map(|(call, _)| *call));
         let count = calls.len();
