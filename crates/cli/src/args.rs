@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
 
-/// A coding agent for the terminal.
+use crate::examples;
+
+/// A coding agent for the terminal
+///
+/// You say what you want; a model reads the code and proposes edits and commands; each is judged by a policy and run
+/// inside a kernel sandbox.
 #[derive(Debug, Parser)]
 #[command(name = "codex", version, subcommand_negates_reqs = true, disable_help_subcommand = true)]
+#[command(after_help = examples::CODEX)]
 pub struct Arguments {
     #[command(flatten)]
     pub thread: ThreadOptions,
@@ -22,81 +29,103 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run one task to its end without asking, and print the final message
-    #[command(visible_alias = "e")]
+    #[command(visible_alias = "e", after_help = examples::EXEC)]
     Exec(Box<ExecArguments>),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Run a command inside the sandbox
+    #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArguments),
     /// Show the rules for commands, and what they come to
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::PERMISSIONS)]
     Permissions(PermissionsCommand),
+    /// Print a script that completes this program's commands and flags in a shell
+    #[command(after_help = examples::COMPLETION)]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a page of the manual, or write all of them
+    #[command(after_help = examples::MAN)]
+    Man(ManArguments),
 }
+
+// The groups of flags in `--help`, in the guide's order.
+const SAFETY: &str = "Automation and Safety";
+const MODEL: &str = "Model and Identity";
+const FILES: &str = "Workspace and Files";
+const OPEN: &str = "Open Source and Remote";
+const CONFIGURATION: &str = "Configuration";
+const INPUT: &str = "Input";
+const OUTPUT: &str = "Output";
 
 /// Flags that shape a thread: which model, which walls, which directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Thread")]
 pub struct ThreadOptions {
-    /// Set a configuration key: a dotted path and a TOML value (a bare word is taken as a string)
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    pub config: Vec<String>,
-    /// Model to use, as the provider calls it; `provider/model` selects a provider too
-    #[arg(short, long)]
-    pub model: Option<String>,
-    /// Named group of settings from the configuration
-    #[arg(short, long, value_name = "NAME")]
-    pub profile: Option<String>,
+    /// Never ask; inside the sandbox all the same
+    #[arg(long, help_heading = SAFETY)]
+    pub full_auto: bool,
     /// What the agent may touch
-    #[arg(short, long, value_name = "LEVEL")]
+    #[arg(short, long, value_name = "LEVEL", help_heading = SAFETY)]
     pub sandbox: Option<SandboxLevel>,
     /// When to ask before acting; exec never asks
-    #[arg(short, long, value_name = "WHEN")]
+    #[arg(short, long, value_name = "WHEN", help_heading = SAFETY)]
     pub ask_for_approval: Option<ApprovalLevel>,
-    /// Never ask; inside the sandbox all the same
-    #[arg(long)]
-    pub full_auto: bool,
+    /// Model to use, as the provider calls it; `provider/model` selects a provider too
+    #[arg(short, long, help_heading = MODEL)]
+    pub model: Option<String>,
+    /// Named group of settings from the configuration
+    #[arg(short, long, value_name = "NAME", help_heading = MODEL)]
+    pub profile: Option<String>,
     /// Directory to work in
-    #[arg(short = 'C', long, value_name = "DIR")]
+    #[arg(short = 'C', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = FILES)]
     pub cd: Option<PathBuf>,
     /// Another directory that may be written; repeatable
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = FILES)]
     pub add_dir: Vec<PathBuf>,
     /// Let the model search the web
-    #[arg(long)]
+    #[arg(long, help_heading = FILES)]
     pub search: bool,
     /// Use open-weight models only
-    #[arg(long)]
+    #[arg(long, help_heading = OPEN)]
     pub oss: bool,
+    /// Set a configuration key: a dotted path and a TOML value
+    ///
+    /// A bare word is taken as a string. Of two settings for one key the later counts; flags outrank both.
+    #[arg(short, long, value_name = "KEY=VALUE", help_heading = CONFIGURATION)]
+    pub config: Vec<String>,
     /// Honour all of this project's configuration, also what loosens
-    #[arg(long)]
+    #[arg(long, help_heading = CONFIGURATION)]
     pub trust: bool,
     /// Make what would be a warning about the configuration an error
-    #[arg(long)]
+    #[arg(long, help_heading = CONFIGURATION)]
     pub strict_config: bool,
 }
 
 /// Flags that shape a run without a screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Run")]
 pub struct RunOptions {
+    /// Picture to attach; repeatable, or several with commas between them
+    #[arg(short, long, value_name = "FILE", value_delimiter = ',', value_hint = ValueHint::FilePath, help_heading = INPUT)]
+    pub image: Vec<PathBuf>,
+    /// Do not read standard input
+    #[arg(long, help_heading = INPUT)]
+    pub no_stdin: bool,
     /// Print events as JSON lines on stdout instead of text
-    #[arg(long, alias = "experimental-json")]
+    #[arg(long, alias = "experimental-json", help_heading = OUTPUT)]
     pub json: bool,
     /// Write the final message to a file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     pub output_last_message: Option<PathBuf>,
     /// JSON Schema for the final message; the provider holds the model to it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     pub output_schema: Option<PathBuf>,
     /// Colours on stderr
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
     pub color: Option<ColorChoice>,
     /// Keep no record of the session
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub ephemeral: bool,
-    /// Do not read standard input
-    #[arg(long)]
-    pub no_stdin: bool,
     /// Accepted: git is never required
     #[arg(long, hide = true)]
     pub skip_git_repo_check: bool,
@@ -106,9 +135,6 @@ pub struct RunOptions {
     /// Accepted for other programs' sake; no effect
     #[arg(long, hide = true, value_name = "NAME")]
     pub cyber_access_program: Option<String>,
-    /// Picture to attach; repeatable, or several with commas between them
-    #[arg(short, long, value_name = "FILE", value_delimiter = ',')]
-    pub image: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +153,7 @@ pub struct ExecArguments {
 #[derive(Debug, Subcommand)]
 pub enum ExecCommand {
     /// Go on with an earlier session
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArguments),
 }
 
@@ -176,6 +203,19 @@ pub struct SandboxArguments {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The command whose page to print; without one, that of the whole program
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Write the page of each command into this directory, which is made if it is missing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub out: Option<PathBuf>,
+    /// Print all commands and flags as one document in Markdown
+    #[arg(long, conflicts_with_all = ["command", "out"])]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod examples;
 mod exec;
 mod resolve;
 mod stdin;
@@ -79,6 +80,13 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
             Err("permissions takes no prompt or flags of a run before it".into())
         }
         Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,
+        Some(Command::Completion { .. } | Command::Man(_))
+            if thread != ThreadOptions::default() || takes_no(&run, &prompt) =>
+        {
+            Err("completion and man take nothing before them".into())
+        }
+        Some(Command::Completion { shell }) => commands::completion::run(shell),
+        Some(Command::Man(man)) => commands::man::run(&man),
         None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),
     };
     result.unwrap_or_else(|message| {

@@ -1,7 +1,9 @@
 //! The subcommands, a file or folder each.
 
+pub mod completion;
 pub mod demo;
 pub mod exec;
+pub mod man;
 pub mod permissions;
 pub mod sandbox;
 mod slash;

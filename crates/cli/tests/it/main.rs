@@ -19,6 +19,7 @@ mod new_repositories;
 mod older_kernel;
 mod processes;
 mod proxy;
+mod reference;
 mod requests;
 mod sandbox;
 mod scenarios;

@@ -1,0 +1,49 @@
+//! The examples below each `--help`, and in the manual. What they show must work as it stands.
+
+pub const CODEX: &str = "\
+Examples:
+  codex exec \"find out why the tests fail and fix it\"
+  codex -C ~/project -m gpt-4.1 exec --json \"list the public functions\"
+  cargo build 2>&1 | codex exec \"explain these errors\"
+  codex exec resume --last \"now write a test for it\"
+  codex sandbox -- make test";
+
+pub const EXEC: &str = "\
+Examples:
+  codex exec \"find out why the tests fail and fix it\"
+  codex exec -s read-only \"explain src/main.rs\"
+  git diff | codex exec -o review.md \"review this change\"
+  codex exec --full-auto --add-dir ../shared \"use the helpers of ../shared\"
+  codex exec --json --ephemeral \"list the public functions\"
+
+Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 130 interrupted, 143 terminated.";
+
+pub const RESUME: &str = "\
+Examples:
+  codex exec resume --last \"now write a test for it\"
+  codex exec resume 0199a213 \"go on\"";
+
+pub const SANDBOX: &str = "\
+Examples:
+  codex sandbox -- make test
+  codex sandbox -s read-only -- sh -c 'cat *.txt'
+  codex sandbox --allow-network --add-dir ../out -- ./release.sh";
+
+pub const PERMISSIONS: &str = "\
+Examples:
+  codex permissions why \"git push --force\"
+  codex permissions list
+  codex permissions show destructive-commands
+  codex permissions remove \"npm test\"";
+
+pub const COMPLETION: &str = "\
+Examples:
+  codex completion bash > ~/.local/share/bash-completion/completions/codex
+  codex completion zsh > \"${fpath[1]}/_codex\"
+  codex completion fish > ~/.config/fish/completions/codex.fish";
+
+pub const MAN: &str = "\
+Examples:
+  codex man | man -l -
+  codex man exec resume | man -l -
+  codex man --out ~/.local/share/man/man1";
