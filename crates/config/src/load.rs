@@ -14,6 +14,7 @@ use crate::source::{Name, Source};
 use crate::suggest::did_you_mean;
 use crate::trust::{hold_back, warning};
 use crate::value::Base;
+use crate::variables::{CODEX_PROFILE, VARIABLES};
 use crate::{ConfigError, Environment, Origin, Origins, Override, Settings, Warning, resolve};
 
 /// What to load settings for.
@@ -170,8 +171,8 @@ fn selected(request: &LoadRequest<'_>, typed: &Layer, files: &[Read]) -> Result<
         (name.to_owned(), Origin::Override(format!("--profile {name}")), None, None)
     } else if let Some((name, site)) = named(typed) {
         (name, site.origin(), None, Some(site))
-    } else if let Some(name) = request.environment.get(PROFILE) {
-        (name.to_owned(), Origin::Environment(PROFILE.into()), None, None)
+    } else if let Some(name) = request.environment.get(CODEX_PROFILE) {
+        (name.to_owned(), Origin::Environment(CODEX_PROFILE.name().into()), None, None)
     } else if let Some(((name, site), file)) = of_files() {
         (name, site.origin(), file, Some(site))
     } else {
@@ -190,19 +191,14 @@ fn selected(request: &LoadRequest<'_>, typed: &Layer, files: &[Read]) -> Result<
     Err(error.hint(did_you_mean(&name, known)))
 }
 
-/// The variable that selects a profile.
-const PROFILE: &str = "CODEX_PROFILE";
-
-/// The variables that set a key, and the key.
-const SETTING_VARIABLES: [(&str, &str); 2] = [("CODEX_MODEL", "model"), ("OPENAI_BASE_URL", "openai_base_url")];
-
 /// What the environment sets.
 fn environment_layer(environment: &Environment, base: Base<'_>) -> Result<Layer, ConfigError> {
     let mut all = Layer::default();
-    for (variable, key) in SETTING_VARIABLES {
-        let Some(value) = environment.get(variable) else { continue };
+    for variable in VARIABLES {
+        let (Some(key), Some(value)) = (variable.sets(), environment.get(*variable)) else { continue };
         let text = format!("{key} = {}", toml::Value::String(value.into()));
-        all.leaves.append(&mut Layer::parse(Source::new(Name::Variable(variable.into()), text), base)?.leaves);
+        let name = Name::Variable(variable.name().into());
+        all.leaves.append(&mut Layer::parse(Source::new(name, text), base)?.leaves);
     }
     Ok(all)
 }

@@ -52,7 +52,8 @@ table! {
     CODEX_HOME = variable("CODEX_HOME", "Directory of your settings and sessions, instead of `~/.codex`; an absolute path");
     CODEX_API_KEY = variable("CODEX_API_KEY", "API key of the provider `openai`; outranks the variable of `api_key_env`");
     CODEX_MODEL = setting("CODEX_MODEL", "model", "Model to use, as `--model` says it");
-    CODEX_PROFILE = setting("CODEX_PROFILE", "default_profile", "Group of settings to use, as `--profile` says it");
+    CODEX_PROFILE =
+        variable("CODEX_PROFILE", "Group of settings to use, as `--profile` names it; outranks `default_profile`");
     OPENAI_BASE_URL = setting("OPENAI_BASE_URL", "openai_base_url", "Address of the provider `openai`");
     CODEX_INTERNAL_ORIGINATOR_OVERRIDE = variable(
         "CODEX_INTERNAL_ORIGINATOR_OVERRIDE",
