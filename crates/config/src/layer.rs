@@ -369,12 +369,12 @@ impl Walk<'_> {
 }
 
 /// Names the table of an unknown key.
-fn within(path: &[String]) -> String {
+pub(crate) fn within(path: &[String]) -> String {
     if path.is_empty() { String::new() } else { format!(" in `[{}]`", dotted(path)) }
 }
 
 /// A hint for a known key in the wrong table: a top-level key below a header, or the other way round.
-fn elsewhere(typed: &str, path: &[String]) -> Option<String> {
+pub(crate) fn elsewhere(typed: &str, path: &[String]) -> Option<String> {
     if !path.is_empty() && keys::find(KEYS, typed).is_some() {
         return Some(format!("`{typed}` is a top-level key: move it above the first `[table]`"));
     }

@@ -1,6 +1,7 @@
 //! Layers of TOML turned into plain typed data, each value with its origin; and the process environment, read once.
 //!
-//! The user's file is changed in one case alone: a rule is remembered, or forgotten ([`remember`], [`forget`]).
+//! Files are changed when the user asks for it alone: a rule is remembered or forgotten ([`remember`], [`forget`]), a
+//! setting written ([`edit()`]).
 //!
 //! Three rules hold here and nowhere else. The environment is read by [`Environment`] alone. A `.env` file is never
 //! read, from anywhere. A project's file cannot raise its own privileges: until the user trusts it, only what cannot
@@ -38,7 +39,7 @@ mod walls;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{forget, remember};
+pub use edit::{Change, Edit, SettingsFile, check, edit, forget, remember};
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};

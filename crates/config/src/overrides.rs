@@ -47,11 +47,7 @@ impl Override {
         if !is_path(path) {
             return Err(no_path(path));
         }
-        let value = match DeValue::parse(value) {
-            Ok(_) => value.into(),
-            Err(_) => Value::String(value.into()).to_string(),
-        };
-        Ok(Self { text: format!("{path} = {value}"), typed })
+        Ok(Self { text: format!("{path} = {}", toml_or_text(value)), typed })
     }
 
     /// The path and the value, as they travel to a server that reads the files of its own machine.
@@ -105,8 +101,27 @@ impl Override {
         Self { typed: typed.into(), text: format!("{key} = {value}") }
     }
 
+    /// A value for a path that is known to be one, read as [`Override::parse`] does. `before` is what was typed before it.
+    pub(crate) fn typed(before: &str, path: &str, value: &str) -> Self {
+        let typed = label(path, value).replacen("-c ", before, 1);
+        Self { text: format!("{path} = {}", toml_or_text(value)), typed }
+    }
+
+    /// The value as TOML.
+    pub(crate) fn value_text(&self) -> &str {
+        split(&self.text).map_or("", |(_, value)| value)
+    }
+
     pub(crate) fn source(&self) -> Source {
         Source::new(Name::Override(self.typed.clone()), self.text.clone())
+    }
+}
+
+/// A value that is not TOML is a text.
+fn toml_or_text(value: &str) -> String {
+    match DeValue::parse(value) {
+        Ok(_) => value.into(),
+        Err(_) => Value::String(value.into()).to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What loading comes to, as data: files and arguments in, a few lines out.
 
 mod edit;
+mod edit_settings;
 mod errors;
 mod existing;
 mod layers;
