@@ -51,7 +51,7 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// The profile in force, and where it was named.
     pub profile: Option<(String, Origin)>,
-    merged: Merged,
+    pub(crate) merged: Merged,
 }
 
 impl Loaded {

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::hide::has_secret_url;
-use crate::{Environment, Settings, variables};
+use crate::origin::dotted;
+use crate::{ConfigError, Environment, Loaded, Settings, variables};
 
 /// Name of the built-in provider.
 pub const OPENAI: &str = "openai";
@@ -158,4 +159,35 @@ pub fn api_key(settings: &Settings, environment: &Environment) -> ApiKey {
     let general = (settings.model_provider == OPENAI).then_some(variables::CODEX_API_KEY.name());
     let variable = general.filter(|name| lookup(name).is_some()).or(configured).unwrap_or_default();
     ApiKey { value: lookup(variable).map(String::from), variable: variable.into() }
+}
+
+impl Loaded {
+    /// Checks that the selected provider has the key that it takes: what [`api_key`] finds counts, wherever it is from.
+    ///
+    /// # Errors
+    /// It has none. The error shows where the variable was named.
+    pub fn require_api_key(&self, environment: &Environment) -> Result<(), ConfigError> {
+        let id = &self.settings.model_provider;
+        let key = api_key(&self.settings, environment);
+        let Some(provider) = self.settings.model_providers.get(id) else { return Ok(()) };
+        if key.value.is_some() || key.variable.is_empty() || provider.wire_api == WireApi::Scripted {
+            return Ok(());
+        }
+        let own = dotted(&["model_providers".into(), id.clone(), "env_key".into()]);
+        let path = if self.merged.get(&own).is_some() { &own } else { "api_key_env" };
+        let state = if environment.get_named(&key.variable).is_some() { "holds none" } else { "is not set" };
+        // What is not spelled as names of variables are may be the key itself.
+        let usual = key.variable.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        let (named, export) = match usual {
+            true => (format!("`{}`", key.variable), format!("export {}=…", key.variable)),
+            false => ("the variable named here".into(), "export it".into()),
+        };
+        let login = if id == OPENAI { String::new() } else { format!(" --provider {id}") };
+        let mut hint = format!("{export}, or store a key with `codex login{login}`");
+        if let Some(instructions) = &provider.env_key_instructions {
+            hint = format!("{hint}; {instructions}");
+        }
+        let message = format!("the provider `{id}` needs an API key, and {named} {state}");
+        Err(self.merged.error(path, message).hint(Some(hint)).after(self.warnings.clone()))
+    }
 }

@@ -284,8 +284,14 @@ fn load(
         trust_project: wanted.trust_project,
         strict: wanted.strict,
     };
-    let Loaded { mut settings, origins, warnings, .. } =
-        codex_config::load(&request).map_err(|error| configuration(&error.to_string()))?;
+    let loaded = codex_config::load(&request).and_then(|loaded| {
+        // Before anything is made for a session that could not say a word.
+        if wanted.asks {
+            loaded.require_api_key(environment)?;
+        }
+        Ok(loaded)
+    });
+    let Loaded { mut settings, origins, warnings, .. } = loaded.map_err(|error| configuration(&error.to_string()))?;
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
     }

@@ -1,6 +1,7 @@
 //! Errors as the user reads them.
 
 use super::{PROJECT, USER, check, check_error};
+use crate::Environment;
 
 /// The example that is passed around, as it looks after its line breaks were lost.
 const ONE_LINE: &str = concat!(
@@ -464,5 +465,74 @@ fn a_file_that_is_one_comment() {
                    breaks lost?"][..];
     for (text, noticed) in table {
         check(&[(USER, &text)], &[], if noticed { warning } else { &[] });
+    }
+}
+
+/// The selected provider takes a key, and there is none: (file, variables, error; empty if there is a key or none needed).
+#[test]
+fn there_is_no_api_key() {
+    let mock = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"https://example.com\"\n";
+    let local = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"http://127.0.0.1:1/v1\"\n";
+    let own = format!("{mock}env_key = \"MY_KEY\"\nenv_key_instructions = \"ask the team\"\n");
+    let scripted =
+        "model_provider = \"s\"\n[model_providers.s]\nwire_api = \"scripted\"\nscript = \"x\"\nenv_key = \"K\"\n";
+    let missing = "built-in default: the provider `openai` needs an API key, and `OPENAI_API_KEY`";
+    let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`";
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let table: [(&str, Variables, String); 13] = [
+        ("", &[], format!("{missing} is not set{export}")),
+        ("", &[("OPENAI_API_KEY", "")], format!("{missing} is not set{export}")),
+        ("", &[("OPENAI_API_KEY", " \n")], format!("{missing} holds none{export}")),
+        ("", &[("OPENAI_API_KEY", "k")], String::new()),
+        ("", &[("CODEX_API_KEY", "k")], String::new()),
+        (
+            "# mine\napi_key_env = \"WORK_KEY\"",
+            &[("OPENAI_API_KEY", "k")],
+            "~/.codex/config.toml:2:15: the provider `openai` needs an API key, and `WORK_KEY` is not set
+  2 | api_key_env = \"…\"
+    |               ^^^
+  hint: export WORK_KEY=…, or store a key with `codex login`"
+                .into(),
+        ),
+        (
+            "[model_providers.openai]\nenv_key = \"MINE\"",
+            &[],
+            "~/.codex/config.toml:2:11: the provider `openai` needs an API key, and `MINE` is not set
+  2 | env_key = \"…\"
+    |           ^^^
+  hint: export MINE=…, or store a key with `codex login`"
+                .into(),
+        ),
+        (
+            &own,
+            &[("CODEX_API_KEY", "k"), ("OPENAI_API_KEY", "k")],
+            "~/.codex/config.toml:4:11: the provider `mock` needs an API key, and `MY_KEY` is not set
+  4 | env_key = \"…\"
+    |           ^^^
+  hint: export MY_KEY=…, or store a key with `codex login --provider mock`; ask the team"
+                .into(),
+        ),
+        // It may be the key itself.
+        (
+            "\napi_key_env = \"sk123\"",
+            &[],
+            "~/.codex/config.toml:2:15: the provider `openai` needs an API key, and the variable named here is not set
+  2 | api_key_env = \"…\"
+    |               ^^^
+  hint: export it, or store a key with `codex login`"
+                .into(),
+        ),
+        (&own, &[("MY_KEY", "k")], String::new()),
+        (mock, &[], String::new()),
+        (local, &[], String::new()),
+        (scripted, &[], String::new()),
+    ];
+    for (text, variables, expected) in table {
+        let loaded = super::load_files(&[(USER, text)], &[]).unwrap();
+        let environment = Environment::from_pairs(variables.iter().copied());
+        let error = loaded.require_api_key(&environment).err().map(|error| error.to_string()).unwrap_or_default();
+        let file = error.find(".codex/config.toml").map_or(0, |at| error[..at].len());
+        let shown = if file > 0 { error.replace(&error[..file], "~/") } else { error };
+        assert_eq!(shown, expected, "{text} {variables:?}");
     }
 }

@@ -142,11 +142,17 @@ fn s34_api_key_env_names_the_variable_of_the_key() {
         let ran: Ran = place.codex(&["exec", "go"]).env(variable, "k3y").output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(place.server.requests()[0].header("authorization"), "Bearer k3y");
-        // Without it, its name is what the user is told.
+        // Without it, its name is what the user is told, and where it was named; nothing is left behind.
         let ran = run(&place, &["exec", "go"]);
-        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-        assert!(ran.stderr.contains(variable), "{}", ran.stderr);
-        assert_eq!(place.server.requests().len(), 1);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+        let named = if settings.is_empty() { "built-in default" } else { "config.toml:2:15" };
+        for part in [named, &format!("and `{variable}` is not set"), "codex login"] {
+            assert!(ran.stderr.contains(part), "{part} is missing: {}", ran.stderr);
+        }
+        assert_eq!((place.server.requests().len(), place.journals().len()), (1, 1));
+        // A session that is gone on with needs it too.
+        let ran = run(&place, &["exec", "resume", "--last", "go"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
     }
 }
 
