@@ -2,10 +2,15 @@
 //! what is right.
 
 use std::{
-    fs,
+    fs, iter,
     os::unix::fs::{MetadataExt, lchown, symlink},
     path::PathBuf,
     thread,
+};
+
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    thread::{UnshareFlags, unshare_unsafe},
 };
 
 use super::*;
@@ -17,10 +22,11 @@ const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS;
 const NO_MAGIC: ResolveFlags = ResolveFlags::NO_MAGICLINKS;
 const LINK_ITSELF: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW);
 
-/// `base/root` is where the steps start; `base/outside` is not in it.
+/// `base/root` is where the steps start; `base/outside` is not in it. Three names lead no further up than what is the
+/// test's own.
 fn scene() -> (tempfile::TempDir, PathBuf, OwnedFd) {
     let directory = tempfile::tempdir().unwrap();
-    let base = directory.path().canonicalize().unwrap();
+    let base = directory.path().canonicalize().unwrap().join("above/base");
     for name in ["root/sub/deep", "outside"] {
         fs::create_dir_all(base.join(name)).unwrap();
     }
@@ -61,7 +67,9 @@ fn identity(opened: Result<OwnedFd, Errno>) -> Opened {
 fn both(start: BorrowedFd, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Opened {
     let flags = flags | OFlags::CLOEXEC;
     let steps = identity(walk(start, path, flags, resolve));
-    let kernel = identity(rustix::fs::openat2(start, path, flags, Mode::empty(), resolve));
+    let ask = || identity(rustix::fs::openat2(start, path, flags, Mode::empty(), resolve));
+    // It does not know what `..` is while anything on the machine is renamed or mounted.
+    let kernel = iter::repeat_with(ask).find(|answer| *answer != Err(Errno::AGAIN)).unwrap();
     assert!(kernel == steps || kernel == Err(Errno::NOSYS), "{path:?} {flags:?} {resolve:?}: {kernel:?}, {steps:?}");
     steps
 }
@@ -102,6 +110,7 @@ fn paths_lead_where_they_should() {
         ("to-sub/file", BENEATH, read, Ok("root/sub/file")),
         ("to-sub/back", BENEATH, read, Ok("root/file")),
         ("to-sub-slash", BENEATH, read, Ok("root/sub")),
+        ("to-sub-slash/file", BENEATH, read, Ok("root/sub/file")),
         ("to-file-slash", BENEATH, read, Err(Errno::NOTDIR)),
         ("sub/deep/two-up", BENEATH, read, Ok("root/file")),
         ("out/file", BENEATH, read, Err(Errno::XDEV)),
@@ -228,6 +237,27 @@ fn links_that_somebody_else_put_where_all_may_write_are_not_followed() {
             assert_eq!(opened.map(drop), expected, "{path} {mode:o}");
         }
     }
+}
+
+/// Only root can lay it out, in a mount namespace of its own.
+#[test]
+fn where_a_mount_follows_no_links_none_is_followed() {
+    let (_directory, base, _root) = scene();
+    let on_the_mount = || {
+        // SAFETY: this thread shares none of its descriptors.
+        let own = unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS) };
+        if own.and_then(|()| mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)).is_err() {
+            return;
+        }
+        mount("tmpfs", base.join("root/sub"), "tmpfs", MountFlags::NOSYMFOLLOW, None).unwrap();
+        fs::write(base.join("root/sub/file"), "").unwrap();
+        symlink("file", base.join("root/sub/link")).unwrap();
+        let sub = openat(CWD, base.join("root/sub"), ENTERING, Mode::empty()).unwrap();
+        for (path, expected) in [("file", Ok(())), ("link", Err(Errno::LOOP)), ("link/x", Err(Errno::LOOP))] {
+            assert_eq!(both(sub.as_fd(), Path::new(path), OFlags::PATH, BENEATH).map(drop), expected, "{path}");
+        }
+    };
+    thread::scope(|scope| scope.spawn(on_the_mount).join().unwrap());
 }
 
 #[test]
