@@ -18,6 +18,9 @@ pub(crate) enum Agent {
     Codex,
 }
 
+/// What a full configuration says besides.
+const CONFIGURED: &str = include_str!("configured.toml");
+
 /// The prompt of every turn. What is to be done, the scripted model knows.
 const PROMPT: &str = "go";
 
@@ -31,11 +34,13 @@ impl Agent {
     }
 
     /// The text of `config.toml`: the scripted model, and whatever keeps the program from asking and from telling.
-    pub(crate) fn config(self, base_url: &str, workspace: &Path) -> String {
+    pub(crate) fn config(self, task: Task, base_url: &str, workspace: &Path) -> String {
+        let more = if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" };
         let shared = format!(
             "model = \"mock\"\nmodel_provider = \"mock\"\n\n[model_providers.mock]\nname = \"mock\"\n\
              base_url = \"{base_url}\"\nwire_api = \"responses\"\n"
         );
+        let shared = shared.replacen("\n\n", &format!("\n{more}\n"), 1);
         match self {
             Self::Ours => shared,
             Self::Codex => format!(
@@ -54,8 +59,10 @@ impl Agent {
             (Task::Sandbox(level), Self::Codex) => {
                 return words(&["sandbox", "-c", &format!("sandbox_mode=\"{level}\""), "--", "true"]);
             }
-            (Task::Turn(_), Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
-            (Task::Turn(_), Self::Codex) => &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"],
+            (Task::Turn(_) | Task::Configured(_), Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
+            (Task::Turn(_) | Task::Configured(_), Self::Codex) => {
+                &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"]
+            }
         };
         words(turn).into_iter().chain([workspace.into(), PROMPT.into()]).collect()
     }

@@ -123,7 +123,7 @@ impl Bench {
     fn case(&self, case: &'static Case, failures: &mut Vec<String>) -> Result<CaseResults, String> {
         let server = match case.task {
             Task::Version | Task::Sandbox(_) => None,
-            Task::Turn(_) => Some(Server::start(&self.myself, case.name)?),
+            Task::Turn(_) | Task::Configured(_) => Some(Server::start(&self.myself, case.name)?),
         };
         let base_url = server.as_ref().map_or(NOBODY.to_owned(), |server| server.base_url.clone());
         let floor = self.floor(case, &base_url);
@@ -206,7 +206,7 @@ impl CaseRunner<'_> {
     fn agent(&mut self, contender: &mut Contender, number: usize) -> Result<(), String> {
         let Contender { agent, program, row, requests: all_requests, warm } = contender;
         let stage = Stage::set(&self.bench.work, &self.bench.path, warm.as_ref())?;
-        let config = agent.config(&self.base_url, &stage.workspace);
+        let config = agent.config(self.case.task, &self.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
         let arguments = agent.arguments(self.case.task, &stage.workspace);
         let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, &stage)?;

@@ -50,6 +50,8 @@ pub(crate) enum Task {
     Sandbox(&'static str),
     /// A turn with a model that speaks as the function says.
     Turn(fn() -> Script),
+    /// The same with a full configuration. (Ours alone.)
+    Configured(fn() -> Script),
 }
 
 /// What the same work costs without an agent.
@@ -119,6 +121,16 @@ pub(crate) static CASES: &[Case] = &[
         is_ours_alone: false,
         floor: Floor::Nothing,
         goals: Some([0.1, 0.08, 0.15]),
+        most_runs: usize::MAX,
+        proof: Proof::Says("Hello from the scripted model."),
+    },
+    Case {
+        name: "configured",
+        about: "`text` with a full configuration; 3 ms more than `text` at most",
+        task: Task::Configured(text),
+        is_ours_alone: true,
+        floor: Floor::Nothing,
+        goals: None,
         most_runs: usize::MAX,
         proof: Proof::Says("Hello from the scripted model."),
     },

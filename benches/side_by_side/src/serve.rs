@@ -26,7 +26,7 @@ use crate::{
 /// There is no such case, or nobody reads what is said.
 pub(crate) fn serve(name: &str) -> Result<(), String> {
     let mut script = match cases::case(name).ok_or("no such case")?.task {
-        Task::Turn(script) => script(),
+        Task::Turn(script) | Task::Configured(script) => script(),
         Task::Version | Task::Sandbox(_) => Script::default(),
     };
     // A long answer takes longer to be put together than a quick client takes to read it.

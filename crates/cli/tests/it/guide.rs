@@ -96,10 +96,7 @@ const OPEN: &[(u8, &str)] = &[
     (1, NO_SCREEN),
     (3, "nothing is saved before it is destroyed yet"),
     (4, NO_SCREEN),
-    (22, NO_PROFILES),
     (27, NO_SERVER),
-    (38, NO_PROFILES),
-    (39, NO_PROFILES),
     (44, NO_SCREEN),
     (45, NO_SCREEN),
     (46, NO_SCREEN),
@@ -123,7 +120,6 @@ const OPEN: &[(u8, &str)] = &[
 
 const NO_SCREEN: &str = "there is no interactive screen yet";
 const NO_SERVER: &str = "there are no remote sessions yet";
-const NO_PROFILES: &str = "profiles are refused by name until they are there";
 
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
@@ -137,8 +133,7 @@ const PARTLY: &[(u8, &str)] = &[
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
-    (30, "nested directories, `config.local.toml`, remembered trust"),
-    (43, "the use of its profiles"),
+    (30, "remembered trust"),
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
     (63, "the commands that the answer should name, such as `codex review`"),

@@ -197,3 +197,57 @@ fn s36_search_is_off() {
 fn s37_oss_is_off() {
     off_and_refused("oss", "`oss` is not available");
 }
+
+const PROFILES: &str = "model = \"plain\"\n[profiles.work]\nmodel = \"work\"\nmodel_reasoning_effort = \"high\"\n\
+    [profiles.fast]\nmodel = \"fast\"\nsandbox = \"read-only\"\n";
+
+/// A place whose user has profiles.
+fn with_profiles() -> Place {
+    let place = Place::new(json!([]));
+    let path = place.home.join("config.toml");
+    let provider = fs::read_to_string(&path).unwrap().replace("model = \"mock\"", "");
+    let (chosen, table) = provider.split_once('[').unwrap();
+    fs::write(path, format!("{chosen}{PROFILES}[{table}")).unwrap();
+    place
+}
+
+#[test]
+fn s38_a_profile_is_a_group_of_settings() {
+    let place = with_profiles();
+    let effort = effort(&place, &["-p", "work"]);
+    assert_eq!((effort.as_str(), &last_request(&place)["model"]), ("high", &json!("work")));
+    exec(&place, &[]);
+    assert_eq!(last_request(&place)["model"], "plain", "only when it is asked for");
+    // Any key may stand in one, and what is typed wins over it.
+    let ran = exec(&place, &["-p", "fast"]);
+    assert!(ran.stderr.contains("sandbox read-only"), "{}", ran.stderr);
+    exec(&place, &["-p", "fast", "-m", "typed", "-s", "workspace-write"]);
+    assert_eq!(last_request(&place)["model"], "typed");
+}
+
+#[test]
+fn s39_default_profile_ranks_above_its_file_and_below_the_project() {
+    let place = with_profiles();
+    configure(&place, "default_profile = \"work\"");
+    exec(&place, &[]);
+    assert_eq!(last_request(&place)["model"], "work");
+    exec(&place, &["-p", "fast"]);
+    assert_eq!(last_request(&place)["model"], "fast", "the flag replaces it");
+    project(&place, "model = \"of-the-project\"");
+    assert_eq!(effort(&place, &[]), "high");
+    assert_eq!(last_request(&place)["model"], "of-the-project");
+}
+
+#[test]
+fn s30_nested_directories_and_private_files_win_in_their_order() {
+    let place = Place::new(json!([]));
+    fs::create_dir_all(place.workspace.join(".git")).unwrap();
+    project(&place, "model_reasoning_effort = \"low\"");
+    let nested = place.workspace.join("sub/.codex");
+    fs::create_dir_all(&nested).unwrap();
+    fs::write(nested.join("config.toml"), "model_reasoning_effort = \"high\"").unwrap();
+    assert_eq!(effort(&place, &[]), "low");
+    assert_eq!(effort(&place, &["-C", "sub"]), "high");
+    fs::write(place.workspace.join(".codex/config.local.toml"), "model_reasoning_effort = \"minimal\"").unwrap();
+    assert_eq!(effort(&place, &["-C", "sub"]), "minimal");
+}

@@ -234,3 +234,20 @@ fn s25_search_is_refused_until_it_is_there() {
 fn s26_oss_is_refused_until_it_is_there_and_nothing_is_sent() {
     refuses("--oss", "`oss` is not available");
 }
+
+#[test]
+fn s22_profile_selects_a_group_of_settings_or_names_those_there_are() {
+    let place = Place::new(json!([]));
+    let file = place.home.join("config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(file, format!("{text}\n[profiles.work]\nmodel = \"work\"\n[profiles.home]\n")).unwrap();
+    for flag in [&["--profile", "work"][..], &["-p", "work"], &["-c", "profile=work"]] {
+        exec(&place, flag);
+        assert_eq!(last_request(&place)["model"], "work", "{flag:?}");
+    }
+    let ran = run(&place, &["exec", "-p", "wrok", "go"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    for part in ["--profile wrok", "known: home, work", "did you mean `work`?"] {
+        assert!(ran.stderr.contains(part), "{part} is missing: {}", ran.stderr);
+    }
+}

@@ -378,6 +378,19 @@ fn s43_the_example_loads_unless_its_line_breaks_are_lost() {
     assert_eq!(last_request(&place)["model"], "o4-mini");
     assert!(place.workspace.join("made").exists(), "it was removed, or never made");
     assert!(told(&place)[2].contains("denied by the rule `destructive-commands`"));
+    // Its profiles: another key and two directories, which are not there; another level.
+    for (profile, model, told) in [
+        ("work", "gpt-4.1", "`/company-docs` does not exist, so it is not added"),
+        ("fast", "o4-mini", "sandbox read-only"),
+    ] {
+        let provider = format!("openai_base_url={url}");
+        let mut codex = place.codex(&["exec", "-p", profile, "-c", &provider, "go"]);
+        let ran: Ran = codex.env("OPENAI_API_KEY", "k").env("OPENAI_WORK_API_KEY", "w").output().unwrap().into();
+        assert!(ran.code == Some(0) && ran.stderr.contains(told), "{}", ran.stderr);
+        assert_eq!(last_request(&place)["model"], model);
+        let key = if profile == "work" { "Bearer w" } else { "Bearer k" };
+        assert_eq!(place.server.requests().pop().unwrap().header("authorization"), key);
+    }
     let ran = with_example(&EXAMPLE.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains(":1:19: a line break is missing before `sandbox` (column 19)"), "{}", ran.stderr);
