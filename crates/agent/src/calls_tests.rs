@@ -16,7 +16,7 @@ use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolErr
 use codex_workspace::Roots;
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, Workplace};
+use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, Users, Workplace};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -150,6 +150,7 @@ async fn begin(
             sandbox: Arc::new(Sandbox::new("/nowhere".into())),
             repositories: KnownRepositories::default(),
             environment: Arc::default(),
+            users: Users::default(),
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         instructions: vec![],

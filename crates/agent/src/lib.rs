@@ -23,6 +23,6 @@ mod with_more;
 pub use new_repositories::KnownRepositories;
 pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
-pub use settings::{ModelChoice, ThreadSettings, Workplace};
+pub use settings::{ModelChoice, ThreadSettings, Users, Workplace};
 pub use thread::{Thread, ThreadError, ThreadParts};
 pub use uncovers::uncovers;

@@ -1,6 +1,6 @@
 //! What a thread runs with. Immutable while a turn runs.
 
-use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
 use codex_model::Model;
 use codex_permissions::Policy;
@@ -38,6 +38,15 @@ pub struct ModelChoice {
     pub context_window: Option<u64>,
 }
 
+/// Of the user's own environment.
+#[derive(Debug, Clone, Default)]
+pub struct Users {
+    /// `HOME`, if it is absolute.
+    pub home: Option<PathBuf>,
+    /// `PATH`.
+    pub path: OsString,
+}
+
 /// Where a thread works and inside which walls.
 #[derive(Debug, Clone)]
 pub struct Workplace {
@@ -51,4 +60,6 @@ pub struct Workplace {
     pub repositories: KnownRepositories,
     /// Environment of commands, secrets removed.
     pub environment: Arc<BTreeMap<OsString, OsString>>,
+    /// What the user's programs are found and set up by, whatever commands see.
+    pub users: Users,
 }

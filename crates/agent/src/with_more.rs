@@ -3,11 +3,7 @@
 //!
 //! It must never give more than what was missed and asked about, nor run a command again that nobody has said yes to.
 
-use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-    path::{Component, Path, PathBuf},
-};
+use std::path::{Component, Path, PathBuf};
 
 use codex_history::ToolCall;
 use codex_permissions::{Approval, Policy, Question, RuleText, Verdict, decide};
@@ -20,6 +16,7 @@ use crate::{
     approvals::{BY_USER, Consent, Item},
     calls::{UnderWay, declined, prepare},
     context::fill,
+    settings::Users,
     thread::ThreadState,
     turn::TurnRun,
 };
@@ -41,13 +38,12 @@ struct People {
 }
 
 impl People {
-    fn of(environment: &BTreeMap<OsString, OsString>) -> Self {
-        let value = |name: &str| environment.get(OsStr::new(name));
+    fn of(users: &Users) -> Self {
         // By its name too, for what does not exist yet.
         let both = |path: PathBuf| [path.canonicalize().ok(), Some(path)].into_iter().flatten();
-        let programs = value("PATH").into_iter().flat_map(std::env::split_paths).filter(|path| path.is_absolute());
+        let programs = std::env::split_paths(&users.path).filter(|path| path.is_absolute());
         Self {
-            home: value("HOME").map(PathBuf::from).into_iter().flat_map(both).collect(),
+            home: users.home.clone().into_iter().flat_map(both).collect(),
             programs: programs.flat_map(both).collect(),
         }
     }
@@ -132,7 +128,7 @@ impl TurnRun {
 /// What can be asked for of what `first` missed; and `first`, with a word to the model of what never can.
 fn missed(state: &ThreadState, mut first: Outcome) -> (More, Outcome) {
     let workplace = &state.settings.workplace;
-    let people = People::of(&workplace.environment);
+    let people = People::of(&workplace.users);
     let mut directories = Vec::new();
     let mut never = Vec::new();
     for path in &first.missed_writes {
@@ -289,11 +285,9 @@ mod tests {
             ("srv/tool/bin/new", None),
             ("srv/tool/bin/sub/new", None),
         ];
-        let environment = |path: &str, home: &Path| {
-            BTreeMap::from([("PATH".into(), path.into()), ("HOME".into(), home.as_os_str().to_owned())])
-        };
+        let users = |path: &str, home: &Path| Users { home: Some(home.to_owned()), path: path.into() };
         // Both by a link.
-        let people = People::of(&environment(&format!("bin:/nowhere:{}", at("programs").display()), &at("away/home")));
+        let people = People::of(&users(&format!("bin:/nowhere:{}", at("programs").display()), &at("away/home")));
         for (path, expected) in table {
             let found = directory_to_open(&policy, &people, &at(path));
             assert_eq!(found, expected.map(at), "{path}");
@@ -304,7 +298,7 @@ mod tests {
             assert_eq!(directory_to_open(&policy, &People::default(), Path::new(path)), None, "{path}");
         }
         for (home, expected) in [("/root", false), ("/home/u", true)] {
-            let people = People::of(&environment("/usr/bin", Path::new(home)));
+            let people = People::of(&users("/usr/bin", Path::new(home)));
             assert_eq!(people.trust(Path::new("/root/data")), expected, "{home}");
             assert!(people.trust(Path::new("/root/.config")) && !people.trust(Path::new("/var/spool/cron")));
         }

@@ -1,7 +1,5 @@
 //! The environment of the process, read once. No other code of this program reads a variable, and nothing writes one.
-//!
-//! What commands get of it is decided here too: everything that is neither a secret nor a way to run code in, or
-//! redirect, a program that the user did not ask to be changed.
+//! What commands get of it is decided in `shell_environment`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,27 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::variables::{self, Variable};
 use crate::{ConfigError, Origin};
-
-/// Parts of a name, in upper case, that say the value is a secret.
-const SECRET_PARTS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASS", "CRED", "AUTH"];
-
-/// Names, in upper case, that commands never see: secrets, sockets that act for the user, start-up code of shells and
-/// interpreters. Exported shell functions (`BASH_FUNC_`) could replace a command that was allowed by its name.
-const HIDDEN_NAMES: &[&str] =
-    &["DATABASE_URL", "SSH_AUTH_SOCK", "BASH_ENV", "ENV", "PYTHONSTARTUP", "NODE_OPTIONS", "TMP", "TEMP"];
-
-/// Beginnings of such names.
-const HIDDEN_PREFIXES: &[&str] = &["DBUS_", "LD_", "GIT_", "CODEX_", "BASH_FUNC_"];
-
-/// The exceptions: who commits is no secret, though `AUTHOR` contains `AUTH`.
-const SHOWN_NAMES: &[&str] = &[
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-];
 
 /// A snapshot of the environment variables.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -113,26 +90,9 @@ impl Environment {
         self.get_os(variables::PATH)
     }
 
-    /// What commands are started with: these variables less secrets and less what loads code into programs.
-    ///
-    /// `extra_hidden` are further names to leave out, whatever they look like: the variables that hold API keys.
-    /// `private_temp` is where commands see their own temporary directory; it becomes `TMPDIR`. `None` keeps the
-    /// user's, for commands without a sandbox.
-    pub fn for_commands(&self, extra_hidden: &[&str], private_temp: Option<&Path>) -> BTreeMap<OsString, OsString> {
-        let mut kept: BTreeMap<_, _> = self
-            .variables
-            .iter()
-            .filter(|(name, value)| {
-                let name = name.to_string_lossy();
-                let users_temp = private_temp.is_none() && matches!(&*name, "TMP" | "TEMP");
-                users_temp || (!extra_hidden.contains(&&*name) && !is_hidden(&name, &value.to_string_lossy()))
-            })
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        if let Some(temp) = private_temp {
-            kept.insert("TMPDIR".into(), temp.into());
-        }
-        kept
+    /// All variables, by name.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.variables.iter()
     }
 }
 
@@ -143,100 +103,11 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Whether a name, in upper case, says that the value is a secret.
-pub(crate) fn has_secret_part(name: &str) -> bool {
-    SECRET_PARTS.iter().any(|part| name.contains(part))
-}
-
-/// Whether commands must not see a variable. Case does not count: tools read `http_proxy` and `HTTP_PROXY` alike.
-fn is_hidden(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    if SHOWN_NAMES.contains(&name.as_str()) {
-        return false;
-    }
-    has_secret_part(&name)
-        || HIDDEN_NAMES.contains(&name.as_str())
-        || HIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        // `MYSQL_PWD`; the shell's own `PWD` and `OLDPWD` have no such ending.
-        || name.ends_with("_PWD")
-        // Any `@`: in a proxy's address it can only end a user name, and a password may hold every other character.
-        || (name.ends_with("_PROXY") && value.contains('@'))
-        || has_url_password(value)
-}
-
-/// Whether a value holds an address such as `redis://user:password@host`.
-fn has_url_password(value: &str) -> bool {
-    value.split("://").skip(1).any(|rest| {
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
-        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     type Pairs<'a> = &'a [(&'a str, &'a str)];
-
-    #[test]
-    fn commands_see_what_is_neither_secret_nor_code() {
-        let shown = [
-            ("PATH", "/bin"),
-            ("HOME", "/home/me"),
-            ("LANG", "C.UTF-8"),
-            ("OLDPWD", "/home"),
-            ("PWD", "/"),
-            ("EDITOR", "vi"),
-            ("GIT_AUTHOR_NAME", "Me"),
-            ("GIT_COMMITTER_EMAIL", "me@example.org"),
-            ("HTTP_PROXY", "http://proxy:3128"),
-            ("no_proxy", "localhost,.example.org"),
-            ("HOMEPAGE", "https://example.org/@me"),
-            ("REGISTRY", "https://me@example.org/x"),
-            ("RUST_LOG", "debug"),
-            ("ENVIRONMENT", "test"),
-        ];
-        let hidden = [
-            ("OPENAI_API_KEY", "sk"),
-            ("aws_secret_access_key", "x"),
-            ("GITHUB_TOKEN", "x"),
-            ("PGPASSWORD", "x"),
-            ("GOOGLE_APPLICATION_CREDENTIALS", "/x"),
-            ("XAUTHORITY", "/x"),
-            ("MYSQL_PWD", "x"),
-            ("DATABASE_URL", "postgres://localhost/x"),
-            ("SSH_AUTH_SOCK", "/x"),
-            ("DBUS_SESSION_BUS_ADDRESS", "unix:x"),
-            ("https_proxy", "http://me:pw@proxy:3128"),
-            ("ALL_PROXY", "me:p/w@proxy"),
-            ("REDIS_URL", "redis://:pw@host/0"),
-            ("BASH_ENV", "/x"),
-            ("ENV", "/x"),
-            ("BASH_FUNC_ls%%", "() { :; }"),
-            ("LD_PRELOAD", "/x.so"),
-            ("PYTHONSTARTUP", "/x"),
-            ("NODE_OPTIONS", "--require x"),
-            ("GIT_DIR", "/x"),
-            ("GIT_SSH_COMMAND", "x"),
-            ("GIT_AUTHOR_TOKEN", "x"),
-            ("CODEX_HOME", "/x"),
-            ("MY_LLM", "sk"),
-        ];
-        let environment = Environment::from_pairs(shown.iter().chain(&hidden).copied());
-        let seen: Vec<_> = environment.for_commands(&["MY_LLM"], None).into_iter().collect();
-        let mut expected: Vec<_> =
-            shown.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
-        expected.sort();
-        assert_eq!(seen, expected);
-    }
-
-    #[test]
-    fn the_temporary_directory_is_the_private_one_or_the_users() {
-        let user = Environment::from_pairs([("TMPDIR", "/mine"), ("TMP", "/mine"), ("A", "b")]);
-        let names = |map: BTreeMap<OsString, OsString>| format!("{map:?}");
-        assert_eq!(names(user.for_commands(&[], Some(Path::new("/tmp")))), r#"{"A": "b", "TMPDIR": "/tmp"}"#);
-        assert_eq!(names(user.for_commands(&[], None)), r#"{"A": "b", "TMP": "/mine", "TMPDIR": "/mine"}"#);
-    }
 
     #[test]
     fn homes() {

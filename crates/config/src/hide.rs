@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::environment::has_secret_part;
+use crate::shell_environment::has_secret_part;
 
 /// Tables of texts that servers get; any of them may be a secret.
 const SECRET_TABLES: &[&str] = &["HTTP_HEADERS", "QUERY_PARAMS"];
@@ -11,7 +11,11 @@ const SECRET_TABLES: &[&str] = &["HTTP_HEADERS", "QUERY_PARAMS"];
 /// Whether a key, a path of keys or a header looks as if its values were secrets.
 pub(crate) fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase().replace('-', "_");
-    has_secret_part(&name) || SECRET_TABLES.iter().any(|table| name.contains(table))
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    has_secret_part(&name)
+        || SECRET_TABLES.iter().any(|table| name.contains(table))
+        // `[shell_environment_policy] set`: variables for commands.
+        || words.any(|word| word == "SET")
 }
 
 /// Whether a text is an address with what may be a secret: a user's name and password, or parameters.
@@ -124,6 +128,10 @@ mod tests {
             ("", "a.experimental_bearer_token = '''sk-1'''", "a.experimental_bearer_token = …"),
             ("", "http_headers = { A = \"sk-1\", B = 2 }", "http_headers = …"),
             ("", "http-headers.X = \"sk-1\"", "http-headers.X = \"…\""),
+            ("", "set = { A = \"sk-1\", B = 2 }", "set = …"),
+            ("", "shell_environment_policy.set.A = \"sk-1\"", "shell_environment_policy.set.A = \"…\""),
+            ("[shell_environment_policy.set]\n", "A = \"sk-1\"", "A = \"…\""),
+            ("[preset]\n", "off_set = \"a\"", "off_set = \"a\""),
             (
                 "",
                 "x = { base_url = \"http://x\", env_key = \"sk-1\" }",

@@ -185,6 +185,7 @@ pub const KEYS: &[Key] = &[
         .project(Project::Stricter),
     key("add_dir", Kind::Paths, "Directories besides the workspace that may be read and written").appends(),
     key("permissions", Kind::Strict(PERMISSIONS), "Rules for commands"),
+    key("shell_environment_policy", Kind::Strict(ENVIRONMENT_POLICY), "What commands see of the environment"),
     key("search", Kind::Flag, "Web search").default("false"),
     key(
         "web_search",
@@ -234,7 +235,6 @@ pub const KEYS: &[Key] = &[
     later("project_root_markers", "Names that mark a project's root"),
     later("review_model", "Model for reviews"),
     later("service_tier", "The provider's service tier"),
-    later("shell_environment_policy", "What commands see of the environment"),
     later("skills", "Skills, and whether each is in use"),
     later("tool_output_token_limit", "Longest output of a tool, in tokens"),
     later("tools", "Switches of single tools"),
@@ -325,6 +325,18 @@ pub const SANDBOX: &[Key] = &[
     key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
 ];
 
+/// The keys of `[shell_environment_policy]`.
+pub const ENVIRONMENT_POLICY: &[Key] = &[
+    key("inherit", Kind::Choice(&["none", "core", "all"]), "What commands inherit, before anything is taken out")
+        .default("\"all\""),
+    key("ignore_default_excludes", Kind::Flag, "Whether variables that look like secrets are passed on")
+        .default("false"),
+    key("exclude", Kind::Texts, "Patterns of names that are taken out: `*` any text, `?` any character, in any case"),
+    key("set", Kind::TextMap, "Variables that are set for commands"),
+    key("include_only", Kind::Texts, "If there are any: patterns of the only names that commands see"),
+    ignored("experimental_use_profile", "Shells of commands read no start-up files"),
+];
+
 /// The keys of `[permissions]`. All lists grow from layer to layer: no layer removes what a lower one forbids.
 pub const PERMISSIONS: &[Key] = &[
     RULES[0],
@@ -354,7 +366,7 @@ pub(crate) fn other_value(key: &Key, value: &str) -> Option<&'static str> {
 pub(crate) fn is_choice(name: &str) -> bool {
     let choice = |key: &Key| matches!(key.kind, Kind::Choice(_) | Kind::FlagOrChoice(_) | Kind::Flag);
     let first = |key: &Key| matches!(key.kind, Kind::StrictOrFirst([first, ..]) if choice(first));
-    [KEYS, PROVIDER, WORKSPACE_WRITE, SANDBOX]
+    [KEYS, PROVIDER, WORKSPACE_WRITE, SANDBOX, ENVIRONMENT_POLICY]
         .iter()
         .any(|keys| find(keys, name).is_some_and(|it| choice(it) || first(it)))
 }

@@ -107,6 +107,11 @@ impl RawProvider {
         self
     }
 
+    /// The variables that hold its key and values of its headers.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &String> {
+        self.env_key.iter().chain(self.env_http_headers.values())
+    }
+
     /// The language, if this version speaks it; else its name.
     pub(crate) fn wire(&self) -> Result<WireApi, &str> {
         match self.wire_api.as_deref() {

@@ -2,7 +2,7 @@
 //!
 //! What this version cannot do is refused here if leaving it out would be unsafe, and named in a warning if not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,11 +13,12 @@ use crate::layer::Leaf;
 use crate::merge::Merged;
 use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
+use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    ApprovalMode, ConfigError, ProviderSettings, SandboxDetails, SandboxMode, Settings, Warning, WireApi,
-    WorkspaceWrite, rules,
+    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, Origin, Patterns, ProviderSettings, SandboxDetails,
+    SandboxMode, Settings, Warning, WireApi, WorkspaceWrite, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -37,6 +38,7 @@ struct Raw {
     ask_for_approval: ApprovalMode,
     #[serde(default)]
     add_dir: Vec<PathBuf>,
+    shell_environment_policy: RawEnvironmentPolicy,
     #[serde(rename = "permissions")]
     _permissions: Option<IgnoredAny>,
     search: bool,
@@ -67,6 +69,19 @@ struct RawSandbox {
     allow_weak: bool,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEnvironmentPolicy {
+    inherit: Inherit,
+    ignore_default_excludes: bool,
+    #[serde(default)]
+    exclude: Vec<String>,
+    #[serde(default)]
+    set: BTreeMap<String, String>,
+    #[serde(default)]
+    include_only: Vec<String>,
+}
+
 /// The settings that the layers come to for a project; warnings are told even if there is an error.
 pub(crate) fn settings(
     merged: &Merged,
@@ -79,9 +94,11 @@ pub(crate) fn settings(
     refuse_unfinished(&raw, merged)?;
     warnings.extend(without_effect(&raw, merged));
     check_selected(&raw, merged)?;
+    let secret_variables = secret_variables(&raw);
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"))?;
     warnings.extend(missing);
     check_hidden(merged.get("sandbox.hide"))?;
+    let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
     warnings.extend(unspoken);
@@ -102,6 +119,8 @@ pub(crate) fn settings(
         sandbox_workspace_write: WorkspaceWrite { network_access: raw.sandbox_workspace_write.network_access },
         ask_for_approval: raw.ask_for_approval,
         add_dir,
+        shell_environment_policy,
+        secret_variables,
         permissions: rules::entries(merged, project, home)?,
     })
 }
@@ -116,6 +135,43 @@ fn refuse_unfinished(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         Some((_, path, message)) => Err(merged.error(path, message)),
         None => Ok(()),
     }
+}
+
+/// The variables of all providers, of those too that this version cannot talk to.
+fn secret_variables(raw: &Raw) -> BTreeSet<String> {
+    let of_providers = raw.model_providers.values().flat_map(RawProvider::variables);
+    of_providers.chain([&raw.api_key_env]).cloned().collect()
+}
+
+/// What commands get. A name that they never get, or a pattern that is none, is an error: it would do nothing.
+fn environment_policy(
+    raw: RawEnvironmentPolicy,
+    secret: &BTreeSet<String>,
+    merged: &Merged,
+) -> Result<EnvironmentPolicy, ConfigError> {
+    const TABLE: &str = "shell_environment_policy";
+    for (name, value) in &raw.set {
+        let key = "commands never get it: it is to hold an API key or a header of a provider";
+        let refusal = refusal(name, value).or(secret.contains(name).then_some(key));
+        if let Some(reason) = refusal {
+            let path = dotted(&[TABLE.into(), "set".into(), name.clone()]);
+            return Err(merged.error(&path, format!("`{TABLE}.set`: {name:?}: {reason}")));
+        }
+    }
+    let patterns = |name: &str, texts: Vec<String>| {
+        Patterns::new(texts).map_err(|(number, reason)| {
+            let site = merged.get(&format!("{TABLE}.{name}")).and_then(|leaf| leaf.items.get(number));
+            let message = format!("`{TABLE}.{name}`: this is no pattern: {reason}");
+            site.map_or_else(|| ConfigError::new(Origin::Default, &message), |site| site.error(&message))
+        })
+    };
+    Ok(EnvironmentPolicy {
+        inherit: raw.inherit,
+        ignore_default_excludes: raw.ignore_default_excludes,
+        exclude: patterns("exclude", raw.exclude)?,
+        set: raw.set,
+        include_only: patterns("include_only", raw.include_only)?,
+    })
 }
 
 /// Settings that may be left out without harm, but not in silence.

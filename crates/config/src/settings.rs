@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{PermissionEntry, ProviderSettings};
+use crate::{EnvironmentPolicy, PermissionEntry, ProviderSettings};
 
 /// What commands and edits may change. In order, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -77,15 +77,10 @@ pub struct Settings {
     pub ask_for_approval: ApprovalMode,
     /// Directories besides the workspace that may be read and written: absolute, existing, each once.
     pub add_dir: Vec<PathBuf>,
+    /// What commands get of the environment.
+    pub shell_environment_policy: EnvironmentPolicy,
+    /// The environment variables that hold keys and header values of any provider. Commands must not see them.
+    pub secret_variables: BTreeSet<String>,
     /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.
     pub permissions: Vec<PermissionEntry>,
-}
-
-impl Settings {
-    /// The environment variables that hold keys and header values of any provider. Commands must not see them.
-    pub fn secret_variables(&self) -> BTreeSet<&str> {
-        let of_providers =
-            self.model_providers.values().flat_map(|it| it.env_key.iter().chain(it.env_http_headers.values()));
-        of_providers.chain([&self.api_key_env]).map(String::as_str).collect()
-    }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Workplace, uncovers};
+use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
     Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
     variables,
@@ -314,8 +314,13 @@ async fn workplace(
 ) -> Result<Workplace, RpcError> {
     let sandbox = network::sandbox(helper, codex_home.join("run"), settings, origins)?;
     let workspace = wanted.cwd.clone();
+    let plain = settings.sandbox == SandboxMode::DangerFullAccess;
+    let secrets: Vec<&str> = settings.secret_variables.iter().map(String::as_str).collect();
+    let private_temp = (!plain).then_some(Path::new("/tmp"));
+    let commands = environment.for_commands(&settings.shell_environment_policy, &secrets, private_temp);
     let ground = Ground {
         environment,
+        commands: &commands,
         codex_home,
         settings,
         origins,
@@ -328,9 +333,6 @@ async fn workplace(
     // It has its price, and is of use only to whoever can answer.
     let notices = wanted.asks && policy.approval != Approval::Never;
     let sandbox = if notices { sandbox.noticing_writes() } else { sandbox };
-    let plain = policy.level == SandboxLevel::DangerFullAccess;
-    let secrets: Vec<&str> = settings.secret_variables().into_iter().collect();
-    let private_temp = (!plain).then_some(Path::new("/tmp"));
     let roots = Roots {
         workspace,
         writable: if plain { vec!["/".into()] } else { policy.writable.clone() },
@@ -342,7 +344,11 @@ async fn workplace(
         policy: Arc::new(policy),
         sandbox: Arc::new(sandbox),
         repositories: KnownRepositories::new(found, environment.home()),
-        environment: Arc::new(environment.for_commands(&secrets, private_temp)),
+        environment: Arc::new(commands),
+        users: Users {
+            home: environment.home().map(Path::to_owned),
+            path: environment.path().unwrap_or_default().to_owned(),
+        },
     })
 }
 

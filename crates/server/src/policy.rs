@@ -3,13 +3,16 @@
 //! It never decides anything itself; what cannot be found out here (whether a commit holds a file) is taken for the stricter.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use codex_config::{ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings, variables};
+use codex_config::{
+    ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings,
+    variables::{self, Variable},
+};
 use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
 use codex_protocol::RpcError;
 use codex_sandbox::{Confinement, Exit, Sandbox, Streams};
@@ -28,7 +31,10 @@ const ANSWER: u64 = 1 << 16;
 
 /// A directory to work in, and what there is to know about it.
 pub(crate) struct Ground<'a> {
+    /// The user's.
     pub(crate) environment: &'a Environment,
+    /// What commands get of it.
+    pub(crate) commands: &'a BTreeMap<OsString, OsString>,
     pub(crate) codex_home: &'a Path,
     pub(crate) settings: &'a Settings,
     /// Where the settings are written.
@@ -85,15 +91,18 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
     policy.hidden.extend(chosen);
     policy.hidden.sort();
     policy.hidden.dedup();
+    let of_commands = |it: Variable| ground.commands.get(OsStr::new(it.name())).map(OsString::as_os_str);
     let names = policy.rules.denied_programs().map_err(|error| configuration(&error))?;
     if !names.is_empty() {
-        let path = environment.path().unwrap_or_default();
-        policy.denied_programs = programs_named(|name| names.contain(name), path, &policy.writable);
+        // Where the user finds them, and where commands do.
+        let mut path = environment.path().unwrap_or_default().to_owned();
+        path.push(":");
+        path.push(of_commands(variables::PATH).unwrap_or_default());
+        policy.denied_programs = programs_named(|name| names.contain(name), &path, &policy.writable);
     }
     let home = environment.home();
-    policy.caches = home
-        .map(|home| caches(home, |name| environment.get_os(variables::find(name)?), &policy.writable))
-        .unwrap_or_default();
+    policy.caches =
+        home.map(|home| caches(home, |name| of_commands(variables::find(name)?), &policy.writable)).unwrap_or_default();
     Ok((policy, there))
 }
 

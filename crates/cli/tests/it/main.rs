@@ -10,6 +10,7 @@ mod approvals;
 mod attacks;
 mod demo;
 mod endings;
+mod environment;
 mod faults;
 mod guide;
 mod interrupt;

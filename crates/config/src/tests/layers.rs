@@ -220,7 +220,7 @@ fn providers_in_full() {
     let unused = "~/.codex/config.toml: not used by this version: model_providers.demo.request_max_retries";
     let warning = "~/.codex/config.toml:15:12: the provider `a.b` speaks `chat`, which this version does not yet";
     let settings = check(&[(USER, text)], &[], &[unused, warning]).settings;
-    assert_eq!(settings.secret_variables().into_iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
+    assert_eq!(settings.secret_variables.iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
     let openai = &settings.model_providers["openai"];
     assert_eq!(openai.base_url.as_deref(), Some("https://proxy.example/v1"));
     assert_eq!((openai.stream_idle_timeout_ms, openai.request_max_retries, openai.stream_max_retries), (300_000, 4, 5));
@@ -305,7 +305,7 @@ model_reasoning_summary = "none"
         &[
             "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
             "~/.codex/config.toml: not used by this version: model_reasoning_summary, model_verbosity, notify, \
-             features, tools, history, tui, shell_environment_policy, mcp_servers, \
+             features, tools, history, tui, mcp_servers, \
              model_providers.azure.requires_openai_auth, profiles.fast.model_reasoning_summary",
             "~/.codex/config.toml:15:14: there is no web search in this version yet",
             "~/.codex/config.toml:53:12: the provider `ollama` speaks `chat`, which this version does not yet",
@@ -398,7 +398,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Flag => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
                 Kind::Paths | Kind::ProjectPaths | Kind::Texts => "[]".into(),
-                Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ x = \"y\" }".into(),
+                Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
                 Kind::Text | Kind::Variable | Kind::Path => "\"x\"".into(),

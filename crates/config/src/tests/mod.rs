@@ -7,6 +7,7 @@ mod existing;
 mod layers;
 mod profiles;
 mod schema;
+mod shell_environment;
 mod trust;
 mod trust_store;
 mod variables;

@@ -8,7 +8,7 @@ use codex_config::variables;
 use super::{Finding, Source, all, finds, hold};
 
 /// Beginnings of calls that take the name of a variable as their first argument.
-const CALLS: [&str; 4] = ["cache(\"", "OsStr::new(\"", "variable(\"", "value(\""];
+const CALLS: [&str; 3] = ["cache(\"", "OsStr::new(\"", "variable(\""];
 
 /// Variables that only this program gives to commands; it reads them to add to them.
 const OWN: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL"];
@@ -54,8 +54,8 @@ fn undeclared_variables_are_found() {
                 &[2],
             ),
             ("crates/a/src/b.rs", "cache(\"npm_config_cache\", 1)\ncache(\"npm_cache\", 1)\ncache(\"\", 1)\n", &[2]),
-            ("crates/a/src/b.rs", "variable(\"HOME\")\nvalue(\"SHELL\")\nvalue(\"name\")\n", &[2]),
-            ("crates/a/tests/b.rs", "value(\"SHELL\")\n", &[]),
+            ("crates/a/src/b.rs", "variable(\"HOME\")\nvariable(\"SHELL\")\nvariable(\"name\")\n", &[2]),
+            ("crates/a/tests/b.rs", "variable(\"SHELL\")\n", &[]),
         ],
     );
 }
