@@ -133,8 +133,7 @@ fn make(helper: Pid) -> Option<PathBuf> {
     remove_groups();
     sweep(&place.parent);
     let path = create(&place.parent)?;
-    let filled = fs::write(path.join(place.file), place.limit().to_string())
-        .and_then(|()| fs::write(path.join("cgroup.procs"), helper.as_raw_nonzero().to_string()));
+    let filled = place.fill(&path, helper);
     if filled.is_err() {
         let _ = fs::remove_dir(&path);
     }
@@ -180,6 +179,8 @@ struct Place {
     top: PathBuf,
     /// What the limit is written to.
     file: &'static str,
+    /// How many processes our own group may have, if commands would leave that limit: service managers set one for all.
+    processes: Option<String>,
 }
 
 impl Place {
@@ -187,6 +188,15 @@ impl Place {
     fn limit(&self) -> u64 {
         let above = self.parent.ancestors().take_while(|path| path.starts_with(&self.top));
         above.filter_map(limits::of_group).fold(limits::machine(), u64::min) / 4 * 3
+    }
+
+    /// Sets the limits of the group at `path`, then moves `helper` there.
+    fn fill(&self, path: &Path, helper: Pid) -> io::Result<()> {
+        fs::write(path.join(self.file), self.limit().to_string())?;
+        if let Some(processes) = &self.processes {
+            fs::write(path.join("pids.max"), processes)?;
+        }
+        fs::write(path.join("cgroup.procs"), helper.as_raw_nonzero().to_string())
     }
 }
 
@@ -200,7 +210,7 @@ fn find(own: &str, mounts: &str, is_root: bool) -> Option<Place> {
         let (top, parent) = directory(mounts, group, |kind, options| kind == "cgroup" && memory(options))?;
         // Otherwise what is above would not hold any more.
         let nested = fs::read_to_string(parent.join("memory.use_hierarchy")).is_ok_and(|text| text.trim() == "1");
-        return nested.then_some(Place { parent, top, file: "memory.limit_in_bytes" });
+        return nested.then_some(Place { parent, top, file: "memory.limit_in_bytes", processes: None });
     }
     let (_, group) = groups().find(|(list, _)| list.is_empty() && !is_root)?;
     let (top, own) = directory(mounts, group, |kind, _| kind == "cgroup2")?;
@@ -208,7 +218,8 @@ fn find(own: &str, mounts: &str, is_root: bool) -> Option<Place> {
     let read = |path: PathBuf| fs::read_to_string(path).ok();
     let hands_down = read(parent.join("cgroup.subtree_control"))?.split_whitespace().any(memory);
     let free = |(name, usual): (&str, &str)| read(own.join(name)).is_none_or(|text| text.trim() == usual);
-    (hands_down && LIMITS.into_iter().all(free)).then_some(Place { parent, top, file: "memory.max" })
+    let processes = read(own.join("pids.max")).filter(|text| text.trim() != "max");
+    (hands_down && LIMITS.into_iter().all(free)).then_some(Place { parent, top, file: "memory.max", processes })
 }
 
 /// Where the groups are mounted that `wanted` says by type and options, and the directory of `group` there. The last
@@ -287,6 +298,19 @@ mod tests {
             let found = find(text, &mounts, is_root);
             let seen = found.map(|place| (place.parent.clone(), place.limit()));
             assert_eq!(seen, expected.map(|(parent, limit): (_, u64)| (base.join(parent), limit)), "{name}");
+        }
+    }
+
+    /// There is a limit for each group of a service manager, and it must not be a way out of it to be moved.
+    #[test]
+    fn the_number_of_processes_stays_limited() {
+        for (own, expected) in [("40\n", Some("40\n")), ("max\n", None)] {
+            let (directory, mounts) = tree(&[("two/user/app/mine/pids.max", own)]);
+            let place = find(V2, &mounts, false).unwrap();
+            place.fill(directory.path(), Pid::INIT).unwrap();
+            let written = |name| fs::read_to_string(directory.path().join(name)).ok();
+            let all = ["memory.max", "pids.max", "cgroup.procs"].map(written);
+            assert_eq!(all.each_ref().map(Option::as_deref), [Some("3072"), expected, Some("1")], "{own}");
         }
     }
 
