@@ -37,7 +37,7 @@ async fn asked(session: &mut Session, answers: usize) -> Vec<String> {
 async fn yes_always_saves_the_rule_that_was_shown_and_asks_no_more() {
     let place = place_with("", &["touch made", "touch made", "touch other"]);
     // A project of its own, wherever the tests are built.
-    fs::create_dir(place.workspace.join(".codex")).unwrap();
+    fs::create_dir(place.workspace.join(".git")).unwrap();
     let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
     let seen = session.turn(&[answer(always(&["touch", "made"])), no()]).await;
     let first = command(&seen.asked[0]);
