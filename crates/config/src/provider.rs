@@ -182,7 +182,9 @@ impl Loaded {
         let path = if self.merged.get(&own).is_some() { &own } else { "api_key_env" };
         let state = if environment.get_named(&key.variable).is_some() { "holds none" } else { "is not set" };
         // What is not spelled as names of variables are may be the key itself.
-        let usual = key.variable.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        let spelled = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let is_word = key.variable.contains('_') || !key.variable.contains(|c: char| c.is_ascii_digit());
+        let usual = key.variable.chars().all(spelled) && is_word;
         let (named, export) = match usual {
             true => (format!("`{}`", key.variable), format!("export {}=…", key.variable)),
             false => ("the variable named here".into(), "export it".into()),

@@ -479,7 +479,7 @@ fn there_is_no_api_key() {
     let missing = "built-in default: the provider `openai` needs an API key, and `OPENAI_API_KEY`";
     let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`";
     type Variables<'a> = &'a [(&'a str, &'a str)];
-    let table: [(&str, Variables, String); 13] = [
+    let table: [(&str, Variables, String); 14] = [
         ("", &[], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", "")], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", " \n")], format!("{missing} holds none{export}")),
@@ -519,6 +519,15 @@ fn there_is_no_api_key() {
             "~/.codex/config.toml:2:15: the provider `openai` needs an API key, and the variable named here is not set
   2 | api_key_env = \"…\"
     |               ^^^
+  hint: export it, or store a key with `codex login`"
+                .into(),
+        ),
+        (
+            "model_providers.openai.env_key = \"AKIA0123\"",
+            &[],
+            "~/.codex/config.toml:1:34: the provider `openai` needs an API key, and the variable named here is not set
+  1 | model_providers.openai.env_key = \"…\"
+    |                                  ^^^
   hint: export it, or store a key with `codex login`"
                 .into(),
         ),

@@ -12,7 +12,7 @@ use super::{USER, existing, load_files};
 use crate::schema;
 
 /// A file of this repository.
-fn repository(path: &str) -> PathBuf {
+pub(super) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
@@ -58,15 +58,15 @@ impl Checker {
 fn examples(document: &str) -> Vec<String> {
     let text = fs::read_to_string(repository(document)).unwrap();
     let blocks = text.split("```toml\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    let blocks: Vec<_> = blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect();
+    assert!(!blocks.is_empty(), "{document} has no examples");
+    blocks
 }
 
 #[test]
 fn it_takes_the_examples_of_the_documents() {
     let checker = Checker::new();
-    let examples = examples("README.md");
-    assert!(!examples.is_empty());
-    for text in examples {
+    for text in ["README.md", "docs/configuration.md"].map(examples).concat() {
         assert_eq!(checker.check(&text), None, "{text}");
         load_files(&[(USER, &text)], &[]).unwrap();
     }
@@ -88,6 +88,8 @@ fn it_takes_what_loads() {
         "[model_providers.x]\nbase_url = \"http://127.0.0.1:1/v1\"\napi_key_env = \"K\"\nhttp_headers = { X-Org = \"1\" }",
         "[model_providers.x]\nstream_max_retries = 0\nenv_http_headers = { A = \"K\" }\nquery_params = { \"a b\" = \"\" }",
         "[profiles.p]\nmodel = \"m\"\nsandbox = { mode = \"read-only\" }\nadd_dir = [\"/\"]",
+        "profile = \"x\"\n[profiles.x]\nmodel = \"m\"",
+        "default_profile = \"x\"\nadd_dir = [\"!*\"]\n[profiles.x]\npermissions.allow = [\"!git diff\"]",
         "[tui]\nnotifications = true\n[mcp_servers.x]\ncommand = \"y\"",
         "colour = 1\n[profiles.x]\ncolour = 2\n[model_providers.x]\ncolour = 3",
     ];
@@ -100,7 +102,6 @@ fn it_takes_what_loads() {
         assert_eq!(checker.check(text), None, "{text}");
         load_files(&[(USER, text)], &[]).unwrap();
     }
-    assert_eq!(checker.check("profile = \"x\"\n[profiles.x]\nmodel = \"m\""), None);
 }
 
 /// (text, the place that the schema's complaint names)
