@@ -1,4 +1,5 @@
-//! The last steps of a forked process before it becomes the command.
+//! The last steps of a forked process before it becomes the command. It still runs in the memory of the supervisor
+//! ([`crate::process::fork_to_execute`]), and must leave all that is there as it was.
 //!
 //! Any step that fails is reported and the command does not run: it must never run with fewer walls.
 
@@ -29,12 +30,7 @@ use crate::{
 /// Turns this process into the command. Returns only what failed.
 ///
 /// `teller`: where the listener goes that has the supervisor told of writes, if walls have one.
-pub(crate) fn become_command(
-    walls: &Walls,
-    launch: &Launch,
-    streams: Vec<OwnedFd>,
-    teller: Option<OwnedFd>,
-) -> Failure {
+pub(crate) fn become_command(walls: &Walls, launch: &Launch, streams: &[OwnedFd], teller: Option<&OwnedFd>) -> Failure {
     if let Err(failure) = get_ready(walls, launch, streams, teller) {
         return failure;
     }
@@ -43,7 +39,7 @@ pub(crate) fn become_command(
     Failure::new(Stage::Program, program.unwrap_or_default(), error.raw_os_error().unwrap_or(libc::EINVAL))
 }
 
-fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, teller: Option<OwnedFd>) -> Result<(), Failure> {
+fn get_ready(walls: &Walls, launch: &Launch, streams: &[OwnedFd], teller: Option<&OwnedFd>) -> Result<(), Failure> {
     let command = &launch.command;
     setsid().or_failure(Stage::Process, || "setsid(2)")?;
     process::reset_signals();
@@ -60,31 +56,31 @@ fn get_ready(walls: &Walls, launch: &Launch, streams: Vec<OwnedFd>, teller: Opti
         && let Ok(listener) = listener::install(program)
     {
         // From here on somebody must listen, or calls fail.
-        channel::send(&teller, b"L", &[listener.as_fd()]).or_failure(Stage::Process, || "handing over a listener")?;
+        channel::send(teller, b"L", &[listener.as_fd()]).or_failure(Stage::Process, || "handing over a listener")?;
     }
     process::close_from_3(true).or_failure(Stage::Process, || "close_range(2)")
 }
 
 /// Puts the streams on descriptors 0 to 2: a terminal's one end, or pipes in the order that [`Stdio`] says.
-fn connect(stdio: Stdio, streams: Vec<OwnedFd>) -> Result<(), Failure> {
+fn connect(stdio: Stdio, streams: &[OwnedFd]) -> Result<(), Failure> {
     let missing = || Failure::new(Stage::Process, "a stream of the command is missing", libc::EPROTO);
     let step = || "dup2(2) of a stream";
-    let mut streams = streams.into_iter();
+    let mut streams = streams.iter();
     let output = streams.next().ok_or_else(missing)?;
-    dup2_stdout(&output).or_failure(Stage::Process, step)?;
+    dup2_stdout(output).or_failure(Stage::Process, step)?;
     let Stdio::Pipes { separate, input } = stdio else {
-        dup2_stderr(&output).and_then(|()| dup2_stdin(&output)).or_failure(Stage::Process, step)?;
-        return ioctl_tiocsctty(&output).or_failure(Stage::Process, || "ioctl(2) of TIOCSCTTY");
+        dup2_stderr(output).and_then(|()| dup2_stdin(output)).or_failure(Stage::Process, step)?;
+        return ioctl_tiocsctty(output).or_failure(Stage::Process, || "ioctl(2) of TIOCSCTTY");
     };
     let errors = if separate { streams.next().ok_or_else(missing)? } else { output };
-    dup2_stderr(&errors).or_failure(Stage::Process, step)?;
-    let input = if input {
-        streams.next().ok_or_else(missing)?
-    } else {
-        openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .or_failure(Stage::Process, || "opening /dev/null")?
-    };
-    dup2_stdin(&input).or_failure(Stage::Process, step)
+    dup2_stderr(errors).or_failure(Stage::Process, step)?;
+    if input {
+        let input = streams.next().ok_or_else(missing)?;
+        return dup2_stdin(input).or_failure(Stage::Process, step);
+    }
+    openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(dup2_stdin)
+        .or_failure(Stage::Process, || "opening /dev/null")
 }
 
 /// execve(2) of the first candidate that is there.

@@ -31,6 +31,68 @@ pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Forked> {
     }
 }
 
+/// Starts a process that runs `child` in this one's memory, on a stack of its own, while this one waits (vfork(2)): no
+/// page has to be copied for what is about to be replaced by `execve(2)`. What comes back besides is what `child`
+/// returned, if it came to that; then the process has ended with status 1.
+///
+/// Everything but memory is the child's own: descriptors, directory, signals, rights. What it takes from the heap and
+/// does not give back is lost, and it must not drop what is this process's.
+pub(crate) fn fork_to_execute<T, F: FnOnce() -> T>(child: F) -> io::Result<(Pid, Option<T>)> {
+    extern "C" fn enter<T, F: FnOnce() -> T>(work: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: it is what is handed to clone(2) below, and whoever owns it waits.
+        let (child, returned) = unsafe { &mut *work.cast::<(Option<F>, Option<T>)>() };
+        *returned = child.take().map(|child| child());
+        exit(1)
+    }
+    let stack = Stack::new()?;
+    let mut work = (Some(child), None);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is the child's alone and, like `work`, lives until it no longer runs in this memory: with
+    // `CLONE_VFORK` the call returns when it has executed or ended. The caller has one thread, which waits meanwhile,
+    // so that nobody sees what the child changes. A panic in `enter` ends the child.
+    let result = unsafe { libc::clone(enter::<T, F>, stack.top(), flags, (&raw mut work).cast()) };
+    match Pid::from_raw(result).filter(|_| result > 0) {
+        Some(pid) => Ok((pid, work.1)),
+        None => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The stack of a process that shares this one's memory.
+struct Stack(*mut libc::c_void);
+
+impl Stack {
+    const SIZE: usize = 256 << 10;
+    /// At its end, so that outgrowing it ends the process (a page on every machine there is).
+    const GUARD: usize = 64 << 10;
+
+    fn new() -> io::Result<Self> {
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: new memory, which nobody else has.
+        let bottom = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, protection, flags | libc::MAP_STACK, -1, 0) };
+        if bottom == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = Self(bottom);
+        // SAFETY: this part of it is never used.
+        match unsafe { libc::mprotect(bottom, Self::GUARD, libc::PROT_NONE) } {
+            0 => Ok(stack),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Where it begins: it grows down.
+    fn top(&self) -> *mut libc::c_void {
+        self.0.wrapping_byte_add(Self::SIZE)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`; nobody runs on it any more.
+        unsafe { libc::munmap(self.0, Self::SIZE) };
+    }
+}
+
 /// Overwrites the arguments and the environment that this program was started with, which the kernel shows in
 /// `/proc/PID/cmdline` and `environ` (proc_pid_environ(5)) of every fork. Nobody may read them any more.
 pub(crate) fn forget_arguments() {

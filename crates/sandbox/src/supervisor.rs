@@ -4,14 +4,10 @@
 //! a cell without namespaces it is a subreaper: descendants that called setsid(2) come back to it and are found. It must
 //! never run code of the user's, and must notice within one poll(2) that its parent or the helper is gone.
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    pipe::{PipeFlags, pipe_with},
     process::{Pid, Signal, WaitOptions, WaitStatus, set_child_subreaper, set_parent_process_death_signal, wait},
 };
 
@@ -20,7 +16,7 @@ use crate::{
     helper::Walls,
     launch,
     notice::Before,
-    process::{self, ChildSignals, Forked},
+    process::{self, ChildSignals},
     refused_writes::RefusedWrites,
     setup::{hidden, proc, view},
     terminal,
@@ -82,7 +78,7 @@ struct Started {
     writes: Option<RefusedWrites>,
 }
 
-/// Forks the command and waits until `execve(2)` has succeeded or something before it has failed.
+/// Starts the command and waits until `execve(2)` has succeeded or something before it has failed.
 fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<Started, Failure> {
     let mut terminal = None;
     if let Stdio::Terminal(size) = launch.stdio {
@@ -90,30 +86,18 @@ fn start(walls: &Walls, launch: &Launch, mut streams: Vec<OwnedFd>) -> Result<St
         terminal = Some(ours);
         streams = vec![theirs];
     }
-    // Close-on-exec: its end without a word is the sign that the command is running.
-    let (outcome, tell) = pipe_with(PipeFlags::CLOEXEC).or_failure(Stage::Process, || "pipe2(2)")?;
     let (heard, teller) = match walls.listener {
         Some(_) => Some(channel::pair().or_failure(Stage::Process, || "socketpair(2) of a listener")?).unzip(),
         None => (None, None),
     };
-    let command = match process::fork(0).or_failure(Stage::Process, || "clone(2) of a command")? {
-        Forked::Child => {
-            let failure = launch::become_command(walls, launch, streams, teller);
-            let reply = Reply::Failed(failure).encode();
-            // A pipe takes this much in one piece; if the supervisor is gone nobody needs to know.
-            let _ = rustix::io::write(&tell, &reply);
-            process::exit(1)
+    let become_command = || launch::become_command(walls, launch, &streams, teller.as_ref());
+    match process::fork_to_execute(become_command).or_failure(Stage::Process, || "clone(2) of a command")? {
+        (_, Some(failure)) => Err(failure),
+        (command, None) => {
+            // Here somebody else may be told of its end.
+            drop((streams, teller));
+            Ok(Started { command, terminal, writes: listen(walls, heard)? })
         }
-        Forked::Parent(command) => command,
-    };
-    drop((tell, streams, teller));
-    let mut reply = Vec::new();
-    io::Read::read_to_end(&mut std::fs::File::from(outcome), &mut reply)
-        .or_failure(Stage::Process, || "reading from a starting command")?;
-    match Reply::decode(&reply) {
-        _ if reply.is_empty() => Ok(Started { command, terminal, writes: listen(walls, heard)? }),
-        Ok(Reply::Failed(failure)) => Err(failure),
-        _ => Err(Failure::new(Stage::Process, "reading from a starting command", libc::EPROTO)),
     }
 }
 
