@@ -22,12 +22,10 @@ pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Forked> {
     // SAFETY: without `CLONE_VM` this is fork(2): the child gets a copy of memory and descriptors and returns here.
     // The caller has one thread, so no lock can be held by a thread that is missing in the child.
     let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
-    match result {
-        0 => Ok(Forked::Child),
-        _ => match i32::try_from(result).ok().and_then(Pid::from_raw).filter(|_| result > 0) {
-            Some(child) => Ok(Forked::Parent(child)),
-            None => Err(io::Error::last_os_error()),
-        },
+    match i32::try_from(result) {
+        Ok(0) => Ok(Forked::Child),
+        Ok(child @ 1..) => Pid::from_raw(child).map(Forked::Parent).ok_or_else(io::Error::last_os_error),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -51,9 +49,10 @@ pub(crate) fn fork_to_execute<T, F: FnOnce() -> T>(child: F) -> io::Result<(Pid,
     // `CLONE_VFORK` the call returns when it has executed or ended. The caller has one thread, which waits meanwhile,
     // so that nobody sees what the child changes. A panic in `enter` ends the child.
     let result = unsafe { libc::clone(enter::<T, F>, stack.top(), flags, (&raw mut work).cast()) };
-    match Pid::from_raw(result).filter(|_| result > 0) {
+    let error = io::Error::last_os_error();
+    match (result > 0).then(|| Pid::from_raw(result)).flatten() {
         Some(pid) => Ok((pid, work.1)),
-        None => Err(io::Error::last_os_error()),
+        None => Err(error),
     }
 }
 
@@ -204,4 +203,34 @@ pub(crate) fn execute(
     // SAFETY: both lists end in a null pointer and, like the strings they point to, live until the call returns.
     unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{WaitOptions, waitpid};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_execute_comes_back() {
+        let status = |process| waitpid(Some(process), WaitOptions::empty()).unwrap().unwrap().1.exit_status();
+        let mut written = 0;
+        let work = || {
+            written = 1;
+            "returned"
+        };
+        let (process, returned) = fork_to_execute(work).unwrap();
+        assert_eq!((written, returned, status(process)), (1, Some("returned"), Some(1)));
+        let (process, returned) = fork_to_execute(|| execute(c"/bin/true", &[c"true".into()], &[])).unwrap();
+        assert_eq!((returned.is_none(), status(process)), (true, Some(0)));
+        let (process, returned) = fork_to_execute(|| exit(3)).unwrap();
+        assert_eq!((returned, status(process)), (None::<()>, Some(3)));
+    }
+
+    #[test]
+    fn a_refused_fork_is_an_error() {
+        // A file system cannot be shared with whoever has mounts of its own (clone(2)).
+        let refused = fork(libc::CLONE_NEWNS | libc::CLONE_FS);
+        assert_eq!(refused.err().and_then(|error| error.raw_os_error()), Some(libc::EINVAL));
+    }
 }
