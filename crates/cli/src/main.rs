@@ -15,13 +15,13 @@ use clap::Parser;
 use codex_config::Environment;
 use codex_sandbox::Helper;
 use exec::ExitStatus;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 fn main() -> ExitCode {
     // Nothing may come before: a sandbox helper is this program started again, and must be small.
     codex_sandbox::run_helper_if_requested();
     keep_to_itself();
+    codex_sandbox::ignore_file_size_signal();
     let arguments = Arguments::parse();
     // Before there is a second thread, and anything that commands must not know.
     let ahead = matches!(arguments.command, Some(Command::Sandbox(_))).then(Helper::fork).flatten();
@@ -56,15 +56,7 @@ fn takes_no(run: &RunOptions, prompt: &Option<String>) -> bool {
     *run != RunOptions::default() || prompt.is_some()
 }
 
-/// Makes a file that may not grow any more (`RLIMIT_FSIZE`, setrlimit(2)) an error of the write, not the silent end of
-/// this program. What it starts has the system's own behaviour again.
-fn survive_file_limits() {
-    // Where this is refused, nothing is different from before.
-    let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
-}
-
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
-    survive_file_limits();
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),

@@ -1,6 +1,7 @@
 //! The few process calls that have no safe wrapper: forking, signals, waiting for them.
 //!
-//! Only the helper and what it forks may use this: they have one thread, so that after a fork ordinary code is fine.
+//! But for [`ignore_file_size_signal`] only the helper and what it forks may use this: they have one thread, so that
+//! after a fork ordinary code is fine.
 
 use std::{
     io,
@@ -117,6 +118,13 @@ pub(crate) fn forget_arguments() {
 pub(crate) fn exit(status: i32) -> ! {
     // SAFETY: _exit(2) has no conditions.
     unsafe { libc::_exit(status) }
+}
+
+/// Makes a file that may not grow any more (`RLIMIT_FSIZE`, setrlimit(2)) an error of the write, not the silent end of
+/// this program. Commands have the system's own behaviour again.
+pub fn ignore_file_size_signal() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Lets the kernel reap ended children by itself.
