@@ -94,15 +94,15 @@ impl Cell {
         notices_writes: bool,
         (payload, streams): (&[u8], &[BorrowedFd<'_>]),
     ) -> Result<(Self, Control, Option<TcpListener>), SandboxError> {
-        let filters = match confinement {
-            Confinement::Unconfined => Vec::new(),
-            Confinement::Confined(confined) => seccomp::programs(calls(confined, rung)).map_err(io::Error::other)?,
+        let filter = match confinement {
+            Confinement::Unconfined => None,
+            Confinement::Confined(confined) => Some(seccomp::program(calls(confined, rung)).map_err(io::Error::other)?),
         };
         self.tidies = matches!(confinement, Confinement::Confined(confined) if !confined.is_read_only());
         // Without mounts nothing answers `EROFS`.
-        let tells = notices_writes && !filters.is_empty() && rung != Rung::LandlockOnly;
+        let tells = notices_writes && filter.is_some() && rung != Rung::LandlockOnly;
         let listener = tells.then(listener::program).transpose().map_err(io::Error::other)?;
-        let setup = Request::Setup { confinement: confinement.clone(), filters, listener, rung }.encode();
+        let setup = Request::Setup { confinement: confinement.clone(), filter, listener, rung }.encode();
         let control = self.request(&setup, &[]).await?.ok_or_else(Control::lost)?;
         // Before the answer, so that the helper need not wait for us. It starts nothing if its walls do not stand.
         let first = self.request(payload, streams).await?;

@@ -56,7 +56,8 @@ pub(crate) struct Walls {
     pub(crate) plan: Option<Plan>,
     /// In place of `plan`, where there are no namespaces.
     pub(crate) alone: Option<Alone>,
-    pub(crate) filters: Vec<BpfProgram>,
+    /// What commands do not get of the kernel. `None`: they are not confined.
+    pub(crate) filter: Option<BpfProgram>,
     /// Has the supervisor told of what a command is about to write.
     pub(crate) listener: Option<BpfProgram>,
     pub(crate) rung: Rung,
@@ -269,14 +270,16 @@ fn put_up(
     stubs: &mut Stubs,
 ) -> Result<Walls, Failure> {
     let malformed = || Failure::new(Stage::Process, "reading the first request", libc::EPROTO);
-    let Request::Setup { confinement, filters, listener, rung } = request else { return Err(malformed()) };
-    let filters = filters.iter().map(|bytes| seccomp::from_bytes(bytes)).collect::<Result<_, _>>();
-    let filters = filters.map_err(|_| malformed())?;
-    let listener = listener.map(|bytes| seccomp::from_bytes(&bytes)).transpose().map_err(|_| malformed())?;
+    let Request::Setup { confinement, filter, listener, rung } = request else { return Err(malformed()) };
+    let program = |bytes: Option<Vec<u8>>| bytes.map(|bytes| seccomp::from_bytes(&bytes)).transpose();
+    let (Ok(filter), Ok(listener)) = (program(filter), program(listener)) else { return Err(malformed()) };
+    if filter.is_none() && confinement != Confinement::Unconfined {
+        return Err(malformed());
+    }
     let mut walls = Walls {
         plan: None,
         alone: None,
-        filters,
+        filter,
         listener,
         rung,
         file_rights: false,

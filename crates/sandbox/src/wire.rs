@@ -20,9 +20,9 @@ use crate::{
 /// What the helper is asked to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Put up the walls. Comes first, once. `filters` are seccomp programs, 8 bytes an instruction; so is `listener`,
-    /// which has writes told.
-    Setup { confinement: Confinement, filters: Vec<Vec<u8>>, listener: Option<Vec<u8>>, rung: Rung },
+    /// Put up the walls. Comes first, once. `filter` is a seccomp program, 8 bytes an instruction, without which nothing
+    /// is confined; so is `listener`, which has writes told.
+    Setup { confinement: Confinement, filter: Option<Vec<u8>>, listener: Option<Vec<u8>>, rung: Rung },
     /// Start a command inside them.
     Launch(Launch),
 }
@@ -135,13 +135,13 @@ impl Request {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         match self {
-            Self::Setup { confinement, filters, listener, rung } => {
+            Self::Setup { confinement, filter, listener, rung } => {
                 writer.byte(0);
                 writer.byte(*rung as u8);
                 encode_confinement(&mut writer, confinement);
-                for programs in [filters, listener.as_slice()] {
-                    writer.integer(programs.len() as i32);
-                    programs.iter().for_each(|program| writer.bytes(program));
+                for program in [filter, listener] {
+                    writer.flag(program.is_some());
+                    program.iter().for_each(|program| writer.bytes(program));
                 }
             }
             Self::Launch(launch) => {
@@ -176,9 +176,8 @@ impl Request {
     fn decode_setup(reader: &mut Reader) -> Result<Self, Malformed> {
         let rung = *RUNGS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
         let confinement = decode_confinement(reader)?;
-        let filters = programs(reader)?;
-        let listener = programs(reader)?.pop();
-        Ok(Self::Setup { confinement, filters, listener, rung })
+        let (filter, listener) = (program(reader)?, program(reader)?);
+        Ok(Self::Setup { confinement, filter, listener, rung })
     }
 }
 
@@ -256,8 +255,8 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     Ok(Confinement::Confined(places))
 }
 
-fn programs(reader: &mut Reader) -> Result<Vec<Vec<u8>>, Malformed> {
-    (0..reader.integer()?).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect()
+fn program(reader: &mut Reader) -> Result<Option<Vec<u8>>, Malformed> {
+    reader.flag()?.then(|| reader.bytes().map(<[u8]>::to_vec)).transpose()
 }
 
 fn path(reader: &mut Reader) -> Result<PathBuf, Malformed> {
@@ -398,22 +397,22 @@ mod tests {
         let in_terminal =
             Launch { stdio: Stdio::Terminal(TerminalSize { rows: 0, columns: 65_535 }), ..launch.clone() };
         vec![
-            Request::Setup { confinement: Confinement::Unconfined, filters: vec![], listener: None, rung: Rung::Full },
+            Request::Setup { confinement: Confinement::Unconfined, filter: None, listener: None, rung: Rung::Full },
             Request::Setup {
                 confinement: Confinement::read_only(&[]),
-                filters: vec![vec![1; 8], vec![]],
+                filter: Some(vec![1; 8]),
                 listener: None,
                 rung: Rung::LandlockOnly,
             },
             Request::Setup {
                 confinement: Confinement::Confined(Confined { network: Network::Proxied, ..confined.clone() }),
-                filters: vec![],
+                filter: None,
                 listener: Some(vec![2; 8]),
                 rung: Rung::WithoutFreshProc,
             },
             Request::Setup {
                 confinement: Confinement::Confined(confined),
-                filters: vec![],
+                filter: None,
                 listener: None,
                 rung: Rung::Full,
             },

@@ -282,10 +282,9 @@ fn what_the_steps_cannot_hold_is_refused() {
 fn told_that_it_is_missing_the_steps_are_taken() {
     let (_directory, base, root) = scene();
     let calls = seccomp::Calls { local: seccomp::LocalSockets::Streams, internet: true, alone: false, metadata: true };
-    let programs = seccomp::programs(calls).unwrap();
-    let programs: Vec<_> = programs.iter().map(|program| seccomp::from_bytes(program).unwrap()).collect();
+    let program = seccomp::from_bytes(&seccomp::program(calls).unwrap()).unwrap();
     let as_a_command = || {
-        seccomp::install(&programs).unwrap();
+        seccomp::install(&program).unwrap();
         let kernel = rustix::fs::openat2(&root, "file", OFlags::PATH, Mode::empty(), STRICT);
         assert_eq!(kernel.map(drop), Err(Errno::NOSYS));
         let opened = openat2(root.as_fd(), Path::new("sub/file"), OFlags::RDONLY, STRICT);

@@ -26,7 +26,8 @@ pub(crate) fn drop_all(walls: &Walls) -> Result<(), Failure> {
         (None, Some(alone)) => alone.restrict()?,
         (None, None) => {}
     }
-    seccomp::install(&walls.filters).or_failure(Stage::Rights, || "seccomp(2)")
+    let filter = walls.filter.as_ref().ok_or_else(|| Failure::new(Stage::Rights, "seccomp(2)", libc::EINVAL))?;
+    seccomp::install(filter).or_failure(Stage::Rights, || "seccomp(2)")
 }
 
 /// What root keeps where it writes the files of another user: rights over files, and only over those whose owner and

@@ -17,8 +17,13 @@ use crate::codec::Malformed;
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: TargetArch = TargetArch::x86_64;
+/// As the kernel says it (`AUDIT_ARCH_*` of linux/audit.h: the number of elf(5), 64 bits, little endian).
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE_WORD: u32 = libc::EM_X86_64 as u32 | 0xc000_0000;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: TargetArch = TargetArch::aarch64;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE_WORD: u32 = libc::EM_AARCH64 as u32 | 0xc000_0000;
 
 /// Calls by number that `libc` has no name for on every architecture; new calls are numbered alike everywhere.
 mod number {
@@ -390,33 +395,38 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
 /// a set-user-ID file.
 const MISSING: [c_long; 2] = [libc::SYS_clone3, libc::SYS_openat2];
 
-fn missing() -> Result<BpfProgram, BackendError> {
-    let table = MISSING.map(|call| (call, Vec::new())).into();
-    compile(table, SeccompAction::Errno(libc::ENOSYS as u32))
-}
-
-/// Refuses the x32 calls, which share x86-64's architecture word and would slip past every number in the table.
+/// Numbers of the x32 calls, which share x86-64's architecture word and would slip past every number in a table.
 #[cfg(target_arch = "x86_64")]
-fn other_numbers() -> Option<BpfProgram> {
-    const X32: u32 = 0x4000_0000;
-    Some(vec![
-        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the call's number
-        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ])
-}
-
+const X32: Option<u32> = Some(0x4000_0000);
 #[cfg(not(target_arch = "x86_64"))]
-fn other_numbers() -> Option<BpfProgram> {
-    None
+const X32: Option<u32> = None;
+
+/// `program` with what is told to be missing before it: x32 calls, and [`MISSING`].
+fn with_missing(program: BpfProgram) -> BpfProgram {
+    const ABSOLUTE: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let answer = |action| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action);
+    let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    let mut whole = vec![
+        instruction(ABSOLUTE, 0, 0, 4), // the architecture
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, 0, ARCHITECTURE_WORD),
+        answer(libc::SECCOMP_RET_KILL_PROCESS),
+        instruction(ABSOLUTE, 0, 0, 0), // the call's number
+    ];
+    if let Some(first) = X32 {
+        whole.extend([instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, first), answer(missing)]);
+    }
+    for call in MISSING {
+        let is_this = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32);
+        whole.extend([is_this, answer(missing)]);
+    }
+    whole.extend(program);
+    whole
 }
 
-/// All programs of a confinement, as bytes for the helper. They stack: the strictest answer wins.
-pub(crate) fn programs(calls: Calls) -> Result<Vec<Vec<u8>>, BackendError> {
+/// The program of a confinement, as bytes for the helper. One and not one for each answer: the kernel prepares each.
+pub(crate) fn program(calls: Calls) -> Result<Vec<u8>, BackendError> {
     let refusing = compile(refused(calls)?, SeccompAction::Errno(libc::EPERM as u32))?;
-    let programs = [Some(missing()?), other_numbers(), Some(refusing)];
-    Ok(programs.into_iter().flatten().map(|program| to_bytes(&program)).collect())
+    Ok(to_bytes(&with_missing(refusing)))
 }
 
 pub(super) fn to_bytes(program: &[sock_filter]) -> Vec<u8> {
@@ -428,7 +438,7 @@ pub(super) fn to_bytes(program: &[sock_filter]) -> Vec<u8> {
     program.iter().flat_map(instruction).collect()
 }
 
-/// Reads back one of [`programs`].
+/// Reads back a [`program`].
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<BpfProgram, Malformed> {
     let (steps, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() || steps.is_empty() {
@@ -443,15 +453,12 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<BpfProgram, Malformed> {
     Ok(steps.iter().map(instruction).collect())
 }
 
-/// Puts this process, for good, under `programs`. Needs `no_new_privs`, which it also sets.
-pub(crate) fn install(programs: &[BpfProgram]) -> std::io::Result<()> {
-    for program in programs {
-        seccompiler::apply_filter(program).map_err(|error| match error {
-            seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
-            other => std::io::Error::other(other),
-        })?;
-    }
-    Ok(())
+/// Puts this process, for good, under `program`. Needs `no_new_privs`, which it also sets.
+pub(crate) fn install(program: &BpfProgram) -> std::io::Result<()> {
+    seccompiler::apply_filter(program).map_err(|error| match error {
+        seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
+        other => std::io::Error::other(other),
+    })
 }
 
 #[cfg(test)]
@@ -482,11 +489,50 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_told_before_anything_else() {
+        let rest = 7;
+        let program = with_missing(vec![instruction(libc::BPF_RET | libc::BPF_K, 0, 0, rest)]);
+        let answer = |architecture: u32, number: u32| {
+            let (mut place, mut loaded) = (0, 0);
+            loop {
+                let sock_filter { code, jt, jf, k } = program[place];
+                place += 1 + match u32::from(code) {
+                    code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                        loaded = if k == 4 { architecture } else { number };
+                        0
+                    }
+                    code if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => {
+                        usize::from(if loaded == k { jt } else { jf })
+                    }
+                    code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => {
+                        usize::from(if loaded >= k { jt } else { jf })
+                    }
+                    _ => break k,
+                };
+            }
+        };
+        let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+        let clone3 = libc::SYS_clone3 as u32;
+        for (architecture, number, expected) in [
+            (ARCHITECTURE_WORD, 0, rest),
+            (ARCHITECTURE_WORD, clone3 - 1, rest),
+            (ARCHITECTURE_WORD, clone3, missing),
+            (ARCHITECTURE_WORD, clone3 + 1, rest),
+            (ARCHITECTURE_WORD, libc::SYS_openat2 as u32, missing),
+            (ARCHITECTURE_WORD, X32.unwrap_or(clone3), missing),
+            (ARCHITECTURE_WORD, u32::MAX, if X32.is_some() { missing } else { rest }),
+            (ARCHITECTURE_WORD ^ 1, 0, libc::SECCOMP_RET_KILL_PROCESS),
+            (ARCHITECTURE_WORD ^ 1, clone3, libc::SECCOMP_RET_KILL_PROCESS),
+        ] {
+            assert_eq!(answer(architecture, number), expected, "{architecture:x} {number:x}");
+        }
+    }
+
+    #[test]
     fn programs_compile_and_survive_the_wire() {
         let usual = Calls { local: LocalSockets::Streams, internet: true, alone: false, metadata: true };
         let least = Calls { local: LocalSockets::Pairs, internet: false, alone: true, metadata: false };
-        let all = [usual, least].map(|calls| programs(calls).unwrap());
-        for bytes in all.into_iter().flatten() {
+        for bytes in [usual, least].map(|calls| program(calls).unwrap()) {
             let program = from_bytes(&bytes).unwrap();
             assert!(program.len() <= 4096, "BPF_MAXINSNS: {}", program.len());
             assert_eq!(to_bytes(&program), bytes);
