@@ -163,14 +163,22 @@ async fn feed(mut to: pipe::Sender) {
     }
 }
 
+/// Most that is taken at once of what a command writes, in bytes; and how much at first: most commands write little, and
+/// memory that is not touched costs nothing.
+const MOST: usize = 64 * 1024;
+const FIRST: usize = 1024;
+
 /// Passes on what comes until there is no more. If nobody takes it, the pipe is closed, so that the command is told.
 async fn copy(from: &mut Option<pipe::Receiver>, to: impl AsyncFn(&[u8]) -> bool) {
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; FIRST];
     while let Some(pipe) = from
         && let Ok(count @ 1..) = pipe.read(&mut buffer).await
     {
         if !to(&buffer[..count]).await {
             *from = None;
+        }
+        if count == buffer.len() {
+            buffer.resize(MOST, 0);
         }
     }
 }
@@ -178,10 +186,13 @@ async fn copy(from: &mut Option<pipe::Receiver>, to: impl AsyncFn(&[u8]) -> bool
 /// Reads without the runtime, which may not have noticed yet that there is something.
 async fn drain(from: Option<pipe::Receiver>, to: impl AsyncFn(&[u8]) -> bool) {
     let Some(from) = from else { return };
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; FIRST];
     while let Ok(count @ 1..) = rustix::io::read(&from, &mut buffer) {
         if !to(&buffer[..count]).await {
             break;
+        }
+        if count == buffer.len() {
+            buffer.resize(MOST, 0);
         }
     }
 }

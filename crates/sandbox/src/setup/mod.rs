@@ -2,6 +2,11 @@
 //!
 //! Nothing here decides what the walls should be, and nothing here may carry on after a step that failed.
 
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
 pub(crate) mod alone;
 pub(crate) mod caches;
 pub(crate) mod covers;
@@ -22,3 +27,11 @@ pub(crate) mod stubs;
 pub(crate) mod traffic;
 pub(crate) mod tree;
 pub(crate) mod view;
+
+/// Reads a file of the kernel's, whose size nobody knows before: in one piece, where [`std::fs::read_to_string`] begins
+/// with 32 bytes.
+fn read(path: &str) -> io::Result<String> {
+    let mut text = String::with_capacity(8 << 10);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -69,9 +69,13 @@ impl Plan {
         // The view shows these read-only to begin with.
         covers.retain(|path, _| !shown.contains(path));
         refuse_hidden_places(&confined.hidden, roots.iter().chain(&shown).chain(&temp))?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?;
-        let mut kernel = kernel_mounts(&mounts);
         let caches = ordinary_caches(confined);
+        // Where nothing is written, nothing is asked about mounts.
+        let mounts = match roots.is_empty() && caches.is_empty() {
+            true => String::new(),
+            false => super::read("/proc/self/mountinfo").or_failure(Stage::Mounts, || "reading mountinfo")?,
+        };
+        let mut kernel = kernel_mounts(&mounts);
         // What is below these two is replaced as a whole.
         kernel.retain(|path| !["/proc", "/dev"].iter().any(|place| path.starts_with(place)));
         kernel.retain(|path| roots.iter().any(|root| path.starts_with(root)));
@@ -97,7 +101,8 @@ impl Plan {
     /// Path sockets of the host's processes, as of now.
     pub(crate) fn host_sockets(&self) -> Result<BTreeSet<PathBuf>, Failure> {
         let mut table = Vec::new();
-        let mut part = vec![0; 64 << 10];
+        // The kernel gives a page at a time.
+        let mut part = [0; 4 << 10];
         loop {
             // By position: commands that start at the same time share the file's offset.
             let count = self.sockets.read_at(&mut part, table.len() as u64);

@@ -18,7 +18,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// As of now.
     pub(crate) fn now() -> Self {
-        let table = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+        let table = super::read("/proc/net/snmp").unwrap_or_default();
         Self { addresses: column(&table, "Ip:", "OutNoRoutes"), ports: column(&table, "Udp:", "NoPorts") }
     }
 
