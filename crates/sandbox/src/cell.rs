@@ -29,7 +29,9 @@ use crate::{
     process::{self, Forked},
     setup::{
         identity::Identity,
+        limits::GivingWay,
         listener,
+        namespaces::Caller,
         seccomp::{self, Calls, LocalSockets},
     },
     wire::{Reply, Request},
@@ -64,15 +66,24 @@ impl Cell {
         self.group = Group::begin(self.helper);
     }
 
-    /// As [`Cell::start`] for a cell with a network of its own, by forking this process, which must have one thread.
+    /// As [`Cell::start`] for a cell with a network of its own and one command, by forking this process, which must have
+    /// one thread.
     pub(crate) fn fork() -> Result<Self, SandboxError> {
         let (socket, theirs) = channel::pair()?;
-        match process::fork(0)? {
-            Forked::Child => {
+        let caller = Caller::now();
+        let giving_way = GivingWay::begin();
+        let forked = process::fork(libc::CLONE_NEWUSER | libc::CLONE_NEWPID);
+        match forked {
+            Ok(Forked::Child) => {
                 drop(socket);
-                helper::serve_forked(theirs)
+                helper::serve_forked(theirs, caller, giving_way.is_real())
             }
-            Forked::Parent(helper) => {
+            Err(error) => {
+                giving_way.end();
+                Err(error.into())
+            }
+            Ok(Forked::Parent(helper)) => {
+                giving_way.end();
                 ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
                 Ok(Self::with(socket, helper))
             }

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io,
+    io, mem,
     net::{SocketAddr, TcpListener},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
@@ -21,13 +21,14 @@ use rustix::{
 use seccompiler::BpfProgram;
 
 use crate::{
-    Confinement, Network, Rung, channel, process,
+    Confinement, Rung, channel, process,
     process::Forked,
     setup::{
         alone::Alone,
         caches,
         identity::Identity,
-        limits, namespaces,
+        limits,
+        namespaces::{self, Caller},
         plan::{self, Plan},
         proc, proxy, seccomp,
         stubs::Stubs,
@@ -68,6 +69,8 @@ pub(crate) struct Walls {
     proxy: Option<SocketAddr>,
     /// Closes when the helper ends, however it ends.
     pub(crate) helper_alive: OwnedFd,
+    /// Whether the helper is the first process of its PID namespace. Then it sees its one command through by itself.
+    pub(crate) is_first: bool,
 }
 
 impl Walls {
@@ -93,10 +96,19 @@ struct Incoming {
     streams: Vec<OwnedFd>,
 }
 
-/// Serves as the helper of a cell in a fork of this program, and exits. While the parent reads its configuration, it
-/// leaves the host's namespaces already.
-pub(crate) fn serve_forked(socket: OwnedFd) -> ! {
-    let outcome = forget_parent(socket).and_then(|socket| serve(socket, Some(Outside::leave())));
+/// Serves as the helper of a cell with one command in a fork of this program, the first process of new user and PID
+/// namespaces, and exits. While the parent reads its configuration, it leaves the host's other namespaces already.
+///
+/// `gives_way`: see [`limits::give_way`].
+pub(crate) fn serve_forked(socket: OwnedFd, caller: Caller, gives_way: bool) -> ! {
+    let leave = || {
+        if !gives_way {
+            // From inside it can be taken back; whoever had to leave this to us is in no position to prevent that.
+            limits::give_way();
+        }
+        Outside::leave(caller)
+    };
+    let outcome = forget_parent(socket).and_then(|socket| serve(socket, Some(leave())));
     process::exit(if outcome.is_ok() { 0 } else { 1 })
 }
 
@@ -188,6 +200,11 @@ fn answer(
         if let Some(alone) = &walls.alone {
             alone.lead(&mut launch.command.environment);
         }
+        if walls.is_first {
+            let mut works = mem::take(&mut walls.view.works);
+            supervisor::see_to(walls, launch, streams, &reply_to, || caches::tidy(&mut works));
+            return (socket, Ok(()));
+        }
         let namespaces = if walls.plan.is_some() { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
         match process::fork(namespaces) {
             Ok(Forked::Child) => {
@@ -254,11 +271,10 @@ impl Outside {
         Ok(Self { sockets: plan::sockets()?, left: false })
     }
 
-    /// Looks, then leaves.
-    fn leave() -> Result<Self, Failure> {
+    /// Looks, then leaves what was not left by the fork.
+    fn leave(caller: Caller) -> Result<Self, Failure> {
         let outside = Self::look()?;
-        limits::give_way();
-        namespaces::enter(Network::LoopbackOnly, &Identity::own())?;
+        namespaces::enter_as_first(caller)?;
         Ok(Self { left: true, ..outside })
     }
 }
@@ -286,6 +302,7 @@ fn put_up(
         view: View::default(),
         proxy: None,
         helper_alive,
+        is_first: outside.is_some(),
     };
     let Confinement::Confined(confined) = confinement else { return Ok(walls) };
     let outside = outside.unwrap_or_else(Outside::look)?;

@@ -59,8 +59,8 @@ pub struct Sandbox {
     found: OnceCell<Found>,
 }
 
-/// A helper that was made before anybody knows what for, of a fork of this program: while this one reads its
-/// configuration, that one leaves the host's namespaces. Dropped, it ends.
+/// A helper for one command that was made before anybody knows which, of a fork of this program: while this one reads
+/// its configuration, that one leaves the host's namespaces. Dropped, it ends.
 #[derive(Debug)]
 pub struct Helper(Cell);
 
@@ -120,7 +120,8 @@ impl Sandbox {
         }
     }
 
-    /// Takes over a helper for its first cell, if there is none for that yet.
+    /// Takes over a helper for its first cell, if there is none for that yet. Only where one command is started from here
+    /// on: that cell ends with it.
     pub fn adopt(&self, helper: Helper) {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(helper.0);
     }

@@ -25,18 +25,36 @@ use crate::{
 
 /// Starts the command and sees it through; never returns. `running` is closed when nothing of it is left.
 pub(crate) fn run(walls: &Walls, launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd, running: OwnedFd) -> ! {
-    let reply = see_through(walls, launch, streams, control).unwrap_or_else(Reply::Failed);
-    let _ = channel::send(control, &reply.encode(), &[]);
+    see_to(walls, launch, streams, control, || ());
     // Not before: a helper that waits for its last command ends then, and takes this process along.
     drop(running);
     process::exit(0)
 }
 
-fn see_through(walls: &Walls, mut launch: Launch, streams: Vec<OwnedFd>, control: &OwnedFd) -> Result<Reply, Failure> {
+/// Starts the command, sees it through and says how it ended. `meanwhile` is done while it runs.
+pub(crate) fn see_to(
+    walls: &Walls,
+    launch: Launch,
+    streams: Vec<OwnedFd>,
+    control: &OwnedFd,
+    meanwhile: impl FnOnce(),
+) {
+    let reply = see_through(walls, launch, streams, control, meanwhile).unwrap_or_else(Reply::Failed);
+    let _ = channel::send(control, &reply.encode(), &[]);
+}
+
+fn see_through(
+    walls: &Walls,
+    mut launch: Launch,
+    streams: Vec<OwnedFd>,
+    control: &OwnedFd,
+    meanwhile: impl FnOnce(),
+) -> Result<Reply, Failure> {
     let signals = prepare(walls, &mut launch.command)?;
     let before = Before::look(walls)?;
     let Started { command, terminal, writes } = start(walls, &launch, streams)?;
     tell_started(control, terminal);
+    meanwhile();
     let mut running = Running { walls, control, signals, command, writes, status: None, killing: false };
     let exit = running.watch()?;
     let writes = running.writes.map(RefusedWrites::into_found).unwrap_or_default();
@@ -52,8 +70,11 @@ fn tell_started(control: &OwnedFd, terminal: Option<OwnedFd>) {
 
 fn prepare(walls: &Walls, command: &mut Command) -> Result<ChildSignals, Failure> {
     if let Some(plan) = &walls.plan {
-        // Safe here, other than in the parent: the helper has one thread, so this fires when the helper ends.
-        set_parent_process_death_signal(Some(Signal::KILL)).or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
+        if !walls.is_first {
+            // Safe here, other than in the parent: the helper has one thread, so this fires when the helper ends.
+            set_parent_process_death_signal(Some(Signal::KILL))
+                .or_failure(Stage::Process, || "prctl(2) of pdeathsig")?;
+        }
         if walls.rung == Rung::Full {
             proc::mount_fresh()?;
         }

@@ -241,11 +241,11 @@ pub async fn walls(
     command: &[OsString],
 ) -> Result<Walls, RpcError> {
     let Bare { workplace, warnings, temp } = bare(environment, helper, params).await?;
-    if let Some(ahead) = ahead {
-        workplace.sandbox.adopt(ahead);
-    }
     if let Some(reason) = kept_from(&workplace, command).await {
         return Err(RpcError::new(ErrorKind::Configuration, format!("the command was not run: {reason}")));
+    }
+    if let Some(ahead) = ahead {
+        workplace.sandbox.adopt(ahead);
     }
     let is_watched = workplace.policy.level == SandboxLevel::WorkspaceWrite;
     let (policy, before) = (Arc::clone(&workplace.policy), workplace.repositories);

@@ -174,6 +174,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::caches::what_is_hidden_in_a_cache_stays_hidden", MOUNTS),
     ("sandbox::caches::what_is_written_stays_in_the_session", MOUNTS),
     ("sandbox::forked::it_keeps_neither_arguments_nor_environment", SURROUNDINGS),
+    ("sandbox::forked::it_sees_the_command_through_itself", SURROUNDINGS),
     ("sandbox::forked::where_the_network_is_the_hosts_another_is_started", NETWORK),
     ("sandbox::hidden::denied_programs_cannot_be_run_by_anybody", MOUNTS),
     ("sandbox::hidden::git_neither_fails_on_what_is_hidden_nor_takes_it", MOUNTS),

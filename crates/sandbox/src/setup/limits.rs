@@ -34,10 +34,34 @@ const OWN_COUNT: (u32, u32) = (5, 14);
 /// leaves the host's namespaces: set with `CAP_SYS_RESOURCE` there, nobody inside can lower it; otherwise a command can
 /// take it back to where it was, and no lower.
 pub(crate) fn give_way() {
-    const PATH: &str = "/proc/self/oom_score_adj";
-    let now: i32 = fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default();
-    // Not everywhere allowed, and no wall.
-    let _ = fs::write(PATH, (now + FIRST_TO_GO).min(1000).to_string());
+    let _ = GivingWay::begin();
+}
+
+const OUT_OF_MEMORY: &str = "/proc/self/oom_score_adj";
+
+/// What this process was before it gave way, if it could.
+pub(crate) struct GivingWay(Option<i32>);
+
+impl GivingWay {
+    /// As [`give_way`], for a while: for what is forked meanwhile. An ordinary user's process cannot that has made itself
+    /// undumpable.
+    pub(crate) fn begin() -> Self {
+        let text = fs::read_to_string(OUT_OF_MEMORY).unwrap_or_default();
+        let now: i32 = text.trim().parse().unwrap_or_default();
+        // Not everywhere allowed, and no wall.
+        let written = fs::write(OUT_OF_MEMORY, (now + FIRST_TO_GO).min(1000).to_string());
+        Self(written.is_ok().then_some(now))
+    }
+
+    /// Whether it gives way.
+    pub(crate) fn is_real(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whoever could not lower it before has not raised what it may not go below.
+    pub(crate) fn end(self) {
+        let _ = self.0.map(|before| fs::write(OUT_OF_MEMORY, before.to_string()));
+    }
 }
 
 /// How much memory the control group of this container may have, if that is less than there is. In a container that

@@ -17,32 +17,52 @@ use crate::{
     wire::{Failure, OrFailure, Stage},
 };
 
+/// The caller, as it is known in the user namespace that it came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    user: u32,
+    group: u32,
+}
+
+impl Caller {
+    /// Must be called before that is left.
+    pub(crate) fn now() -> Self {
+        Self { user: getuid().as_raw(), group: getgid().as_raw() }
+    }
+}
+
 /// Leaves the host's namespaces. Must run before anything is mounted, in a process with one thread.
 pub(crate) fn enter(network: Network, identity: &Identity) -> Result<(), Failure> {
-    let (user, group) = (getuid().as_raw(), getgid().as_raw());
+    let caller = Caller::now();
     let mapper = identity.is_shared().then(|| Mapper::start(identity)).transpose()?;
-    let mut flags = UnshareFlags::NEWUSER
-        | UnshareFlags::NEWNS
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS
-        | UnshareFlags::NEWCGROUP;
+    leave(UnshareFlags::NEWUSER, network)?;
+    match mapper {
+        Some(mapper) => mapper.map()?,
+        None => map_self(caller)?,
+    }
+    raise_loopback(network)
+}
+
+/// As [`enter`], with a network of its own, in a process that `caller` forked into a new user namespace.
+pub(crate) fn enter_as_first(caller: Caller) -> Result<(), Failure> {
+    map_self(caller)?;
+    leave(UnshareFlags::empty(), Network::LoopbackOnly)?;
+    raise_loopback(Network::LoopbackOnly)
+}
+
+/// Leaves what every cell leaves, and `besides`.
+fn leave(besides: UnshareFlags, network: Network) -> Result<(), Failure> {
+    let mut flags =
+        besides | UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     if network != Network::Host {
         flags |= UnshareFlags::NEWNET;
     }
     // SAFETY: `CLONE_FILES`, the one flag that can pull descriptors from under other threads, is not among them, and
     // the helper has one thread.
-    unsafe { unshare_unsafe(flags) }.or_failure(Stage::Namespaces, || "unshare(2) of user and mount namespaces")?;
-    match mapper {
-        Some(mapper) => mapper.map()?,
-        None => map_self(user, group)?,
-    }
-    if network != Network::Host {
-        raise_loopback().or_failure(Stage::Namespaces, || "raising the loopback interface")?;
-    }
-    Ok(())
+    unsafe { unshare_unsafe(flags) }.or_failure(Stage::Namespaces, || "unshare(2) of user and mount namespaces")
 }
 
-fn map_self(user: u32, group: u32) -> Result<(), Failure> {
+fn map_self(Caller { user, group }: Caller) -> Result<(), Failure> {
     // A process that could drop groups could pass a "this group may not" permission (user_namespaces(7)).
     let maps = [
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -56,7 +76,14 @@ fn map_self(user: u32, group: u32) -> Result<(), Failure> {
 }
 
 /// A new network namespace has its loopback interface down.
-fn raise_loopback() -> io::Result<()> {
+fn raise_loopback(network: Network) -> Result<(), Failure> {
+    match network {
+        Network::Host => Ok(()),
+        _ => set_loopback_up().or_failure(Stage::Namespaces, || "raising the loopback interface"),
+    }
+}
+
+fn set_loopback_up() -> io::Result<()> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: `ifreq` is plain data for which all zeros is a value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };

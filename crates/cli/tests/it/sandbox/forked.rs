@@ -29,8 +29,8 @@ fn it_keeps_neither_arguments_nor_environment() {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
     assert_eq!(told, "told\n", "the command sees what was typed");
     let others = below(child.id());
-    // Helper, supervisor, command. Who may not read one's environment is no better off.
-    assert!(others.len() >= 3, "{others:?}");
+    // Helper and command. Who may not read one's environment is no better off.
+    assert!(others.len() >= 2, "{others:?}");
     for other in others {
         for file in ["cmdline", "environ"] {
             let kept = fs::read(format!("/proc/{other}/{file}")).unwrap_or_default();
@@ -39,6 +39,36 @@ fn it_keeps_neither_arguments_nor_environment() {
     }
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// One command needs no supervisor besides.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the program under test is started by its test")]
+fn it_sees_the_command_through_itself() {
+    not_inside_another_sandbox!();
+    let place = tempfile::tempdir().unwrap();
+    let mut codex = support::codex(place.path());
+    codex.current_dir(place.path()).args(["sandbox", "-s", "workspace-write", "--"]);
+    codex.args(["sh", "-c", "echo $$ $PPID; sleep 1000 & read line; exit 7"]);
+    let mut child = codex.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, "2 1\n");
+    let parent = |process: u32| {
+        let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        status.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let all = below(child.id());
+    let is_named = |process: &&u32, name: &str| fs::read_to_string(format!("/proc/{process}/comm")).unwrap() == name;
+    let command = all.iter().find(|process| is_named(process, "sh\n")).unwrap();
+    assert_eq!(parent(parent(*command)), child.id(), "{all:?}");
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    // What the command left running went with it: nobody is left to take it over.
+    assert!(
+        all.iter()
+            .all(|process| !fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name == "sleep\n"))
+    );
 }
 
 #[test]
