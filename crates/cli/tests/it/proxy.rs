@@ -291,7 +291,8 @@ fn the_proxy_ends_with_the_session() {
         let far = Far::new().await;
         let server = TcpListener::bind((IpAddr::from(WEB), 443)).await.unwrap();
         let open = shell(
-            "exec 3<>/dev/tcp/127.0.0.1/${https_proxy##*:}; printf 'CONNECT docs.example:443 HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3",
+            "exec 3<>/dev/tcp/127.0.0.1/${https_proxy##*:}; printf 'CONNECT docs.example:443 HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3; \
+             exec sleep 1000",
         );
         let mut child = far.sandbox.spawn(&proxied(), open, Streams::Merged).await.unwrap();
         let (mut tunnel, _) = server.accept().await.unwrap();
