@@ -36,6 +36,9 @@ pub enum Command {
     /// Run a command inside the sandbox
     #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArguments),
+    /// Trust a project's own settings, after showing what they loosen
+    #[command(after_help = examples::TRUST)]
+    Trust(TrustArguments),
     /// Show the rules for commands, and what they come to
     #[command(subcommand, after_help = examples::PERMISSIONS)]
     Permissions(PermissionsCommand),
@@ -216,6 +219,22 @@ pub struct ManArguments {
     /// Print all commands and flags as one document in Markdown
     #[arg(long, conflicts_with_all = ["command", "out"])]
     pub markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TrustArguments {
+    /// A directory of the project; the current one if none is given
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// Trust it without a question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show all that is trusted, and whether it still is as it was
+    #[arg(long, conflicts_with_all = ["directory", "yes", "revoke"])]
+    pub list: bool,
+    /// Trust nothing of it any more
+    #[arg(long, conflicts_with = "yes")]
+    pub revoke: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -29,6 +29,12 @@ Examples:
   codex sandbox -s read-only -- sh -c 'cat *.txt'
   codex sandbox --allow-network --add-dir ../out -- ./release.sh";
 
+pub const TRUST: &str = "\
+Examples:
+  codex trust
+  codex trust ~/project --revoke
+  codex trust --list";
+
 pub const PERMISSIONS: &str = "\
 Examples:
   codex permissions why \"git push --force\"

@@ -68,6 +68,10 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
             Err("sandbox takes a command after `--`, and no prompt or flags of a run".into())
         }
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
+        Some(Command::Trust(_)) if takes_no(&run, &prompt) => {
+            Err("trust takes no prompt or flags of a run before it".into())
+        }
+        Some(Command::Trust(trust)) => commands::trust::run(thread, trust, environment),
         Some(Command::Permissions(_)) if takes_no(&run, &prompt) => {
             Err("permissions takes no prompt or flags of a run before it".into())
         }

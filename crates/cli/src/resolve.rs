@@ -53,6 +53,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         ephemeral: run.ephemeral.then_some(true),
         thread_source: run.thread_source.clone(),
         trust_project: options.trust.then_some(true),
+        ask_trust: None,
         full_auto: options.full_auto.then_some(true),
         strict_config: options.strict_config.then_some(true),
     })
@@ -73,6 +74,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         approval_policy: start.approval_policy,
         config: start.config,
         trust_project: start.trust_project,
+        ask_trust: start.ask_trust,
         full_auto: start.full_auto,
         strict_config: start.strict_config,
     })

@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use crate::hide::{has_secret_url, looks_secret};
+use crate::hide::{has_secret_url, looks_secret, url_without_secrets};
 use crate::keys::{KEYS, Key};
 use crate::layer::Leaf;
 use crate::merge::Merged;
@@ -66,11 +66,11 @@ fn placed(leaf: &Leaf) -> Placed {
 }
 
 /// A value as TOML on one line, less what may be a secret.
-fn shown(path: &[String], value: &Value) -> String {
-    let secret =
-        |text: &str| has_secret_url(text) || path.iter().any(|name| looks_secret(name) && !is_known(path, name));
+pub(crate) fn shown(path: &[String], value: &Value) -> String {
+    let secret = path.iter().any(|name| looks_secret(name) && !is_known(path, name));
     let text = match value {
-        Value::String(text) if secret(text) => Value::String("…".into()).to_string(),
+        Value::String(_) if secret => Value::String("…".into()).to_string(),
+        Value::String(text) if has_secret_url(text) => Value::String(url_without_secrets(text)).to_string(),
         other => other.to_string(),
     };
     plain(&text)

@@ -23,6 +23,16 @@ pub(crate) fn has_secret_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| rest.contains(['@', '?']))
 }
 
+/// An address with `…` for what may be a secret in it: who reads it must still see where it leads.
+pub(crate) fn url_without_secrets(text: &str) -> String {
+    let Ok(url) = url::Url::parse(text) else { return "…".into() };
+    let Some(host) = url.host_str() else { return "…".into() };
+    let user = if url.username().is_empty() && url.password().is_none() { "" } else { "…@" };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let query = if url.query().is_some() || url.fragment().is_some() { "?…" } else { "" };
+    format!("{}://{user}{host}{port}{}{query}", url.scheme(), url.path())
+}
+
 /// The parts of a line that must not be shown, in order, as ranges of bytes within the line. `before` is the text above
 /// it: a value may have begun there.
 pub(crate) fn secret_parts(before: &str, line: &str) -> Vec<Range<usize>> {
@@ -113,6 +123,23 @@ fn is_inside(before: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_show_where_they_lead() {
+        let table = [
+            ("https://me:sk-1@evil.example:8443/v1", "https://…@evil.example:8443/v1"),
+            ("https://me@evil.example", "https://…@evil.example/"),
+            ("https://good.example@evil.example/", "https://…@evil.example/"),
+            ("https://good.example\\@evil.example/", "https://good.example/@evil.example/"),
+            ("http://host/v1?key=sk-1", "http://host/v1?…"),
+            ("http://host/v1#sk-1?", "http://host/v1?…"),
+            ("https://:@", "…"),
+            ("mailto://me@", "…"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(url_without_secrets(text), expected);
+        }
+    }
 
     #[test]
     fn values_that_look_secret_are_hidden() {

@@ -1,7 +1,7 @@
 //! Layers of TOML turned into plain typed data, each value with its origin; and the process environment, read once.
 //!
 //! Files are changed when the user asks for it alone: a rule is remembered or forgotten ([`remember`], [`forget`]), a
-//! setting written ([`edit()`]).
+//! setting written ([`edit()`]), a project trusted or not any more ([`trust`], [`revoke`]).
 //!
 //! Three rules hold here and nowhere else. The environment is read by [`Environment`] alone. A `.env` file is never
 //! read, from anywhere. A project's file cannot raise its own privileges: until the user trusts it, only what cannot
@@ -23,6 +23,7 @@ mod load;
 mod merge;
 mod origin;
 mod overrides;
+mod project_trust;
 mod provider;
 mod resolve;
 mod rules;
@@ -45,9 +46,10 @@ pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};
 pub use files::{FileKind, Place, SYSTEM_FILE, project_root};
-pub use load::{LoadRequest, Loaded, load};
+pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use origin::{Origin, Origins};
 pub use overrides::Override;
+pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{ApiKey, OPENAI, ProviderSettings, WireApi, api_key};
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;

@@ -10,9 +10,11 @@ use crate::explain::{self, Effective};
 use crate::files::{Place, places, project_root, read_source};
 use crate::layer::Layer;
 use crate::merge::{Merged, providers, split_model};
+use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
 use crate::source::{Name, Source};
 use crate::suggest::did_you_mean;
-use crate::trust::{hold_back, warning};
+use crate::trust::hold_back;
+use crate::trust_store::Hash;
 use crate::value::Base;
 use crate::variables::{CODEX_PROFILE, VARIABLES};
 use crate::{ConfigError, Environment, Origin, Origins, Override, Settings, Warning, resolve};
@@ -34,6 +36,8 @@ pub struct LoadRequest<'a> {
     pub profile: Option<&'a str>,
     /// Whether the user trusts the project's files. If not, they can only make things stricter.
     pub trust_project: bool,
+    /// Files of the project that the user trusts as they were hashed, remembered or not: paths below its root.
+    pub accepted: &'a [(PathBuf, Hash)],
     /// Whether what would be a warning is an error.
     pub strict: bool,
 }
@@ -51,6 +55,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// The profile in force, and where it was named.
     pub profile: Option<(String, Origin)>,
+    /// What files of the project want that only a trusted one may have; those that want nothing are not there.
+    pub trust: ProjectTrust,
     pub(crate) merged: Merged,
 }
 
@@ -62,10 +68,10 @@ impl Loaded {
 }
 
 /// A file that was read.
-struct Read {
-    place: Place,
-    layer: Layer,
-    trusted: bool,
+pub(crate) struct Read {
+    pub(crate) place: Place,
+    pub(crate) layer: Layer,
+    pub(crate) trusted: bool,
 }
 
 /// A profile that was asked for: its name, where, and the number of the file whose default it is, if a file asked.
@@ -94,8 +100,43 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     Ok(loaded)
 }
 
+/// What files of the project want that only a trusted one may have, in profiles that are not selected too.
+///
+/// # Errors
+/// As [`load`], but for what all layers come to.
+pub fn project_trust(request: &LoadRequest<'_>) -> Result<ProjectTrust, ConfigError> {
+    let mut warnings = Vec::new();
+    let all = layers(request, true, &mut warnings).map_err(|error| error.after(warnings))?;
+    Ok(all.trust)
+}
+
 /// As [`load`]; the warnings outlive an error, for they may explain it.
 fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result<Loaded, ConfigError> {
+    let Layers { files, selected, merged, trust, root } = layers(request, false, warnings)?;
+    let project = root.as_deref().unwrap_or(request.workspace);
+    let settings = resolve::settings(&merged, project, request.environment.home(), warnings)?;
+    Ok(Loaded {
+        settings,
+        origins: merged.origins(),
+        warnings: Vec::new(),
+        files: files.into_iter().map(|file| file.place.path).collect(),
+        profile: selected.map(|it| (it.name, it.origin)),
+        trust,
+        merged,
+    })
+}
+
+/// All layers, on top of each other.
+struct Layers {
+    files: Vec<Read>,
+    selected: Option<Selected>,
+    merged: Merged,
+    trust: ProjectTrust,
+    root: Option<PathBuf>,
+}
+
+/// Reads the layers and puts them together; `all` as for [`wanting`].
+fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> Result<Layers, ConfigError> {
     let home = request.environment.home();
     let root = project_root(request.workspace, home.unwrap_or(Path::new("/")));
     let project = root.as_deref().unwrap_or(request.workspace);
@@ -103,7 +144,7 @@ fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result
     for place in places(request, root.as_deref()) {
         let base = Base { dir: &place.directory, project, home };
         let Some(source) = read_source(&place.path)? else { continue };
-        let trusted = !place.kind.is_of_project() || request.trust_project;
+        let trusted = !place.kind.is_of_project();
         let mut layer = Layer::parse(source, base).map_err(|error| error.after(std::mem::take(warnings)))?;
         warnings.append(&mut layer.warnings);
         files.push(Read { place, layer, trusted });
@@ -113,21 +154,34 @@ fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result
     let mut typed = command_line(request.overrides, typed_base)?;
     warnings.append(&mut typed.warnings);
 
-    let selected = selected(request, &typed, &files)?;
-    let merged = put_together(&files, [environment, typed], selected.as_ref(), warnings);
-    let settings = resolve::settings(&merged, project, home, warnings)?;
-    Ok(Loaded {
-        settings,
-        origins: merged.origins(),
-        warnings: Vec::new(),
-        files: files.into_iter().map(|file| file.place.path).collect(),
-        profile: selected.map(|it| (it.name, it.origin)),
-        merged,
-    })
+    // First as if nothing were trusted; only if something is held back then does it matter what is. With one file
+    // trusted, another may come to be held back.
+    let above = [environment, typed];
+    let mut found = Vec::new();
+    let (selected, merged, more) = loop {
+        let selected = selected(request, &above[1], &files)?;
+        let mut more = Vec::new();
+        let merged = put_together(&files, &above, selected.as_ref(), &mut more);
+        let mut new = wanting(&files, &merged, &found, all);
+        let again = judge(request, project, &mut files, &mut new)?;
+        found.extend(new);
+        if !again {
+            break (selected, merged, more);
+        }
+    };
+    warnings.extend(more);
+    let (trust, held) = conclude(root.as_deref(), &files, found, &merged);
+    warnings.extend(held);
+    Ok(Layers { files, selected, merged, trust, root })
 }
 
 /// All layers on top of each other.
-fn put_together(files: &[Read], above: [Layer; 2], selected: Option<&Selected>, warnings: &mut Vec<Warning>) -> Merged {
+fn put_together(
+    files: &[Read],
+    above: &[Layer; 2],
+    selected: Option<&Selected>,
+    warnings: &mut Vec<Warning>,
+) -> Merged {
     let profile_of = |file: &Read| selected.map(|it| (file.layer.profile(&it.name), file.trusted));
     let mut layers: Vec<(Layer, bool)> = vec![(Layer::defaults(), true)];
     for (number, file) in files.iter().enumerate() {
@@ -141,7 +195,7 @@ fn put_together(files: &[Read], above: [Layer; 2], selected: Option<&Selected>, 
     if selected.is_some_and(|it| it.file.is_none()) {
         layers.extend(files.iter().filter_map(profile_of));
     }
-    layers.extend(above.map(|layer| (layer, true)));
+    layers.extend(above.iter().map(|layer| (layer.clone(), true)));
 
     let trusted = layers.iter().filter(|(_, trusted)| *trusted);
     let known: BTreeSet<String> = trusted.flat_map(|(layer, _)| providers(layer)).map(String::from).collect();
@@ -149,7 +203,6 @@ fn put_together(files: &[Read], above: [Layer; 2], selected: Option<&Selected>, 
     for (mut layer, trusted) in layers {
         split_model(&mut layer, &known);
         let held = if trusted { Vec::new() } else { hold_back(&mut layer, &merged) };
-        warnings.extend(warning(&held));
         merged.note_held(held);
         warnings.extend(merged.add(layer));
     }

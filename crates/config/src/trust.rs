@@ -10,6 +10,7 @@ use crate::layer::{Layer, Leaf};
 use crate::merge::{Merged, removed};
 use crate::origin::dotted;
 use crate::source::Site;
+use crate::trust_store::Verdict;
 use crate::{Origin, Warning};
 
 /// Takes from a project's layer what it must not set above `below`.
@@ -43,13 +44,23 @@ pub(crate) fn hold_back(layer: &mut Layer, below: &Merged) -> Vec<Leaf> {
 }
 
 /// What the user is told of what was held back of one file.
-pub(crate) fn warning(held: &[Leaf]) -> Option<Warning> {
+pub(crate) fn warning(held: &[Leaf], verdict: &Verdict) -> Option<Warning> {
+    let why = match verdict {
+        Verdict::Changed(at) => {
+            format!("this file has changed since you trusted the project ({}), so these settings of it", date(at))
+        }
+        _ => "this project is not trusted, so these settings of its file".to_owned(),
+    };
     let message = format!(
-        "this project is not trusted, so these settings of its file are held back: {}; read them, then use `--trust` \
-         to honour them",
+        "{why} are held back: {}; `codex trust` shows them and asks, `--trust` honours them",
         names(held).join(", ")
     );
     held.first().and_then(|leaf| leaf.site.as_ref()).map(|site| Warning::new(site.source.whole(), message))
+}
+
+/// The day of a time as RFC 3339 writes it.
+fn date(at: &str) -> &str {
+    at.split('T').next().unwrap_or(at)
 }
 
 /// Whether a value allows no more than the one below it.

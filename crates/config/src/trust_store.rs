@@ -123,11 +123,11 @@ impl TrustStore {
 }
 
 impl TrustedProject {
-    /// The files, each with whether it is as it was, or why that cannot be told.
-    pub fn now<'a>(&'a self, root: &'a Path) -> impl Iterator<Item = (&'a Path, Result<bool, ConfigError>)> {
+    /// The files, each with whether it is as it was (`None`: it is gone), or why that cannot be told.
+    pub fn now<'a>(&'a self, root: &'a Path) -> impl Iterator<Item = (&'a Path, Result<Option<bool>, ConfigError>)> {
         self.files.iter().map(move |(relative, hash)| {
             let source = read_source(&root.join(relative));
-            let same = source.map(|source| source.is_some_and(|source| Hash::of(source.text.as_bytes()) == *hash));
+            let same = source.map(|source| source.map(|source| Hash::of(source.text.as_bytes()) == *hash));
             (relative.as_path(), same)
         })
     }
@@ -142,6 +142,11 @@ pub fn trust(codex_home: &Path, root: &Path, files: &[(PathBuf, Hash)]) -> Resul
     if let Some(path) = unnamed {
         let message = "cannot be remembered as trusted: its path is not UTF-8";
         return Err(ConfigError::new(Origin::WholeFile(path.into()), message));
+    }
+    // What is known need not be written again, where nothing can be written perhaps.
+    let store = TrustStore::read(codex_home)?;
+    if files.iter().all(|(path, hash)| store.verdict(root, path, hash) == Verdict::Trusted) {
+        return Ok(());
     }
     change(codex_home, |store| {
         let new = || TrustedProject { trusted_at: String::new(), files: BTreeMap::new() };

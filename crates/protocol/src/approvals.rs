@@ -140,6 +140,8 @@ pub struct HeldSetting {
     pub value: String,
     /// What is in force instead, if there is something.
     pub instead: Option<String>,
+    /// Whether it is a list that is added to what is in force.
+    pub adds: bool,
 }
 
 /// The answer to a question.

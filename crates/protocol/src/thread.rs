@@ -116,6 +116,9 @@ pub struct ThreadStartParams {
     pub thread_source: Option<String>,
     /// Honour the whole of the project's own configuration. (Ours.)
     pub trust_project: Option<bool>,
+    /// Whether the client answers `project/requestTrust`: then it is asked before something of the project's own
+    /// configuration is held back. (Ours.)
+    pub ask_trust: Option<bool>,
     /// Ask nothing, and run what would have to ask because of its class, unless a rule denies it. (Ours.)
     pub full_auto: Option<bool>,
     /// Whether what would be a warning about the configuration is an error. (Ours.)
@@ -142,6 +145,8 @@ pub struct ThreadResumeParams {
     pub config: Option<Map<String, Value>>,
     /// As in [`ThreadStartParams`].
     pub trust_project: Option<bool>,
+    /// As in [`ThreadStartParams`].
+    pub ask_trust: Option<bool>,
     /// As in [`ThreadStartParams`].
     pub full_auto: Option<bool>,
     /// As in [`ThreadStartParams`].

@@ -9,8 +9,8 @@ use std::{
 
 use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
-    Environment, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi, api_key,
-    variables,
+    Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi,
+    api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -23,16 +23,21 @@ use serde_json::{Map, Value, json};
 use crate::{
     Server, network,
     policy::{Ground, policy},
+    trust,
 };
 
 /// What a client wants of a thread's settings; the rest comes from the configuration.
 pub(crate) struct Wanted {
-    cwd: PathBuf,
+    pub(crate) cwd: PathBuf,
     overrides: Vec<Override>,
     profile: Option<String>,
     trust_project: bool,
+    /// Whether the client can be asked for trust, and has not given it yet.
+    pub(crate) asks_trust: bool,
+    /// Files of the project that are trusted as they were hashed.
+    pub(crate) accepted: Vec<(PathBuf, Hash)>,
     full_auto: bool,
-    strict: bool,
+    pub(crate) strict: bool,
     /// Whether there is a turn that could ask.
     asks: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
@@ -63,6 +68,7 @@ impl Wanted {
         let mut wanted = Self::of(cwd, config, flags, params.trust_project)?;
         wanted.full_auto = params.full_auto.unwrap_or_default();
         wanted.strict = params.strict_config.unwrap_or_default();
+        wanted.asks_trust = params.ask_trust.unwrap_or_default() && !wanted.trust_project;
         Ok(wanted)
     }
 
@@ -93,6 +99,7 @@ impl Wanted {
             approval_policy: params.approval_policy,
             config: params.config,
             trust_project: params.trust_project,
+            ask_trust: params.ask_trust,
             full_auto: params.full_auto,
             strict_config: params.strict_config,
             ephemeral: None,
@@ -124,17 +131,42 @@ impl Wanted {
             overrides,
             profile,
             trust_project,
+            asks_trust: false,
+            accepted: Vec::new(),
             full_auto: false,
             strict: false,
             asks: true,
             at_most: None,
         })
     }
+
+    /// What is to be loaded.
+    pub(crate) fn request<'a>(&'a self, environment: &'a Environment, codex_home: &'a Path) -> LoadRequest<'a> {
+        LoadRequest {
+            environment,
+            system_file: Path::new(codex_config::SYSTEM_FILE),
+            codex_home,
+            workspace: &self.cwd,
+            overrides: &self.overrides,
+            profile: self.profile.as_deref(),
+            trust_project: self.trust_project,
+            accepted: &self.accepted,
+            strict: self.strict,
+        }
+    }
 }
 
 /// Builds the settings of a thread that works where `wanted` says, with `temp` as its commands' `/tmp`.
-pub(crate) async fn thread(server: &Server, codex_home: &Path, wanted: Wanted, temp: &Path) -> Result<Built, RpcError> {
-    let (settings, origins, mut warnings) = load(&server.environment, codex_home, &wanted)?;
+pub(crate) async fn thread(
+    server: &Server,
+    id: &str,
+    codex_home: &Path,
+    mut wanted: Wanted,
+    temp: &Path,
+) -> Result<Built, RpcError> {
+    let mut warnings = trust::ask(server, id, codex_home, &mut wanted).await?;
+    let (settings, origins, of_load) = load(&server.environment, codex_home, &wanted)?;
+    warnings.extend(of_load);
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
@@ -274,30 +306,24 @@ fn load(
     codex_home: &Path,
     wanted: &Wanted,
 ) -> Result<(Settings, Origins, Vec<String>), RpcError> {
-    let request = LoadRequest {
-        environment,
-        system_file: Path::new(codex_config::SYSTEM_FILE),
-        codex_home,
-        workspace: &wanted.cwd,
-        overrides: &wanted.overrides,
-        profile: wanted.profile.as_deref(),
-        trust_project: wanted.trust_project,
-        strict: wanted.strict,
-    };
-    let loaded = codex_config::load(&request).and_then(|loaded| {
+    let loaded = codex_config::load(&wanted.request(environment, codex_home)).and_then(|loaded| {
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
             loaded.require_api_key(environment)?;
         }
         Ok(loaded)
     });
-    let Loaded { mut settings, origins, warnings, .. } = loaded.map_err(|error| configuration(&error.to_string()))?;
+    let Loaded { mut settings, origins, warnings, trust, .. } =
+        loaded.map_err(|error| configuration(&error.to_string()))?;
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
     }
     let mut told: Vec<String> = warnings.iter().take(WARNINGS).map(ToString::to_string).collect();
     if warnings.len() > WARNINGS {
         told.push(format!("and {} more warnings", warnings.len() - WARNINGS));
+    }
+    if wanted.trust_project {
+        told.extend(trust::remember(codex_home, &trust));
     }
     Ok((settings, origins, told))
 }

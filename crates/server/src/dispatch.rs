@@ -81,7 +81,7 @@ impl Server {
         let thread_source = params.thread_source.clone();
         let wanted = Wanted::start(params)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
-        let mut built = build::thread(self, &codex_home, wanted, temp.path()).await?;
+        let mut built = build::thread(self, &id, &codex_home, wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
         let journal = if ephemeral {
             Journal::ephemeral()
@@ -116,7 +116,7 @@ impl Server {
         let id = replayed.header.thread_id.clone();
         let wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
-        let mut built = build::thread(self, &codex_home, wanted, temp.path()).await?;
+        let mut built = build::thread(self, &id, &codex_home, wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
         for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
             if count > 0 {
@@ -202,7 +202,7 @@ impl Server {
         }
     }
 
-    async fn tell(&self, notification: ServerNotification) {
+    pub(crate) async fn tell(&self, notification: ServerNotification) {
         let position = Position::Transient {};
         let _ = self.events.send(ServerMessage::Event(Event { notification, position })).await;
     }

@@ -9,6 +9,7 @@ mod explain;
 mod in_process;
 mod network;
 mod policy;
+mod trust;
 
 use std::{
     collections::HashMap,

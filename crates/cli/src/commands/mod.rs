@@ -7,3 +7,4 @@ pub mod man;
 pub mod permissions;
 pub mod sandbox;
 mod slash;
+pub mod trust;

@@ -139,7 +139,7 @@ async fn d48_settings_are_written_neither_by_command_nor_by_patch() {
     let (settings, loosen) = ("home/config.toml", "sandbox = \"danger-full-access\"");
     let mut place = Place::new(json!([
         run(&format!("echo '{loosen}' >> {settings}; echo '{loosen}' > {settings}.new; mv {settings}.new {settings}")),
-        run("mv home elsewhere; rm -rf home"),
+        run("echo '[projects]' > home/trust.toml; mv home elsewhere; rm -rf home"),
         patch(&format!("*** Update File: {settings}\n@@\n-model = \"mock\"\n+{loosen}\n")),
         patch(&format!("*** Add File: .codex/config.toml\n+{loosen}\n")),
         run(&format!("echo '{loosen}' > .codex/config.toml")),
@@ -155,6 +155,7 @@ async fn d48_settings_are_written_neither_by_command_nor_by_patch() {
     let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
     let seen = session.turn(&[yes(), yes(), yes()]).await;
     assert_eq!(fs::read_to_string(home.join("config.toml")).unwrap(), before);
+    assert!(!home.join("trust.toml").exists());
     assert_eq!(fs::read_dir(place.workspace.join(".codex")).unwrap().count(), 0);
     assert!(!seen.items.iter().any(|item| matches!(item, ThreadItem::FileChange { .. })), "{:?}", seen.items);
 }

@@ -133,7 +133,6 @@ const PARTLY: &[(u8, &str)] = &[
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
-    (30, "remembered trust"),
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
     (63, "the commands that the answer should name, such as `codex review`"),

@@ -27,3 +27,4 @@ mod scenarios;
 mod sdk;
 mod session;
 mod tidy;
+mod trust;

@@ -7,6 +7,7 @@ mod errors;
 mod existing;
 mod layers;
 mod profiles;
+mod project_trust;
 mod schema;
 mod shell_environment;
 mod trust;
@@ -53,6 +54,7 @@ fn load_in(home: &Path, arguments: &[&str]) -> Result<Loaded, ConfigError> {
         overrides: &overrides?,
         profile: flags.iter().find_map(|it| it.strip_prefix("-p=")),
         trust_project: has("--trust"),
+        accepted: &[],
         strict: has("--strict-config"),
         system_file: &home.join(SYSTEM),
     })?;

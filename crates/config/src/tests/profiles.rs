@@ -265,7 +265,7 @@ fn secrets_are_not_explained() {
         http_headers.X-Org = \"sesame\"\nquery_params.v = \"sesame\"\nenv_key = \"XKEY\"\n";
     for (key, expected) in [
         ("api_key_env", r#""WORK_KEY" user:1 < "OPENAI_API_KEY" built-in default"#),
-        ("model_providers.x.base_url", r#""…" user:3"#),
+        ("model_providers.x.base_url", r#""http://…@x/" user:3"#),
         ("model_providers.x.http_headers.X-Org", r#""…" user:4"#),
         ("model_providers.x.query_params.v", r#""…" user:5"#),
         ("model_providers.x.env_key", r#""XKEY" user:6"#),

@@ -97,7 +97,7 @@ fn a_project_that_nobody_trusts_says_nothing_of_it() {
     let text = "[shell_environment_policy]\nignore_default_excludes = true\nexclude = [\"*\"]\nset.CI = \"1\"";
     let told = "~/p/.codex/config.toml: this project is not trusted, so these settings of its file are held back: \
         `shell_environment_policy.ignore_default_excludes` (line 2), `shell_environment_policy.exclude` (line 3), \
-        `shell_environment_policy.set` (line 4); read them, then use `--trust` to honour them";
+        `shell_environment_policy.set` (line 4); `codex trust` shows them and asks, `--trust` honours them";
     let held = check(&[(PROJECT, text)], &[], &[told]).settings.shell_environment_policy;
     assert_eq!(held, crate::EnvironmentPolicy::default());
     let trusted = check(&[(PROJECT, text)], &["--trust"], &[]).settings.shell_environment_policy;

@@ -10,7 +10,8 @@ use crate::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings, ap
 fn untrusted(user: &str, project: &str, held: &str) -> Settings {
     let warning = format!(
         "~/p/.codex/config.toml: this project is not trusted, so these settings of its file are held back: {held}; \
-         read them, then use `--trust` to honour them"
+         `codex trust` shows them and asks, `--trust` honours \
+         them"
     );
     let warnings: &[&str] = if held.is_empty() { &[] } else { &[&warning] };
     check(&[(USER, user), (PROJECT, project)], &[], warnings).settings

@@ -166,6 +166,6 @@ fn what_changed_since_is_told() {
     let (root, project) = store.projects().next().unwrap();
     let now: Vec<_> =
         project.now(root).map(|(path, same)| (path.to_str().unwrap().to_owned(), same.unwrap())).collect();
-    let expected = [(".codex/config.local.toml", false), (FILE, true), ("gone/.codex/config.toml", false)];
+    let expected = [(".codex/config.local.toml", Some(false)), (FILE, Some(true)), ("gone/.codex/config.toml", None)];
     assert_eq!(now, expected.map(|(path, same)| (path.to_owned(), same)));
 }

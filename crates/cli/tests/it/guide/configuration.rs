@@ -81,6 +81,17 @@ fn s30_a_project_raises_its_own_privileges_only_when_it_is_trusted() {
         assert_eq!(place.workspace.join("../outside").exists(), outside, "{flags:?} {level}");
         assert_eq!(ran.stderr.contains("held back: `sandbox` (line 1)"), warns, "{flags:?} {level}: {}", ran.stderr);
     }
+    // It is remembered, until the file changes.
+    let place = place_with(&["touch ../outside"]);
+    for (settings, flags, outside) in [
+        ("sandbox = \"danger-full-access\"", &["--trust"][..], true),
+        ("sandbox = \"danger-full-access\"", &[], true),
+        ("sandbox = \"danger-full-access\" # changed", &[], false),
+    ] {
+        project(&place, settings);
+        exec(&place, flags);
+        assert_eq!(fs::remove_file(place.workspace.join("../outside")).is_ok(), outside, "{settings} {flags:?}");
+    }
     // Stricter than the user's is always heeded.
     let place = place_with(&["touch made"]);
     project(&place, "sandbox = \"read-only\"");
