@@ -188,7 +188,7 @@ impl Walk<'_> {
         match key.status {
             Status::Used => {}
             Status::Later => {
-                self.no_named_permissions(key, value)?;
+                self.no_wall_of_the_existing_cli(key, value)?;
                 self.unused.push(dotted(&self.path));
                 return self.no_wall_within(walls::misplaced(value.get_ref(), self.base));
             }
@@ -247,14 +247,20 @@ impl Walk<'_> {
         Some(here)
     }
 
-    /// Refuses named permissions, which are not understood, unless they forbid no more than the defaults do.
-    fn no_named_permissions(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
-        let harmless = matches!(value.get_ref().as_str(), Some(":workspace" | ":danger-full-access"));
-        if key.name != "default_permissions" || harmless {
-            return Ok(());
-        }
-        let message = format!("`{}`: {NOT_ENFORCED}", key.name);
-        Err(self.source.error(value.span(), message).hint(Some(NAMED_PERMISSIONS.into())))
+    /// Refuses what forbids something in the existing CLI, and would not here: named permissions, unless they forbid no
+    /// more than the defaults do, and no commands at all.
+    fn no_wall_of_the_existing_cli(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+        let shell = || value.get_ref().get("shell_tool").filter(|it| it.get_ref().as_bool() == Some(false));
+        let harmless = || matches!(value.get_ref().as_str(), Some(":workspace" | ":danger-full-access"));
+        let (span, name, hint) = match key.name {
+            "default_permissions" if !harmless() => (value.span(), key.name, NAMED_PERMISSIONS),
+            "features" => match shell() {
+                Some(shell) => (shell.span(), "shell_tool", "`sandbox = \"read-only\"` keeps commands from being run"),
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        Err(self.source.error(span, format!("`{name}`: {NOT_ENFORCED}")).hint(Some(hint.into())))
     }
 
     /// Tables with names of the user's choice.

@@ -47,6 +47,14 @@ fn what_forbids_something_is_not_passed_over() {
             ),
         ),
         (
+            "[profiles.x.features]\nshell_tool = false",
+            "2:14: `shell_tool`: a rule that is not understood is not enforced either
+  2 | shell_tool = false
+    |              ^^^^^
+  hint: `sandbox = \"read-only\"` keeps commands from being run"
+                .into(),
+        ),
+        (
             "[permissions.site.filesystem]\n\"/home/me/secret\" = \"deny\"",
             format!(
                 "1:14: unknown key `site` in `[permissions]`: a rule that is not understood is not enforced either
