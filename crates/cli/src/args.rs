@@ -26,7 +26,9 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
+// What is below a command is declared only when it is typed: a start builds nothing that it does not need.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Run one task to its end without asking, and print the final message
     #[command(visible_alias = "e", after_help = examples::EXEC)]
@@ -42,6 +44,14 @@ pub enum Command {
     /// Show the rules for commands, and what they come to
     #[command(subcommand, after_help = examples::PERMISSIONS)]
     Permissions(PermissionsCommand),
+    /// Keep the key of a provider of models, or show who has one
+    #[command(args_conflicts_with_subcommands = true, after_help = examples::LOGIN)]
+    Login(LoginArguments),
+    /// Forget the key of a provider of models
+    Logout(LogoutArguments),
+    /// Look at what a session would stumble over here, and say what to do about it
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArguments),
     /// Print a script that completes this program's commands and flags in a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {
@@ -62,7 +72,8 @@ const CONFIGURATION: &str = "Configuration";
 const INPUT: &str = "Input";
 const OUTPUT: &str = "Output";
 
-/// Flags that shape a thread: which model, which walls, which directory.
+// Flags that shape a thread: which model, which walls, which directory. No doc comment: it would become what `--help`
+// says of the commands that have these flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ThreadOptions {
     /// Never ask; inside the sandbox all the same
@@ -105,7 +116,7 @@ pub struct ThreadOptions {
     pub strict_config: bool,
 }
 
-/// Flags that shape a run without a screen.
+// Flags that shape a run without a screen. No doc comment, as above.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct RunOptions {
     /// Picture to attach; repeatable, or several with commas between them
@@ -154,6 +165,7 @@ pub struct ExecArguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ExecCommand {
     /// Go on with an earlier session
     #[command(after_help = examples::RESUME)]
@@ -209,6 +221,54 @@ pub struct SandboxArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct LoginArguments {
+    /// The provider; without it, the selected one
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Read the key from standard input: what is done anyway, by a question where that is a terminal
+    #[arg(long)]
+    pub with_api_key: bool,
+    /// Keep the key in the keyring of the system, not in a file
+    #[arg(long)]
+    pub keyring: bool,
+    #[command(subcommand)]
+    pub command: Option<LoginCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum LoginCommand {
+    /// Say which providers have a key, and from where; fails if the selected one has none
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct LogoutArguments {
+    /// The provider; without it, the selected one
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub provider: Option<String>,
+    /// Forget the keys of all providers
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Do not ask the server of the provider
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct ManArguments {
     /// The command whose page to print; without one, that of the whole program
     #[arg(value_name = "COMMAND")]
@@ -238,6 +298,7 @@ pub struct TrustArguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum PermissionsCommand {
     /// Say whether a command would run, be asked about or be refused, and by which rule
     Why {

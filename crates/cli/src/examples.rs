@@ -42,6 +42,23 @@ Examples:
   codex permissions show destructive-commands
   codex permissions remove \"npm test\"";
 
+pub const LOGIN: &str = "\
+Examples:
+  codex login
+  codex login --provider work --keyring
+  pass show openai | codex login
+  codex login status
+
+A key is kept in credentials.toml below CODEX_HOME, which you alone can read, with the server that it was given for; it
+is sent to no other. The variable that the configuration names for a key outranks what is kept.";
+
+pub const DOCTOR: &str = "\
+Examples:
+  codex doctor
+  codex doctor --json --offline
+
+Exit codes: 0 nothing fails, 1 something does, 2 usage.";
+
 pub const COMPLETION: &str = "\
 Examples:
   codex completion bash > ~/.local/share/bash-completion/completions/codex

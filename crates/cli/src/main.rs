@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod examples;
 mod exec;
+mod hidden;
 mod resolve;
 mod stdin;
 mod terminal;
@@ -76,6 +77,15 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
             Err("permissions takes no prompt or flags of a run before it".into())
         }
         Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,
+        Some(Command::Login(_) | Command::Logout(_)) if takes_no(&run, &prompt) => {
+            Err("login and logout take no prompt or flags of a run before them".into())
+        }
+        Some(Command::Login(login)) => commands::login::run(thread, login, environment).await,
+        Some(Command::Logout(logout)) => commands::login::forget(&thread, logout, &environment),
+        Some(Command::Doctor(_)) if takes_no(&run, &prompt) => {
+            Err("doctor takes no prompt or flags of a run before it".into())
+        }
+        Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
         Some(Command::Completion { .. } | Command::Man(_))
             if thread != ThreadOptions::default() || takes_no(&run, &prompt) =>
         {

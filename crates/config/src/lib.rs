@@ -1,7 +1,8 @@
 //! Layers of TOML turned into plain typed data, each value with its origin; and the process environment, read once.
 //!
 //! Files are changed when the user asks for it alone: a rule is remembered or forgotten ([`remember`], [`forget`]), a
-//! setting written ([`edit()`]), a project trusted or not any more ([`trust`], [`revoke`]).
+//! setting written ([`edit()`]), a project trusted or not any more ([`trust`], [`revoke`]). Keys of providers have a
+//! file of their own, or the keyring ([`keep_key`]).
 //!
 //! Three rules hold here and nowhere else. The environment is read by [`Environment`] alone. A `.env` file is never
 //! read, from anywhere. A project's file cannot raise its own privileges: until the user trusts it, only what cannot
@@ -11,15 +12,18 @@
 //! that show the line, unknown keys are warnings unless they seem to forbid something, and what is known but not
 //! finished is refused or named, never dropped in silence.
 
+mod credentials;
 mod edit;
 mod environment;
 mod error;
 mod explain;
 mod files;
 mod hide;
+mod keyring;
 pub mod keys;
 mod layer;
 mod load;
+mod mcp;
 mod merge;
 mod origin;
 mod overrides;
@@ -41,16 +45,18 @@ mod walls;
 #[cfg(test)]
 mod tests;
 
+pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
 pub use edit::{Change, Edit, SettingsFile, check, edit, forget, remember};
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};
 pub use files::{FileKind, Place, SYSTEM_FILE, project_root};
 pub use load::{LoadRequest, Loaded, load, project_trust};
+pub use mcp::mcp_servers;
 pub use origin::{Origin, Origins};
 pub use overrides::Override;
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
-pub use provider::{ApiKey, OPENAI, ProviderSettings, WireApi, api_key};
+pub use provider::{ApiKey, KeySource, OPENAI, ProviderSettings, WireApi, api_key, is_usual_variable, key_source};
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
 pub use settings::{ApprovalMode, SandboxDetails, SandboxMode, Settings, WorkspaceWrite};

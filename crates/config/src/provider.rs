@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::credentials::{Keeper, keeper, kept};
 use crate::hide::has_secret_url;
 use crate::origin::dotted;
 use crate::{ConfigError, Environment, Loaded, Settings, variables};
@@ -141,13 +142,52 @@ impl RawProvider {
     }
 }
 
+/// Where the key of a provider comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// The provider takes none.
+    NotNeeded,
+    /// It takes one, and there is none.
+    Missing,
+    /// An environment variable.
+    Variable(String),
+    /// `credentials.toml`, where `codex login` keeps it.
+    File,
+    /// The keyring of the system.
+    Keyring,
+}
+
+impl KeySource {
+    /// In one word, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotNeeded => "none",
+            Self::Missing => "missing",
+            Self::Variable(_) => "variable",
+            Self::File => "file",
+            Self::Keyring => "keyring",
+        }
+    }
+}
+
+impl From<Keeper> for KeySource {
+    fn from(keeper: Keeper) -> Self {
+        match keeper {
+            Keeper::File => Self::File,
+            Keeper::Keyring => Self::Keyring,
+        }
+    }
+}
+
 /// The API key of the selected provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// The key; `None` if the variable is unset or empty, or the provider takes none.
+    /// The key; `None` if there is none, or the provider takes none.
     pub value: Option<String>,
-    /// The variable that holds it, or should; empty if the provider takes none.
+    /// The variable that holds it, or should; empty if none is configured, or another place holds it.
     pub variable: String,
+    /// Where it comes from.
+    pub source: KeySource,
 }
 
 /// The value is a secret.
@@ -157,13 +197,75 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Looks up the key of the selected provider. For `openai`, `CODEX_API_KEY` outranks the configured variable.
-pub fn api_key(settings: &Settings, environment: &Environment) -> ApiKey {
-    let lookup = |variable: &str| environment.get_named(variable).map(str::trim).filter(|value| !value.is_empty());
-    let configured = settings.model_providers.get(&settings.model_provider).and_then(|it| it.env_key.as_deref());
-    let general = (settings.model_provider == OPENAI).then_some(variables::CODEX_API_KEY.name());
-    let variable = general.filter(|name| lookup(name).is_some()).or(configured).unwrap_or_default();
-    ApiKey { value: lookup(variable).map(String::from), variable: variable.into() }
+/// Looks up the key of the selected provider: in its variable (for `openai`, `CODEX_API_KEY` first), then in what
+/// `codex login` keeps. An empty variable is as good as none.
+///
+/// # Errors
+/// A key is kept and cannot be had, or was given for another server.
+pub fn api_key(settings: &Settings, environment: &Environment) -> Result<ApiKey, ConfigError> {
+    let id = &settings.model_provider;
+    let found = Found::of(settings, id, environment);
+    if let Some((variable, value)) = found.set {
+        let source = KeySource::Variable(variable.into());
+        return Ok(ApiKey { value: Some(value.into()), variable: variable.into(), source });
+    }
+    let kept = found.server.map(|server| kept(environment, id, server)).transpose()?.flatten();
+    Ok(match kept {
+        Some((key, keeper)) => ApiKey { value: Some(key), variable: String::new(), source: keeper.into() },
+        None => {
+            let variable = found.configured.unwrap_or_default();
+            ApiKey { value: None, variable: variable.into(), source: found.without() }
+        }
+    })
+}
+
+/// Where [`api_key`] would find the key of the provider `id`. The keyring is not asked whether it still has it.
+///
+/// # Errors
+/// As [`api_key`].
+pub fn key_source(settings: &Settings, id: &str, environment: &Environment) -> Result<KeySource, ConfigError> {
+    let found = Found::of(settings, id, environment);
+    if let Some((variable, _)) = found.set {
+        return Ok(KeySource::Variable(variable.into()));
+    }
+    let kept = found.server.map(|server| keeper(environment, id, server)).transpose()?.flatten();
+    Ok(kept.map_or_else(|| found.without(), KeySource::from))
+}
+
+/// What the settings and the environment say of a provider's key.
+struct Found<'a> {
+    /// The variable that is to hold it.
+    configured: Option<&'a str>,
+    /// The variable that does, and the key.
+    set: Option<(&'a str, &'a str)>,
+    /// The address that a key that is kept must have been given for.
+    server: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    fn of(settings: &'a Settings, id: &str, environment: &'a Environment) -> Self {
+        let provider = settings.model_providers.get(id);
+        let configured = provider.and_then(|provider| provider.env_key.as_deref());
+        let lookup = |variable: &'a str| {
+            let value = environment.get_named(variable).map(str::trim).filter(|value| !value.is_empty())?;
+            Some((variable, value))
+        };
+        let general = (id == OPENAI).then_some(variables::CODEX_API_KEY.name());
+        let set = general.and_then(lookup).or_else(|| configured.and_then(lookup));
+        Self { configured, set, server: provider.and_then(|provider| provider.base_url.as_deref()) }
+    }
+
+    /// Where nothing is kept either.
+    fn without(&self) -> KeySource {
+        if self.configured.is_some() { KeySource::Missing } else { KeySource::NotNeeded }
+    }
+}
+
+/// Whether a name is spelled as names of variables are. One that is not may be the key itself, and is not shown.
+pub fn is_usual_variable(name: &str) -> bool {
+    let spelled = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_word = name.contains('_') || !name.contains(|c: char| c.is_ascii_digit());
+    name.chars().all(spelled) && is_word
 }
 
 impl Loaded {
@@ -173,20 +275,18 @@ impl Loaded {
     /// It has none. The error shows where the variable was named.
     pub fn require_api_key(&self, environment: &Environment) -> Result<(), ConfigError> {
         let id = &self.settings.model_provider;
-        let key = api_key(&self.settings, environment);
         let Some(provider) = self.settings.model_providers.get(id) else { return Ok(()) };
-        if key.value.is_some() || key.variable.is_empty() || provider.wire_api == WireApi::Scripted {
+        let Some(variable) = provider.env_key.as_deref().filter(|_| provider.wire_api != WireApi::Scripted) else {
+            return Ok(());
+        };
+        if key_source(&self.settings, id, environment)? != KeySource::Missing {
             return Ok(());
         }
         let own = dotted(&["model_providers".into(), id.clone(), "env_key".into()]);
         let path = if self.merged.get(&own).is_some() { &own } else { "api_key_env" };
-        let state = if environment.get_named(&key.variable).is_some() { "holds none" } else { "is not set" };
-        // What is not spelled as names of variables are may be the key itself.
-        let spelled = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let is_word = key.variable.contains('_') || !key.variable.contains(|c: char| c.is_ascii_digit());
-        let usual = key.variable.chars().all(spelled) && is_word;
-        let (named, export) = match usual {
-            true => (format!("`{}`", key.variable), format!("export {}=…", key.variable)),
+        let state = if environment.get_named(variable).is_some() { "holds none" } else { "is not set" };
+        let (named, export) = match is_usual_variable(variable) {
+            true => (format!("`{variable}`"), format!("export {variable}=…")),
             false => ("the variable named here".into(), "export it".into()),
         };
         let login = if id == OPENAI { String::new() } else { format!(" --provider {id}") };

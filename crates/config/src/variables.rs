@@ -63,6 +63,11 @@ table! {
     PATH = variable("PATH", "Where programs are looked for; git only where commands cannot write");
     VISUAL = variable("VISUAL", "Editor to open files in");
     EDITOR = variable("EDITOR", "Editor to open files in, where `VISUAL` names none");
+    DBUS_SESSION_BUS_ADDRESS = variable("DBUS_SESSION_BUS_ADDRESS", "Where the keyring is reached, if `codex login` keeps a key there");
+    LC_ALL = variable("LC_ALL", LOCALE);
+    LC_CTYPE = variable("LC_CTYPE", LOCALE);
+    LANG = variable("LANG", LOCALE);
+    COLORTERM = variable("COLORTERM", "How many colours the terminal has, for `codex doctor`");
     NO_COLOR = variable("NO_COLOR", "If it is set and not empty: no colours, unless `--color` asks for them");
     TERM = variable("TERM", "If it is `dumb`: no colours, unless `--color` asks for them");
     XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project");
@@ -84,6 +89,8 @@ table! {
     PUB_CACHE = variable("PUB_CACHE", "Where Dart keeps its packages; commands write to a copy");
 }
 
+/// What the names of the locale are read for.
+const LOCALE: &str = "Whether the terminal takes UTF-8, for `codex doctor`";
 /// What the proxies are read for.
 const PROXY: &str =
     "Not used for requests; a warning says that the domains of `sandbox.allow_domains` are reached without it";

@@ -7,6 +7,8 @@
 mod causes;
 mod clients;
 pub mod proxy;
+mod reach;
 
 pub use causes::causes;
 pub use clients::{CONNECT_TIMEOUT, HttpClients, NetError};
+pub use reach::reach;

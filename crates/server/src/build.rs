@@ -386,7 +386,7 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses, _) => {
             let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
-            let config = responses(server, settings, provider);
+            let config = responses(server, settings, provider)?;
             Arc::new(Retrying::new(Arc::new(Responses::new(config, Arc::clone(&server.http))), policy))
         }
         (WireApi::Scripted, Some(script)) => {
@@ -405,8 +405,8 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
     })
 }
 
-fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> ResponsesConfig {
-    let key = api_key(settings, &server.environment);
+fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> Result<ResponsesConfig, RpcError> {
+    let key = api_key(settings, &server.environment).map_err(|error| configuration(&error.to_string()))?;
     let base_url = provider.base_url.clone().unwrap_or_default();
     let variables = provider.env_http_headers.iter();
     let (set, unset): (Vec<_>, Vec<_>) =
@@ -417,7 +417,7 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
-    ResponsesConfig {
+    Ok(ResponsesConfig {
         api_key: key.value,
         key_variable: Some(key.variable).filter(|variable| !variable.is_empty()),
         http_headers: headers.chain(from_environment).collect(),
@@ -428,7 +428,7 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
         env_key_instructions: provider.env_key_instructions.clone(),
         header_variables: unset.into_iter().map(|(header, variable)| (header.clone(), variable.clone())).collect(),
         ..ResponsesConfig::new(base_url)
-    }
+    })
 }
 
 /// What holds the commands of a thread, for its header; if nothing does, a warning says why.

@@ -5,8 +5,10 @@
 
 mod build;
 mod dispatch;
+mod doctor;
 mod explain;
 mod in_process;
+mod keys;
 mod network;
 mod policy;
 mod trust;
@@ -24,8 +26,10 @@ use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
 pub use build::{Walls, walls};
+pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
 pub use in_process::Calls;
+pub use keys::{ProviderKey, ProviderKeys, key_words, provider_keys};
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.
 #[derive(Debug)]

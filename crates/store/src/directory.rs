@@ -72,7 +72,7 @@ pub fn list(codex_home: &Path, cwd: Option<&Path>, limit: usize) -> Vec<Listed> 
 }
 
 /// All files below `sessions/` that are named as journals are, with the time each was last written.
-fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
+pub(crate) fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
     let mut found = Vec::new();
     let mut directories = vec![(codex_home.join("sessions"), 0)];
     while let Some((directory, depth)) = directories.pop() {

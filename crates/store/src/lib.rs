@@ -4,6 +4,7 @@
 //! [`list`] look for one. See `docs/design/0002-journal.md` and, for the format, `docs/journal.md`.
 
 mod directory;
+mod disk;
 mod error;
 mod journal;
 mod name;
@@ -14,6 +15,7 @@ mod replay;
 mod temp;
 
 pub use directory::{Listed, find, list, look};
+pub use disk::{Disk, disk};
 pub use error::StoreError;
 pub use journal::Journal;
 pub use record::{Answered, Answerer, Epoch, FORMAT, Header, Line, Record, TurnOutcome};

@@ -2,7 +2,9 @@
 
 pub mod completion;
 pub mod demo;
+pub mod doctor;
 pub mod exec;
+pub mod login;
 pub mod man;
 pub mod permissions;
 pub mod sandbox;

@@ -204,7 +204,8 @@ fn api_keys_stay_with_their_provider() {
         ),
     ];
     for (user, pairs, variable, value) in table {
-        let key = api_key(&check(&[(USER, user)], &[], &[]).settings, &Environment::from_pairs(pairs.iter().copied()));
+        let key = api_key(&check(&[(USER, user)], &[], &[]).settings, &Environment::from_pairs(pairs.iter().copied()))
+            .unwrap();
         assert_eq!((&*key.variable, key.value.as_deref()), (*variable, *value), "{user}");
         assert!(!format!("{key:?}").contains("sk"));
     }

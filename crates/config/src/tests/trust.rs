@@ -60,7 +60,7 @@ fn a_project_cannot_redirect_the_provider() {
         assert_eq!(untrusted(user, project, held), plain, "{project}");
     }
     let environment = Environment::from_pairs([("OPENAI_API_KEY", "sk"), ("AWS_SECRET_ACCESS_KEY", "aws")]);
-    assert_eq!(api_key(&plain, &environment).variable, "OPENAI_API_KEY");
+    assert_eq!(api_key(&plain, &environment).unwrap().variable, "OPENAI_API_KEY");
     // A provider that only the untrusted file knows is no provider, so this is a model's name and nothing more.
     let settings = untrusted(
         "model_provider = \"local\"\nmodel_providers.local.base_url = \"http://x\"",
