@@ -1,11 +1,15 @@
 //! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
 
+mod config;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::examples;
+
+pub use config::{ConfigCommand, Layer};
 
 /// A coding agent for the terminal
 ///
@@ -52,6 +56,9 @@ pub enum Command {
     /// Look at what a session would stumble over here, and say what to do about it
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArguments),
+    /// Show the settings and where each comes from, and change them
+    #[command(subcommand, after_help = examples::CONFIG)]
+    Config(ConfigCommand),
     /// Print a script that completes this program's commands and flags in a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {

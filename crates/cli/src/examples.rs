@@ -59,6 +59,17 @@ Examples:
 
 Exit codes: 0 nothing fails, 1 something does, 2 usage.";
 
+pub const CONFIG: &str = "\
+Examples:
+  codex config explain
+  codex -m gpt-4.1 config explain model
+  codex config get sandbox
+  codex config set ask_for_approval on-request
+  codex config set --project permissions.deny '[\"git push\"]'
+  codex config set -p fast model gpt-4.1-mini
+  codex config unset search
+  codex config edit --local";
+
 pub const COMPLETION: &str = "\
 Examples:
   codex completion bash > ~/.local/share/bash-completion/completions/codex

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod editor;
 mod examples;
 mod exec;
 mod hidden;
@@ -86,6 +87,10 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
             Err("doctor takes no prompt or flags of a run before it".into())
         }
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
+        Some(Command::Config(_)) if takes_no(&run, &prompt) => {
+            Err("config takes no prompt or flags of a run before it".into())
+        }
+        Some(Command::Config(config)) => commands::config::run(thread, config, environment),
         Some(Command::Completion { .. } | Command::Man(_))
             if thread != ThreadOptions::default() || takes_no(&run, &prompt) =>
         {

@@ -12,14 +12,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::files::{DIR, FILE, LOCAL_FILE, read_source};
+use crate::files::{DIR, FILE, LOCAL_FILE, project_root, read_source};
 use crate::layer::Layer;
 use crate::source::{Name, Source};
 use crate::value::Base;
 use crate::{ConfigError, Origin, Warning};
 
 pub use rules::{forget, remember};
-pub use setting::{Edit, edit};
+pub use setting::{CanonicalKey, Edit, canonical, edit};
 
 /// A file of settings that may be changed. It need not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,25 @@ impl SettingsFile {
         let path = directory.join(DIR).join(if local { LOCAL_FILE } else { FILE });
         Self { path, directory: directory.into(), codex_home: codex_home.into(), home: None, of_project: true }
             .at_home(home)
+    }
+
+    /// The file of the project that `workspace` belongs to: of its nearest directory with a `.codex`, else of its root;
+    /// without a project, of `workspace` itself.
+    ///
+    /// # Errors
+    /// `workspace` is the home, is above it, or is `/`: what lies there is no project.
+    pub fn nearest(codex_home: &Path, home: Option<&Path>, workspace: &Path, local: bool) -> Result<Self, ConfigError> {
+        let at_home = home.unwrap_or(Path::new("/"));
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let (workspace, at_home) = (real(workspace), real(at_home));
+        if at_home.starts_with(&workspace) {
+            let message = "this is no project: your home, what is above it, and `/` have no settings of their own";
+            return Err(ConfigError::new(Origin::WholeFile(workspace), message));
+        }
+        let root = project_root(&workspace, &at_home).unwrap_or_else(|| workspace.clone());
+        let within = workspace.ancestors().take_while(|directory| directory.starts_with(&root));
+        let nearest = within.into_iter().find(|directory| directory.join(DIR).is_dir()).unwrap_or(&root);
+        Ok(Self::project(codex_home, home, nearest, local))
     }
 
     fn at_home(self, home: Option<&Path>) -> Self {
@@ -122,6 +141,19 @@ pub(crate) fn change(
     file.stays_inside()?;
     replace(&file.path, &after).map_err(failed)?;
     Ok(Some(Change { before, after, warnings }))
+}
+
+/// Puts a text that was made from `before` in the place of a file, if it loads and nobody has changed the file meanwhile.
+///
+/// # Errors
+/// It does not load, shown as the file would be; the file was changed, or cannot be written. It is as before then.
+pub fn replace_text(file: &SettingsFile, before: Option<&str>, text: &str) -> Result<Change, ConfigError> {
+    check(file, text)?;
+    let changed = change(file, |now| match now == before.unwrap_or_default() {
+        true => Ok(Some(text.to_owned())),
+        false => Err(file.fault("was changed by somebody else meanwhile")),
+    })?;
+    changed.ok_or_else(|| file.fault("was not changed"))
 }
 
 /// Whether a text would load as this file, by itself; with what there is to say about it.

@@ -46,7 +46,7 @@ mod walls;
 mod tests;
 
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
-pub use edit::{Change, Edit, SettingsFile, check, edit, forget, remember};
+pub use edit::{CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, remember, replace_text};
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};

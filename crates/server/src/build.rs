@@ -301,6 +301,17 @@ async fn kept_from(workplace: &Workplace, command: &[OsString]) -> Option<String
     refusal(&workplace.policy, &access)
 }
 
+/// All that the configuration comes to for a thread started with `params`: nothing is started.
+///
+/// # Errors
+/// When it is wrong.
+pub fn settings(environment: &Environment, params: ThreadStartParams) -> Result<Loaded, RpcError> {
+    let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
+    let wanted = Wanted::start(params)?;
+    let request = wanted.request(environment, &codex_home);
+    codex_config::load(&request).map_err(|error| configuration(&error.to_string()))
+}
+
 fn load(
     environment: &Environment,
     codex_home: &Path,

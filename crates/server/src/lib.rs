@@ -25,7 +25,7 @@ use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
-pub use build::{Walls, walls};
+pub use build::{Walls, settings, walls};
 pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
 pub use in_process::Calls;

@@ -1,6 +1,7 @@
 //! The subcommands, a file or folder each.
 
 pub mod completion;
+pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod exec;

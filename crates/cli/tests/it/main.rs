@@ -8,6 +8,7 @@ mod support;
 mod agent_attacks;
 mod approvals;
 mod attacks;
+mod config;
 mod demo;
 mod doctor;
 mod endings;

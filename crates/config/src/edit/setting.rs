@@ -5,8 +5,9 @@ use toml_edit::Key as Name;
 
 use super::text::{Step, put, take};
 use super::{Change, SettingsFile, change};
-use crate::keys::{self, KEYS, Key, Kind};
+use crate::keys::{self, KEYS, Key, Kind, Status};
 use crate::layer::{Layer, elsewhere, within};
+use crate::origin::dotted;
 use crate::overrides::Override;
 use crate::suggest::did_you_mean;
 use crate::value::Base;
@@ -74,6 +75,41 @@ pub(crate) fn typed_names(key: &str) -> Result<Vec<String>, ConfigError> {
     let names = Name::parse(key)
         .map_err(|_| unknown(key, "this is not a key: use names joined by dots, each in quotes if need be", None))?;
     Ok(names.iter().map(|name| name.get().to_owned()).collect())
+}
+
+/// A typed key by its canonical names, for [`crate::Loaded::explain`].
+///
+/// # Errors
+/// There is no such key; with the nearest one.
+pub fn canonical(key: &str) -> Result<CanonicalKey, ConfigError> {
+    let names: Vec<String> =
+        steps(&typed_names(key)?)?.into_iter().filter_map(|step| step.names.into_iter().next()).collect();
+    let names = if names == ["sandbox_workspace_write", "writable_roots"] { vec!["add_dir".to_owned()] } else { names };
+    let key = |keys: &'static [Key]| keys::find(keys, names.first()?);
+    let of = key(KEYS);
+    let value = match of.map(|key| key.kind) {
+        Some(Kind::StrictOrFirst([first, ..])) if names.len() == 1 => dotted(&[names[0].clone(), first.name.into()]),
+        _ => dotted(&names),
+    };
+    Ok(CanonicalKey { path: dotted(&names), value, is_used: of.is_some_and(|key| key.status == Status::Used) })
+}
+
+/// A key as the table of keys calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanonicalKey {
+    /// Its dotted path.
+    pub path: String,
+    /// The path of its value: of the table `sandbox`, that of the level that may stand in its place.
+    pub value: String,
+    /// Whether this version does anything with it.
+    pub is_used: bool,
+}
+
+impl CanonicalKey {
+    /// Whether a path is this key's, or one below it.
+    pub fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
 }
 
 /// The steps along names, each with its other names.
