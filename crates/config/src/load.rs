@@ -156,12 +156,12 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
 
     // First as if nothing were trusted; only if something is held back then does it matter what is. With one file
     // trusted, another may come to be held back.
-    let above = [environment, typed];
+    let (defaults, above) = (Layer::defaults(), [environment, typed]);
     let mut found = Vec::new();
     let (selected, merged, more) = loop {
         let selected = selected(request, &above[1], &files)?;
         let mut more = Vec::new();
-        let merged = put_together(&files, &above, selected.as_ref(), &mut more);
+        let merged = put_together(&defaults, &files, &above, selected.as_ref(), &mut more);
         let mut new = wanting(&files, &merged, &found, all);
         let again = judge(request, project, &mut files, &mut new)?;
         found.extend(new);
@@ -177,13 +177,14 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
 
 /// All layers on top of each other.
 fn put_together(
+    defaults: &Layer,
     files: &[Read],
     above: &[Layer; 2],
     selected: Option<&Selected>,
     warnings: &mut Vec<Warning>,
 ) -> Merged {
     let profile_of = |file: &Read| selected.map(|it| (file.layer.profile(&it.name), file.trusted));
-    let mut layers: Vec<(Layer, bool)> = vec![(Layer::defaults(), true)];
+    let mut layers: Vec<(Layer, bool)> = vec![(defaults.clone(), true)];
     for (number, file) in files.iter().enumerate() {
         layers.push((file.layer.clone(), file.trusted));
         match selected.and_then(|it| it.file) {
