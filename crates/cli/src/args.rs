@@ -56,6 +56,12 @@ pub enum Command {
     /// Look at what a session would stumble over here, and say what to do about it
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArguments),
+    /// Make a file of settings for a project, with every setting shown and none in force
+    Init {
+        /// The project's directory; the current one if none is given
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
     /// Show the settings and where each comes from, and change them
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),

@@ -87,6 +87,10 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
             Err("doctor takes no prompt or flags of a run before it".into())
         }
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
+        Some(Command::Init { .. }) if takes_no(&run, &prompt) => {
+            Err("init takes no prompt or flags of a run before it".into())
+        }
+        Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
         Some(Command::Config(_)) if takes_no(&run, &prompt) => {
             Err("config takes no prompt or flags of a run before it".into())
         }

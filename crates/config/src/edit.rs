@@ -16,7 +16,7 @@ use crate::files::{DIR, FILE, LOCAL_FILE, project_root, read_source};
 use crate::layer::Layer;
 use crate::source::{Name, Source};
 use crate::value::Base;
-use crate::{ConfigError, Origin, Warning};
+use crate::{ConfigError, Hash, Origin, TrustStore, Verdict, Warning, trust};
 
 pub use rules::{forget, remember};
 pub use setting::{CanonicalKey, Edit, canonical, edit};
@@ -141,6 +141,31 @@ pub(crate) fn change(
     file.stays_inside()?;
     replace(&file.path, &after).map_err(failed)?;
     Ok(Some(Change { before, after, warnings }))
+}
+
+/// Trusts a project's file as the user has just changed it, if it was trusted before, or made by this change. Whether it is
+/// trusted now; what is no project's always is.
+///
+/// # Errors
+/// What is trusted cannot be read or written.
+pub fn keep_trust(file: &SettingsFile, change: &Change) -> Result<bool, ConfigError> {
+    if !file.of_project {
+        return Ok(true);
+    }
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let directory = real(&file.directory);
+    let root = project_root(&directory, file.home.as_deref().unwrap_or(Path::new("/"))).unwrap_or(directory.clone());
+    let path = directory.join(DIR).join(file.path.file_name().unwrap_or_default());
+    let relative = path.strip_prefix(&root).unwrap_or(&path).to_path_buf();
+    let after = Hash::of(change.after.as_bytes());
+    if let Some(before) = &change.before {
+        let store = TrustStore::read(&file.codex_home)?;
+        if store.verdict(&root, &relative, &Hash::of(before.as_bytes())) != Verdict::Trusted {
+            return Ok(store.verdict(&root, &relative, &after) == Verdict::Trusted);
+        }
+    }
+    trust(&file.codex_home, &root, &[(relative, after)])?;
+    Ok(true)
 }
 
 /// Puts a text that was made from `before` in the place of a file, if it loads and nobody has changed the file meanwhile.

@@ -53,6 +53,12 @@ pub struct Place {
     pub directory: PathBuf,
 }
 
+/// All files that settings for a request may stand in, lowest layer first.
+pub fn settings_files(request: &LoadRequest<'_>) -> Vec<Place> {
+    let home = request.environment.home().unwrap_or(Path::new("/"));
+    places(request, project_root(request.workspace, home).as_deref())
+}
+
 /// The places for a request, lowest layer first. `root` is the project's, if there is one.
 pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Place> {
     let own = |kind, path: PathBuf| {

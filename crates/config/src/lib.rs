@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod files;
 mod hide;
+mod init;
 mod keyring;
 pub mod keys;
 mod layer;
@@ -46,11 +47,14 @@ mod walls;
 mod tests;
 
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
-pub use edit::{CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, remember, replace_text};
+pub use edit::{
+    CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, keep_trust, remember, replace_text,
+};
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};
-pub use files::{FileKind, Place, SYSTEM_FILE, project_root};
+pub use files::{FileKind, Place, SYSTEM_FILE, project_root, settings_files};
+pub use init::{init, init_text};
 pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::mcp_servers;
 pub use origin::{Origin, Origins};

@@ -50,6 +50,8 @@ pub enum ConfigCommand {
         /// Only this key, or those of this table
         key: Option<String>,
     },
+    /// List the files that settings are read from here, those that count most last
+    Path,
     /// Print the JSON Schema of files of settings
     Schema,
 }

@@ -2,10 +2,11 @@
 
 mod edit;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use codex_config::{
-    CanonicalKey, Change, Edit, Effective, Environment, Loaded, Origin, Placed, SettingsFile, canonical,
+    CanonicalKey, Change, Edit, Effective, Environment, FileKind, LoadRequest, Loaded, Origin, Place, Placed,
+    ProjectTrust, SYSTEM_FILE, SettingsFile, canonical,
 };
 use codex_protocol::ThreadStartParams;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub fn run(outer: ThreadOptions, command: ConfigCommand, environment: Environmen
     match command {
         ConfigCommand::Get { thread, key } => get(&environment, params(thread)?, &key),
         ConfigCommand::Explain { thread, json, key } => explain(&environment, params(thread)?, json, key.as_deref()),
+        ConfigCommand::Path => path(&outer, &environment),
         ConfigCommand::Schema => print(&format!("{:#}\n", codex_config::schema())),
         ConfigCommand::Set { layer, profile, key, value } => {
             let profile = profile.or_else(|| outer.profile.clone());
@@ -158,6 +160,46 @@ fn file(outer: &ThreadOptions, layer: Layer, environment: &Environment) -> Resul
     SettingsFile::nearest(&codex_home, home, &workspace, layer.local).map_err(|error| error.to_string())
 }
 
+/// The files of all layers: which are there, and which count only in part.
+fn path(outer: &ThreadOptions, environment: &Environment) -> Result<ExitStatus, String> {
+    takes_only_a_directory(outer)?;
+    let codex_home = environment.codex_home().map_err(|error| error.to_string())?;
+    let workspace = resolve::workspace(outer)?;
+    let request = LoadRequest {
+        environment,
+        system_file: Path::new(SYSTEM_FILE),
+        codex_home: &codex_home,
+        workspace: &workspace,
+        overrides: &[],
+        profile: None,
+        trust_project: false,
+        accepted: &[],
+        strict: false,
+    };
+    // Where the files lie is told of broken ones too.
+    let trust = codex_config::project_trust(&request);
+    let mut text = String::new();
+    for Place { kind, path, .. } in codex_config::settings_files(&request) {
+        let name = match kind {
+            FileKind::System => "system",
+            FileKind::User => "user",
+            FileKind::Project => "project",
+            FileKind::Local => "local",
+        };
+        let held = |trust: &ProjectTrust| trust.untrusted().any(|file| file.path == path);
+        let state = match &trust {
+            _ if fs::symlink_metadata(&path).is_err() => "not there",
+            Err(error) if matches!(&error.origin, Origin::WholeFile(of) | Origin::File { path: of, .. } if *of == path) => {
+                "does not load"
+            }
+            Ok(trust) if held(trust) => "not trusted: what loosens is held back",
+            _ => "there",
+        };
+        text += &format!("{name:<7}  {}  ({state})\n", path.display());
+    }
+    print(&terminal::harmless(&text))
+}
+
 fn takes_only_a_directory(outer: &ThreadOptions) -> Result<(), String> {
     let directory = ThreadOptions { cd: outer.cd.clone(), ..ThreadOptions::default() };
     match *outer == directory {
@@ -178,12 +220,12 @@ fn change(
     let done = codex_config::edit(&file, edit).map_err(|error| error.to_string())?;
     match (done, edit.value) {
         (Some(change), Some(_)) => {
-            tell(&change);
+            tell(&file, &change);
             print(&terminal::harmless(&format!("set `{}` in {path}\n", edit.key)))?;
             overridden(outer, edit, file.path(), environment);
         }
         (Some(change), None) => {
-            tell(&change);
+            tell(&file, &change);
             print(&terminal::harmless(&format!("`{}` is no longer set in {path}\n", edit.key)))?;
         }
         (None, Some(_)) => drop(print(&terminal::harmless(&format!("`{}` is set so already in {path}\n", edit.key)))?),
@@ -195,8 +237,19 @@ fn change(
     Ok(ExitStatus::Done)
 }
 
-fn tell(change: &Change) {
+/// What there is to say about a change; it is the user's own, so a file that was trusted stays so.
+fn tell(file: &SettingsFile, change: &Change) {
     change.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
+    match codex_config::keep_trust(file, change) {
+        Ok(true) => {}
+        Ok(false) => {
+            let path = file.path().display();
+            terminal::complain(&format!(
+                "note: {path} is not trusted, so what loosens in it is held back; see `codex trust`"
+            ));
+        }
+        Err(error) => terminal::complain(&format!("warning: {error}")),
+    }
 }
 
 /// Says so if what was written has no effect here, since something above it sets the same.

@@ -5,6 +5,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod exec;
+pub mod init;
 pub mod login;
 pub mod man;
 pub mod permissions;

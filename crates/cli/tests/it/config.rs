@@ -260,3 +260,42 @@ fn the_schema_is_printed() {
     let schema: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &schema["properties"]["model"]["$ref"]), (Some(0), &json!("#/definitions/model")));
 }
+
+#[test]
+fn a_project_is_set_up_and_stays_trusted_as_its_user_changes_it() {
+    let place = Place::new("", "");
+    let project = place.base.join("p");
+    let (code, out, error) = place.run(place.codex(&["init"]).current_dir(&project));
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let made = "made ~/p/.codex/config.toml\nmade ~/p/.codex/config.schema.json\nmade ~/p/.codex/.gitignore\n";
+    assert!(out.starts_with(made) && out.contains("AGENTS.md"), "{out}");
+    let (code, _, error) = place.run(&mut place.codex(&["init", "../"]));
+    assert!(code == Some(2) && error.contains("is there already, and stays as it is"), "{error}");
+    let (_, schema, _) = place.run(&mut place.codex(&["config", "schema"]));
+    assert_eq!(place.read("p/.codex/config.schema.json"), schema);
+
+    let set = |value: &str| place.run(&mut place.codex(&["config", "set", "--project", "sandbox", value]));
+    let level = || place.run(&mut place.codex(&["config", "get", "sandbox"])).1;
+    let path = || place.run(&mut place.codex(&["config", "path"])).1;
+    assert_eq!(set("danger-full-access").2, "");
+    assert_eq!(level(), "\"danger-full-access\"\n");
+    assert!(place.read("p/.codex/config.toml").contains("\nsandbox.mode = \"danger-full-access\"\n"));
+    let files = |project: &str| {
+        format!(
+            "user     ~/home/.codex/config.toml  (not there)\nproject  ~/p/.codex/config.toml  ({project})\n\
+             local    ~/p/.codex/config.local.toml  (not there)\n"
+        )
+    };
+    assert!(path().ends_with(&files("there")), "{}", path());
+    // Whoever else changes it takes the trust away; an edit of the user's does not give it back.
+    let changed = place.read("p/.codex/config.toml") + "search = true\n";
+    fs::write(project.join(".codex/config.toml"), changed).unwrap();
+    assert_eq!(level(), "\"workspace-write\"\n");
+    let (code, _, note) = place.run(&mut place.codex(&["config", "set", "--project", "search", "false"]));
+    assert!(code == Some(0) && note.contains("is not trusted, so what loosens in it is held back"), "{note}");
+    assert_eq!(level(), "\"workspace-write\"\n");
+    fs::write(project.join(".codex/config.toml"), "sandbox = 3\n").unwrap();
+    assert!(path().ends_with(&files("does not load")), "{}", path());
+    fs::write(project.join(".codex/config.toml"), "sandbox = \"danger-full-access\"\n").unwrap();
+    assert!(path().ends_with(&files("not trusted: what loosens is held back")), "{}", path());
+}

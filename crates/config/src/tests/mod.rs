@@ -6,6 +6,7 @@ mod edit;
 mod edit_settings;
 mod errors;
 mod existing;
+mod init;
 mod layers;
 mod profiles;
 mod project_trust;

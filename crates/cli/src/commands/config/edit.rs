@@ -44,7 +44,7 @@ pub fn run(file: &SettingsFile, environment: &Environment) -> Result<ExitStatus,
         });
         let error = match done {
             Ok(change) => {
-                change.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
+                super::tell(file, &change);
                 return say(&format!("changed {path}\n"));
             }
             Err(error) => error,
