@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use codex_config::{Override, keys};
-use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use serde_json::{Map, Value};
 
 use crate::args::{ApprovalLevel, RunOptions, SandboxLevel, ThreadOptions};
@@ -27,17 +27,15 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         };
         config.insert(key, value);
     }
-    let added = options.add_dir.iter().map(|path| directory("--add-dir", &cwd.join(path)));
-    let added = added.map(|path| utf8("--add-dir", &path?)).collect::<Result<Vec<_>, _>>()?;
-    if !added.is_empty() {
-        let typed = config.remove("add_dir");
-        let mut all: Vec<Value> = typed.and_then(|typed| typed.as_array().cloned()).unwrap_or_default();
-        all.extend(added.into_iter().map(Value::String));
-        config.insert("add_dir".into(), Value::Array(all));
+    let mut flags = Vec::new();
+    for path in &options.add_dir {
+        let value = utf8("--add-dir", &directory("--add-dir", &cwd.join(path))?)?;
+        let typed = format!("--add-dir {}", path.display());
+        flags.push(TypedFlag { typed, key: "add_dir".into(), value: Value::Array(vec![value.into()]) });
     }
     for (name, on) in [("search", options.search), ("oss", options.oss)] {
         if on {
-            config.insert(name.into(), Value::Bool(true));
+            flags.push(TypedFlag { typed: format!("--{name}"), key: name.into(), value: true.into() });
         }
     }
     if let Some(profile) = &options.profile {
@@ -50,6 +48,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         sandbox: options.sandbox.map(sandbox_mode),
         approval_policy: approval(options)?,
         config: (!config.is_empty()).then_some(config),
+        flags,
         ephemeral: run.ephemeral.then_some(true),
         thread_source: run.thread_source.clone(),
         trust_project: options.trust.then_some(true),
@@ -73,6 +72,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         sandbox: start.sandbox,
         approval_policy: start.approval_policy,
         config: start.config,
+        flags: start.flags,
         trust_project: start.trust_project,
         ask_trust: start.ask_trust,
         full_auto: start.full_auto,

@@ -73,6 +73,21 @@ impl Override {
             return Err(no_path(path));
         }
         let typed = value.as_str().map_or_else(|| label(path, &value.to_string()), |text| label(path, text));
+        Self::of_json(typed, path, value)
+    }
+
+    /// A flag that sets `key`, a path of the table of keys: `typed` is the flag as typed (`--add-dir ../lib`).
+    ///
+    /// # Errors
+    /// As [`Override::from_json`].
+    pub fn flag(typed: &str, key: &str, value: &serde_json::Value) -> Result<Self, ConfigError> {
+        if !is_path(key) {
+            return Err(no_path(key));
+        }
+        Self::of_json(typed.into(), key, value)
+    }
+
+    fn of_json(typed: String, path: &str, value: &serde_json::Value) -> Result<Self, ConfigError> {
         let error = |message: &str| ConfigError::new(Origin::Override(typed.clone()), message);
         let value = Value::try_from(value).map_err(|_| {
             let hint = "TOML has no null; to set nothing, leave the key out";
@@ -84,17 +99,6 @@ impl Override {
     /// A flag that sets `key` to a text: `typed` is the flag as typed (`--model 4`), `key` a path of the table of keys.
     pub fn text(typed: &str, key: &str, value: &str) -> Self {
         Self::value(typed, key, &Value::String(value.into()))
-    }
-
-    /// A flag that sets `key` to a list of texts, such as `--add-dir`.
-    pub fn texts(typed: &str, key: &str, values: &[&str]) -> Self {
-        let values = values.iter().map(|value| Value::String((*value).into())).collect();
-        Self::value(typed, key, &Value::Array(values))
-    }
-
-    /// A flag that turns `key` on or off, such as `--search`.
-    pub fn flag(typed: &str, key: &str, value: bool) -> Self {
-        Self::value(typed, key, &Value::Boolean(value))
     }
 
     fn value(typed: &str, key: &str, value: &Value) -> Self {
@@ -240,7 +244,8 @@ mod tests {
     #[test]
     fn flags_are_never_read_as_toml() {
         assert_eq!(Override::text("-m 4", "model", "4").text, "model = \"4\"");
-        assert_eq!(Override::texts("--add-dir x", "add_dir", &["x"]).text, "add_dir = [\"x\"]");
-        assert_eq!(Override::flag("--search", "search", true).text, "search = true");
+        let flag = |typed: &str, key: &str, value: serde_json::Value| Override::flag(typed, key, &value).unwrap().text;
+        assert_eq!(flag("--add-dir x", "add_dir", serde_json::json!(["x"])), "add_dir = [\"x\"]");
+        assert_eq!(flag("--search", "search", serde_json::json!(true)), "search = true");
     }
 }

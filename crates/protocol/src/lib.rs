@@ -31,7 +31,7 @@ pub use terminals::{
 pub use thread::{
     ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
     ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
-    ThreadStatusChanged, Warning,
+    ThreadStatusChanged, TypedFlag, Warning,
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn,

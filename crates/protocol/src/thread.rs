@@ -110,6 +110,9 @@ pub struct ThreadStartParams {
     pub approval_policy: Option<ApprovalPolicy>,
     /// Configuration that outranks every file: dotted keys to values.
     pub config: Option<Map<String, Value>>,
+    /// Configuration that outranks `config`, from flags that have no member of their own. (Ours.)
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<TypedFlag>,
     /// Keep nothing.
     pub ephemeral: Option<bool>,
     /// Where the thread comes from; recorded.
@@ -123,6 +126,17 @@ pub struct ThreadStartParams {
     pub full_auto: Option<bool>,
     /// Whether what would be a warning about the configuration is an error. (Ours.)
     pub strict_config: Option<bool>,
+}
+
+/// A setting that was typed as a flag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TypedFlag {
+    /// The flag as it was typed, for messages.
+    pub typed: String,
+    /// The key that it sets, as a dotted path.
+    pub key: String,
+    /// The value.
+    pub value: Value,
 }
 
 /// `thread/resume`: goes on with a thread on disk.
@@ -143,6 +157,9 @@ pub struct ThreadResumeParams {
     pub approval_policy: Option<ApprovalPolicy>,
     /// As in [`ThreadStartParams`].
     pub config: Option<Map<String, Value>>,
+    /// As in [`ThreadStartParams`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<TypedFlag>,
     /// As in [`ThreadStartParams`].
     pub trust_project: Option<bool>,
     /// As in [`ThreadStartParams`].

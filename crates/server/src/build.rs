@@ -14,7 +14,7 @@ use codex_config::{
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
-use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_workspace::{Roots, instructions};
@@ -59,14 +59,25 @@ impl Wanted {
             return Err(configuration("thread/start: `cwd` is missing"));
         };
         let config = params.config.unwrap_or_default();
+        let full_auto = params.full_auto.unwrap_or_default();
         let flags = [
-            ("model", "model", params.model),
-            ("model_provider", "model_provider", params.model_provider),
+            ("--model", "model", params.model),
+            ("--model-provider", "model_provider", params.model_provider),
             ("--sandbox", "sandbox", params.sandbox.map(|mode| spelled(json!(mode)))),
             ("--ask-for-approval", "ask_for_approval", params.approval_policy.map(|policy| spelled(json!(policy)))),
         ];
-        let mut wanted = Self::of(cwd, config, flags, params.trust_project)?;
-        wanted.full_auto = params.full_auto.unwrap_or_default();
+        let mut wanted = Self::of(cwd, config, params.trust_project)?;
+        for TypedFlag { typed, key, value } in params.flags {
+            let flag = Override::flag(&typed, &key, &value);
+            wanted.overrides.push(flag.map_err(|error| configuration(&error.to_string()))?);
+        }
+        for (flag, key, value) in flags {
+            let Some(value) = value else { continue };
+            let never = key == "ask_for_approval" && full_auto;
+            let typed = if never { "--full-auto".to_owned() } else { format!("{flag} {value}") };
+            wanted.overrides.push(Override::text(&typed, key, &value));
+        }
+        wanted.full_auto = full_auto;
         wanted.strict = params.strict_config.unwrap_or_default();
         wanted.asks_trust = params.ask_trust.unwrap_or_default() && !wanted.trust_project;
         Ok(wanted)
@@ -98,6 +109,7 @@ impl Wanted {
             sandbox: params.sandbox,
             approval_policy: params.approval_policy,
             config: params.config,
+            flags: params.flags,
             trust_project: params.trust_project,
             ask_trust: params.ask_trust,
             full_auto: params.full_auto,
@@ -109,21 +121,12 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn of(
-        cwd: String,
-        mut config: Map<String, Value>,
-        flags: [(&str, &str, Option<String>); 4],
-        trust_project: Option<bool>,
-    ) -> Result<Self, RpcError> {
+    fn of(cwd: String, mut config: Map<String, Value>, trust_project: Option<bool>) -> Result<Self, RpcError> {
         let canonical = Path::new(&cwd).canonicalize().map_err(|error| configuration(&format!("{cwd}: {error}")))?;
         let profile = config.remove("profile").and_then(|name| name.as_str().map(str::to_owned));
         let mut overrides = Vec::new();
         for (key, value) in &config {
             overrides.push(Override::from_json(key, value).map_err(|error| configuration(&error.to_string()))?);
-        }
-        for (typed, key, value) in flags {
-            let value = value.map(|value| Override::text(&format!("{typed} {value}"), key, &value));
-            overrides.extend(value);
         }
         let trust_project = trust_project.unwrap_or_default();
         Ok(Self {

@@ -82,7 +82,7 @@ fn values_in_force() {
         (
             &["-m", "x", "-p", "fast", "config", "explain", "model"],
             0,
-            "model = \"x\"  (model x)\n    instead of \"quick\"  (~/home/.codex/config.toml:3:9)\n    \
+            "model = \"x\"  (--model x)\n    instead of \"quick\"  (~/home/.codex/config.toml:3:9)\n    \
              instead of \"mine\"  (~/home/.codex/config.toml:1:9)\n    instead of \"o4-mini\"  (built-in default)\n",
             "",
         ),
