@@ -9,6 +9,7 @@ mod agent_attacks;
 mod approvals;
 mod attacks;
 mod config;
+mod config_cases;
 mod demo;
 mod doctor;
 mod endings;

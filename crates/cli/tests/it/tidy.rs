@@ -114,7 +114,9 @@ fn all(directory: &str, extension: &str) -> Vec<Source> {
                 directories.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
                 let relative = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-                found.push(Source { path: relative, text: fs::read_to_string(&path).unwrap() });
+                // A test may have a file in another encoding.
+                let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+                found.push(Source { path: relative, text });
             }
         }
     }
