@@ -252,12 +252,17 @@ fn tell(file: &SettingsFile, change: &Change) {
     }
 }
 
-/// Says so if what was written has no effect here, since something above it sets the same.
+/// Says so if what was written has no effect here, since something above it sets the same, or if nothing loads any more.
 fn overridden(outer: &ThreadOptions, edit: &Edit<'_>, path: &Path, environment: &Environment) {
     let thread = ThreadOptions { profile: edit.profile.map(str::to_owned), ..outer.clone() };
     let params = resolve::thread_start(&thread, &RunOptions::default());
-    let loaded = params.ok().and_then(|params| codex_server::settings(environment, params).ok());
-    let (Some(loaded), Ok(key)) = (loaded, canonical(edit.key)) else { return };
+    let loaded = match params.map(|params| codex_server::settings(environment, params)) {
+        Ok(Ok(loaded)) => loaded,
+        // Alone each file loads, but not all together, such as with a provider that is not there yet.
+        Ok(Err(error)) => return terminal::complain(&format!("note: here the settings do not load now: {error}")),
+        Err(_) => return,
+    };
+    let Ok(key) = canonical(edit.key) else { return };
     let above = loaded.explain().into_iter().find(|it| it.key == key.value).and_then(|it| it.value);
     let Some(Placed { shown, origin, .. }) = above.filter(|_| !codex_config::keys::appends(&key.value)) else { return };
     let here = matches!(&origin, Origin::File { path: of, .. } if of == path);

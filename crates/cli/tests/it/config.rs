@@ -161,6 +161,12 @@ fn settings_are_written_where_they_are_asked_for() {
     assert_eq!(project, (Some(0), "set `model` in ~/p/.codex/config.toml\n".into(), String::new()));
     let (_, _, note) = place.run(&mut place.codex(&["config", "set", "model", "d"]));
     assert_eq!(note, "codex: note: here `model` is \"theirs\" all the same (~/p/.codex/config.toml:1:9)\n");
+    let (code, _, note) = place.run(&mut place.codex(&["config", "set", "default_profile", "nobody"]));
+    assert!(
+        code == Some(0) && note.contains("here the settings do not load now: ~/home/.codex/config.toml:3:19:"),
+        "{note}"
+    );
+    place.run(&mut place.codex(&["config", "unset", "default_profile"]));
     // A home is no project; and a flag that would be lost is refused.
     let home = place.base.join("home");
     let (code, _, error) = place.run(place.codex(&["config", "set", "--project", "model", "x"]).current_dir(home));
