@@ -12,7 +12,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::files::{DIR, FILE, LOCAL_FILE, project_root, read_source};
+use crate::files::{DIR, FILE, LOCAL_FILE, leads_out, project_root, read_source};
 use crate::layer::Layer;
 use crate::source::{Name, Source};
 use crate::value::Base;
@@ -80,8 +80,9 @@ impl SettingsFile {
     /// Its text; `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read, is too large, or is not UTF-8.
+    /// It cannot be read, is too large, or is not UTF-8; or it is a project's and leads out of that.
     pub fn read(&self) -> Result<Option<String>, ConfigError> {
+        self.stays_inside()?;
         Ok(read_source(&self.path)?.map(|source| source.text))
     }
 
@@ -91,20 +92,16 @@ impl SettingsFile {
 
     /// Holds a project to itself: its files may be links, but not to somewhere else.
     fn stays_inside(&self) -> Result<(), ConfigError> {
-        let failed = |error: io::Error| self.fault(&format!("cannot be changed: {error}"));
         if !self.of_project {
             return Ok(());
         }
         let parent = self.path.parent().unwrap_or(Path::new("/"));
-        let target = match self.path.canonicalize() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => parent.canonicalize().map_err(failed)?,
-            target => target.map_err(failed)?,
-        };
-        if !target.starts_with(self.directory.canonicalize().map_err(failed)?) {
-            let message = format!("is not changed: it leads out of its project, to {}", target.display());
-            return Err(self.fault(&message));
+        match [&self.path, parent].iter().find_map(|path| leads_out(path, &self.directory)) {
+            Some(target) => {
+                Err(self.fault(&format!("is not changed: it leads out of its project, to {}", target.display())))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -144,6 +144,25 @@ pub(crate) fn read_source(path: &Path) -> Result<Option<Source>, ConfigError> {
     }
 }
 
+/// As [`read_source`], of a file that may have come with the project `root`. It may be a link, but not to somewhere else:
+/// errors show lines, and what they show may be read by whoever sent the project.
+pub(crate) fn read_of_project(path: &Path, root: &Path) -> Result<Option<Source>, ConfigError> {
+    match leads_out(path, root) {
+        Some(target) => {
+            let message = format!("is not read: it leads out of its project, to {}", target.display());
+            let hint = "put a file in its place; what is yours alone belongs in your own `config.toml`";
+            Err(ConfigError::new(Origin::WholeFile(path.into()), message).hint(Some(hint.into())))
+        }
+        None => read_source(path),
+    }
+}
+
+/// Where a path leads, if that is out of `directory`. What leads nowhere does not.
+pub(crate) fn leads_out(path: &Path, directory: &Path) -> Option<PathBuf> {
+    let target = path.canonicalize().ok()?;
+    (!target.starts_with(real(directory))).then_some(target)
+}
+
 /// Whether two paths are one file, by whatever links.
 fn same_file(a: &Path, b: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));

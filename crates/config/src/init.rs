@@ -12,6 +12,8 @@ use crate::{ConfigError, Origin, schema};
 
 /// Name of the schema beside it.
 const SCHEMA: &str = "config.schema.json";
+/// Name of the list of what git overlooks.
+const IGNORED: &str = ".gitignore";
 
 /// What the file says first.
 const HEAD: &str = "#:schema ./config.schema.json\n\
@@ -96,6 +98,12 @@ pub fn init(codex_home: &Path, home: Option<&Path>, directory: &Path) -> Result<
     if real(&own) != own {
         return Err(fault(&own, "is a link: nothing is made where it leads"));
     }
+    // What came with the project may lead to any file of the user's.
+    for path in [SCHEMA, IGNORED].map(|name| own.join(name)) {
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(fault(&path, "is a link, or no file: nothing is made where it leads"));
+        }
+    }
     let text = init_text();
     replace(file.path(), &text).map_err(failed)?;
     let schema_file = own.join(SCHEMA);
@@ -124,7 +132,7 @@ fn make_way(path: &Path) -> io::Result<bool> {
 
 /// Keeps the file that is the user's own out of git. The path, if something was written.
 fn ignore_local(own: &Path) -> io::Result<Option<PathBuf>> {
-    let path = own.join(".gitignore");
+    let path = own.join(IGNORED);
     let before = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::explain::{self, Effective};
-use crate::files::{Place, places, project_root, read_source};
+use crate::files::{Place, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
 use crate::merge::{Merged, providers, split_model};
 use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
@@ -143,8 +143,9 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
     let mut files = Vec::new();
     for place in places(request, root.as_deref()) {
         let base = Base { dir: &place.directory, project, home };
-        let Some(source) = read_source(&place.path)? else { continue };
         let trusted = !place.kind.is_of_project();
+        let source = if trusted { read_source(&place.path) } else { read_of_project(&place.path, project) };
+        let Some(source) = source? else { continue };
         let mut layer = Layer::parse(source, base).map_err(|error| error.after(std::mem::take(warnings)))?;
         warnings.append(&mut layer.warnings);
         files.push(Read { place, layer, trusted });

@@ -58,3 +58,22 @@ fn a_project_is_set_up_once() {
     symlink(&own, other.join(".codex")).unwrap();
     assert_eq!(run(&other).unwrap_err(), "is a link: nothing is made where it leads");
 }
+
+/// A project that somebody else made writes nothing of the user's.
+#[test]
+fn no_file_is_made_over_a_link() {
+    let temp = tempfile::tempdir().unwrap();
+    let base = temp.path().canonicalize().unwrap();
+    let (own, mine) = (base.join("home/.codex"), base.join("mine"));
+    for name in ["config.schema.json", ".gitignore"] {
+        let project = base.join("p");
+        fs::create_dir_all(project.join(".codex")).unwrap();
+        fs::write(&mine, "mine\n").unwrap();
+        symlink(&mine, project.join(".codex").join(name)).unwrap();
+        let error = init(&own, Some(&base.join("home")), &project).unwrap_err();
+        assert_eq!(error.message, "is a link, or no file: nothing is made where it leads", "{name}");
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine\n", "{name}");
+        assert!(!project.join(".codex/config.toml").exists(), "{name}");
+        fs::remove_dir_all(project).unwrap();
+    }
+}

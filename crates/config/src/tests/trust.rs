@@ -158,3 +158,28 @@ fn the_users_file_is_never_a_projects() {
     assert_eq!(loaded.settings.sandbox, SandboxMode::DangerFullAccess);
     assert_eq!((loaded.files, loaded.warnings), (vec![home.join(USER)], vec![]));
 }
+
+/// An error shows lines: of a file elsewhere, those may be secrets.
+#[test]
+fn a_projects_file_that_leads_out_is_not_read() {
+    let home = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(home.path()).unwrap();
+    fs::create_dir_all(home.join("p/src")).unwrap();
+    fs::create_dir_all(home.join("p/.git")).unwrap();
+    fs::create_dir_all(home.join("secret")).unwrap();
+    fs::write(home.join("secret/config.toml"), "password hunter2\n").unwrap();
+    fs::create_dir(home.join("p/.codex")).unwrap();
+    for (link, target) in [("p/.codex/config.toml", "secret/config.toml"), ("p/.codex", "secret")] {
+        symlink(home.join(target), home.join(link)).unwrap();
+        let error = load_in(&home, &[]).unwrap_err();
+        assert!(error.message.starts_with("is not read: it leads out of its project, to /"), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        fs::remove_file(home.join(link)).unwrap();
+        let _ = fs::remove_dir(home.join("p/.codex"));
+    }
+    // A link that stays inside is one.
+    fs::write(home.join("p/settings.toml"), "model = \"x\"\n").unwrap();
+    fs::create_dir(home.join("p/.codex")).unwrap();
+    symlink("../settings.toml", home.join("p/.codex/config.toml")).unwrap();
+    assert_eq!(load_in(&home, &[]).unwrap().settings.model, "x");
+}
