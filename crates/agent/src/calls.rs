@@ -49,7 +49,7 @@ pub(crate) struct UnderWay {
 pub(crate) type Running = Pin<Box<dyn Future<Output = UnderWay> + Send>>;
 
 impl TurnRun {
-    /// Runs `calls` and asks the model again; ends the turn if it was interrupted or goes in circles.
+    /// Runs `calls` and asks the model again; ends the turn if it was interrupted, goes in circles or has come to a limit.
     pub(crate) async fn run_tools(
         &mut self,
         state: &mut ThreadState,
@@ -86,8 +86,22 @@ impl TurnRun {
                 let message = format!("the turn was stopped because the model goes in circles: {what}");
                 Step::Finish(Finish::Failed(turn_error(message, "other".into())))
             }
-            None => Step::Sample,
+            None => self.next_request(),
         })
+    }
+
+    /// Asks the model again, if the turn may.
+    fn next_request(&self) -> Step {
+        match self.options.max_requests {
+            Some(most) if self.requests >= most.get() => {
+                let message = format!(
+                    "the turn was stopped at its limit of requests to the model, {most}: the results of the last calls \
+                     are kept for the turn after it"
+                );
+                Step::Finish(Finish::Failed(turn_error(message, "other".into())))
+            }
+            _ => Step::Sample,
+        }
     }
 
     /// Takes a call as far as it goes without waiting. One that does not run has its outcome at once, and waits with

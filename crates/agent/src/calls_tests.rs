@@ -16,7 +16,7 @@ use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolErr
 use codex_workspace::Roots;
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, Users, Workplace};
+use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, TurnOptions, Users, Workplace};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -165,7 +165,7 @@ async fn begin(
         questions: Arc::default(),
     };
     let thread = Thread::start(parts).unwrap();
-    thread.start_turn(vec![UserInput::Text { text: "go".into() }], None).await.unwrap();
+    thread.start_turn(vec![UserInput::Text { text: "go".into() }], TurnOptions::default()).await.unwrap();
     (thread, told)
 }
 

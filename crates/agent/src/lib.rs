@@ -25,4 +25,5 @@ pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Users, Workplace};
 pub use thread::{Thread, ThreadError, ThreadParts};
+pub use turn::TurnOptions;
 pub use uncovers::uncovers;

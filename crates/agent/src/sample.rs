@@ -47,6 +47,7 @@ impl TurnRun {
         state: &mut ThreadState,
         tools: &Arc<[ToolSpec]>,
     ) -> Result<Step, StoreError> {
+        self.requests += 1;
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();
@@ -102,7 +103,7 @@ impl TurnRun {
             tools: Arc::clone(tools),
             thread_id: self.thread_id.clone(),
             reasoning_effort: state.settings.model.reasoning_effort.clone(),
-            output_schema: self.output_schema.clone(),
+            output_schema: self.options.output_schema.clone(),
         }
     }
 

@@ -14,7 +14,6 @@ use codex_protocol::{
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 use futures_util::FutureExt;
-use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +22,7 @@ use crate::{
     approvals::Granted,
     context, input,
     recorder::Recorder,
-    turn::{TurnRun, complete, status_changed},
+    turn::{TurnOptions, TurnRun, complete, status_changed},
 };
 
 const ENDED_WITH_THE_PROGRAM: &str = include_str!("prompts/ended_with_the_program.md");
@@ -167,7 +166,7 @@ impl Thread {
     ///
     /// # Errors
     /// When a turn already runs, nothing was said, or the message cannot be recorded.
-    pub async fn start_turn(&self, input: Vec<UserInput>, output_schema: Option<Value>) -> Result<Turn, ThreadError> {
+    pub async fn start_turn(&self, input: Vec<UserInput>, options: TurnOptions) -> Result<Turn, ThreadError> {
         let cancel = self.reserve()?;
         let begun = self.begin_turn(input).await.inspect_err(|_| drop(self.running().take()))?;
         let Begun { mut state, turn_id, item, seq } = begun;
@@ -181,7 +180,7 @@ impl Thread {
             completed_at: None,
             duration_ms: None,
         };
-        let run = TurnRun::new(self.id.clone(), turn.clone(), cancel, output_schema.map(Arc::new));
+        let run = TurnRun::new(self.id.clone(), turn.clone(), cancel, options);
         let running = Arc::clone(&self.running);
         tokio::spawn(async move {
             run.announce(&state.recorder, item, seq).await;

@@ -1,6 +1,6 @@
 //! The turn: a small machine. Each step is one short function; features attach beside it, never inside.
 
-use std::{sync::Arc, time::Instant};
+use std::{num::NonZeroU32, sync::Arc, time::Instant};
 
 use codex_history::{Message, ToolCall, ToolSpec};
 use codex_permissions::SandboxLevel;
@@ -43,13 +43,24 @@ pub(crate) enum Finish {
     Failed(TurnError),
 }
 
+/// What a turn is held to.
+#[derive(Debug, Clone, Default)]
+pub struct TurnOptions {
+    /// JSON Schema that the final message must satisfy.
+    pub output_schema: Option<Arc<Value>>,
+    /// Most requests to the model; one that is made again because it failed counts once.
+    pub max_requests: Option<NonZeroU32>,
+}
+
 /// A turn while it runs.
 #[derive(Clone)]
 pub(crate) struct TurnRun {
     pub(crate) thread_id: String,
     pub(crate) turn: Turn,
     pub(crate) cancel: CancellationToken,
-    pub(crate) output_schema: Option<Arc<Value>>,
+    pub(crate) options: TurnOptions,
+    /// Requests that were made to the model.
+    pub(crate) requests: u32,
     pub(crate) repetition: Repetition,
     pub(crate) look: FirstLook,
     began: Instant,
@@ -57,14 +68,9 @@ pub(crate) struct TurnRun {
 }
 
 impl TurnRun {
-    pub(crate) fn new(
-        thread_id: String,
-        turn: Turn,
-        cancel: CancellationToken,
-        output_schema: Option<Arc<Value>>,
-    ) -> Self {
+    pub(crate) fn new(thread_id: String, turn: Turn, cancel: CancellationToken, options: TurnOptions) -> Self {
         let (repetition, look) = (Repetition::default(), FirstLook::default());
-        Self { thread_id, turn, cancel, output_schema, repetition, look, began: Instant::now(), items: 1 }
+        Self { thread_id, turn, cancel, options, requests: 0, repetition, look, began: Instant::now(), items: 1 }
     }
 
     /// Tells that the turn began and what the user said.

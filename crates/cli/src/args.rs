@@ -1,6 +1,7 @@
 //! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
 
 mod config;
+mod run;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use crate::examples;
 
 pub use config::{ConfigCommand, Layer};
+pub use run::{Limits, RunOptions};
 
 /// A coding agent for the terminal
 ///
@@ -84,6 +86,7 @@ const OPEN: &str = "Open Source and Remote";
 const CONFIGURATION: &str = "Configuration";
 const INPUT: &str = "Input";
 const OUTPUT: &str = "Output";
+const LIMITS: &str = "Limits";
 
 // Flags that shape a thread: which model, which walls, which directory. No doc comment: it would become what `--help`
 // says of the commands that have these flags.
@@ -127,41 +130,6 @@ pub struct ThreadOptions {
     /// Make what would be a warning about the configuration an error
     #[arg(long, help_heading = CONFIGURATION)]
     pub strict_config: bool,
-}
-
-// Flags that shape a run without a screen. No doc comment, as above.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct RunOptions {
-    /// Picture to attach; repeatable, or several with commas between them
-    #[arg(short, long, value_name = "FILE", value_delimiter = ',', value_hint = ValueHint::FilePath, help_heading = INPUT)]
-    pub image: Vec<PathBuf>,
-    /// Do not read standard input
-    #[arg(long, help_heading = INPUT)]
-    pub no_stdin: bool,
-    /// Print events as JSON lines on stdout instead of text
-    #[arg(long, alias = "experimental-json", help_heading = OUTPUT)]
-    pub json: bool,
-    /// Write the final message to a file
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
-    pub output_last_message: Option<PathBuf>,
-    /// JSON Schema for the final message; the provider holds the model to it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
-    pub output_schema: Option<PathBuf>,
-    /// Colours on stderr
-    #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
-    pub color: Option<ColorChoice>,
-    /// Keep no record of the session
-    #[arg(long, help_heading = OUTPUT)]
-    pub ephemeral: bool,
-    /// Accepted: git is never required
-    #[arg(long, hide = true)]
-    pub skip_git_repo_check: bool,
-    /// Where the session comes from; recorded
-    #[arg(long, hide = true, value_name = "NAME")]
-    pub thread_source: Option<String>,
-    /// Accepted for other programs' sake; no effect
-    #[arg(long, hide = true, value_name = "NAME")]
-    pub cyber_access_program: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -398,26 +366,10 @@ impl ThreadOptions {
     }
 }
 
-impl RunOptions {
-    /// As [`ThreadOptions::then`].
-    pub fn then(self, nearer: Self) -> Self {
-        Self {
-            json: self.json || nearer.json,
-            output_last_message: nearer.output_last_message.or(self.output_last_message),
-            output_schema: nearer.output_schema.or(self.output_schema),
-            color: nearer.color.or(self.color),
-            ephemeral: self.ephemeral || nearer.ephemeral,
-            no_stdin: self.no_stdin || nearer.no_stdin,
-            skip_git_repo_check: self.skip_git_repo_check || nearer.skip_git_repo_check,
-            thread_source: nearer.thread_source.or(self.thread_source),
-            cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
-            image: [self.image, nearer.image].concat(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -429,8 +381,9 @@ mod tests {
 
     #[test]
     fn flags_are_accepted_before_and_after_exec_and_resume() {
-        let line = "codex -c a=1 -m one exec -c b=2 --json --sandbox read-only resume -c c=3 -m two ID -i x.png";
-        let arguments = Arguments::parse_from(line.split(' '));
+        let line = "codex -c a=1 -m one --max-turns 1 exec -c b=2 --json --sandbox read-only --timeout 1m \
+            --max-turns 2 resume -c c=3 -m two ID -i x.png";
+        let arguments = Arguments::parse_from(line.split_whitespace());
         let Some(Command::Exec(exec)) = arguments.command else { panic!("not exec") };
         let Some(ExecCommand::Resume(resume)) = exec.command else { panic!("not resume") };
         let thread = arguments.thread.then(exec.thread).then(resume.thread);
@@ -439,6 +392,8 @@ mod tests {
         assert_eq!(thread.model.as_deref(), Some("two"));
         assert_eq!(thread.sandbox, Some(SandboxLevel::ReadOnly));
         assert!(run.json);
+        assert_eq!(run.limits.max_turns.map(NonZeroU32::get), Some(2));
+        assert_eq!(run.limits.timeout.unwrap().as_secs(), 60);
         assert_eq!(run.image, [PathBuf::from("x.png")]);
         assert_eq!(resume.session.as_deref(), Some("ID"));
     }

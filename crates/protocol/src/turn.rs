@@ -1,5 +1,7 @@
 //! Turns: one user message and everything the agent does about it.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,6 +70,9 @@ pub struct TurnStartParams {
     /// JSON Schema that the final message must satisfy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Value>,
+    /// Most requests to the model; a turn that wants more fails. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_requests: Option<NonZeroU32>,
 }
 
 /// Answer to `turn/start`.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts};
+use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts, TurnOptions};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
@@ -60,7 +60,9 @@ impl Server {
             }
             ClientRequest::TurnStart(params) => {
                 let thread = self.thread(&params.thread_id)?;
-                let turn = thread.start_turn(params.input, params.output_schema).await.map_err(thread_error)?;
+                let output_schema = params.output_schema.map(Arc::new);
+                let options = TurnOptions { output_schema, max_requests: params.max_requests };
+                let turn = thread.start_turn(params.input, options).await.map_err(thread_error)?;
                 ClientResponse::TurnStart(codex_protocol::TurnStartResult { turn })
             }
             ClientRequest::TurnInterrupt(params) => {

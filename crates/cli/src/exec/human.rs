@@ -27,6 +27,8 @@ pub struct Human {
     /// A message is held back until it is known not to be the last: that one goes to stdout.
     held: Option<String>,
     tokens: TokenUsage,
+    /// What interrupts the turn is its time limit.
+    pub time_is_up: bool,
 }
 
 impl Human {
@@ -38,6 +40,7 @@ impl Human {
             command: String::new(),
             held: None,
             tokens: TokenUsage::default(),
+            time_is_up: false,
         }
     }
 
@@ -195,7 +198,8 @@ impl Human {
             self.release();
         }
         if status == TurnStatus::Interrupted {
-            self.progress.line(Style::Yellow, "interrupted: what ran was stopped, the session is kept");
+            let why = if self.time_is_up { "the time of --timeout is up" } else { "interrupted" };
+            self.progress.line(Style::Yellow, &format!("{why}: what ran was stopped, the session is kept"));
         }
         let tokens = self.tokens;
         let mut line = format!(

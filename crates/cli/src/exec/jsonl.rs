@@ -18,6 +18,8 @@ pub struct Jsonl {
     ids: HashMap<String, usize>,
     /// The plan's id, once there is one.
     plan: Option<String>,
+    /// What interrupts the turn is its time limit.
+    pub time_is_up: bool,
 }
 
 impl Jsonl {
@@ -66,6 +68,7 @@ impl Jsonl {
                     "reasoning_output_tokens": total.reasoning_output_tokens,
                 }}));
             }
+            Some(TurnStatus::Interrupted) if self.time_is_up => "the turn was stopped: the time of --timeout is up",
             Some(TurnStatus::Interrupted) => "the turn was interrupted",
             _ => view.error.as_ref().map_or("the turn failed", |error| error.message.as_str()),
         };

@@ -21,7 +21,10 @@ use tokio::sync::mpsc;
 
 use self::interrupts::Interrupt;
 pub use self::{human::diff, prompt::PromptSource};
-use crate::terminal::{self, Progress};
+use crate::{
+    args::Limits,
+    terminal::{self, Progress},
+};
 
 /// How a run ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum ExitStatus {
     Failed = 1,
     /// What was typed or configured is wrong.
     Usage = 2,
+    /// Its time was up, as timeout(1) has it.
+    TimedOut = 124,
     /// The user stopped it (128 + SIGINT).
     Interrupted = 130,
     /// Whoever started the program stopped it (128 + SIGTERM).
@@ -78,6 +83,8 @@ pub struct Run {
     pub pictures: Vec<String>,
     /// What the final message must satisfy.
     pub output_schema: Option<Value>,
+    /// How far it may go.
+    pub limits: Limits,
     /// How it is shown.
     pub shown: Shown,
 }
@@ -88,6 +95,14 @@ enum Renderer {
 }
 
 impl Renderer {
+    /// The turn is being stopped because its time is up.
+    fn time_is_up(&mut self) {
+        match self {
+            Self::Human(human) => human.time_is_up = true,
+            Self::Jsonl(jsonl) => jsonl.time_is_up = true,
+        }
+    }
+
     fn opened(&mut self, opened: &ThreadOpened) -> io::Result<()> {
         match self {
             Self::Human(human) => human.opened(opened),
@@ -107,9 +122,9 @@ impl Renderer {
 
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, pictures, output_schema, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, limits, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
-    let mut interrupts = match interrupts::listen() {
+    let mut interrupts = match interrupts::listen(limits.timeout) {
         Ok(interrupts) => interrupts,
         Err(error) => return (refused(&error), View::default()),
     };
@@ -119,19 +134,24 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     };
     let begun = tokio::select! {
         begun = begin(&connection, opening, prompt) => begun,
-        Some(interrupt) = interrupts.recv() => Err(interrupt.status()),
+        Some(interrupt) = interrupts.recv() => {
+            if interrupt == Interrupt::TimeOut {
+                terminal::complain("the time of --timeout was up before the turn began");
+            }
+            Err(interrupt.status())
+        }
     };
     let (opened, prompt) = match begun {
         Ok(begun) => begun,
         Err(status) => return (status, View::default()),
     };
-    let thread_id = opened.thread.id.clone();
     if let Err(error) = renderer.opened(&opened) {
         return (unwritable(&error), View::default());
     }
     let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
     let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
-    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema };
+    let (thread_id, max_requests) = (opened.thread.id.clone(), limits.max_turns);
+    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema, max_requests };
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }
@@ -227,6 +247,9 @@ async fn follow(
         let message = tokio::select! {
             message = connection.events.recv() => message,
             Some(interrupt) = interrupts.recv() => {
+                if interrupt == Interrupt::TimeOut {
+                    renderer.time_is_up();
+                }
                 stopped = Some(Stopped::By(interrupt));
                 stop(connection, thread_id).await;
                 continue;

@@ -1,6 +1,9 @@
 //! Ctrl-C: the turn ends, what it ran is gone, the session is kept.
 
-use std::{io::Read, process::Child};
+use std::{
+    io::Read,
+    process::{Child, Stdio},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -55,4 +58,38 @@ fn ctrl_c_ends_a_request_that_hangs() {
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+}
+
+#[test]
+fn the_end_of_the_time_stops_the_command_and_all_it_started() {
+    let command = "exec 3> held; setsid sleep 1000 & echo > started; sleep 1000";
+    let place = Place::new(json!([{ "tool": "exec_command", "arguments": { "cmd": command } }]));
+    let (started, held) = (place.pipe("started"), place.pipe("held"));
+    let child = place.codex(&["exec", "--timeout", "5", "go"]).spawn().unwrap();
+    wait_for(&started, &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(124), "{}", String::from_utf8_lossy(&output.stderr));
+    wait_for_end(held);
+    // Its record is whole.
+    let journal = place.journals().pop().unwrap();
+    assert!(journal.ends_with('\n') && journal.contains("interrupted"), "{journal}");
+}
+
+#[test]
+fn the_time_runs_while_the_prompt_is_waited_for() {
+    let place = Place::new(json!([]));
+    let mut child = place.codex(&["exec", "--timeout", "1"]).stdin(Stdio::piped()).spawn().unwrap();
+    let _open = child.stdin.take().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(124), "{said}");
+    assert!(said.contains("the time of --timeout was up before the turn began"), "{said}");
+}
+
+#[test]
+fn a_run_whose_time_is_up_ends_even_if_nobody_reads_what_it_writes() {
+    let place = Place::new(json!([{ "stream": { "bytes": 500_000, "chunk": 1000 } }]));
+    // The pipe is full long before the line ends.
+    let mut child = place.codex(&["exec", "--json", "--timeout", "1", "go"]).spawn().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(124));
 }

@@ -55,7 +55,7 @@ impl Session {
 
     pub async fn say(&self, text: &str) {
         let input = vec![UserInput::Text { text: text.into() }];
-        let params = TurnStartParams { thread_id: self.thread_id.clone(), input, output_schema: None };
+        let params = TurnStartParams { thread_id: self.thread_id.clone(), input, ..TurnStartParams::default() };
         self.connection.client.turn_start(params).await.unwrap();
     }
 

@@ -254,7 +254,7 @@ async fn a_thread_that_goes_on_asks_as_one_that_begins() {
         .turn_start(codex_protocol::TurnStartParams {
             thread_id: opened.thread.id.clone(),
             input: vec![codex_protocol::UserInput::Text { text: "go".into() }],
-            output_schema: None,
+            ..Default::default()
         })
         .await
         .unwrap();

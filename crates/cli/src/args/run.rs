@@ -1,0 +1,136 @@
+//! Flags of a run without a screen: what goes in, what comes out, and how far it may go.
+
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueHint};
+
+use super::{ColorChoice, INPUT, LIMITS, OUTPUT};
+
+// Flags that shape a run without a screen. No doc comment, as above.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RunOptions {
+    /// Picture to attach; repeatable, or several with commas between them
+    #[arg(short, long, value_name = "FILE", value_delimiter = ',', value_hint = ValueHint::FilePath, help_heading = INPUT)]
+    pub image: Vec<PathBuf>,
+    /// Do not read standard input
+    #[arg(long, help_heading = INPUT)]
+    pub no_stdin: bool,
+    /// Print events as JSON lines on stdout instead of text
+    #[arg(long, alias = "experimental-json", help_heading = OUTPUT)]
+    pub json: bool,
+    /// Write the final message to a file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    pub output_last_message: Option<PathBuf>,
+    /// JSON Schema for the final message; the provider holds the model to it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    pub output_schema: Option<PathBuf>,
+    /// Colours on stderr
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
+    pub color: Option<ColorChoice>,
+    /// Keep no record of the session
+    #[arg(long, help_heading = OUTPUT)]
+    pub ephemeral: bool,
+    #[command(flatten)]
+    pub limits: Limits,
+    /// Accepted: git is never required
+    #[arg(long, hide = true)]
+    pub skip_git_repo_check: bool,
+    /// Where the session comes from; recorded
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub thread_source: Option<String>,
+    /// Accepted for other programs' sake; no effect
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub cyber_access_program: Option<String>,
+}
+
+// How far a run may go. No doc comment, as above.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Limits {
+    /// Most requests to the model; the turn fails if it wants more
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    pub max_turns: Option<NonZeroU32>,
+    /// Longest time that the whole run may take: `90` or `90s`, `10m`, `1h`
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = LIMITS)]
+    pub timeout: Option<Duration>,
+}
+
+/// A length of time as it is typed.
+fn time(typed: &str) -> Result<Duration, String> {
+    let number = typed.trim_end_matches(['s', 'm', 'h']);
+    let unit = match typed.strip_prefix(number) {
+        Some("" | "s") => Some(1),
+        Some("m") => Some(60),
+        Some("h") => Some(60 * 60),
+        _ => None,
+    };
+    // The standard library takes a sign too.
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.then(|| number.parse::<u64>().ok()).flatten();
+    let seconds = count.zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
+    match seconds.filter(|seconds| (1..=LONGEST).contains(seconds)) {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("give whole seconds (`90` or `90s`), minutes (`10m`) or hours (`1h`), a year at most".into()),
+    }
+}
+
+/// Longest limit, in seconds: clocks overflow somewhere beyond.
+const LONGEST: u64 = 365 * 24 * 60 * 60;
+
+impl RunOptions {
+    /// As [`ThreadOptions::then`].
+    pub fn then(self, nearer: Self) -> Self {
+        Self {
+            json: self.json || nearer.json,
+            output_last_message: nearer.output_last_message.or(self.output_last_message),
+            output_schema: nearer.output_schema.or(self.output_schema),
+            color: nearer.color.or(self.color),
+            ephemeral: self.ephemeral || nearer.ephemeral,
+            no_stdin: self.no_stdin || nearer.no_stdin,
+            skip_git_repo_check: self.skip_git_repo_check || nearer.skip_git_repo_check,
+            thread_source: nearer.thread_source.or(self.thread_source),
+            cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
+            limits: self.limits.then(nearer.limits),
+            image: [self.image, nearer.image].concat(),
+        }
+    }
+}
+
+impl Limits {
+    fn then(self, nearer: Self) -> Self {
+        Self { max_turns: nearer.max_turns.or(self.max_turns), timeout: nearer.timeout.or(self.timeout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_or_is_in_seconds() {
+        let table = [
+            ("1", Some(1)),
+            ("90", Some(90)),
+            ("90s", Some(90)),
+            ("10m", Some(600)),
+            ("1h", Some(3600)),
+            ("8760h", Some(LONGEST)),
+            ("8761h", None),
+            ("18446744073709551615h", None),
+            ("0", None),
+            ("0m", None),
+            ("", None),
+            ("s", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5h", None),
+            ("1h30m", None),
+            ("1sm", None),
+            ("10 m", None),
+            ("1d", None),
+            ("10M", None),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(time(typed).ok().map(|time| time.as_secs()), expected, "{typed}");
+        }
+    }
+}
