@@ -138,6 +138,21 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The default; `None` if there is none. This is done at every start, so no parser is asked about a word.
+    pub fn default_value(&self) -> Option<toml::Value> {
+        let plain = |text: &&str| !text.contains(['"', '\\']);
+        let text = self.default.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(plain);
+        match (self.default, text) {
+            ("", _) => None,
+            (_, Some(text)) => Some(toml::Value::String(text.into())),
+            ("true" | "false", _) => Some(toml::Value::Boolean(self.default == "true")),
+            // One that does not parse cannot be tolerated in silence: a test reads every one.
+            (other, _) => format!("value = {other}").parse::<toml::Table>().ok()?.remove("value"),
+        }
+    }
+}
+
 impl Kind {
     /// Whether it is a table of texts with names of the user's choice.
     pub(crate) fn is_map(self) -> bool {
@@ -402,6 +417,8 @@ mod tests {
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "a name is used twice");
         for key in keys {
             assert!(!key.about.is_empty() && !key.about.ends_with('.'), "{}", key.name);
+            let default = key.default_value().map(|value| value.to_string()).unwrap_or_default();
+            assert_eq!(default, key.default, "{}", key.name);
             assert_eq!(key.kind == Kind::Any, key.status != Status::Used, "{}", key.name);
             if let Some(children) = key.kind.children().filter(|_| key.kind != Kind::Profiles) {
                 assert_eq!((key.project, key.default), (Project::Held, ""), "{}: its children decide", key.name);

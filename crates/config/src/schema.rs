@@ -91,8 +91,7 @@ fn alias_of(key: &Key) -> Value {
 
 /// The default, which the table holds as TOML.
 pub(crate) fn default(key: &Key) -> Option<Value> {
-    let mut table: toml::Table = format!("value = {}", key.default).parse().ok()?;
-    serde_json::to_value(table.remove("value")?).ok()
+    serde_json::to_value(key.default_value()?).ok()
 }
 
 /// What may be written after the `=`.
