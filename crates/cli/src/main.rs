@@ -62,6 +62,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
     let Arguments { thread, run, prompt, command } = arguments;
     let result = match command {
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
+        _ if run.not_yet.refusal().is_some() => Err(run.not_yet.refusal().unwrap_or_default()),
         Some(Command::Demo(_)) if thread != ThreadOptions::default() || takes_no(&run, &prompt) => {
             Err("demo takes its own flags only, after the word demo".into())
         }
