@@ -9,7 +9,7 @@ mod text;
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::files::{DIR, FILE, LOCAL_FILE, leads_out, project_root, read_source};
@@ -86,6 +86,11 @@ impl SettingsFile {
         Ok(read_source(&self.path)?.map(|source| source.text))
     }
 
+    fn readers(&self) -> Readers {
+        let shared = self.of_project && !self.path.ends_with(LOCAL_FILE);
+        if shared { Readers::Everybody } else { Readers::UserAlone }
+    }
+
     fn fault(&self, message: &str) -> ConfigError {
         ConfigError::new(Origin::WholeFile(self.path.clone()), message)
     }
@@ -136,7 +141,7 @@ pub(crate) fn change(
         DirBuilder::new().recursive(true).mode(mode).create(directory).map_err(failed)?;
     }
     file.stays_inside()?;
-    replace(&file.path, &after).map_err(failed)?;
+    replace(&file.path, &after, file.readers()).map_err(failed)?;
     Ok(Some(Change { before, after, warnings }))
 }
 
@@ -202,16 +207,30 @@ pub(crate) fn lock(codex_home: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Puts a whole new file in the place of `path`, or of the file that it links to, with the old one's mode and owner; one
-/// that was not there can be read by the user alone.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Who may read a file that was not there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// The user.
+    UserAlone,
+    /// Who may read what the user makes: it goes to others with the project.
+    Everybody,
+}
+
+/// Puts a whole new file in the place of `path`, or of the file that it links to, with the old one's mode and owner.
+pub(crate) fn replace(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
     let (target, old) = match path.canonicalize() {
         Ok(target) => (target.clone(), Some(fs::metadata(target)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (PathBuf::from(path), None),
         Err(error) => return Err(error),
     };
     let directory = target.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
+    let mode = match readers {
+        Readers::UserAlone => 0o600,
+        // Less what the user's mask takes away.
+        Readers::Everybody => 0o666,
+    };
+    let mut new = tempfile::Builder::new();
+    let mut file = new.prefix(".new-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     if let Some(old) = old {
         // Only root can give a file away, and only root has to.

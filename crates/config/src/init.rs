@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::edit::{SettingsFile, replace};
+use crate::edit::{Readers, SettingsFile, replace};
 use crate::files::{DIR, LOCAL_FILE, project_root};
 use crate::keys::{KEYS, Key, Kind, Status};
 use crate::trust_store::{Hash, trust};
@@ -105,9 +105,9 @@ pub fn init(codex_home: &Path, home: Option<&Path>, directory: &Path) -> Result<
         }
     }
     let text = init_text();
-    replace(file.path(), &text).map_err(failed)?;
+    replace(file.path(), &text, Readers::Everybody).map_err(failed)?;
     let schema_file = own.join(SCHEMA);
-    replace(&schema_file, &format!("{:#}\n", schema())).map_err(failed)?;
+    replace(&schema_file, &format!("{:#}\n", schema()), Readers::Everybody).map_err(failed)?;
     let mut made = vec![file.path().to_path_buf(), schema_file];
     made.extend(ignore_local(&own).map_err(failed)?);
     let root = project_root(&directory, at_home).unwrap_or_else(|| directory.clone());
@@ -142,6 +142,6 @@ fn ignore_local(own: &Path) -> io::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    replace(&path, &format!("{before}{end}{LOCAL_FILE}\n"))?;
+    replace(&path, &format!("{before}{end}{LOCAL_FILE}\n"), Readers::Everybody)?;
     Ok(Some(path))
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::edit::{lock, replace};
+use crate::edit::{Readers, lock, replace};
 use crate::files::{LARGEST, read_source};
 use crate::{ConfigError, Origin};
 
@@ -184,6 +184,6 @@ fn change(codex_home: &Path, work: impl FnOnce(&mut TrustStore) -> bool) -> Resu
         let message = "would be larger than 256 KiB: `codex trust DIR --revoke` takes back what is not needed any more";
         return Err(fault(message.into()));
     }
-    replace(&path, &text).map_err(failed)?;
+    replace(&path, &text, Readers::UserAlone).map_err(failed)?;
     Ok(true)
 }

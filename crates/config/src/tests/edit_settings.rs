@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 
 use crate::{ConfigError, Edit, SettingsFile, edit};
 
@@ -370,6 +371,26 @@ fn a_file_that_cannot_be_written_stays_and_modes_do_too() {
 }
 
 /// Of many that change something at once, none undoes what another did.
+/// A project's file goes to others with it; the user's, and what is private to the user, does not.
+#[test]
+fn who_may_read_a_new_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = temp.path().join("home");
+    let set = Edit { profile: None, key: "model", value: Some("y") };
+    // What the mask of this process leaves is seen by a file that anybody makes.
+    fs::write(temp.path().join("usual"), "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let usual = mode(&temp.path().join("usual"));
+    for (file, expected) in [
+        (SettingsFile::user(&home, None), 0o600),
+        (SettingsFile::project(&home, None, temp.path(), true), 0o600),
+        (SettingsFile::project(&home, None, temp.path(), false), usual),
+    ] {
+        assert!(edit(&file, &set).unwrap().is_some());
+        assert_eq!(mode(file.path()), expected, "{}", file.path().display());
+    }
+}
+
 #[test]
 fn nothing_is_lost_between_two() {
     let home = tempfile::tempdir().unwrap();
