@@ -64,6 +64,7 @@ pub struct Exchange {
 #[derive(Default)]
 struct Seen {
     requests: Vec<RecordedRequest>,
+    lists: Vec<RecordedRequest>,
     exchanges: Vec<Exchange>,
 }
 
@@ -145,6 +146,11 @@ impl ModelServer {
         self.shared.seen().requests.clone()
     }
 
+    /// The requests for the list of models so far, in the order they arrived.
+    pub fn lists(&self) -> Vec<RecordedRequest> {
+        self.shared.seen().lists.clone()
+    }
+
     /// When the requests so far and their answers passed, in the order they arrived.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.shared.seen().exchanges.clone()
@@ -180,7 +186,9 @@ fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::
     });
 }
 
-async fn models() -> axum::Json<Value> {
+async fn models(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> axum::Json<Value> {
+    let request = RecordedRequest { uri: uri.to_string(), headers, body: Value::Null, raw: Bytes::new() };
+    shared.seen().lists.push(request);
     axum::Json(json!({"object": "list", "data": [{"id": "mock", "object": "model", "owned_by": "mock"}]}))
 }
 
