@@ -2,7 +2,7 @@
 //!
 //! `case.toml` says what is done. `files` is copied to where it is done: `files/home` is the user's home,
 //! `files/project` the project, in which the program is started (`dot-` in a name stands for a leading dot). What the
-//! program is to say stands in `expected.txt`; with `UPDATE_EXPECTED=1` it is written anew, to be read before it is
+//! program is to say stands in `expected.txt`; with `UPDATE=1` it is written anew, to be read before it is
 //! committed.
 
 use std::{
@@ -20,7 +20,7 @@ use crate::support::codex;
 /// Where the folders are.
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config");
 /// Writes what came instead of comparing it.
-const UPDATE: &str = "UPDATE_EXPECTED";
+const UPDATE: &str = "UPDATE";
 /// A user who is nobody's on most machines.
 const STRANGER: u32 = 54_321;
 
