@@ -70,8 +70,8 @@ table! {
     COLORTERM = variable("COLORTERM", "How many colours the terminal has, for `codex doctor`");
     NO_COLOR = variable("NO_COLOR", "If it is set and not empty: no colours, unless `--color` asks for them");
     TERM = variable("TERM", "If it is `dumb`: no colours, unless `--color` asks for them");
-    XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project");
-    TMPDIR = variable("TMPDIR", "Where `codex demo` makes its project, if `XDG_RUNTIME_DIR` names no directory");
+    XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project, and `codex config edit` its copy");
+    TMPDIR = variable("TMPDIR", "The same, if `XDG_RUNTIME_DIR` names no directory");
     XDG_CONFIG_HOME = variable("XDG_CONFIG_HOME", "Where git has its list of ignored files; hidden paths are added to it");
     HTTPS_PROXY = variable("HTTPS_PROXY", PROXY);
     HTTP_PROXY = variable("HTTP_PROXY", PROXY);
