@@ -347,6 +347,11 @@ pub enum ColorChoice {
 }
 
 impl ThreadOptions {
+    /// Whether nothing was typed but perhaps the directory.
+    pub fn says_only_where(&self) -> bool {
+        *self == Self { cd: self.cd.clone(), ..Self::default() }
+    }
+
     /// These flags, with those typed nearer to the prompt on top: single values replace, lists append.
     pub fn then(self, nearer: Self) -> Self {
         Self {

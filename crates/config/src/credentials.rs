@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::edit::lock;
 use crate::files::read_source;
 use crate::{ConfigError, Environment, Origin, keyring};
 
@@ -227,9 +228,7 @@ fn change(
     work: impl FnOnce(&mut Entries) -> Result<bool, ConfigError>,
 ) -> Result<(), ConfigError> {
     let failed = |error: io::Error| fault(codex_home, &format!("cannot be written: {error}"));
-    DirBuilder::new().recursive(true).mode(0o700).create(codex_home).map_err(failed)?;
-    let lock = File::open(codex_home).map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _one_at_a_time = lock(codex_home).map_err(failed)?;
     let mut entries = match read(codex_home) {
         Err(_) if afresh => Entries::new(),
         found => found?,

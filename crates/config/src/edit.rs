@@ -12,7 +12,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::files::{DIR, FILE, LOCAL_FILE, leads_out, project_root, read_source};
+use crate::files::{DIR, FILE, LOCAL_FILE, leads_out, project_root, read_source, real, refuse_home};
 use crate::layer::Layer;
 use crate::source::{Name, Source};
 use crate::value::Base;
@@ -37,16 +37,18 @@ pub struct SettingsFile {
 impl SettingsFile {
     /// The user's own file. `home` is what `~/` in it stands for.
     pub fn user(codex_home: &Path, home: Option<&Path>) -> Self {
-        let path = codex_home.join(FILE);
-        Self { path, directory: codex_home.into(), codex_home: codex_home.into(), home: None, of_project: false }
-            .at_home(home)
+        Self::of(codex_home, home, codex_home, codex_home.join(FILE), false)
     }
 
     /// The file of a project, in the `.codex` of one of its directories; `local` is the one that is not shared.
     pub fn project(codex_home: &Path, home: Option<&Path>, directory: &Path, local: bool) -> Self {
         let path = directory.join(DIR).join(if local { LOCAL_FILE } else { FILE });
-        Self { path, directory: directory.into(), codex_home: codex_home.into(), home: None, of_project: true }
-            .at_home(home)
+        Self::of(codex_home, home, directory, path, true)
+    }
+
+    fn of(codex_home: &Path, home: Option<&Path>, directory: &Path, path: PathBuf, of_project: bool) -> Self {
+        let home = home.map(Path::to_path_buf);
+        Self { path, directory: directory.into(), codex_home: codex_home.into(), home, of_project }
     }
 
     /// The file of the project that `workspace` belongs to: of its nearest directory with a `.codex`, else of its root;
@@ -55,21 +57,12 @@ impl SettingsFile {
     /// # Errors
     /// `workspace` is the home, is above it, or is `/`: what lies there is no project.
     pub fn nearest(codex_home: &Path, home: Option<&Path>, workspace: &Path, local: bool) -> Result<Self, ConfigError> {
-        let at_home = home.unwrap_or(Path::new("/"));
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let (workspace, at_home) = (real(workspace), real(at_home));
-        if at_home.starts_with(&workspace) {
-            let message = "this is no project: your home, what is above it, and `/` have no settings of their own";
-            return Err(ConfigError::new(Origin::WholeFile(workspace), message));
-        }
+        let (workspace, at_home) = (real(workspace), real(home.unwrap_or(Path::new("/"))));
+        refuse_home(&workspace, &at_home)?;
         let root = project_root(&workspace, &at_home).unwrap_or_else(|| workspace.clone());
-        let within = workspace.ancestors().take_while(|directory| directory.starts_with(&root));
-        let nearest = within.into_iter().find(|directory| directory.join(DIR).is_dir()).unwrap_or(&root);
+        let mut within = workspace.ancestors().take_while(|directory| directory.starts_with(&root));
+        let nearest = within.find(|directory| directory.join(DIR).is_dir()).unwrap_or(&root);
         Ok(Self::project(codex_home, home, nearest, local))
-    }
-
-    fn at_home(self, home: Option<&Path>) -> Self {
-        Self { home: home.map(Path::to_path_buf), ..self }
     }
 
     /// Where it lies.
@@ -89,6 +82,22 @@ impl SettingsFile {
     fn readers(&self) -> Readers {
         let shared = self.of_project && !self.path.ends_with(LOCAL_FILE);
         if shared { Readers::Everybody } else { Readers::UserAlone }
+    }
+
+    /// What its paths mean. What `sandbox.hide` comes to does not matter where one file is looked at by itself.
+    fn base(&self) -> Base<'_> {
+        let home = self.home.as_deref().unwrap_or(Path::new("/"));
+        Base { dir: &self.directory, project: &self.directory, home: Some(home) }
+    }
+
+    /// The root of its project, and its own path below that; both without links.
+    pub(crate) fn within_project(&self) -> (PathBuf, PathBuf) {
+        let directory = real(&self.directory);
+        let home = self.home.as_deref().unwrap_or(Path::new("/"));
+        let path = directory.join(DIR).join(self.path.file_name().unwrap_or_default());
+        let root = project_root(&directory, home).unwrap_or(directory);
+        let relative = path.strip_prefix(&root).unwrap_or(&path).to_path_buf();
+        (root, relative)
     }
 
     fn fault(&self, message: &str) -> ConfigError {
@@ -154,11 +163,7 @@ pub fn keep_trust(file: &SettingsFile, change: &Change) -> Result<bool, ConfigEr
     if !file.of_project {
         return Ok(true);
     }
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let directory = real(&file.directory);
-    let root = project_root(&directory, file.home.as_deref().unwrap_or(Path::new("/"))).unwrap_or(directory.clone());
-    let path = directory.join(DIR).join(file.path.file_name().unwrap_or_default());
-    let relative = path.strip_prefix(&root).unwrap_or(&path).to_path_buf();
+    let (root, relative) = file.within_project();
     let after = Hash::of(change.after.as_bytes());
     if let Some(before) = &change.before {
         let store = TrustStore::read(&file.codex_home)?;
@@ -188,14 +193,8 @@ pub fn replace_text(file: &SettingsFile, before: Option<&str>, text: &str) -> Re
 /// # Errors
 /// It would not.
 pub fn check(file: &SettingsFile, text: &str) -> Result<Vec<Warning>, ConfigError> {
-    // What `sandbox.hide` comes to does not matter here.
-    let base = Base {
-        dir: &file.directory,
-        project: &file.directory,
-        home: Some(file.home.as_deref().unwrap_or(Path::new("/"))),
-    };
     let source = Source::new(Name::File(file.path.clone()), text.to_owned());
-    Layer::parse(source, base).map(|layer| layer.warnings)
+    Layer::parse(source, file.base()).map(|layer| layer.warnings)
 }
 
 /// The right to change the files of the user's home, which is made if it is missing. Whoever else wants it waits until

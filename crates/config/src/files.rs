@@ -12,7 +12,7 @@ use crate::source::{Name, Source};
 use crate::{ConfigError, LoadRequest, Origin};
 
 /// The settings of the machine.
-pub const SYSTEM_FILE: &str = "/etc/codex/config.toml";
+pub(crate) const SYSTEM_FILE: &str = "/etc/codex/config.toml";
 /// Name of a file of settings.
 pub(crate) const FILE: &str = "config.toml";
 /// Name of a project's file that is not shared with others.
@@ -67,11 +67,12 @@ pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Plac
     };
     let mut places =
         vec![own(FileKind::System, request.system_file.into()), own(FileKind::User, request.codex_home.join(FILE))];
+    let directories = root.map(|root| directories(root, request.workspace)).unwrap_or_default();
     for (kind, name) in [(FileKind::Project, FILE), (FileKind::Local, LOCAL_FILE)] {
-        for directory in root.map(|root| directories(root, request.workspace)).unwrap_or_default() {
+        for directory in &directories {
             let path = directory.join(DIR).join(name);
             if !places.iter().any(|place| same_file(&place.path, &path)) {
-                places.push(Place { kind, path, directory });
+                places.push(Place { kind, path, directory: directory.clone() });
             }
         }
     }
@@ -103,13 +104,25 @@ pub fn project_root(workspace: &Path, home: &Path) -> Option<PathBuf> {
     nearest(".git").or_else(|| nearest(DIR)).map(|directory| directory.to_path_buf())
 }
 
+/// Refuses a directory that can have no settings of its own: `home`, what is above it, or `/`. Both are real paths.
+pub(crate) fn refuse_home(directory: &Path, home: &Path) -> Result<(), ConfigError> {
+    match home.starts_with(directory) {
+        true => {
+            let message = "this is no project: your home, what is above it, and `/` have no settings of their own";
+            Err(ConfigError::new(Origin::WholeFile(directory.into()), message))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Whether a path is there and belongs to root or to the owner of `workspace`.
 fn is_ours(path: &Path, workspace: &Path) -> bool {
     let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.uid()).ok();
     owner(path).is_some_and(|of_path| of_path == 0 || Some(of_path) == owner(workspace))
 }
 
-fn real(path: &Path) -> PathBuf {
+/// The path without links; as it is if it is not there.
+pub(crate) fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 

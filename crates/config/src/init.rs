@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::edit::{Readers, SettingsFile, replace};
-use crate::files::{DIR, LOCAL_FILE, project_root};
+use crate::files::{DIR, LOCAL_FILE, real, refuse_home};
 use crate::keys::{KEYS, Key, Kind, Status};
 use crate::trust_store::{Hash, trust};
 use crate::{ConfigError, Origin, schema};
@@ -76,16 +76,9 @@ fn value(key: &Key) -> String {
 /// # Errors
 /// There is a file of settings already, `directory` is no project's, or something cannot be written.
 pub fn init(codex_home: &Path, home: Option<&Path>, directory: &Path) -> Result<Vec<PathBuf>, ConfigError> {
-    let at_home = home.unwrap_or(Path::new("/"));
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let fault = |path: &Path, message: &str| ConfigError::new(Origin::WholeFile(path.into()), message);
     let directory = real(directory);
-    if real(at_home).starts_with(&directory) {
-        return Err(fault(
-            &directory,
-            "this is no project: your home, what is above it, and `/` have no settings of their own",
-        ));
-    }
+    refuse_home(&directory, &real(home.unwrap_or(Path::new("/"))))?;
     let own = directory.join(DIR);
     let file = SettingsFile::project(codex_home, home, &directory, false);
     let failed = |error: io::Error| fault(&own, &format!("cannot be made: {error}"));
@@ -110,8 +103,7 @@ pub fn init(codex_home: &Path, home: Option<&Path>, directory: &Path) -> Result<
     replace(&schema_file, &format!("{:#}\n", schema()), Readers::Everybody).map_err(failed)?;
     let mut made = vec![file.path().to_path_buf(), schema_file];
     made.extend(ignore_local(&own).map_err(failed)?);
-    let root = project_root(&directory, at_home).unwrap_or_else(|| directory.clone());
-    let relative = file.path().strip_prefix(&root).unwrap_or(file.path()).to_path_buf();
+    let (root, relative) = file.within_project();
     trust(codex_home, &root, &[(relative, Hash::of(text.as_bytes()))])?;
     Ok(made)
 }

@@ -20,7 +20,8 @@ pub struct Key {
     pub project: Project,
     /// Whether it has an effect in this version.
     pub status: Status,
-    /// Whether a higher layer's list is appended to the lower ones' instead of replacing them.
+    /// Whether a higher layer's list is appended to the lower ones' instead of replacing them. With `"!ITEM"` it takes from
+    /// them.
     pub appends: bool,
 }
 
@@ -136,9 +137,7 @@ impl Key {
     const fn appends(self) -> Self {
         Self { appends: true, ..self }
     }
-}
 
-impl Key {
     /// The default; `None` if there is none. This is done at every start, so no parser is asked about a word.
     pub fn default_value(&self) -> Option<toml::Value> {
         let plain = |text: &&str| !text.contains(['"', '\\']);
@@ -352,7 +351,7 @@ pub const ENVIRONMENT_POLICY: &[Key] = &[
     ignored("experimental_use_profile", "Shells of commands read no start-up files"),
 ];
 
-/// The keys of `[permissions]`. All lists grow from layer to layer: no layer removes what a lower one forbids.
+/// The keys of `[permissions]`. All lists grow from layer to layer; a project that is not trusted removes nothing.
 pub const PERMISSIONS: &[Key] = &[
     RULES[0],
     RULES[1],

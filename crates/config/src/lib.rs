@@ -53,7 +53,7 @@ pub use edit::{
 pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};
-pub use files::{FileKind, Place, SYSTEM_FILE, project_root, settings_files};
+pub use files::{FileKind, Place, project_root, settings_files};
 pub use init::{init, init_text};
 pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::mcp_servers;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::explain::{self, Effective};
-use crate::files::{Place, places, project_root, read_of_project, read_source};
+use crate::files::{Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
 use crate::merge::{Merged, providers, split_model};
 use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
@@ -24,7 +24,7 @@ use crate::{ConfigError, Environment, Origin, Origins, Override, Settings, Warni
 pub struct LoadRequest<'a> {
     /// The environment, for the user's home and for the variables that set something.
     pub environment: &'a Environment,
-    /// The settings of the machine; usually [`crate::SYSTEM_FILE`].
+    /// The settings of the machine; `/etc/codex/config.toml` but in tests.
     pub system_file: &'a Path,
     /// The directory of the user's settings, absolute; see [`Environment::codex_home`].
     pub codex_home: &'a Path,
@@ -40,6 +40,23 @@ pub struct LoadRequest<'a> {
     pub accepted: &'a [(PathBuf, Hash)],
     /// Whether what would be a warning is an error.
     pub strict: bool,
+}
+
+impl<'a> LoadRequest<'a> {
+    /// For `workspace`, with nothing typed and nothing trusted but what is remembered.
+    pub fn new(environment: &'a Environment, codex_home: &'a Path, workspace: &'a Path) -> Self {
+        Self {
+            environment,
+            system_file: Path::new(SYSTEM_FILE),
+            codex_home,
+            workspace,
+            overrides: &[],
+            profile: None,
+            trust_project: false,
+            accepted: &[],
+            strict: false,
+        }
+    }
 }
 
 /// Settings, and what there is to say about them.

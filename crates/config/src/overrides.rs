@@ -98,11 +98,7 @@ impl Override {
 
     /// A flag that sets `key` to a text: `typed` is the flag as typed (`--model 4`), `key` a path of the table of keys.
     pub fn text(typed: &str, key: &str, value: &str) -> Self {
-        Self::value(typed, key, &Value::String(value.into()))
-    }
-
-    fn value(typed: &str, key: &str, value: &Value) -> Self {
-        Self { typed: typed.into(), text: format!("{key} = {value}") }
+        Self { typed: typed.into(), text: format!("{key} = {}", Value::String(value.into())) }
     }
 
     /// A value for a path that is known to be one, read as [`Override::parse`] does. `before` is what was typed before it.

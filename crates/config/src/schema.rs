@@ -72,7 +72,7 @@ fn within(key: &Key, strict: bool) -> Value {
     if let Value::Object(value) = value(key.kind, strict) {
         schema.extend(value);
     }
-    if let Some(default) = default(key) {
+    if let Some(default) = key.default_value().and_then(|value| serde_json::to_value(value).ok()) {
         schema.insert("default".into(), default);
     }
     if key.status != Status::Used {
@@ -87,11 +87,6 @@ fn alias_of(key: &Key) -> Value {
     schema["description"] = format!("Another name of `{}`.", key.name).into();
     schema["x-taplo"] = json!({ "hidden": true });
     schema
-}
-
-/// The default, which the table holds as TOML.
-pub(crate) fn default(key: &Key) -> Option<Value> {
-    serde_json::to_value(key.default_value()?).ok()
 }
 
 /// What may be written after the `=`.

@@ -146,15 +146,12 @@ impl Wanted {
     /// What is to be loaded.
     pub(crate) fn request<'a>(&'a self, environment: &'a Environment, codex_home: &'a Path) -> LoadRequest<'a> {
         LoadRequest {
-            environment,
-            system_file: Path::new(codex_config::SYSTEM_FILE),
-            codex_home,
-            workspace: &self.cwd,
             overrides: &self.overrides,
             profile: self.profile.as_deref(),
             trust_project: self.trust_project,
             accepted: &self.accepted,
             strict: self.strict,
+            ..LoadRequest::new(environment, codex_home, &self.cwd)
         }
     }
 }

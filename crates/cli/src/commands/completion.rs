@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
-use crate::{args::Arguments, exec::ExitStatus, terminal};
+use crate::{args::Arguments, exec::ExitStatus};
 
 /// Prints the script for `shell`.
 ///
@@ -12,6 +12,5 @@ use crate::{args::Arguments, exec::ExitStatus, terminal};
 pub fn run(shell: Shell) -> Result<ExitStatus, String> {
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), "codex", &mut script);
-    terminal::write(&script).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
+    super::write(&script)
 }

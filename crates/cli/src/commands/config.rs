@@ -6,13 +6,14 @@ use std::{fs, path::Path};
 
 use codex_config::{
     CanonicalKey, Change, Edit, Effective, Environment, FileKind, LoadRequest, Loaded, Origin, Place, Placed,
-    ProjectTrust, SYSTEM_FILE, SettingsFile, canonical,
+    ProjectTrust, SettingsFile, canonical,
 };
 use codex_protocol::ThreadStartParams;
 use serde_json::{Value, json};
 
 use crate::{
     args::{ConfigCommand, Layer, RunOptions, ThreadOptions},
+    commands::say,
     exec::ExitStatus,
     resolve, terminal,
 };
@@ -27,7 +28,7 @@ pub fn run(outer: ThreadOptions, command: ConfigCommand, environment: Environmen
         ConfigCommand::Get { thread, key } => get(&environment, params(thread)?, &key),
         ConfigCommand::Explain { thread, json, key } => explain(&environment, params(thread)?, json, key.as_deref()),
         ConfigCommand::Path => path(&outer, &environment),
-        ConfigCommand::Schema => print(&format!("{:#}\n", codex_config::schema())),
+        ConfigCommand::Schema => super::write(format!("{:#}\n", codex_config::schema()).as_bytes()),
         ConfigCommand::Set { layer, profile, key, value } => {
             let profile = profile.or_else(|| outer.profile.clone());
             let edit = Edit { profile: profile.as_deref(), key: &key, value: Some(&value) };
@@ -38,15 +39,10 @@ pub fn run(outer: ThreadOptions, command: ConfigCommand, environment: Environmen
             change(&outer, layer, &Edit { profile: profile.as_deref(), key: &key, value: None }, &environment)
         }
         ConfigCommand::Edit { layer } => {
-            takes_only_a_directory(&ThreadOptions { profile: None, ..outer.clone() })?;
+            takes_only_a_directory(&outer)?;
             edit::run(&file(&outer, layer, &environment)?, &environment)
         }
     }
-}
-
-fn print(text: &str) -> Result<ExitStatus, String> {
-    terminal::print(text).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
 }
 
 fn load(environment: &Environment, params: ThreadStartParams) -> Result<Loaded, String> {
@@ -61,7 +57,7 @@ fn get(environment: &Environment, params: ThreadStartParams, key: &str) -> Resul
     let value_of = |it: &Effective| it.value.as_ref().map(|value| (it.key.clone(), value.shown.clone()));
     let found: Vec<_> = all.iter().filter(|it| it.key == known.value).filter_map(value_of).collect();
     if let [(_, shown)] = &found[..] {
-        return print(&terminal::harmless(&format!("{shown}\n")));
+        return say(&format!("{shown}\n"));
     }
     // A table is shown as its values.
     let below = all.iter().filter(|it| known.holds(&it.key)).filter_map(value_of);
@@ -74,7 +70,7 @@ fn get(environment: &Environment, params: ThreadStartParams, key: &str) -> Resul
         terminal::complain(&unset(&known));
         return Ok(ExitStatus::Failed);
     }
-    print(&terminal::harmless(&text))
+    say(&text)
 }
 
 fn unset(key: &CanonicalKey) -> String {
@@ -96,13 +92,13 @@ fn explain(
         all.retain(|it| known.holds(&it.key));
     }
     if as_json {
-        return print(&format!("{}\n", all.iter().map(as_object).collect::<Value>()));
+        return super::write(format!("{}\n", all.iter().map(as_object).collect::<Value>()).as_bytes());
     }
     if let Some(known) = known.filter(|_| all.is_empty()) {
-        return print(&format!("{}\n", unset(&known)));
+        return say(&format!("{}\n", unset(&known)));
     }
     let text: String = all.iter().map(in_words).collect();
-    print(&terminal::harmless(&text))
+    say(&text)
 }
 
 /// One key for people: the value in force, and below it what it covers and what was held back.
@@ -165,17 +161,7 @@ fn path(outer: &ThreadOptions, environment: &Environment) -> Result<ExitStatus, 
     takes_only_a_directory(outer)?;
     let codex_home = environment.codex_home().map_err(|error| error.to_string())?;
     let workspace = resolve::workspace(outer)?;
-    let request = LoadRequest {
-        environment,
-        system_file: Path::new(SYSTEM_FILE),
-        codex_home: &codex_home,
-        workspace: &workspace,
-        overrides: &[],
-        profile: None,
-        trust_project: false,
-        accepted: &[],
-        strict: false,
-    };
+    let request = LoadRequest::new(environment, &codex_home, &workspace);
     // Where the files lie is told of broken ones too.
     let trust = codex_config::project_trust(&request);
     let mut text = String::new();
@@ -197,14 +183,15 @@ fn path(outer: &ThreadOptions, environment: &Environment) -> Result<ExitStatus, 
         };
         text += &format!("{name:<7}  {}  ({state})\n", path.display());
     }
-    print(&terminal::harmless(&text))
+    say(&text)
 }
 
 fn takes_only_a_directory(outer: &ThreadOptions) -> Result<(), String> {
-    let directory = ThreadOptions { cd: outer.cd.clone(), ..ThreadOptions::default() };
-    match *outer == directory {
+    match outer.says_only_where() {
         true => Ok(()),
-        false => Err("to change a file, config takes `--cd` and `--profile` before it, and no other flag".into()),
+        false => Err("where it is about files, config takes `--cd` before it and no other flag, `set` and `unset` \
+                      `--profile` too"
+            .into()),
     }
 }
 
@@ -221,14 +208,14 @@ fn change(
     match (done, edit.value) {
         (Some(change), Some(_)) => {
             tell(&file, &change);
-            print(&terminal::harmless(&format!("set `{}` in {path}\n", edit.key)))?;
+            say(&format!("set `{}` in {path}\n", edit.key))?;
             overridden(outer, edit, file.path(), environment);
         }
         (Some(change), None) => {
             tell(&file, &change);
-            print(&terminal::harmless(&format!("`{}` is no longer set in {path}\n", edit.key)))?;
+            say(&format!("`{}` is no longer set in {path}\n", edit.key))?;
         }
-        (None, Some(_)) => drop(print(&terminal::harmless(&format!("`{}` is set so already in {path}\n", edit.key)))?),
+        (None, Some(_)) => drop(say(&format!("`{}` is set so already in {path}\n", edit.key))?),
         (None, None) => {
             terminal::complain(&format!("`{}` is not set in {path}", edit.key));
             return Ok(ExitStatus::Failed);

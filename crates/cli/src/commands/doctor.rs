@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     args::{DoctorArguments, RunOptions, ThreadOptions},
-    commands::exec::OWN_PROGRAM,
+    commands::{exec::OWN_PROGRAM, say},
     exec::ExitStatus,
     resolve, terminal,
 };
@@ -30,9 +30,10 @@ pub async fn run(
     let mut checks = vec![terminal_check(&environment)];
     checks.extend(diagnose(&environment, Path::new(OWN_PROGRAM), params, arguments.offline).await);
     let worst = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
-    let text =
-        if arguments.json { format!("{}\n", object(&checks, worst)) } else { checks.iter().map(lines).collect() };
-    terminal::print(&text).map_err(|error| format!("standard output: {error}"))?;
+    match arguments.json {
+        true => super::write(format!("{}\n", object(&checks, worst)).as_bytes())?,
+        false => say(&checks.iter().map(lines).collect::<String>())?,
+    };
     Ok(if worst == Status::Fail { ExitStatus::Failed } else { ExitStatus::Done })
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use codex_config::Environment;
 
-use crate::{args::ThreadOptions, exec::ExitStatus, resolve, terminal};
+use crate::{args::ThreadOptions, commands::say, exec::ExitStatus, resolve};
 
 /// Makes the files, and says which and what comes next.
 ///
@@ -15,7 +15,7 @@ pub fn run(
     directory: Option<PathBuf>,
     environment: &Environment,
 ) -> Result<ExitStatus, String> {
-    if *thread != (ThreadOptions { cd: thread.cd.clone(), ..ThreadOptions::default() }) {
+    if !thread.says_only_where() {
         return Err("init takes a directory only".into());
     }
     let cwd = resolve::workspace(thread)?;
@@ -28,6 +28,5 @@ pub fn run(
     }
     text += "The file is trusted as it is; none of its settings is in force yet. Next: `codex config edit --project`, or\n\
         `codex config set --project KEY VALUE`. What the agent should know of the project goes to AGENTS.md.\n";
-    terminal::print(&terminal::harmless(&text)).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
+    say(&text)
 }

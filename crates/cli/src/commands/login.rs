@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::{
     args::{LoginArguments, LoginCommand, LogoutArguments, RunOptions, ThreadOptions},
+    commands::say,
     exec::ExitStatus,
     hidden::{self, Typed},
     resolve, terminal,
@@ -77,7 +78,7 @@ async fn keep(provider: &ProviderKey, keeper: Keeper, environment: &Environment)
         Ok(KeySource::Variable(name)) => format!("${name} is set, and outranks it.\n"),
         _ => String::new(),
     };
-    print(&format!("The key of `{id}` is kept in {place}.\n{outranked}"))
+    say(&format!("The key of `{id}` is kept in {place}.\n{outranked}"))
 }
 
 /// From a person, or what is piped in.
@@ -94,13 +95,12 @@ fn status(providers: &[ProviderKey], as_json: bool, environment: &Environment) -
     let home = environment.codex_home().map_err(|error| error.to_string())?;
     let has_none = |provider: &ProviderKey| matches!(provider.source, Ok(KeySource::Missing) | Err(_));
     let missing = providers.iter().any(|provider| provider.selected && has_none(provider));
-    let text = if as_json {
+    if as_json {
         let all: Vec<_> = providers.iter().map(object).collect();
-        format!("{}\n", json!({ "providers": all }))
+        super::write(format!("{}\n", json!({ "providers": all })).as_bytes())?;
     } else {
-        providers.iter().map(|provider| line(provider, &home)).collect()
-    };
-    print(&text)?;
+        say(&providers.iter().map(|provider| line(provider, &home)).collect::<String>())?;
+    }
     Ok(if missing { ExitStatus::Failed } else { ExitStatus::Done })
 }
 
@@ -153,19 +153,14 @@ pub fn forget(
     match forget_keys(environment, provider.as_deref()) {
         Ok(forgotten) if forgotten.is_empty() => {
             let whose = provider.map(|name| format!(" of `{name}`")).unwrap_or_default();
-            print(&format!("No key{whose} was kept.\n"))
+            say(&format!("No key{whose} was kept.\n"))
         }
         Ok(forgotten) => {
-            print(&forgotten.iter().map(|name| format!("The key of `{name}` is forgotten.\n")).collect::<String>())
+            say(&forgotten.iter().map(|name| format!("The key of `{name}` is forgotten.\n")).collect::<String>())
         }
         Err(error) => {
             terminal::complain(&error.to_string());
             Ok(ExitStatus::Failed)
         }
     }
-}
-
-fn print(text: &str) -> Result<ExitStatus, String> {
-    terminal::print(&terminal::harmless(text)).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
 }

@@ -12,7 +12,6 @@ use clap_mangen::Man;
 use crate::{
     args::{Arguments, ManArguments},
     exec::ExitStatus,
-    terminal,
 };
 
 /// Prints or writes what is wanted of the manual.
@@ -27,8 +26,7 @@ pub fn run(arguments: &ManArguments) -> Result<ExitStatus, String> {
     }
     let text =
         if arguments.markdown { markdown(&program).into_bytes() } else { page(find(&program, &arguments.command)?) };
-    terminal::write(&text).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
+    super::write(&text)
 }
 
 /// All commands, as they are after every declaration was taken into account.

@@ -12,3 +12,22 @@ pub mod permissions;
 pub mod sandbox;
 mod slash;
 pub mod trust;
+
+use crate::{exec::ExitStatus, terminal};
+
+/// Prints what a command that runs no turn has found or done; nothing in it drives the terminal.
+///
+/// # Errors
+/// When standard output is closed or full.
+fn say(text: &str) -> Result<ExitStatus, String> {
+    write(terminal::harmless(text).as_bytes())
+}
+
+/// As [`say`], for what is read by programs: JSON, scripts, pages of the manual. It stays as it is.
+///
+/// # Errors
+/// As [`say`].
+fn write(bytes: &[u8]) -> Result<ExitStatus, String> {
+    terminal::write(bytes).map_err(|error| format!("standard output: {error}"))?;
+    Ok(ExitStatus::Done)
+}

@@ -34,8 +34,7 @@ pub async fn run(
             remove(&environment, &workspace, &rule)?
         }
     };
-    terminal::print(&text).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
+    super::write(text.as_bytes())
 }
 
 async fn why(

@@ -8,12 +8,12 @@ use std::{
 };
 
 use codex_config::{
-    ConfigError, Environment, LoadRequest, Origin, ProjectFile, ProjectTrust, SYSTEM_FILE, TrustStore, Verdict,
-    project_root,
+    ConfigError, Environment, LoadRequest, Origin, ProjectFile, ProjectTrust, TrustStore, Verdict, project_root,
 };
 
 use crate::{
     args::{ThreadOptions, TrustArguments},
+    commands::say,
     exec::ExitStatus,
     resolve, terminal,
 };
@@ -23,8 +23,7 @@ use crate::{
 /// # Errors
 /// A sentence for the user when what was typed or configured is wrong, or nobody can be asked.
 pub fn run(thread: ThreadOptions, arguments: TrustArguments, environment: Environment) -> Result<ExitStatus, String> {
-    let only_directory = ThreadOptions { cd: thread.cd.clone(), ..ThreadOptions::default() };
-    if thread != only_directory {
+    if !thread.says_only_where() {
         return Err("trust takes a directory and its own flags only: what a file may loosen is the same for all".into());
     }
     let codex_home = environment.codex_home().map_err(|error| error.to_string())?;
@@ -37,17 +36,7 @@ pub fn run(thread: ThreadOptions, arguments: TrustArguments, environment: Enviro
         return revoke(&codex_home, &environment, &typed);
     }
     let workspace = resolve::directory("trust", &typed)?;
-    let request = LoadRequest {
-        environment: &environment,
-        system_file: Path::new(SYSTEM_FILE),
-        codex_home: &codex_home,
-        workspace: &workspace,
-        overrides: &[],
-        profile: None,
-        trust_project: false,
-        accepted: &[],
-        strict: false,
-    };
+    let request = LoadRequest::new(&environment, &codex_home, &workspace);
     let project = codex_config::project_trust(&request).map_err(|error| error.to_string())?;
     if project.untrusted().next().is_none() {
         let what = match project.files.is_empty() {
@@ -147,9 +136,4 @@ fn list(store: &TrustStore) -> String {
 fn failed(error: &ConfigError) -> ExitStatus {
     terminal::complain(&error.to_string());
     ExitStatus::Failed
-}
-
-fn say(text: &str) -> Result<ExitStatus, String> {
-    terminal::print(&terminal::harmless(text)).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
 }

@@ -171,8 +171,14 @@ fn settings_are_written_where_they_are_asked_for() {
     let home = place.base.join("home");
     let (code, _, error) = place.run(place.codex(&["config", "set", "--project", "model", "x"]).current_dir(home));
     assert!(code == Some(2) && error.contains("this is no project"), "{error}");
-    let (code, _, error) = place.run(&mut place.codex(&["-m", "x", "config", "set", "search", "false"]));
-    assert!(code == Some(2) && error.contains("no other flag"), "{error}");
+    for arguments in [
+        &["-m", "x", "config", "set", "search", "false"][..],
+        &["-p", "q", "config", "edit"],
+        &["-p", "q", "config", "path"],
+    ] {
+        let (code, _, error) = place.run(&mut place.codex(arguments));
+        assert!(code == Some(2) && error.contains("no other flag"), "{arguments:?}: {error}");
+    }
 }
 
 /// Two processes that change one file at once: neither undoes what the other did.

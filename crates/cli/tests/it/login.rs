@@ -111,6 +111,18 @@ fn each_provider_has_a_key_of_its_own() {
     assert_eq!(ran(&place, &["logout", "--provider", "mokc"]).0, Some(0));
 }
 
+/// A name may hold what would reorder a line of the terminal; to a program it is a name.
+#[test]
+fn names_are_json_for_programs_and_harmless_for_people() {
+    let place = place();
+    add(&place, "[model_providers.\"a\\u202eb\"]\nbase_url = \"http://127.0.0.1:9/v1\"\n");
+    let output = place.codex(&["login", "status", "--json"]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(found["providers"].as_array().unwrap().iter().any(|it| it["id"] == "a\u{202e}b"), "{found}");
+    let (_, text) = ran(&place, &["login", "status"]);
+    assert!(text.contains("a\\u{202e}b: ") && !text.contains('\u{202e}'), "{text}");
+}
+
 #[test]
 fn what_cannot_be_a_key_is_refused() {
     let place = place();

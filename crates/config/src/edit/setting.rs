@@ -10,7 +10,6 @@ use crate::layer::{Layer, elsewhere, within};
 use crate::origin::dotted;
 use crate::overrides::Override;
 use crate::suggest::did_you_mean;
-use crate::value::Base;
 use crate::{ConfigError, Origin};
 
 /// One setting of a file.
@@ -176,12 +175,7 @@ fn settings(
 ) -> Result<Vec<(Vec<Step>, String)>, ConfigError> {
     let names: Vec<&str> = path.iter().map(|step| step.typed.as_str()).collect();
     let setting = Override::typed("config set ", &joined(&names), value);
-    let base = Base {
-        dir: &file.directory,
-        project: &file.directory,
-        home: Some(file.home.as_deref().unwrap_or(std::path::Path::new("/"))),
-    };
-    let layer = Layer::parse(setting.source(), base)?;
+    let layer = Layer::parse(setting.source(), file.base())?;
     // Those about the value come again when the file is checked.
     if let Some(warning) = layer.warnings.iter().find(|warning| warning.message.starts_with("unknown key")) {
         return Err(ConfigError::new(warning.origin.clone(), &warning.message));

@@ -122,9 +122,8 @@ fn put_inline(table: &mut InlineTable, path: &[Step], value: Value) -> Option<()
             return Some(());
         }
         // The blank before the closing brace stays before it.
-        if let Some(mut last) = table.iter_mut().last() {
-            let _ = &mut last.0;
-            last.1.decor_mut().set_suffix("");
+        if let Some((_, last)) = table.iter_mut().last() {
+            last.decor_mut().set_suffix("");
         }
         table.insert(name, value.decorated(" ", " "));
         return Some(());
@@ -263,8 +262,7 @@ fn take_inline(table: &mut InlineTable, path: &[Step]) -> bool {
     let Some(name) = step.names.iter().find(|name| table.contains_key(name)) else { return false };
     if rest.is_empty() {
         let taken = table.remove(name).is_some();
-        let tidy = table.iter_mut().last();
-        if let Some((_, last)) = tidy {
+        if let Some((_, last)) = table.iter_mut().last() {
             last.decor_mut().set_suffix(" ");
         }
         return taken;

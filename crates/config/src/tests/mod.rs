@@ -50,15 +50,12 @@ fn load_in(home: &Path, arguments: &[&str]) -> Result<Loaded, ConfigError> {
     let environment = Environment::from_pairs(variables.chain([home_variable]));
     let has = |flag: &str| flags.contains(&flag);
     let mut loaded = load(&LoadRequest {
-        environment: &environment,
-        codex_home: &environment.codex_home()?,
-        workspace: &home.join(WORKSPACE),
         overrides: &overrides?,
         profile: flags.iter().find_map(|it| it.strip_prefix("-p=")),
         trust_project: has("--trust"),
-        accepted: &[],
         strict: has("--strict-config"),
         system_file: &home.join(SYSTEM),
+        ..LoadRequest::new(&environment, &environment.codex_home()?, &home.join(WORKSPACE))
     })?;
     let Settings { add_dir, sandbox_details, .. } = &mut loaded.settings;
     for dir in add_dir.iter_mut().chain(&mut sandbox_details.hide) {

@@ -50,17 +50,8 @@ impl Home {
         let environment = Environment::from_pairs([("HOME", &self.path)]);
         let (codex_home, workspace) = (self.codex(), self.path.join(workspace));
         let system_file = self.path.join("etc/config.toml");
-        let mut request = LoadRequest {
-            environment: &environment,
-            system_file: &system_file,
-            codex_home: &codex_home,
-            workspace: &workspace,
-            overrides: &[],
-            profile: None,
-            trust_project: false,
-            accepted: &[],
-            strict: false,
-        };
+        let mut request =
+            LoadRequest { system_file: &system_file, ..LoadRequest::new(&environment, &codex_home, &workspace) };
         change(&mut request);
         work(&request)
     }

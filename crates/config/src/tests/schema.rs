@@ -16,7 +16,7 @@ pub(super) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// Holds a file that is made from the table of keys to what the table says, or renews it.
+/// Holds a file that is made from a table of this crate to what the table says, or renews it.
 pub(super) fn is_current(path: &str, expected: &str) {
     let file = repository(path);
     #[allow(clippy::disallowed_methods, reason = "a word of whoever runs the tests")]
@@ -25,7 +25,7 @@ pub(super) fn is_current(path: &str, expected: &str) {
         fs::write(&file, expected).unwrap();
     }
     let current = fs::read_to_string(&file).unwrap_or_default();
-    assert!(current == expected, "{path} is not what the table of keys says: UPDATE=1 cargo test -p codex-config");
+    assert!(current == expected, "{path} is not what the code says: UPDATE=1 cargo test -p codex-config");
 }
 
 #[test]

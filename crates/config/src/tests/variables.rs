@@ -3,8 +3,8 @@
 //! `UPDATE=1 cargo test -p codex-config` renews them.
 
 use std::fs;
-use std::path::Path;
 
+use super::schema::{is_current, repository};
 use crate::variables::{READ_BY_LIBRARIES, VARIABLES, Variable};
 
 fn rows(table: &[Variable]) -> String {
@@ -26,15 +26,8 @@ fn replaced(text: &str, name: &str, rows: &str) -> String {
 
 #[test]
 fn the_document_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/environment.md");
-    let text = fs::read_to_string(&path).unwrap();
+    let path = "docs/environment.md";
+    let text = fs::read_to_string(repository(path)).unwrap();
     let expected = replaced(&text, "variables", &rows(VARIABLES));
-    let expected = replaced(&expected, "libraries", &rows(READ_BY_LIBRARIES));
-    #[allow(clippy::disallowed_methods, reason = "a word of whoever runs the tests")]
-    let update = std::env::var_os("UPDATE").is_some();
-    if update {
-        fs::write(&path, &expected).unwrap();
-    }
-    let current = fs::read_to_string(&path).unwrap();
-    assert!(current == expected, "docs/environment.md is stale: UPDATE=1 cargo test -p codex-config");
+    is_current(path, &replaced(&expected, "libraries", &rows(READ_BY_LIBRARIES)));
 }

@@ -10,7 +10,7 @@ use std::{
 use codex_config::{Environment, SettingsFile};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::{editor, exec::ExitStatus, terminal};
+use crate::{commands::say, editor, exec::ExitStatus, terminal};
 
 /// What to do with a text that does not load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +60,6 @@ pub fn run(file: &SettingsFile, environment: &Environment) -> Result<ExitStatus,
             }
         }
     }
-}
-
-fn say(text: &str) -> Result<ExitStatus, String> {
-    terminal::print(&terminal::harmless(text)).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitStatus::Done)
 }
 
 /// Asks on a terminal; elsewhere nothing is lost.
