@@ -3,7 +3,7 @@
 //! What this version cannot do is refused here if leaving it out would be unsafe, and named in a warning if not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -95,7 +95,7 @@ pub(crate) fn settings(
     warnings.extend(without_effect(&raw, merged));
     check_selected(&raw, merged)?;
     let secret_variables = secret_variables(&raw);
-    let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"))?;
+    let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"), project)?;
     warnings.extend(missing);
     check_hidden(merged.get("sandbox.hide"))?;
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
@@ -259,20 +259,28 @@ fn check_hidden(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The directories that exist, each once. A missing one is an error on the command line, where it is a slip of the
-/// moment, and a warning in a file, which may serve several machines.
-fn existing(dirs: Vec<PathBuf>, leaf: Option<&Leaf>) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
+/// The directories that exist, by their real paths, each once. A missing one is an error on the command line, where it is
+/// a slip of the moment, and a warning in a file, which may serve several machines; so is one that a link of the project
+/// leads to, for a command can have made that.
+fn existing(
+    dirs: Vec<PathBuf>,
+    leaf: Option<&Leaf>,
+    project: &Path,
+) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
     let (mut kept, mut warnings) = (Vec::new(), Vec::new());
     let sites: &[Site] = leaf.map_or(&[], |leaf| &leaf.items);
     for (dir, site) in dirs.into_iter().zip(sites) {
-        let fault = match Path::is_dir(&dir) {
-            true if kept.contains(&dir) => continue,
-            true => {
-                kept.push(dir);
-                continue;
-            }
-            false if dir.exists() => "is not a directory",
-            false => "does not exist",
+        let fault = match dir.canonicalize() {
+            Ok(real) if real.is_dir() => match led_out(&dir, project) {
+                None if kept.contains(&real) => continue,
+                None => {
+                    kept.push(real);
+                    continue;
+                }
+                Some(real) => format!("leads out of the project by a link, to {}; name that itself", real.display()),
+            },
+            Err(_) if !dir.exists() => "does not exist".into(),
+            _ => "is not a directory".into(),
         };
         let message = format!("`{}` {fault}", dir.display());
         match site.source.name {
@@ -281,4 +289,22 @@ fn existing(dirs: Vec<PathBuf>, leaf: Option<&Leaf>) -> Result<(Vec<PathBuf>, Ve
         }
     }
     Ok((kept, warnings))
+}
+
+/// Where a path leads, if a link in `project` on the way leads out of that.
+fn led_out(path: &Path, project: &Path) -> Option<PathBuf> {
+    let project = project.canonicalize().ok()?;
+    let mut at = PathBuf::new();
+    for part in path.components() {
+        let next = match part {
+            Component::ParentDir => at.parent()?.to_path_buf(),
+            part => at.join(part).canonicalize().ok()?,
+        };
+        let is_link = part != Component::ParentDir && next != at.join(part);
+        if is_link && at.starts_with(&project) && !next.starts_with(&project) {
+            return path.canonicalize().ok();
+        }
+        at = next;
+    }
+    None
 }

@@ -75,7 +75,7 @@ pub struct Settings {
     pub sandbox_workspace_write: WorkspaceWrite,
     /// When a person is asked.
     pub ask_for_approval: ApprovalMode,
-    /// Directories besides the workspace that may be read and written: absolute, existing, each once.
+    /// Directories besides the workspace that may be read and written: real paths, existing, each once.
     pub add_dir: Vec<PathBuf>,
     /// What commands get of the environment.
     pub shell_environment_policy: EnvironmentPolicy,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use super::{PROJECT, USER, check, check_error, load_in};
 use crate::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings, api_key};
@@ -182,4 +183,33 @@ fn a_projects_file_that_leads_out_is_not_read() {
     fs::create_dir(home.join("p/.codex")).unwrap();
     symlink("../settings.toml", home.join("p/.codex/config.toml")).unwrap();
     assert_eq!(load_in(&home, &[]).unwrap().settings.model, "x");
+}
+
+/// A command can make links in the project: whoever trusted `vendor` did not trust where it leads later.
+#[test]
+fn an_added_directory_is_not_led_out_of_the_project() {
+    let home = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(home.path()).unwrap();
+    for directory in ["p/src", "p/vendor", "p/.codex", "p/.git", "p/inside", "lib/a", "private/a", ".codex"] {
+        fs::create_dir_all(home.join(directory)).unwrap();
+    }
+    let project = "add_dir = [\"vendor\", \"src/../vendor/a\", \"vendor/../../lib\", \"inside\", \"../lib\"]";
+    fs::write(home.join(PROJECT), project).unwrap();
+    fs::write(home.join(USER), "add_dir = [\"~/link\"]").unwrap();
+    symlink("lib/a", home.join("link")).unwrap();
+    let added = || {
+        let loaded = load_in(&home, &["--trust"]).unwrap();
+        let told = loaded.warnings.iter().filter(|it| it.message.contains("leads out of the project")).count();
+        (loaded.settings.add_dir, told)
+    };
+    let real = |names: &[&str]| names.iter().map(|name| Path::new("~").join(name)).collect::<Vec<_>>();
+    // The user's own link outside of the project is the user's affair.
+    assert_eq!(added(), (real(&["lib/a", "p/vendor", "lib", "p/inside"]), 0));
+    fs::remove_dir(home.join("p/vendor")).unwrap();
+    symlink("../private", home.join("p/vendor")).unwrap();
+    fs::remove_dir(home.join("p/inside")).unwrap();
+    symlink("src", home.join("p/inside")).unwrap();
+    assert_eq!(added(), (real(&["lib/a", "p/src", "lib"]), 2));
+    let error = load_in(&home, &["-c", "add_dir=[\"../vendor\"]"]).unwrap_err();
+    assert!(error.message.contains("leads out of the project by a link, to /"), "{error}");
 }
