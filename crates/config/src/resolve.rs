@@ -98,6 +98,8 @@ pub(crate) fn settings(
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"), project)?;
     warnings.extend(missing);
     check_hidden(merged.get("sandbox.hide"))?;
+    let (show, led) = shown(raw.sandbox.show, merged.get("sandbox.show"), project)?;
+    warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
@@ -112,7 +114,7 @@ pub(crate) fn settings(
         sandbox: raw.sandbox.mode,
         sandbox_details: SandboxDetails {
             hide: raw.sandbox.hide,
-            show: raw.sandbox.show,
+            show,
             allow_domains: raw.sandbox.allow_domains,
             allow_weak: raw.sandbox.allow_weak,
         },
@@ -286,6 +288,29 @@ fn existing(
         match site.source.name {
             Name::Override(_) | Name::Variable(_) => return Err(site.error(message)),
             Name::File(_) => warnings.push(site.warning(message + ", so it is not added")),
+        }
+    }
+    Ok((kept, warnings))
+}
+
+/// What is not to be hidden, less what a link of the project leads to, as for [`existing`].
+fn shown(
+    paths: Vec<PathBuf>,
+    leaf: Option<&Leaf>,
+    project: &Path,
+) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
+    let (mut kept, mut warnings) = (Vec::new(), Vec::new());
+    let sites: &[Site] = leaf.map_or(&[], |leaf| &leaf.items);
+    for (path, site) in paths.into_iter().zip(sites) {
+        let Some(real) = led_out(&path, project) else {
+            kept.push(path);
+            continue;
+        };
+        let (path, real) = (path.display(), real.display());
+        let message = format!("`{path}` leads out of the project by a link, to {real}; name that itself");
+        match site.source.name {
+            Name::Override(_) | Name::Variable(_) => return Err(site.error(message)),
+            Name::File(_) => warnings.push(site.warning(message + ", so it stays hidden")),
         }
     }
     Ok((kept, warnings))

@@ -213,3 +213,24 @@ fn an_added_directory_is_not_led_out_of_the_project() {
     let error = load_in(&home, &["-c", "add_dir=[\"../vendor\"]"]).unwrap_err();
     assert!(error.message.contains("leads out of the project by a link, to /"), "{error}");
 }
+
+/// The same of what is shown: `~/.ssh` stays hidden though a command puts a link to it in the place of `.env`.
+#[test]
+fn what_is_shown_is_not_led_out_of_the_project() {
+    let home = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(home.path()).unwrap();
+    for directory in ["p/src", "p/.git", ".ssh", ".codex"] {
+        fs::create_dir_all(home.join(directory)).unwrap();
+    }
+    fs::write(home.join(USER), "[sandbox]\nshow = [\".env\", \"~/.ssh\"]").unwrap();
+    fs::write(home.join("p/.env"), "").unwrap();
+    let loaded = load_in(&home, &[]).unwrap();
+    assert_eq!(loaded.settings.sandbox_details.show, ["p/.env", ".ssh"].map(|name| home.join(name)));
+    fs::remove_file(home.join("p/.env")).unwrap();
+    symlink("../.ssh", home.join("p/.env")).unwrap();
+    let loaded = load_in(&home, &[]).unwrap();
+    assert_eq!(loaded.settings.sandbox_details.show, [home.join(".ssh")]);
+    assert!(loaded.warnings[0].message.ends_with("name that itself, so it stays hidden"), "{:?}", loaded.warnings);
+    let error = load_in(&home, &["-c", "sandbox.show=[\"../.env\"]"]).unwrap_err();
+    assert!(error.message.contains("leads out of the project by a link, to /"), "{error}");
+}
