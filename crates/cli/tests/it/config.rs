@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -9,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::codex;
+use crate::support::{codex, terminal};
 
 struct Place {
     _root: TempDir,
@@ -241,28 +242,14 @@ fn on_a_terminal_it_asks_what_becomes_of_a_text_that_does_not_load() {
     ] {
         fs::write(place.base.join(USER), "model = \"a\"\n").unwrap();
         let mut command = place.codex(&["config", "edit"]);
-        let (typed, terminal) = pty();
-        rustix::io::write(&typed, answers.as_bytes()).unwrap();
+        let (mut typed, terminal) = terminal();
+        typed.write_all(answers.as_bytes()).unwrap();
         command.env("EDITOR", editor).stdin(Stdio::from(terminal));
         let (got, _, error) = place.run(&mut command);
         assert_eq!((got, place.read(USER).as_str()), (Some(code), after), "{answers}: {error}");
         assert!(error.contains("(e)dit again, (k)eep as a draft, or (t)hrow away?"), "{error}");
         assert_eq!(place.base.join("home/.codex/config.toml.draft").exists(), draft);
     }
-}
-
-/// A terminal, and its other end.
-fn pty() -> (std::os::fd::OwnedFd, std::os::fd::OwnedFd) {
-    use rustix::{
-        fs::{Mode, OFlags, open},
-        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    };
-    let typed = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&typed).unwrap();
-    unlockpt(&typed).unwrap();
-    let name = ptsname(&typed, Vec::new()).unwrap();
-    let terminal = open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (typed, terminal)
 }
 
 #[test]

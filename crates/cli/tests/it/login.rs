@@ -2,21 +2,23 @@
 //! nowhere.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     process::{Output, Stdio},
 };
 
 use rustix::{
-    fs::{Mode, OFlags},
+    fs::OFlags,
     process::{Pid, Signal, kill_process},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{LocalModes, tcgetattr},
 };
 use serde_json::{Value, json};
 
-use crate::{sandbox::visible_directory, support::Place};
+use crate::{
+    sandbox::visible_directory,
+    support::{Place, terminal},
+};
 
 const KEY: &str = "sk-s3cret-0123456789";
 
@@ -189,16 +191,6 @@ fn looks() -> Vec<Value> {
         json!({ "tool": "exec_command", "arguments": { "cmd": format!("cat {path} ../home/config.toml; grep -r s3cr ../home; true") } }),
         json!({ "text": "ok" }),
     ]
-}
-
-/// A terminal: the side of whoever types, and the one of the program.
-fn terminal() -> (File, File) {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (controller.into(), terminal.into())
 }
 
 #[test]

@@ -12,6 +12,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{FileType, Mode, OFlags},
     process::{Pid, PidfdFlags, pidfd_open},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -109,6 +110,16 @@ pub fn codex(home: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// A terminal: the side of whoever types, and the one of the program. The first must stay open.
+pub fn terminal() -> (File, File) {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (controller.into(), terminal.into())
 }
 
 /// JSON lines, parsed.

@@ -1,7 +1,7 @@
 //! Trust in a project's own settings: asked for, given by a flag or by `codex trust`, remembered, and lost by a change.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Write as _,
     process::{Output, Stdio},
 };
@@ -13,12 +13,11 @@ use codex_protocol::{
     ServerRequest, ServerRequestAnswerParams, SessionSource, ThreadOpened, ThreadResumeParams, ThreadStartParams,
 };
 use codex_server::Server;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use crate::{
     session::{answer, no, yes},
-    support::Place,
+    support::{Place, terminal},
 };
 
 const LOOSER: &str = "sandbox = \"danger-full-access\"\n";
@@ -369,13 +368,9 @@ fn trust_needs_an_answer() {
 
 /// Runs `codex trust` with this typed at its terminal: stdout, stderr, exit code.
 fn at_a_terminal(place: &Place, typed: &str) -> (String, String, Option<i32>) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let path = ptsname(&terminal, Vec::new()).unwrap();
-    let input = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+    let (mut typing, input) = terminal();
     let child = place.codex(&["trust"]).stdin(Stdio::from(input)).spawn().unwrap();
-    File::from(terminal.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+    typing.write_all(typed.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }

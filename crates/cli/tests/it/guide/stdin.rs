@@ -7,25 +7,11 @@ use std::{
     process::{Child, Stdio},
 };
 
-use rustix::{
-    fs::{Mode, OFlags},
-    process::{Pid, Signal, kill_process},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{Ran, last_request, place_with};
-use crate::support::Place;
-
-/// A terminal: its controlling side, which must stay open, and the side that a program has as its input.
-fn terminal() -> (impl Sized, Stdio) {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (controller, terminal.into())
-}
+use crate::support::{Place, terminal};
 
 /// The rest of what `child` says on standard error, once it has said `words`.
 fn wait_for_words(child: &mut Child, words: &str) -> BufReader<impl Read + use<>> {
@@ -43,7 +29,7 @@ fn s07_a_terminal_is_never_read() {
     let table: [(&[&str], i32, &str); 3] =
         [(&["go"], 0, ""), (&["-"], 2, "a terminal is not read"), (&[], 2, "a terminal is not read")];
     for (arguments, code, words) in table {
-        let (_controller, stdin) = terminal();
+        let (_typing, stdin) = terminal();
         let ran: Ran = place.codex(&[&["exec"], arguments].concat()).stdin(stdin).output().unwrap().into();
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
