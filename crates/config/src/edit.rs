@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use crate::files::{DIR, FILE, LOCAL_FILE, leads_out, project_root, read_source, real, refuse_home};
+use crate::ignore::{self, ignore_local};
 use crate::layer::Layer;
 use crate::source::{Name, Source};
 use crate::value::Base;
@@ -79,9 +80,13 @@ impl SettingsFile {
         Ok(read_source(&self.path)?.map(|source| source.text))
     }
 
+    /// Whether it is the user's own, in a project.
+    fn is_local(&self) -> bool {
+        self.of_project && self.path.ends_with(LOCAL_FILE)
+    }
+
     fn readers(&self) -> Readers {
-        let shared = self.of_project && !self.path.ends_with(LOCAL_FILE);
-        if shared { Readers::Everybody } else { Readers::UserAlone }
+        if self.of_project && !self.is_local() { Readers::Everybody } else { Readers::UserAlone }
     }
 
     /// What its paths mean. What `sandbox.hide` comes to does not matter where one file is looked at by itself.
@@ -150,6 +155,11 @@ pub(crate) fn change(
         DirBuilder::new().recursive(true).mode(mode).create(directory).map_err(failed)?;
     }
     file.stays_inside()?;
+    if let (true, None, Some(own)) = (file.is_local(), &before, file.path.parent()) {
+        let why = "was not made, for it would not be kept out of git";
+        let failed = |error: io::Error| file.fault(&format!("{why}: {} beside it: {error}", ignore::FILE));
+        ignore_local(own).map_err(failed)?;
+    }
     replace(&file.path, &after, file.readers()).map_err(failed)?;
     Ok(Some(Change { before, after, warnings }))
 }

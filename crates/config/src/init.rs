@@ -5,15 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::edit::{Readers, SettingsFile, replace};
-use crate::files::{DIR, LOCAL_FILE, real, refuse_home};
+use crate::files::{DIR, real, refuse_home};
+use crate::ignore::{self, ignore_local};
 use crate::keys::{KEYS, Key, Kind, Status};
 use crate::trust_store::{Hash, trust};
 use crate::{ConfigError, Origin, schema};
 
 /// Name of the schema beside it.
 const SCHEMA: &str = "config.schema.json";
-/// Name of the list of what git overlooks.
-const IGNORED: &str = ".gitignore";
 
 /// What the file says first.
 const HEAD: &str = "#:schema ./config.schema.json\n\
@@ -92,7 +91,7 @@ pub fn init(codex_home: &Path, home: Option<&Path>, directory: &Path) -> Result<
         return Err(fault(&own, "is a link: nothing is made where it leads"));
     }
     // What came with the project may lead to any file of the user's.
-    for path in [SCHEMA, IGNORED].map(|name| own.join(name)) {
+    for path in [SCHEMA, ignore::FILE].map(|name| own.join(name)) {
         if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
             return Err(fault(&path, "is a link, or no file: nothing is made where it leads"));
         }
@@ -120,20 +119,4 @@ fn make_way(path: &Path) -> io::Result<bool> {
     }
     // One that is not empty is refused by the system.
     Ok(found.is_dir() && fs::remove_dir(path).is_ok())
-}
-
-/// Keeps the file that is the user's own out of git. The path, if something was written.
-fn ignore_local(own: &Path) -> io::Result<Option<PathBuf>> {
-    let path = own.join(IGNORED);
-    let before = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error),
-    };
-    if before.lines().any(|line| line.trim() == LOCAL_FILE) {
-        return Ok(None);
-    }
-    let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    replace(&path, &format!("{before}{end}{LOCAL_FILE}\n"), Readers::Everybody)?;
-    Ok(Some(path))
 }

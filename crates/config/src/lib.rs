@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod files;
 mod hide;
+mod ignore;
 mod init;
 mod keyring;
 pub mod keys;

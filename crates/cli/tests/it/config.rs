@@ -219,6 +219,13 @@ fn an_edited_file_is_replaced_only_by_what_loads() {
     assert!(code == Some(2) && error.contains("was changed by somebody else meanwhile"), "{error}");
     assert_eq!(place.read(USER), "# mine\nmodel = \"b\"\nsearch = false\n");
     assert_eq!(place.read("home/.codex/config.toml.draft1"), "# mine\nmodel = \"b\"\noss = false\n");
+    // What is not UTF-8 is not lost either.
+    let (code, _, error) = edit("printf '# f\\374r\\n' >");
+    assert!(
+        code == Some(2) && error.contains("~/home/.codex/config.toml: what you wrote is not UTF-8 text"),
+        "{error}"
+    );
+    assert_eq!(fs::read(place.base.join("home/.codex/config.toml.draft2")).unwrap(), b"# f\xfcr\n");
     // `$VISUAL` comes first; a project's file is made with its directory.
     fs::remove_dir(place.base.join("p/.codex")).unwrap();
     let mut local = place.codex(&["config", "edit", "--local"]);
@@ -228,6 +235,25 @@ fn an_edited_file_is_replaced_only_by_what_loads() {
         (Some(0), "changed ~/p/.codex/config.local.toml\n".into(), String::new())
     );
     assert_eq!(place.read("p/.codex/config.local.toml"), "search = false\n");
+    // It is kept out of git, also where `codex init` did not make the directory.
+    assert_eq!(place.read("p/.codex/.gitignore"), "config.local.toml*\n");
+}
+
+#[test]
+fn a_file_of_the_users_own_is_made_only_where_git_will_not_see_it() {
+    let place = Place::new("", "# shared\n");
+    std::os::unix::fs::symlink("../../precious", place.base.join("p/.codex/.gitignore")).unwrap();
+    fs::write(place.base.join("precious"), "mine\n").unwrap();
+    let set = || place.run(&mut place.codex(&["config", "set", "--local", "model", "a"]));
+    let (code, _, error) = set();
+    assert_eq!(code, Some(2));
+    let why = "was not made, for it would not be kept out of git: .gitignore beside it: it is a link";
+    assert!(error.contains(why), "{error}");
+    assert!(!place.base.join("p/.codex/config.local.toml").exists());
+    assert_eq!(place.read("precious"), "mine\n");
+    fs::remove_file(place.base.join("p/.codex/.gitignore")).unwrap();
+    assert_eq!(set().0, Some(0));
+    assert_eq!(place.read("p/.codex/.gitignore"), "config.local.toml*\n");
 }
 
 #[test]

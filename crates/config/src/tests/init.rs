@@ -42,7 +42,7 @@ fn a_project_is_set_up_once() {
     fs::write(project.join(".codex/.gitignore"), "mine").unwrap();
     let made = run(&project).unwrap();
     assert_eq!(made, ["config.toml", "config.schema.json", ".gitignore"].map(|name| project.join(".codex").join(name)));
-    assert_eq!(fs::read_to_string(project.join(".codex/.gitignore")).unwrap(), "mine\nconfig.local.toml\n");
+    assert_eq!(fs::read_to_string(project.join(".codex/.gitignore")).unwrap(), "mine\nconfig.local.toml*\n");
     assert!(!project.join(".gitignore").exists());
     let store = TrustStore::read(&own).unwrap();
     let (root, trusted) = store.projects().next().unwrap();
