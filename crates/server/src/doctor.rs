@@ -173,7 +173,7 @@ fn configuration(found: &Result<Loaded, Trouble>) -> Check {
             if let Some(more @ 1..) = found.warnings.len().checked_sub(WARNINGS) {
                 told.push(format!("and {more} more"));
             }
-            Check::warn(NAME, format!("{files}: {}", told.join("; ")), "correct what is warned of")
+            Check::warn(NAME, told.join("; "), "correct what is warned of")
         }
     }
 }

@@ -31,16 +31,17 @@ pub fn run(file: &SettingsFile, environment: &Environment) -> Result<ExitStatus,
     let directory =
         tempfile::Builder::new().prefix("codex-config-").tempdir_in(environment.temp_dir()).map_err(failed)?;
     let copy = directory.path().join(file.path().file_name().unwrap_or_default());
-    write_new(&copy, before.as_deref().unwrap_or_default()).map_err(failed)?;
+    write_new(&copy, before.as_deref().unwrap_or_default().as_bytes()).map_err(failed)?;
     loop {
         let ended = editor::open(environment, &copy);
-        let text = fs::read_to_string(&copy).map_err(|error| format!("{}: {error}", copy.display()))?;
-        if text == before.as_deref().unwrap_or_default() {
+        let text = fs::read(&copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+        if text == before.as_deref().unwrap_or_default().as_bytes() {
             ended?;
             return say(&format!("{path} was not changed\n"));
         }
         let done = ended.and_then(|()| {
-            codex_config::replace_text(file, before.as_deref(), &text).map_err(|error| error.to_string())
+            let text = str::from_utf8(&text).map_err(|_| format!("{path}: what you wrote is not UTF-8 text"))?;
+            codex_config::replace_text(file, before.as_deref(), text).map_err(|error| error.to_string())
         });
         let error = match done {
             Ok(change) => {
@@ -86,7 +87,7 @@ fn choice() -> Choice {
 }
 
 /// Writes a draft beside the file, under a name that is free.
-fn keep(path: &Path, text: &str) -> io::Result<PathBuf> {
+fn keep(path: &Path, text: &[u8]) -> io::Result<PathBuf> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
@@ -103,6 +104,6 @@ fn keep(path: &Path, text: &str) -> io::Result<PathBuf> {
 }
 
 /// A new file for the user alone.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text)
 }
