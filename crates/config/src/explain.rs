@@ -2,10 +2,12 @@
 
 use toml::Value;
 
-use crate::hide::{has_secret_url, looks_secret, url_without_secrets};
-use crate::keys::{KEYS, Key};
+use crate::hide::{has_secret_url, url_without_secrets};
+use crate::keys::{KEYS, Key, Kind};
 use crate::layer::Leaf;
 use crate::merge::Merged;
+use crate::provider::is_usual_variable;
+use crate::shell_environment::has_secret_part;
 use crate::{Origin, error::plain};
 
 /// One key.
@@ -62,23 +64,34 @@ pub(crate) fn effective(merged: &Merged) -> Vec<Effective> {
 
 fn placed(leaf: &Leaf) -> Placed {
     let origin = leaf.site.as_ref().map_or(Origin::Default, |site| site.origin());
-    Placed { shown: shown(&leaf.path, &leaf.value), value: leaf.value.clone(), origin }
+    Placed { shown: shown(leaf), value: leaf.value.clone(), origin }
 }
 
-/// A value as TOML on one line, less what may be a secret.
-pub(crate) fn shown(path: &[String], value: &Value) -> String {
-    let secret = path.iter().any(|name| looks_secret(name) && !is_known(path, name));
-    let text = match value {
-        Value::String(_) if secret => Value::String("…".into()).to_string(),
+/// A value as TOML on one line, less what may be a secret. That is told by the kind of its key: names of the user's
+/// choice, which may be a stranger's, say nothing.
+pub(crate) fn shown(leaf: &Leaf) -> String {
+    shown_unless(leaf, matches!(leaf.key.kind, Kind::Headers | Kind::TextMap))
+}
+
+/// As [`shown`], for who is asked whether a project may: variables of commands are shown too, unless they are named like
+/// secrets, for in them may stand what commands run.
+pub(crate) fn shown_to_trust(leaf: &Leaf) -> String {
+    match leaf.path.last() {
+        Some(name) if leaf.key.name == "set" => shown_unless(leaf, has_secret_part(&name.to_ascii_uppercase())),
+        _ => shown(leaf),
+    }
+}
+
+fn shown_unless(leaf: &Leaf, secret: bool) -> String {
+    let is_variable = matches!(leaf.key.kind, Kind::Variable | Kind::VariableHeaders);
+    let text = match &leaf.value {
+        Value::String(text) if secret || (is_variable && !is_usual_variable(text)) => {
+            Value::String("…".into()).to_string()
+        }
         Value::String(text) if has_secret_url(text) => Value::String(url_without_secrets(text)).to_string(),
         other => other.to_string(),
     };
     plain(&text)
-}
-
-/// Whether a name that looks like a secret's is one of a setting that holds no secret, such as `api_key_env`.
-fn is_known(path: &[String], name: &str) -> bool {
-    path.last().is_some_and(|last| last == name) && matches!(name, "api_key_env" | "env_key" | "env_key_instructions")
 }
 
 /// The place of a path in the table of keys.

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::plain;
-use crate::explain::shown;
+use crate::explain::{shown, shown_to_trust};
 use crate::layer::Leaf;
 use crate::load::Read;
 use crate::merge::Merged;
@@ -184,9 +184,9 @@ fn held(leaf: &Leaf, merged: &Merged) -> Held {
     Held {
         key: plain(&dotted(&leaf.path)),
         origin: leaf.site.as_ref().map_or(Origin::Default, |site| site.origin()),
-        value: shown(&leaf.path, &leaf.value),
+        value: shown_to_trust(leaf),
         adds: leaf.key.appends,
-        instead: instead.map(|leaf| shown(&leaf.path, &leaf.value)),
+        instead: instead.map(shown),
     }
 }
 

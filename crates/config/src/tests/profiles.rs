@@ -262,7 +262,9 @@ fn the_example_of_the_guide() {
 #[test]
 fn secrets_are_not_explained() {
     let user = "api_key_env = \"WORK_KEY\"\n[model_providers.x]\nbase_url = \"http://me:sesame@x\"\n\
-        http_headers.X-Org = \"sesame\"\nquery_params.v = \"sesame\"\nenv_key = \"XKEY\"\n";
+        http_headers.X-Org = \"sesame\"\nquery_params.v = \"sesame\"\nenv_key = \"XKEY\"\n\
+        [model_providers.y]\nenv_key = \"gsk_sesame1\"\nenv_http_headers.A = \"gsk_sesame1\"\n\
+        [shell_environment_policy.set]\nA = \"sesame\"\n";
     for (key, expected) in [
         ("api_key_env", r#""WORK_KEY" user:1 < "OPENAI_API_KEY" built-in default"#),
         ("model_providers.x.base_url", r#""http://…@x/" user:3"#),
@@ -270,6 +272,9 @@ fn secrets_are_not_explained() {
         ("model_providers.x.query_params.v", r#""…" user:5"#),
         ("model_providers.x.env_key", r#""XKEY" user:6"#),
         ("model_providers.x.script", "nothing"),
+        ("model_providers.y.env_key", r#""…" user:8"#),
+        ("model_providers.y.env_http_headers.A", r#""…" user:9"#),
+        ("shell_environment_policy.set.A", r#""…" user:11"#),
     ] {
         assert_eq!(explained(&[(USER, user)], &[], key), expected);
     }
