@@ -48,6 +48,7 @@ impl TurnRun {
         tools: &Arc<[ToolSpec]>,
     ) -> Result<Step, StoreError> {
         self.requests += 1;
+        self.asked = std::time::Instant::now();
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();
@@ -212,8 +213,9 @@ impl TurnRun {
     async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         state.usage += usage;
         let window = state.settings.model.context_window;
+        let duration_ms = Some(self.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, state.usage, usage, window);
-        let told = ServerNotification::TokenUsageUpdated(told);
+        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, ..told });
         state.recorder.record_and_tell(&Record::Usage { usage }, told).await
     }
 }
@@ -227,7 +229,7 @@ pub fn token_usage(
     window: Option<u64>,
 ) -> TokenUsageUpdated {
     let token_usage = ThreadTokenUsage { total: tokens(total), last: tokens(last), model_context_window: window };
-    TokenUsageUpdated { thread_id: thread_id.to_owned(), turn_id: turn_id.to_owned(), token_usage }
+    TokenUsageUpdated { thread_id: thread_id.to_owned(), turn_id: turn_id.to_owned(), token_usage, duration_ms: None }
 }
 
 /// If the vendor refuses the conversation, pictures that came since its last answer may be why: without them, the

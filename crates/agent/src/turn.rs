@@ -63,6 +63,8 @@ pub(crate) struct TurnRun {
     pub(crate) requests: u32,
     pub(crate) repetition: Repetition,
     pub(crate) look: FirstLook,
+    /// When the last of them was made.
+    pub(crate) asked: Instant,
     began: Instant,
     items: u32,
 }
@@ -70,7 +72,8 @@ pub(crate) struct TurnRun {
 impl TurnRun {
     pub(crate) fn new(thread_id: String, turn: Turn, cancel: CancellationToken, options: TurnOptions) -> Self {
         let (repetition, look) = (Repetition::default(), FirstLook::default());
-        Self { thread_id, turn, cancel, options, requests: 0, repetition, look, began: Instant::now(), items: 1 }
+        let now = Instant::now();
+        Self { thread_id, turn, cancel, options, requests: 0, repetition, look, asked: now, began: now, items: 1 }
     }
 
     /// Tells that the turn began and what the user said.

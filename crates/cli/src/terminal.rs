@@ -23,7 +23,7 @@ pub enum Style {
 }
 
 /// The terminal's error stream: where progress goes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Progress {
     colored: bool,
 }

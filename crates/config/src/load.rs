@@ -78,6 +78,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Where values can come from besides flags and defaults, lowest layer first, in words for people.
+    pub fn sources(&self) -> Vec<String> {
+        let files = self.files.iter().map(|file| file.display().to_string());
+        files.chain(self.profile.iter().map(|(name, origin)| format!("profile {name} ({origin})"))).collect()
+    }
+
     /// Every key that has a value, or was to have one: in the order of the table of keys.
     pub fn explain(&self) -> Vec<Effective> {
         explain::effective(&self.merged)

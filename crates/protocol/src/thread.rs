@@ -191,6 +191,10 @@ pub struct ThreadOpened {
     /// What holds commands to it on this machine, in words for people. Ours.
     #[serde(default)]
     pub held_by: String,
+    /// Where its settings come from besides flags and defaults, lowest layer first, in words for people: files, and the
+    /// profile. (Ours.)
+    #[serde(default)]
+    pub config_sources: Vec<String>,
     /// Absolute paths of the instruction files in force.
     #[serde(default)]
     pub instruction_sources: Vec<String>,

@@ -190,6 +190,9 @@ pub struct TokenUsageUpdated {
     pub turn_id: String,
     /// The counts.
     pub token_usage: ThreadTokenUsage,
+    /// How long the last response took, from its request to its end, in milliseconds. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duration_ms: Option<u64>,
 }
 
 /// Tokens of a thread.

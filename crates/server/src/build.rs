@@ -51,6 +51,16 @@ const WARNINGS: usize = 20;
 pub(crate) struct Built {
     pub(crate) settings: ThreadSettings,
     pub(crate) warnings: Vec<String>,
+    /// As in [`codex_protocol::ThreadOpened`].
+    pub(crate) config_sources: Vec<String>,
+}
+
+/// What the configuration comes to.
+struct Configured {
+    settings: Settings,
+    origins: Origins,
+    warnings: Vec<String>,
+    sources: Vec<String>,
 }
 
 impl Wanted {
@@ -165,7 +175,7 @@ pub(crate) async fn thread(
     temp: &Path,
 ) -> Result<Built, RpcError> {
     let mut warnings = trust::ask(server, id, codex_home, &mut wanted).await?;
-    let (settings, origins, of_load) = load(&server.environment, codex_home, &wanted)?;
+    let Configured { settings, origins, warnings: of_load, sources } = load(&server.environment, codex_home, &wanted)?;
     warnings.extend(of_load);
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
@@ -179,7 +189,7 @@ pub(crate) async fn thread(
         tools: codex_tools::all(),
         instructions: found.files,
     };
-    Ok(Built { settings: built, warnings })
+    Ok(Built { settings: built, warnings, config_sources: sources })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.
@@ -204,7 +214,7 @@ pub(crate) async fn bare(
 ) -> Result<Bare, RpcError> {
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
     let wanted = Wanted { asks: false, ..Wanted::start(params)? };
-    let (settings, origins, mut warnings) = load(environment, &codex_home, &wanted)?;
+    let Configured { settings, origins, mut warnings, .. } = load(environment, &codex_home, &wanted)?;
     warnings.extend(network::unused_proxy(environment, &settings));
     let make = || TempDirectory::create(&codex_home, "sandbox");
     let temp = (settings.sandbox == SandboxMode::WorkspaceWrite).then(make).transpose();
@@ -312,11 +322,7 @@ pub fn settings(environment: &Environment, params: ThreadStartParams) -> Result<
     codex_config::load(&request).map_err(|error| configuration(&error.to_string()))
 }
 
-fn load(
-    environment: &Environment,
-    codex_home: &Path,
-    wanted: &Wanted,
-) -> Result<(Settings, Origins, Vec<String>), RpcError> {
+fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result<Configured, RpcError> {
     let loaded = codex_config::load(&wanted.request(environment, codex_home)).and_then(|loaded| {
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
@@ -324,8 +330,9 @@ fn load(
         }
         Ok(loaded)
     });
-    let Loaded { mut settings, origins, warnings, trust, .. } =
-        loaded.map_err(|error| configuration(&error.to_string()))?;
+    let loaded = loaded.map_err(|error| configuration(&error.to_string()))?;
+    let sources = loaded.sources();
+    let Loaded { mut settings, origins, warnings, trust, .. } = loaded;
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
     }
@@ -336,7 +343,7 @@ fn load(
     if wanted.trust_project {
         told.extend(trust::remember(codex_home, &trust));
     }
-    Ok((settings, origins, told))
+    Ok(Configured { settings, origins, warnings: told, sources })
 }
 
 /// The roots, the policy and the environment of a thread.

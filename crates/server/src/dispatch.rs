@@ -260,6 +260,7 @@ fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Be
         approvals_reviewer: "user".into(),
         sandbox: build::sandbox_policy(&settings.workplace.policy),
         held_by: held_by.to_owned(),
+        config_sources: built.config_sources.clone(),
         instruction_sources,
     }
 }

@@ -27,6 +27,9 @@ pub struct RunOptions {
     /// Colours on stderr
     #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
     pub color: Option<ColorChoice>,
+    /// Say more on stderr: files of settings, walls, and each request to the model
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub verbose: bool,
     /// Keep no record of the session
     #[arg(long, help_heading = OUTPUT)]
     pub ephemeral: bool,
@@ -107,6 +110,7 @@ impl RunOptions {
             output_last_message: nearer.output_last_message.or(self.output_last_message),
             output_schema: nearer.output_schema.or(self.output_schema),
             color: nearer.color.or(self.color),
+            verbose: self.verbose || nearer.verbose,
             ephemeral: self.ephemeral || nearer.ephemeral,
             no_stdin: self.no_stdin || nearer.no_stdin,
             skip_git_repo_check: self.skip_git_repo_check || nearer.skip_git_repo_check,

@@ -72,7 +72,7 @@ async fn attempt(
     let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin };
     prompt.check()?;
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
-    let shown = Shown { json: run.json, progress, last_message, hint: true };
+    let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };
     let connection = connect(environment);
     let (status, _) =
         exec::run(Run { opening, prompt, pictures, output_schema, limits: run.limits, shown }, connection).await;

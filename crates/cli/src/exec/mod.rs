@@ -4,6 +4,7 @@ mod human;
 mod interrupts;
 mod jsonl;
 mod prompt;
+mod verbose;
 
 use std::{
     fs::File,
@@ -19,8 +20,8 @@ use codex_protocol::{
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use self::interrupts::Interrupt;
 pub use self::{human::diff, prompt::PromptSource};
+use self::{interrupts::Interrupt, verbose::Verbose};
 use crate::{
     args::Limits,
     terminal::{self, Progress},
@@ -68,6 +69,8 @@ pub struct Shown {
     pub progress: Progress,
     /// File for the final message, open for writing.
     pub last_message: Option<File>,
+    /// Whether to say more of what happens, beside JSON lines too.
+    pub verbose: bool,
     /// Whether to say how to go on with the session.
     pub hint: bool,
 }
@@ -89,32 +92,53 @@ pub struct Run {
     pub shown: Shown,
 }
 
-enum Renderer {
+/// What is shown of a run.
+struct Renderer {
+    format: Format,
+    verbose: Option<Verbose>,
+}
+
+enum Format {
     Human(human::Human),
     Jsonl(jsonl::Jsonl),
 }
 
 impl Renderer {
+    fn new(shown: &Shown) -> Self {
+        let progress = shown.progress;
+        let format = match shown.json {
+            true => Format::Jsonl(jsonl::Jsonl::default()),
+            false => Format::Human(human::Human::new(progress, shown.hint)),
+        };
+        Self { format, verbose: shown.verbose.then(|| Verbose::new(progress)) }
+    }
+
     /// The turn is being stopped because its time is up.
     fn time_is_up(&mut self) {
-        match self {
-            Self::Human(human) => human.time_is_up = true,
-            Self::Jsonl(jsonl) => jsonl.time_is_up = true,
+        match &mut self.format {
+            Format::Human(human) => human.time_is_up = true,
+            Format::Jsonl(jsonl) => jsonl.time_is_up = true,
         }
     }
 
     fn opened(&mut self, opened: &ThreadOpened) -> io::Result<()> {
-        match self {
-            Self::Human(human) => human.opened(opened),
-            Self::Jsonl(jsonl) => return jsonl.opened(opened),
+        match &mut self.format {
+            Format::Human(human) => human.opened(opened),
+            Format::Jsonl(jsonl) => jsonl.opened(opened)?,
+        }
+        if let Some(verbose) = &self.verbose {
+            verbose.opened(opened);
         }
         Ok(())
     }
 
     fn event(&mut self, event: &Event, view: &View) -> io::Result<()> {
-        match self {
-            Self::Human(human) => human.event(event),
-            Self::Jsonl(jsonl) => return jsonl.event(event, view),
+        if let Some(verbose) = &mut self.verbose {
+            verbose.event(event);
+        }
+        match &mut self.format {
+            Format::Human(human) => human.event(event),
+            Format::Jsonl(jsonl) => jsonl.event(event, view)?,
         }
         Ok(())
     }
@@ -128,10 +152,7 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
         Ok(interrupts) => interrupts,
         Err(error) => return (refused(&error), View::default()),
     };
-    let mut renderer = match shown.json {
-        true => Renderer::Jsonl(jsonl::Jsonl::default()),
-        false => Renderer::Human(human::Human::new(shown.progress, shown.hint)),
-    };
+    let mut renderer = Renderer::new(&shown);
     let begun = tokio::select! {
         begun = begin(&connection, opening, prompt) => begun,
         Some(interrupt) = interrupts.recv() => {
@@ -302,7 +323,7 @@ async fn decline(connection: &Connection, request_id: u64) {
 fn is_terminated(stopped: &Option<Stopped>, renderer: &Renderer, event: &Event) -> bool {
     let ServerNotification::TurnCompleted(changed) = &event.notification else { return false };
     matches!(stopped, Some(Stopped::By(Interrupt::Terminate)))
-        && matches!(renderer, Renderer::Jsonl(_))
+        && matches!(renderer.format, Format::Jsonl(_))
         && changed.turn.status == TurnStatus::Interrupted
 }
 

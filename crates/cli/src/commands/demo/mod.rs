@@ -44,7 +44,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         prompt: PromptSource::typed(TASK),
         output_schema: None,
         limits: Limits::default(),
-        shown: Shown { json: false, progress: progress(), last_message: None, hint: false },
+        shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };
     let connection = connect(environment.clone().with(variables::CODEX_HOME, &place.home));
     let (status, view) = exec::run(run, connection).await;
