@@ -53,54 +53,49 @@ fn keep_to_itself() {
     let _ = setrlimit(Resource::Core, kept);
 }
 
-/// Whether something was typed that has no meaning for a command that runs no turn.
-fn takes_no(run: &RunOptions, prompt: &Option<String>) -> bool {
-    *run != RunOptions::default() || prompt.is_some()
+/// Why `command` does not run: something was typed before it that has no meaning for it.
+fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: Option<&String>) -> Option<String> {
+    let of_a_run = *run != RunOptions::default() || prompt.is_some();
+    let anything = of_a_run || *thread != ThreadOptions::default();
+    let name = match command {
+        Command::Exec(_) => return None,
+        Command::Demo(_) => return anything.then(|| "demo takes its own flags only, after the word demo".into()),
+        Command::Sandbox(_) => {
+            return of_a_run.then(|| "sandbox takes a command after `--`, and no prompt or flags of a run".into());
+        }
+        Command::Completion { .. } | Command::Man(_) => {
+            return anything.then(|| "completion and man take nothing before them".into());
+        }
+        Command::Trust(_) => "trust",
+        Command::Permissions(_) => "permissions",
+        Command::Login(_) => "login",
+        Command::Logout(_) => "logout",
+        Command::Doctor(_) => "doctor",
+        Command::Init { .. } => "init",
+        Command::Config(_) => "config",
+    };
+    of_a_run.then(|| format!("{name} takes no prompt or flags of a run before it"))
 }
 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
     let Arguments { thread, run, prompt, command } = arguments;
+    let is_exec = matches!(command, Some(Command::Exec(_)));
+    let not_yet = run.not_yet.refusal().filter(|_| !is_exec);
+    if let Some(message) = not_yet.or_else(|| refusal(command.as_ref()?, &thread, &run, prompt.as_ref())) {
+        terminal::complain(&message);
+        return ExitStatus::Usage;
+    }
     let result = match command {
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
-        _ if run.not_yet.refusal().is_some() => Err(run.not_yet.refusal().unwrap_or_default()),
-        Some(Command::Demo(_)) if thread != ThreadOptions::default() || takes_no(&run, &prompt) => {
-            Err("demo takes its own flags only, after the word demo".into())
-        }
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
-        Some(Command::Sandbox(_)) if takes_no(&run, &prompt) => {
-            Err("sandbox takes a command after `--`, and no prompt or flags of a run".into())
-        }
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
-        Some(Command::Trust(_)) if takes_no(&run, &prompt) => {
-            Err("trust takes no prompt or flags of a run before it".into())
-        }
         Some(Command::Trust(trust)) => commands::trust::run(thread, trust, environment),
-        Some(Command::Permissions(_)) if takes_no(&run, &prompt) => {
-            Err("permissions takes no prompt or flags of a run before it".into())
-        }
         Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,
-        Some(Command::Login(_) | Command::Logout(_)) if takes_no(&run, &prompt) => {
-            Err("login and logout take no prompt or flags of a run before them".into())
-        }
         Some(Command::Login(login)) => commands::login::run(thread, login, environment).await,
         Some(Command::Logout(logout)) => commands::login::forget(&thread, logout, &environment),
-        Some(Command::Doctor(_)) if takes_no(&run, &prompt) => {
-            Err("doctor takes no prompt or flags of a run before it".into())
-        }
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
-        Some(Command::Init { .. }) if takes_no(&run, &prompt) => {
-            Err("init takes no prompt or flags of a run before it".into())
-        }
         Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
-        Some(Command::Config(_)) if takes_no(&run, &prompt) => {
-            Err("config takes no prompt or flags of a run before it".into())
-        }
         Some(Command::Config(config)) => commands::config::run(thread, config, environment),
-        Some(Command::Completion { .. } | Command::Man(_))
-            if thread != ThreadOptions::default() || takes_no(&run, &prompt) =>
-        {
-            Err("completion and man take nothing before them".into())
-        }
         Some(Command::Completion { shell }) => commands::completion::run(shell),
         Some(Command::Man(man)) => commands::man::run(&man),
         None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),

@@ -22,7 +22,7 @@ const HEAD: &str = "#:schema ./config.schema.json\n\
     # schema that editors check this file with.\n";
 
 /// The text of the file.
-pub fn init_text() -> String {
+pub(crate) fn init_text() -> String {
     let mut text = HEAD.to_owned();
     add(KEYS, "", &mut text);
     text

@@ -55,7 +55,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use explain::{Effective, Placed};
 pub use files::{FileKind, Place, project_root, settings_files};
-pub use init::{init, init_text};
+pub use init::init;
 pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::mcp_servers;
 pub use origin::{Origin, Origins};

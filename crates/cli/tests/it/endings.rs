@@ -123,12 +123,20 @@ fn a_wrong_output_file_is_said_before_the_model_is_asked() {
 #[test]
 fn what_was_typed_in_vain_is_a_usage_error() {
     let place = Place::new(json!([]));
-    let table: [(&[&str], &str); 5] = [
+    let table: &[(&[&str], &str)] = &[
         (&["one", "exec", "two"], "two prompts"),
         (&["exec", "resume", "--last", "one", "two"], "two prompts"),
         (&["exec", "--ephemeral", "resume", "--last", "one"], "--ephemeral"),
         (&["-m", "x", "demo"], "demo takes its own flags"),
         (&["--json", "sandbox", "--", "true"], "sandbox takes a command"),
+        (&["--json", "trust"], "trust takes no prompt or flags of a run"),
+        (&["--ephemeral", "permissions", "list"], "permissions takes no prompt"),
+        (&["--json", "login", "status"], "login takes no prompt"),
+        (&["--json", "logout"], "logout takes no prompt"),
+        (&["--json", "doctor"], "doctor takes no prompt"),
+        (&["--no-stdin", "init"], "init takes no prompt"),
+        (&["--json", "config", "path"], "config takes no prompt"),
+        (&["-m", "x", "completion", "bash"], "completion and man take nothing before them"),
     ];
     for (arguments, expected) in table {
         let output = run(&place, arguments);

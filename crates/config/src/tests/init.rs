@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::{PROJECT, load_files};
-use crate::{TrustStore, init, init_text};
+use crate::init::init_text;
+use crate::{TrustStore, init};
 
 #[test]
 fn every_line_may_be_uncommented() {
