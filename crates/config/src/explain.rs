@@ -42,9 +42,10 @@ pub(crate) fn effective(merged: &Merged) -> Vec<Effective> {
     let mut all: Vec<(Vec<usize>, Effective)> = Vec::new();
     for (path, leaf) in merged.leaves() {
         let items = if leaf.key.appends { leaf.items.iter().map(|site| site.origin()).collect() } else { Vec::new() };
-        let covered = merged.covered(path).map(placed).collect();
-        let value =
-            Some(placed(leaf)).filter(|it| !(leaf.key.appends && it.value.as_array().is_some_and(Vec::is_empty)));
+        let covered: Vec<_> = merged.covered(path).map(placed).collect();
+        let is_empty = leaf.key.appends && leaf.items.is_empty();
+        // One that was emptied says who did it.
+        let value = Some(placed(leaf)).filter(|_| !is_empty || !covered.is_empty());
         all.push((rank(&leaf.path), Effective { key: path.into(), value, items, covered, held: Vec::new() }));
     }
     for (path, leaf) in merged.held() {

@@ -9,7 +9,7 @@ use crate::error::plain;
 use crate::explain::{shown, shown_to_trust};
 use crate::layer::Leaf;
 use crate::load::Read;
-use crate::merge::Merged;
+use crate::merge::{Merged, removed};
 use crate::origin::dotted;
 use crate::source::Name;
 use crate::trust::{hold_back, warning};
@@ -53,6 +53,8 @@ pub struct Held {
     pub instead: Option<String>,
     /// Whether it is a list that is added to what is in force.
     pub adds: bool,
+    /// Whether it takes something out of that list.
+    pub removes: bool,
 }
 
 impl ProjectTrust {
@@ -186,6 +188,7 @@ fn held(leaf: &Leaf, merged: &Merged) -> Held {
         origin: leaf.site.as_ref().map_or(Origin::Default, |site| site.origin()),
         value: shown_to_trust(leaf),
         adds: leaf.key.appends,
+        removes: leaf.key.appends && leaf.value.as_array().into_iter().flatten().any(|item| removed(item).is_some()),
         instead: instead.map(shown),
     }
 }

@@ -142,6 +142,8 @@ pub struct HeldSetting {
     pub instead: Option<String>,
     /// Whether it is a list that is added to what is in force.
     pub adds: bool,
+    /// Whether it takes something out of that list: the items that begin with `!`.
+    pub removes: bool,
 }
 
 /// The answer to a question.

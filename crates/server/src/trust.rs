@@ -89,6 +89,6 @@ fn held_setting(held: &Held) -> HeldSetting {
         Origin::File { line, column, .. } => (line, column),
         _ => (1, 1),
     };
-    let Held { key, value, instead, adds, .. } = held.clone();
-    HeldSetting { key, line, column, value, instead, adds }
+    let Held { key, value, instead, adds, removes, .. } = held.clone();
+    HeldSetting { key, line, column, value, instead, adds, removes }
 }

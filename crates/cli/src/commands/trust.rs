@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_config::{
-    ConfigError, Environment, LoadRequest, Origin, ProjectFile, ProjectTrust, TrustStore, Verdict, project_root,
+    ConfigError, Environment, Held, LoadRequest, Origin, ProjectFile, ProjectTrust, TrustStore, Verdict, project_root,
 };
 
 use crate::{
@@ -67,9 +67,13 @@ fn shown(project: &ProjectTrust) -> String {
                 _ => 1,
             };
             let now = held.instead.as_deref().unwrap_or("nothing");
-            let beside = if held.adds { "added to" } else { "in place of" };
+            let (beside, after) = match held {
+                Held { removes: true, .. } => ("changes", ": what follows a `!` goes from it, with `!*` all"),
+                Held { adds: true, .. } => ("added to", ""),
+                _ => ("in place of", ""),
+            };
             let (key, value, place) = (&held.key, &held.value, file.relative.display());
-            text += &format!("  {key} = {value}\n      {place}:{line}, {beside} {now}\n");
+            text += &format!("  {key} = {value}\n      {place}:{line}, {beside} {now}{after}\n");
         }
     }
     text + "\nTrusted, it counts until the file changes; `codex trust --revoke` takes it back.\n"

@@ -152,7 +152,7 @@ async fn a_yes_is_remembered_until_the_file_changes() {
     assert_eq!((level(&opened), client.warnings.len()), ("dangerFullAccess", 0));
     let path = place.workspace.join(".codex/config.toml");
     let held = json!([{ "key": "sandbox.mode", "line": 1, "column": 11, "value": "\"danger-full-access\"",
-        "instead": "\"workspace-write\"", "adds": false }]);
+        "instead": "\"workspace-write\"", "adds": false, "removes": false }]);
     let expected = json!([{ "threadId": opened.thread.id, "cwd": place.workspace, "root": place.workspace,
         "files": [{ "path": path, "changed": false, "trustedAt": null, "held": held }],
         "availableDecisions": ["accept", "decline"] }]);
@@ -328,13 +328,19 @@ fn a_home_that_cannot_be_written_is_a_warning() {
 
 #[test]
 fn trust_needs_an_answer() {
-    let settings = "[sandbox]\nmode = \"danger-full-access\"\nshow = [\"/\"]\n";
+    let settings =
+        "[sandbox]\nmode = \"danger-full-access\"\nshow = [\"/\"]\n[permissions]\ndeny = [\"wget\", \"!curl\"]\n";
     let place = project(settings);
+    let own = place.home.join("config.toml");
+    let before = fs::read_to_string(&own).unwrap_or_default();
+    fs::write(&own, before + "\n[permissions]\ndeny = [\"curl\"]\n").unwrap();
     let (code, stdout, stderr) = run(&place, &["trust"]);
     assert!(code == Some(2) && stderr.contains("give `--yes`"), "{stderr}");
     for told in [
         "  sandbox.mode = \"danger-full-access\"\n      .codex/config.toml:2, in place of \"workspace-write\"\n",
         "  sandbox.show = [\"/\"]\n      .codex/config.toml:3, added to nothing\n",
+        "  permissions.deny = [\"!curl\"]\n      .codex/config.toml:5, changes [\"curl\", \"wget\"]: what follows a `!` goes \
+         from it, with `!*` all\n",
     ] {
         assert!(stdout.contains(told), "{stdout}");
     }

@@ -193,14 +193,14 @@ fn lists_shrink_by_name() {
             "permissions.allow",
             r#"["b", "d"] project:1 < ["a"] user:2"#,
         ),
-        ("permissions.allow = [\"!*\"]", &["--trust"], "permissions.allow", r#"["a", "b"] user:2"#),
+        ("permissions.allow = [\"!*\"]", &["--trust"], "permissions.allow", r#"[] project:1 < ["a", "b"] user:2"#),
         (
             "permissions.allow = [\"d\", \"!*\"]",
             &["--trust"],
             "permissions.allow",
             r#"["d"] project:1 < ["a", "b"] user:2"#,
         ),
-        ("", &["permissions.deny=[\"!c\"]"], "permissions.deny", r#"["c"] user:3"#),
+        ("", &["permissions.deny=[\"!c\"]"], "permissions.deny", r#"[] -c permissions.deny=… < ["c"] user:3"#),
         // What forbids is the user's to take back.
         (
             "permissions.deny = [\"!c\", \"e\"]",
