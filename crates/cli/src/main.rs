@@ -6,6 +6,7 @@ mod editor;
 mod examples;
 mod exec;
 mod hidden;
+mod not_yet;
 mod resolve;
 mod stdin;
 mod terminal;
@@ -24,7 +25,14 @@ fn main() -> ExitCode {
     codex_sandbox::run_helper_if_requested();
     keep_to_itself();
     codex_sandbox::ignore_file_size_signal();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let Some(refusal) = not_yet::refusal(&error) else { error.exit() };
+            terminal::complain(refusal);
+            return ExitCode::from(ExitStatus::Usage as u8);
+        }
+    };
     // Before there is a second thread, and anything that commands must not know.
     let ahead = matches!(arguments.command, Some(Command::Sandbox(_))).then(Helper::fork).flatten();
     let environment = Environment::from_process();
@@ -79,9 +87,7 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
     let Arguments { thread, run, prompt, command } = arguments;
-    let is_exec = matches!(command, Some(Command::Exec(_)));
-    let not_yet = run.not_yet.refusal().filter(|_| !is_exec);
-    if let Some(message) = not_yet.or_else(|| refusal(command.as_ref()?, &thread, &run, prompt.as_ref())) {
+    if let Some(message) = command.as_ref().and_then(|command| refusal(command, &thread, &run, prompt.as_ref())) {
         terminal::complain(&message);
         return ExitStatus::Usage;
     }

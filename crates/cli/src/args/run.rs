@@ -35,8 +35,6 @@ pub struct RunOptions {
     pub ephemeral: bool,
     #[command(flatten)]
     pub limits: Limits,
-    #[command(flatten)]
-    pub not_yet: NotYet,
     /// Accepted: git is never required
     #[arg(long, hide = true)]
     pub skip_git_repo_check: bool,
@@ -57,23 +55,6 @@ pub struct Limits {
     /// Longest time that the whole run may take: `90` or `90s`, `10m`, `1h`
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
-}
-
-// Flags that are to come: known, so that whoever types one is told what it is about. No doc comment, as above.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct NotYet {
-    /// Not part of this version yet
-    #[arg(long, hide = true, value_name = "URL")]
-    remote: Option<Option<String>>,
-    /// Not part of this version yet
-    #[arg(long, hide = true, value_name = "ADDRESS")]
-    serve: Option<Option<String>>,
-    /// Not part of this version yet
-    #[arg(long, hide = true, value_name = "ID", allow_hyphen_values = true)]
-    resume: Option<Option<String>>,
-    /// Not part of this version yet
-    #[arg(long, hide = true)]
-    alt_screen: bool,
 }
 
 fn count(typed: &str) -> Result<NonZeroU32, String> {
@@ -116,7 +97,6 @@ impl RunOptions {
             skip_git_repo_check: self.skip_git_repo_check || nearer.skip_git_repo_check,
             thread_source: nearer.thread_source.or(self.thread_source),
             cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
-            not_yet: self.not_yet.then(nearer.not_yet),
             limits: self.limits.then(nearer.limits),
             image: [self.image, nearer.image].concat(),
         }
@@ -126,34 +106,6 @@ impl RunOptions {
 impl Limits {
     fn then(self, nearer: Self) -> Self {
         Self { max_turns: nearer.max_turns.or(self.max_turns), timeout: nearer.timeout.or(self.timeout) }
-    }
-}
-
-impl NotYet {
-    fn then(self, nearer: Self) -> Self {
-        Self {
-            remote: nearer.remote.or(self.remote),
-            serve: nearer.serve.or(self.serve),
-            resume: nearer.resume.or(self.resume),
-            alt_screen: self.alt_screen || nearer.alt_screen,
-        }
-    }
-
-    /// Why the program does nothing, if one of these flags was typed.
-    pub fn refusal(&self) -> Option<String> {
-        let instead = match () {
-            () if self.remote.is_some() => "--remote: sessions on another machine are not part of this version yet",
-            () if self.serve.is_some() => "--serve: sessions for other machines are not part of this version yet",
-            () if self.resume.is_some() => {
-                "--resume: the interactive screen is not part of this version yet: \
-                 `codex exec resume ID \"PROMPT\"` goes on with a session, `--last` in place of ID with the newest"
-            }
-            () if self.alt_screen => {
-                "--alt-screen: the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`"
-            }
-            () => return None,
-        };
-        Some(instead.to_owned())
     }
 }
 

@@ -57,8 +57,7 @@ async fn attempt(
         }
         Some(ExecCommand::Resume(resume)) => resumed(thread, run, prompt, resume)?,
     };
-    let refusal = run.not_yet.refusal().or_else(|| prompt.as_deref().and_then(slash::refusal));
-    if let Some(refusal) = refusal {
+    if let Some(refusal) = prompt.as_deref().and_then(slash::refusal) {
         return Err(refusal);
     }
     if thread.full_auto && thread.sandbox.map(resolve::sandbox_mode) == Some(SandboxMode::DangerFullAccess) {

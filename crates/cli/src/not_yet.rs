@@ -1,0 +1,28 @@
+//! Flags that are to come. None is declared: neither help nor completion offers one, and each says what it is about.
+
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+
+const FLAGS: &[(&str, &str)] = &[
+    ("--remote", "--remote: sessions on another machine are not part of this version yet"),
+    ("--serve", "--serve: sessions for other machines are not part of this version yet"),
+    (
+        "--resume",
+        "--resume: the interactive screen is not part of this version yet: `codex exec resume ID \"PROMPT\"` goes on with \
+         a session, `--last` in place of ID with the newest",
+    ),
+    (
+        "--alt-screen",
+        "--alt-screen: the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`",
+    ),
+];
+
+/// What to say in place of `error`, if what was wrong with the command line is one of these flags.
+pub fn refusal(error: &Error) -> Option<&'static str> {
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
+        return None;
+    };
+    let name = typed.split('=').next();
+    FLAGS.iter().find(|(flag, _)| Some(*flag) == name).map(|(_, refusal)| *refusal)
+}
