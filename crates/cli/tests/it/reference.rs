@@ -39,11 +39,13 @@ fn bash_completes_commands_flags_and_values() {
     let script = printed(&["completion", "bash"]);
     let parsed = bash(&["-n"], &script);
     assert!(parsed.status.success() && parsed.stderr.is_empty(), "{parsed:?}");
-    let table: [(&[&str], &[&str], &[&str]); 6] = [
+    let table: [(&[&str], &[&str], &[&str]); 7] = [
         (&["codex", "ex"], &["exec"], &["sandbox"]),
         (&["codex", "--full"], &["--full-auto"], &[]),
         (&["codex", "exec", "--output-"], &["--output-schema", "--output-last-message"], &["--json"]),
         (&["codex", "exec", "res"], &["resume"], &[]),
+        // Flags that are to come are refused, so none is offered.
+        (&["codex", "exec", "--"], &["--max-turns", "--timeout"], &["--remote", "--resume", "--serve", "--alt-screen"]),
         (&["codex", "exec", "--sandbox", "re"], &["read-only"], &["workspace-write"]),
         (&["codex", "completion", ""], &["bash", "zsh", "fish", "powershell", "elvish"], &[]),
     ];
