@@ -1,5 +1,6 @@
 //! Writing to stdout and stderr: closed pipes, colours, and text that must not drive the terminal.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use codex_config::{Environment, variables};
@@ -92,6 +93,17 @@ pub fn write(mut bytes: &[u8]) -> io::Result<()> {
 /// Says why the program stops, on stderr.
 pub fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "codex: {}", harmless(message));
+}
+
+/// Most warnings that are shown at once: a project's file may cause any number.
+const WARNINGS: usize = 20;
+
+/// Says what there is to say about the settings, on stderr.
+pub fn warn(warnings: &[impl Display]) {
+    warnings.iter().take(WARNINGS).for_each(|warning| complain(&format!("warning: {warning}")));
+    if let Some(more @ 1..) = warnings.len().checked_sub(WARNINGS) {
+        complain(&format!("and {more} more warnings"));
+    }
 }
 
 /// `text` without what a terminal would obey: control characters other than newline and tab are shown escaped, and so

@@ -1,5 +1,7 @@
 //! What each key comes to and why: the value in force, what it covers, and what an untrusted project wanted.
 
+use std::collections::BTreeMap;
+
 use toml::Value;
 
 use crate::hide::{has_secret_url, url_without_secrets};
@@ -39,28 +41,29 @@ pub struct Placed {
 /// All keys that have a value or were to have one: in the order of the table of keys, those with names of the user's
 /// choice by their names.
 pub(crate) fn effective(merged: &Merged) -> Vec<Effective> {
-    let mut all: Vec<(Vec<usize>, Effective)> = Vec::new();
+    // By path, for a stranger's file may want any number of things.
+    let mut all: BTreeMap<&str, (Vec<usize>, Effective)> = BTreeMap::new();
+    for (path, leaf) in merged.covered() {
+        all.entry(path).or_insert_with(|| (rank(&leaf.path), nothing(path))).1.covered.push(placed(leaf));
+    }
     for (path, leaf) in merged.leaves() {
-        let items = if leaf.key.appends { leaf.items.iter().map(|site| site.origin()).collect() } else { Vec::new() };
-        let covered: Vec<_> = merged.covered(path).map(placed).collect();
+        let (_, it) = all.entry(path).or_insert_with(|| (rank(&leaf.path), nothing(path)));
         let is_empty = leaf.key.appends && leaf.items.is_empty();
         // One that was emptied says who did it.
-        let value = Some(placed(leaf)).filter(|_| !is_empty || !covered.is_empty());
-        all.push((rank(&leaf.path), Effective { key: path.into(), value, items, covered, held: Vec::new() }));
+        it.value = Some(placed(leaf)).filter(|_| !is_empty || !it.covered.is_empty());
+        it.items = if leaf.key.appends { leaf.items.iter().map(|site| site.origin()).collect() } else { Vec::new() };
     }
     for (path, leaf) in merged.held() {
-        let known = all.iter_mut().find(|(_, it)| it.key == path);
-        match known {
-            Some((_, it)) => it.held.push(placed(leaf)),
-            None => {
-                let (key, held) = (path.into(), vec![placed(leaf)]);
-                let it = Effective { key, value: None, items: Vec::new(), covered: Vec::new(), held };
-                all.push((rank(&leaf.path), it));
-            }
-        }
+        all.entry(path).or_insert_with(|| (rank(&leaf.path), nothing(path))).1.held.push(placed(leaf));
     }
+    let mut all: Vec<_> = all.into_values().collect();
     all.sort_by(|(a, one), (b, other)| (a, &one.key).cmp(&(b, &other.key)));
     all.into_iter().map(|(_, it)| it).collect()
+}
+
+/// A key of which nothing is known.
+fn nothing(path: &str) -> Effective {
+    Effective { key: path.into(), value: None, items: Vec::new(), covered: Vec::new(), held: Vec::new() }
 }
 
 fn placed(leaf: &Leaf) -> Placed {

@@ -3,7 +3,7 @@
 //! It is flat because then merging, holding back and explaining are each a loop over leaves. Nothing is dropped here
 //! without a warning, save what the table marks as ignored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -119,23 +119,40 @@ impl Layer {
 
     /// The names of its profiles, each once, in the order of the text.
     pub(crate) fn profiles(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        let of_profile = self.leaves.iter().filter_map(|leaf| leaf.path.strip_prefix(&[PROFILES.into()])?.first());
-        for name in of_profile.chain(&self.empty_profiles) {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
+        let mut seen = BTreeSet::new();
+        let of_profile = self.leaves.iter().filter_map(|leaf| profile_of(leaf));
+        of_profile.chain(self.empty_profiles.iter().map(String::as_str)).filter(|name| seen.insert(*name)).collect()
+    }
+
+    /// All its profiles that set something, each as a layer of its own: in one go, for a stranger's file may have many.
+    pub(crate) fn all_profiles(&self) -> Vec<(&str, Self)> {
+        let (mut all, mut numbers) = (Vec::<(&str, Self)>::new(), BTreeMap::new());
+        for leaf in &self.leaves {
+            let Some(name) = profile_of(leaf) else { continue };
+            let number = *numbers.entry(name).or_insert_with(|| {
+                all.push((name, Self::default()));
+                all.len() - 1
+            });
+            all[number].1.leaves.push(Leaf { path: leaf.path[2..].to_vec(), ..leaf.clone() });
         }
-        names
+        all
     }
 
     /// One of its profiles as a layer of its own.
     pub(crate) fn profile(&self, name: &str) -> Self {
         let inner = |leaf: &Leaf| {
-            let path = leaf.path.strip_prefix(&[PROFILES.into(), name.into()])?.to_vec();
-            Some(Leaf { path, ..leaf.clone() })
+            let is_of = profile_of(leaf) == Some(name);
+            is_of.then(|| Leaf { path: leaf.path[2..].to_vec(), ..leaf.clone() })
         };
         Self { leaves: self.leaves.iter().filter_map(inner).collect(), ..Self::default() }
+    }
+}
+
+/// The profile that a leaf belongs to.
+fn profile_of(leaf: &Leaf) -> Option<&str> {
+    match &leaf.path[..] {
+        [first, name, _, ..] if first == PROFILES => Some(name),
+        _ => None,
     }
 }
 

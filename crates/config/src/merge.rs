@@ -61,9 +61,9 @@ impl Merged {
         self.leaves.iter().map(|(path, leaf)| (path.as_str(), leaf))
     }
 
-    /// What is covered at a path, highest layer first.
-    pub(crate) fn covered<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Leaf> {
-        self.covered.iter().rev().filter(move |(at, _)| at == path).map(|(_, leaf)| leaf)
+    /// What is covered, highest layer first.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = (&str, &Leaf)> {
+        self.covered.iter().rev().map(|(path, leaf)| (path.as_str(), leaf))
     }
 
     /// What was held back, in the order of layers.

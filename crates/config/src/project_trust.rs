@@ -3,6 +3,7 @@
 //! A file is asked about by the bytes that were parsed. What is not held back today costs nothing: then nobody looks up
 //! what is trusted.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::plain;
@@ -165,10 +166,12 @@ fn held_of(file: &Read, merged: &Merged) -> Vec<Leaf> {
 
 /// What would be held back of a file's profiles, less what is known.
 fn held_in_profiles(file: &Read, merged: &Merged, known: &[Leaf]) -> Vec<Leaf> {
+    let start = |leaf: &Leaf| leaf.site.as_ref().map(|site| site.span.start);
+    let known: BTreeSet<_> = known.iter().map(start).collect();
     let mut found = Vec::new();
-    for name in file.layer.profiles() {
-        for mut leaf in hold_back(&mut file.layer.profile(name), merged) {
-            if !known.iter().any(|it| it.site == leaf.site) {
+    for (name, mut profile) in file.layer.all_profiles() {
+        for mut leaf in hold_back(&mut profile, merged) {
+            if !known.contains(&start(&leaf)) {
                 leaf.path.splice(0..0, ["profiles".into(), name.into()]);
                 found.push(leaf);
             }

@@ -14,6 +14,8 @@ pub(crate) fn nearest_with_distance<'a>(
     let allowed = (typed.len() / 3).max(1);
     names
         .into_iter()
+        // What is longer or shorter by more is not near: that is soon told of a stranger's many keys.
+        .filter(|name| name.chars().count().abs_diff(typed.len()) <= allowed)
         .map(|name| (distance(&typed, &letters(name).collect::<Vec<_>>()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

@@ -4,6 +4,7 @@
 //! follows from the table of keys; nothing is named here.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use toml::de::{DeTable, DeValue};
 
@@ -59,8 +60,13 @@ impl Wall {
     }
 }
 
-/// All walls, under each of their names.
+/// All walls, under each of their names: put together once, for a stranger's file may have any number of keys to be looked at.
 fn walls() -> impl Iterator<Item = Wall> {
+    static WALLS: LazyLock<Vec<Wall>> = LazyLock::new(|| all().collect());
+    WALLS.iter().copied()
+}
+
+fn all() -> impl Iterator<Item = Wall> {
     let forbids = |key: &Key| key.project == Project::Stricter;
     let grows = |key: &Key| key.appends && key.project == Project::Harmless;
     let named = |table: Option<&'static str>, key: &'static Key| {

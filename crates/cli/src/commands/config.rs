@@ -47,7 +47,7 @@ pub fn run(outer: ThreadOptions, command: ConfigCommand, environment: Environmen
 
 fn load(environment: &Environment, params: ThreadStartParams) -> Result<Loaded, String> {
     let loaded = codex_server::settings(environment, params).map_err(|error| error.to_string())?;
-    loaded.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
+    terminal::warn(&loaded.warnings);
     Ok(loaded)
 }
 
@@ -226,7 +226,7 @@ fn change(
 
 /// What there is to say about a change; it is the user's own, so a file that was trusted stays so.
 fn tell(file: &SettingsFile, change: &Change) {
-    change.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
+    terminal::warn(&change.warnings);
     match codex_config::keep_trust(file, change) {
         Ok(true) => {}
         Ok(false) => {

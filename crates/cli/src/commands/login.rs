@@ -28,7 +28,7 @@ pub async fn run(
 ) -> Result<ExitStatus, String> {
     let params = resolve::thread_start(&thread, &RunOptions::default())?;
     let found = provider_keys(&environment, params).map_err(|error| error.to_string())?;
-    found.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
+    terminal::warn(&found.warnings);
     match arguments.command {
         Some(LoginCommand::Status { json }) => status(&found.providers, json, &environment),
         None => {

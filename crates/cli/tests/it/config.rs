@@ -324,3 +324,15 @@ fn a_project_is_set_up_and_stays_trusted_as_its_user_changes_it() {
     fs::write(project.join(".codex/config.toml"), "sandbox = \"danger-full-access\"\n").unwrap();
     assert!(path().ends_with(&files("not trusted: what loosens is held back")), "{}", path());
 }
+
+/// A stranger's file floods no terminal.
+#[test]
+fn of_many_warnings_some_are_told() {
+    let unknown: String = (0..100).map(|number| format!("colour{number} = 1\n")).collect();
+    let place = Place::new("", &unknown);
+    for arguments in [&["config", "get", "model"][..], &["config", "explain"], &["login", "status"]] {
+        let (_, _, stderr) = place.run(&mut place.codex(arguments));
+        assert_eq!(stderr.lines().count(), 21, "{arguments:?}: {stderr}");
+        assert!(stderr.ends_with("codex: and 80 more warnings\n"), "{stderr}");
+    }
+}
