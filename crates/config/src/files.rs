@@ -3,6 +3,7 @@
 //! Lowest first: the system's, the user's, then from the project's root down to the directory each `.codex/config.toml`,
 //! and in the same order each `.codex/config.local.toml`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -67,11 +68,14 @@ pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Plac
     };
     let mut places =
         vec![own(FileKind::System, request.system_file.into()), own(FileKind::User, request.codex_home.join(FILE))];
+    // Each file once, by whatever links; a stranger's project may have any number of directories one in another.
+    let mut seen: BTreeSet<_> = places.iter().filter_map(|place| identity(&place.path)).collect();
+    let own: Vec<PathBuf> = places.iter().map(|place| place.path.clone()).collect();
     let directories = root.map(|root| directories(root, request.workspace)).unwrap_or_default();
     for (kind, name) in [(FileKind::Project, FILE), (FileKind::Local, LOCAL_FILE)] {
         for directory in &directories {
             let path = directory.join(DIR).join(name);
-            if !places.iter().any(|place| same_file(&place.path, &path)) {
+            if !own.contains(&path) && identity(&path).is_none_or(|identity| seen.insert(identity)) {
                 places.push(Place { kind, path, directory: directory.clone() });
             }
         }
@@ -176,8 +180,7 @@ pub(crate) fn leads_out(path: &Path, directory: &Path) -> Option<PathBuf> {
     (!target.starts_with(real(directory))).then_some(target)
 }
 
-/// Whether two paths are one file, by whatever links.
-fn same_file(a: &Path, b: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
+/// What a file is known by, whatever links lead to it.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }

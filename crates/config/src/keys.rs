@@ -356,7 +356,11 @@ pub const PERMISSIONS: &[Key] = &[
     RULES[0],
     RULES[1],
     RULES[2],
-    key("projects", Kind::Named(RULES), "The same lists for one project each, by its absolute path"),
+    key(
+        "projects",
+        Kind::Named(RULES),
+        "The same lists for one project each, by its absolute path; what forbids counts below it too",
+    ),
 ];
 
 /// The lists of rules: the beginnings of commands (`git diff`), whole commands (`=make all`), names of classes.

@@ -43,13 +43,14 @@ impl PermissionEntry {
 const LISTS: [(&str, PermissionKind); 3] =
     [("deny", PermissionKind::Deny), ("ask", PermissionKind::Ask), ("allow", PermissionKind::Allow)];
 
-/// The rules that hold in a project: those for all, then its own.
+/// The rules that hold in a project: those for all, then its own. What is forbidden in a project is so in all that lies
+/// below it: a command can make any directory of it a repository, and so a project of its own.
 pub(crate) fn entries(
     merged: &Merged,
     project: &Path,
     home: Option<&Path>,
 ) -> Result<Vec<PermissionEntry>, ConfigError> {
-    let mut tables = vec![String::from("permissions")];
+    let (mut tables, mut above) = (vec![String::from("permissions")], Vec::new());
     for path in merged.paths() {
         let [first, second, name, _] = path else { continue };
         if first != "permissions" || second != "projects" {
@@ -64,12 +65,19 @@ pub(crate) fn entries(
             let message = format!("`{name}` is not a project: its rules need its absolute path");
             return Err(merged.error(&dotted(path), message));
         }
-        if is_same(&meant, project) && !tables.contains(&table) {
+        if tables.contains(&table) || above.contains(&table) {
+            continue;
+        }
+        if is_same(&meant, project) {
             tables.push(table);
+        } else if is_below(project, &meant) {
+            above.push(table);
         }
     }
-    let lists =
-        LISTS.iter().flat_map(|(list, kind)| tables.iter().map(move |table| (format!("{table}.{list}"), *kind)));
+    let lists = LISTS.iter().flat_map(|(list, kind)| {
+        let above = above.iter().filter(|_| *kind != PermissionKind::Allow);
+        tables.iter().chain(above).map(move |table| (format!("{table}.{list}"), *kind))
+    });
     Ok(lists.flat_map(|(path, kind)| list(merged, &path, kind)).collect())
 }
 
@@ -86,4 +94,9 @@ fn list(merged: &Merged, path: &str, kind: PermissionKind) -> Vec<PermissionEntr
 fn is_same(named: &Path, project: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     named == project || real(named).is_some_and(|named| real(project) == Some(named))
+}
+
+/// Whether one directory lies below another, by whatever links that is named.
+fn is_below(path: &Path, named: &Path) -> bool {
+    named.canonicalize().is_ok_and(|named| path.canonicalize().is_ok_and(|path| path.starts_with(named)))
 }

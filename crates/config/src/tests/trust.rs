@@ -234,3 +234,23 @@ fn what_is_shown_is_not_led_out_of_the_project() {
     let error = load_in(&home, &["-c", "sandbox.show=[\"../.env\"]"]).unwrap_err();
     assert!(error.message.contains("leads out of the project by a link, to /"), "{error}");
 }
+
+/// A command makes a directory of the project a repository: at the next start there, the user's rules still forbid.
+#[test]
+fn a_repository_in_a_project_is_no_way_out_of_its_rules() {
+    let home = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(home.path()).unwrap();
+    for directory in ["p/src", "p/.git", ".codex"] {
+        fs::create_dir_all(home.join(directory)).unwrap();
+    }
+    let rules = "[permissions.projects.\"~/p\"]\ndeny = [\"d\"]\nask = [\"k\"]\nallow = [\"a\"]";
+    fs::write(home.join(USER), rules).unwrap();
+    let found = || {
+        let rules = load_in(&home, &[]).unwrap().settings.permissions;
+        rules.into_iter().map(|rule| (rule.kind, rule.text)).collect::<Vec<_>>()
+    };
+    let (deny, ask) = ((PermissionKind::Deny, "d".to_owned()), (PermissionKind::Ask, "k".to_owned()));
+    assert_eq!(found(), [deny.clone(), ask.clone(), (PermissionKind::Allow, "a".to_owned())]);
+    fs::create_dir(home.join("p/src/.git")).unwrap();
+    assert_eq!(found(), [deny, ask], "what was allowed was for the other project");
+}
