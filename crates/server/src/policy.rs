@@ -10,7 +10,7 @@ use std::{
 };
 
 use codex_config::{
-    ApprovalMode, Environment, Origins, PermissionKind, SandboxMode, Settings,
+    ApprovalMode, Environment, Origin, Origins, PermissionKind, SandboxMode, Settings,
     variables::{self, Variable},
 };
 use codex_permissions::{Approval, Policy, RuleKind, RuleText, Rules, SandboxLevel};
@@ -144,6 +144,7 @@ fn hidden_by_choice(ground: &Ground<'_>, writable: &[PathBuf]) -> Result<Vec<Pat
 /// in one of them was named by the user, who wants to work there, and there only.
 async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = credentials(ground.environment.home(), ground.codex_home);
+    found.extend(own_secrets(ground, writable));
     // Of its own, so that nothing of it is left when the answers are there. It starts nothing until it is used.
     let sandbox = Sandbox::new(ground.helper.to_owned()).remembering(ground.codex_home.join("run"));
     let mut asked = BTreeSet::new();
@@ -172,6 +173,19 @@ async fn hidden_by_default(ground: &Ground<'_>, writable: &[PathBuf]) -> Vec<Pat
         without(path, &kept)
     };
     found.iter().flat_map(rest).collect()
+}
+
+/// The user's file of settings, by its real path, if headers or parameters for a provider stand in it: these may be keys.
+/// Not where commands work, where git would take it for changed.
+fn own_secrets(ground: &Ground<'_>, writable: &[PathBuf]) -> Option<PathBuf> {
+    let own = ground.codex_home.join("config.toml");
+    let is_secret = |key: &str| {
+        key.contains("model_providers.") && (key.contains(".http_headers.") || key.contains(".query_params."))
+    };
+    let in_own = |origin: &Origin| matches!(origin, Origin::File { path, .. } if *path == own);
+    ground.origins.iter().find(|(key, origin)| is_secret(key) && in_own(origin))?;
+    let real = own.canonicalize().ok()?;
+    (!writable.iter().any(|root| real.starts_with(root))).then_some(real)
 }
 
 /// Where files of settings are looked for: the roots, and the projects that they are parts of.

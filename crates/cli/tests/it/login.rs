@@ -183,6 +183,22 @@ fn a_kept_key_is_hidden_from_commands_and_tools() {
     }
 }
 
+#[test]
+fn headers_in_the_users_file_are_hidden_from_commands() {
+    not_inside_another_sandbox!();
+    let place = Place::below(&visible_directory(), json!({ "steps": [] }));
+    let file = place.home.join("config.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    for (headers, expected) in [("", true), ("\n[model_providers.other.http_headers]\nA = \"s3cret\"\n", false)] {
+        fs::write(&file, format!("{settings}{headers}")).unwrap();
+        for level in ["read-only", "workspace-write"] {
+            let (_, text) = ran(&place, &["sandbox", "-s", level, "--", "cat", file.to_str().unwrap()]);
+            assert_eq!(text.contains("model_provider"), expected, "{level}: {text}");
+            assert!(!text.contains("s3cret"), "{level}: {text}");
+        }
+    }
+}
+
 fn looks() -> Vec<Value> {
     let path = "../home/credentials.toml";
     vec![

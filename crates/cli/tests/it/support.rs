@@ -164,6 +164,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("guide::secrets::s15_what_is_hidden_can_be_shown_and_more_can_be_hidden", MOUNTS),
     ("guide::secrets::s15_where_a_session_starts_opens_nothing_around_it", MOUNTS),
     ("login::a_kept_key_is_hidden_from_commands_and_tools", MOUNTS),
+    ("login::headers_in_the_users_file_are_hidden_from_commands", MOUNTS),
     ("new_repositories::a_clone_into_an_empty_folder_is_whole_after_a_yes", MOUNTS),
     ("new_repositories::a_yes_puts_it_back_and_from_then_on_it_is_protected", MOUNTS),
     ("new_repositories::git_init_in_an_empty_folder_asks_nothing", MOUNTS),
