@@ -180,7 +180,9 @@ pub(crate) fn matches(wanted: &str, word: &str) -> bool {
 
 /// As [`matches`], but the case of letters counts.
 pub(crate) fn matches_with_case(wanted: &str, word: &str) -> bool {
-    glob(wanted, word)
+    // It is asked of every program of the machine: most differ in what stands before the first `*`.
+    let literal = wanted.find(['*', '?', '[']).unwrap_or(wanted.len());
+    word.starts_with(&wanted[..literal]) && glob(wanted, word)
 }
 
 fn glob(pattern: &str, text: &str) -> bool {
