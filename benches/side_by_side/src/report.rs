@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Megabytes that our program's file may have.
-const BINARY_GOAL: f64 = 16.0;
+const BINARY_GOAL: f64 = 24.0;
 
 /// Megabytes of memory that a flood of output may cost beyond a command that prints nothing.
 const FLOOD_GOAL: f64 = 10.0;

@@ -51,7 +51,7 @@ fn a_table() {
 | text | ours    | 0.0300 | 0.0150 | 10.0     | 0.075 / 0.100 / 0.100       | 0.1 / 0.08 / 0.15: CPU missed | 0.0010 / 0.0020 / 6.0 |
 | text | codex   | 0.400  | 0.200  | 100.0    | –                           | –                             | 0.0010 / 0.0020 / 6.0 |
 
-- binary of ours: 15.9 MB (goal 16: met)
+- binary of ours: 15.9 MB (goal 24: met)
 - binary of codex: 294.0 MB
 - failed: text ours run 3: exit 1: \"\"
 ";

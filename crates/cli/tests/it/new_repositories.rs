@@ -1,7 +1,12 @@
 //! Repositories that the agent's commands make: what runs code in them is out of use when the turn is over, unless a
 //! person says otherwise.
 
-use std::{fs, io::Read, path::Path, process::Command};
+use std::{
+    fs,
+    io::Read,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use codex_protocol::{ApprovalPolicy, PatchApplyStatus, ServerNotification, ServerRequest, ThreadItem, TurnStatus};
 use rustix::process::{Pid, Signal, kill_process};
@@ -104,7 +109,7 @@ fn codex_sandbox_takes_it_out_of_use_however_it_ends() {
         let started = place.pipe("started");
         let script = format!("{EVIL}; {then}");
         let arguments = ["sandbox", "-s", "workspace-write", "--", "bash", "-c", &script];
-        let mut child = place.codex(&arguments).spawn().unwrap();
+        let mut child = heeding_signals(&place.codex(&arguments)).spawn().unwrap();
         wait_for(&started, &child);
         match signal {
             Some(signal) => kill_process(Pid::from_child(&child), signal).unwrap(),
@@ -120,6 +125,18 @@ fn codex_sandbox_takes_it_out_of_use_however_it_ends() {
         let left = fs::read_dir(place.home.join("tmp")).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{signal:?}, {then}");
     }
+}
+
+/// `command` with the signals that ask it to end as the system has them: where the tests run in the background, or under
+/// nohup(1), some are ignored.
+#[allow(clippy::disallowed_methods, reason = "the program under test is started by its test, which sets its signals")]
+fn heeding_signals(command: &Command) -> Command {
+    let mut heeding = Command::new("env");
+    heeding.arg("--default-signal=INT,TERM,HUP").arg(command.get_program()).args(command.get_args()).env_clear();
+    heeding.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    heeding.current_dir(command.get_current_dir().unwrap());
+    heeding.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    heeding
 }
 
 fn helper(codex: u32) -> Pid {
