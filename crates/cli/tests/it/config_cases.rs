@@ -107,8 +107,8 @@ fn run(folder: &Path) -> String {
         }
         let mut command = codex(&base.join("home"));
         command.env_remove("CODEX_HOME").envs(&case.env).args(&step.args).current_dir(base.join(&step.cwd));
-        // Root may read everything.
-        if !case.unreadable.is_empty() && rustix::process::getuid().is_root() {
+        // Root may read everything, but not inside a sandbox, where there is no other user either.
+        if case.unreadable.iter().any(|path| fs::File::open(base.join(path)).is_ok()) {
             command.uid(STRANGER);
         }
         let output = command.output().unwrap();
