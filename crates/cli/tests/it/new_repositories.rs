@@ -5,7 +5,7 @@ use std::{
     fs,
     io::Read,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use codex_protocol::{ApprovalPolicy, PatchApplyStatus, ServerNotification, ServerRequest, ThreadItem, TurnStatus};
@@ -91,40 +91,43 @@ fn exec_looks_again_when_what_ran_on_was_stopped() {
     assert!(!runs_something(&place, "a/new"), "{told}");
 }
 
-/// However `codex sandbox` ends, what its command made is looked at; `None` for a helper that is killed.
+const WAITS: &str = "echo > started; exec sleep 1000";
+
+/// However `codex sandbox` ends, what its command made is looked at.
 #[test]
 fn codex_sandbox_takes_it_out_of_use_however_it_ends() {
-    let waits = "echo > started; exec sleep 1000";
     // Nobody reads what it writes.
     let writes = "echo > started; exec yes";
-    let rows = [
-        (Some(Signal::INT), waits, 130),
-        (Some(Signal::TERM), waits, 143),
-        (Some(Signal::HUP), waits, 129),
-        (Some(Signal::TERM), writes, 143),
-        (None, waits, 2),
-    ];
+    let rows =
+        [(Signal::INT, WAITS, 130), (Signal::TERM, WAITS, 143), (Signal::HUP, WAITS, 129), (Signal::TERM, writes, 143)];
     for (signal, then, code) in rows {
-        let place = Place::new(json!([]));
-        let started = place.pipe("started");
-        let script = format!("{EVIL}; {then}");
-        let arguments = ["sandbox", "-s", "workspace-write", "--", "bash", "-c", &script];
-        let mut child = heeding_signals(&place.codex(&arguments)).spawn().unwrap();
-        wait_for(&started, &child);
-        match signal {
-            Some(signal) => kill_process(Pid::from_child(&child), signal).unwrap(),
-            None => kill_process(helper(child.id()), Signal::KILL).unwrap(),
-        }
-        let ended = child.wait().unwrap();
-        let mut told = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        assert_eq!(ended.code(), Some(code), "{signal:?}, {then}: {told}");
-        assert!(told.contains("a/new/.git/config") && told.contains("taken out of use"), "{signal:?}, {then}: {told}");
-        assert!(!runs_something(&place, "a/new"), "{signal:?}, {then}");
-        // Of the private /tmp nothing is left.
-        let left = fs::read_dir(place.home.join("tmp")).map_or(0, Iterator::count);
-        assert_eq!(left, 0, "{signal:?}, {then}");
+        taken_out_of_use_at_its_end(then, code, |codex| kill_process(Pid::from_child(codex), signal).unwrap());
     }
+}
+
+#[test]
+fn codex_sandbox_takes_it_out_of_use_when_its_helper_is_killed() {
+    not_inside_another_sandbox!();
+    taken_out_of_use_at_its_end(WAITS, 2, |codex| kill_process(helper(codex.id()), Signal::KILL).unwrap());
+}
+
+fn taken_out_of_use_at_its_end(then: &str, code: i32, end: impl Fn(&Child)) {
+    let place = Place::new(json!([]));
+    let started = place.pipe("started");
+    let script = format!("{EVIL}; {then}");
+    let arguments = ["sandbox", "-s", "workspace-write", "--", "bash", "-c", &script];
+    let mut child = heeding_signals(&place.codex(&arguments)).spawn().unwrap();
+    wait_for(&started, &child);
+    end(&child);
+    let ended = child.wait().unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(ended.code(), Some(code), "{then}: {told}");
+    assert!(told.contains("a/new/.git/config") && told.contains("taken out of use"), "{code}, {then}: {told}");
+    assert!(!runs_something(&place, "a/new"), "{code}, {then}");
+    // Of the private /tmp nothing is left.
+    let left = fs::read_dir(place.home.join("tmp")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "{code}, {then}");
 }
 
 /// `command` with the signals that ask it to end as the system has them: where the tests run in the background, or under
@@ -139,9 +142,15 @@ fn heeding_signals(command: &Command) -> Command {
     heeding
 }
 
+/// The one that serves. Others, that were to find out what holds here or were made ahead and do not do, have ended, or are
+/// about to: they run nothing.
 fn helper(codex: u32) -> Pid {
-    let children = fs::read_to_string(format!("/proc/{codex}/task/{codex}/children")).unwrap();
-    Pid::from_raw(children.split_whitespace().next().unwrap().parse().unwrap()).unwrap()
+    let children = |of: u32| -> Vec<u32> {
+        let numbers = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        numbers.split_whitespace().map(|number| number.parse().unwrap()).collect()
+    };
+    let serves = children(codex).into_iter().find(|child| !children(*child).is_empty()).unwrap();
+    Pid::from_raw(serves.try_into().unwrap()).unwrap()
 }
 
 /// As under nohup(1).

@@ -136,6 +136,7 @@ const USERS: &str = "it is about other users, and only one exists";
 const TEMP: &str = "commands have no /tmp of their own: TMPDIR leads to it";
 const WORDS: &str = "what is out of reach is refused in other words";
 const HELD: &str = "an attack must get out without a sandbox first, and here none does";
+const SUPERVISOR: &str = "without namespaces what supervises a command outlives the helper, and tells how it ended";
 const MOUNTS: &str = "no mount refuses or hides: it is Landlock that does, or what was written is put back";
 
 /// The tests that cannot do in a sandbox of ours what they do elsewhere, and why. All others, those that start
@@ -167,6 +168,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("login::headers_in_the_users_file_are_hidden_from_commands", MOUNTS),
     ("new_repositories::a_clone_into_an_empty_folder_is_whole_after_a_yes", MOUNTS),
     ("new_repositories::a_yes_puts_it_back_and_from_then_on_it_is_protected", MOUNTS),
+    ("new_repositories::codex_sandbox_takes_it_out_of_use_when_its_helper_is_killed", SUPERVISOR),
     ("new_repositories::git_init_in_an_empty_folder_asks_nothing", MOUNTS),
     ("proxy::a_cell_brings_its_own_listening_socket", DOMAINS),
     ("proxy::a_proxy_that_nobody_serves_is_refused", DOMAINS),
