@@ -43,15 +43,19 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// The items of a list with their places.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Value, &Site)> {
-        self.value.as_array().into_iter().flatten().zip(&self.items)
+    /// The texts of a list, with their places.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &Site)> {
+        let entries = self.value.as_array().into_iter().flatten().zip(&self.items);
+        entries.filter_map(|(value, site)| Some((value.as_str()?, site)))
     }
 
-    /// Makes these the items of the list.
-    pub(crate) fn set_entries(&mut self, entries: Vec<(Value, Site)>) {
-        let (values, items) = entries.into_iter().unzip();
-        (self.value, self.items) = (Value::Array(values), items);
+    /// Takes the items out of the list that are meant, with their places.
+    pub(crate) fn take_entries(&mut self, is_meant: impl Fn(&Value) -> bool) -> Vec<(Value, Site)> {
+        let Value::Array(values) = &mut self.value else { return Vec::new() };
+        let entries = std::mem::take(values).into_iter().zip(std::mem::take(&mut self.items));
+        let (taken, stays) = entries.partition(|(value, _)| is_meant(value));
+        self.extend_entries(stays);
+        taken
     }
 
     /// Appends these items to the list.

@@ -118,29 +118,23 @@ impl Merged {
 }
 
 /// A list with what a higher layer adds to it, and what that one removes from it, if anything.
-fn grown(mut below: Leaf, leaf: Leaf, warnings: &mut Vec<Warning>) -> (Leaf, Option<Leaf>) {
+fn grown(mut below: Leaf, mut leaf: Leaf, warnings: &mut Vec<Warning>) -> (Leaf, Option<Leaf>) {
     let mut gone = emptied(&below);
-    let more = leaf.entries().map(|(value, site)| (value.clone(), site.clone()));
-    let (removals, additions): (Vec<_>, Vec<_>) = more.partition(|(value, _)| removed(value).is_some());
-    for (value, site) in removals {
+    for (value, site) in leaf.take_entries(|item| removed(item).is_some()) {
         let name = removed(&value).unwrap_or_default();
-        let goes = |item: &Value| name == "*" || item.as_str() == Some(name);
-        let before = gone.items.len();
-        let (went, stays): (Vec<_>, Vec<_>) =
-            below.entries().map(|(value, site)| (value.clone(), site.clone())).partition(|(item, _)| goes(item));
-        below.set_entries(stays);
-        gone.extend_entries(went);
-        if gone.items.len() == before {
+        let went = below.take_entries(|item| name == "*" || item.as_str() == Some(name));
+        if went.is_empty() {
             warnings.push(site.warning(format!("`{REMOVES}{name}` removes nothing: no layer below has it")));
         }
+        gone.extend_entries(went);
     }
-    below.extend_entries(additions);
+    below.extend_entries(leaf.take_entries(|_| true));
     below.site = leaf.site;
     (below, Some(gone).filter(|gone| !gone.items.is_empty()))
 }
 
 /// A list of this name with nothing in it.
-fn emptied(leaf: &Leaf) -> Leaf {
+pub(crate) fn emptied(leaf: &Leaf) -> Leaf {
     Leaf { value: Value::Array(Vec::new()), items: Vec::new(), ..leaf.clone() }
 }
 

@@ -246,8 +246,7 @@ fn providers(
 /// Paths to hide that hide nothing: a pattern, which would be taken for a name, and on the command line, where it is a
 /// slip of the moment, what does not exist. A file may serve several machines.
 fn check_hidden(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
-    let Some((leaf, Value::Array(paths))) = leaf.map(|leaf| (leaf, &leaf.value)) else { return Ok(()) };
-    for (path, site) in paths.iter().filter_map(Value::as_str).zip(&leaf.items) {
+    for (path, site) in leaf.into_iter().flat_map(Leaf::texts) {
         if Path::new(path).symlink_metadata().is_ok() {
             continue;
         }
@@ -261,59 +260,64 @@ fn check_hidden(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The directories that exist, by their real paths, each once. A missing one is an error on the command line, where it is
-/// a slip of the moment, and a warning in a file, which may serve several machines; so is one that a link of the project
-/// leads to, for a command can have made that.
+/// The directories that exist, by their real paths, each once; and a warning for each other.
 fn existing(
     dirs: Vec<PathBuf>,
     leaf: Option<&Leaf>,
     project: &Path,
 ) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
-    let (mut kept, mut warnings) = (Vec::new(), Vec::new());
-    let sites: &[Site] = leaf.map_or(&[], |leaf| &leaf.items);
-    for (dir, site) in dirs.into_iter().zip(sites) {
-        let fault = match dir.canonicalize() {
-            Ok(real) if real.is_dir() => match led_out(&dir, project) {
-                None if kept.contains(&real) => continue,
-                None => {
-                    kept.push(real);
-                    continue;
-                }
-                Some(real) => format!("leads out of the project by a link, to {}; name that itself", real.display()),
-            },
-            Err(_) if !dir.exists() => "does not exist".into(),
-            _ => "is not a directory".into(),
-        };
-        let message = format!("`{}` {fault}", dir.display());
-        match site.source.name {
-            Name::Override(_) | Name::Variable(_) => return Err(site.error(message)),
-            Name::File(_) => warnings.push(site.warning(message + ", so it is not added")),
-        }
-    }
+    let (mut kept, warnings) = usable(dirs, leaf, "so it is not added", |dir| match dir.canonicalize() {
+        Ok(real) if real.is_dir() => stays_in(dir, project).map(|()| real),
+        Err(_) if !dir.exists() => Err("does not exist".into()),
+        _ => Err("is not a directory".into()),
+    })?;
+    let mut seen = BTreeSet::new();
+    kept.retain(|dir| seen.insert(dir.clone()));
     Ok((kept, warnings))
 }
 
-/// What is not to be hidden, less what a link of the project leads to, as for [`existing`].
+/// What is not to be hidden; and a warning for what stays so.
 fn shown(
     paths: Vec<PathBuf>,
     leaf: Option<&Leaf>,
     project: &Path,
 ) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
+    let may = |path: &Path| stays_in(path, project).map(|()| path.to_path_buf());
+    usable(paths, leaf, "so it stays hidden", may)
+}
+
+/// What `judge` makes of the paths of a list. One that it finds a fault with is an error on the command line, where it is a
+/// slip of the moment, and a warning in a file, which may serve several machines.
+fn usable(
+    paths: Vec<PathBuf>,
+    leaf: Option<&Leaf>,
+    so: &str,
+    judge: impl Fn(&Path) -> Result<PathBuf, String>,
+) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
     let (mut kept, mut warnings) = (Vec::new(), Vec::new());
     let sites: &[Site] = leaf.map_or(&[], |leaf| &leaf.items);
     for (path, site) in paths.into_iter().zip(sites) {
-        let Some(real) = led_out(&path, project) else {
-            kept.push(path);
-            continue;
+        let fault = match judge(&path) {
+            Ok(path) => {
+                kept.push(path);
+                continue;
+            }
+            Err(fault) => format!("`{}` {fault}", path.display()),
         };
-        let (path, real) = (path.display(), real.display());
-        let message = format!("`{path}` leads out of the project by a link, to {real}; name that itself");
         match site.source.name {
-            Name::Override(_) | Name::Variable(_) => return Err(site.error(message)),
-            Name::File(_) => warnings.push(site.warning(message + ", so it stays hidden")),
+            Name::Override(_) | Name::Variable(_) => return Err(site.error(fault)),
+            Name::File(_) => warnings.push(site.warning(format!("{fault}, {so}"))),
         }
     }
     Ok((kept, warnings))
+}
+
+/// Refuses a path that a link of the project leads out of that: a command can have made it.
+fn stays_in(path: &Path, project: &Path) -> Result<(), String> {
+    match led_out(path, project) {
+        Some(real) => Err(format!("leads out of the project by a link, to {}; name that itself", real.display())),
+        None => Ok(()),
+    }
 }
 
 /// Where a path leads, if a link in `project` on the way leads out of that.

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use toml::Value;
-
+use crate::layer::Leaf;
 use crate::merge::Merged;
 use crate::origin::dotted;
 use crate::source::Site;
@@ -83,8 +82,7 @@ pub(crate) fn entries(
 
 /// The rules of one list.
 fn list(merged: &Merged, path: &str, kind: PermissionKind) -> Vec<PermissionEntry> {
-    let Some((leaf, Value::Array(texts))) = merged.get(path).map(|leaf| (leaf, &leaf.value)) else { return Vec::new() };
-    let texts = texts.iter().filter_map(Value::as_str).zip(&leaf.items);
+    let texts = merged.get(path).into_iter().flat_map(Leaf::texts);
     texts
         .map(|(text, site)| PermissionEntry { kind, text: text.into(), origin: site.origin(), site: site.clone() })
         .collect()

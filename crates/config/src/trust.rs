@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::keys::{KEYS, Kind, Project, find};
 use crate::layer::{Layer, Leaf};
-use crate::merge::{Merged, removed};
+use crate::merge::{Merged, emptied, removed};
 use crate::origin::dotted;
 use crate::source::Site;
 use crate::trust_store::Verdict;
@@ -30,13 +30,11 @@ pub(crate) fn hold_back(layer: &mut Layer, below: &Merged) -> Vec<Leaf> {
         });
     // A list that forbids may grow, not shrink.
     for leaf in kept.iter_mut().filter(|leaf| leaf.key.appends) {
-        let entries = leaf.entries().map(|(value, site)| (value.clone(), site.clone()));
-        let (removals, additions): (Vec<_>, Vec<_>) = entries.partition(|(value, _)| removed(value).is_some());
+        let removals = leaf.take_entries(|item| removed(item).is_some());
         if let Some((_, site)) = removals.first() {
-            let mut removing = Leaf { site: Some(site.clone()), ..leaf.clone() };
-            removing.set_entries(removals);
+            let mut removing = Leaf { site: Some(site.clone()), ..emptied(leaf) };
+            removing.extend_entries(removals);
             held.push(removing);
-            leaf.set_entries(additions);
         }
     }
     layer.leaves = kept;
