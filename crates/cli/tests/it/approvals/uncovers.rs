@@ -277,8 +277,9 @@ impl Hanging {
     /// How often it was asked.
     fn count(mut self) -> usize {
         let mut told = [0; 16 << 10];
-        // inotify(7): 16 bytes for each time it was opened, and as many for each time it was closed.
-        self.asked.read(&mut told).unwrap_or_default() / 32
+        // inotify(7): 16 bytes for each time it was opened, and as many for each time it was closed, which the last time
+        // may not have come to yet where it was killed meanwhile.
+        self.asked.read(&mut told).unwrap_or_default().div_ceil(32)
     }
 }
 
