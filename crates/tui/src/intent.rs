@@ -1,0 +1,118 @@
+//! What a person wants, as keys, commands and overlays say it; [`crate::app`] alone does it.
+
+use codex_protocol::{ApprovalAnswer, ApprovalPolicy, SandboxMode, UserInput};
+
+use crate::{overlays::Overlay, text::Row};
+
+/// What a person wants.
+#[derive(Debug)]
+pub enum Intent {
+    /// Say this: it starts a turn, or goes into the one that runs.
+    Say(Draft),
+    /// Say this after the turn that runs.
+    Queue(Draft),
+    /// Stop the turn.
+    Interrupt,
+    /// Leave.
+    Quit,
+    /// Begin a new session; the visible screen is cleared.
+    NewThread,
+    /// Go on with this session.
+    ResumeThread(String),
+    /// Answer a question of the server.
+    Answer {
+        /// The question.
+        request_id: u64,
+        /// The answer.
+        answer: ApprovalAnswer,
+    },
+    /// Change settings of the session.
+    Change(Change),
+    /// Run a command of one's own, as the agent's are.
+    Shell(String),
+    /// Ask the server for something to show.
+    Fetch(Fetch),
+    /// Lay this over the composer.
+    Open(Box<dyn Overlay>),
+    /// Put this into the transcript, as a notice that the model never sees.
+    Print(Vec<Row>),
+    /// Put this into the composer in place of what is there.
+    Compose(String),
+    /// To the clipboard.
+    Copy(String),
+    /// Write the transcript as Markdown to this file; its usual name without.
+    Export(Option<String>),
+    /// Keep a setting in the user's configuration.
+    Keep {
+        /// Dotted path.
+        key: String,
+        /// TOML value.
+        value: String,
+    },
+    /// Make `.codex/config.toml` as `codex init` does.
+    Init,
+}
+
+/// What is typed and not sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// Pastes at full length.
+    pub text: String,
+    /// Absolute paths of pictures, in order.
+    pub pictures: Vec<String>,
+}
+
+impl Draft {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty() && self.pictures.is_empty()
+    }
+
+    /// As the protocol has it.
+    pub fn input(self) -> Vec<UserInput> {
+        let text = (!self.text.is_empty()).then_some(UserInput::Text { text: self.text });
+        let pictures = self.pictures.into_iter().map(|path| UserInput::LocalImage { path });
+        text.into_iter().chain(pictures).collect()
+    }
+}
+
+/// A setting of the session to change. What is absent stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// Model id, or `provider/model`.
+    pub model: Option<String>,
+    /// How long it thinks.
+    pub effort: Option<String>,
+    /// Level of the sandbox.
+    pub sandbox: Option<SandboxMode>,
+    /// When the user is asked.
+    pub approval: Option<ApprovalPolicy>,
+    /// Look of this screen.
+    pub theme: Option<String>,
+    /// Keys of vi.
+    pub vim: Option<bool>,
+}
+
+/// Something of the server's to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetch {
+    /// Sessions to choose from.
+    Sessions {
+        /// Of all directories.
+        all: bool,
+    },
+    /// Models to choose from.
+    Models,
+    /// Rules, roots, decisions.
+    Permissions,
+    /// How the session stands.
+    Status,
+    /// Commands that run on.
+    Terminals,
+    /// End these commands; all without an id.
+    StopTerminals(Option<String>),
+    /// The whole transcript, in the pager.
+    Transcript,
+    /// Files whose name is like this, for the composer.
+    Files(String),
+}

@@ -1,0 +1,11 @@
+//! The screen: a client of the protocol that a person looks at.
+//!
+//! It knows [`codex_protocol`], [`codex_client`] and plain configuration, never the loop, the model or the tools: a
+//! session on another machine is drawn by the same code. See `docs/design/0011-tui.md`.
+
+pub mod intent;
+pub mod key;
+pub mod look;
+pub mod overlays;
+pub mod text;
+pub mod theme;

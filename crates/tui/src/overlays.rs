@@ -1,0 +1,58 @@
+//! What lies over the composer and takes the keys: questions, pickers, the pager.
+
+use std::fmt::Debug;
+
+use crate::{
+    intent::Intent,
+    key::Key,
+    look::Look,
+    text::{Live, Size},
+};
+
+/// Something that lies over the composer. The topmost one takes all keys.
+pub trait Overlay: Debug {
+    /// Its rows, no more than `size` has.
+    fn live(&self, size: Size, look: &Look) -> Live;
+
+    /// Takes a key.
+    fn key(&mut self, key: Key) -> Outcome;
+
+    /// Takes what was pasted.
+    fn paste(&mut self, _text: &str) {}
+
+    /// The question of the server that it asks. It goes away when that is answered elsewhere.
+    fn question(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What becomes of an overlay after a key.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the person wants, in order.
+    pub intents: Vec<Intent>,
+    /// Whether it goes away.
+    pub closes: bool,
+}
+
+impl Outcome {
+    /// It stays as it is.
+    pub fn stay() -> Self {
+        Self::default()
+    }
+
+    /// It goes away.
+    pub fn close() -> Self {
+        Self { closes: true, ..Self::default() }
+    }
+
+    /// It goes away, and this is wanted.
+    pub fn done(intent: Intent) -> Self {
+        Self { intents: vec![intent], closes: true }
+    }
+
+    /// It stays, and this is wanted.
+    pub fn want(intent: Intent) -> Self {
+        Self { intents: vec![intent], closes: false }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is drawn: rows of styled text. No piece of it can hold anything that a terminal would obey.
+
+mod harmless;
+mod style;
+mod wrap;
+
+use std::rc::Rc;
+
+use unicode_width::UnicodeWidthStr;
+
+pub use harmless::harmless;
+pub use style::{Color, ColorDepth, Style};
+pub use wrap::{graphemes, truncate, wrap};
+
+/// A piece of a row in one style. It never holds a line break, a tab or a control character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    text: String,
+    /// How it looks.
+    pub style: Style,
+    /// Where it leads, for terminals that know OSC 8.
+    link: Option<Rc<str>>,
+}
+
+impl Span {
+    /// `text` in `style`, with what a terminal would obey, tabs and line breaks shown harmlessly.
+    pub fn new(text: &str, style: Style) -> Self {
+        Self { text: harmless::of_a_row(text), style, link: None }
+    }
+
+    /// The same as a link to `target`, if that is a web address or a file without anything odd in it.
+    #[must_use]
+    pub fn linked(mut self, target: &str) -> Self {
+        let known = ["https://", "http://", "file://"].iter().any(|scheme| target.starts_with(scheme));
+        // OSC 8 takes printable ASCII only.
+        if known && target.len() < 2048 && target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.link = Some(target.into());
+        }
+        self
+    }
+
+    /// The text, fit to be written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it leads.
+    pub fn link(&self) -> Option<&str> {
+        self.link.as_deref()
+    }
+
+    /// In columns.
+    pub fn width(&self) -> usize {
+        self.text.width()
+    }
+
+    /// A part of this span, which is harmless as the whole is.
+    fn part(&self, text: &str) -> Self {
+        Self { text: text.to_owned(), style: self.style, link: self.link.clone() }
+    }
+}
+
+/// A row of the screen, or more text than fits in one, before it is wrapped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// From left to right.
+    pub spans: Vec<Span>,
+}
+
+impl Row {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// One span.
+    pub fn new(text: &str, style: Style) -> Self {
+        Self::default().with(text, style)
+    }
+
+    /// Without any style.
+    pub fn plain(text: &str) -> Self {
+        Self::new(text, Style::default())
+    }
+
+    /// The same with `text` behind it.
+    #[must_use]
+    pub fn with(mut self, text: &str, style: Style) -> Self {
+        self.push(Span::new(text, style));
+        self
+    }
+
+    /// Adds to its end.
+    pub fn push(&mut self, span: Span) {
+        if !span.text.is_empty() {
+            self.spans.push(span);
+        }
+    }
+
+    /// In columns.
+    pub fn width(&self) -> usize {
+        self.spans.iter().map(Span::width).sum()
+    }
+
+    /// Its text alone.
+    pub fn text(&self) -> String {
+        self.spans.iter().map(Span::text).collect()
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+/// The part of the screen that is drawn again and again, and where the cursor stands in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Live {
+    /// From top to bottom, each no wider than the screen.
+    pub rows: Vec<Row>,
+    /// Where the cursor stands: row and column, from 0. Hidden without.
+    pub cursor: Option<(usize, usize)>,
+}
+
+impl Live {
+    /// Puts `below` under this; its cursor counts, if it has one.
+    pub fn append(&mut self, below: Self) {
+        let above = self.rows.len();
+        self.rows.extend(below.rows);
+        self.cursor = below.cursor.map(|(row, column)| (row + above, column)).or(self.cursor);
+    }
+}
+
+/// The terminal's size in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// At least 1.
+    pub columns: usize,
+    /// At least 1.
+    pub rows: usize,
+}
+
+impl Size {
+    /// Of what a terminal says; one that does not know says 0.
+    pub fn new(columns: u16, rows: u16) -> Self {
+        let or = |said: u16, usual: usize| if said == 0 { usual } else { said.into() };
+        Self { columns: or(columns, 80), rows: or(rows, 24) }
+    }
+}
