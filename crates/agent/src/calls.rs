@@ -91,9 +91,9 @@ impl TurnRun {
     }
 
     /// Asks the model again, if the turn may.
-    fn next_request(&self) -> Step {
+    pub(crate) fn next_request(&self) -> Step {
         match self.options.max_requests {
-            Some(most) if self.requests >= most.get() => {
+            Some(most) if self.progress.requests >= most.get() => {
                 let message = format!(
                     "the turn was stopped at its limit of requests to the model, {most}: the results of the last calls \
                      are kept for the turn after it"

@@ -14,6 +14,7 @@ mod recorder;
 mod repetition;
 mod sample;
 mod settings;
+mod steers;
 mod thread;
 mod turn;
 mod uncovers;

@@ -47,8 +47,9 @@ impl TurnRun {
         state: &mut ThreadState,
         tools: &Arc<[ToolSpec]>,
     ) -> Result<Step, StoreError> {
-        self.requests += 1;
-        self.asked = std::time::Instant::now();
+        self.take_steers(state).await?;
+        self.progress.requests += 1;
+        self.progress.asked = std::time::Instant::now();
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();
@@ -213,7 +214,7 @@ impl TurnRun {
     async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         state.usage += usage;
         let window = state.settings.model.context_window;
-        let duration_ms = Some(self.asked.elapsed().as_millis() as u64);
+        let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, state.usage, usage, window);
         let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, ..told });
         state.recorder.record_and_tell(&Record::Usage { usage }, told).await

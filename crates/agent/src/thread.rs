@@ -15,14 +15,14 @@ use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     Questions, ThreadSettings,
     approvals::Granted,
     context, input,
     recorder::Recorder,
-    turn::{TurnOptions, TurnRun, complete, status_changed},
+    steers::Said,
+    turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
 };
 
 const ENDED_WITH_THE_PROGRAM: &str = include_str!("prompts/ended_with_the_program.md");
@@ -83,7 +83,9 @@ struct Begun {
 #[derive(Debug)]
 struct Running {
     turn_id: String,
-    cancel: CancellationToken,
+    reach: Reach,
+    /// What the user's pictures are looked for in.
+    directory: PathBuf,
 }
 
 /// Why a thread did not do what it was asked.
@@ -95,6 +97,17 @@ pub enum ThreadError {
     /// There is no such turn, or it has ended.
     #[error("no active turn to interrupt")]
     NoActiveTurn,
+    /// There is no turn, or it takes nothing more.
+    #[error("no active turn to steer")]
+    NotSteerable,
+    /// Another turn runs than the one that was meant.
+    #[error("expected active turn id `{expected}` but found `{found}`")]
+    AnotherTurn {
+        /// The one that was meant.
+        expected: String,
+        /// The one that runs.
+        found: String,
+    },
     /// Nothing was said.
     #[error("the prompt is empty: say what is to be done")]
     EmptyInput,
@@ -167,10 +180,11 @@ impl Thread {
     /// # Errors
     /// When a turn already runs, nothing was said, or the message cannot be recorded.
     pub async fn start_turn(&self, input: Vec<UserInput>, options: TurnOptions) -> Result<Turn, ThreadError> {
-        let cancel = self.reserve()?;
+        let reach = self.reserve()?;
         let begun = self.begin_turn(input).await.inspect_err(|_| drop(self.running().take()))?;
         let Begun { mut state, turn_id, item, seq } = begun;
-        *self.running() = Some(Running { turn_id: turn_id.clone(), cancel: cancel.clone() });
+        let directory = state.settings.workplace.roots.workspace.clone();
+        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory });
         let turn = Turn {
             id: turn_id.clone(),
             items: Vec::new(),
@@ -180,7 +194,7 @@ impl Thread {
             completed_at: None,
             duration_ms: None,
         };
-        let run = TurnRun::new(self.id.clone(), turn.clone(), cancel, options);
+        let run = TurnRun::new(self.id.clone(), turn.clone(), reach, options);
         let running = Arc::clone(&self.running);
         tokio::spawn(async move {
             run.announce(&state.recorder, item, seq).await;
@@ -198,14 +212,30 @@ impl Thread {
     async fn begin_turn(&self, input: Vec<UserInput>) -> Result<Begun, ThreadError> {
         // Between turns nobody holds it for longer than it takes to tell that a command ended.
         let mut state = Arc::clone(&self.state).lock_owned().await;
-        let directory = state.settings.workplace.roots.workspace.clone();
-        let read = move || input::content(&input, &directory).map(|content| (content, input));
-        let read = tokio::task::spawn_blocking(read).await;
-        let (content, input) = read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))?;
+        let Said { content, input } = said(input, state.settings.workplace.roots.workspace.clone()).await?;
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
         let seq = state.record_turn_start(&turn_id, content, &item)?;
         Ok(Begun { state, turn_id, item, seq })
+    }
+
+    /// Says something to the running turn: the model reads it with the next request, and there is one. Returns the turn's
+    /// id. If the turn cannot go on, what was said is kept for the next one.
+    ///
+    /// # Errors
+    /// When another turn runs than `expected`, none that takes anything, or nothing was said.
+    pub async fn steer(&self, expected: &str, input: Vec<UserInput>) -> Result<String, ThreadError> {
+        let (steers, directory) = {
+            let running = self.running();
+            let running = running.as_ref().filter(|running| !running.turn_id.is_empty());
+            let running = running.ok_or(ThreadError::NotSteerable)?;
+            if running.turn_id != expected {
+                let found = running.turn_id.clone();
+                return Err(ThreadError::AnotherTurn { expected: expected.to_owned(), found });
+            }
+            (running.reach.steers.clone(), running.directory.clone())
+        };
+        if steers.put(said(input, directory).await?) { Ok(expected.to_owned()) } else { Err(ThreadError::NotSteerable) }
     }
 
     /// Stops the running turn and what it runs. Its end arrives as an event.
@@ -215,7 +245,7 @@ impl Thread {
     pub fn interrupt(&self, turn_id: &str) -> Result<(), ThreadError> {
         match self.running().as_ref() {
             Some(running) if turn_id.is_empty() || running.turn_id == turn_id => {
-                running.cancel.cancel();
+                running.reach.cancel.cancel();
                 Ok(())
             }
             _ => Err(ThreadError::NoActiveTurn),
@@ -253,19 +283,26 @@ impl Thread {
     }
 
     /// Makes sure that one turn runs at a time.
-    fn reserve(&self) -> Result<CancellationToken, ThreadError> {
+    fn reserve(&self) -> Result<Reach, ThreadError> {
         let mut running = self.running();
         if running.is_some() {
             return Err(ThreadError::Busy);
         }
-        let cancel = CancellationToken::new();
-        *running = Some(Running { turn_id: String::new(), cancel: cancel.clone() });
-        Ok(cancel)
+        let reach = Reach::default();
+        *running = Some(Running { turn_id: String::new(), reach: reach.clone(), directory: PathBuf::new() });
+        Ok(reach)
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the user says. Pictures are read on the blocking pool.
+async fn said(input: Vec<UserInput>, directory: PathBuf) -> Result<Said, ThreadError> {
+    let read = move || input::content(&input, &directory).map(|content| Said { content, input });
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }
 
 /// Tells of commands that end between turns, as long as the thread is there.

@@ -1,6 +1,13 @@
 //! The turn: a small machine. Each step is one short function; features attach beside it, never inside.
 
-use std::{num::NonZeroU32, sync::Arc, time::Instant};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
 
 use codex_history::{Message, ToolCall, ToolSpec};
 use codex_permissions::SandboxLevel;
@@ -18,6 +25,7 @@ use crate::{
     new_repositories::FirstLook,
     recorder::Recorder,
     repetition::Repetition,
+    steers::Steers,
     thread::{Ended, ThreadState},
 };
 
@@ -52,6 +60,13 @@ pub struct TurnOptions {
     pub max_requests: Option<NonZeroU32>,
 }
 
+/// What reaches a turn while it runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    pub(crate) cancel: CancellationToken,
+    pub(crate) steers: Steers,
+}
+
 /// A turn while it runs.
 #[derive(Clone)]
 pub(crate) struct TurnRun {
@@ -59,21 +74,31 @@ pub(crate) struct TurnRun {
     pub(crate) turn: Turn,
     pub(crate) cancel: CancellationToken,
     pub(crate) options: TurnOptions,
-    /// Requests that were made to the model.
-    pub(crate) requests: u32,
+    /// What the user says meanwhile.
+    pub(crate) steers: Steers,
     pub(crate) repetition: Repetition,
     pub(crate) look: FirstLook,
+    pub(crate) progress: Progress,
+}
+
+/// How far a turn has come.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    began: Instant,
+    /// Requests that were made to the model.
+    pub(crate) requests: u32,
     /// When the last of them was made.
     pub(crate) asked: Instant,
-    began: Instant,
-    items: u32,
+    items: Arc<AtomicU32>,
 }
 
 impl TurnRun {
-    pub(crate) fn new(thread_id: String, turn: Turn, cancel: CancellationToken, options: TurnOptions) -> Self {
+    pub(crate) fn new(thread_id: String, turn: Turn, reach: Reach, options: TurnOptions) -> Self {
         let (repetition, look) = (Repetition::default(), FirstLook::default());
         let now = Instant::now();
-        Self { thread_id, turn, cancel, options, requests: 0, repetition, look, asked: now, began: now, items: 1 }
+        let progress = Progress { began: now, requests: 0, asked: now, items: Arc::new(AtomicU32::new(1)) };
+        let Reach { cancel, steers } = reach;
+        Self { thread_id, turn, cancel, options, steers, repetition, look, progress }
     }
 
     /// Tells that the turn began and what the user said.
@@ -85,6 +110,13 @@ impl TurnRun {
         recorder.send(self.item_completed(item), Position::Recorded { seq }).await;
     }
 
+    /// Whether a turn that the model is done with may end. If not, it goes on with what was said meanwhile.
+    async fn is_over(&mut self, state: &mut ThreadState) -> bool {
+        // What cannot be recorded of it has been done all the same.
+        let _ = self.disarm_new(state, true).await;
+        self.cancel.is_cancelled() || self.steers.close_if_empty()
+    }
+
     /// Runs the turn to its end, and records that.
     pub(crate) async fn run(mut self, state: &mut ThreadState) -> Ended {
         let tools = offered(state);
@@ -94,6 +126,7 @@ impl TurnRun {
             let next = match step {
                 Step::Sample => self.sample(state, &tools).await,
                 Step::RunTools(calls) => self.run_tools(state, calls).await,
+                Step::Finish(Finish::Completed) if !self.is_over(state).await => Ok(self.next_request()),
                 Step::Finish(finish) => break finish,
             };
             step = next.unwrap_or_else(|error| Step::Finish(Finish::Failed(unwritable(&error))));
@@ -108,8 +141,10 @@ impl TurnRun {
     }
 
     async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
-        // What cannot be recorded of it has been done all the same.
-        let _ = self.disarm_new(state, matches!(finish, Finish::Completed)).await;
+        if !matches!(finish, Finish::Completed) {
+            // What cannot be recorded of it has been done all the same.
+            let _ = self.disarm_new(state, false).await;
+        }
         let finish = match finish {
             Finish::Completed if self.cancel.is_cancelled() => Finish::Interrupted,
             finish => finish,
@@ -126,6 +161,7 @@ impl TurnRun {
         state.close_calls();
         // Of commands that run on: their end is told by whoever holds the thread.
         let _ = state.tell_ended(&self.thread_id).await;
+        self.close_steers(state).await;
         // A journal that cannot be written has already failed the turn; its end is told all the same.
         if status == TurnStatus::Interrupted {
             let _ = state.record_message(Message::Developer { text: INTERRUPTED.trim_end().to_owned() });
@@ -139,15 +175,13 @@ impl TurnRun {
         state.recorder.flushed(&self.thread_id).await;
         self.turn.status = status;
         self.turn.completed_at = Some(context::now_ms() / 1000);
-        self.turn.duration_ms = Some(self.began.elapsed().as_millis() as u64);
+        self.turn.duration_ms = Some(self.progress.began.elapsed().as_millis() as u64);
         Ended { thread_id: self.thread_id, turn: self.turn, position }
     }
 
     /// An id that no other item of the thread has.
     pub(crate) fn next_item_id(&mut self) -> String {
-        let id = format!("{}_item_{}", self.turn.id, self.items);
-        self.items += 1;
-        id
+        format!("{}_item_{}", self.turn.id, self.progress.items.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn item_started(&self, item: ThreadItem) -> ServerNotification {

@@ -5,6 +5,7 @@ use codex_protocol::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError,
     ServerMessage, ServerRequestAnswerParams, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams,
     ThreadReadResult, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -71,6 +72,8 @@ calls! {
     terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
     /// Starts a turn.
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
+    /// Says something to the turn that runs.
+    turn_steer TurnSteer(TurnSteerParams) -> TurnSteerResult;
     /// Stops a turn.
     turn_interrupt TurnInterrupt(TurnInterruptParams) -> Empty;
     /// Answers a question of the server; the first answer counts.

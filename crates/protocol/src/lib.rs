@@ -36,5 +36,5 @@ pub use thread::{
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn,
     TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnStatus,
+    TurnStatus, TurnSteerParams, TurnSteerResult,
 };

@@ -8,7 +8,8 @@ use crate::{
     FileChangeApprovalParams, ItemCompleted, ItemStarted, ProjectTrustParams, ServerRequestAnswerParams,
     ServerRequestResolved, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult,
     ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged,
-    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, Warning,
+    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams,
+    TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -84,6 +85,7 @@ client_requests! {
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
+    TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
     ServerRequestAnswer "serverRequest/answer" ServerRequestAnswerParams => Empty,           Ours;
 }

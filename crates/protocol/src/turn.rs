@@ -82,6 +82,26 @@ pub struct TurnStartResult {
     pub turn: Turn,
 }
 
+/// `turn/steer`: says something to the turn that runs. The model reads it with its next request, and there is one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnSteerParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn that is meant: no other takes it.
+    pub expected_turn_id: String,
+    /// What the user says; not empty.
+    pub input: Vec<UserInput>,
+}
+
+/// Answer to `turn/steer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnSteerResult {
+    /// The turn's id.
+    pub turn_id: String,
+}
+
 /// `turn/interrupt`: stops the turn and what it runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

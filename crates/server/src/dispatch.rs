@@ -12,7 +12,7 @@ use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
     ClientResponse, Empty, ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification,
     ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, Warning,
+    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, TurnSteerResult, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
@@ -64,6 +64,11 @@ impl Server {
                 let options = TurnOptions { output_schema, max_requests: params.max_requests };
                 let turn = thread.start_turn(params.input, options).await.map_err(thread_error)?;
                 ClientResponse::TurnStart(codex_protocol::TurnStartResult { turn })
+            }
+            ClientRequest::TurnSteer(params) => {
+                let thread = self.thread(&params.thread_id)?;
+                let turn_id = thread.steer(&params.expected_turn_id, params.input).await.map_err(thread_error)?;
+                ClientResponse::TurnSteer(TurnSteerResult { turn_id })
             }
             ClientRequest::TurnInterrupt(params) => {
                 self.thread(&params.thread_id)?.interrupt(&params.turn_id).map_err(thread_error)?;
@@ -326,7 +331,9 @@ fn thread_error(error: ThreadError) -> RpcError {
     match error {
         ThreadError::Store(error) => store_error(error),
         ThreadError::Busy => RpcError::new(ErrorKind::Internal, error.to_string()),
-        ThreadError::NoActiveTurn => RpcError::new(ErrorKind::NotFound, error.to_string()),
+        ThreadError::NoActiveTurn | ThreadError::NotSteerable | ThreadError::AnotherTurn { .. } => {
+            RpcError::new(ErrorKind::NotFound, error.to_string())
+        }
         ThreadError::EmptyInput | ThreadError::Picture { .. } => {
             RpcError::new(ErrorKind::Configuration, error.to_string())
         }

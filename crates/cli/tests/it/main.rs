@@ -30,5 +30,6 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod session;
+mod steering;
 mod tidy;
 mod trust;

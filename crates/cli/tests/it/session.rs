@@ -8,7 +8,8 @@ use codex_config::Environment;
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, ApprovalPolicy, ApprovalTerms, CommandApprovalParams, Empty, RpcError,
     ServerMessage, ServerNotification, ServerRequest, ServerRequestAnswerParams, SessionSource, ThreadItem,
-    ThreadStartParams, ThreadStatus, Turn, TurnInterruptParams, TurnStartParams, UserInput,
+    ThreadResumeParams, ThreadStartParams, ThreadStatus, Turn, TurnInterruptParams, TurnStartParams, TurnSteerParams,
+    TurnSteerResult, UserInput,
 };
 use codex_server::Server;
 
@@ -43,14 +44,28 @@ impl Session {
 
     /// A thread in the place's workspace, unless `params` names another.
     pub async fn with(place: &Place, params: ThreadStartParams) -> Self {
-        let variables = [("CODEX_HOME", place.home.as_path()), ("HOME", &place.home), ("PATH", Path::new(PATH))];
-        let variables = variables.map(|(name, value): (&str, &Path)| (name, value.as_os_str()));
-        let environment = Environment::from_pairs(variables);
-        let (calls, events) = Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli);
-        let connection = Connection::new(calls, events);
+        let connection = connection(place);
         let cwd = params.cwd.clone().or_else(|| place.workspace.to_str().map(str::to_owned));
         let opened = connection.client.thread_start(ThreadStartParams { cwd, ..params }).await.unwrap();
         Self { connection, thread_id: opened.thread.id, view: View::default() }
+    }
+
+    /// Goes on with the thread on a server of its own.
+    pub async fn resumed(self, place: &Place) -> Self {
+        let Self { connection, thread_id, .. } = self;
+        drop(connection);
+        let connection = self::connection(place);
+        let params = ThreadResumeParams { thread_id: thread_id.clone(), ..Default::default() };
+        connection.client.thread_resume(params).await.unwrap();
+        Self { connection, thread_id, view: View::default() }
+    }
+
+    /// Says something to the turn that runs.
+    pub async fn steer(&self, turn_id: &str, text: &str) -> Result<TurnSteerResult, RpcError> {
+        let input = vec![UserInput::Text { text: text.into() }];
+        let expected_turn_id = turn_id.to_owned();
+        let params = TurnSteerParams { thread_id: self.thread_id.clone(), expected_turn_id, input };
+        self.connection.client.turn_steer(params).await
     }
 
     pub async fn say(&self, text: &str) {
@@ -131,6 +146,15 @@ impl Session {
             }
         }
     }
+}
+
+/// A server of its own in this process.
+fn connection(place: &Place) -> Connection {
+    let variables = [("CODEX_HOME", place.home.as_path()), ("HOME", &place.home), ("PATH", Path::new(PATH))];
+    let variables = variables.map(|(name, value): (&str, &Path)| (name, value.as_os_str()));
+    let environment = Environment::from_pairs(variables);
+    let (calls, events) = Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli);
+    Connection::new(calls, events)
 }
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
