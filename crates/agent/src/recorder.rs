@@ -1,5 +1,7 @@
 //! Writes first, tells second. The only place that appends to the journal and the only one that sends events.
 
+use std::path::{Path, PathBuf};
+
 use codex_protocol::{Event, Position, ServerMessage, ServerNotification, ServerRequest, Warning};
 use codex_store::{Journal, Record, StoreError};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -68,6 +70,10 @@ impl Recorder {
             let message = format!("the session may not survive a crash of the machine: fdatasync: {error}");
             self.tell(ServerNotification::Warning(Warning { thread_id: Some(thread_id.to_owned()), message })).await;
         }
+    }
+
+    pub(crate) fn journal_path(&self) -> Option<PathBuf> {
+        self.journal.path().map(Path::to_owned)
     }
 
     pub(crate) fn events(&self) -> mpsc::Sender<ServerMessage> {

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -32,6 +32,8 @@ const UNANSWERED: &str = include_str!("prompts/unanswered.md");
 #[derive(Debug)]
 pub struct Thread {
     id: String,
+    /// Its record on disk; `None`: nothing of it is kept.
+    journal: Option<PathBuf>,
     pub(crate) state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
@@ -170,9 +172,10 @@ impl Thread {
 
     fn of(id: String, state: ThreadState) -> Self {
         let processes = Arc::clone(&state.processes);
+        let journal = state.recorder.journal_path();
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
-        Self { id, state, running: Arc::default(), processes }
+        Self { id, journal, state, running: Arc::default(), processes }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -250,6 +253,11 @@ impl Thread {
             }
             _ => Err(ThreadError::NoActiveTurn),
         }
+    }
+
+    /// Its record on disk; `None`: nothing of it is kept.
+    pub fn journal(&self) -> Option<&Path> {
+        self.journal.as_deref()
     }
 
     /// The commands that run on after their call.

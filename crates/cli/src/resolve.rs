@@ -55,6 +55,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         ask_trust: None,
         full_auto: options.full_auto.then_some(true),
         strict_config: options.strict_config.then_some(true),
+        live_output: None,
     })
 }
 
@@ -77,6 +78,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         ask_trust: start.ask_trust,
         full_auto: start.full_auto,
         strict_config: start.strict_config,
+        live_output: start.live_output,
     })
 }
 

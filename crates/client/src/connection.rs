@@ -2,10 +2,11 @@
 
 use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
-    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, RpcError,
-    ServerMessage, ServerRequestAnswerParams, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
+    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, RpcError, ServerMessage,
+    ServerRequestAnswerParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
+    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadShellCommandParams, ThreadStartParams,
+    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -62,6 +63,14 @@ calls! {
     thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
+    /// Reads items of a thread that is open or on disk.
+    thread_items_list ThreadItemsList(ThreadItemsListParams) -> ThreadItemsListResult;
+    /// Runs a command that the user typed.
+    thread_shell_command ThreadShellCommand(ThreadShellCommandParams) -> Empty;
+    /// Finds files by a few letters of their names.
+    fuzzy_file_search FuzzyFileSearch(FuzzyFileSearchParams) -> FuzzyFileSearchResult;
+    /// Lists the models that a thread can run with.
+    model_list ModelList(ModelListParams) -> ModelListResult;
     /// Lists the commands that run on after their call.
     terminals_list TerminalsList(BackgroundTerminalsParams) -> BackgroundTerminalsResult;
     /// Ends all of them; between turns, their ends were told when this returns.

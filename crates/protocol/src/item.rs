@@ -37,6 +37,9 @@ pub enum ThreadItem {
         command: String,
         /// Absolute directory it ran in.
         cwd: String,
+        /// Whose command it is.
+        #[serde(default, skip_serializing_if = "CommandExecutionSource::is_agent")]
+        source: CommandExecutionSource,
         /// How it stands.
         status: CommandExecutionStatus,
         /// What the command line does, read off its words. Always empty here: a guess is worse than none.
@@ -111,6 +114,23 @@ pub enum UserInput {
         /// Absolute, or relative to the thread's directory.
         path: String,
     },
+}
+
+/// Whose command it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandExecutionSource {
+    /// The model called for it.
+    #[default]
+    Agent,
+    /// The user typed it.
+    UserShell,
+}
+
+impl CommandExecutionSource {
+    fn is_agent(&self) -> bool {
+        *self == Self::Agent
+    }
 }
 
 /// How a command stands.

@@ -6,8 +6,11 @@
 
 mod approvals;
 mod event;
+mod files;
 mod item;
+mod items;
 mod methods;
+mod models;
 mod rpc;
 mod terminals;
 mod thread;
@@ -18,15 +21,18 @@ pub use approvals::{
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
 pub use event::{Event, Position, ServerMessage};
+pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
 pub use item::{
-    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange, PatchApplyStatus,
-    PatchChangeKind, ThreadItem, UserInput,
+    CommandExecutionSource, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange,
+    PatchApplyStatus, PatchChangeKind, ThreadItem, UserInput,
 };
+pub use items::{SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult};
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
+pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use rpc::{ErrorKind, RpcError};
 pub use terminals::{
     BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,
-    BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult,
+    BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,
 };
 pub use thread::{
     ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
@@ -34,7 +40,7 @@ pub use thread::{
     ThreadStatusChanged, TypedFlag, Warning,
 };
 pub use turn::{
-    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn,
-    TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnStatus, TurnSteerParams, TurnSteerResult,
+    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,
+    TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
+    TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams, TurnSteerResult,
 };

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
-    FileChangeApprovalParams, ItemCompleted, ItemStarted, ProjectTrustParams, ServerRequestAnswerParams,
-    ServerRequestResolved, ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged,
-    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams,
-    TurnSteerResult, Warning,
+    FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
+    ModelListParams, ModelListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded,
+    ServerRequestAnswerParams, ServerRequestResolved, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
+    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -80,6 +81,8 @@ client_requests! {
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
     ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;
+    ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;
+    ThreadShellCommand "thread/shellCommand" ThreadShellCommandParams => Empty,              Theirs;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
@@ -87,6 +90,8 @@ client_requests! {
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
+    FuzzyFileSearch   "fuzzyFileSearch"     FuzzyFileSearchParams   => FuzzyFileSearchResult, Theirs;
+    ModelList         "model/list"          ModelListParams         => ModelListResult,     Theirs;
     ServerRequestAnswer "serverRequest/answer" ServerRequestAnswerParams => Empty,           Ours;
 }
 
@@ -100,6 +105,9 @@ server_notifications! {
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;
     AgentMessageDelta     "item/agentMessage/delta"             Delta;
+    CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
+    ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
+    ReasoningPartAdded    "item/reasoning/summaryPartAdded"     ReasoningPartAdded;
     ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;
     Warning               "warning"                             Warning;

@@ -1,4 +1,4 @@
-//! Background terminals: commands that run on after the call that started them.
+//! Commands beside the model's calls: those that run on after theirs, and those that the user types.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,4 +71,16 @@ pub struct BackgroundTerminalResizeParams {
     pub rows: u16,
     /// Characters in a line.
     pub columns: u16,
+}
+
+/// `thread/shellCommand`: runs what the user typed, as a turn of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadShellCommandParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The command line.
+    pub command: String,
+    /// It is killed when it takes longer, in milliseconds.
+    pub timeout_ms: Option<u64>,
 }

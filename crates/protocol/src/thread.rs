@@ -126,6 +126,9 @@ pub struct ThreadStartParams {
     pub full_auto: Option<bool>,
     /// Whether what would be a warning about the configuration is an error. (Ours.)
     pub strict_config: Option<bool>,
+    /// Whether the client is told the output of commands and the model's thinking while they come. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_output: Option<bool>,
 }
 
 /// A setting that was typed as a flag.
@@ -168,6 +171,9 @@ pub struct ThreadResumeParams {
     pub full_auto: Option<bool>,
     /// As in [`ThreadStartParams`].
     pub strict_config: Option<bool>,
+    /// As in [`ThreadStartParams`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_output: Option<bool>,
 }
 
 /// A thread that was started or resumed, and the settings it runs under.
@@ -219,10 +225,14 @@ pub struct ThreadReadResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadListParams {
+    /// Where to go on, as an earlier answer said.
+    pub cursor: Option<String>,
     /// At most so many.
     pub limit: Option<usize>,
     /// Only those of this directory.
     pub cwd: Option<String>,
+    /// Only those with this in their preview, id or directory; upper and lower case are the same.
+    pub search_term: Option<String>,
 }
 
 /// Threads on disk.

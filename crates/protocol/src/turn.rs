@@ -150,7 +150,7 @@ pub struct ItemCompleted {
     pub completed_at_ms: i64,
 }
 
-/// `item/agentMessage/delta`: text appended to an open item.
+/// `item/agentMessage/delta`, `item/commandExecution/outputDelta`: text appended to an open item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
@@ -162,6 +162,36 @@ pub struct Delta {
     pub item_id: String,
     /// The text.
     pub delta: String,
+}
+
+/// `item/reasoning/summaryTextDelta`: text appended to a paragraph of the model's thinking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasoningDelta {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item's id.
+    pub item_id: String,
+    /// Which paragraph, from 0.
+    pub summary_index: u64,
+    /// The text.
+    pub delta: String,
+}
+
+/// `item/reasoning/summaryPartAdded`: a paragraph of the model's thinking begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasoningPartAdded {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// The item's id.
+    pub item_id: String,
+    /// Which paragraph, from 0.
+    pub summary_index: u64,
 }
 
 /// `turn/plan/updated`.

@@ -124,6 +124,7 @@ impl Wanted {
             ask_trust: params.ask_trust,
             full_auto: params.full_auto,
             strict_config: params.strict_config,
+            live_output: params.live_output,
             ephemeral: None,
             thread_source: None,
         })?;

@@ -36,6 +36,10 @@ impl Server {
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
             ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
+            ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
+            ClientRequest::ThreadShellCommand(_) => return Err(to_come("thread/shellCommand")),
+            ClientRequest::FuzzyFileSearch(_) => return Err(to_come("fuzzyFileSearch")),
+            ClientRequest::ModelList(_) => return Err(to_come("model/list")),
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
@@ -198,7 +202,7 @@ impl Server {
         Ok(BackgroundTerminalsResult { data: processes.into_iter().map(terminal).collect(), next_cursor: None })
     }
 
-    fn codex_home(&self) -> Result<PathBuf, RpcError> {
+    pub(crate) fn codex_home(&self) -> Result<PathBuf, RpcError> {
         self.environment.codex_home().map_err(|error| RpcError::new(ErrorKind::Configuration, error.to_string()))
     }
 
@@ -319,7 +323,11 @@ fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
-fn store_error(error: StoreError) -> RpcError {
+fn to_come(method: &str) -> RpcError {
+    RpcError::new(ErrorKind::Configuration, format!("{method} is not part of this version yet"))
+}
+
+pub(crate) fn store_error(error: StoreError) -> RpcError {
     let kind = match error {
         StoreError::NotFound(_) | StoreError::Ambiguous(_) => ErrorKind::NotFound,
         StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,

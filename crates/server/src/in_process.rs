@@ -6,7 +6,7 @@ use codex_config::Environment;
 use codex_protocol::{ClientRequest, ClientResponse, RpcError, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Server;
+use crate::{Server, reading::only_reads};
 
 /// Where a client puts its requests, each with the place for its answer.
 pub type Calls = mpsc::Sender<(ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>)>;
@@ -36,6 +36,9 @@ impl Server {
                 // But for answers: a request that came before may wait for one.
                 if matches!(request, ClientRequest::ServerRequestAnswer(_)) {
                     let _ = answer.send(server.dispatch(request).await);
+                } else if only_reads(&request) {
+                    let reader = Arc::clone(&server);
+                    tokio::spawn(async move { answer.send(reader.dispatch(request).await) });
                 } else if ordered.send((request, answer)).is_err() {
                     break;
                 }

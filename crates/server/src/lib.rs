@@ -11,6 +11,7 @@ mod in_process;
 mod keys;
 mod network;
 mod policy;
+mod reading;
 mod trust;
 
 use std::{

@@ -6,6 +6,7 @@
 mod directory;
 mod disk;
 mod error;
+mod items;
 mod journal;
 mod name;
 mod preview;
@@ -17,6 +18,7 @@ mod temp;
 pub use directory::{Listed, find, list, look};
 pub use disk::{Disk, disk};
 pub use error::StoreError;
+pub use items::{ItemsPage, ItemsWanted, StoredItem, items};
 pub use journal::Journal;
 pub use record::{Answered, Answerer, Epoch, FORMAT, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};

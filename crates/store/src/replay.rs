@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use codex_history::{AssistantPart, History, Message, ToolCall, Usage};
+use codex_protocol::ThreadItem;
 
 use crate::{Epoch, Header, Line, Record, TurnOutcome, preview::preview};
 
@@ -169,6 +170,12 @@ impl Replay {
         let messages = self.open_calls.iter().map(answer).chain(self.arrived());
         let mut repairs: Vec<Record> = messages.map(|message| Record::Message { message }).collect();
         if let Some(turn_id) = &self.open_turn {
+            // It was shown, so whoever reads the items again finds it.
+            let shown = self.partials.iter().filter(|(_, text)| !text.is_empty()).map(|(id, text)| {
+                let item = ThreadItem::AgentMessage { id: id.clone(), text: text.clone() };
+                Record::Item { turn_id: turn_id.clone(), item }
+            });
+            repairs.extend(shown);
             repairs.push(Record::TurnEnded { turn_id: turn_id.clone(), outcome: TurnOutcome::Interrupted });
         }
         repairs
@@ -186,7 +193,6 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use codex_history::{Arguments, Content};
-    use codex_protocol::ThreadItem;
     use serde_json::Value;
 
     use super::*;
@@ -251,7 +257,29 @@ mod tests {
             Record::TurnEnded { .. } => "ended".into(),
             other => format!("{other:?}"),
         };
-        replayed.repairs.iter().map(word).collect()
+        let words = replayed.repairs.iter().filter(|record| !matches!(record, Record::Item { .. }));
+        words.map(word).collect()
+    }
+
+    #[test]
+    fn what_was_shown_of_an_answer_that_was_cut_off_is_an_item() {
+        type Shown = &'static [(&'static str, &'static str)];
+        let table: [(Vec<Record>, Shown); 5] = [
+            (vec![turn(), partial("a", 0, "he"), partial("a", 2, "llo")], &[("a", "hello")]),
+            (vec![turn(), partial("b", 0, "x"), partial("a", 0, "y")], &[("b", "x"), ("a", "y")]),
+            (vec![turn(), partial("a", 0, "x"), Record::Discarded { item_ids: vec!["a".into()] }], &[]),
+            (vec![turn(), partial("a", 0, "x"), calls(&[])], &[]),
+            (vec![turn(), partial("a", 0, "x"), ended()], &[]),
+        ];
+        for (records, expected) in table {
+            let expected = expected.iter().map(|(id, text)| {
+                let item = ThreadItem::AgentMessage { id: (*id).into(), text: (*text).into() };
+                Record::Item { turn_id: "1".into(), item }
+            });
+            let repairs = replay(lines(records.clone())).unwrap().repairs.into_iter();
+            let items = repairs.filter(|record| matches!(record, Record::Item { .. }));
+            assert!(items.eq(expected), "{records:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::{Access, bare_programs, patch_heredoc};
-use codex_protocol::{CommandExecutionStatus, ThreadItem};
+use codex_protocol::{CommandExecutionSource, CommandExecutionStatus, ThreadItem};
 use codex_sandbox::{Command, Exit, shown};
 use codex_workspace::find_program;
 use schemars::JsonSchema;
@@ -243,6 +243,7 @@ impl Shown {
             id: self.id.clone(),
             command: self.command.clone(),
             cwd: self.directory.display().to_string(),
+            source: CommandExecutionSource::Agent,
             status,
             command_actions: Vec::new(),
             aggregated_output: output,

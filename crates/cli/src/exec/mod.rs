@@ -237,7 +237,7 @@ async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened,
         Opening::Start(params) => client.thread_start(params).await,
         Opening::Resume(params) => client.thread_resume(params).await,
         Opening::ResumeLast { params, of } => {
-            let list = ThreadListParams { limit: Some(1), cwd: of.clone() };
+            let list = ThreadListParams { limit: Some(1), cwd: of.clone(), ..Default::default() };
             let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
                 let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();
                 RpcError::new(ErrorKind::NotFound, format!("there is no session{of}"))

@@ -18,6 +18,7 @@ mod faults;
 mod guide;
 mod interrupt;
 mod items;
+mod items_list;
 mod killed;
 mod login;
 mod new_repositories;

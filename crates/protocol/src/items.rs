@@ -1,0 +1,58 @@
+//! Reading the items of a thread, page by page.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ThreadItem;
+
+/// `thread/items/list`: finished items of a thread that is open or on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadItemsListParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// Where to go on, as an earlier answer said; from the beginning or the end when absent.
+    pub cursor: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Which come first; the oldest when absent.
+    pub sort_direction: Option<SortDirection>,
+    /// Only those of this turn.
+    pub turn_id: Option<String>,
+}
+
+/// Which come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SortDirection {
+    /// The oldest.
+    #[default]
+    Asc,
+    /// The newest.
+    Desc,
+}
+
+/// Answer to `thread/items/list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadItemsListResult {
+    /// In the direction that was asked for.
+    pub data: Vec<ThreadItemEntry>,
+    /// Where to go on in the same direction; null at the end.
+    pub next_cursor: Option<String>,
+    /// Where to go the other way from the first of `data`, without it.
+    pub backwards_cursor: Option<String>,
+}
+
+/// A finished item and where it belongs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadItemEntry {
+    /// Id of the turn.
+    pub turn_id: String,
+    /// The item.
+    pub item: ThreadItem,
+    /// Milliseconds since the epoch. Not recorded.
+    pub started_at_ms: Option<i64>,
+    /// Milliseconds since the epoch.
+    pub completed_at_ms: Option<i64>,
+}

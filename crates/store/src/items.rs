@@ -1,0 +1,304 @@
+//! The finished items of a journal, page by page and from either end. Reads only, and no more than a page needs: the end
+//! of a journal of any size is there at once.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    os::unix::fs::FileExt,
+    path::Path,
+};
+
+use codex_protocol::ThreadItem;
+
+use crate::{Line, Record, StoreError};
+
+/// How much is read at once from the end, in bytes.
+const BLOCK: u64 = 64 << 10;
+/// A page ends when its lines come to so many bytes.
+const PAGE: usize = 8 << 20;
+/// What a line of an item has near its beginning.
+const MARK: &[u8] = br#""type":"item""#;
+/// How far into a line that is, at most.
+const NEAR: usize = 96;
+
+/// Which items are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ItemsWanted<'a> {
+    /// A place that an earlier page named; the beginning or the end of the journal when absent.
+    pub from: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+    /// From the end to the beginning.
+    pub newest_first: bool,
+    /// Only those of this turn.
+    pub turn_id: Option<&'a str>,
+}
+
+/// A page of items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemsPage {
+    /// In the direction that was asked for.
+    pub items: Vec<StoredItem>,
+    /// Where the next page in this direction begins; `None`: there is none.
+    pub next: Option<u64>,
+    /// Where this page begins, which is where one in the other direction would.
+    pub began: u64,
+}
+
+/// An item and where it belongs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredItem {
+    /// Id of the turn.
+    pub turn_id: String,
+    /// The item.
+    pub item: ThreadItem,
+    /// When it was recorded, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// Reads a page of the journal `path`. Another process, or this one, may be writing it.
+///
+/// # Errors
+/// When it cannot be read, or no line begins where the page should.
+pub fn items(path: &Path, wanted: &ItemsWanted<'_>) -> Result<ItemsPage, StoreError> {
+    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let end = whole_lines(&file).map_err(StoreError::io("read", path))?;
+    let began = wanted.from.unwrap_or(if wanted.newest_first { end } else { 0 });
+    if !begins_line(&file, began, end).map_err(StoreError::io("read", path))? {
+        let reason = format!("no line begins at its byte {began}, where the page should");
+        return Err(StoreError::Unreadable { path: path.to_owned(), reason });
+    }
+    let page = if wanted.newest_first {
+        let mut lines = Backwards { file: &file, at: began, held: Vec::new() };
+        page(wanted, began, || lines.previous())
+    } else {
+        let mut lines = Forwards { reader: BufReader::new(&file), at: began, end };
+        lines.reader.seek(SeekFrom::Start(began)).map_err(StoreError::io("read", path))?;
+        page(wanted, began, || lines.next())
+    };
+    page.map_err(StoreError::io("read", path))
+}
+
+/// A line, and where it ends in the direction in which it was read.
+type Read = io::Result<Option<(Vec<u8>, u64)>>;
+
+fn page(wanted: &ItemsWanted<'_>, began: u64, mut read: impl FnMut() -> Read) -> io::Result<ItemsPage> {
+    let mut page = ItemsPage { items: Vec::new(), next: None, began };
+    let (mut bytes, mut reached) = (0, began);
+    while let Some((line, end)) = read()? {
+        let Some(item) = item_of(&line).filter(|item| wanted.turn_id.is_none_or(|turn| item.turn_id == turn)) else {
+            continue;
+        };
+        if page.items.len() >= wanted.limit || bytes >= PAGE {
+            page.next = Some(reached);
+            break;
+        }
+        (bytes, reached) = (bytes + line.len(), end);
+        page.items.push(item);
+    }
+    Ok(page)
+}
+
+/// The item that a line records, if it is such a line.
+fn item_of(line: &[u8]) -> Option<StoredItem> {
+    // Most of a journal are messages, which are long.
+    let near = &line[..line.len().min(NEAR)];
+    if !near.windows(MARK.len()).any(|window| window == MARK) {
+        return None;
+    }
+    match serde_json::from_slice(line).ok()? {
+        Line { at, record: Record::Item { turn_id, item }, .. } => Some(StoredItem { turn_id, item, at }),
+        _ => None,
+    }
+}
+
+/// Where the last whole line of a file ends.
+fn whole_lines(file: &File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut block = Vec::new();
+    while end > 0 {
+        let size = end.min(BLOCK);
+        block.resize(size as usize, 0);
+        file.read_exact_at(&mut block, end - size)?;
+        if let Some(newline) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(end - size + newline as u64 + 1);
+        }
+        end -= size;
+    }
+    Ok(0)
+}
+
+fn begins_line(file: &File, at: u64, end: u64) -> io::Result<bool> {
+    if at == 0 || at > end {
+        return Ok(at == 0);
+    }
+    let mut before = [0];
+    file.read_exact_at(&mut before, at - 1)?;
+    Ok(before == *b"\n")
+}
+
+/// Lines from a place to the end.
+struct Forwards<'file> {
+    reader: BufReader<&'file File>,
+    at: u64,
+    end: u64,
+}
+
+impl Forwards<'_> {
+    fn next(&mut self) -> Read {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let mut line = Vec::new();
+        self.at += self.reader.read_until(b'\n', &mut line)? as u64;
+        Ok((!line.is_empty()).then_some((line, self.at)))
+    }
+}
+
+/// Lines from a place to the beginning.
+struct Backwards<'file> {
+    file: &'file File,
+    /// Where `held` begins in the file.
+    at: u64,
+    /// Lines that were read and not given yet; before the first of them part of another one.
+    held: Vec<u8>,
+}
+
+impl Backwards<'_> {
+    fn previous(&mut self) -> Read {
+        loop {
+            // The newline at the end is the line's own.
+            let before = &self.held[..self.held.len().saturating_sub(1)];
+            if let Some(newline) = before.iter().rposition(|byte| *byte == b'\n') {
+                let line = self.held.split_off(newline + 1);
+                return Ok(Some((line, self.at + newline as u64 + 1)));
+            }
+            if self.at == 0 {
+                let line = std::mem::take(&mut self.held);
+                return Ok((!line.is_empty()).then_some((line, 0)));
+            }
+            // Ever more for a long line, so that it is not gone through again and again.
+            let size = self.at.min(BLOCK.max(self.held.len() as u64));
+            let mut block = vec![0; size as usize];
+            self.file.read_exact_at(&mut block, self.at - size)?;
+            block.append(&mut self.held);
+            (self.held, self.at) = (block, self.at - size);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn item(id: &str) -> Record {
+        let item = ThreadItem::AgentMessage { id: id.into(), text: "x".repeat(id.len()) };
+        Record::Item { turn_id: format!("turn_{}", &id[..1]), item }
+    }
+
+    fn line(record: Record) -> String {
+        serde_json::to_string(&Line { seq: 1_000_000, at: 1_796_000_000_000, record }).unwrap() + "\n"
+    }
+
+    /// A journal with these items, other records between them, and half a line at the end.
+    fn journal(ids: &[&str], between: usize) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let other = || Record::Partial { item_id: "a".into(), offset: 0, text: "\n\"type\":\"item\"".repeat(between) };
+        for id in ids {
+            file.write_all((line(other()) + &line(item(id))).as_bytes()).unwrap();
+        }
+        file.write_all((line(other()) + "{\"seq\":9,\"type\":\"item\"").as_bytes()).unwrap();
+        file
+    }
+
+    fn ids(page: &ItemsPage) -> Vec<&str> {
+        page.items.iter().map(|stored| stored.item.id()).collect()
+    }
+
+    #[test]
+    fn pages_join_to_the_whole_from_either_end() {
+        let all = ["a", "a1", "b", "b1", "b2", "c"];
+        // Many lines in a block, and several blocks in a line.
+        for between in [0, 1, 10_000] {
+            let file = journal(&all, between);
+            for newest_first in [false, true] {
+                for limit in 1..=7 {
+                    let mut seen = Vec::new();
+                    let mut wanted = ItemsWanted { limit, newest_first, ..ItemsWanted::default() };
+                    loop {
+                        let page = items(file.path(), &wanted).unwrap();
+                        assert!(page.items.len() <= limit);
+                        seen.extend(ids(&page).into_iter().map(str::to_owned));
+                        assert_eq!(page.items[0].at, 1_796_000_000_000);
+                        match page.next {
+                            Some(next) => wanted.from = Some(next),
+                            None => break,
+                        }
+                    }
+                    if newest_first {
+                        seen.reverse();
+                    }
+                    assert_eq!(seen, all, "{between} between, {limit} a page, newest first: {newest_first}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_says_where_the_other_direction_goes_on() {
+        let file = journal(&["a", "b", "c", "d"], 10);
+        let newest = ItemsWanted { limit: 2, newest_first: true, ..ItemsWanted::default() };
+        let page = items(file.path(), &newest).unwrap();
+        assert_eq!(ids(&page), ["d", "c"]);
+        let older = ItemsWanted { from: page.next, ..newest };
+        let older_page = items(file.path(), &older).unwrap();
+        assert_eq!(ids(&older_page), ["b", "a"]);
+        let newer = ItemsWanted { from: Some(older_page.began), limit: 9, ..ItemsWanted::default() };
+        assert_eq!(ids(&items(file.path(), &newer).unwrap()), ["c", "d"]);
+        // Nothing is newer than the newest, until something is.
+        let newer = ItemsWanted { from: Some(page.began), ..newer };
+        assert!(items(file.path(), &newer).unwrap().items.is_empty());
+        let mut file = file;
+        file.as_file_mut().write_all(format!("\n{}", line(item("e"))).as_bytes()).unwrap();
+        assert_eq!(ids(&items(file.path(), &newer).unwrap()), ["e"]);
+    }
+
+    #[test]
+    fn only_the_items_of_a_turn() {
+        let file = journal(&["a", "b", "b1", "c", "b2"], 3);
+        let wanted = ItemsWanted { limit: 2, turn_id: Some("turn_b"), ..ItemsWanted::default() };
+        let page = items(file.path(), &wanted).unwrap();
+        assert_eq!(ids(&page), ["b", "b1"]);
+        let page = items(file.path(), &ItemsWanted { from: page.next, ..wanted }).unwrap();
+        assert_eq!((ids(&page), page.next), (vec!["b2"], None));
+    }
+
+    #[test]
+    fn a_place_where_no_line_begins_is_refused() {
+        let file = journal(&["a"], 1);
+        let end = file.as_file().metadata().unwrap().len();
+        for from in [1, end, end + 1, u64::MAX] {
+            for newest_first in [false, true] {
+                let wanted = ItemsWanted { from: Some(from), limit: 1, newest_first, turn_id: None };
+                let error = items(file.path(), &wanted).unwrap_err().to_string();
+                assert!(error.contains("no line begins"), "{from}: {error}");
+            }
+        }
+        assert!(items(Path::new("/none"), &ItemsWanted::default()).is_err());
+    }
+
+    /// Whoever read it all would read for minutes, and hold it.
+    #[test]
+    fn the_end_of_a_huge_journal_is_read_alone() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(200 << 30).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(format!("\n{}{}{}", line(item("a")), line(item("b")), line(item("c"))).as_bytes()).unwrap();
+        let wanted = ItemsWanted { limit: 2, newest_first: true, ..ItemsWanted::default() };
+        let page = items(file.path(), &wanted).unwrap();
+        assert_eq!(ids(&page), ["c", "b"]);
+        assert!(page.next.is_some());
+    }
+}
