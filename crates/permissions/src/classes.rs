@@ -1,7 +1,7 @@
 //! The three classes of dangerous commands, as data files say what is in them.
 //!
-//! A file is read when the first command is decided on. One that is broken is an error, never a class with less in it:
-//! each entry's examples are checked then.
+//! The program holds the files as `build.rs` makes them, and reads one when a rule first needs it. One that is broken is
+//! an error, never a class with less in it. The tests hold each entry to its examples.
 
 use std::sync::LazyLock;
 
@@ -24,6 +24,14 @@ const CLASSES: &[(&str, Class, &str)] = &[
     ("privilege-escalation", Class::Privilege, include_str!("../data/privilege-escalation.toml")),
 ];
 
+/// A list of `data` as the build has put it: JSON, without its examples.
+macro_rules! list {
+    ($name:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json"))
+    };
+}
+pub(crate) use list;
+
 /// The names of the classes, sorted.
 pub fn class_names() -> impl Iterator<Item = &'static str> {
     CLASSES.iter().map(|(name, ..)| *name)
@@ -37,9 +45,8 @@ pub fn class_data(name: &str) -> Option<&'static str> {
 }
 
 /// A form of commands.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
 struct Entry {
     programs: Vec<String>,
     words: String,
@@ -47,20 +54,22 @@ struct Entry {
     arguments: Vec<String>,
     writes: Vec<String>,
     unless: Vec<String>,
-    matches: Vec<String>,
-    differs: Vec<String>,
     keep: bool,
+    #[cfg(test)]
+    matches: Vec<String>,
+    #[cfg(test)]
+    differs: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     command: Vec<Entry>,
 }
 
-static DESTRUCTIVE: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[0].2));
-static DISK: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[1].2));
-static PRIVILEGE: LazyLock<Result<File, String>> = LazyLock::new(|| load(CLASSES[2].2));
+static DESTRUCTIVE: LazyLock<Result<File, String>> = LazyLock::new(|| load(list!("destructive-commands")));
+static DISK: LazyLock<Result<File, String>> = LazyLock::new(|| load(list!("disk-operations")));
+static PRIVILEGE: LazyLock<Result<File, String>> = LazyLock::new(|| load(list!("privilege-escalation")));
 
 impl Class {
     /// All of them.
@@ -110,47 +119,8 @@ fn contains(file: &File, command: &Simple) -> bool {
     file.command.iter().any(|entry| entry.fits(command, &program, &written))
 }
 
-fn load(text: &str) -> Result<File, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-    for entry in &file.command {
-        let fits = |command: &Simple| entry.fits(command, &command.program(), &command.written());
-        check_examples(&entry.programs, [(&entry.matches, true), (&entry.differs, false)], fits)?;
-    }
-    Ok(file)
-}
-
-/// Holds an entry of a data file to its examples, with what each has to come to; there must be some of either kind.
-pub(crate) fn check_examples(
-    programs: &[String],
-    examples: [(&Vec<String>, bool); 2],
-    fits: impl Fn(&Simple) -> bool,
-) -> Result<(), String> {
-    for (examples, expected) in examples {
-        if examples.is_empty() {
-            return Err(format!("an entry for {programs:?} has no examples"));
-        }
-        for example in examples {
-            if fits(&example_command(example)?) != expected {
-                let how = if expected { "does not match" } else { "matches" };
-                return Err(format!("the example `{example}` {how} its entry"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// An example as a command: words, quotes, and `>` before a file.
-fn example_command(example: &str) -> Result<Simple, String> {
-    let words = shlex::split(example).ok_or_else(|| format!("the example `{example}` has an open quote"))?;
-    let mut command = Simple::default();
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            ">" | ">>" => command.writes.extend(words.next()),
-            _ => command.words.push(word),
-        }
-    }
-    Ok(command)
+fn load(list: &str) -> Result<File, String> {
+    serde_json::from_str(list).map_err(|error| error.to_string())
 }
 
 impl Entry {
@@ -196,15 +166,63 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Reads a list as it was written, and holds each entry to its examples.
+    fn check(text: &str) -> Result<File, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        for entry in &file.command {
+            let fits = |command: &Simple| entry.fits(command, &command.program(), &command.written());
+            check_examples(&entry.programs, [(&entry.matches, true), (&entry.differs, false)], fits)?;
+        }
+        Ok(file)
+    }
+
+    /// Holds an entry of a data file to its examples, with what each has to come to; there must be some of either kind.
+    pub(crate) fn check_examples(
+        programs: &[String],
+        examples: [(&Vec<String>, bool); 2],
+        fits: impl Fn(&Simple) -> bool,
+    ) -> Result<(), String> {
+        for (examples, expected) in examples {
+            if examples.is_empty() {
+                return Err(format!("an entry for {programs:?} has no examples"));
+            }
+            for example in examples {
+                if fits(&example_command(example)?) != expected {
+                    let how = if expected { "does not match" } else { "matches" };
+                    return Err(format!("the example `{example}` {how} its entry"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An example as a command: words, quotes, and `>` before a file.
+    fn example_command(example: &str) -> Result<Simple, String> {
+        let words = shlex::split(example).ok_or_else(|| format!("the example `{example}` has an open quote"))?;
+        let mut command = Simple::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                ">" | ">>" => command.writes.extend(words.next()),
+                _ => command.words.push(word),
+            }
+        }
+        Ok(command)
+    }
 
     #[test]
     fn the_files_are_whole() {
-        for (name, _, text) in CLASSES {
-            if let Err(error) = load(text) {
-                panic!("{name}: {error}");
+        for (name, class, text) in CLASSES {
+            let mut written = check(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            // The program holds the same, without the examples.
+            for entry in &mut written.command {
+                entry.matches.clear();
+                entry.differs.clear();
             }
+            assert_eq!(class.file().unwrap(), &written, "{name}");
         }
         assert!(CLASSES.is_sorted_by_key(|(name, ..)| name));
     }
@@ -219,7 +237,7 @@ mod tests {
             ("[[command]]\nprograms = [\"a\"]\nmatches = [\"a 'x\"]\ndiffers = [\"b\"]\n", "open quote"),
         ];
         for (text, expected) in table {
-            let error = load(text).unwrap_err();
+            let error = check(text).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -163,9 +163,14 @@ fn short_forms(program: &str, name: &str) -> impl Iterator<Item = char> {
     SAME.iter().filter(move |same| same.0 == program && same.2 == name).map(|same| same.1)
 }
 
+/// What stands in `text` before its first sign: all of it, if it is no pattern.
+pub(crate) fn literal(text: &str) -> &str {
+    &text[..text.find(['*', '?', '[']).unwrap_or(text.len())]
+}
+
 /// Whether `text` stands for other texts too.
-pub(crate) fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '['])
+fn is_pattern(text: &str) -> bool {
+    literal(text) != text
 }
 
 /// Whether the pattern `wanted` of a class fits `word`: `*` is any text, `?` any character, `[…]` one of several. The
@@ -180,9 +185,7 @@ pub(crate) fn matches(wanted: &str, word: &str) -> bool {
 
 /// As [`matches`], but the case of letters counts.
 pub(crate) fn matches_with_case(wanted: &str, word: &str) -> bool {
-    // It is asked of every program of the machine: most differ in what stands before the first `*`.
-    let literal = wanted.find(['*', '?', '[']).unwrap_or(wanted.len());
-    word.starts_with(&wanted[..literal]) && glob(wanted, word)
+    glob(wanted, word)
 }
 
 fn glob(pattern: &str, text: &str) -> bool {

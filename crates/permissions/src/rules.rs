@@ -2,7 +2,10 @@
 //!
 //! A rule that cannot be understood is an error at start-up, never a rule that is not there.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+};
 
 use crate::{
     classes::{Class, class_names},
@@ -105,17 +108,17 @@ impl Rules {
 /// Names of programs, and patterns of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProgramNames {
-    plain: BTreeSet<&'static str>,
-    patterns: BTreeSet<&'static str>,
+    plain: HashSet<&'static str>,
+    /// What stands before the first sign of each pattern, and the pattern.
+    patterns: BTreeSet<(&'static str, &'static str)>,
 }
 
 impl ProgramNames {
     fn add(&mut self, names: impl Iterator<Item = &'static str>) {
         for name in names {
-            if pattern::is_pattern(name) {
-                self.patterns.insert(name)
-            } else {
-                self.plain.insert(name)
+            match pattern::literal(name) {
+                literal if literal == name => self.plain.insert(name),
+                literal => self.patterns.insert((literal, name)),
             };
         }
     }
@@ -127,7 +130,10 @@ impl ProgramNames {
 
     /// Whether `name`, the name of a file, is one of them.
     pub fn contain(&self, name: &str) -> bool {
-        self.plain.contains(name) || self.patterns.iter().any(|wanted| pattern::matches_with_case(wanted, name))
+        // It is asked of every program of the machine: most differ from a pattern in what it begins with.
+        let fits =
+            |(literal, wanted): &(&str, &str)| name.starts_with(literal) && pattern::matches_with_case(wanted, name);
+        self.plain.contains(name) || self.patterns.iter().any(fits)
     }
 }
 
