@@ -3,14 +3,16 @@
 //! It must never run one; and it must never judge: whether what is found can be trusted is for the permissions to say.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     ffi::OsStr,
-    fs,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{MetadataExt, PermissionsExt},
-    },
+    io,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, open, statat},
+    path::Arg,
 };
 
 /// The real path of the program that a shell finds for the bare word `name`: the first hit in `path`, a `PATH`, whose
@@ -32,35 +34,96 @@ const STANDARD: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/
 /// to which a link of another name leads (busybox, coreutils, `lvs` of `lvm`).
 pub fn programs_named(wanted: impl Fn(&str) -> bool, path: &OsStr, roots: &[PathBuf]) -> Vec<PathBuf> {
     let entries = path.as_bytes().split(|byte| *byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry)));
-    let entries = entries.filter(|entry| entry.is_absolute()).chain(STANDARD.iter().map(Path::new));
-    let directories: BTreeSet<PathBuf> = entries.filter_map(|entry| entry.canonicalize().ok()).collect();
+    let entries: BTreeSet<&Path> = entries.chain(STANDARD.iter().map(Path::new)).collect();
+    let directories = entries.into_iter().filter(|entry| entry.is_absolute());
+    let directories: BTreeSet<PathBuf> = directories.filter_map(|entry| entry.canonicalize().ok()).collect();
     let ours = |path: &Path| roots.iter().any(|root| path.starts_with(root));
-    let wanted = |name: Option<&OsStr>| name.and_then(OsStr::to_str).is_some_and(&wanted);
-    let (mut found, mut others) = (BTreeSet::new(), BTreeSet::new());
+    let wanted = |name: &OsStr| name.to_str().is_some_and(&wanted);
+    let mut programs = Programs::default();
     for directory in directories.iter().filter(|directory| !ours(directory)) {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            if wanted(Some(&entry.file_name())) {
-                found.extend(executable(&entry.path()));
-            } else if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+        // What cannot be read to its end holds what was read of it.
+        let _ = programs.look_into(directory, wanted);
+    }
+    let Programs { found, others } = programs;
+    let named = found
+        .into_iter()
+        .filter(|(real, file)| real.file_name().is_some_and(wanted) && !others.contains(file) && !ours(real));
+    named.map(|(real, _)| real).collect()
+}
+
+/// What is found in the directories of programs.
+#[derive(Debug, Default)]
+struct Programs {
+    /// The real paths of those that are wanted, each with its file.
+    found: BTreeMap<PathBuf, FileId>,
+    /// Where links of other names lead.
+    others: HashSet<FileId>,
+}
+
+/// What tells a file from all others: its device and its number there.
+type FileId = (u64, u64);
+
+impl Programs {
+    /// `directory` is a real path. There are many entries, most of no interest: nothing is allocated for these, and they
+    /// are asked for by their names in the directory, not by whole paths.
+    fn look_into(&mut self, directory: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
+        /// As much as the standard library reads at once, in bytes.
+        const ROOM: usize = 32 * 1024;
+        let opened = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut room = Vec::with_capacity(ROOM);
+        let mut entries = RawDir::new(&opened, room.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let is_link = match entry.file_type() {
+                FileType::Unknown => is_link(&opened, name),
+                kind => kind.is_symlink(),
+            };
+            let is_wanted = wanted(name);
+            if !is_wanted && !is_link {
+                continue;
+            }
+            let Some((file, runs)) = look_at(&opened, name) else { continue };
+            if !is_wanted {
                 // There are many of them: their real paths would cost milliseconds.
-                others.extend(fs::metadata(entry.path()).ok().map(|real| (real.dev(), real.ino())));
+                self.others.insert(file);
+            } else if runs {
+                let path = directory.join(name);
+                // In a real directory what is no link is real.
+                let real = if is_link { path.canonicalize().ok() } else { Some(path) };
+                self.found.extend(real.map(|real| (real, file)));
             }
         }
+        Ok(())
     }
-    let is_other = |real: &Path| fs::metadata(real).is_ok_and(|real| others.contains(&(real.dev(), real.ino())));
-    found.into_iter().filter(|real| wanted(real.file_name()) && !is_other(real) && !ours(real)).collect()
+}
+
+/// Whether the file `name` in `directory` is a link: for file systems that do not say it with its name.
+fn is_link(directory: impl AsFd, name: &OsStr) -> bool {
+    let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink())
+}
+
+/// The file `path` in `directory`, links followed, and whether it is one that somebody may run.
+fn look_at(directory: impl AsFd, path: impl Arg) -> Option<(FileId, bool)> {
+    let stat = statat(directory, path, AtFlags::empty()).ok()?;
+    let runs = FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_mode & 0o111 != 0;
+    Some(((stat.st_dev, stat.st_ino), runs))
 }
 
 /// The real path of `program`, if that is a file that somebody may run.
 pub(crate) fn executable(program: &Path) -> Option<PathBuf> {
     let real = program.canonicalize().ok()?;
-    let metadata = real.metadata().ok()?;
-    (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(real)
+    let (_, runs) = look_at(CWD, &real)?;
+    runs.then_some(real)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use super::*;
 
