@@ -35,9 +35,9 @@ pub use terminals::{
     BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,
 };
 pub use thread::{
-    ApprovalPolicy, Empty, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
-    ThreadStatusChanged, TypedFlag, Warning,
+    ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult,
+    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted,
+    ThreadStatus, ThreadStatusChanged, TypedFlag, Warning,
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,

@@ -21,6 +21,9 @@ pub struct Thread {
     pub updated_at: i64,
     /// Absolute workspace directory.
     pub cwd: String,
+    /// What git says of it, where that was looked for.
+    #[serde(default)]
+    pub git_info: Option<GitInfo>,
     /// Whether nothing of it is kept.
     pub ephemeral: bool,
     /// Name of the model provider.
@@ -38,6 +41,13 @@ pub struct Thread {
     pub status: ThreadStatus,
     /// Its turns, where they were asked for.
     pub turns: Vec<Turn>,
+}
+
+/// What git says of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitInfo {
+    /// The branch; the beginning of the commit where there is none.
+    pub branch: Option<String>,
 }
 
 /// What started a thread.

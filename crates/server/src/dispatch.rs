@@ -10,7 +10,7 @@ use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts, TurnOptions};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
-    ClientResponse, Empty, ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification,
+    ClientResponse, Empty, ErrorKind, Event, GitInfo, Position, RpcError, ServerMessage, ServerNotification,
     ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened,
     ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, TurnSteerResult, Warning,
 };
@@ -184,7 +184,8 @@ impl Server {
         let path = codex_store::find(&self.codex_home()?, thread_id).map_err(store_error)?;
         let unreadable = || RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display()));
         let listed = codex_store::look(path.clone()).ok_or_else(unreadable)?;
-        Ok(ThreadReadResult { thread: listed_thread(listed) })
+        let git_info = git_info(&listed.header.cwd);
+        Ok(ThreadReadResult { thread: ThreadInfo { git_info, ..listed_thread(listed) } })
     }
 
     fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {
@@ -250,6 +251,7 @@ fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Be
         created_at: begun.at,
         updated_at: now(),
         cwd: cwd.clone(),
+        git_info: git_info(&settings.workplace.roots.workspace),
         ephemeral: path.is_none(),
         model_provider: settings.model.provider.clone(),
         path: path.map(|path| path.display().to_string()),
@@ -283,6 +285,7 @@ fn listed_thread(listed: Listed) -> ThreadInfo {
         created_at: listed.created_at_ms / 1000,
         updated_at: seconds,
         cwd: listed.header.cwd.display().to_string(),
+        git_info: None,
         ephemeral: false,
         model_provider: String::new(),
         path: Some(listed.path.display().to_string()),
@@ -292,6 +295,10 @@ fn listed_thread(listed: Listed) -> ThreadInfo {
         status: ThreadStatus::NotLoaded,
         turns: Vec::new(),
     }
+}
+
+fn git_info(directory: &Path) -> Option<GitInfo> {
+    codex_workspace::branch(directory).map(|branch| GitInfo { branch: Some(branch) })
 }
 
 fn source_name(source: SessionSource) -> &'static str {

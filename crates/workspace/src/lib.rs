@@ -5,6 +5,7 @@
 //! (its git goes through `sandbox`).
 
 mod beneath;
+mod branch;
 mod caches;
 mod git;
 mod git_config;
@@ -20,6 +21,7 @@ mod roots;
 mod secrets;
 
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
+pub use branch::branch;
 pub use caches::caches;
 pub use git::{disarm_git, filters, find_git, git_command, list_filters};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
