@@ -91,6 +91,8 @@ pub(crate) struct Granted {
     calls: Vec<(Access, Confinement)>,
     /// No to writing in these; see [`crate::with_more`].
     pub(crate) not_these: BTreeSet<PathBuf>,
+    /// No to commands behind weaker walls; see [`crate::weaker_walls`].
+    pub(crate) weaker_walls_declined: bool,
 }
 
 impl Granted {
@@ -160,7 +162,10 @@ impl TurnRun {
         match answer {
             Some(Answer::Yes) => {}
             Some(Answer::ForSession) => state.granted.calls.push((access.clone(), question.confinement.clone())),
-            Some(Answer::Always(rules)) => Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules,
+            Some(Answer::Always(rules)) => {
+                Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules;
+                state.standing.show_policy(&state.settings.workplace.policy);
+            }
             Some(Answer::No(message)) => return Ok(Consent::Declined(message)),
             Some(Answer::Stop) => {
                 self.cancel.cancel();

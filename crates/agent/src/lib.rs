@@ -6,6 +6,7 @@
 mod answers;
 mod approvals;
 mod calls;
+mod change;
 mod context;
 mod input;
 mod new_repositories;
@@ -14,6 +15,7 @@ mod recorder;
 mod repetition;
 mod sample;
 mod settings;
+mod standing;
 mod steers;
 mod thread;
 mod turn;
@@ -21,10 +23,12 @@ mod uncovers;
 mod weaker_walls;
 mod with_more;
 
+pub use change::Settled;
 pub use new_repositories::KnownRepositories;
 pub use questions::{AnswerError, Questions};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Users, Workplace};
+pub use standing::Standing;
 pub use thread::{Thread, ThreadError, ThreadParts};
 pub use turn::TurnOptions;
 pub use uncovers::uncovers;

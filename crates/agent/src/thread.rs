@@ -17,10 +17,11 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    Questions, ThreadSettings,
+    ModelChoice, Questions, Standing, ThreadSettings,
     approvals::Granted,
     context, input,
     recorder::Recorder,
+    standing::SharedStanding,
     steers::Said,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
 };
@@ -37,6 +38,9 @@ pub struct Thread {
     pub(crate) state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
+    pub(crate) standing: SharedStanding,
+    /// Who is asked from the next turn on.
+    next_model: Arc<Mutex<Option<ModelChoice>>>,
 }
 
 /// What a thread is made of.
@@ -67,10 +71,18 @@ pub(crate) struct ThreadState {
     pub(crate) processes: Arc<Processes>,
     pub(crate) questions: Arc<Questions>,
     pub(crate) granted: Granted,
-    /// The user was asked whether commands may run behind weaker walls, and said no.
-    pub(crate) weaker_walls_declined: bool,
+    pub(crate) standing: SharedStanding,
     /// Kept for its `Drop`: the directory goes with the thread.
     _temp: TempDirectory,
+}
+
+/// When settings come into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whence {
+    /// When the thread is opened.
+    Opened,
+    /// While it is open: what runs on does so still.
+    Midway,
 }
 
 /// A turn whose user message is recorded.
@@ -83,7 +95,7 @@ struct Begun {
 }
 
 #[derive(Debug)]
-struct Running {
+pub(crate) struct Running {
     turn_id: String,
     reach: Reach,
     /// What the user's pictures are looked for in.
@@ -96,6 +108,12 @@ pub enum ThreadError {
     /// One turn at a time.
     #[error("a turn is already running in this thread")]
     Busy,
+    /// Walls change between turns only.
+    #[error("a turn is running: the sandbox and the approvals can be changed when it has ended")]
+    BusyForWalls,
+    /// Commands would keep walls that the thread does not have any more.
+    #[error("commands still run in this thread ({0}), and keep the walls they have: stop them to change the sandbox")]
+    StillRuns(usize),
     /// There is no such turn, or it has ended.
     #[error("no active turn to interrupt")]
     NoActiveTurn,
@@ -134,7 +152,7 @@ impl Thread {
     /// When the journal cannot be written.
     pub fn start(parts: ThreadParts) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
-        state.record_epoch()?;
+        state.record_epoch(Whence::Opened)?;
         let workplace = &state.settings.workplace;
         let opening =
             context::opening(&state.settings.instructions, &workplace.roots, &workplace.policy, &context::today());
@@ -156,26 +174,23 @@ impl Thread {
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
         }
-        let epoch = state.record_epoch()?;
+        let epoch = state.record_epoch(Whence::Opened)?;
         // Every command that ever ran on left more than one line, so no id comes twice in a thread.
         state.processes = Arc::new(Processes::new(epoch));
         if replayed.ran_on {
             state.record_message(Message::Developer { text: ENDED_WITH_THE_PROGRAM.trim_end().to_owned() })?;
         }
-        let ThreadSettings { workplace, instructions, .. } = &state.settings;
-        let (roots, policy) = (&workplace.roots, &workplace.policy);
-        if let Some(news) = context::news(&state.history, instructions, roots, policy, &context::today()) {
-            state.record_message(news)?;
-        }
+        state.record_news()?;
         Ok(Self::of(id, state))
     }
 
     fn of(id: String, state: ThreadState) -> Self {
         let processes = Arc::clone(&state.processes);
         let journal = state.recorder.journal_path();
+        let standing = state.standing.clone();
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
-        Self { id, journal, state, running: Arc::default(), processes }
+        Self { id, journal, state, running: Arc::default(), processes, standing, next_model: Arc::default() }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -215,6 +230,11 @@ impl Thread {
     async fn begin_turn(&self, input: Vec<UserInput>) -> Result<Begun, ThreadError> {
         // Between turns nobody holds it for longer than it takes to tell that a command ended.
         let mut state = Arc::clone(&self.state).lock_owned().await;
+        let next_model = self.next_model().take();
+        if let Some(model) = next_model {
+            state.settings.model = model;
+            state.record_change()?;
+        }
         let Said { content, input } = said(input, state.settings.workplace.roots.workspace.clone()).await?;
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
@@ -260,6 +280,19 @@ impl Thread {
         self.journal.as_deref()
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it runs under now, whether a turn runs or not.
+    pub fn standing(&self) -> Standing {
+        self.standing.now()
+    }
+
+    pub(crate) fn next_model(&self) -> std::sync::MutexGuard<'_, Option<ModelChoice>> {
+        self.next_model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The commands that run on after their call.
     pub fn processes(&self) -> Vec<ProcessInfo> {
         self.processes.list()
@@ -291,7 +324,7 @@ impl Thread {
     }
 
     /// Makes sure that one turn runs at a time.
-    fn reserve(&self) -> Result<Reach, ThreadError> {
+    pub(crate) fn reserve(&self) -> Result<Reach, ThreadError> {
         let mut running = self.running();
         if running.is_some() {
             return Err(ThreadError::Busy);
@@ -301,7 +334,7 @@ impl Thread {
         Ok(reach)
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    pub(crate) fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -350,6 +383,7 @@ impl ThreadState {
         let recorder = Recorder::new(journal, events);
         let (history, usage) = (History::default(), Usage::default());
         let processes = Arc::new(Processes::new(1));
+        let standing = SharedStanding::new(&settings);
         let state = Self {
             settings,
             recorder,
@@ -359,7 +393,7 @@ impl ThreadState {
             processes,
             questions,
             granted: Granted::default(),
-            weaker_walls_declined: false,
+            standing,
             _temp: temp,
         };
         (id, state)
@@ -397,15 +431,27 @@ impl ThreadState {
     }
 
     /// Returns the ordinal of the record.
-    fn record_epoch(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn record_epoch(&mut self, whence: Whence) -> Result<u64, StoreError> {
         let level = serde_json::to_value(self.settings.workplace.policy.level).unwrap_or_default();
         let record = Record::Epoch(Epoch {
             provider: self.settings.model.provider.clone(),
             model: self.settings.model.id.clone(),
             sandbox: level.as_str().unwrap_or_default().to_owned(),
             cwd: self.settings.workplace.roots.workspace.clone(),
+            effort: self.settings.model.reasoning_effort.clone(),
+            midway: whence == Whence::Midway,
         });
         self.recorder.record(&record)
+    }
+
+    /// Tells the model what has changed around it.
+    pub(crate) fn record_news(&mut self) -> Result<(), StoreError> {
+        let ThreadSettings { workplace, instructions, .. } = &self.settings;
+        let (roots, policy) = (&workplace.roots, &workplace.policy);
+        match context::news(&self.history, instructions, roots, policy, &context::today()) {
+            Some(news) => self.record_message(news).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Records that a turn began and what the user said; returns the ordinal of the item.

@@ -34,7 +34,7 @@ impl TurnRun {
     ) -> Result<Result<Item<'call>, Permit>, StoreError> {
         let untold = Item::untold(item);
         let Some(walls) = lacking(state, access).await else { return Ok(Ok(untold)) };
-        if state.weaker_walls_declined {
+        if state.granted.weaker_walls_declined {
             return Ok(Err(declined(&fill(DECLINED, &[("message", "")]))));
         }
         let question =
@@ -49,12 +49,12 @@ impl TurnRun {
                 return Ok(Err(refused(&format!("{}, and nobody is there to be asked", question.reason))));
             }
             Consent::Stopped => {
-                state.weaker_walls_declined = true;
+                state.granted.weaker_walls_declined = true;
                 return Ok(Err(declined(STOPPED)));
             }
             Consent::Declined(message) => message,
         };
-        state.weaker_walls_declined = true;
+        state.granted.weaker_walls_declined = true;
         let message = message.map(|message| format!(" The user says: {}", message.trim())).unwrap_or_default();
         Ok(Err(declined(&fill(DECLINED, &[("message", &message)]))))
     }

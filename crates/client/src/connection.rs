@@ -5,8 +5,9 @@ use codex_protocol::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, RpcError, ServerMessage,
     ServerRequestAnswerParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadShellCommandParams, ThreadStartParams,
-    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -79,6 +80,8 @@ calls! {
     terminal_terminate TerminalTerminate(BackgroundTerminalTerminateParams) -> BackgroundTerminalTerminated;
     /// Changes the size of the terminal of one of them.
     terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
+    /// Changes the settings of a thread.
+    thread_settings_update ThreadSettingsUpdate(ThreadSettingsUpdateParams) -> Empty;
     /// Starts a turn.
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Says something to the turn that runs.

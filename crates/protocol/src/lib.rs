@@ -12,6 +12,7 @@ mod items;
 mod methods;
 mod models;
 mod rpc;
+mod settings;
 mod terminals;
 mod thread;
 mod turn;
@@ -30,6 +31,7 @@ pub use items::{SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadIte
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use rpc::{ErrorKind, RpcError};
+pub use settings::{SettingsChange, ThreadSettings, ThreadSettingsUpdateParams, ThreadSettingsUpdated};
 pub use terminals::{
     BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,
     BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,

@@ -8,9 +8,10 @@ use crate::{
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded,
     ServerRequestAnswerParams, ServerRequestResolved, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadShellCommandParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams,
+    ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged,
+    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -87,6 +88,7 @@ client_requests! {
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
+    ThreadSettingsUpdate "thread/settings/update" ThreadSettingsUpdateParams => Empty,      Theirs;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
@@ -98,6 +100,7 @@ client_requests! {
 server_notifications! {
     ThreadStarted         "thread/started"                      ThreadStarted;
     ThreadStatusChanged   "thread/status/changed"               ThreadStatusChanged;
+    ThreadSettingsUpdated "thread/settings/updated"             ThreadSettingsUpdated;
     TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
     TurnStarted           "turn/started"                        TurnChanged;
     TurnCompleted         "turn/completed"                      TurnChanged;

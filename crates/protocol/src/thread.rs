@@ -204,6 +204,9 @@ pub struct ThreadOpened {
     pub approvals_reviewer: String,
     /// Level of the sandbox, in the wire's spelling of a policy.
     pub sandbox: Value,
+    /// How long the model thinks, if that is said.
+    #[serde(default)]
+    pub reasoning_effort: Option<String>,
     /// What holds commands to it on this machine, in words for people. Ours.
     #[serde(default)]
     pub held_by: String,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ThreadItem, UserInput};
+use crate::{SettingsChange, ThreadItem, UserInput};
 
 /// One user message and everything the agent does about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct TurnStartParams {
     pub thread_id: String,
     /// What the user says; not empty.
     pub input: Vec<UserInput>,
+    /// Settings of this turn and those after it.
+    #[serde(flatten)]
+    pub change: SettingsChange,
     /// JSON Schema that the final message must satisfy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Value>,

@@ -27,6 +27,7 @@ use crate::{
 };
 
 /// What a client wants of a thread's settings; the rest comes from the configuration.
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) cwd: PathBuf,
     overrides: Vec<Override>,
@@ -61,6 +62,8 @@ struct Configured {
     origins: Origins,
     warnings: Vec<String>,
     sources: Vec<String>,
+    /// Files of the project that `--trust` trusts.
+    trusted: Vec<(PathBuf, Hash)>,
 }
 
 impl Wanted {
@@ -103,6 +106,8 @@ impl Wanted {
             key => key == "sandbox.mode",
         };
         let keeps_level = params.sandbox.is_none() && !params.config.iter().flatten().any(names_level);
+        let effort = epoch.as_ref().and_then(|epoch| epoch.effort.clone());
+        let keeps_effort = keeps_model && !says(&["model_reasoning_effort"]);
         let (model, provider, level, cwd) = match epoch {
             Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox), Some(epoch.cwd)),
             None => (None, None, None, None),
@@ -128,8 +133,30 @@ impl Wanted {
             ephemeral: None,
             thread_source: None,
         })?;
+        if let Some(effort) = effort.filter(|_| keeps_effort) {
+            wanted.set("model_reasoning_effort", &effort.into())?;
+        }
         wanted.at_most = level.filter(|_| keeps_level).and_then(|name| serde_json::from_value(json!(name)).ok());
         Ok(wanted)
+    }
+
+    /// Sets `key` as a flag does that is typed later than all others.
+    pub(crate) fn set(&mut self, key: &str, value: &Value) -> Result<(), RpcError> {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let typed = match key {
+            "model" => format!("--model {shown}"),
+            "sandbox" => format!("--sandbox {shown}"),
+            "ask_for_approval" => format!("--ask-for-approval {shown}"),
+            key => format!("-c {key}={shown}"),
+        };
+        let flag = Override::flag(&typed, key, value);
+        self.overrides.push(flag.map_err(|error| configuration(&error.to_string()))?);
+        match key {
+            "sandbox" => self.at_most = None,
+            "ask_for_approval" => self.full_auto = false,
+            _ => {}
+        }
+        Ok(())
     }
 
     fn of(cwd: String, mut config: Map<String, Value>, trust_project: Option<bool>) -> Result<Self, RpcError> {
@@ -172,17 +199,21 @@ pub(crate) async fn thread(
     server: &Server,
     id: &str,
     codex_home: &Path,
-    mut wanted: Wanted,
+    wanted: &mut Wanted,
     temp: &Path,
 ) -> Result<Built, RpcError> {
-    let mut warnings = trust::ask(server, id, codex_home, &mut wanted).await?;
-    let Configured { settings, origins, warnings: of_load, sources } = load(&server.environment, codex_home, &wanted)?;
+    let mut warnings = trust::ask(server, id, codex_home, wanted).await?;
+    let configured = load(&server.environment, codex_home, wanted)?;
+    let Configured { settings, origins, warnings: of_load, sources, trusted } = configured;
     warnings.extend(of_load);
+    wanted.accepted.extend(trusted);
+    // Built once more, it asks nothing, and trusts what it trusts now.
+    (wanted.asks_trust, wanted.trust_project) = (false, false);
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
     let workplace =
-        workplace(&server.environment, codex_home, &server.helper, &settings, &origins, &wanted, temp).await?;
+        workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
     let built = ThreadSettings {
         model: model(server, &settings)?,
@@ -344,7 +375,8 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     if wanted.trust_project {
         told.extend(trust::remember(codex_home, &trust));
     }
-    Ok(Configured { settings, origins, warnings: told, sources })
+    let trusted = if wanted.trust_project { trust.hashes() } else { Vec::new() };
+    Ok(Configured { settings, origins, warnings: told, sources, trusted })
 }
 
 /// The roots, the policy and the environment of a thread.
@@ -395,6 +427,21 @@ async fn workplace(
             path: environment.path().unwrap_or_default().to_owned(),
         },
     })
+}
+
+/// Who is asked where `wanted` says.
+pub(crate) fn model_choice(server: &Server, codex_home: &Path, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
+    model(server, &load(&server.environment, codex_home, wanted)?.settings)
+}
+
+/// Whether there is a model provider of this name.
+pub(crate) fn knows_provider(
+    server: &Server,
+    codex_home: &Path,
+    wanted: &Wanted,
+    name: &str,
+) -> Result<bool, RpcError> {
+    Ok(load(&server.environment, codex_home, wanted)?.settings.model_providers.contains_key(name))
 }
 
 fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> {

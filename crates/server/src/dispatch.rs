@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirecto
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
-    Server,
+    Kept, Known, Server,
     build::{self, Built, Wanted},
 };
 
@@ -62,7 +62,12 @@ impl Server {
                 }
                 ClientResponse::TerminalResize(Empty {})
             }
+            ClientRequest::ThreadSettingsUpdate(params) => {
+                self.change(&params.thread_id, &params.change).await?;
+                ClientResponse::ThreadSettingsUpdate(Empty {})
+            }
             ClientRequest::TurnStart(params) => {
+                self.change(&params.thread_id, &params.change).await?;
                 let thread = self.thread(&params.thread_id)?;
                 let output_schema = params.output_schema.map(Arc::new);
                 let options = TurnOptions { output_schema, max_requests: params.max_requests };
@@ -90,9 +95,9 @@ impl Server {
         let codex_home = self.codex_home()?;
         let ephemeral = params.ephemeral.unwrap_or_default();
         let thread_source = params.thread_source.clone();
-        let wanted = Wanted::start(params)?;
+        let mut wanted = Wanted::start(params)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
-        let mut built = build::thread(self, &id, &codex_home, wanted, temp.path()).await?;
+        let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
         let journal = if ephemeral {
             Journal::ephemeral()
@@ -112,8 +117,10 @@ impl Server {
         let opened = opened(&id, &built, held_by, journal.path(), begun);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
-        let parts = self.parts(&id, built, journal, temp);
-        self.keep(id, Thread::start(parts).map_err(thread_error)?);
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let (parts, temp) = self.parts(&id, built, journal, temp);
+        let thread = Arc::new(Thread::start(parts).map_err(thread_error)?);
+        self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
     }
 
@@ -125,9 +132,9 @@ impl Server {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
         };
         let id = replayed.header.thread_id.clone();
-        let wanted = Wanted::resume(params, replayed.epoch.clone())?;
+        let mut wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
-        let mut built = build::thread(self, &id, &codex_home, wanted, temp.path()).await?;
+        let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
         for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
             if count > 0 {
@@ -145,8 +152,10 @@ impl Server {
         // Clients count the thread's tokens, not the turn's.
         let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
-        let parts = self.parts(&id, built, journal, temp);
-        self.keep(id, Thread::resume(parts, replayed).map_err(thread_error)?);
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let (parts, temp) = self.parts(&id, built, journal, temp);
+        let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);
+        self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
     }
 
@@ -169,9 +178,10 @@ impl Server {
         codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())
     }
 
-    fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> ThreadParts {
+    fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> (ThreadParts, PathBuf) {
         let (events, questions) = (self.events.clone(), Arc::clone(&self.questions));
-        ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions }
+        let path = temp.path().to_owned();
+        (ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions }, path)
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
@@ -207,7 +217,7 @@ impl Server {
         self.environment.codex_home().map_err(|error| RpcError::new(ErrorKind::Configuration, error.to_string()))
     }
 
-    async fn warn(&self, thread_id: &str, warnings: &[String]) {
+    pub(crate) async fn warn(&self, thread_id: &str, warnings: &[String]) {
         for message in warnings {
             let warning = Warning { thread_id: Some(thread_id.to_owned()), message: message.clone() };
             self.tell(ServerNotification::Warning(warning)).await;
@@ -270,6 +280,7 @@ fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Be
         approval_policy: approval_policy(settings.workplace.policy.approval),
         approvals_reviewer: "user".into(),
         sandbox: build::sandbox_policy(&settings.workplace.policy),
+        reasoning_effort: settings.model.reasoning_effort.clone(),
         held_by: held_by.to_owned(),
         config_sources: built.config_sources.clone(),
         instruction_sources,
@@ -317,7 +328,7 @@ fn source_of(name: &str) -> SessionSource {
     }
 }
 
-fn approval_policy(approval: codex_permissions::Approval) -> ApprovalPolicy {
+pub(crate) fn approval_policy(approval: codex_permissions::Approval) -> ApprovalPolicy {
     match approval {
         codex_permissions::Approval::Untrusted => ApprovalPolicy::Untrusted,
         codex_permissions::Approval::OnRequest => ApprovalPolicy::OnRequest,
@@ -342,10 +353,12 @@ pub(crate) fn store_error(error: StoreError) -> RpcError {
     RpcError::new(kind, error.to_string())
 }
 
-fn thread_error(error: ThreadError) -> RpcError {
+pub(crate) fn thread_error(error: ThreadError) -> RpcError {
     match error {
         ThreadError::Store(error) => store_error(error),
-        ThreadError::Busy => RpcError::new(ErrorKind::Internal, error.to_string()),
+        ThreadError::Busy | ThreadError::BusyForWalls | ThreadError::StillRuns(_) => {
+            RpcError::new(ErrorKind::Internal, error.to_string())
+        }
         ThreadError::NoActiveTurn | ThreadError::NotSteerable | ThreadError::AnotherTurn { .. } => {
             RpcError::new(ErrorKind::NotFound, error.to_string())
         }

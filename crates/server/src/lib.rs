@@ -4,6 +4,7 @@
 //! each. A server never decides what is shown, and never trusts a client with more than its own configuration gives.
 
 mod build;
+mod change;
 mod dispatch;
 mod doctor;
 mod explain;
@@ -40,9 +41,29 @@ pub struct Server {
     helper: PathBuf,
     source: SessionSource,
     http: Arc<HttpClients>,
-    threads: Mutex<HashMap<String, Arc<Thread>>>,
+    threads: Mutex<HashMap<String, Arc<Kept>>>,
     questions: Arc<Questions>,
     events: mpsc::Sender<ServerMessage>,
+}
+
+/// A thread, and what its settings were built from.
+#[derive(Debug)]
+struct Kept {
+    thread: Arc<Thread>,
+    /// What its commands see as `/tmp`.
+    temp: PathBuf,
+    known: Mutex<Known>,
+}
+
+/// What changes with a thread's settings.
+#[derive(Debug)]
+struct Known {
+    /// What a client wants of them.
+    wanted: build::Wanted,
+    /// As in [`codex_protocol::ThreadOpened`].
+    held_by: String,
+    /// The warnings that it was told.
+    told: Vec<String>,
 }
 
 /// Events that may wait for a slow client before the agent waits too.
@@ -61,12 +82,16 @@ impl Server {
     }
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {
+        self.kept(id).map(|kept| Arc::clone(&kept.thread))
+    }
+
+    fn kept(&self, id: &str) -> Result<Arc<Kept>, RpcError> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let found = threads.get(id).map(Arc::clone);
         found.ok_or_else(|| RpcError::new(ErrorKind::NotFound, format!("thread not found: {id}")))
     }
 
-    fn keep(&self, id: String, thread: Thread) {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(thread));
+    fn keep(&self, id: String, kept: Kept) {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(kept));
     }
 }

@@ -185,6 +185,12 @@ pub struct Epoch {
     pub sandbox: String,
     /// Directory the thread works in.
     pub cwd: PathBuf,
+    /// How long the model thinks, if that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<String>,
+    /// Whether the session was open already: commands that ran on do so still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub midway: bool,
 }
 
 /// How a turn ended.
@@ -208,8 +214,20 @@ mod tests {
 
     #[test]
     fn records_are_written_as_documented() {
-        let epoch = Epoch { provider: "p".into(), model: "m".into(), sandbox: "read-only".into(), cwd: "/w".into() };
+        let epoch = Epoch {
+            provider: "p".into(),
+            model: "m".into(),
+            sandbox: "read-only".into(),
+            cwd: "/w".into(),
+            effort: None,
+            midway: false,
+        };
+        let midway = Epoch { effort: Some("low".into()), midway: true, ..epoch.clone() };
         let table = [
+            (
+                Record::Epoch(midway),
+                r#"{"seq":1,"at":2,"type":"epoch","provider":"p","model":"m","sandbox":"read-only","cwd":"/w","effort":"low","midway":true}"#,
+            ),
             (
                 Record::Epoch(epoch),
                 r#"{"seq":1,"at":2,"type":"epoch","provider":"p","model":"m","sandbox":"read-only","cwd":"/w"}"#,

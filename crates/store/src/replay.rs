@@ -103,8 +103,8 @@ impl Replay {
         match record {
             Record::Header(_) | Record::Asked { .. } | Record::Item { .. } | Record::Plan { .. } => {}
             Record::Epoch(epoch) => {
+                self.ran_on &= epoch.midway;
                 self.epoch = Some(epoch);
-                self.ran_on = false;
             }
             Record::TurnStarted { turn_id } => {
                 self.turns += 1;
@@ -292,15 +292,17 @@ mod tests {
             let item = ThreadItem::AgentMessage { id: format!("i{id}"), text: String::new() };
             Record::Item { turn_id: "1".into(), item }
         };
-        let epoch = || {
+        let settings = |midway| {
             let (provider, model, sandbox, cwd) = ("p".into(), "m".into(), "s".into(), "/w".into());
-            Record::Epoch(Epoch { provider, model, sandbox, cwd })
+            Record::Epoch(Epoch { provider, model, sandbox, cwd, effort: None, midway })
         };
+        let (epoch, changed) = (|| settings(false), || settings(true));
         let table = [
             (vec![turn(), calls(&["1"]), command("1"), result("1"), item("1"), ended()], false),
             (vec![turn(), calls(&["1"]), command("1"), result("1"), ended()], true),
             (vec![turn(), calls(&["1"]), command("1"), result("1"), ended(), item("1")], true),
             (vec![turn(), calls(&["1"]), command("1"), result("1"), ended(), epoch(), turn(), ended()], false),
+            (vec![turn(), calls(&["1"]), command("1"), result("1"), ended(), changed(), turn(), ended()], true),
             (vec![turn(), calls(&["1"]), started("1"), result("1"), ended()], false),
             (vec![turn(), calls(&["1"]), command("1")], false),
         ];
@@ -423,7 +425,7 @@ mod tests {
 
     fn epoch(model: &str, cwd: &str) -> Record {
         let (provider, sandbox) = ("p".into(), "read-only".into());
-        Record::Epoch(Epoch { provider, model: model.into(), sandbox, cwd: cwd.into() })
+        Record::Epoch(Epoch { provider, model: model.into(), sandbox, cwd: cwd.into(), effort: None, midway: false })
     }
 
     fn asked() -> Record {

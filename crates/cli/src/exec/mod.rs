@@ -172,7 +172,13 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
     let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
     let (thread_id, max_requests) = (opened.thread.id.clone(), limits.max_turns);
-    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema, max_requests };
+    let start = TurnStartParams {
+        thread_id: thread_id.clone(),
+        input,
+        output_schema,
+        max_requests,
+        ..TurnStartParams::default()
+    };
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }

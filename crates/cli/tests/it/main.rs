@@ -31,6 +31,7 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod session;
+mod settings;
 mod steering;
 mod tidy;
 mod trust;

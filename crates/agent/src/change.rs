@@ -1,0 +1,122 @@
+//! Settings that change while a thread is open: a model from the next turn on, walls between turns only.
+//!
+//! It must never let a command that runs keep walls that the thread does not have any more, nor take what commands have
+//! made for what was there before.
+
+use std::sync::Arc;
+
+use codex_store::StoreError;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{
+    ModelChoice, Thread, ThreadError, ThreadSettings, Workplace,
+    thread::{ThreadState, Whence},
+};
+
+/// A thread in which no turn runs, and none begins until this is dropped.
+#[derive(Debug)]
+pub struct Settled<'thread> {
+    thread: &'thread Thread,
+    state: OwnedMutexGuard<ThreadState>,
+}
+
+impl Drop for Settled<'_> {
+    fn drop(&mut self) {
+        self.thread.running().take();
+    }
+}
+
+impl Thread {
+    /// Takes the thread out of use, so that its walls can be built anew: what commands have made is found before.
+    ///
+    /// # Errors
+    /// When a turn runs, or what was found cannot be recorded.
+    pub async fn settle(&self) -> Result<Settled<'_>, ThreadError> {
+        self.reserve().map_err(|_| ThreadError::BusyForWalls)?;
+        // From here on it is given back, whatever happens.
+        let state = Arc::clone(&self.state).lock_owned().await;
+        let mut settled = Settled { thread: self, state };
+        let state = &mut settled.state;
+        state.tell_ended(self.id()).await?;
+        if state.processes.list().is_empty() {
+            state.disarm_last(self.id()).await?;
+        }
+        Ok(settled)
+    }
+
+    /// Lets `model` be asked: from now on, or from the next turn on if one runs.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    pub async fn set_model(&self, model: ModelChoice) -> Result<(), ThreadError> {
+        match self.reserve() {
+            Ok(_) => {
+                let mut settled = Settled { thread: self, state: Arc::clone(&self.state).lock_owned().await };
+                let old = std::mem::replace(&mut settled.state.settings.model, model);
+                let changed = settled.state.record_change();
+                if changed.is_err() {
+                    settled.state.settings.model = old;
+                }
+                changed.map_err(ThreadError::from)
+            }
+            Err(_) => {
+                self.standing.lock().model = model.clone();
+                *self.next_model() = Some(model);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Settled<'_> {
+    /// Lets the thread go on under `settings`. Commands that run on keep their walls, so these cannot change then.
+    ///
+    /// # Errors
+    /// When commands run inside other walls, or the change cannot be recorded; all is as it was then.
+    pub fn set(mut self, settings: ThreadSettings) -> Result<(), ThreadError> {
+        let state = &mut *self.state;
+        let running = state.processes.list().len();
+        let ThreadSettings { workplace, model, instructions, tools } = settings;
+        let workplace = match running {
+            0 => workplace,
+            _ if same_walls(&state.settings.workplace, &workplace) => asking_as(&state.settings.workplace, &workplace),
+            _ => return Err(ThreadError::StillRuns(running)),
+        };
+        let new = ThreadSettings { workplace, model, instructions, tools };
+        let old = std::mem::replace(&mut state.settings, new);
+        let changed = state.record_change();
+        if changed.is_err() {
+            state.settings = old;
+        }
+        changed.map_err(ThreadError::from)
+    }
+}
+
+impl ThreadState {
+    /// Records the settings that are in force from here on, and tells the model what is new to it.
+    pub(crate) fn record_change(&mut self) -> Result<(), StoreError> {
+        self.record_epoch(Whence::Midway)?;
+        self.record_news()?;
+        self.recorder.flush();
+        self.standing.show(&self.settings);
+        Ok(())
+    }
+}
+
+/// Whether commands have the same walls in both.
+fn same_walls(old: &Workplace, new: &Workplace) -> bool {
+    let walls = |workplace: &Workplace| {
+        let policy = &workplace.policy;
+        (policy.level, policy.network, policy.domains.clone(), policy.writable.clone(), policy.hidden.clone())
+    };
+    walls(old) == walls(new)
+}
+
+/// The workplace `old`, where a person is asked as in `new`.
+fn asking_as(old: &Workplace, new: &Workplace) -> Workplace {
+    let mut workplace = old.clone();
+    let policy = Arc::make_mut(&mut workplace.policy);
+    (policy.approval, policy.full_auto) = (new.policy.approval, new.policy.full_auto);
+    policy.rules = new.policy.rules.clone();
+    workplace
+}

@@ -1,0 +1,60 @@
+//! What a thread runs under, kept where it can be looked at while a turn runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use codex_permissions::Policy;
+use codex_sandbox::Sandbox;
+use codex_workspace::Roots;
+
+use crate::{ModelChoice, ThreadSettings};
+
+/// What a thread runs under.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Who is asked; from the next turn on, if it was changed while one runs.
+    pub model: ModelChoice,
+    /// Its directories.
+    pub roots: Arc<Roots>,
+    /// What is allowed.
+    pub policy: Arc<Policy>,
+    /// Starts its commands.
+    pub sandbox: Arc<Sandbox>,
+}
+
+/// A [`Standing`] that the thread keeps up to date.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedStanding(Arc<Mutex<Standing>>);
+
+impl SharedStanding {
+    pub(crate) fn new(settings: &ThreadSettings) -> Self {
+        Self(Arc::new(Mutex::new(standing(settings))))
+    }
+
+    /// Shows what is in force now.
+    pub(crate) fn show(&self, settings: &ThreadSettings) {
+        *self.lock() = standing(settings);
+    }
+
+    /// Shows what is allowed now.
+    pub(crate) fn show_policy(&self, policy: &Arc<Policy>) {
+        self.lock().policy = Arc::clone(policy);
+    }
+
+    pub(crate) fn now(&self) -> Standing {
+        self.lock().clone()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn standing(settings: &ThreadSettings) -> Standing {
+    let workplace = &settings.workplace;
+    Standing {
+        model: settings.model.clone(),
+        roots: Arc::clone(&workplace.roots),
+        policy: Arc::clone(&workplace.policy),
+        sandbox: Arc::clone(&workplace.sandbox),
+    }
+}
