@@ -3,7 +3,7 @@
 //! A rule that cannot be understood is an error at start-up, never a rule that is not there.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
@@ -108,7 +108,8 @@ impl Rules {
 /// Names of programs, and patterns of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProgramNames {
-    plain: HashSet<&'static str>,
+    /// By their first letters: most names of others differ from all of them in that, or in their length.
+    plain: BTreeMap<Option<u8>, Vec<&'static str>>,
     /// What stands before the first sign of each pattern, and the pattern.
     patterns: BTreeSet<(&'static str, &'static str)>,
 }
@@ -117,9 +118,9 @@ impl ProgramNames {
     fn add(&mut self, names: impl Iterator<Item = &'static str>) {
         for name in names {
             match pattern::literal(name) {
-                literal if literal == name => self.plain.insert(name),
-                literal => self.patterns.insert((literal, name)),
-            };
+                literal if literal == name => self.plain.entry(first(name)).or_default().push(name),
+                literal => drop(self.patterns.insert((literal, name))),
+            }
         }
     }
 
@@ -133,8 +134,12 @@ impl ProgramNames {
         // It is asked of every program of the machine: most differ from a pattern in what it begins with.
         let fits =
             |(literal, wanted): &(&str, &str)| name.starts_with(literal) && pattern::matches_with_case(wanted, name);
-        self.plain.contains(name) || self.patterns.iter().any(fits)
+        self.plain.get(&first(name)).is_some_and(|names| names.contains(&name)) || self.patterns.iter().any(fits)
     }
+}
+
+fn first(name: &str) -> Option<u8> {
+    name.bytes().next()
 }
 
 /// Interpreters, which run whatever the words after a rule say.

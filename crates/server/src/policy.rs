@@ -83,8 +83,9 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
     let mut there = Found::default();
     if level == SandboxLevel::WorkspaceWrite {
         let Repositories { writable, covered, found } = repositories(&policy.writable, environment.home());
-        // What is protected already is not told twice.
-        let covered = covered.into_iter().filter(|path| !policy.protected.contains(path)).collect();
+        // What is protected already is not told twice. As texts: paths would be compared part by part.
+        let is_protected = |path: &PathBuf| policy.protected.iter().any(|other| other.as_os_str() == path.as_os_str());
+        let covered = covered.into_iter().filter(|path| !is_protected(path)).collect();
         (policy.git, policy.covered, there) = (writable, covered, found);
     }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;

@@ -3,7 +3,7 @@
 //! It must never run one; and it must never judge: whether what is found can be trusted is for the permissions to say.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::BTreeSet,
     ffi::OsStr,
     io,
     os::{fd::AsFd, unix::ffi::OsStrExt},
@@ -44,20 +44,25 @@ pub fn programs_named(wanted: impl Fn(&str) -> bool, path: &OsStr, roots: &[Path
         // What cannot be read to its end holds what was read of it.
         let _ = programs.look_into(directory, wanted);
     }
-    let Programs { found, others } = programs;
-    let named = found
-        .into_iter()
-        .filter(|(real, file)| real.file_name().is_some_and(wanted) && !others.contains(file) && !ours(real));
-    named.map(|(real, _)| real).collect()
+    let Programs { found, linked, others } = programs;
+    let of_links = linked.into_iter().filter(|(real, _)| real.file_name().is_some_and(wanted) && !ours(real));
+    let all = found.into_iter().chain(of_links).filter(|(_, file)| !others.contains(file));
+    let mut all: Vec<PathBuf> = all.map(|(real, _)| real).collect();
+    // Whole texts are compared several times as fast as paths.
+    all.sort_unstable_by(|one, two| one.as_os_str().cmp(two.as_os_str()));
+    all.dedup_by(|one, two| one.as_os_str() == two.as_os_str());
+    all
 }
 
 /// What is found in the directories of programs.
 #[derive(Debug, Default)]
 struct Programs {
     /// The real paths of those that are wanted, each with its file.
-    found: BTreeMap<PathBuf, FileId>,
+    found: Vec<(PathBuf, FileId)>,
+    /// The same of those to which links lead that are wanted.
+    linked: Vec<(PathBuf, FileId)>,
     /// Where links of other names lead.
-    others: HashSet<FileId>,
+    others: Vec<FileId>,
 }
 
 /// What tells a file from all others: its device and its number there.
@@ -84,14 +89,13 @@ impl Programs {
                 continue;
             }
             let Some((file, runs)) = look_at(&opened, name) else { continue };
-            if !is_wanted {
+            match (is_wanted, is_link) {
                 // There are many of them: their real paths would cost milliseconds.
-                self.others.insert(file);
-            } else if runs {
-                let path = directory.join(name);
+                (false, _) => self.others.push(file),
+                (true, _) if !runs => {}
+                (true, true) => self.linked.extend(directory.join(name).canonicalize().ok().map(|real| (real, file))),
                 // In a real directory what is no link is real.
-                let real = if is_link { path.canonicalize().ok() } else { Some(path) };
-                self.found.extend(real.map(|real| (real, file)));
+                (true, false) => self.found.push((directory.join(name), file)),
             }
         }
         Ok(())

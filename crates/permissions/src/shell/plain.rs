@@ -80,7 +80,7 @@ impl Lexer<'_> {
 
     fn redirection(&mut self) -> bool {
         for redirection in HARMLESS {
-            let operator = redirection.trim_end_matches("/dev/null");
+            let operator = redirection.strip_suffix("/dev/null").unwrap_or(redirection);
             let Some(rest) = self.rest.strip_prefix(operator) else { continue };
             let target = &redirection[operator.len()..];
             let blanks = if target.is_empty() { rest } else { rest.trim_start_matches([' ', '\t']) };
