@@ -3,8 +3,10 @@
 //! It knows [`codex_protocol`], [`codex_client`] and plain configuration, never the loop, the model or the tools: a
 //! session on another machine is drawn by the same code. See `docs/design/0011-tui.md`.
 
+pub mod composer;
 pub mod intent;
 pub mod key;
+pub mod keymap;
 pub mod look;
 pub mod overlays;
 pub mod text;
