@@ -4,10 +4,14 @@
 //! session on another machine is drawn by the same code. See `docs/design/0011-tui.md`.
 
 pub mod composer;
+mod fuzzy;
 pub mod intent;
 pub mod key;
 pub mod keymap;
 pub mod look;
+pub mod onboarding;
 pub mod overlays;
+pub mod popup;
+pub mod slash;
 pub mod text;
 pub mod theme;

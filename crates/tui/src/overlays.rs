@@ -1,5 +1,16 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
+mod line;
+pub(crate) mod list;
+mod pager;
+pub(crate) mod panel;
+mod parts;
+mod picker;
+pub(crate) mod pickers;
+mod question;
+#[cfg(test)]
+mod testing;
+
 use std::fmt::Debug;
 
 use crate::{
@@ -8,6 +19,14 @@ use crate::{
     look::Look,
     text::{Live, Size},
 };
+
+pub use pager::{Pager, PagerEntry};
+pub use picker::{Entry, MoreKey, Picker};
+pub use pickers::{
+    Feature, ModelChoice, experimental, keep_theme, mode, mode_names, models, modes, sessions, theme, theme_names,
+    themes,
+};
+pub use question::question;
 
 /// Something that lies over the composer. The topmost one takes all keys.
 pub trait Overlay: Debug {

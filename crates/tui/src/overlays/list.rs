@@ -1,0 +1,56 @@
+//! A list in which one row is chosen.
+
+use std::{cell::Cell, ops::Range};
+
+use crate::key::Key;
+
+/// Which row of a list is chosen, and which part of it is seen.
+#[derive(Debug, Clone, Default)]
+pub struct Chosen {
+    at: usize,
+    top: Cell<usize>,
+    page: Cell<usize>,
+}
+
+impl Chosen {
+    /// With the row `at` chosen.
+    pub fn at(at: usize) -> Self {
+        Self { at, ..Self::default() }
+    }
+
+    /// The chosen row, of a list of `count`.
+    pub fn index(&self, count: usize) -> usize {
+        self.at.min(count.saturating_sub(1))
+    }
+
+    /// The rows of a list of `count` that are seen in `room`: the chosen one is among them.
+    pub fn window(&self, count: usize, room: usize) -> Range<usize> {
+        let at = self.index(count);
+        let top = self.top.get().min(at).max((at + 1).saturating_sub(room)).min(count.saturating_sub(room));
+        self.top.set(top);
+        self.page.set(room);
+        top..(top + room).min(count)
+    }
+
+    /// Takes a key that moves in a list of `count`. `false`: it is none.
+    pub fn key(&mut self, key: Key, count: usize) -> bool {
+        let (at, last, page) = (self.index(count), count.saturating_sub(1), self.page.get().max(1));
+        self.at = match key.to_string().as_str() {
+            // Round about, so that the last is one key away.
+            "up" | "ctrl+p" => at.checked_sub(1).unwrap_or(last),
+            "down" | "ctrl+n" => {
+                if at < last {
+                    at + 1
+                } else {
+                    0
+                }
+            }
+            "pageup" => at.saturating_sub(page),
+            "pagedown" => (at + page).min(last),
+            "home" => 0,
+            "end" => last,
+            _ => return false,
+        };
+        true
+    }
+}

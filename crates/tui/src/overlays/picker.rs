@@ -1,0 +1,210 @@
+//! A list to choose from. What is typed narrows it down at once.
+
+use std::fmt::Debug;
+
+use super::{Outcome, Overlay, line::Line, list::Chosen, panel::row};
+use crate::{
+    fuzzy::{Ranked, push_marked, ranked},
+    intent::{Change, Intent},
+    key::Key,
+    look::Look,
+    text::{Live, Row, Size, truncate},
+    theme::Role,
+};
+
+/// A row of a list.
+#[derive(Debug, Clone)]
+pub struct Entry<T> {
+    /// What is read first.
+    pub name: String,
+    /// What is said of it, quietly.
+    pub about: String,
+    /// Whether it is switched on, or the one that is in force; `None` where nothing is.
+    pub is_on: Option<bool>,
+    /// What it stands for.
+    pub value: T,
+}
+
+/// A key of a list beyond those that move in it: the key, what is said of it, and what it wants.
+pub type MoreKey = (&'static str, &'static str, fn() -> Intent);
+
+/// A list to choose from.
+#[derive(Debug)]
+pub struct Picker<T> {
+    title: String,
+    entries: Vec<Entry<T>>,
+    /// Said in place of a list without entries.
+    empty: &'static str,
+    enter: fn(&mut Entry<T>) -> Outcome,
+    /// Wanted as soon as another row is chosen.
+    moved: Option<fn(&T) -> Intent>,
+    /// Wanted when it is left without a choice.
+    left: Option<Change>,
+    more: Option<MoreKey>,
+    filter: Line,
+    found: Vec<Ranked>,
+    chosen: Chosen,
+}
+
+impl<T: Debug> Picker<T> {
+    /// The list `entries`; the one in force is chosen.
+    pub fn new(title: &str, entries: Vec<Entry<T>>, enter: fn(&mut Entry<T>) -> Outcome) -> Self {
+        let at = entries.iter().position(|entry| entry.is_on == Some(true)).unwrap_or_default();
+        let mut picker = Self {
+            title: title.to_owned(),
+            entries,
+            empty: "nothing to choose from",
+            enter,
+            moved: None,
+            left: None,
+            more: None,
+            filter: Line::default(),
+            found: Vec::new(),
+            chosen: Chosen::at(at),
+        };
+        picker.narrow();
+        picker
+    }
+
+    /// Said where there are no entries.
+    #[must_use]
+    pub fn empty(mut self, said: &'static str) -> Self {
+        self.empty = said;
+        self
+    }
+
+    /// Wants something as soon as another row is chosen, and `left` when it is left without a choice.
+    #[must_use]
+    pub fn moved(mut self, wants: fn(&T) -> Intent, left: Change) -> Self {
+        (self.moved, self.left) = (Some(wants), Some(left));
+        self
+    }
+
+    /// One more key; the list goes away with it.
+    #[must_use]
+    pub fn more(mut self, key: MoreKey) -> Self {
+        self.more = Some(key);
+        self
+    }
+
+    /// The entry that enter takes.
+    fn entry(&self) -> Option<usize> {
+        self.found.get(self.chosen.index(self.found.len())).map(|ranked| ranked.index)
+    }
+
+    fn narrow(&mut self) {
+        let names: Vec<String> = self.entries.iter().map(|entry| format!("{} {}", entry.name, entry.about)).collect();
+        self.found = ranked(self.filter.text(), &names);
+    }
+
+    fn after_move(&self, before: Option<usize>) -> Outcome {
+        let now = self.entry();
+        match (self.moved, now.and_then(|at| self.entries.get(at))) {
+            (Some(wants), Some(entry)) if now != before => Outcome::want(wants(&entry.value)),
+            _ => Outcome::stay(),
+        }
+    }
+
+    fn edited(&mut self) -> Outcome {
+        let before = self.entry();
+        self.narrow();
+        self.chosen = Chosen::default();
+        self.after_move(before)
+    }
+
+    fn rows(&self, size: Size, look: &Look) -> Vec<Row> {
+        let room = size.rows.saturating_sub(3).max(1);
+        let window = self.chosen.window(self.found.len(), room);
+        let seen = self.found.get(window.clone()).unwrap_or_default();
+        let names = seen.iter().filter_map(|ranked| self.entries.get(ranked.index));
+        let widest = names.map(|entry| Row::plain(&entry.name).width()).max().unwrap_or_default();
+        let column = widest.min(size.columns * 3 / 5);
+        let at = self.chosen.index(self.found.len());
+        let rows = seen.iter().zip(window).filter_map(|(ranked, index)| {
+            let entry = self.entries.get(ranked.index)?;
+            Some(entry_row(entry, &ranked.marks, index == at, column, look))
+        });
+        rows.map(|row| truncate(&row, size.columns)).collect()
+    }
+}
+
+fn entry_row<T>(entry: &Entry<T>, marks: &[usize], is_chosen: bool, column: usize, look: &Look) -> Row {
+    let mark = if is_chosen { "› " } else { "  " };
+    let on = match entry.is_on {
+        Some(true) => "● ",
+        Some(false) => "○ ",
+        None => "",
+    };
+    let mut row = row(look, &[(mark, Role::Strong), (on, Role::Mark)]);
+    let (style, marked) = if is_chosen { (Role::Selected, Role::Selected) } else { (Role::Plain, Role::Strong) };
+    let underlined = |role| crate::text::Style { underline: true, ..look.style(role) };
+    let mut name = Row::empty();
+    push_marked(&mut name, &entry.name, marks, look.style(style), underlined(marked));
+    let name = truncate(&name, column);
+    let blanks = column.saturating_sub(name.width()) + 2;
+    name.spans.into_iter().for_each(|span| row.push(span));
+    if !entry.about.is_empty() {
+        row.push(look.span(&" ".repeat(blanks), Role::Plain));
+        let behind = entry.name.len() + 1;
+        let marks: Vec<usize> = marks.iter().filter_map(|at| at.checked_sub(behind)).collect();
+        push_marked(&mut row, &entry.about, &marks, look.style(Role::Quiet), underlined(Role::Quiet));
+    }
+    row
+}
+
+impl<T: Debug> Overlay for Picker<T> {
+    fn live(&self, size: Size, look: &Look) -> Live {
+        let mut rows = vec![Row::new(&self.title, look.style(Role::Strong))];
+        let (filter, column) = self.filter.live("  search: ", size.columns, look);
+        rows.push(filter);
+        match (self.entries.is_empty(), self.found.is_empty()) {
+            (true, _) => rows.push(row(look, &[("  ", Role::Plain), (self.empty, Role::Quiet)])),
+            (false, true) => rows.push(row(look, &[("  nothing is like this", Role::Quiet)])),
+            _ => rows.extend(self.rows(size, look)),
+        }
+        let more = self.more.map_or(String::new(), |(key, about, _)| format!(" · {key} {about}"));
+        let count = match self.found.len() {
+            found if found + 3 > size.rows => format!(" · {} of {found}", self.chosen.index(found) + 1),
+            _ => String::new(),
+        };
+        rows.push(Row::new(&format!("↑ ↓ choose · enter take · esc leave{more}{count}"), look.style(Role::Quiet)));
+        let rows: Vec<Row> = rows.iter().map(|row| truncate(row, size.columns)).collect();
+        // What is chosen is nearer to the end than the title is.
+        let above = rows.len().saturating_sub(size.rows);
+        let cursor = 1_usize.checked_sub(above).map(|row| (row, column));
+        Live { rows: rows.into_iter().skip(above).collect(), cursor }
+    }
+
+    fn key(&mut self, key: Key) -> Outcome {
+        let name = key.to_string();
+        if let Some((_, _, wants)) = self.more.filter(|(more, ..)| *more == name) {
+            return Outcome::done(wants());
+        }
+        match name.as_str() {
+            "esc" | "ctrl+c" => match self.left.take() {
+                Some(change) => Outcome::done(Intent::Change(change)),
+                None => Outcome::close(),
+            },
+            "enter" => match self.entry().and_then(|at| self.entries.get_mut(at)) {
+                Some(entry) => (self.enter)(entry),
+                None => Outcome::stay(),
+            },
+            _ => {
+                let before = self.entry();
+                // While something is typed, home and end move in it.
+                let moves = self.filter.text().is_empty() || !["home", "end"].contains(&name.as_str());
+                if moves && self.chosen.key(key, self.found.len()) {
+                    return self.after_move(before);
+                }
+                let typed = self.filter.text().to_owned();
+                self.filter.key(key);
+                if typed == self.filter.text() { Outcome::stay() } else { self.edited() }
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.filter.insert(text.trim());
+        drop(self.edited());
+    }
+}

@@ -1,0 +1,321 @@
+//! May this command run, may these files be changed, may commands run behind weaker walls?
+
+use codex_protocol::{
+    ApprovalAnswer, ApprovalDecision, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, ThreadItem,
+};
+
+use super::{
+    choices::{Answer, Choices, answers},
+    command::parts,
+    hunks::Hunks,
+    rule::Rule,
+};
+use crate::{
+    intent::Intent,
+    key::Key,
+    look::Look,
+    overlays::{
+        Outcome, Overlay,
+        line::Line,
+        panel::{Panel, Scroll, labelled, paragraph, row},
+    },
+    text::{Live, Row, Size, truncate, wrap},
+    theme::Role,
+};
+
+/// Between the sentence why it is asked and what the model says of it, which stands in a place of its own here.
+const MODEL_SAYS: &str = "; the model says: “";
+
+/// A question about what the agent wants to do.
+#[derive(Debug)]
+pub(super) struct Approval {
+    id: u64,
+    reason: Option<String>,
+    terms: ApprovalTerms,
+    about: About,
+    choices: Choices,
+    stage: Stage,
+    scroll: Scroll,
+}
+
+/// What it is about.
+#[derive(Debug)]
+enum About {
+    Command { command: String, cwd: String, rule: Option<Rule> },
+    Files(Hunks),
+}
+
+/// What is being done about it.
+#[derive(Debug)]
+enum Stage {
+    /// An answer is chosen.
+    Choosing,
+    /// The rule is looked at that would be saved.
+    Remembering,
+    /// A word to the model is typed.
+    Writing(Line),
+}
+
+impl Approval {
+    pub(super) fn of_command(id: u64, params: CommandApprovalParams) -> Self {
+        let rule = Rule::offered(&params);
+        let CommandApprovalParams { reason, command, cwd, available_decisions, terms, .. } = params;
+        let about = About::Command { command, cwd, rule };
+        Self::new(id, reason, terms, about, &available_decisions)
+    }
+
+    pub(super) fn of_files(id: u64, params: FileChangeApprovalParams, item: Option<&ThreadItem>) -> Self {
+        let FileChangeApprovalParams { reason, available_decisions, terms, .. } = params;
+        Self::new(id, reason, terms, About::Files(Hunks::of(item)), &available_decisions)
+    }
+
+    fn new(id: u64, reason: Option<String>, terms: ApprovalTerms, about: About, offered: &[ApprovalDecision]) -> Self {
+        let words = |answer: Answer| match (answer, &about) {
+            (Answer::Yes, _) if !terms.not_held.is_empty() => "yes, for the rest of the session".to_owned(),
+            (Answer::Yes, _) => "yes, this once".to_owned(),
+            (Answer::ForSession, About::Files(_)) => "session: yes, and the same files again".to_owned(),
+            (Answer::ForSession, About::Command { .. }) => "session: yes, and the same command again".to_owned(),
+            (Answer::Always, About::Command { rule: Some(rule), .. }) => format!("always: by a rule… {}", rule.text()),
+            (Answer::Always, _) => "always: by a rule…".to_owned(),
+            (Answer::No, _) => "no, and it goes on without".to_owned(),
+            (Answer::Message, _) => "message: no, and a word to the model… (tab)".to_owned(),
+            (Answer::Stop, _) => "stop: no, and the turn ends".to_owned(),
+        };
+        let answers = answers(offered).into_iter();
+        let can_remember = matches!(&about, About::Command { rule: Some(_), .. });
+        let answers = answers.filter(|answer| can_remember || *answer != Answer::Always);
+        let answers: Vec<_> = answers.map(|answer| (answer, words(answer))).collect();
+        // Enter must not take walls away.
+        let first = if terms.not_held.is_empty() { Answer::Yes } else { Answer::No };
+        let choices = Choices::new(answers, first);
+        Self { id, reason, terms, about, choices, stage: Stage::Choosing, scroll: Scroll::default() }
+    }
+
+    fn answer(&self, decision: ApprovalDecision, message: Option<String>) -> Outcome {
+        Outcome::done(Intent::Answer { request_id: self.id, answer: ApprovalAnswer { decision, message } })
+    }
+
+    fn unwanted(&self) -> Option<String> {
+        match &self.about {
+            About::Files(hunks) => hunks.unwanted(),
+            About::Command { .. } => None,
+        }
+    }
+
+    fn give(&mut self, answer: Answer) -> Outcome {
+        // Who has marked something does not want all of it.
+        let is_yes = matches!(answer, Answer::Yes | Answer::ForSession | Answer::Always);
+        if is_yes && self.unwanted().is_some() {
+            return Outcome::stay();
+        }
+        match answer {
+            Answer::Yes => self.answer(ApprovalDecision::Accept, None),
+            Answer::ForSession => self.answer(ApprovalDecision::AcceptForSession, None),
+            Answer::No => self.answer(ApprovalDecision::Decline, self.unwanted()),
+            Answer::Stop => self.answer(ApprovalDecision::Cancel, None),
+            Answer::Always => {
+                self.stage = Stage::Remembering;
+                Outcome::stay()
+            }
+            Answer::Message => {
+                self.stage = Stage::Writing(Line::default());
+                Outcome::stay()
+            }
+        }
+    }
+
+    fn choose(&mut self, key: Key) -> Outcome {
+        if let About::Files(hunks) = &mut self.about {
+            match key.to_string().as_str() {
+                "left" | "right" => hunks.step(key.to_string() == "right"),
+                "space" => hunks.toggle(),
+                _ => {}
+            }
+        }
+        if self.scroll.key(key) {
+            return Outcome::stay();
+        }
+        match self.choices.key(key) {
+            Some(answer) => self.give(answer),
+            None => Outcome::stay(),
+        }
+    }
+
+    fn remember(&mut self, key: Key) -> Outcome {
+        let About::Command { rule: Some(rule), .. } = &mut self.about else { return Outcome::stay() };
+        match key.to_string().as_str() {
+            "left" => rule.change(true),
+            "right" => rule.change(false),
+            "enter" => {
+                let decision = rule.decision();
+                return self.answer(decision, None);
+            }
+            "esc" | "ctrl+c" => self.stage = Stage::Choosing,
+            _ => {}
+        }
+        Outcome::stay()
+    }
+
+    fn write(&mut self, key: Key) -> Outcome {
+        let Stage::Writing(line) = &mut self.stage else { return Outcome::stay() };
+        match key.to_string().as_str() {
+            "enter" => {
+                let typed = Some(line.text().trim().to_owned()).filter(|text| !text.is_empty());
+                let message: Vec<String> = typed.into_iter().chain(self.unwanted()).collect();
+                let message = Some(message.join("\n")).filter(|message| !message.is_empty());
+                return self.answer(ApprovalDecision::Decline, message);
+            }
+            "esc" | "ctrl+c" => self.stage = Stage::Choosing,
+            _ => drop(line.key(key)),
+        }
+        Outcome::stay()
+    }
+
+    fn title(&self, look: &Look) -> Row {
+        let title = match (&self.about, &self.stage) {
+            (_, Stage::Remembering) => "Save this rule, and run the command?",
+            _ if !self.terms.not_held.is_empty() => "Go on behind weaker walls?",
+            (About::Command { .. }, _) => "Run this command?",
+            (About::Files(_), _) => "Make these changes?",
+        };
+        row(look, &[("? ", Role::Warning), (title, Role::Strong)])
+    }
+
+    /// What there is to read, and the rows of it that must be seen.
+    fn text(&self, look: &Look) -> (Vec<Row>, Option<(usize, usize)>) {
+        let mut rows = Vec::new();
+        let mut looked_at = None;
+        match &self.about {
+            About::Command { command, cwd, .. } => {
+                rows.extend(command_rows(command, look));
+                rows.push(Row::empty());
+                rows.extend(labelled("Directory", cwd, Role::Path, look));
+            }
+            About::Files(hunks) => {
+                let (changes, at) = hunks.rows(look);
+                // What they are about comes first: the changes may be long.
+                rows.extend(self.terms_rows(look));
+                rows.push(Row::empty());
+                looked_at = at.map(|(begin, count)| (begin + rows.len(), count));
+                rows.extend(changes);
+                return (rows, looked_at);
+            }
+        }
+        rows.extend(self.terms_rows(look));
+        (rows, looked_at)
+    }
+
+    fn terms_rows(&self, look: &Look) -> Vec<Row> {
+        let ApprovalTerms { confinement, rule, justification, not_held, .. } = &self.terms;
+        let mut rows = Vec::new();
+        if let Some(reason) = &self.reason {
+            let own = reason.rsplit_once(MODEL_SAYS).filter(|_| justification.is_some());
+            let reason = own.map_or(reason.as_str(), |(own, _)| own);
+            // Told one by one below.
+            let all = not_held.join("; ");
+            let reason = if all.is_empty() { reason.to_owned() } else { reason.replace(&all, "see below") };
+            rows.extend(labelled("Why", &reason, Role::Plain, look));
+        }
+        if let Some(rule) = rule {
+            let said = format!("{} {:?}, {}", rule.kind, rule.text, rule.origin);
+            rows.extend(labelled("Rule", &said, Role::Plain, look));
+        }
+        if !confinement.is_empty() {
+            let role = if confinement.starts_with("no sandbox") { Role::Bad } else { Role::Plain };
+            rows.extend(labelled("Sandbox", confinement, role, look));
+        }
+        for phrase in not_held {
+            rows.extend(labelled("Not held", phrase, Role::Warning, look));
+        }
+        if let Some(words) = justification {
+            rows.extend(labelled("The model", "says of it, which may be false:", Role::Quiet, look));
+            let indent = if look.width < 60 { 4 } else { 13 };
+            rows.extend(paragraph(&format!("“{words}”"), Role::Quote, indent, look));
+        }
+        rows
+    }
+
+    fn foot(&self, size: Size, look: &Look) -> Live {
+        let hint = |text: &str| Live { rows: vec![hint_row(text, look)], cursor: None };
+        match &self.stage {
+            Stage::Remembering => match &self.about {
+                About::Command { rule: Some(rule), .. } if rule.has_words() => {
+                    hint("enter save and run · ← fewer words · → more words · esc back")
+                }
+                _ => hint("enter save and run · esc back"),
+            },
+            Stage::Writing(line) => {
+                let (row, column) = line.live("Tell it: ", look.width, look);
+                let mut live = Live { rows: vec![row], cursor: Some((0, column)) };
+                let more = if self.unwanted().is_some() { ", with the marked hunks" } else { "" };
+                let cursor = live.cursor;
+                live.append(hint(&format!("enter no, and send it{more} · esc back")));
+                live.cursor = cursor;
+                live
+            }
+            Stage::Choosing => {
+                let little = size.rows < self.choices.answers.len() + 6;
+                let mut live = Live { rows: Vec::new(), cursor: None };
+                if let About::Files(hunks) = &self.about
+                    && hunks.are_many()
+                {
+                    let said = match hunks.unwanted() {
+                        Some(_) => "✗ not wanted: answer no, and the model is told which · space takes the mark off",
+                        None => "← → from hunk to hunk · space marks one as not wanted",
+                    };
+                    live.append(hint(said));
+                }
+                live.append(self.choices.live(little, look));
+                live
+            }
+        }
+    }
+}
+
+impl Overlay for Approval {
+    fn live(&self, size: Size, look: &Look) -> Live {
+        let look = &Look { width: size.columns, ..*look };
+        let (text, looked_at) = match (&self.stage, &self.about) {
+            (Stage::Remembering, About::Command { rule: Some(rule), .. }) => (rule.rows(look), None),
+            _ => self.text(look),
+        };
+        if let Some((row, count)) = looked_at {
+            self.scroll.show(row, count.saturating_sub(1));
+        }
+        let foot = self.foot(size, look);
+        Panel { title: self.title(look), text, foot }.live(size, &self.scroll, look)
+    }
+
+    fn key(&mut self, key: Key) -> Outcome {
+        match &self.stage {
+            Stage::Choosing => self.choose(key),
+            Stage::Remembering => self.remember(key),
+            Stage::Writing(_) => self.write(key),
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        if let Stage::Writing(line) = &mut self.stage {
+            line.insert(text);
+        }
+    }
+
+    fn question(&self) -> Option<u64> {
+        Some(self.id)
+    }
+}
+
+/// The command part by part.
+fn command_rows(command: &str, look: &Look) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (index, part) in parts(command).into_iter().flat_map(str::lines).enumerate() {
+        let (mark, part) = if index == 0 { ("  $ ", part) } else { ("    ", part) };
+        let part = row(look, &[(mark, Role::Quiet), (part, Role::Command)]);
+        rows.extend(wrap(&part, look.width, &row(look, &[("    ", Role::Plain)])));
+    }
+    rows
+}
+
+fn hint_row(text: &str, look: &Look) -> Row {
+    truncate(&Row::new(text, look.style(Role::Quiet)), look.width)
+}

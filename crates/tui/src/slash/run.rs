@@ -1,0 +1,164 @@
+//! What the commands want.
+
+use super::{Snapshot, document};
+use crate::{
+    intent::{Change, Fetch, Intent},
+    overlays::{self, pickers},
+};
+
+type Wanted = Result<Vec<Intent>, String>;
+
+/// For commands that a later version has: they are refused before.
+pub(super) fn nothing(_: &str, _: &Snapshot) -> Wanted {
+    Ok(Vec::new())
+}
+
+pub(super) fn clear(_: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::NewThread])
+}
+
+pub(super) fn init(_: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Init])
+}
+
+pub(super) fn quit(_: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Quit])
+}
+
+pub(super) fn status(_: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Status)])
+}
+
+pub(super) fn ps(_: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Terminals)])
+}
+
+pub(super) fn stop(arguments: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::StopTerminals(some(arguments)))])
+}
+
+pub(super) fn export(arguments: &str, _: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Export(some(arguments))])
+}
+
+pub(super) fn model(arguments: &str, _: &Snapshot) -> Wanted {
+    let mut words = arguments.split_whitespace().map(str::to_owned);
+    let Some(model) = words.next() else { return Ok(vec![Intent::Fetch(Fetch::Models)]) };
+    let effort = words.next();
+    match words.next() {
+        Some(more) => Err(format!("/model takes a name and how long it thinks, not `{more}` besides")),
+        None => Ok(vec![Intent::Change(Change { model: Some(model), effort, ..Change::default() })]),
+    }
+}
+
+pub(super) fn permissions(arguments: &str, _: &Snapshot) -> Wanted {
+    if arguments.is_empty() {
+        return Ok(vec![Intent::Fetch(Fetch::Permissions)]);
+    }
+    let change = pickers::mode(arguments).ok_or_else(|| unknown("mode", arguments, pickers::mode_names()))?;
+    Ok(vec![Intent::Change(change)])
+}
+
+pub(super) fn resume(arguments: &str, snapshot: &Snapshot) -> Wanted {
+    match arguments {
+        "" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: false })]),
+        "all" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: true })]),
+        id if snapshot.thread_id.as_deref() == Some(id) => Err("this is the session that is open".into()),
+        id => Ok(vec![Intent::ResumeThread(id.to_owned())]),
+    }
+}
+
+pub(super) fn theme(arguments: &str, snapshot: &Snapshot) -> Wanted {
+    if arguments.is_empty() {
+        return Ok(vec![Intent::Open(pickers::themes(&snapshot.screen.theme))]);
+    }
+    match pickers::theme_names().find(|name| *name == arguments) {
+        Some(name) => Ok(pickers::keep_theme(name)),
+        None => Err(unknown("theme", arguments, pickers::theme_names())),
+    }
+}
+
+pub(super) fn vim(arguments: &str, snapshot: &Snapshot) -> Wanted {
+    let is_on = match arguments {
+        "" => !snapshot.screen.is_vim,
+        "on" => true,
+        "off" => false,
+        other => return Err(unknown("choice", other, ["on", "off"].into_iter())),
+    };
+    let change = Change { vim: Some(is_on), ..Change::default() };
+    Ok(vec![Intent::Change(change), Intent::Keep { key: "tui.vim".into(), value: is_on.to_string() }])
+}
+
+pub(super) fn experimental(_: &str, snapshot: &Snapshot) -> Wanted {
+    Ok(vec![Intent::Open(pickers::experimental(snapshot.features.clone()))])
+}
+
+pub(super) fn copy(arguments: &str, snapshot: &Snapshot) -> Wanted {
+    let answer = snapshot.last_answer.as_deref().ok_or("there is no answer to copy yet")?;
+    match arguments {
+        "" => Ok(vec![Intent::Copy(answer.to_owned())]),
+        "code" => match last_code(answer) {
+            Some(code) => Ok(vec![Intent::Copy(code)]),
+            None => Err("there is no code in the last answer".into()),
+        },
+        other => Err(unknown("choice", other, ["code"].into_iter())),
+    }
+}
+
+pub(super) fn help(arguments: &str, _: &Snapshot) -> Wanted {
+    if arguments.is_empty() {
+        return Ok(vec![Intent::Open(Box::new(overlays::Pager::new("Help", document::help())))]);
+    }
+    let name = arguments.trim_start_matches('/');
+    let command = super::find(name).ok_or_else(|| format!("there is no command /{name}; /help lists them"))?;
+    Ok(vec![Intent::Print(document::command_rows(command))])
+}
+
+fn some(arguments: &str) -> Option<String> {
+    Some(arguments.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn unknown(what: &str, given: &str, known: impl Iterator<Item = &'static str>) -> String {
+    format!("`{given}` is no {what}; there is {}", known.collect::<Vec<_>>().join(", "))
+}
+
+/// What stands in the last fenced block of `markdown`.
+fn last_code(markdown: &str) -> Option<String> {
+    let mut last = None;
+    let mut open: Option<(String, String)> = None;
+    for line in markdown.lines() {
+        let trimmed = line.trim_start();
+        let fence: String = trimmed.chars().take_while(|c| matches!(c, '`' | '~')).collect();
+        match &mut open {
+            Some((opened, _)) if fence.starts_with(opened.as_str()) && trimmed.trim_end() == fence => {
+                last = open.take().map(|(_, code)| code);
+            }
+            Some((_, code)) => {
+                code.push_str(line);
+                code.push('\n');
+            }
+            None if fence.len() >= 3 => open = Some((fence, String::new())),
+            None => {}
+        }
+    }
+    open.map(|(_, code)| code).or(last).filter(|code| !code.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_code_is_found() {
+        let table = [
+            ("no code", None),
+            ("```\na\n```\ntext\n```sh\nb\nc\n```\n", Some("b\nc\n")),
+            ("````\n```\na\n```\n````", Some("```\na\n```\n")),
+            ("~~~\na\n~~~", Some("a\n")),
+            ("```rs\nstill open", Some("still open\n")),
+        ];
+        for (markdown, expected) in table {
+            assert_eq!(last_code(markdown).as_deref(), expected, "{markdown}");
+        }
+    }
+}

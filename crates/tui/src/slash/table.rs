@@ -1,0 +1,141 @@
+//! The table of commands, sorted by name.
+
+use super::{Command, Completes, When, run};
+
+const fn command(name: &'static str, about: &'static str, run: RunFn) -> Command {
+    Command {
+        name,
+        aliases: &[],
+        arguments: "",
+        completes: Completes::Nothing,
+        about,
+        when: When::Always,
+        headless: "",
+        run,
+    }
+}
+
+type RunFn = fn(&str, &super::Snapshot) -> Result<Vec<crate::intent::Intent>, String>;
+
+/// One that a later version has.
+const fn later(name: &'static str, about: &'static str, missing: &'static str) -> Command {
+    Command { when: When::NotYet(missing), ..command(name, about, run::nothing) }
+}
+
+const AFRESH: &str = "each `codex exec` without `resume` starts afresh";
+
+/// All commands.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        arguments: "TASK",
+        ..later("agent", "Let a second agent do a task beside this one", "this version runs one agent at a time")
+    },
+    later("agents", "Agents that work on a task of their own", "this version runs one agent at a time"),
+    Command {
+        aliases: &["new"],
+        when: When::BetweenTurns,
+        headless: AFRESH,
+        ..command("clear", "Begin a new session; the one until now can be resumed", run::clear)
+    },
+    Command {
+        arguments: "[FOCUS]",
+        ..later(
+            "compact",
+            "Sum up the conversation, so that there is room again",
+            "this version cannot sum up a conversation; /clear begins a new one",
+        )
+    },
+    later(
+        "context",
+        "What the context is filled with",
+        "this version does not count the parts of the context; /status says how full it is",
+    ),
+    Command {
+        arguments: "[code]",
+        completes: Completes::Nothing,
+        headless: "use `--output-last-message FILE`",
+        ..command("copy", "Copy the last answer, or the last code in it, to the clipboard", run::copy)
+    },
+    later(
+        "cost",
+        "What the session has cost",
+        "this version does not know prices; /status says how many tokens were used",
+    ),
+    Command {
+        headless: "`git diff` shows what changed",
+        ..later(
+            "diff",
+            "All that the agent has changed in this session",
+            "this version keeps no states of files to compare with; `!git diff` shows what git knows",
+        )
+    },
+    command("experimental", "Switch features that are being tried", run::experimental),
+    Command { arguments: "[FILE]", ..command("export", "Write the transcript to a file as Markdown", run::export) },
+    later("fork", "Branch the conversation", "this version cannot branch a session; /clear begins a new one"),
+    Command {
+        aliases: &["?"],
+        arguments: "[COMMAND]",
+        completes: Completes::Commands,
+        headless: "use `codex help`",
+        ..command("help", "Commands and keys", run::help)
+    },
+    Command {
+        headless: "use `codex init`",
+        ..command("init", "Make the file of settings for this project, if there is none", run::init)
+    },
+    later("mcp", "MCP servers and their tools", "this version connects to no MCP servers"),
+    Command {
+        arguments: "[NAME [EFFORT]]",
+        completes: Completes::Models,
+        headless: "use `--model MODEL`",
+        ..command("model", "Which model answers, and how long it thinks", run::model)
+    },
+    Command {
+        aliases: &["approvals"],
+        arguments: "[MODE]",
+        completes: Completes::Modes,
+        headless: "use `codex permissions list`; `codex sandbox -- COMMAND` runs a command behind the same walls",
+        ..command("permissions", "What the agent may do, by which rules, and what was decided", run::permissions)
+    },
+    Command {
+        headless: "use `--sandbox read-only`",
+        ..later(
+            "plan",
+            "Plan first, change nothing",
+            "this version has no mode for plans; `/permissions read-only` holds the agent to reading",
+        )
+    },
+    later("plugins", "Plugins and what they add", "this version loads no plugins"),
+    command("ps", "Commands that run on", run::ps),
+    Command { aliases: &["exit", "q"], ..command("quit", "Leave; the session can be resumed", run::quit) },
+    Command {
+        aliases: &["sessions"],
+        arguments: "[ID|all]",
+        when: When::BetweenTurns,
+        headless: "use `codex exec resume ID` or `codex exec resume --last`",
+        ..command("resume", "Go on with an earlier session", run::resume)
+    },
+    Command {
+        arguments: "[WHAT]",
+        ..later("review", "Look over recent changes", "this version has no reviews; ask for one in your own words")
+    },
+    Command {
+        aliases: &["undo"],
+        ..later("rewind", "Go back to an earlier state", "this version keeps no states of files to go back to")
+    },
+    Command {
+        headless: "each run says its model, directory and session on stderr; `-v` says more",
+        ..command("status", "Model, context, tokens, directory, session, sandbox", run::status)
+    },
+    Command {
+        arguments: "[ID]",
+        completes: Completes::Terminals,
+        ..command("stop", "End a command that runs on; all of them without an id", run::stop)
+    },
+    Command { arguments: "[NAME]", completes: Completes::Themes, ..command("theme", "Colours", run::theme) },
+    Command {
+        arguments: "[on|off]",
+        completes: Completes::Switch,
+        ..command("vim", "Keys of vi in the composer", run::vim)
+    },
+];
