@@ -2,6 +2,7 @@
 
 mod config;
 mod run;
+mod typed;
 
 use std::path::PathBuf;
 
@@ -189,7 +190,7 @@ pub struct DemoArguments {
     pub color: Option<ColorChoice>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Parser)]
 pub struct SandboxArguments {
     #[command(flatten)]
     pub thread: ThreadOptions,

@@ -14,7 +14,6 @@ mod terminal;
 use std::process::ExitCode;
 
 use args::{Arguments, Command, RunOptions, ThreadOptions};
-use clap::Parser;
 use codex_config::Environment;
 use codex_sandbox::Helper;
 use exec::ExitStatus;
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
     codex_sandbox::run_helper_if_requested();
     keep_to_itself();
     codex_sandbox::ignore_file_size_signal();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(error) => {
             let Some(refusal) = not_yet::refusal(&error) else { error.exit() };
