@@ -4,14 +4,21 @@
 //! session on another machine is drawn by the same code. See `docs/design/0011-tui.md`.
 
 pub mod composer;
+pub mod diff;
 mod fuzzy;
+pub mod highlight;
 pub mod intent;
 pub mod key;
 pub mod keymap;
 pub mod look;
+pub mod markdown;
 pub mod onboarding;
 pub mod overlays;
 pub mod popup;
 pub mod slash;
 pub mod text;
 pub mod theme;
+pub mod transcript;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,455 @@
+//! Markdown that arrives bit by bit: what can no longer change is given out, the rest is kept.
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
+
+use super::{Parsed, References, blocks, blocks::Place, end_of, options, parse, table::Table, top_level};
+use crate::{highlight::Highlighter, look::Look, text::Row};
+
+/// An open block with more source than this is cut where a line or a word ends.
+const MOST: usize = 16 << 10;
+
+/// Last rows of an open block that are never given out.
+const UNSETTLED: usize = 3;
+
+/// Most targets of links that are kept for what comes below.
+const MOST_REFERENCES: usize = 200;
+
+/// A document that arrives. Only what is open is kept of it.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// The source from the beginning of the open block, or within open code.
+    tail: String,
+    open: Open,
+    /// What of the open block was given out, and is still in the tail.
+    given: Given,
+    /// Whether some of the open block was given out.
+    begun: bool,
+    /// Whether an empty row stands between what was given out and what comes.
+    gap: bool,
+    references: References,
+    /// How much of the tail was looked at, and for how many rows.
+    seen: (usize, usize),
+}
+
+/// What is known of the open block beyond its source.
+#[derive(Debug, Default)]
+enum Open {
+    /// Nothing.
+    #[default]
+    Block,
+    /// It is code with a fence: the tail begins within it.
+    Code(Box<Code>),
+    /// It is the rest of a list whose next item has this number, or none.
+    List(Option<u64>),
+    /// It is a table whose columns cannot get other widths any more.
+    Table(Vec<usize>),
+}
+
+/// Code with a fence that is open.
+#[derive(Debug)]
+struct Code {
+    fence: char,
+    /// Characters of the fence.
+    length: usize,
+    /// Blanks before the fence, which are taken off each line.
+    indent: usize,
+    highlighter: Highlighter,
+    /// Whole lines that are not given out.
+    lines: Vec<Row>,
+}
+
+/// How much of the open block was given out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Given {
+    rows: usize,
+    /// Characters other than blanks, by which the rows are counted anew when the width changes.
+    characters: usize,
+    width: usize,
+}
+
+impl Given {
+    fn add(&mut self, rows: &[Row], look: &Look) {
+        self.rows += rows.len();
+        self.characters += rows.iter().map(characters).sum::<usize>();
+        self.width = look.width;
+    }
+
+    /// How many of `rows`, which are all of the block, were given out.
+    fn within(&self, rows: &[Row], look: &Look) -> usize {
+        if self.width == look.width || self.rows == 0 {
+            return self.rows.min(rows.len());
+        }
+        let mut characters = 0;
+        let given = |row: &&Row| {
+            characters += self::characters(row);
+            characters <= self.characters
+        };
+        rows.iter().take_while(given).count()
+    }
+}
+
+fn characters(row: &Row) -> usize {
+    row.spans.iter().flat_map(|span| span.text().chars()).filter(|c| *c != ' ').count()
+}
+
+impl Stream {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// More of it.
+    pub fn push(&mut self, text: &str) {
+        self.tail.push_str(text);
+    }
+
+    /// The rows that can no longer change, each once. Where the open block needs more than `live_rows` rows, its upper
+    /// rows too.
+    pub fn take(&mut self, look: &Look, live_rows: usize) -> Vec<Row> {
+        self.rewrap(look);
+        let mut rows = Vec::new();
+        let mut before = None;
+        // Each round gives out what lies before the open block, or enters code, or leaves it.
+        while before != Some(self.state()) {
+            before = Some(self.state());
+            if matches!(self.open, Open::Code(_)) {
+                self.code(look, live_rows, &mut rows);
+            } else if self.has_more(look, live_rows) {
+                self.blocks(look, &mut rows);
+            }
+        }
+        if !matches!(self.open, Open::Code(_)) && self.has_more(look, live_rows) {
+            self.overflow(look, live_rows, &mut rows);
+            self.seen = (self.tail.len(), live_rows);
+        }
+        rows
+    }
+
+    /// All that is left: nothing more comes.
+    pub fn finish(&mut self, look: &Look) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if !self.tail.is_empty() && !self.tail.ends_with('\n') {
+            self.tail.push('\n');
+        }
+        rows.extend(self.take(look, usize::MAX));
+        rows.extend(self.live(look));
+        *self = Self { gap: self.gap || !rows.is_empty(), ..Self::default() };
+        rows
+    }
+
+    /// The rows of what is open.
+    pub fn live(&self, look: &Look) -> Vec<Row> {
+        let mut rows = match &self.open {
+            Open::Code(code) => {
+                let last = code.without_indent(&self.tail);
+                let last = (!last.is_empty() && !code.may_end(last)).then(|| Row::plain(last));
+                code.lines.iter().chain(&last).flat_map(|line| blocks::code_line(line, look)).collect()
+            }
+            _ => self.rows(settled(&self.tail), look),
+        };
+        if self.gap && !rows.is_empty() {
+            rows.insert(0, Row::empty());
+        }
+        rows
+    }
+
+    /// Counts anew what was given out, if the width is another.
+    fn rewrap(&mut self, look: &Look) {
+        if self.given.rows > 0 && self.given.width != look.width {
+            let given = std::mem::take(&mut self.given);
+            let all = self.rows(&self.tail, look);
+            self.given = Given { rows: given.within(&all, look), width: look.width, ..given };
+        }
+    }
+
+    fn state(&self) -> (usize, bool) {
+        (self.tail.len(), matches!(self.open, Open::Code(_)))
+    }
+
+    /// Whether there is a line or a row that was not looked at, or another number of rows to show it in.
+    fn has_more(&self, look: &Look, live_rows: usize) -> bool {
+        let (bytes, rows) = self.seen;
+        let new = self.tail.get(bytes..).unwrap_or(&self.tail);
+        rows != live_rows || new.contains('\n') || new.len() >= look.width || self.tail.len() > MOST
+    }
+
+    /// The rows of `source`, which begins with the open block, but for those that were given out.
+    fn rows(&self, source: &str, look: &Look) -> Vec<Row> {
+        let events = parse(source, &self.references);
+        let mut rows: Vec<Row> = Vec::new();
+        for (at, block) in top_level(&events).into_iter().enumerate() {
+            let block = match at {
+                0 => self.first(&events[block], look),
+                _ => blocks::block(&events[block], Place::top(look)),
+            };
+            if at > 0 && !block.is_empty() && (self.begun || !rows.is_empty()) {
+                rows.push(Row::empty());
+            }
+            rows.extend(block);
+        }
+        rows
+    }
+
+    /// The rows of the open block that were not given out.
+    fn first(&self, events: &[Parsed<'_>], look: &Look) -> Vec<Row> {
+        let place = Place::top(look);
+        let mut rows = match (&self.open, &events[0].0) {
+            (Open::List(number), Event::Start(Tag::List(_))) => blocks::list_from(events, *number, place),
+            (Open::Table(widths), Event::Start(Tag::Table(alignments))) => {
+                Table::new(&events[1..events.len().max(2) - 1], alignments, place).rows(Some(widths), look)
+            }
+            _ => blocks::block(events, place),
+        };
+        rows.drain(..self.given.within(&rows, look));
+        rows
+    }
+
+    /// Gives out the blocks that something follows.
+    fn blocks(&mut self, look: &Look, rows: &mut Vec<Row>) {
+        let whole = whole(&self.tail);
+        let events = parse(&self.tail[..whole], &self.references);
+        let blocks = top_level(&events);
+        let Some(last) = blocks.last() else { return };
+        let begin = line_begin(&self.tail, events[last.start].1.start);
+        let mut closed = Vec::new();
+        if blocks.len() > 1 {
+            closed = self.rows(&self.tail[..begin], look);
+        }
+        let code = match &events[last.start].0 {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                Code::open(&self.tail[begin..whole], language)
+            }
+            _ => None,
+        };
+        if blocks.len() == 1 && code.is_none() {
+            return;
+        }
+        drop(events);
+        if blocks.len() > 1 {
+            self.keep_references(begin);
+            self.emit(closed, rows);
+            self.close();
+        }
+        self.tail.drain(..begin);
+        if let Some((code, opener)) = code {
+            self.tail.drain(..opener);
+            self.open = Open::Code(Box::new(code));
+        }
+        self.seen = (0, usize::MAX);
+    }
+
+    /// Goes on in open code.
+    fn code(&mut self, look: &Look, live_rows: usize, rows: &mut Vec<Row>) {
+        let Open::Code(code) = &mut self.open else { return };
+        let mut begin = 0;
+        let mut ended = false;
+        while let Some(length) = self.tail[begin..].find('\n') {
+            let line = code.without_indent(self.tail[begin..begin + length].trim_end_matches('\r'));
+            begin += length + 1;
+            if code.ends(line) {
+                ended = true;
+                break;
+            }
+            let row = code.highlighter.line(line, look);
+            code.lines.push(row);
+        }
+        self.tail.drain(..begin);
+        if !ended && self.tail.len() > MOST {
+            // A line without end: what there is of it is given out.
+            let line = std::mem::take(&mut self.tail);
+            let row = code.highlighter.line(&line, look);
+            code.lines.push(row);
+        }
+        let drawn: Vec<Vec<Row>> = code.lines.iter().map(|line| blocks::code_line(line, look)).collect();
+        let mut over = drawn.iter().map(Vec::len).sum::<usize>().saturating_sub(live_rows);
+        let mut given = Vec::new();
+        let mut lines = 0;
+        for line in drawn {
+            if over == 0 && !ended {
+                break;
+            }
+            over = over.saturating_sub(line.len());
+            given.extend(line);
+            lines += 1;
+        }
+        code.lines.drain(..lines);
+        self.emit_part(given, rows);
+        if ended {
+            self.close();
+        }
+        self.seen = (0, usize::MAX);
+    }
+
+    /// Gives out the upper rows of an open block that needs too many.
+    fn overflow(&mut self, look: &Look, live_rows: usize, rows: &mut Vec<Row>) {
+        let mut drawn = self.rows(&self.tail, look);
+        if drawn.len() <= live_rows && self.tail.len() <= MOST {
+            return;
+        }
+        if top_level(&parse(&self.tail, &self.references)).len() > 1 && self.tail.len() <= MOST {
+            // It is open what the second is.
+            return;
+        }
+        let whole = line_begin(&self.tail, self.tail.len());
+        let events = parse(&self.tail[..whole], &self.references);
+        if let Some((Event::Start(Tag::List(_)), _)) = events.first()
+            && let Some((begin, number)) = self.last_item(&events)
+        {
+            drop(events);
+            let items = self.rows(&self.tail[..begin], look);
+            self.emit_part(items, rows);
+            self.tail.drain(..begin);
+            (self.open, self.given) = (Open::List(number), Given::default());
+            return;
+        }
+        if let Some((Event::Start(Tag::Table(alignments)), _)) = events.first()
+            && !matches!(self.open, Open::Table(_))
+        {
+            let end = end_of(&events, 0);
+            let widths = Table::new(&events[1..end.max(1)], alignments, Place::top(look)).widths(look.width);
+            drop(events);
+            self.open = widths.map_or(Open::Block, Open::Table);
+        } else {
+            drop(events);
+        }
+        if self.tail.len() > MOST {
+            return self.cut(look, rows);
+        }
+        if matches!(self.open, Open::Table(_)) {
+            drawn = self.rows(&self.tail[..whole], look);
+        }
+        // The last rows may change with the next word.
+        let over = drawn.len().saturating_sub(live_rows.max(UNSETTLED));
+        drawn.truncate(over);
+        self.given.add(&drawn, look);
+        self.emit_part(drawn, rows);
+    }
+
+    /// Cuts an open block that is far too long, and gives out what lies above the cut.
+    fn cut(&mut self, look: &Look, rows: &mut Vec<Row>) {
+        let near = self.tail.floor_char_boundary(self.tail.len() - MOST / 4);
+        let line = self.tail[..near].rfind('\n').filter(|at| *at > MOST / 4).map(|at| at + 1);
+        let word = || self.tail[..near].rfind(' ').filter(|at| *at > MOST / 4).map(|at| at + 1);
+        let at = line.or_else(word).unwrap_or(near);
+        let above = self.rows(&self.tail[..at], look);
+        self.emit_part(above, rows);
+        // A table goes on below its head.
+        let head = match &self.open {
+            Open::Table(_) => self.tail.match_indices('\n').nth(1).map_or(0, |(at, _)| at + 1),
+            _ => 0,
+        };
+        self.tail.drain(head..at.max(head));
+        self.given = Given::default();
+        match &self.open {
+            Open::Table(_) => {
+                let head = self.rows(&self.tail[..head], look);
+                self.given.add(&head, look);
+            }
+            _ => self.open = Open::Block,
+        }
+    }
+
+    /// Where the last item of the list begins, if it has several, and its number.
+    fn last_item(&self, events: &[Parsed<'_>]) -> Option<(usize, Option<u64>)> {
+        let Event::Start(Tag::List(first)) = events[0].0 else { return None };
+        let first = if let Open::List(number) = self.open { number } else { first };
+        let (mut at, mut items, mut begin) = (1, 0, 0);
+        while matches!(events.get(at), Some((Event::Start(Tag::Item), _))) {
+            begin = events[at].1.start;
+            items += 1;
+            at = end_of(events, at) + 1;
+        }
+        let begin = line_begin(&self.tail, begin);
+        (items > 1 && begin > 0).then(|| (begin, first.map(|first| first.saturating_add(items - 1))))
+    }
+
+    fn keep_references(&mut self, end: usize) {
+        if !self.tail[..end].contains("]:") {
+            return;
+        }
+        let parser = Parser::new_ext(&self.tail[..end], options());
+        let found: Vec<_> = parser
+            .reference_definitions()
+            .iter()
+            .map(|(name, definition)| (name.to_lowercase(), definition.dest.to_string()))
+            .collect();
+        let room = MOST_REFERENCES.saturating_sub(self.references.len());
+        self.references.extend(found.into_iter().take(room));
+    }
+
+    /// Whole blocks.
+    fn emit(&mut self, part: Vec<Row>, rows: &mut Vec<Row>) {
+        let some = !part.is_empty();
+        self.emit_part(part, rows);
+        self.gap |= some || self.begun;
+    }
+
+    /// A part of a block.
+    fn emit_part(&mut self, part: Vec<Row>, rows: &mut Vec<Row>) {
+        if part.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.gap) {
+            rows.push(Row::empty());
+        }
+        self.begun = true;
+        rows.extend(part);
+    }
+
+    /// The open block is closed.
+    fn close(&mut self) {
+        self.gap |= std::mem::take(&mut self.begun);
+        (self.open, self.given) = (Open::Block, Given::default());
+    }
+}
+
+impl Code {
+    /// Of the source that begins with the line of its fence, and the length of that line.
+    fn open(source: &str, language: &str) -> Option<(Self, usize)> {
+        let end = source.find('\n')? + 1;
+        let line = source[..end].trim_start_matches(' ');
+        let fence = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+        let length = line.chars().take_while(|c| *c == fence).count();
+        let (indent, highlighter) = (end - line.len(), Highlighter::new(language));
+        Some((Self { fence, length, indent, highlighter, lines: Vec::new() }, end))
+    }
+
+    fn without_indent<'a>(&self, line: &'a str) -> &'a str {
+        let blanks = line.bytes().take(self.indent).take_while(|byte| *byte == b' ').count();
+        &line[blanks..]
+    }
+
+    /// Whether `line` is the fence at the end.
+    fn ends(&self, line: &str) -> bool {
+        let fence = line.trim_start_matches(' ');
+        let length = fence.chars().take_while(|c| *c == self.fence).count();
+        line.len() - fence.len() < 4 && length >= self.length && fence[length..].trim().is_empty()
+    }
+
+    /// Whether `line` may become that with what comes.
+    fn may_end(&self, line: &str) -> bool {
+        line.trim().chars().all(|c| c == self.fence)
+    }
+}
+
+/// The beginning of the line that `at` stands in.
+fn line_begin(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |at| at + 1)
+}
+
+/// Bytes of a line after which it is known what begins with it.
+const BEGINNING: usize = 40;
+
+/// The length of `text` without a last line that may still turn out to be something else.
+fn whole(text: &str) -> usize {
+    let begin = line_begin(text, text.len());
+    if text.len() - begin < BEGINNING { begin } else { settled(text).len() }
+}
+
+/// `text` without a last line that is nothing but marks: what they mean is known with what follows.
+fn settled(text: &str) -> &str {
+    let begin = line_begin(text, text.len());
+    let line = text[begin..].trim();
+    let marks = !line.is_empty() && line.chars().all(|c| "-=*_#`~+|>: ".contains(c));
+    if marks { &text[..begin] } else { text }
+}

@@ -1,0 +1,108 @@
+//! Markdown and the rows that are made of it, whole and as it arrives.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    tests::{golden, plain, styled},
+    theme::Theme,
+};
+
+fn look(width: usize) -> Look {
+    Look { width, theme: Theme::Ansi }
+}
+
+fn case(name: &str) -> String {
+    fs::read_to_string(format!("{}/src/markdown/cases/{name}.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+const CASES: &[&str] = &["all", "streaming"];
+
+/// The rows of a document that arrives in `pieces`, with `live_rows` rows for what is open; the live rows are looked at
+/// after each.
+fn streamed(pieces: &[&str], look: &Look, live_rows: usize) -> Vec<Row> {
+    let mut stream = Stream::new();
+    let mut rows = Vec::new();
+    for piece in pieces {
+        stream.push(piece);
+        rows.extend(stream.take(look, live_rows));
+        stream.live(look);
+    }
+    rows.extend(stream.finish(look));
+    rows
+}
+
+/// `text` cut at `places`, in thousandths of its length.
+fn pieces<'a>(text: &'a str, places: &[usize]) -> Vec<&'a str> {
+    let mut places: Vec<usize> =
+        places.iter().map(|place| text.floor_char_boundary(text.len() * place / 1000)).collect();
+    places.extend([0, text.len()]);
+    places.sort_unstable();
+    places.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect()
+}
+
+#[test]
+fn documents() {
+    for name in CASES {
+        for width in [40, 80, 200] {
+            let rows = markdown(&case(name), &look(width));
+            golden(&format!("src/markdown/cases/{name}.{width}.txt"), &styled(&rows));
+            for row in &rows {
+                assert!(row.width() <= width, "{name} in {width}: {}", row.text());
+                assert!(!row.text().ends_with(' '), "{name} in {width}: {:?}", row.text());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_document_in_single_characters_is_the_same() {
+    for name in CASES {
+        let text = case(name);
+        let single: Vec<&str> = text.split_inclusive(|_| true).collect();
+        for width in [40, 80] {
+            let look = look(width);
+            assert_eq!(styled(&streamed(&single, &look, 100)), styled(&markdown(&text, &look)), "{name} in {width}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_prints_the_same(places in proptest::collection::vec(0_usize..1000, 0..40), width in 20_usize..120) {
+        for name in CASES {
+            let (text, look) = (case(name), look(width));
+            let rows = streamed(&pieces(&text, &places), &look, 100);
+            prop_assert_eq!(styled(&rows), styled(&markdown(&text, &look)));
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_or_twice_in_a_few_rows(
+        places in proptest::collection::vec(0_usize..1000, 0..40), live in 1_usize..12, width in 40_usize..100,
+    ) {
+        for name in CASES {
+            let (text, look) = (case(name), look(width));
+            let rows = streamed(&pieces(&text, &places), &look, live);
+            // In a table whose columns have other widths, cells are cut at other places.
+            let letters = |rows: &[Row]| {
+                let mut letters: Vec<char> = plain(rows).chars().filter(|c| c.is_alphanumeric()).collect();
+                letters.sort_unstable();
+                letters
+            };
+            prop_assert_eq!(letters(&rows), letters(&markdown(&text, &look)));
+        }
+    }
+
+    #[test]
+    fn nothing_makes_it_panic(text in "[-a-c>#*`~|:\\[\\]()<!_ \n0-9.\t]{0,200}", live in 1_usize..4, width in 1_usize..30) {
+        let look = look(width);
+        let single: Vec<&str> = text.split_inclusive(|_| true).collect();
+        streamed(&single, &look, live);
+        markdown(&text, &look);
+    }
+}

@@ -1,0 +1,70 @@
+//! What was said and done, as rows: a [`Feed`] folds what the server tells; [`item`] shows one finished item. One file
+//! a kind.
+
+mod command;
+mod error;
+mod feed;
+mod file_change;
+mod looks;
+mod message;
+mod output;
+mod plan;
+mod reasoning;
+mod tool_call;
+
+use codex_protocol::ThreadItem;
+
+pub use command::command_rows;
+pub use feed::Feed;
+
+pub use crate::{
+    diff::{Hunk, Layout, diff_rows, hunk_rows, hunks},
+    markdown::markdown,
+};
+use crate::{look::Look, text::Row};
+
+/// One finished item. Where it is `expanded` all of it: the whole output, the whole diff, what the model thought.
+pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
+    match item {
+        ThreadItem::UserMessage { content, .. } => message::user(content, look, expanded),
+        ThreadItem::AgentMessage { text, .. } => message::agent(text, look),
+        ThreadItem::Reasoning { summary, .. } => reasoning::rows(summary, look, expanded),
+        ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
+        ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
+        ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
+    }
+}
+
+/// `rows` with `first` before the first of them and `rest` before the others.
+fn marked(rows: Vec<Row>, first: &Row, rest: &Row) -> Vec<Row> {
+    let mark = |(at, mut row): (usize, Row)| {
+        // No blanks at the end of an empty row.
+        if at > 0 && row.is_empty() {
+            return row;
+        }
+        let mark = if at == 0 { first } else { rest };
+        row.spans.splice(0..0, mark.spans.iter().cloned());
+        row
+    };
+    rows.into_iter().enumerate().map(mark).collect()
+}
+
+/// The same look with room for what stands before each row.
+fn narrower(look: &Look, by: usize) -> Look {
+    Look { width: look.width.saturating_sub(by).max(1), ..*look }
+}
+
+/// A duration as a person says it.
+fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 if milliseconds < 100 => format!("{milliseconds} ms"),
+        0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! The feed: what the server tells, folded into rows that are printed once, and rows of what is still open.
+
+use std::{collections::VecDeque, time::Instant};
+
+use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
+
+use super::{command, error, item, looks, marked, message, narrower, plan, tool_call};
+use crate::{look::Look, markdown::Stream, text::Row, theme::Role};
+
+/// What is open, and what is finished and not yet printed.
+///
+/// A message of the model is printed as it arrives, and holds back what follows it. Anything else is printed when it is
+/// complete, in the order of that: a command that runs on holds back nothing.
+#[derive(Debug, Default)]
+pub struct Feed {
+    queue: VecDeque<Entry>,
+    running: Vec<Running>,
+    /// What was only looked at since something else was printed.
+    glances: Vec<looks::Glance>,
+    plan: Vec<PlanStep>,
+    /// Whether a turn runs.
+    works: bool,
+    /// Whether the error of the turn was shown.
+    told: bool,
+    /// Whether there is something above, so that what comes next stands below an empty row.
+    begun: bool,
+}
+
+/// Something to print, in its place in the order.
+#[derive(Debug)]
+enum Entry {
+    Item(ThreadItem),
+    Message(Message),
+    Plan { plan: Vec<PlanStep>, before: Vec<PlanStep>, explanation: Option<String> },
+    Error { error: TurnError, will_retry: bool },
+    Warning(String),
+    End { turn: Box<Turn>, told: bool },
+    Notice(Vec<Row>),
+}
+
+/// A message that arrives.
+#[derive(Debug)]
+struct Message {
+    id: String,
+    text: Stream,
+    /// Bytes that have arrived.
+    received: usize,
+    done: bool,
+    /// Whether some of it was printed.
+    begun: bool,
+}
+
+/// A command or call that runs.
+#[derive(Debug)]
+struct Running {
+    item: ThreadItem,
+    since: Instant,
+    /// Whether its turn is over.
+    aside: bool,
+}
+
+impl Feed {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what the server tells.
+    pub fn apply(&mut self, notification: &ServerNotification) {
+        match notification {
+            ServerNotification::TurnStarted(_) => (self.works, self.told) = (true, false),
+            ServerNotification::TurnCompleted(changed) => self.ended(&changed.turn),
+            ServerNotification::TurnPlanUpdated(updated) => {
+                let before = std::mem::replace(&mut self.plan, updated.plan.clone());
+                let (plan, explanation) = (updated.plan.clone(), updated.explanation.clone());
+                self.queue.push_back(Entry::Plan { plan, before, explanation });
+            }
+            ServerNotification::ItemStarted(started) => self.started(&started.item),
+            ServerNotification::ItemCompleted(completed) => self.completed(&completed.item),
+            ServerNotification::AgentMessageDelta(delta) => {
+                let message = self.message(&delta.item_id);
+                message.text.push(&delta.delta);
+                message.received += delta.delta.len();
+            }
+            ServerNotification::Error(failed) => {
+                // The answer comes anew: what was not printed of it is not said.
+                self.messages().filter(|message| !message.done).for_each(Message::begin_anew);
+                self.told |= !failed.will_retry;
+                self.queue.push_back(Entry::Error { error: failed.error.clone(), will_retry: failed.will_retry });
+            }
+            ServerNotification::Warning(warning) => self.queue.push_back(Entry::Warning(warning.message.clone())),
+            _ => {}
+        }
+    }
+
+    /// Rows of the screen's own, in their place in the order.
+    pub fn notice(&mut self, rows: Vec<Row>) {
+        self.queue.push_back(Entry::Notice(rows));
+    }
+
+    /// Whether a turn runs.
+    pub fn is_working(&self) -> bool {
+        self.works
+    }
+
+    /// What is finished and was not returned before, in order; also the upper part of a message that needs more than
+    /// `live_rows` rows while it arrives.
+    pub fn finished(&mut self, look: &Look, live_rows: usize) -> Vec<Row> {
+        let mut rows = Vec::new();
+        while let Some(mut entry) = self.queue.pop_front() {
+            if let Entry::Item(item) = &entry
+                && let Some(glances) = looks::glances(item)
+            {
+                self.glances.extend(glances);
+                continue;
+            }
+            if let Entry::Message(message) = &mut entry {
+                if !message.is_silent() {
+                    self.release(look, &mut rows);
+                }
+                let done = message.done;
+                self.arrived(message, look, live_rows, &mut rows);
+                if !done {
+                    self.queue.push_front(entry);
+                    break;
+                }
+                continue;
+            }
+            let entry = entry.rows(look);
+            if !entry.is_empty() {
+                self.release(look, &mut rows);
+                self.print(entry, &mut rows);
+            }
+        }
+        if !self.works {
+            self.release(look, &mut rows);
+        }
+        rows
+    }
+
+    /// What is open: the end of a message that arrives, what runs, the step of the plan.
+    pub fn live(&self, look: &Look, now: Instant) -> Vec<Row> {
+        let mut parts = vec![looks::rows(&self.glances, look)];
+        let mut joined = false;
+        if let Some(Entry::Message(message)) = self.queue.front() {
+            let rows = message.live(look);
+            // Directly below what was printed of it.
+            joined = message.begun && self.glances.is_empty() && !rows.is_empty();
+            parts.push(rows);
+        }
+        let aside = self.running.iter().filter(|running| running.aside).count();
+        parts.extend(self.running.iter().filter(|running| !running.aside).map(|running| running.rows(look, now)));
+        if self.works {
+            parts.push(plan::current(&self.plan, look).into_iter().collect());
+        }
+        if aside > 0 {
+            let what = if aside == 1 { "1 command runs on".to_owned() } else { format!("{aside} commands run on") };
+            parts.push(vec![Row::new(&format!("· {what} · /ps"), look.style(Role::Quiet))]);
+        }
+        parts.retain(|part| !part.is_empty());
+        let mut rows = Vec::new();
+        for (at, part) in parts.into_iter().enumerate() {
+            if at > 0 || (self.begun && !joined) {
+                rows.push(Row::empty());
+            }
+            rows.extend(part);
+        }
+        rows
+    }
+
+    fn started(&mut self, item: &ThreadItem) {
+        match item {
+            ThreadItem::AgentMessage { id, .. } => drop(self.message(id)),
+            ThreadItem::UserMessage { .. } | ThreadItem::Reasoning { .. } => {}
+            _ => self.running.push(Running { item: item.clone(), since: Instant::now(), aside: false }),
+        }
+    }
+
+    fn completed(&mut self, item: &ThreadItem) {
+        self.running.retain(|running| running.item.id() != item.id());
+        match item {
+            ThreadItem::AgentMessage { id, text } => {
+                let message = self.message(id);
+                let rest = text.get(message.received..).unwrap_or_default();
+                message.text.push(rest);
+                message.received = text.len();
+                message.done = true;
+            }
+            _ => self.queue.push_back(Entry::Item(item.clone())),
+        }
+    }
+
+    fn ended(&mut self, turn: &Turn) {
+        self.works = false;
+        // Interrupted, or lost on the way.
+        self.messages().for_each(|message| message.done = true);
+        self.running.retain(|running| matches!(running.item, ThreadItem::CommandExecution { .. }));
+        self.running.iter_mut().for_each(|running| running.aside = true);
+        if turn.status != TurnStatus::InProgress {
+            self.queue.push_back(Entry::End { turn: Box::new(turn.clone()), told: self.told });
+        }
+    }
+
+    fn messages(&mut self) -> impl Iterator<Item = &mut Message> {
+        self.queue.iter_mut().filter_map(|entry| match entry {
+            Entry::Message(message) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// The open message with this id; a new one if there is none.
+    fn message(&mut self, id: &str) -> &mut Message {
+        let open = |entry: &Entry| matches!(entry, Entry::Message(message) if message.id == id && !message.done);
+        let at = match self.queue.iter().position(open) {
+            Some(at) => at,
+            None => {
+                self.queue.push_back(Entry::Message(Message::new(id)));
+                self.queue.len() - 1
+            }
+        };
+        match &mut self.queue[at] {
+            Entry::Message(message) => message,
+            _ => unreachable!("it is the message that was found"),
+        }
+    }
+
+    /// Prints the line of what was looked at: something else follows.
+    fn release(&mut self, look: &Look, rows: &mut Vec<Row>) {
+        let line = looks::rows(&std::mem::take(&mut self.glances), look);
+        self.print(line, rows);
+    }
+
+    fn print(&mut self, part: Vec<Row>, rows: &mut Vec<Row>) {
+        if part.is_empty() {
+            return;
+        }
+        if self.begun {
+            rows.push(Row::empty());
+        }
+        self.begun = true;
+        rows.extend(part);
+    }
+
+    fn arrived(&mut self, message: &mut Message, look: &Look, live_rows: usize, rows: &mut Vec<Row>) {
+        let inner = narrower(look, 2);
+        let mut part = message.text.take(&inner, live_rows);
+        if message.done {
+            part.extend(message.text.finish(&inner));
+        }
+        let part = message.mark(part, look);
+        if message.begun {
+            rows.extend(part);
+        } else if !part.is_empty() {
+            message.begun = true;
+            self.print(part, rows);
+        }
+    }
+}
+
+impl Message {
+    fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), text: Stream::new(), received: 0, done: false, begun: false }
+    }
+
+    fn begin_anew(&mut self) {
+        (self.text, self.received) = (Stream::new(), 0);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.received == 0
+    }
+
+    fn live(&self, look: &Look) -> Vec<Row> {
+        self.mark(self.text.live(&narrower(look, 2)), look)
+    }
+
+    fn mark(&self, rows: Vec<Row>, look: &Look) -> Vec<Row> {
+        let rest = Row::plain("  ");
+        let first = if self.begun { rest.clone() } else { message::agent_mark(look) };
+        match self.begun && rows.first().is_some_and(Row::is_empty) {
+            // An empty row between two blocks stays empty.
+            true => marked(rows, &Row::empty(), &rest),
+            false => marked(rows, &first, &rest),
+        }
+    }
+}
+
+impl Running {
+    fn rows(&self, look: &Look, now: Instant) -> Vec<Row> {
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        match &self.item {
+            ThreadItem::CommandExecution { command, aggregated_output, .. } => {
+                command::running(command, aggregated_output.as_deref().unwrap_or_default(), seconds, look)
+            }
+            ThreadItem::DynamicToolCall { tool, arguments, .. } => tool_call::running(tool, arguments, look),
+            other => {
+                let mut rows = item(other, look, false);
+                rows.truncate(1);
+                rows
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Not of a message, which arrives bit by bit.
+    fn rows(&self, look: &Look) -> Vec<Row> {
+        match self {
+            Self::Item(it) => item(it, look, false),
+            Self::Message(_) => Vec::new(),
+            Self::Plan { plan, before, explanation } => plan::rows(plan, before, explanation.as_deref(), look),
+            Self::Error { error, will_retry } => error::error(error, *will_retry, look),
+            Self::Warning(message) => error::warning(message, look),
+            Self::End { turn, told } => error::end(turn, *told, look),
+            Self::Notice(rows) => rows.clone(),
+        }
+    }
+}

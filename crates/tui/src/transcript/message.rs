@@ -1,0 +1,54 @@
+//! What the user said, and what the model said.
+
+use codex_protocol::UserInput;
+
+use super::{marked, narrower};
+use crate::{
+    look::Look,
+    markdown::markdown,
+    text::{Row, wrap},
+    theme::Role,
+};
+
+/// Most rows of what the user said, where it is not expanded: it may hold a paste of any length.
+const ROWS: usize = 40;
+
+/// Most of what the user said that is looked at for that, in bytes.
+const BYTES: usize = 64 << 10;
+
+/// What the user said.
+pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
+    let (inner, mut rows, mut left) = (narrower(look, 2), Vec::new(), 0);
+    for input in content {
+        match input {
+            UserInput::Text { text } => {
+                let shown = if expanded { text } else { super::output::head(text, BYTES) };
+                left += text[shown.len()..].lines().count();
+                for line in shown.lines() {
+                    rows.extend(wrap(&Row::new(line, look.style(Role::User)), inner.width, &Row::empty()));
+                }
+            }
+            UserInput::LocalImage { path } => {
+                let row = Row::new(&format!("[image {path}]"), look.style(Role::Path));
+                rows.extend(wrap(&row, inner.width, &Row::empty()));
+            }
+        }
+    }
+    if !expanded && (rows.len() > ROWS || left > 0) {
+        left += rows.len().saturating_sub(ROWS);
+        rows.truncate(ROWS);
+        rows.push(Row::new(&format!("… {left} more lines (ctrl+t)"), look.style(Role::Quiet)));
+    }
+    marked(rows, &Row::new("› ", look.style(Role::User)), &Row::plain("  "))
+}
+
+/// What the model said.
+pub fn agent(text: &str, look: &Look) -> Vec<Row> {
+    let rows = markdown(text, &narrower(look, 2));
+    marked(rows, &agent_mark(look), &Row::plain("  "))
+}
+
+/// What stands before what the model says and does.
+pub fn agent_mark(look: &Look) -> Row {
+    Row::new("• ", look.style(Role::Mark))
+}

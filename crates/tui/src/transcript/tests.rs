@@ -1,0 +1,213 @@
+//! What is told, and the rows that come of it.
+
+use std::time::{Duration, Instant};
+
+use codex_protocol::ServerNotification;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    tests::{golden, plain, styled},
+    theme::Theme,
+};
+
+fn look(width: usize) -> Look {
+    Look { width, theme: Theme::Ansi }
+}
+
+fn told(method: &str, mut params: Value) -> ServerNotification {
+    params["threadId"] = "t".into();
+    params["turnId"] = "1".into();
+    serde_json::from_value(json!({ "method": method, "params": params })).unwrap()
+}
+
+fn started(item: Value) -> ServerNotification {
+    told("item/started", json!({ "item": item, "startedAtMs": 0 }))
+}
+
+fn completed(item: Value) -> ServerNotification {
+    told("item/completed", json!({ "item": item, "completedAtMs": 0 }))
+}
+
+fn delta(id: &str, text: &str) -> ServerNotification {
+    told("item/agentMessage/delta", json!({ "itemId": id, "delta": text }))
+}
+
+fn turn(status: &str, more: Value) -> ServerNotification {
+    let mut turn = json!({ "id": "1", "items": [], "status": status });
+    more.as_object().into_iter().flatten().for_each(|(key, value)| turn[key] = value.clone());
+    told(if status == "inProgress" { "turn/started" } else { "turn/completed" }, json!({ "turn": turn }))
+}
+
+fn command(id: &str, line: &str, status: &str, output: &str, code: Value) -> Value {
+    json!({
+        "type": "commandExecution", "id": id, "command": line, "cwd": "/w", "status": status,
+        "aggregatedOutput": output, "exitCode": code, "durationMs": 1234,
+    })
+}
+
+fn message(id: &str, text: &str) -> Value {
+    json!({ "type": "agentMessage", "id": id, "text": text })
+}
+
+/// Each step with what it prints and what is live after it.
+fn steps(feed: &mut Feed, notifications: &[ServerNotification], look: &Look) -> String {
+    let mut text = String::new();
+    for notification in notifications {
+        feed.apply(notification);
+        let printed = feed.finished(look, 8);
+        let live = feed.live(look, Instant::now());
+        let name = serde_json::to_value(notification).unwrap()["method"].as_str().unwrap().to_owned();
+        text.push_str(&format!("=== {name}\n{}--- live\n{}", plain(&printed), plain(&live)));
+    }
+    text
+}
+
+#[test]
+fn a_turn_is_printed_once_in_order() {
+    let lines: Vec<String> = (1..=20).map(|at| format!("line {at}")).collect();
+    let notifications = [
+        turn("inProgress", json!({})),
+        completed(json!({ "type": "userMessage", "id": "u", "content": [{ "type": "text", "text": "Do it.\nAll." }] })),
+        started(message("a", "")),
+        delta("a", "I shall *do*"),
+        delta("a", " it.\n\nFirst"),
+        completed(message("a", "I shall *do* it.\n\nFirst I look.")),
+        started(command("c", "cat a.rs", "inProgress", "", Value::Null)),
+        completed(command("c", "cat a.rs", "completed", "text", json!(0))),
+        completed(
+            json!({ "type": "dynamicToolCall", "id": "d", "tool": "search_files", "arguments": { "pattern": "foo" },
+            "status": "completed", "success": true, "contentItems": [{ "type": "inputText", "text": "a.rs:1" }] }),
+        ),
+        completed(command("e", "cat none", "failed", "cat: none: No such file", json!(1))),
+        told(
+            "turn/plan/updated",
+            json!({ "explanation": "Why", "plan": [
+            { "step": "one", "status": "inProgress" }, { "step": "two", "status": "pending" } ] }),
+        ),
+        started(command("f", "cargo test", "inProgress", "", Value::Null)),
+        completed(command("g", "ls", "completed", "a", json!(0))),
+        completed(command("f", "cargo test", "completed", &lines.join("\n"), json!(0))),
+        told(
+            "turn/plan/updated",
+            json!({ "explanation": null, "plan": [
+            { "step": "one", "status": "completed" }, { "step": "two", "status": "inProgress" } ] }),
+        ),
+        started(command("h", "npm start", "inProgress", "", Value::Null)),
+        completed(command("i", "ls src", "completed", "a", json!(0))),
+        turn("completed", json!({ "durationMs": 65000 })),
+        completed(command("h", "npm start", "completed", "bye", json!(0))),
+    ];
+    let mut feed = Feed::new();
+    golden("src/transcript/tests/turn.txt", &steps(&mut feed, &notifications, &look(60)));
+    assert!(!feed.is_working());
+}
+
+#[test]
+fn a_message_that_is_told_anew_or_never_ends() {
+    let retry = json!({ "error": { "message": "the connection broke" }, "willRetry": true });
+    let fatal =
+        json!({ "error": { "message": "no credit", "additionalDetails": "see example.com" }, "willRetry": false });
+    let notifications = [
+        turn("inProgress", json!({})),
+        started(message("a", "")),
+        delta("a", "Half an ans"),
+        told("error", retry),
+        delta("a", "The whole"),
+        completed(message("a", "The whole answer.")),
+        delta("b", "Cut"),
+        told("error", fatal),
+        turn("failed", json!({ "error": { "message": "no credit" } })),
+        turn("inProgress", json!({})),
+        delta("c", "Stopped he"),
+        turn("interrupted", json!({})),
+        told("warning", json!({ "message": "take care" })),
+    ];
+    golden("src/transcript/tests/anew.txt", &steps(&mut Feed::new(), &notifications, &look(60)));
+}
+
+#[test]
+fn a_long_message_leaves_the_live_area_row_by_row() {
+    let (mut feed, look) = (Feed::new(), look(40));
+    let text: String = (0..60).map(|at| format!("word{at} ")).collect::<String>() + "\n\n```\n";
+    let text = text + &(0..30).map(|at| format!("code {at}\n")).collect::<String>() + "```\nend\n";
+    let mut printed = Vec::new();
+    for piece in text.as_bytes().chunks(7) {
+        feed.apply(&delta("a", std::str::from_utf8(piece).unwrap()));
+        printed.extend(feed.finished(&look, 5));
+        let live = feed.live(&look, Instant::now());
+        assert!(live.len() <= 7, "{}", plain(&live));
+    }
+    feed.apply(&completed(super::tests::message("a", &text)));
+    printed.extend(feed.finished(&look, 5));
+    assert_eq!(styled(&printed), styled(&message::agent(&text, &look)));
+}
+
+#[test]
+fn items_of_each_kind() {
+    let items: Vec<Value> = serde_json::from_str(include_str!("tests/items.json")).unwrap();
+    for width in [40, 80, 200] {
+        let mut text = String::new();
+        for value in &items {
+            let it: ThreadItem = serde_json::from_value(value.clone()).unwrap();
+            for expanded in [false, true] {
+                let rows = item(&it, &look(width), expanded);
+                assert!(rows.iter().all(|row| row.width() <= width), "{}", plain(&rows));
+                let how = if expanded { ", expanded" } else { "" };
+                text.push_str(&format!("=== {}{how}\n{}", it.id(), styled(&rows)));
+            }
+        }
+        golden(&format!("src/transcript/tests/items.{width}.txt"), &text);
+    }
+}
+
+/// Every string of an item or notification with something in it that drives a terminal.
+fn poisoned(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| {
+                let is_word = ["type", "status", "method"].contains(&key.as_str());
+                (key.clone(), if is_word { value.clone() } else { poisoned(value) })
+            })
+            .collect::<serde_json::Map<String, Value>>()
+            .into(),
+        Value::Array(array) => array.iter().map(poisoned).collect(),
+        Value::String(text) => format!("{text}\u{1b}]52;c;aGk=\u{7}\u{202e}\u{9b}2J\u{8}\t\u{0}").into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn no_field_of_any_kind_drives_the_terminal() {
+    let harmless = |rows: Vec<Row>, what: &str| {
+        assert!(!rows.is_empty(), "{what}");
+        for text in rows.iter().flat_map(|row| &row.spans).map(|span| span.text()) {
+            assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{what}: {text:?}");
+        }
+    };
+    let items: Vec<Value> = serde_json::from_str(include_str!("tests/items.json")).unwrap();
+    for value in &items {
+        let it: ThreadItem = serde_json::from_value(poisoned(value)).unwrap();
+        for expanded in [false, true] {
+            harmless(item(&it, &look(80), expanded), it.id());
+        }
+        let mut feed = Feed::new();
+        feed.apply(&turn("inProgress", json!({})));
+        feed.apply(&started(poisoned(value)));
+        let live = feed.live(&look(80), Instant::now() + Duration::from_secs(3));
+        assert!(live.iter().all(|row| !row.text().contains('\u{1b}')), "{}", plain(&live));
+    }
+    for notification in [
+        told("warning", json!({ "message": "m" })),
+        told("error", json!({ "error": { "message": "m", "additionalDetails": "d" }, "willRetry": true })),
+        told("turn/plan/updated", json!({ "explanation": "e", "plan": [{ "step": "s", "status": "pending" }] })),
+        delta("a", "text"),
+    ] {
+        let poisoned = poisoned(&serde_json::to_value(notification).unwrap());
+        let mut feed = Feed::new();
+        feed.apply(&serde_json::from_value(poisoned.clone()).unwrap());
+        feed.apply(&turn("completed", json!({})));
+        harmless(feed.finished(&look(80), 10), &poisoned.to_string());
+    }
+}
