@@ -56,6 +56,13 @@ impl TurnRun {
         question: &Question,
         Given { answer, by, rule }: Given,
     ) -> Result<(), StoreError> {
+        let allowed = matches!(answer, Answered::Accept | Answered::AcceptForSession | Answered::AcceptAlways);
+        state.standing.note(|decisions| {
+            decisions.note(access, allowed, Some((answer, by)), question.rule.clone(), &question.reason);
+            if answer == Answered::AcceptForSession {
+                decisions.grant(access);
+            }
+        });
         let record = Record::Asked {
             turn_id: self.turn.id.clone(),
             item_id: item.map(ThreadItem::id).unwrap_or_default().to_owned(),

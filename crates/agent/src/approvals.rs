@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use codex_permissions::{Access, Approval, Question, Rules, Verdict, decide, disarms_git, rule_words};
+use codex_permissions::{Access, Approval, Judgement, Question, Rules, Verdict, disarms_git, judge, rule_words};
 use codex_protocol::{
     ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
@@ -121,17 +121,27 @@ impl TurnRun {
             Err(permit) => return Ok(permit),
         };
         let policy = &state.settings.workplace.policy;
-        let question = match decide(policy, access) {
+        let Judgement { verdict, rule, reason: why } = judge(policy, access);
+        let note = |allowed, reason: &str| {
+            state.standing.note(|decisions| decisions.note(access, allowed, None, rule.clone(), reason));
+        };
+        let question = match verdict {
             Verdict::Allow(confinement) => {
                 let permission = Permission { confinement, disarm_git: disarms_git(policy, access) };
-                if let Some(question) = answered_by_full_auto(policy, access) {
-                    self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?;
+                match answered_by_full_auto(policy, access) {
+                    Some(question) => self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?,
+                    None => note(true, &why),
                 }
                 return Ok(Permit::Run { permission, shown: item.shown });
             }
-            Verdict::Refuse { reason } => return Ok(refused(&reason)),
+            Verdict::Refuse { reason } => {
+                note(false, &reason);
+                return Ok(refused(&reason));
+            }
             Verdict::Ask(question) if policy.approval == Approval::Never => {
-                return Ok(refused(&format!("{}, and nobody can be asked", question.reason)));
+                let reason = format!("{}, and nobody can be asked", question.reason);
+                note(false, &reason);
+                return Ok(refused(&reason));
             }
             Verdict::Ask(question) => *question,
         };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use codex_permissions::{RuleText, Rules};
 use codex_store::StoreError;
 use tokio::sync::OwnedMutexGuard;
 
@@ -60,7 +61,7 @@ impl Thread {
                 changed.map_err(ThreadError::from)
             }
             Err(_) => {
-                self.standing.lock().model = model.clone();
+                self.standing.show_model(model.clone());
                 *self.next_model() = Some(model);
                 Ok(())
             }
@@ -89,6 +90,20 @@ impl Settled<'_> {
             state.settings = old;
         }
         changed.map_err(ThreadError::from)
+    }
+}
+
+impl Settled<'_> {
+    /// Takes the rules out of force that `is_gone` says.
+    pub fn remove_rules(mut self, is_gone: impl Fn(&RuleText) -> bool) {
+        let state = &mut *self.state;
+        let policy = Arc::make_mut(&mut state.settings.workplace.policy);
+        let texts = policy.rules.texts().iter().filter(|rule| !is_gone(rule)).cloned().collect();
+        // Each of them was a rule before.
+        if let Ok(rules) = Rules::new(texts) {
+            policy.rules = rules;
+        }
+        state.standing.show_policy(&state.settings.workplace.policy);
     }
 }
 

@@ -8,6 +8,7 @@ mod approvals;
 mod calls;
 mod change;
 mod context;
+mod decisions;
 mod input;
 mod new_repositories;
 mod questions;
@@ -24,8 +25,9 @@ mod weaker_walls;
 mod with_more;
 
 pub use change::Settled;
+pub use decisions::{Decision, Decisions};
 pub use new_repositories::KnownRepositories;
-pub use questions::{AnswerError, Questions};
+pub use questions::{AnswerError, Questions, THIS_SESSION};
 pub use sample::token_usage;
 pub use settings::{ModelChoice, ThreadSettings, Users, Workplace};
 pub use standing::Standing;

@@ -13,6 +13,9 @@ use codex_permissions::{RuleKind, RuleText, Rules, prefix_rule};
 use codex_protocol::{ApprovalAnswer, ApprovalDecision};
 use tokio::sync::oneshot;
 
+/// The origin of a rule that an answer has added since the thread was opened.
+pub const THIS_SESSION: &str = "this session";
+
 /// The open questions of all threads of a server.
 #[derive(Debug, Default)]
 pub struct Questions {
@@ -176,7 +179,7 @@ fn amended(offered: Option<&Always>, words: &[String]) -> Result<(String, Rules)
     let text = if words.len() == proposed.len() { Some(rule.clone()) } else { prefix_rule(words) };
     let Some(text) = text else { return refused("these words cannot be a rule".into()) };
     let mut texts = rules.texts().to_vec();
-    texts.push(RuleText { kind: RuleKind::Allow, text: text.clone(), origin: "this session".into() });
+    texts.push(RuleText { kind: RuleKind::Allow, text: text.clone(), origin: THIS_SESSION.into() });
     match Rules::new(texts) {
         Ok(rules) => Ok((text, rules)),
         Err(error) => refused(format!("`{text}` cannot be a rule: {error}")),

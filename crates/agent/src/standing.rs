@@ -6,7 +6,7 @@ use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_workspace::Roots;
 
-use crate::{ModelChoice, ThreadSettings};
+use crate::{Decisions, ModelChoice, ThreadSettings};
 
 /// What a thread runs under.
 #[derive(Debug, Clone)]
@@ -23,28 +23,48 @@ pub struct Standing {
 
 /// A [`Standing`] that the thread keeps up to date.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedStanding(Arc<Mutex<Standing>>);
+pub(crate) struct SharedStanding(Arc<Mutex<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    standing: Standing,
+    decisions: Decisions,
+}
 
 impl SharedStanding {
     pub(crate) fn new(settings: &ThreadSettings) -> Self {
-        Self(Arc::new(Mutex::new(standing(settings))))
+        Self(Arc::new(Mutex::new(Shared { standing: standing(settings), decisions: Decisions::default() })))
     }
 
     /// Shows what is in force now.
     pub(crate) fn show(&self, settings: &ThreadSettings) {
-        *self.lock() = standing(settings);
+        self.lock().standing = standing(settings);
     }
 
     /// Shows what is allowed now.
     pub(crate) fn show_policy(&self, policy: &Arc<Policy>) {
-        self.lock().policy = Arc::clone(policy);
+        self.lock().standing.policy = Arc::clone(policy);
     }
 
     pub(crate) fn now(&self) -> Standing {
-        self.lock().clone()
+        self.lock().standing.clone()
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Standing> {
+    /// Shows who is asked from the next turn on.
+    pub(crate) fn show_model(&self, model: ModelChoice) {
+        self.lock().standing.model = model;
+    }
+
+    pub(crate) fn decisions(&self) -> Decisions {
+        self.lock().decisions.clone()
+    }
+
+    /// Lets `work` take in what was decided.
+    pub(crate) fn note(&self, work: impl FnOnce(&mut Decisions)) {
+        work(&mut self.lock().decisions);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    ModelChoice, Questions, Standing, ThreadSettings,
+    Decisions, ModelChoice, Questions, Standing, ThreadSettings,
     approvals::Granted,
     context, input,
     recorder::Recorder,
@@ -287,6 +287,11 @@ impl Thread {
     /// What it runs under now, whether a turn runs or not.
     pub fn standing(&self) -> Standing {
         self.standing.now()
+    }
+
+    /// What was decided last.
+    pub fn decisions(&self) -> Decisions {
+        self.standing.decisions()
     }
 
     pub(crate) fn next_model(&self) -> std::sync::MutexGuard<'_, Option<ModelChoice>> {

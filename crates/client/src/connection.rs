@@ -3,11 +3,11 @@
 use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
-    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, RpcError, ServerMessage,
-    ServerRequestAnswerParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams,
-    ThreadShellCommandParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
+    PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -82,6 +82,10 @@ calls! {
     terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
     /// Changes the settings of a thread.
     thread_settings_update ThreadSettingsUpdate(ThreadSettingsUpdateParams) -> Empty;
+    /// Tells what commands may do, and what was decided last.
+    permissions_read PermissionsRead(PermissionsReadParams) -> ThreadPermissions;
+    /// Forgets a rule that was remembered.
+    permissions_forget PermissionsForget(PermissionsForgetParams) -> Empty;
     /// Starts a turn.
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Says something to the turn that runs.

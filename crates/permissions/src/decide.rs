@@ -64,10 +64,14 @@ pub struct Explanation {
 }
 
 /// What was decided, and by which rule.
-struct Judgement {
-    verdict: Verdict,
-    rule: Option<RuleText>,
-    reason: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is to happen.
+    pub verdict: Verdict,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleText>,
+    /// Why, in a sentence without its full stop.
+    pub reason: String,
 }
 
 impl Judgement {
@@ -88,13 +92,18 @@ impl Judgement {
 
 /// Decides on an action. Whatever no rule speaks of is refused or asked about, never allowed.
 pub fn decide(policy: &Policy, access: &Access) -> Verdict {
-    judge(policy, access, &read(access)).verdict
+    judge(policy, access).verdict
+}
+
+/// As [`decide`], with the rule and the reason.
+pub fn judge(policy: &Policy, access: &Access) -> Judgement {
+    judge_read(policy, access, &read(access))
 }
 
 /// As [`decide`], with what it was decided by.
 pub fn explain(policy: &Policy, access: &Access) -> Explanation {
     let reading = read(access);
-    let Judgement { verdict, rule, reason } = judge(policy, access, &reading);
+    let Judgement { verdict, rule, reason } = judge_read(policy, access, &reading);
     let (verdict, confinement) = match verdict {
         Verdict::Allow(confinement) => ("allow", confinement),
         Verdict::Ask(question) => ("ask", question.confinement),
@@ -111,7 +120,7 @@ fn read(access: &Access) -> Reading {
     reading
 }
 
-fn judge(policy: &Policy, access: &Access, reading: &Reading) -> Judgement {
+fn judge_read(policy: &Policy, access: &Access, reading: &Reading) -> Judgement {
     // Rules that cannot be read must not let anything pass.
     judge_with_rules(policy, access, reading).unwrap_or_else(|error| Judgement::refuse(error, None))
 }

@@ -20,7 +20,7 @@ mod worktree;
 
 pub use access::{Access, Uncovers};
 pub use classes::{class_data, class_names};
-pub use decide::{Explanation, Question, Verdict, decide, explain};
+pub use decide::{Explanation, Judgement, Question, Verdict, decide, explain, judge};
 pub use policy::{Approval, Policy, SandboxLevel};
 pub use rules::{ProgramNames, RuleError, RuleKind, RuleText, Rules};
 pub use shell::is_prompt;

@@ -11,6 +11,7 @@ mod item;
 mod items;
 mod methods;
 mod models;
+mod permissions;
 mod rpc;
 mod settings;
 mod terminals;
@@ -30,6 +31,9 @@ pub use item::{
 pub use items::{SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult};
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
+pub use permissions::{
+    NetworkReach, PermissionDecision, PermissionRule, PermissionsForgetParams, PermissionsReadParams, ThreadPermissions,
+};
 pub use rpc::{ErrorKind, RpcError};
 pub use settings::{SettingsChange, ThreadSettings, ThreadSettingsUpdateParams, ThreadSettingsUpdated};
 pub use terminals::{

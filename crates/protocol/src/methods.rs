@@ -6,12 +6,12 @@ use crate::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
-    ModelListParams, ModelListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded,
-    ServerRequestAnswerParams, ServerRequestResolved, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams,
-    ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged,
-    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult, Warning,
+    ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
+    ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -89,6 +89,8 @@ client_requests! {
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     ThreadSettingsUpdate "thread/settings/update" ThreadSettingsUpdateParams => Empty,      Theirs;
+    PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
+    PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;

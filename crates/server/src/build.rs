@@ -528,7 +528,7 @@ pub(crate) fn sandbox_policy(policy: &Policy) -> Value {
 }
 
 /// The word that `value`, a variant of a plain enum, is written as.
-fn spelled(value: Value) -> String {
+pub(crate) fn spelled(value: Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 

@@ -66,6 +66,13 @@ impl Server {
                 self.change(&params.thread_id, &params.change).await?;
                 ClientResponse::ThreadSettingsUpdate(Empty {})
             }
+            ClientRequest::PermissionsRead(params) => {
+                ClientResponse::PermissionsRead(self.permissions(&params.thread_id)?)
+            }
+            ClientRequest::PermissionsForget(params) => {
+                self.forget(&params.thread_id, &params.rule).await?;
+                ClientResponse::PermissionsForget(Empty {})
+            }
             ClientRequest::TurnStart(params) => {
                 self.change(&params.thread_id, &params.change).await?;
                 let thread = self.thread(&params.thread_id)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use codex_agent::{Workplace, uncovers};
 use codex_config::Environment;
 use codex_history::Arguments;
-use codex_permissions::{Access, RuleKind, RuleText, class_data, class_names, explain};
+use codex_permissions::{Access, Policy, RuleKind, RuleText, class_data, class_names, explain};
 use codex_protocol::{ErrorKind, RpcError, ThreadStartParams};
 use codex_sandbox::Confinement;
 use codex_tools::{Processes, ToolContext};
@@ -100,13 +100,18 @@ pub async fn rules_in_force(
     params: ThreadStartParams,
 ) -> Result<RulesInForce, RpcError> {
     let Bare { workplace, warnings, .. } = bare(environment, helper, params).await?;
+    Ok(RulesInForce { rules: all_rules(&workplace.policy).into_iter().map(Rule::from).collect(), warnings })
+}
+
+/// All rules of a policy, what is built in too: those that deny, those that ask, those that allow.
+pub(crate) fn all_rules(policy: &Policy) -> Vec<RuleText> {
     let built_in = |kind, text: &str| RuleText { kind, text: text.to_owned(), origin: "built-in".to_owned() };
-    let mut all = workplace.policy.rules.texts().to_vec();
+    let mut all = policy.rules.texts().to_vec();
     all.extend(class_names().map(|name| built_in(RuleKind::Ask, name)));
     all.push(built_in(RuleKind::Allow, READ_ONLY));
     // Stable: within a kind the order is that of the layers, what is built in last.
     all.sort_by_key(|rule| rule.kind);
-    Ok(RulesInForce { rules: all.into_iter().map(Rule::from).collect(), warnings })
+    all
 }
 
 /// What is in the class `name`, or in the list `read-only`, as text for people.

@@ -11,6 +11,7 @@ mod explain;
 mod in_process;
 mod keys;
 mod network;
+mod permissions;
 mod policy;
 mod reading;
 mod trust;

@@ -23,6 +23,7 @@ mod killed;
 mod login;
 mod new_repositories;
 mod older_kernel;
+mod permissions;
 mod processes;
 mod proxy;
 mod reference;
