@@ -67,9 +67,12 @@ table! {
     LC_ALL = variable("LC_ALL", LOCALE);
     LC_CTYPE = variable("LC_CTYPE", LOCALE);
     LANG = variable("LANG", LOCALE);
-    COLORTERM = variable("COLORTERM", "How many colours the terminal has, for `codex doctor`");
+    COLORTERM = variable("COLORTERM", "How many colours the terminal has");
     NO_COLOR = variable("NO_COLOR", "If it is set and not empty: no colours, unless `--color` asks for them");
     TERM = variable("TERM", "If it is `dumb`: no colours, unless `--color` asks for them");
+    TERM_PROGRAM = variable("TERM_PROGRAM", TERMINAL);
+    TMUX = variable("TMUX", TERMINAL);
+    XTERM_VERSION = variable("XTERM_VERSION", TERMINAL);
     XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project, and `codex config edit` its copy");
     TMPDIR = variable("TMPDIR", "The same, if `XDG_RUNTIME_DIR` names no directory");
     XDG_CONFIG_HOME = variable("XDG_CONFIG_HOME", "Where git has its list of ignored files; hidden paths are added to it");
@@ -91,6 +94,8 @@ table! {
 
 /// What the names of the locale are read for.
 const LOCALE: &str = "Whether the terminal takes UTF-8, for `codex doctor`";
+/// What the names of terminals are read for.
+const TERMINAL: &str = "Which terminal it is: its colours, and what becomes of its rows at another width";
 /// What the proxies are read for.
 const PROXY: &str =
     "Not used for requests; a warning says that the domains of `sandbox.allow_domains` are reached without it";

@@ -15,6 +15,7 @@ pub mod markdown;
 pub mod onboarding;
 pub mod overlays;
 pub mod popup;
+pub mod screen;
 pub mod slash;
 pub mod text;
 pub mod theme;

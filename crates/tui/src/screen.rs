@@ -1,0 +1,238 @@
+//! The only part that writes to the terminal: finished rows go out once, above; the live area below them is redrawn.
+//!
+//! The terminal's own buffer is used and never asked about. Only relative movements are written, so nothing has to be
+//! known about where on the screen the live area is: what is known is its rows, and in which of them the cursor stands.
+//! See `docs/design/0004-inline-screen.md`.
+
+mod capabilities;
+mod color;
+mod input;
+mod output;
+mod parse;
+mod pen;
+mod raw_mode;
+mod restore;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use capabilities::Capabilities;
+pub use input::{Input, inputs};
+pub use output::{Output, size};
+pub use raw_mode::{RawMode, restore_terminal};
+
+use crate::text::{Live, Row, Size};
+use pen::Pen;
+use shown::Shown;
+
+/// More than any screen has: a movement by so much stops at its edge.
+const EDGE: usize = 9999;
+/// Asks for the colour of the background; the answer comes as an [`Input::Background`], from terminals that know it.
+const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+
+/// What is on the screen, and what is to come onto it.
+#[derive(Debug)]
+pub struct Screen<W> {
+    out: W,
+    size: Size,
+    terminal: Capabilities,
+    /// Whether all of the screen is ours: the alternate one.
+    is_full: bool,
+    shown: Shown,
+    /// Rows that go out above the live area with the next frame.
+    finished: Vec<Row>,
+    /// Other sequences that go out with it.
+    sequences: Vec<u8>,
+    /// Whether the screen is wiped with it.
+    clears: bool,
+    /// Bytes of a frame, kept for the next.
+    buffer: Vec<u8>,
+}
+
+impl<W: io::Write> Screen<W> {
+    /// In the terminal's ordinary buffer, from the row on where the cursor stands.
+    pub fn inline(out: W, size: Size, terminal: Capabilities) -> Self {
+        Self {
+            out,
+            size,
+            terminal,
+            is_full: false,
+            shown: Shown::default(),
+            finished: Vec::new(),
+            sequences: Vec::new(),
+            clears: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// In the alternate buffer, all of which is the live area. What is printed there comes out when it is left.
+    pub fn full(out: W, size: Size, terminal: Capabilities) -> Self {
+        Self { is_full: true, ..Self::inline(out, size, terminal) }
+    }
+
+    /// The size that frames are drawn for.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Finished rows: the next frame writes them above the live area, and they are the terminal's from then on.
+    pub fn print(&mut self, rows: Vec<Row>) {
+        self.finished.extend(rows);
+    }
+
+    /// A sequence that is no text (a bell, a title, a notification): it goes out with the next frame.
+    pub fn send(&mut self, sequence: &[u8]) {
+        self.sequences.extend_from_slice(sequence);
+    }
+
+    /// Asks the terminal for the colour of its background, with the next frame. It answers with an
+    /// [`Input::Background`], or not at all.
+    pub fn ask_background(&mut self) {
+        self.send(ASK_BACKGROUND);
+    }
+
+    /// The terminal has `size` now: the next frame erases what it made of the live area, and paints it again. Also
+    /// for the same size, if something else may have written to the screen.
+    pub fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.shown.resized(size.columns, self.terminal.reflows);
+    }
+
+    /// Wipes what is visible with the next frame, and leaves the scrollback alone.
+    pub fn clear(&mut self) {
+        self.clears = true;
+    }
+
+    /// Something else wrote to the terminal since the last frame, from a fresh row on: nothing of ours is there.
+    pub fn lost(&mut self) {
+        self.shown = Shown::default();
+    }
+
+    /// Makes the screen show `live` below what was printed: one write, of what differs. Nothing is written if nothing
+    /// differs.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to; nothing is known about the screen then.
+    pub fn frame(&mut self, live: &Live) -> io::Result<()> {
+        let next = Shown::of(live, self.size);
+        let above = if self.is_full { Vec::new() } else { std::mem::take(&mut self.finished) };
+        let paints_all = self.clears || !above.is_empty() || self.shown.is_stale();
+        if !paints_all && self.sequences.is_empty() && next == self.shown {
+            return Ok(());
+        }
+        let mut pen = self.pen();
+        pen.begin();
+        pen.raw(&std::mem::take(&mut self.sequences));
+        self.enter_alternate(&mut pen);
+        if std::mem::take(&mut self.clears) {
+            self.shown.erase(&mut pen);
+            self.home(&mut pen);
+            pen.erase_below();
+            self.shown = Shown::default();
+        }
+        if paints_all {
+            self.repaint(&mut pen, &above, &next);
+        } else {
+            self.shown.repair(&mut pen, &next);
+        }
+        self.shown = next;
+        self.shown.end(&mut pen);
+        self.write(pen)
+    }
+
+    /// Erases the live area, writes what is still to be printed and `last`, and leaves the cursor on a fresh row of
+    /// the ordinary buffer. The next frame begins there.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn finish(&mut self, last: &[Row]) -> io::Result<()> {
+        let mut above = std::mem::take(&mut self.finished);
+        above.extend_from_slice(last);
+        let mut pen = self.pen();
+        pen.begin();
+        pen.raw(&std::mem::take(&mut self.sequences));
+        if self.is_full {
+            if restore::set_alternate(false) {
+                pen.raw(restore::LEAVE_ALTERNATE);
+            }
+        } else {
+            self.shown.erase(&mut pen);
+        }
+        above.iter().for_each(|row| pen.finished(row));
+        self.shown = Shown::default();
+        self.clears = false;
+        pen.show_cursor(true);
+        pen.end();
+        self.write(pen)
+    }
+
+    fn pen(&mut self) -> Pen {
+        Pen::new(std::mem::take(&mut self.buffer), self.terminal)
+    }
+
+    fn enter_alternate(&mut self, pen: &mut Pen) {
+        if self.is_full && !restore::set_alternate(true) {
+            pen.raw(restore::ENTER_ALTERNATE);
+            self.home(pen);
+        }
+    }
+
+    /// To the first column of the first row.
+    fn home(&self, pen: &mut Pen) {
+        pen.up(EDGE);
+        pen.carriage_return();
+    }
+
+    /// Paints all from the top of the old live area on: first what is finished, then the live area.
+    fn repaint(&mut self, pen: &mut Pen, above: &[Row], next: &Shown) {
+        if self.is_full {
+            self.home(pen);
+        } else {
+            self.shown.to_top(pen);
+        }
+        // Rows of the old live area that are still below the cursor. Each is erased before it is written over: what
+        // scrolls out of the screen is finished by then.
+        let mut old = self.shown.height();
+        if self.shown.is_stale() || above.iter().any(|row| pen::width(row) > self.size.columns) {
+            pen.erase_below();
+            old = 0;
+        }
+        for row in above {
+            if old > 0 {
+                pen.erase_right();
+                old -= 1;
+            }
+            pen.finished(row);
+        }
+        for (at, row) in next.rows().iter().enumerate() {
+            let is_last = at + 1 == next.height();
+            match old {
+                0 => {}
+                2.. if is_last => pen.erase_below(),
+                _ => pen.erase_right(),
+            }
+            old = old.saturating_sub(1);
+            pen.live(row, 0);
+            if !is_last {
+                pen.next_row();
+            }
+        }
+        if next.height() == 0 && old > 0 {
+            pen.erase_below();
+        }
+        next.move_cursor(pen, next.height().saturating_sub(1));
+    }
+
+    /// One write, and what a crash has to erase is known from then on.
+    fn write(&mut self, pen: Pen) -> io::Result<()> {
+        self.buffer = pen.into_bytes();
+        restore::set_above(self.shown.above());
+        let written = self.out.write_all(&self.buffer).and_then(|()| self.out.flush());
+        self.buffer.clear();
+        // A long transcript at once is no measure for the frames after it.
+        self.buffer.shrink_to(1 << 16);
+        written
+    }
+}

@@ -1,0 +1,144 @@
+//! The live area as it is on the screen: its rows, and where the cursor stands.
+
+use super::pen::{self, Pen};
+use crate::text::{Live, Row, Size, graphemes, truncate};
+
+/// The live area as it is on the screen. Without rows, the cursor stands where its first one will be.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    rows: Vec<Row>,
+    /// Row and column of the terminal's cursor.
+    at: (usize, usize),
+    /// Whether the cursor is to be seen.
+    has_cursor: bool,
+    /// If the terminal has made something else of these rows: how many rows it is from the cursor up to the first.
+    stale: Option<usize>,
+}
+
+/// Whether the same is to be seen.
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.at == other.at && self.has_cursor == other.has_cursor
+    }
+}
+
+impl Shown {
+    /// What is shown of `live` on a screen of `size`: where it is too high, its end, or what begins with its cursor.
+    pub fn of(live: &Live, size: Size) -> Self {
+        let over = live.rows.len().saturating_sub(size.rows);
+        let first = live.cursor.map_or(over, |(row, _)| over.min(row));
+        let rows: Vec<Row> =
+            live.rows.iter().skip(first).take(size.rows).map(|row| truncate(row, size.columns)).collect();
+        // A hidden cursor rests at the top: a screen that becomes lower loses what is below the cursor first.
+        let (row, column) = live.cursor.unwrap_or((first, 0));
+        let row = (row - first).min(rows.len().saturating_sub(1));
+        Self { rows, at: (row, column.min(size.columns - 1)), has_cursor: live.cursor.is_some(), stale: None }
+    }
+
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub fn height(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether the terminal has made something else of the rows.
+    pub fn is_stale(&self) -> bool {
+        self.stale.is_some()
+    }
+
+    /// Rows between the first one and the cursor.
+    pub fn above(&self) -> usize {
+        self.stale.unwrap_or(self.at.0)
+    }
+
+    /// The terminal has `columns` now. One that reflows has wrapped each row that is longer; the cursor stays with
+    /// the character on which it was.
+    pub fn resized(&mut self, columns: usize, reflows: bool) {
+        let (row, column) = self.at;
+        let above = || {
+            let wrapped: usize = self.rows.iter().take(row).map(|row| wrapped_height(row, columns)).sum();
+            let within = self.rows.get(row).map_or(1, |row| wrapped_height(row, columns)) - 1;
+            wrapped + within.min(column / columns)
+        };
+        self.stale = Some(if reflows { above() } else { row });
+    }
+
+    /// From the cursor to the beginning of the first row.
+    pub fn to_top(&self, pen: &mut Pen) {
+        pen.up(self.above());
+        pen.carriage_return();
+    }
+
+    /// Erases all rows; the cursor is where the first one was.
+    pub fn erase(&self, pen: &mut Pen) {
+        if !self.rows.is_empty() {
+            self.to_top(pen);
+            pen.erase_below();
+        }
+    }
+
+    /// From the row `from` to where the cursor belongs.
+    pub fn move_cursor(&self, pen: &mut Pen, from: usize) {
+        pen.row(from, self.at.0);
+        pen.column(self.at.1);
+    }
+
+    /// Makes `next` of these rows, by what differs.
+    pub fn repair(&self, pen: &mut Pen, next: &Self) {
+        let mut at = self.at.0;
+        for (index, row) in next.rows.iter().enumerate() {
+            let old = self.rows.get(index);
+            if old == Some(row) {
+                continue;
+            }
+            match old {
+                Some(old) => {
+                    pen.row(at, index);
+                    pen.change(old, row);
+                }
+                None => {
+                    // The row is not there yet: a line feed makes it, and scrolls where it must.
+                    if index > 0 {
+                        pen.row(at, index - 1);
+                        pen.next_row();
+                    }
+                    pen.live(row, 0);
+                }
+            }
+            at = index;
+        }
+        if next.height() < self.height() {
+            pen.row(at, next.height());
+            at = next.height();
+            pen.carriage_return();
+            pen.erase_below();
+        }
+        next.move_cursor(pen, at);
+    }
+
+    /// The end of a frame that shows this.
+    pub fn end(&self, pen: &mut Pen) {
+        if self.has_cursor {
+            pen.show_cursor(true);
+        }
+        pen.end();
+    }
+}
+
+/// Rows that `row` takes on a terminal of `columns`, wrapped as terminals do it: anywhere.
+fn wrapped_height(row: &Row, columns: usize) -> usize {
+    if pen::width(row) <= columns {
+        return 1;
+    }
+    let (mut height, mut used) = (1, 0);
+    for (_, wide) in pen::visible(row).flat_map(|(_, text)| graphemes(text)) {
+        if used + wide > columns {
+            height += 1;
+            used = 0;
+        }
+        used += wide;
+    }
+    height
+}

@@ -1,0 +1,244 @@
+//! What is printed and shown is on the terminal, in that order, once.
+
+use super::{
+    Pair,
+    emulators::{Alacritty, Emulator, Vt100},
+    live, rows,
+};
+use crate::text::{Live, Row};
+
+/// What is done with a screen.
+enum Step {
+    Print(&'static [&'static str]),
+    /// Rows, and the cursor behind the last.
+    Frame(&'static [&'static str]),
+    Resize(usize, usize),
+    Clear,
+    Finish(&'static [&'static str]),
+}
+use Step::{Clear, Finish, Frame, Print, Resize};
+
+struct Case {
+    name: &'static str,
+    /// Columns, rows.
+    size: (usize, usize),
+    steps: &'static [Step],
+    expected: &'static [&'static str],
+    /// From the first of the expected lines.
+    cursor: (usize, usize),
+}
+
+const LONG: &str = "a line that is longer than forty columns, and so takes two rows of such a screen";
+
+const CASES: &[Case] = &[
+    Case {
+        name: "finished rows are above the live area",
+        size: (80, 24),
+        steps: &[
+            Frame(&["status", "> "]),
+            Print(&["one", "two"]),
+            Frame(&["status", "> x"]),
+            Print(&["three"]),
+            Frame(&["> xy"]),
+        ],
+        expected: &["one", "two", "three", "> xy"],
+        cursor: (3, 4),
+    },
+    Case {
+        name: "the live area grows and shrinks",
+        size: (80, 24),
+        steps: &[Frame(&["> a"]), Frame(&["1", "2", "3", "> a"]), Frame(&["2", "> ab"]), Frame(&["> "])],
+        expected: &[">"],
+        cursor: (0, 2),
+    },
+    Case {
+        name: "a row that is as wide as the screen leaves no empty one",
+        size: (10, 5),
+        steps: &[
+            Print(&["0123456789", "日本語日本"]),
+            Frame(&["abcdefghij", "> "]),
+            Print(&["9876543210"]),
+            Frame(&["abcdefghij", "> "]),
+        ],
+        expected: &["0123456789", "日本語日本", "9876543210", "abcdefghij", ">"],
+        cursor: (4, 2),
+    },
+    Case {
+        name: "a live area higher than the screen shows its end",
+        size: (10, 3),
+        steps: &[Print(&["p"]), Frame(&["1", "2", "3", "4", "> "])],
+        expected: &["p", "3", "4", ">"],
+        cursor: (3, 2),
+    },
+    Case {
+        name: "what is printed above a live area as high as the screen scrolls out",
+        size: (10, 3),
+        steps: &[
+            Frame(&["1", "2", "> "]),
+            Print(&["p", "q"]),
+            Frame(&["1", "2", "> "]),
+            Print(&["r"]),
+            Frame(&["1", "2", "> "]),
+        ],
+        expected: &["p", "q", "r", "1", "2", ">"],
+        cursor: (5, 2),
+    },
+    Case {
+        name: "characters of two columns, with marks, and pictures",
+        size: (40, 12),
+        steps: &[
+            Print(&["日本語 e\u{301} ok"]),
+            Frame(&["日本 x", "> 語"]),
+            Frame(&["日木 x", "> 語a"]),
+            Frame(&["日木 y", "> 語a"]),
+        ],
+        expected: &["日本語 e\u{301} ok", "日木 y", "> 語a"],
+        cursor: (2, 5),
+    },
+    Case {
+        name: "a finished row longer than the screen",
+        size: (40, 12),
+        steps: &[Frame(&["1", "2", "3", "> "]), Print(&[LONG, "next"]), Frame(&["> "])],
+        expected: &[LONG, "next", ">"],
+        cursor: (3, 2),
+    },
+    Case {
+        name: "one column",
+        size: (1, 5),
+        steps: &[Print(&["ab"]), Frame(&["x", ">"]), Print(&["c"]), Frame(&["x", ">"])],
+        expected: &["ab", "c", "x", ">"],
+        cursor: (4, 0),
+    },
+    Case {
+        name: "one row",
+        size: (20, 1),
+        steps: &[Print(&["one"]), Frame(&["1", "> "]), Print(&["two"]), Frame(&["1", "> ab"]), Frame(&["> a"])],
+        expected: &["one", "two", "> a"],
+        cursor: (2, 3),
+    },
+    Case {
+        name: "a wider and a narrower screen",
+        size: (40, 12),
+        steps: &[
+            Print(&["printed"]),
+            Frame(&["0123456789012345678901234567890123456789", "> text"]),
+            Resize(15, 12),
+            Frame(&["012345678901234", "> text"]),
+            Resize(60, 12),
+            Print(&["more"]),
+            Frame(&["01234567890123456789012345678901234567890123456789", "> text"]),
+        ],
+        expected: &["printed", "more", "01234567890123456789012345678901234567890123456789", "> text"],
+        cursor: (3, 6),
+    },
+    Case {
+        name: "a lower and a higher screen",
+        size: (200, 60),
+        steps: &[
+            Print(&["1", "2", "3", "4", "5"]),
+            Frame(&["status", "> text"]),
+            Resize(200, 5),
+            Frame(&["status", "> text"]),
+            Resize(200, 20),
+            Print(&["6"]),
+            Frame(&["status", "> text"]),
+        ],
+        expected: &["1", "2", "3", "4", "5", "6", "status", "> text"],
+        cursor: (7, 6),
+    },
+    Case {
+        name: "the end",
+        size: (80, 24),
+        steps: &[Print(&["one"]), Frame(&["status", "> draft"]), Print(&["two"]), Finish(&["bye"])],
+        expected: &["one", "two", "bye"],
+        cursor: (3, 0),
+    },
+    Case {
+        name: "the end, and a beginning after it",
+        size: (80, 24),
+        steps: &[
+            Frame(&["status", "> draft"]),
+            Finish(&[]),
+            Frame(&["status", "> draft"]),
+            Finish(&[]),
+            Print(&["x"]),
+            Frame(&["> draft"]),
+        ],
+        expected: &["x", "> draft"],
+        cursor: (1, 7),
+    },
+];
+
+fn run<E: Emulator>(case: &Case) -> Pair<E> {
+    let mut pair = Pair::<E>::new(case.size.0, case.size.1);
+    for step in case.steps {
+        match step {
+            Print(texts) => pair.screen.print(rows(texts)),
+            Frame(texts) => pair.frame(&live(texts)),
+            Resize(columns, rows) => pair.resize(*columns, *rows),
+            Clear => pair.screen.clear(),
+            Finish(texts) => pair.finish(&rows(texts)),
+        }
+    }
+    pair
+}
+
+fn check<E: Emulator>(case: &Case) {
+    let mut pair = run::<E>(case);
+    assert_eq!(pair.emulator.lines(), case.expected, "{}", case.name);
+    let (row, column) = pair.emulator.cursor();
+    assert_eq!((row + pair.emulator.scrolled(), column), case.cursor, "{}", case.name);
+}
+
+#[test]
+fn all_is_there_once() {
+    for case in CASES {
+        check::<Alacritty>(case);
+        // This one loses what is at the bottom when it becomes lower; no real terminal does.
+        if !case.name.contains("lower") {
+            check::<Vt100>(case);
+        }
+    }
+}
+
+#[test]
+fn a_wiped_screen_keeps_its_scrollback() {
+    let case = Case {
+        name: "wiped",
+        size: (20, 3),
+        steps: &[Print(&["1", "2", "3", "4"]), Frame(&["> x"]), Clear, Frame(&["> y"])],
+        expected: &[],
+        cursor: (2, 3),
+    };
+    let mut pair = run::<Alacritty>(&case);
+    assert_eq!((pair.emulator.lines(), pair.emulator.cursor()), (vec!["1".into(), "2".into(), "> y".into()], (0, 3)));
+    let mut pair = run::<Vt100>(&case);
+    assert_eq!((pair.emulator.lines(), pair.emulator.cursor()), (vec!["1".into(), "2".into(), "> y".into()], (0, 3)));
+}
+
+#[test]
+fn a_hidden_cursor_rests_at_the_top() {
+    let mut pair = Pair::<Alacritty>::new(20, 5);
+    pair.screen.print(rows(&["p"]));
+    let live = Live { rows: rows(&["1", "2", "3", "4"]), cursor: None };
+    pair.frame(&live);
+    assert_eq!(pair.emulator.cursor(), (1, 0));
+    pair.resize(20, 3);
+    pair.frame(&Live { rows: live.rows[..2].to_vec(), cursor: None });
+    assert_eq!(pair.emulator.lines(), ["p", "1", "2"]);
+}
+
+#[test]
+fn the_alternate_buffer_leaves_its_last_rows_in_the_ordinary_one() {
+    let mut pair = Pair::<Vt100>::new(20, 4);
+    pair.screen.is_full = true;
+    pair.emulator.feed(b"before\r\n");
+    pair.screen.print(vec![Row::plain("printed")]);
+    pair.frame(&live(&["1", "2", "3", "> "]));
+    assert_eq!(pair.emulator.lines(), ["1", "2", "3", ">"]);
+    pair.resize(10, 3);
+    pair.frame(&live(&["2", "> x"]));
+    assert_eq!(pair.emulator.lines(), ["2", "> x"]);
+    pair.finish(&rows(&["bye"]));
+    assert_eq!(pair.emulator.lines(), ["before", "printed", "bye"]);
+}
