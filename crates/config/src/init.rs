@@ -56,10 +56,11 @@ fn value(key: &Key) -> String {
         return format!(" = {}", key.default);
     }
     let text = match key.kind {
-        Kind::Choice(names) | Kind::Suggested(names) => names.first().copied().unwrap_or_default(),
-        Kind::FlagOrChoice(_) | Kind::Flag => return " = false".into(),
+        Kind::Choice(names) | Kind::Suggested(names) | Kind::Known(names) => names.first().copied().unwrap_or_default(),
+        Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_) | Kind::Flag => return " = false".into(),
         Kind::Count(least, _) => return format!(" = {least}"),
-        Kind::Paths | Kind::ProjectPaths | Kind::Texts => return " = []".into(),
+        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => return " = []".into(),
+        Kind::Lists => return ".suspend = \"none\"".into(),
         Kind::TextMap => return ".NAME = \"value\"".into(),
         Kind::Headers => return ".X-Name = \"value\"".into(),
         Kind::VariableHeaders => return ".X-Name = \"VARIABLE\"".into(),

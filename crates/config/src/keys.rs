@@ -38,6 +38,12 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Usually one of these strings; another is passed on, with a warning, for a server may know it.
     Suggested(&'static [&'static str]),
+    /// One of these strings; another, which a file of the existing CLI may have, is passed over with a warning.
+    Known(&'static [&'static str]),
+    /// A list of such strings.
+    KnownTexts(&'static [&'static str]),
+    /// `true`, `false` or a list of such strings.
+    FlagOrKnownTexts(&'static [&'static str]),
     /// `true`, `false` or one of these strings.
     FlagOrChoice(&'static [&'static str]),
     /// `true` or `false`.
@@ -55,6 +61,9 @@ pub enum Kind {
     Texts,
     /// A table of strings with names of the user's choice.
     TextMap,
+    /// A table of strings, or lists of strings, with names of the user's choice. A table in it, which the existing CLI
+    /// has there, is passed over with a warning.
+    Lists,
     /// A table of headers of requests: names to values.
     Headers,
     /// A table of headers of requests: names to the names of environment variables.
@@ -155,7 +164,15 @@ impl Key {
 impl Kind {
     /// Whether it is a table of texts with names of the user's choice.
     pub(crate) fn is_map(self) -> bool {
-        matches!(self, Self::TextMap | Self::Headers | Self::VariableHeaders)
+        matches!(self, Self::TextMap | Self::Lists | Self::Headers | Self::VariableHeaders)
+    }
+
+    /// The only strings that a value of this kind may have, where others are passed over.
+    pub(crate) fn known(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Known(names) | Self::KnownTexts(names) | Self::FlagOrKnownTexts(names) => Some(names),
+            _ => None,
+        }
     }
 
     /// The keys of a table of this kind that has one name.
@@ -213,6 +230,7 @@ pub const KEYS: &[Key] = &[
     later("approvals_reviewer", "Who answers questions; here it is always you"),
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
+    key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
     later("default_permissions", "Named permissions of the existing CLI"),
@@ -252,7 +270,6 @@ pub const KEYS: &[Key] = &[
     later("skills", "Skills, and whether each is in use"),
     later("tool_output_token_limit", "Longest output of a tool, in tokens"),
     later("tools", "Switches of single tools"),
-    later("tui", "The screen"),
     ignored("allow_login_shell", "Commands never run in a login shell"),
     ignored("analytics", "There is no telemetry"),
     ignored("apps", "There are no connectors"),
@@ -337,6 +354,43 @@ pub const SANDBOX: &[Key] = &[
     key("show", Kind::ProjectPaths, "Of what is hidden unless you say otherwise, what is not to be").appends(),
     key("allow_domains", Kind::Texts, "Hosts that commands reach though the network is off").appends(),
     key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
+];
+
+/// Looks of the screen.
+const THEMES: &[&str] = &["auto", "ansi", "dark", "light", "high-contrast"];
+/// What a notification may be about.
+const EVENTS: &[&str] = &["agent-turn-complete", "approval-requested"];
+/// Items of the status line.
+const STATUS: &[&str] =
+    &["model", "directory", "branch", "sandbox", "approval", "context", "tokens", "elapsed", "session"];
+
+/// The keys of `[tui]`. A project that is not trusted says nothing about keys and the status line: they are how a person
+/// answers, and sees what holds.
+pub const TUI: &[Key] = &[
+    key("theme", Kind::Known(THEMES), "Colours; `auto` takes the terminal's own")
+        .default("\"auto\"")
+        .project(Project::Harmless),
+    key("alternate_screen", Kind::FlagOrChoice(&["auto", "always", "never"]), "Whether the whole screen is used")
+        .default("false")
+        .project(Project::Harmless),
+    key("vim", Kind::Flag, "Whether the composer has the keys of vi").aliases(&["vim_mode_default"]).default("false"),
+    key("keymap", Kind::Lists, "Keys, by the name of what they do; `docs/keys.md` has the names"),
+    key("status_line", Kind::KnownTexts(STATUS), "Items of the status line, in their order; all of them if not set"),
+    key("notifications", Kind::FlagOrKnownTexts(EVENTS), "What you are told of while you look elsewhere")
+        .default("true"),
+    key(
+        "notification_method",
+        Kind::Known(&["auto", "osc9", "osc777", "bel"]),
+        "How the terminal is asked to tell you",
+    )
+    .default("\"auto\""),
+    key("screen_reader", Kind::Flag, "Whether all is written as plain lines, one after another").default("false"),
+    later("notification_condition", "When you are told"),
+    later("terminal_title", "Title of the terminal"),
+    ignored("animations", "There are none"),
+    ignored("model_availability_nux", "A hint of the existing CLI"),
+    ignored("show_tooltips", "There are none"),
+    ignored("status_line_use_colors", "Colours are those of the theme"),
 ];
 
 /// The keys of `[shell_environment_policy]`.
@@ -448,6 +502,8 @@ mod tests {
                 .collect()
         }
         let expected = [
+            "theme",
+            "alternate_screen",
             "model",
             "model_provider",
             "model_reasoning_effort",

@@ -247,13 +247,51 @@ impl Walk<'_> {
                     let message = format!("`{other}` and `{typed}` are two names of one setting; keep one of them");
                     return Err(self.source.error(name.span(), message));
                 }
-                let items = match value.get_ref() {
-                    DeValue::Array(items) => items.iter().map(|item| self.site(item.span())).collect(),
-                    _ => Vec::new(),
-                };
-                self.leaf(key, checked, value.span(), items);
+                let items = self.items(value);
+                match key.kind.known() {
+                    Some(names) => self.known(key, (name, value), (checked, items), names),
+                    None => self.leaf(key, checked, value.span(), items),
+                }
                 Ok(())
             }
+        }
+    }
+
+    /// Where each item of a list is written.
+    fn items(&self, value: &Spanned<DeValue<'_>>) -> Vec<Site> {
+        let items = value.get_ref().as_array().map(|items| items.iter().map(|item| self.site(item.span())));
+        items.into_iter().flatten().collect()
+    }
+
+    /// Takes of a value what is among `names`; the rest is passed over with a warning. If nothing is left it is as if
+    /// nothing had been written.
+    fn known(
+        &mut self,
+        key: &'static Key,
+        (name, value): Named<'_, '_>,
+        (checked, items): (Value, Vec<Site>),
+        names: &'static [&'static str],
+    ) {
+        let is_known = |value: &Value| value.as_str().is_some_and(|text| names.contains(&text));
+        let (kept, others) = match checked {
+            Value::Array(values) => {
+                let (kept, others): (Vec<_>, Vec<_>) = values.into_iter().zip(items).partition(|(it, _)| is_known(it));
+                let is_left = !kept.is_empty() || others.is_empty();
+                let (values, sites) = kept.into_iter().unzip();
+                let others: Vec<Value> = others.into_iter().map(|(value, _)| value).collect();
+                (is_left.then_some((Value::Array(values), sites)), others)
+            }
+            Value::String(_) if !is_known(&checked) => (None, vec![checked]),
+            other => (Some((other, items)), Vec::new()),
+        };
+        if !others.is_empty() {
+            let others: Vec<_> = others.iter().filter_map(Value::as_str).map(|text| format!("`{text}`")).collect();
+            let known = names.join(", ");
+            let message = format!("passed over, since `{}` knows only {known}: {}", name.get_ref(), others.join(", "));
+            self.layer.warnings.push(self.source.warning(value.span(), message));
+        }
+        if let Some((checked, items)) = kept {
+            self.leaf(key, checked, value.span(), items);
         }
     }
 
@@ -304,6 +342,10 @@ impl Walk<'_> {
         self.no_wall_within(walls::in_table(table, self.base))?;
         for (name, value) in table {
             let label = format!("{}.{}", key.name, name.get_ref());
+            if key.kind == Kind::Lists {
+                self.list(key, &label, (name, value))?;
+                continue;
+            }
             let DeValue::String(text) = value.get_ref() else {
                 return Err(self.fault(mismatch(&label, Kind::Text, value.span(), value.get_ref())));
             };
@@ -316,6 +358,25 @@ impl Walk<'_> {
             self.leaf(key, Value::String(text.to_string()), value.span(), Vec::new());
             self.path.pop();
         }
+        Ok(())
+    }
+
+    /// One list, or one text in place of it, of a table of lists.
+    fn list(&mut self, key: &'static Key, label: &str, (name, value): Named<'_, '_>) -> Result<(), ConfigError> {
+        if value.get_ref().is_table() {
+            let message = format!("`{label}` is passed over: it must be a string or a list of strings");
+            self.layer.warnings.push(self.source.warning(name.span(), message));
+            return Ok(());
+        }
+        let kind = if value.get_ref().is_str() { Kind::Text } else { Kind::Texts };
+        let checked = match check(label, kind, value, self.base).map_err(|fault| self.fault(fault))? {
+            text @ Value::String(_) => Value::Array(vec![text]),
+            list => list,
+        };
+        let items = self.items(value);
+        self.path.push(name.get_ref().to_string());
+        self.leaf(key, checked, value.span(), items);
+        self.path.pop();
         Ok(())
     }
 

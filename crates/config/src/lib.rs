@@ -64,6 +64,8 @@ pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{ApiKey, KeySource, OPENAI, ProviderSettings, WireApi, api_key, is_usual_variable, key_source};
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
-pub use settings::{ApprovalMode, SandboxDetails, SandboxMode, Settings, WorkspaceWrite};
+pub use settings::{
+    ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, Settings, WorkspaceWrite,
+};
 pub use shell_environment::{EnvironmentPolicy, Inherit, Patterns};
 pub use trust_store::{Hash, TrustStore, TrustedProject, Verdict, revoke, trust};

@@ -17,8 +17,8 @@ use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, Origin, Patterns, ProviderSettings, SandboxDetails,
-    SandboxMode, Settings, Warning, WireApi, WorkspaceWrite, rules,
+    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, Notifications, Origin, Patterns, ProviderSettings,
+    SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi, WorkspaceWrite, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -39,6 +39,7 @@ struct Raw {
     #[serde(default)]
     add_dir: Vec<PathBuf>,
     shell_environment_policy: RawEnvironmentPolicy,
+    tui: RawScreen,
     #[serde(rename = "permissions")]
     _permissions: Option<IgnoredAny>,
     search: bool,
@@ -80,6 +81,42 @@ struct RawEnvironmentPolicy {
     set: BTreeMap<String, String>,
     #[serde(default)]
     include_only: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawScreen {
+    theme: String,
+    alternate_screen: Value,
+    vim: bool,
+    #[serde(default)]
+    keymap: BTreeMap<String, Vec<String>>,
+    status_line: Option<Vec<String>>,
+    notifications: Value,
+    notification_method: String,
+    screen_reader: bool,
+}
+
+impl RawScreen {
+    fn resolve(self) -> ScreenSettings {
+        let notifications = match self.notifications {
+            Value::Array(events) => {
+                Notifications::Only(events.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            }
+            other => Notifications::All(other.as_bool() == Some(true)),
+        };
+        ScreenSettings {
+            theme: self.theme,
+            alternate_screen: self.alternate_screen.as_bool() == Some(true)
+                || self.alternate_screen.as_str() == Some("always"),
+            vim: self.vim,
+            keymap: self.keymap,
+            status_line: self.status_line,
+            notifications,
+            notification_method: self.notification_method,
+            screen_reader: self.screen_reader,
+        }
+    }
 }
 
 /// The settings that the layers come to for a project; warnings are told even if there is an error.
@@ -124,6 +161,7 @@ pub(crate) fn settings(
         shell_environment_policy,
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
+        tui: raw.tui.resolve(),
     })
 }
 

@@ -101,11 +101,18 @@ fn value(kind: Kind, strict: bool) -> Value {
         Kind::Url => text("^https?://[^/\\s]\\S*$"),
         Kind::Choice(names) => json!({ "type": "string", "enum": names }),
         Kind::Suggested(names) => json!({ "anyOf": [{ "type": "string", "enum": names }, text(TEXT)] }),
+        Kind::Known(names) => json!({ "anyOf": [{ "type": "string", "enum": names }, text(TEXT)] }),
+        Kind::KnownTexts(names) => json!({ "type": "array", "items": value(Kind::Known(names), strict) }),
+        Kind::FlagOrKnownTexts(names) => {
+            json!({ "anyOf": [{ "type": "boolean" }, value(Kind::KnownTexts(names), strict)] })
+        }
         Kind::FlagOrChoice(names) => json!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": names }] }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Paths | Kind::ProjectPaths | Kind::Texts => json!({ "type": "array", "items": text(TEXT) }),
         Kind::TextMap => map(json!({ "type": "string" })),
+        // What else may stand there is the existing CLI's.
+        Kind::Lists => map(json!({ "anyOf": [text(TEXT), value(Kind::Texts, strict), { "type": "object" }] })),
         Kind::Headers => headers(json!({ "type": "string" })),
         Kind::VariableHeaders => headers(text(VARIABLE)),
         Kind::Table(keys) => children(keys, false),

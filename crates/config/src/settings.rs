@@ -52,6 +52,36 @@ pub struct SandboxDetails {
     pub allow_weak: bool,
 }
 
+/// What a person is told of while looking elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notifications {
+    /// Of all there is, or of nothing.
+    All(bool),
+    /// Of these.
+    Only(Vec<String>),
+}
+
+/// The screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScreenSettings {
+    /// Colours: `auto`, or the name of a theme.
+    pub theme: String,
+    /// Whether the whole screen is used.
+    pub alternate_screen: bool,
+    /// Whether the composer has the keys of vi.
+    pub vim: bool,
+    /// Keys by the name of what they do; only `none` in place of them: no key.
+    pub keymap: BTreeMap<String, Vec<String>>,
+    /// Items of the status line in their order; `None`: the usual ones.
+    pub status_line: Option<Vec<String>>,
+    /// What a person is told of.
+    pub notifications: Notifications,
+    /// How: `auto`, `osc9`, `osc777` or `bel`.
+    pub notification_method: String,
+    /// Whether all is written as plain lines.
+    pub screen_reader: bool,
+}
+
 /// All settings of one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -83,4 +113,6 @@ pub struct Settings {
     pub secret_variables: BTreeSet<String>,
     /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.
     pub permissions: Vec<PermissionEntry>,
+    /// The screen.
+    pub tui: ScreenSettings,
 }

@@ -40,7 +40,7 @@ impl Fault {
 pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: Base<'_>) -> Result<Value, Fault> {
     let fault = |message: String| Fault::new(value.span(), message);
     match (kind, value.get_ref()) {
-        (Kind::Text | Kind::Suggested(_), DeValue::String(text)) => {
+        (Kind::Text | Kind::Suggested(_) | Kind::Known(_), DeValue::String(text)) => {
             Ok(Value::String(words(name, text).map_err(fault)?.into()))
         }
         (Kind::Variable, DeValue::String(text)) => {
@@ -57,7 +57,9 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             message: format!("`{text}` is not a value of `{name}`: it must be {}", expected(kind)),
             hint: did_you_mean(text, names.iter().copied()),
         }),
-        (Kind::Flag | Kind::FlagOrChoice(_), DeValue::Boolean(flag)) => Ok(Value::Boolean(*flag)),
+        (Kind::Flag | Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_), DeValue::Boolean(flag)) => {
+            Ok(Value::Boolean(*flag))
+        }
         (Kind::Count(least, most), DeValue::Integer(number)) => {
             let digits = number.as_str().replace('_', "");
             match i64::from_str_radix(&digits, number.radix()) {
@@ -69,10 +71,15 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             check(name, first.kind, value, base)
         }
         (Kind::Path, DeValue::String(text)) => path(name, text, base.dir, base.home).map(Value::String).map_err(fault),
-        (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::Array(items)) => {
+        (
+            Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) | Kind::FlagOrKnownTexts(_),
+            DeValue::Array(items),
+        ) => {
             let dir = if kind == Kind::ProjectPaths { base.project } else { base.dir };
             let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
-                DeValue::String(text) if kind != Kind::Texts => path_or_removal(name, text, dir, base.home),
+                DeValue::String(text) if matches!(kind, Kind::Paths | Kind::ProjectPaths) => {
+                    path_or_removal(name, text, dir, base.home)
+                }
                 DeValue::String(text) => words(name, text).map(|text| Value::String(text.into())),
                 other => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
             };
@@ -128,14 +135,16 @@ fn no_variable(name: &str, secret: &str) -> String {
 /// Names what a kind takes, to follow "must be".
 pub(crate) fn expected(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Suggested(_) | Kind::Path => "a string".into(),
+        Kind::Text | Kind::Suggested(_) | Kind::Known(_) | Kind::Path => "a string".into(),
         Kind::Variable => "the name of an environment variable".into(),
         Kind::Url => "an address that begins with `https://` or `http://`".into(),
         Kind::Choice(names) => one_of(names.iter().copied()),
         Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
         Kind::Flag => "`true` or `false`".into(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Paths | Kind::ProjectPaths | Kind::Texts => "a list of strings".into(),
+        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => "a list of strings".into(),
+        Kind::FlagOrKnownTexts(_) => "`true`, `false` or a list of strings".into(),
+        Kind::Lists => "a table of strings and lists of strings".into(),
         Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "a table of strings".into(),
         Kind::StrictOrFirst([first, ..]) => expected(first.kind),
         Kind::Table(_) | Kind::Strict(_) | Kind::StrictOrFirst([]) => "a table".into(),
@@ -154,13 +163,13 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
         (Kind::Count(..), DeValue::String(text)) if text.parse::<i64>().is_ok() => {
             Some(format!("write it without quotes: `{text}`"))
         }
-        (Kind::Paths | Kind::ProjectPaths | Kind::Texts, DeValue::String(text)) => {
+        (Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_), DeValue::String(text)) => {
             Some(format!("write it in brackets: `[{:?}]`", &**text))
         }
         (Kind::Choice(_), DeValue::Table(table)) if table.contains_key("granular") => {
             Some("single kinds of questions cannot be switched off here; `on-request` is the nearest".into())
         }
-        (Kind::Text | Kind::Suggested(_), DeValue::Integer(number)) => {
+        (Kind::Text | Kind::Suggested(_) | Kind::Known(_), DeValue::Integer(number)) => {
             let shown = if looks_secret(name) { "…".into() } else { number.to_string() };
             Some(format!("write it in quotes: `\"{shown}\"`"))
         }

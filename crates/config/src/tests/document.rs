@@ -44,6 +44,11 @@ fn table(text: &mut String, title: &str, keys: &'static [Key]) {
             Kind::StrictOrFirst(_) => format!("{}; or the table {}", expected(key.kind), inner(key)),
             Kind::Table(_) | Kind::Strict(_) => format!("the table {}", inner(key)),
             Kind::Named(_) | Kind::Profiles => format!("tables {}", inner(key)),
+            Kind::Known(names) => expected(Kind::Choice(names)),
+            Kind::KnownTexts(names) => format!("a list of {}", expected(Kind::Choice(names)).replace(" or ", ", ")),
+            Kind::FlagOrKnownTexts(names) => {
+                format!("`true`, `false` or a list of {}", expected(Kind::Choice(names)).replace(" or ", ", "))
+            }
             Kind::Suggested(names) => format!("{}, or another string", expected(Kind::Choice(names))),
             other => expected(other),
         };

@@ -306,7 +306,7 @@ model_reasoning_summary = "none"
         &[
             "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
             "~/.codex/config.toml: not used by this version: model_reasoning_summary, model_verbosity, notify, \
-             features, tools, history, tui, mcp_servers, \
+             features, tools, history, mcp_servers, \
              model_providers.azure.requires_openai_auth, profiles.fast.model_reasoning_summary",
             "~/.codex/config.toml:15:14: there is no web search in this version yet",
             "~/.codex/config.toml:53:12: the provider `ollama` speaks `chat`, which this version does not yet",
@@ -396,6 +396,9 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Profiles => "{ x = {} }".into(),
                 Kind::Url => "\"http://x\"".into(),
                 Kind::Choice(names) | Kind::Suggested(names) | Kind::FlagOrChoice(names) => format!("{:?}", names[0]),
+                Kind::Known(names) => format!("{:?}", names[0]),
+                Kind::KnownTexts(names) | Kind::FlagOrKnownTexts(names) => format!("[{:?}]", names[0]),
+                Kind::Lists => "{ z = [\"y\"] }".into(),
                 Kind::Flag => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
                 Kind::Paths | Kind::ProjectPaths | Kind::Texts => "[]".into(),

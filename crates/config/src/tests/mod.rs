@@ -11,6 +11,7 @@ mod layers;
 mod profiles;
 mod project_trust;
 mod schema;
+mod screen;
 mod shell_environment;
 mod trust;
 mod trust_store;
