@@ -76,6 +76,11 @@ impl Recorder {
         self.journal.path().map(Path::to_owned)
     }
 
+    /// Lets go of the journal: others can open it, and nothing is written any more.
+    pub(crate) fn close(&mut self) {
+        self.journal = Journal::ephemeral();
+    }
+
     pub(crate) fn events(&self) -> mpsc::Sender<ServerMessage> {
         self.events.clone()
     }

@@ -73,7 +73,7 @@ pub(crate) struct ThreadState {
     pub(crate) granted: Granted,
     pub(crate) standing: SharedStanding,
     /// Kept for its `Drop`: the directory goes with the thread.
-    _temp: TempDirectory,
+    temp: Option<TempDirectory>,
 }
 
 /// When settings come into force.
@@ -328,6 +328,26 @@ impl Thread {
         Ok(())
     }
 
+    /// Lets go of everything: its turn is interrupted, its commands end, their `/tmp` goes, and others can open its
+    /// journal. It is of no use any more.
+    pub async fn close(&self) {
+        let _ = self.interrupt("");
+        // A turn holds it until it has ended.
+        let mut state = self.state.lock().await;
+        let _ = self.reserve();
+        self.processes.stop_all().await;
+        // What cannot be recorded has been done all the same.
+        let _ = state.tell_ended(&self.id).await;
+        let _ = state.disarm_last(&self.id).await;
+        state.recorder.flush();
+        state.recorder.flushed(&self.id).await;
+        state.recorder.close();
+        state.settings.workplace.sandbox.close();
+        let temp = state.temp.take();
+        // It may hold much.
+        let _ = tokio::task::spawn_blocking(move || drop(temp)).await;
+    }
+
     /// Makes sure that one turn runs at a time.
     pub(crate) fn reserve(&self) -> Result<Reach, ThreadError> {
         let mut running = self.running();
@@ -399,7 +419,7 @@ impl ThreadState {
             questions,
             granted: Granted::default(),
             standing,
-            _temp: temp,
+            temp: Some(temp),
         };
         (id, state)
     }

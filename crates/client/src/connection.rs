@@ -7,7 +7,8 @@ use codex_protocol::{
     PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadItemsListParams,
     ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
     ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,6 +87,8 @@ calls! {
     permissions_read PermissionsRead(PermissionsReadParams) -> ThreadPermissions;
     /// Forgets a rule that was remembered.
     permissions_forget PermissionsForget(PermissionsForgetParams) -> Empty;
+    /// Lets go of a thread.
+    thread_unsubscribe ThreadUnsubscribe(ThreadUnsubscribeParams) -> ThreadUnsubscribed;
     /// Starts a turn.
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Says something to the turn that runs.

@@ -41,9 +41,10 @@ pub use terminals::{
     BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,
 };
 pub use thread::{
-    ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted,
-    ThreadStatus, ThreadStatusChanged, TypedFlag, Warning,
+    ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadClosed, ThreadListParams,
+    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
+    ThreadStarted, ThreadStatus, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TypedFlag,
+    UnsubscribeStatus, Warning,
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,

@@ -7,11 +7,12 @@ use crate::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
-    ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadItemsListParams,
-    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
+    ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -89,6 +90,7 @@ client_requests! {
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     ThreadSettingsUpdate "thread/settings/update" ThreadSettingsUpdateParams => Empty,      Theirs;
+    ThreadUnsubscribe "thread/unsubscribe"  ThreadUnsubscribeParams => ThreadUnsubscribed,  Theirs;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
@@ -102,6 +104,7 @@ client_requests! {
 server_notifications! {
     ThreadStarted         "thread/started"                      ThreadStarted;
     ThreadStatusChanged   "thread/status/changed"               ThreadStatusChanged;
+    ThreadClosed          "thread/closed"                       ThreadClosed;
     ThreadSettingsUpdated "thread/settings/updated"             ThreadSettingsUpdated;
     TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
     TurnStarted           "turn/started"                        TurnChanged;

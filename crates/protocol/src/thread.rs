@@ -266,6 +266,40 @@ pub struct ThreadStarted {
     pub thread: Thread,
 }
 
+/// `thread/unsubscribe`: lets go of a thread. Nobody else has it here, so it is closed: its turn is interrupted, its
+/// commands end, and its session can be opened by others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadUnsubscribeParams {
+    /// The thread's id.
+    pub thread_id: String,
+}
+
+/// Answer to `thread/unsubscribe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadUnsubscribed {
+    /// What came of it.
+    pub status: UnsubscribeStatus,
+}
+
+/// What came of `thread/unsubscribe`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnsubscribeStatus {
+    /// It was not open.
+    NotLoaded,
+    /// It is closed.
+    Unsubscribed,
+}
+
+/// `thread/closed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadClosed {
+    /// The thread's id.
+    pub thread_id: String,
+}
+
 /// `thread/status/changed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

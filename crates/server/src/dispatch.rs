@@ -11,8 +11,9 @@ use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
     ClientResponse, Empty, ErrorKind, Event, GitInfo, Position, RpcError, ServerMessage, ServerNotification,
-    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, TurnSteerResult, Warning,
+    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadListParams, ThreadListResult,
+    ThreadOpened, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
+    ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
@@ -65,6 +66,10 @@ impl Server {
             ClientRequest::ThreadSettingsUpdate(params) => {
                 self.change(&params.thread_id, &params.change).await?;
                 ClientResponse::ThreadSettingsUpdate(Empty {})
+            }
+            ClientRequest::ThreadUnsubscribe(params) => {
+                let status = self.close(params.thread_id).await;
+                ClientResponse::ThreadUnsubscribe(ThreadUnsubscribed { status })
             }
             ClientRequest::PermissionsRead(params) => {
                 ClientResponse::PermissionsRead(self.permissions(&params.thread_id)?)
@@ -164,6 +169,14 @@ impl Server {
         let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
+    }
+
+    /// Closes a thread.
+    async fn close(&self, thread_id: String) -> UnsubscribeStatus {
+        let Some(kept) = self.release(&thread_id) else { return UnsubscribeStatus::NotLoaded };
+        kept.thread.close().await;
+        self.tell(ServerNotification::ThreadClosed(ThreadClosed { thread_id })).await;
+        UnsubscribeStatus::Unsubscribed
     }
 
     fn answer(&self, params: ServerRequestAnswerParams) -> Result<(), RpcError> {

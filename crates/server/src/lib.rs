@@ -92,6 +92,11 @@ impl Server {
         found.ok_or_else(|| RpcError::new(ErrorKind::NotFound, format!("thread not found: {id}")))
     }
 
+    /// The thread, which nobody finds here any more.
+    fn release(&self, id: &str) -> Option<Arc<Kept>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
     fn keep(&self, id: String, kept: Kept) {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(kept));
     }

@@ -8,6 +8,7 @@ mod support;
 mod agent_attacks;
 mod approvals;
 mod attacks;
+mod closing;
 mod config;
 mod config_cases;
 mod demo;
