@@ -11,6 +11,7 @@ mod saved;
 mod search;
 mod token;
 mod view;
+mod vim;
 
 use std::cell::Cell;
 
@@ -25,6 +26,7 @@ use inserts::{Insert, Inserts, picture_label, stands_for};
 use kill::KillRing;
 use search::Search;
 use view::View;
+use vim::Vim;
 
 pub use history::History;
 pub use saved::{forget, load, save};
@@ -45,6 +47,8 @@ pub struct Composer {
     search: Option<Search>,
     /// How it was drawn last: rows are those that are seen.
     view: Cell<View>,
+    /// The keys of vi, if they are wanted.
+    vim: Option<Vim>,
     /// The column that going up and down keeps to.
     column: Option<usize>,
 }
@@ -83,6 +87,18 @@ impl Composer {
             && let Some(pressed) = self.search_key(key, keymap)
         {
             return pressed;
+        }
+        match &self.vim {
+            Some(vim) if vim.commands() => {
+                self.kill.pause();
+                return self.vim_key(key, keymap);
+            }
+            Some(_) => {
+                if let Some(pressed) = self.vim_insert_key(key, keymap) {
+                    return pressed;
+                }
+            }
+            None => {}
         }
         match (keymap.action(Context::Composer, key), key.typed()) {
             (Some(action), _) => self.act(action),
@@ -131,6 +147,7 @@ impl Composer {
         self.pause();
         self.recall = Recall::default();
         self.buffer.reset();
+        self.begin_vim();
         self.inserts.keep_those_in(self.kill.texts());
         draft
     }
@@ -161,6 +178,7 @@ impl Composer {
         self.end_search();
         self.pause();
         self.recall = Recall::default();
+        self.begin_vim();
         self.put(draft);
     }
 
@@ -181,11 +199,15 @@ impl Composer {
     }
 
     /// Turns the keys of vi on or off.
-    pub fn set_vim(&mut self, _on: bool) {}
+    pub fn set_vim(&mut self, on: bool) {
+        if on != self.vim.is_some() {
+            self.vim = on.then(Vim::default);
+        }
+    }
 
     /// The mode, under the keys of vi.
     pub fn mode(&self) -> Option<&str> {
-        None
+        self.vim.as_ref().map(Vim::mode)
     }
 
     /// Whether what is typed searches the history.

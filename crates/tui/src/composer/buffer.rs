@@ -17,6 +17,8 @@ pub struct Buffer {
     redo: Vec<Step>,
     /// What the next change may join.
     joins: Joins,
+    /// How often the text has changed.
+    version: u64,
 }
 
 /// What is undone at once.
@@ -52,6 +54,11 @@ impl Buffer {
 
     pub fn cursor(&self) -> usize {
         self.cursor
+    }
+
+    /// Another one for each text.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     pub fn is_empty(&self) -> bool {
@@ -95,6 +102,7 @@ impl Buffer {
             None => self.undo.push(Step { changes: vec![change], cursor: self.cursor }),
         }
         self.redo.clear();
+        self.version += 1;
         self.text.replace_range(range.clone(), with);
         self.cursor = self.boundary(range.start + with.len());
         if self.joins != Joins::Everything {
@@ -104,6 +112,7 @@ impl Buffer {
 
     /// From here on all changes are one step.
     pub fn begin_step(&mut self) {
+        self.end_step();
         self.undo.push(Step { changes: Vec::new(), cursor: self.cursor });
         self.joins = Joins::Everything;
     }
@@ -122,6 +131,7 @@ impl Buffer {
             self.text.replace_range(change.at..change.at + change.inserted.len(), &change.removed);
         }
         self.cursor = self.boundary(step.cursor);
+        self.version += 1;
         self.redo.push(step);
         true
     }
@@ -136,13 +146,14 @@ impl Buffer {
             end = change.at + change.inserted.len();
         }
         self.cursor = self.boundary(end);
+        self.version += 1;
         self.undo.push(step);
         true
     }
 
     /// Nothing is written, and nothing can be undone.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self { version: self.version + 1, ..Self::default() };
     }
 
     /// `offset`, or the next place behind it that is between two characters as people see them.
@@ -209,6 +220,6 @@ impl Step {
 }
 
 /// Whether it is a word, and no space or punctuation.
-fn is_word(text: &str) -> bool {
+pub fn is_word(text: &str) -> bool {
     text.chars().any(|c| c.is_alphanumeric() || c == '_' || stands_for(c))
 }

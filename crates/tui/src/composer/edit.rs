@@ -153,7 +153,7 @@ impl Composer {
     }
 
     /// Moves the cursor by a row of the screen. `false`: there is none.
-    fn move_row(&mut self, up: bool) -> bool {
+    pub(super) fn move_row(&mut self, up: bool) -> bool {
         let layout = self.layout();
         let (row, column) = layout.place(self.buffer.cursor());
         let column = self.column.unwrap_or(column);

@@ -5,6 +5,7 @@ mod editing;
 mod pasting;
 mod properties;
 mod recalling;
+mod vim;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
@@ -24,7 +25,7 @@ fn write(composer: &mut Composer, text: &str) {
     composer.buffer.go(cursor);
 }
 
-/// Presses keys with spaces between them; `"text"` types it.
+/// Presses keys with spaces between them, `quote` for the quotation mark; `"text"` types it.
 fn press(composer: &mut Composer, keys: &str) -> Pressed {
     let keymap = Keymap::default();
     let mut last = Pressed::Ignored;
@@ -32,7 +33,7 @@ fn press(composer: &mut Composer, keys: &str) -> Pressed {
         let keys: Vec<Key> = if number % 2 == 1 {
             piece.chars().map(|c| Key::new(KeyCode::Char(c), KeyModifiers::NONE)).collect()
         } else {
-            piece.split_whitespace().map(|key| key.parse().unwrap()).collect()
+            piece.split_whitespace().map(|key| if key == "quote" { "\"" } else { key }.parse().unwrap()).collect()
         };
         for key in keys {
             last = composer.press(key, &keymap);

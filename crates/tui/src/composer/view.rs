@@ -64,7 +64,7 @@ impl Composer {
         let text = if self.is_empty() && self.search.is_none() {
             truncate(&Row::new(PLACEHOLDER, look.style(Role::Quiet)), self.view.get().width)
         } else {
-            layout.draw(at, look.style(Role::Plain), &(0..0), look.style(Role::Selected))
+            layout.draw(at, look.style(Role::Plain), &self.selection(), look.style(Role::Selected))
         };
         match (at, mark.is_empty()) {
             (_, true) => {}

@@ -446,6 +446,7 @@ pub const BINDINGS: &[Binding] = &[
         "Begin a line below; in visual mode, to the other end",
     ),
     bind(Context::VimNormal, Action::OpenAbove, "vim-open-above", &["O"], "Begin a line above"),
+    bind(Context::VimNormal, Action::HistorySearch, "vim-search", &["/"], "Search what was written before"),
     bind(Context::VimNormal, Action::Visual, "vim-visual", &["v"], "Choose text"),
     bind(Context::VimNormal, Action::VisualLine, "vim-visual-line", &["V"], "Choose lines"),
     bind(
