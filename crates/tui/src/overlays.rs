@@ -1,5 +1,6 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
+mod keys;
 mod line;
 pub(crate) mod list;
 mod pager;
@@ -13,9 +14,12 @@ mod testing;
 
 use std::fmt::Debug;
 
+use codex_protocol::ThreadItem;
+
 use crate::{
     intent::Intent,
     key::Key,
+    keymap::Keymap,
     look::Look,
     text::{Live, Size},
 };
@@ -23,10 +27,14 @@ use crate::{
 pub use pager::{Pager, PagerEntry};
 pub use picker::{Entry, MoreKey, Picker};
 pub use pickers::{
-    Feature, ModelChoice, experimental, keep_theme, mode, mode_names, models, modes, sessions, theme, theme_names,
-    themes,
+    Feature, experimental, keep_theme, mode, mode_names, models, modes, sessions, terminals, theme, theme_names, themes,
 };
 pub use question::question;
+
+/// The items of a transcript in the pager, the newest seen first.
+pub fn transcript(items: Vec<ThreadItem>) -> Box<dyn Overlay> {
+    Box::new(Pager::new("Transcript", items.into_iter().map(PagerEntry::item).collect()).at_end())
+}
 
 /// Something that lies over the composer. The topmost one takes all keys.
 pub trait Overlay: Debug {
@@ -35,6 +43,9 @@ pub trait Overlay: Debug {
 
     /// Takes a key.
     fn key(&mut self, key: Key) -> Outcome;
+
+    /// Told before it is drawn first: which keys the user has.
+    fn bind(&mut self, _keymap: &Keymap) {}
 
     /// Takes what was pasted.
     fn paste(&mut self, _text: &str) {}

@@ -1,11 +1,12 @@
 //! The list above the composer while a command or a file is typed.
 
+use codex_protocol::{FoundFile, FoundKind};
+
 use crate::{
     fuzzy::{push_marked, ranked},
-    key::Key,
     look::Look,
     overlays::list::Chosen,
-    slash::{self, Command},
+    slash,
     text::{Live, Row, Style, truncate},
     theme::Role,
 };
@@ -28,17 +29,17 @@ pub struct PopupItem {
 pub struct Popup {
     items: Vec<PopupItem>,
     chosen: Chosen,
+    is_of_files: bool,
 }
 
 impl Popup {
     /// A list; `None` where there is nothing in it.
     pub fn new(items: Vec<PopupItem>) -> Option<Self> {
-        (!items.is_empty()).then(|| Self { items, chosen: Chosen::default() })
+        (!items.is_empty()).then(|| Self { items, chosen: Chosen::default(), is_of_files: false })
     }
 
-    /// Commands that are like `typed`, which begins with `/`.
+    /// Commands that are like `typed`, without its `/`.
     pub fn commands(typed: &str) -> Option<Self> {
-        let typed = typed.strip_prefix('/')?;
         let items = slash::ranked(typed).into_iter().map(|(command, marks)| PopupItem {
             label: format!("/{}", command.name),
             about: command.about.to_owned(),
@@ -52,54 +53,47 @@ impl Popup {
         Self::new(items.collect())
     }
 
-    /// What `command` can be given that is like `typed`, of `known`.
-    pub fn arguments(command: &Command, typed: &str, known: &[String]) -> Option<Self> {
-        let items = ranked(typed, known).into_iter().filter_map(|found| {
-            let name = known.get(found.index)?;
-            let (label, insert) = (name.clone(), format!("/{} {name}", command.name));
+    /// What the command of this name can be given that is like `typed`.
+    pub fn arguments(command: &str, typed: &str) -> Option<Self> {
+        let known = slash::find(command)?.completions();
+        let items = ranked(typed, &known).into_iter().filter_map(|found| {
+            let name = *known.get(found.index)?;
+            let (label, insert) = (name.to_owned(), name.to_owned());
             Some(PopupItem { label, about: String::new(), insert, marks: found.marks })
         });
         Self::new(items.collect())
     }
 
-    /// Files that were found for `typed`, in the order in which they came; they are put in as `@PATH `.
-    pub fn files(typed: &str, found: &[String]) -> Option<Self> {
-        let marks = |path: &String| ranked(typed, &[path]).pop().map(|found| found.marks).unwrap_or_default();
-        let items = found.iter().map(|path| PopupItem {
-            label: path.clone(),
-            about: String::new(),
-            insert: mention(path),
-            marks: marks(path),
+    /// Files that were found, in the order in which they came; they are put in as `@PATH `.
+    pub fn files(found: Vec<FoundFile>) -> Option<Self> {
+        let items = found.into_iter().map(|file| PopupItem {
+            about: if file.match_type == FoundKind::Directory { "directory".into() } else { String::new() },
+            marks: bytes(&file.path, file.indices.as_deref().unwrap_or_default()),
+            insert: mention(&file.path),
+            label: file.path,
         });
-        Self::new(items.collect())
+        let popup = Self::new(items.collect())?;
+        Some(Self { is_of_files: true, ..popup })
     }
 
-    /// Takes a key that moves in it. `false`: it is none.
-    pub fn key(&mut self, key: Key) -> bool {
-        // Home and end belong to the composer.
-        let moves = !["home", "end"].contains(&key.to_string().as_str());
-        moves && self.chosen.key(key, self.items.len())
+    /// Whether it lists files.
+    pub fn is_of_files(&self) -> bool {
+        self.is_of_files
     }
 
     /// One row up.
     pub fn up(&mut self) {
-        self.press("up");
+        self.chosen.up(self.items.len());
     }
 
     /// One row down.
     pub fn down(&mut self) {
-        self.press("down");
+        self.chosen.down(self.items.len());
     }
 
-    fn press(&mut self, key: &str) {
-        if let Ok(key) = key.parse() {
-            self.chosen.key(key, self.items.len());
-        }
-    }
-
-    /// The chosen row.
-    pub fn accept(&self) -> Option<&PopupItem> {
-        self.items.get(self.chosen.index(self.items.len()))
+    /// What the chosen row puts in place of what was typed.
+    pub fn accepted(&self) -> Option<String> {
+        self.items.get(self.chosen.index(self.items.len())).map(|item| item.insert.clone())
     }
 
     /// Its rows, at most `max_rows`.
@@ -131,8 +125,88 @@ fn item_row(item: &PopupItem, is_chosen: bool, column: usize, look: &Look) -> Ro
     row
 }
 
+/// Where in `text` the characters of these numbers stand, in bytes.
+fn bytes(text: &str, numbers: &[u32]) -> Vec<usize> {
+    let characters = (0_u32..).zip(text.char_indices());
+    characters.filter(|(number, _)| numbers.binary_search(number).is_ok()).map(|(_, (at, _))| at).collect()
+}
+
 /// `path` as it is named in a message.
 fn mention(path: &str) -> String {
     let is_plain = !path.chars().any(|c| c.is_whitespace() || c.is_control() || c == '"');
     if is_plain { format!("@{path} ") } else { format!("@{path:?} ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{text::Span, theme::Theme};
+
+    fn shown(popup: &Popup, width: usize, rows: usize) -> Vec<String> {
+        let live = popup.live(&Look { width, theme: Theme::Ansi }, rows);
+        assert!(live.rows.len() <= rows && live.rows.iter().all(|row| row.width() <= width), "{live:?}");
+        live.rows.iter().map(Row::text).collect()
+    }
+
+    fn files() -> Popup {
+        let file = |path: &str, kind: &str, indices: &[u32]| json!({ "root": "/w", "path": path, "match_type": kind, "file_name": path, "score": 1, "indices": indices });
+        let found = json!([
+            file("src/größe.rs", "file", &[4, 6]),
+            file("src", "directory", &[]),
+            file("a b\n\u{1b}[2J", "file", &[]),
+        ]);
+        Popup::files(serde_json::from_value(found).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn it_shows_what_can_be_put_in() {
+        let table = [
+            (Popup::commands("mod").unwrap(), "/model ", "› /model  Which model answers, and how long it thinks"),
+            (Popup::commands("new").unwrap(), "/clear", "› /clear  Begin a new session"),
+            (Popup::arguments("theme", "hi").unwrap(), "high-contrast", "› high-contrast"),
+            (Popup::arguments("vim", "").unwrap(), "on", "› on"),
+            (files(), "@src/größe.rs ", "› src/größe.rs"),
+        ];
+        for (popup, insert, row) in table {
+            assert_eq!(popup.accepted().as_deref(), Some(insert));
+            let first = shown(&popup, 80, 8).remove(0);
+            assert!(first.starts_with(row), "{first}");
+        }
+        for nothing in
+            [Popup::commands("xyz"), Popup::commands("diff"), Popup::arguments("quit", ""), Popup::files(vec![])]
+        {
+            assert!(nothing.is_none(), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_is_seen() {
+        let mut popup = Popup::commands("").unwrap();
+        let count = popup.items.len();
+        for step in 0..count * 2 {
+            let rows = shown(&popup, 40, 4);
+            let chosen: Vec<&String> = rows.iter().filter(|row| row.starts_with('›')).collect();
+            let insert = popup.accepted().unwrap();
+            assert!(chosen.len() == 1 && chosen[0].contains(insert.trim()), "{step}: {rows:?}");
+            popup.down();
+        }
+        popup.up();
+        assert_eq!(popup.accepted().as_deref(), Some("/vim "));
+    }
+
+    #[test]
+    fn names_of_files_drive_nothing_and_are_put_in_whole() {
+        let mut popup = files();
+        assert!(popup.is_of_files());
+        let rows = shown(&popup, 40, 8);
+        assert_eq!(rows, ["› src/größe.rs  ", "  src            directory", "  a b↵\\u{1b}[2J  "].map(str::trim_end));
+        popup.up();
+        assert_eq!(popup.accepted().as_deref(), Some("@\"a b\\n\\u{1b}[2J\" "));
+        // The letters that were typed.
+        let live = files().live(&Look { width: 40, theme: Theme::Ansi }, 8);
+        let marked: Vec<&str> = live.rows[0].spans.iter().filter(|span| span.style.underline).map(Span::text).collect();
+        assert_eq!(marked, ["g", "ö"]);
+    }
 }

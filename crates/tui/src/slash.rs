@@ -5,9 +5,9 @@ mod document;
 mod run;
 mod table;
 
-use codex_protocol::{ApprovalPolicy, SandboxMode};
+use codex_protocol::ThreadOpened;
 
-use crate::{fuzzy, intent::Intent, overlays::Feature};
+use crate::{fuzzy, intent::Intent, keymap::Keymap, look::Look, overlays};
 pub use document::markdown;
 pub use table::COMMANDS;
 
@@ -28,25 +28,24 @@ pub struct Command {
     pub when: When,
     /// What does the same from a shell; empty if nothing does.
     pub headless: &'static str,
-    /// What it wants.
-    pub run: fn(&str, &Snapshot) -> Result<Vec<Intent>, String>,
+    /// What it wants. Use [`Command::run`], which knows when it can be used.
+    pub wants: Wants,
 }
+
+/// What a command wants, of what follows its name, or why it cannot be done.
+pub type Wants = fn(&str, &Snapshot<'_>) -> Result<Vec<Intent>, String>;
 
 /// What completes the argument of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completes {
     /// Nothing.
     Nothing,
-    /// Models that are known.
-    Models,
     /// Themes.
     Themes,
     /// `on` and `off`.
     Switch,
     /// What the agent may do.
     Modes,
-    /// Commands that run on.
-    Terminals,
     /// Commands of this table.
     Commands,
 }
@@ -63,46 +62,20 @@ pub enum When {
 }
 
 /// What a command may look at.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot {
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot<'app> {
     /// Whether a turn runs.
     pub is_working: bool,
     /// The session, as soon as there is one.
-    pub thread_id: Option<String>,
-    /// Absolute directory of the session.
-    pub cwd: String,
-    /// Settings of the session.
-    pub session: SessionSettings,
-    /// Settings of the screen.
-    pub screen: ScreenState,
+    pub opened: Option<&'app ThreadOpened>,
     /// What the model said last, as Markdown.
-    pub last_answer: Option<String>,
-    /// Ids of models that are known, for completion.
-    pub models: Vec<String>,
-    /// Ids of commands that run on, for completion.
-    pub terminals: Vec<String>,
-    /// Features that can be switched.
-    pub features: Vec<Feature>,
-}
-
-/// Settings of a session, as far as they are known.
-#[derive(Debug, Clone, Default)]
-pub struct SessionSettings {
-    /// Model id.
-    pub model: Option<String>,
-    /// Level of the sandbox.
-    pub sandbox: Option<SandboxMode>,
-    /// When the user is asked.
-    pub approval: Option<ApprovalPolicy>,
-}
-
-/// Settings of the screen.
-#[derive(Debug, Clone, Default)]
-pub struct ScreenState {
-    /// Name of the theme.
-    pub theme: String,
+    pub last_message: Option<&'app str>,
     /// Whether the keys are those of vi.
     pub is_vim: bool,
+    /// How things are drawn.
+    pub look: Look,
+    /// Which key does what.
+    pub keymap: &'app Keymap,
 }
 
 /// The command that `text` is, and what follows its name; `None`: it is a message. A path is none.
@@ -117,20 +90,33 @@ pub fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name || command.aliases.contains(&name))
 }
 
-/// Does `command`: what is wanted, or why it cannot be done.
-///
-/// # Errors
-/// A sentence for the user.
-pub fn run(command: &Command, arguments: &str, snapshot: &Snapshot) -> Result<Vec<Intent>, String> {
-    match command.when {
-        When::NotYet(missing) => Err(format!("/{}: {missing}", command.name)),
-        When::BetweenTurns if snapshot.is_working => {
-            Err(format!("/{} waits until the agent has finished; esc interrupts it", command.name))
+impl Command {
+    /// What it wants, if it can be used now.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn run(&self, arguments: &str, snapshot: &Snapshot<'_>) -> Result<Vec<Intent>, String> {
+        match self.when {
+            When::NotYet(missing) => Err(format!("/{}: {missing}", self.name)),
+            When::BetweenTurns if snapshot.is_working => {
+                Err(format!("/{} waits until the agent has finished; esc interrupts it", self.name))
+            }
+            _ if self.arguments.is_empty() && !arguments.is_empty() => {
+                Err(format!("/{} takes nothing behind it", self.name))
+            }
+            _ => (self.wants)(arguments, snapshot),
         }
-        _ if command.arguments.is_empty() && !arguments.is_empty() => {
-            Err(format!("/{} takes nothing behind it", command.name))
+    }
+
+    /// What completes its argument.
+    pub fn completions(&self) -> Vec<&'static str> {
+        match self.completes {
+            Completes::Nothing => Vec::new(),
+            Completes::Themes => overlays::theme_names().collect(),
+            Completes::Switch => vec!["on", "off"],
+            Completes::Modes => overlays::mode_names().collect(),
+            Completes::Commands => matches("").into_iter().map(|command| command.name).collect(),
         }
-        _ => (command.run)(arguments, snapshot),
     }
 }
 
@@ -161,20 +147,6 @@ pub(crate) fn ranked(typed: &str) -> Vec<(&'static Command, Vec<usize>)> {
         }
     }
     found
-}
-
-/// What completes the argument of `command`.
-pub fn completions(command: &Command, snapshot: &Snapshot) -> Vec<String> {
-    let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
-    match command.completes {
-        Completes::Nothing => Vec::new(),
-        Completes::Models => snapshot.models.clone(),
-        Completes::Themes => owned(&mut crate::overlays::theme_names()),
-        Completes::Switch => owned(&mut ["on", "off"].into_iter()),
-        Completes::Modes => owned(&mut crate::overlays::mode_names()),
-        Completes::Terminals => snapshot.terminals.clone(),
-        Completes::Commands => matches("").into_iter().map(|command| command.name.to_owned()).collect(),
-    }
 }
 
 /// What a prompt for `codex exec` is that is a command of the screen: its name as it was typed, and what does the same

@@ -32,25 +32,29 @@ impl Chosen {
         top..(top + room).min(count)
     }
 
+    /// Chooses the row above; from the first the last.
+    pub fn up(&mut self, count: usize) {
+        self.at = self.index(count).checked_sub(1).unwrap_or(count.saturating_sub(1));
+    }
+
+    /// Chooses the row below; from the last the first.
+    pub fn down(&mut self, count: usize) {
+        let at = self.index(count) + 1;
+        self.at = if at < count { at } else { 0 };
+    }
+
     /// Takes a key that moves in a list of `count`. `false`: it is none.
     pub fn key(&mut self, key: Key, count: usize) -> bool {
         let (at, last, page) = (self.index(count), count.saturating_sub(1), self.page.get().max(1));
-        self.at = match key.to_string().as_str() {
-            // Round about, so that the last is one key away.
-            "up" | "ctrl+p" => at.checked_sub(1).unwrap_or(last),
-            "down" | "ctrl+n" => {
-                if at < last {
-                    at + 1
-                } else {
-                    0
-                }
-            }
-            "pageup" => at.saturating_sub(page),
-            "pagedown" => (at + page).min(last),
-            "home" => 0,
-            "end" => last,
+        match key.to_string().as_str() {
+            "up" => self.up(count),
+            "down" => self.down(count),
+            "pageup" => self.at = at.saturating_sub(page),
+            "pagedown" => self.at = (at + page).min(last),
+            "home" => self.at = 0,
+            "end" => self.at = last,
             _ => return false,
-        };
+        }
         true
     }
 }

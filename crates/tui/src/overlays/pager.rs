@@ -8,10 +8,11 @@ use std::{
 
 use codex_protocol::ThreadItem;
 
-use super::{Outcome, Overlay, line::Line, panel::row, parts};
+use super::{Outcome, Overlay, keys::Keys, line::Line, panel::row, parts};
 use crate::{
     intent::Intent,
     key::Key,
+    keymap::{Action, Context, Keymap},
     look::Look,
     text::{Live, Row, Size, Span, truncate, wrap},
     theme::{Role, Theme},
@@ -79,13 +80,20 @@ pub struct Pager {
     /// Whether it shows its end when it is drawn first.
     at_end: Cell<bool>,
     chosen: Option<usize>,
-    /// Being typed.
-    typing: Option<Line>,
-    /// What is searched for, and where it was found last.
-    needle: String,
-    hit: Option<Place>,
+    search: Search,
     drawn: Drawn,
     more: Vec<super::picker::MoreKey>,
+    keys: Keys,
+}
+
+/// What is searched for.
+#[derive(Debug, Default)]
+struct Search {
+    /// Being typed.
+    typing: Option<Line>,
+    needle: String,
+    /// Where it was found last.
+    hit: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -114,11 +122,10 @@ impl Pager {
             top: (0, 0),
             at_end: Cell::new(false),
             chosen: None,
-            typing: None,
-            needle: String::new(),
-            hit: None,
+            search: Search::default(),
             drawn: Drawn { size, look, rows: RefCell::default() },
             more: Vec::new(),
+            keys: Keys::usual(Context::Pager),
         }
     }
 
@@ -229,8 +236,8 @@ impl Pager {
     /// Looks for the needle from the place of the last hit on, or from the top.
     fn search(&mut self, forward: bool) {
         let count = self.entries.len();
-        let (index, row) = self.hit.unwrap_or(self.top);
-        let is_again = self.hit.is_some();
+        let (index, row) = self.search.hit.unwrap_or(self.top);
+        let is_again = self.search.hit.is_some();
         // Round about, and the part it began in once more.
         for step in 0..=count {
             let at = if forward { (index + step) % count.max(1) } else { (index + count * 2 - step) % count.max(1) };
@@ -243,12 +250,12 @@ impl Pager {
             let mut beyond = hits.iter().filter(|hit| is_beyond(hit));
             let found = if forward { beyond.next() } else { beyond.next_back() };
             if let Some(found) = found {
-                self.hit = Some((at, *found));
+                self.search.hit = Some((at, *found));
                 self.show((at, *found));
                 return;
             }
         }
-        self.hit = None;
+        self.search.hit = None;
     }
 
     /// Rows of a part in which the needle stands. A part that has it only when it is expanded is expanded.
@@ -257,13 +264,13 @@ impl Pager {
             let rows = rows.iter().enumerate();
             rows.filter(|(_, row)| !places(&row.text(), needle).is_empty()).map(|(at, _)| at).collect()
         };
-        let shown = found(&self.rows(index), &self.needle);
+        let shown = found(&self.rows(index), &self.search.needle);
         let is_collapsed = self.entries.get(index).is_some_and(|entry| !entry.is_expanded);
         if !shown.is_empty() || !is_collapsed {
             return shown;
         }
         let whole = self.draw(index, true);
-        let hidden = found(&whole, &self.needle);
+        let hidden = found(&whole, &self.search.needle);
         if let (false, Some(entry)) = (hidden.is_empty(), self.entries.get_mut(index)) {
             entry.is_expanded = true;
             self.drawn.rows.borrow_mut().insert(index, whole);
@@ -272,44 +279,51 @@ impl Pager {
     }
 
     fn type_search(&mut self, key: Key) {
-        let Some(line) = &mut self.typing else { return };
+        let Some(line) = &mut self.search.typing else { return };
         match key.to_string().as_str() {
             "enter" => {
-                self.needle = line.text().to_owned();
-                (self.typing, self.hit) = (None, None);
-                if !self.needle.is_empty() {
+                self.search.needle = line.text().to_owned();
+                (self.search.typing, self.search.hit) = (None, None);
+                if !self.search.needle.is_empty() {
                     self.search(true);
                 }
             }
-            "esc" | "ctrl+c" => self.typing = None,
-            "backspace" if line.text().is_empty() => self.typing = None,
+            "esc" | "ctrl+c" => self.search.typing = None,
+            "backspace" if line.text().is_empty() => self.search.typing = None,
             _ => drop(line.key(key)),
         }
     }
 
     fn foot(&self, width: usize, look: &Look) -> (Row, Option<usize>) {
-        if let Some(line) = &self.typing {
+        if let Some(line) = &self.search.typing {
             let (row, column) = line.live("/", width, look);
             return (row, Some(column));
         }
+        let shown = |action| self.keys.shown(action);
         let place = match self.top {
             (0, 0) if self.last() == (0, 0) => "all",
             (0, 0) => "top",
             top if top >= self.last() => "end",
             _ => "",
         };
-        let mut said = match (self.needle.is_empty(), self.hit) {
-            (true, _) => "/ search".to_owned(),
-            (false, Some(_)) => "n N next, previous".to_owned(),
-            (false, None) => format!("`{}` is not there", self.needle),
+        let mut said = match (self.search.needle.is_empty(), self.search.hit) {
+            (true, _) => format!("{} search", shown(Action::Search)),
+            (false, Some(_)) => {
+                format!("{} {} next, previous", shown(Action::SearchNext), shown(Action::SearchPrevious))
+            }
+            (false, None) => format!("`{}` is not there", self.search.needle),
         };
         if self.entries.iter().any(|entry| matches!(entry.part, PagerEntry::Item(_))) {
-            said += " · tab choose · enter expand · y copy";
+            let [choose, expand, copy] = [Action::NextItem, Action::Expand, Action::Copy].map(shown);
+            said += &format!(" · {choose} choose · {expand} expand · {copy} copy");
         }
         for (key, about, _) in &self.more {
             said += &format!(" · {key} {about}");
         }
-        (truncate(&row(look, &[(&format!("{said} · q leave  {place}"), Role::Quiet)]), width), None)
+        (
+            truncate(&row(look, &[(&format!("{said} · {} leave  {place}", shown(Action::Close)), Role::Quiet)]), width),
+            None,
+        )
     }
 }
 
@@ -327,7 +341,7 @@ impl Overlay for Pager {
         while rows.len() <= self.room() && index < self.entries.len() {
             let part = self.rows(index);
             for row in part.iter().skip(at).take(self.room() + 1 - rows.len()) {
-                rows.push(self.margin(index, &highlight(row, &self.needle, marked), look));
+                rows.push(self.margin(index, &highlight(row, &self.search.needle, marked), look));
             }
             (index, at) = (index + 1, 0);
         }
@@ -343,28 +357,29 @@ impl Overlay for Pager {
         if self.at_end.take() {
             self.top = self.last();
         }
-        if self.typing.is_some() {
+        if self.search.typing.is_some() {
             self.type_search(key);
             return Outcome::stay();
         }
+        let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         let (top, page) = (self.top, self.room().saturating_sub(1).max(1));
         let name = key.to_string();
         if let Some((_, _, wants)) = self.more.iter().find(|(more, ..)| *more == name) {
             return Outcome::want(wants());
         }
         match name.as_str() {
-            "q" | "esc" | "ctrl+c" | "ctrl+t" => return Outcome::close(),
-            "down" | "j" | "ctrl+n" => self.go(self.down(top, 1)),
-            "up" | "k" | "ctrl+p" => self.go(self.up(top, 1)),
-            "pagedown" | "space" | "ctrl+f" => self.go(self.down(top, page)),
-            "pageup" | "b" | "ctrl+b" => self.go(self.up(top, page)),
-            "ctrl+d" | "d" => self.go(self.down(top, page.div_ceil(2))),
-            "ctrl+u" | "u" => self.go(self.up(top, page.div_ceil(2))),
-            "g" | "home" => self.go((0, 0)),
-            "G" | "end" => self.go(self.last()),
-            "/" => self.typing = Some(Line::default()),
-            "n" if !self.needle.is_empty() => self.search(true),
-            "N" if !self.needle.is_empty() => self.search(false),
+            "esc" => return Outcome::close(),
+            "down" => self.go(self.down(top, 1)),
+            "up" => self.go(self.up(top, 1)),
+            "pagedown" => self.go(self.down(top, page)),
+            "pageup" => self.go(self.up(top, page)),
+            "d" => self.go(self.down(top, page.div_ceil(2))),
+            "u" => self.go(self.up(top, page.div_ceil(2))),
+            "g" => self.go((0, 0)),
+            "G" => self.go(self.last()),
+            "/" => self.search.typing = Some(Line::default()),
+            "n" if !self.search.needle.is_empty() => self.search(true),
+            "N" if !self.search.needle.is_empty() => self.search(false),
             "tab" => self.choose(true),
             "shift+tab" => self.choose(false),
             "enter" => self.expand(),
@@ -377,8 +392,12 @@ impl Overlay for Pager {
         Outcome::stay()
     }
 
+    fn bind(&mut self, keymap: &Keymap) {
+        self.keys.bind(keymap);
+    }
+
     fn paste(&mut self, text: &str) {
-        if let Some(line) = &mut self.typing {
+        if let Some(line) = &mut self.search.typing {
             line.insert(text);
         }
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::{
     key::Key,
     look::Look,
-    text::{Live, Row, Size, truncate, wrap},
+    text::{Live, Row, Size, Span, truncate, wrap},
     theme::Role,
 };
 
@@ -66,7 +66,10 @@ impl Panel {
             scroll.top.set(0);
             scroll.page.set(self.text.len());
             scroll.last.set(0);
+            // A row between them, where there is one to spare.
+            let spare = self.text.len() < room && !self.text.is_empty();
             rows.extend(self.text);
+            rows.extend(spare.then(Row::empty));
         } else {
             rows.extend(window(&self.text, room, size.columns, scroll, look));
         }
@@ -112,24 +115,33 @@ pub fn row(look: &Look, pieces: &[(&str, Role)]) -> Row {
 
 /// `text`, which may have several lines, as rows below each other that begin with `indent` blanks.
 pub fn paragraph(text: &str, role: Role, indent: usize, look: &Look) -> Vec<Row> {
-    let blanks = " ".repeat(indent);
-    let line = |line: &str| wrap(&Row::plain(&blanks).with(line, look.style(role)), look.width, &Row::plain(&blanks));
-    text.split('\n').flat_map(line).collect()
+    // An indent that leaves next to nothing would make a column of letters.
+    let indent = if indent * 2 > look.width { 0 } else { indent };
+    let line = |line: &str| wrap(&Row::new(line, look.style(role)), look.width - indent, &Row::empty());
+    text.split('\n').flat_map(line).map(|row| behind(look.span(&" ".repeat(indent), Role::Plain), row)).collect()
 }
 
 /// `label` and what it is about: beside it where there is room, else below.
 pub fn labelled(label: &str, text: &str, role: Role, look: &Look) -> Vec<Row> {
     const LABEL: usize = 11;
     if look.width < 60 {
-        let mut rows = vec![Row::new(&format!("  {label}"), look.style(Role::Quiet))];
+        let label = Row::new(&format!("  {label}"), look.style(Role::Quiet));
+        let mut rows = vec![truncate(&label, look.width)];
         rows.extend(paragraph(text, role, 4, look));
         return rows;
     }
-    let mut rows = paragraph(text, role, LABEL + 2, look);
-    if let Some(first) = rows.first_mut() {
-        // In place of the blanks that it begins with.
-        let label = look.span(&format!("  {label:<LABEL$}"), Role::Quiet);
-        first.spans.splice(..first.spans.len().min(1), [label]);
+    let beside = Look { width: look.width - LABEL - 2, ..*look };
+    let rows = paragraph(text, role, 0, &beside).into_iter().enumerate();
+    let label = |index| if index == 0 { format!("  {label:<LABEL$}") } else { " ".repeat(LABEL + 2) };
+    rows.map(|(index, row)| behind(look.span(&label(index), Role::Quiet), row)).collect()
+}
+
+/// `row` behind `first`; nothing where the row is empty, but a label stays.
+fn behind(first: Span, row: Row) -> Row {
+    let mut whole = Row::empty();
+    if !row.is_empty() || !first.text().trim().is_empty() {
+        whole.push(first);
     }
-    rows
+    row.spans.into_iter().for_each(|span| whole.push(span));
+    whole
 }

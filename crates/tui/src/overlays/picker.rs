@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
-use super::{Outcome, Overlay, line::Line, list::Chosen, panel::row};
+use super::{Outcome, Overlay, keys::Keys, line::Line, list::Chosen, panel::row};
 use crate::{
     fuzzy::{Ranked, push_marked, ranked},
     intent::{Change, Intent},
     key::Key,
+    keymap::{Action, Context, Keymap},
     look::Look,
     text::{Live, Row, Size, truncate},
     theme::Role,
@@ -28,6 +29,9 @@ pub struct Entry<T> {
 /// A key of a list beyond those that move in it: the key, what is said of it, and what it wants.
 pub type MoreKey = (&'static str, &'static str, fn() -> Intent);
 
+/// What another row wants as soon as it is chosen.
+type Wants<T> = fn(&T) -> Intent;
+
 /// A list to choose from.
 #[derive(Debug)]
 pub struct Picker<T> {
@@ -36,14 +40,13 @@ pub struct Picker<T> {
     /// Said in place of a list without entries.
     empty: &'static str,
     enter: fn(&mut Entry<T>) -> Outcome,
-    /// Wanted as soon as another row is chosen.
-    moved: Option<fn(&T) -> Intent>,
-    /// Wanted when it is left without a choice.
-    left: Option<Change>,
+    /// Wanted as soon as another row is chosen, and when it is left without a choice.
+    preview: Option<(Wants<T>, Change)>,
     more: Option<MoreKey>,
     filter: Line,
     found: Vec<Ranked>,
     chosen: Chosen,
+    keys: Keys,
 }
 
 impl<T: Debug> Picker<T> {
@@ -55,12 +58,12 @@ impl<T: Debug> Picker<T> {
             entries,
             empty: "nothing to choose from",
             enter,
-            moved: None,
-            left: None,
+            preview: None,
             more: None,
             filter: Line::default(),
             found: Vec::new(),
             chosen: Chosen::at(at),
+            keys: Keys::usual(Context::Picker),
         };
         picker.narrow();
         picker
@@ -75,8 +78,8 @@ impl<T: Debug> Picker<T> {
 
     /// Wants something as soon as another row is chosen, and `left` when it is left without a choice.
     #[must_use]
-    pub fn moved(mut self, wants: fn(&T) -> Intent, left: Change) -> Self {
-        (self.moved, self.left) = (Some(wants), Some(left));
+    pub fn moved(mut self, wants: Wants<T>, left: Change) -> Self {
+        self.preview = Some((wants, left));
         self
     }
 
@@ -99,8 +102,8 @@ impl<T: Debug> Picker<T> {
 
     fn after_move(&self, before: Option<usize>) -> Outcome {
         let now = self.entry();
-        match (self.moved, now.and_then(|at| self.entries.get(at))) {
-            (Some(wants), Some(entry)) if now != before => Outcome::want(wants(&entry.value)),
+        match (&self.preview, now.and_then(|at| self.entries.get(at))) {
+            (Some((wants, _)), Some(entry)) if now != before => Outcome::want(wants(&entry.value)),
             _ => Outcome::stay(),
         }
     }
@@ -167,7 +170,10 @@ impl<T: Debug> Overlay for Picker<T> {
             found if found + 3 > size.rows => format!(" · {} of {found}", self.chosen.index(found) + 1),
             _ => String::new(),
         };
-        rows.push(Row::new(&format!("↑ ↓ choose · enter take · esc leave{more}{count}"), look.style(Role::Quiet)));
+        let [up, down, enter, esc] =
+            [Action::Up, Action::Down, Action::Accept, Action::Close].map(|action| self.keys.shown(action));
+        let said = format!("{up} {down} choose · {enter} take · {esc} leave{more}{count}");
+        rows.push(Row::new(&said, look.style(Role::Quiet)));
         let rows: Vec<Row> = rows.iter().map(|row| truncate(row, size.columns)).collect();
         // What is chosen is nearer to the end than the title is.
         let above = rows.len().saturating_sub(size.rows);
@@ -176,13 +182,15 @@ impl<T: Debug> Overlay for Picker<T> {
     }
 
     fn key(&mut self, key: Key) -> Outcome {
-        let name = key.to_string();
-        if let Some((_, _, wants)) = self.more.filter(|(more, ..)| *more == name) {
+        let more = key.to_string();
+        if let Some((_, _, wants)) = self.more.filter(|(name, ..)| *name == more) {
             return Outcome::done(wants());
         }
+        let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
+        let name = key.to_string();
         match name.as_str() {
-            "esc" | "ctrl+c" => match self.left.take() {
-                Some(change) => Outcome::done(Intent::Change(change)),
+            "esc" => match self.preview.take() {
+                Some((_, change)) => Outcome::done(Intent::Change(change)),
                 None => Outcome::close(),
             },
             "enter" => match self.entry().and_then(|at| self.entries.get_mut(at)) {
@@ -201,6 +209,10 @@ impl<T: Debug> Overlay for Picker<T> {
                 if typed == self.filter.text() { Outcome::stay() } else { self.edited() }
             }
         }
+    }
+
+    fn bind(&mut self, keymap: &Keymap) {
+        self.keys.bind(keymap);
     }
 
     fn paste(&mut self, text: &str) {

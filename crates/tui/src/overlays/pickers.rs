@@ -1,6 +1,6 @@
 //! The lists of the screen: sessions, models, themes, modes, features.
 
-use codex_protocol::{ApprovalPolicy, SandboxMode, Thread};
+use codex_protocol::{ApprovalPolicy, BackgroundTerminal, Model, SandboxMode, Thread};
 use jiff::Timestamp;
 
 use super::{
@@ -43,30 +43,18 @@ fn age(seconds: i64) -> String {
     }
 }
 
-/// A model that can be chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModelChoice {
-    /// As `/model` takes it.
-    pub id: String,
-    /// What is said of it.
-    pub about: String,
-    /// How long it can think, the shortest first; empty where that cannot be said.
-    pub efforts: Vec<String>,
-    /// Which of these is usual.
-    pub usual_effort: Option<String>,
-}
-
 /// Models to choose from, and then how long the chosen one thinks. `current`: the one in force.
-pub fn models(list: Vec<ModelChoice>, current: &str) -> Box<dyn Overlay> {
-    let entries = list.into_iter().map(|model| Entry {
-        name: model.id.clone(),
-        about: model.about.clone(),
-        is_on: Some(model.id == current),
-        value: model,
+pub fn models(list: Vec<Model>, current: &str) -> Box<dyn Overlay> {
+    let entries = list.into_iter().filter(|model| !model.hidden).map(|model| {
+        let window = model.context_window.map(|tokens| format!("{} k tokens", tokens / 1000));
+        let said = [Some(model.description.clone()).filter(|said| !said.is_empty()), window];
+        let about: Vec<String> = said.into_iter().flatten().collect();
+        let is_on = Some(model.id == current || model.model == current);
+        Entry { name: model.id.clone(), about: about.join(" · "), is_on, value: model }
     });
-    let enter = |entry: &mut Entry<ModelChoice>| {
+    let enter = |entry: &mut Entry<Model>| {
         let model = &entry.value;
-        match model.efforts.len() {
+        match model.supported_reasoning_efforts.len() {
             ..2 => Outcome::done(Intent::Change(Change { model: Some(model.id.clone()), ..Change::default() })),
             _ => Outcome::done(Intent::Open(efforts(model))),
         }
@@ -76,15 +64,12 @@ pub fn models(list: Vec<ModelChoice>, current: &str) -> Box<dyn Overlay> {
 }
 
 /// How long `model` thinks.
-fn efforts(model: &ModelChoice) -> Box<dyn Overlay> {
-    let entries = model.efforts.iter().map(|effort| {
-        let is_usual = model.usual_effort.as_ref() == Some(effort);
-        Entry {
-            name: effort.clone(),
-            about: if is_usual { "usual".into() } else { String::new() },
-            is_on: Some(is_usual),
-            value: (model.id.clone(), effort.clone()),
-        }
+fn efforts(model: &Model) -> Box<dyn Overlay> {
+    let entries = model.supported_reasoning_efforts.iter().map(|effort| Entry {
+        name: effort.reasoning_effort.clone(),
+        about: effort.description.clone(),
+        is_on: Some(effort.reasoning_effort == model.default_reasoning_effort),
+        value: (model.id.clone(), effort.reasoning_effort.clone()),
     });
     let enter = |entry: &mut Entry<(String, String)>| {
         let (model, effort) = entry.value.clone();
@@ -174,6 +159,29 @@ pub fn modes(current: Option<(SandboxMode, ApprovalPolicy)>) -> Box<dyn Overlay>
     });
     let enter = |entry: &mut Entry<Mode>| Outcome::done(Intent::Change(change_mode(entry.value)));
     Box::new(Picker::new("What the agent may do", entries.collect(), enter))
+}
+
+/// Commands that run on; the chosen one is ended.
+pub fn terminals(list: Vec<BackgroundTerminal>) -> Box<dyn Overlay> {
+    let entries = list.into_iter().map(|terminal| Entry {
+        name: terminal.command,
+        about: format!("{} · {} · {}", terminal.process_id, lasting(terminal.running_for_ms / 1000), terminal.cwd),
+        is_on: None,
+        value: terminal.process_id,
+    });
+    let enter =
+        |entry: &mut Entry<String>| Outcome::done(Intent::Fetch(Fetch::StopTerminals(Some(entry.value.clone()))));
+    let picker = Picker::new("Commands that run on; the one that is taken is ended", entries.collect(), enter);
+    Box::new(picker.empty("there are none"))
+}
+
+/// A time, in one unit.
+fn lasting(seconds: u64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
 }
 
 /// A feature that can be switched.

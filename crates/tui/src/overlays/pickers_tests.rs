@@ -26,13 +26,23 @@ fn sessions_of(all: bool) -> Picker<String> {
 }
 
 fn models_of() -> Box<dyn Overlay> {
-    let model = |id: &str, efforts: &[&str]| ModelChoice {
-        id: id.into(),
-        about: "a model".into(),
-        efforts: efforts.iter().map(|effort| (*effort).to_owned()).collect(),
-        usual_effort: efforts.get(1).map(|effort| (*effort).to_owned()),
+    let model = |id: &str, efforts: &[&str], hidden: bool| -> Model {
+        let effort = |name: &&str| json!({ "reasoningEffort": name, "description": format!("{name} effort") });
+        serde_json::from_value(json!({
+            "id": id, "model": id, "modelProvider": "openai", "displayName": id, "description": "a model",
+            "hidden": hidden, "isDefault": false, "defaultReasoningEffort": "medium",
+            "supportedReasoningEfforts": efforts.iter().map(effort).collect::<Vec<_>>(), "contextWindow": 200_000,
+        }))
+        .unwrap()
     };
-    models(vec![model("small", &[]), model("big", &["low", "medium", "high"])], "big")
+    let efforts = &["low", "medium", "high"];
+    models(vec![model("small", &[], false), model("gone", &[], true), model("big", efforts, false)], "big")
+}
+
+fn running() -> Box<dyn Overlay> {
+    let running = json!([{ "processId": "7", "itemId": "i", "command": "npm \u{1b}[2J start", "cwd": "/w", "osPid": null,
+        "cpuPercent": null, "rssKb": null, "runningForMs": 61_000 }]);
+    terminals(serde_json::from_value(running).unwrap())
 }
 
 fn features() -> Box<dyn Overlay> {
@@ -42,7 +52,7 @@ fn features() -> Box<dyn Overlay> {
 
 #[test]
 fn lists_are_shown() {
-    let table: [(&dyn Overlay, &str); 6] = [
+    let table: [(&dyn Overlay, &str); 8] = [
         (
             &sessions_of(false),
             "Sessions of this directory\n  search: \n› Fix the tests            just now · id-1\n  \
@@ -50,9 +60,11 @@ fn lists_are_shown() {
              ↑ ↓ choose · enter take · esc leave · tab all directories",
         ),
         (&sessions_of(true), "1 h ago · /w/t\\u{202e}wo · id-2"),
-        (&*models_of(), "  ○ small  a model\n› ● big    a model\n"),
+        (&*models_of(), "  ○ small  a model · 200 k tokens\n› ● big    a model · 200 k tokens\n"),
         (&*features(), "  ○ one  does one\n› ● two  does two\n"),
         (&*experimental(Vec::new()), "  this version has none\n"),
+        (&*running(), "› npm \\u{1b}[2J start  7 · 1 min · /w\n"),
+        (&*terminals(Vec::new()), "  there are none\n"),
         (&*modes(None), "› ○ read-only    reads, and asks before anything else\n"),
     ];
     for (overlay, expected) in table {
@@ -68,7 +80,7 @@ fn keys_choose() {
     let sessions: Make = || Box::new(sessions_of(false));
     let all: Make = || Box::new(sessions_of(true));
     let theme: Make = || themes("dark");
-    let table: [(Make, &str, &str); 24] = [
+    let table: [(Make, &str, &str); 25] = [
         (sessions, "enter", r#"closes ResumeThread("id-1")"#),
         (sessions, "down enter", r#"closes ResumeThread("id-2")"#),
         (sessions, "up enter", r#"closes ResumeThread("id-3")"#),
@@ -92,6 +104,7 @@ fn keys_choose() {
         (theme, "l", r#"theme: Some("light")"#),
         (theme, "down esc", r#"theme: Some("dark")"#),
         (theme, "down enter", r#"theme: Some("light"), vim: None }) Keep { key: "tui.theme", value: "\"light\"" }"#),
+        (running, "enter", r#"closes Fetch(StopTerminals(Some("7")))"#),
         (features, "home enter", r#"Keep { key: "features.one", value: "true" }"#),
         (features, "home enter enter", r#"Keep { key: "features.one", value: "false" }"#),
         (features, "enter", r#"Keep { key: "features.two", value: "false" }"#),
@@ -113,7 +126,7 @@ fn how_long_a_model_thinks_is_asked_after_it() {
     let mut outcome = press(&mut *models_of(), "enter");
     let Some(Intent::Open(mut efforts)) = outcome.intents.pop() else { panic!("{outcome:?}") };
     let shown = screen(&*efforts, (80, 24)).join("\n");
-    assert!(shown.contains("  ○ low\n› ● medium  usual\n  ○ high\n"), "{shown}");
+    assert!(shown.contains("  ○ low     low effort\n› ● medium  medium effort\n  ○ high    high effort\n"), "{shown}");
     assert!(said(&press(&mut *efforts, "down enter")).contains(r#"model: Some("big"), effort: Some("high")"#));
 }
 

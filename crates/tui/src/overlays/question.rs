@@ -21,3 +21,7 @@ pub fn question(id: u64, request: &ServerRequest, item: Option<&ThreadItem>) -> 
         ServerRequest::ProjectTrust(params) => Box::new(Trust::new(id, params.clone())),
     }
 }
+
+#[cfg(test)]
+#[path = "question/tests.rs"]
+mod tests;

@@ -2,8 +2,15 @@
 
 use super::{COMMANDS, Command, When};
 use crate::{
-    overlays::PagerEntry,
-    text::{Row, Style},
+    key::Key,
+    keymap::{Context, Keymap},
+    look::Look,
+    overlays::{
+        PagerEntry,
+        panel::{paragraph, row},
+    },
+    text::Row,
+    theme::Role,
 };
 
 const BEGIN: &str = "# Commands of the screen
@@ -45,27 +52,42 @@ fn capital(text: &str) -> String {
     rest.next().map_or(String::new(), |first| first.to_uppercase().chain(rest).collect())
 }
 
-/// The commands of this version, for the pager.
-pub(super) fn help() -> Vec<PagerEntry> {
-    let mut rows = vec![Row::new("Commands", Style::plain().bold())];
+/// The commands of this version and the keys, for the pager.
+pub(super) fn help(look: &Look, keymap: &Keymap) -> Vec<PagerEntry> {
     let offered = COMMANDS.iter().filter(|command| !matches!(command.when, When::NotYet(_)));
-    for command in offered {
-        rows.push(Row::plain(&format!("  {:<24}{}", usage(command), command.about)));
+    let commands = offered.map(|command| (usage(command), command.about));
+    let mut entries = vec![section("Commands", commands, look)];
+    for (context, title) in Context::ALL {
+        let lines = keymap.lines().filter(|(binding, keys)| binding.context == context && !keys.is_empty());
+        let keys = |keys: &[Key]| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+        entries.push(section(title, lines.map(|(binding, bound)| (keys(bound), binding.about)), look));
     }
-    vec![PagerEntry::rows(rows)]
+    entries
+}
+
+/// What is typed or pressed, and what it does.
+fn section<'about>(title: &str, lines: impl Iterator<Item = (String, &'about str)>, look: &Look) -> PagerEntry {
+    let mut rows = vec![Row::new(title, look.style(Role::Heading))];
+    for (typed, about) in lines {
+        rows.push(row(look, &[(&format!("  {typed:<26} "), Role::Strong), (about, Role::Plain)]));
+    }
+    rows.push(Row::empty());
+    PagerEntry::rows(rows)
 }
 
 /// One command.
-pub(super) fn command_rows(command: &Command) -> Vec<Row> {
-    let mut rows = vec![Row::new(&usage(command), Style::plain().bold()), Row::plain(&format!("  {}.", command.about))];
+pub(super) fn command_rows(command: &Command, look: &Look) -> Vec<Row> {
+    let mut rows = vec![Row::new(&usage(command), look.style(Role::Strong))];
+    let mut say = |text: String| rows.extend(paragraph(&text, Role::Plain, 2, look));
+    say(format!("{}.", command.about));
     let aliases: Vec<String> = command.aliases.iter().map(|alias| format!("/{alias}")).collect();
     if !aliases.is_empty() {
-        rows.push(Row::plain(&format!("  Also {}.", aliases.join(", "))));
+        say(format!("Also {}.", aliases.join(", ")));
     }
     match command.when {
         When::Always => {}
-        When::BetweenTurns => rows.push(Row::plain("  Not while the agent works.")),
-        When::NotYet(missing) => rows.push(Row::plain(&format!("  Not yet: {missing}."))),
+        When::BetweenTurns => say("Not while the agent works.".into()),
+        When::NotYet(missing) => say(format!("Not yet: {missing}.")),
     }
     rows
 }

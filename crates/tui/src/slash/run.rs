@@ -4,44 +4,45 @@ use super::{Snapshot, document};
 use crate::{
     intent::{Change, Fetch, Intent},
     overlays::{self, pickers},
+    theme::Theme,
 };
 
 type Wanted = Result<Vec<Intent>, String>;
 
 /// For commands that a later version has: they are refused before.
-pub(super) fn nothing(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn nothing(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(Vec::new())
 }
 
-pub(super) fn clear(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::NewThread])
 }
 
-pub(super) fn init(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn init(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Init])
 }
 
-pub(super) fn quit(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn quit(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Quit])
 }
 
-pub(super) fn status(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn status(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Status)])
 }
 
-pub(super) fn ps(_: &str, _: &Snapshot) -> Wanted {
+pub(super) fn ps(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Terminals)])
 }
 
-pub(super) fn stop(arguments: &str, _: &Snapshot) -> Wanted {
+pub(super) fn stop(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::StopTerminals(some(arguments)))])
 }
 
-pub(super) fn export(arguments: &str, _: &Snapshot) -> Wanted {
+pub(super) fn export(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Export(some(arguments))])
 }
 
-pub(super) fn model(arguments: &str, _: &Snapshot) -> Wanted {
+pub(super) fn model(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     let mut words = arguments.split_whitespace().map(str::to_owned);
     let Some(model) = words.next() else { return Ok(vec![Intent::Fetch(Fetch::Models)]) };
     let effort = words.next();
@@ -51,7 +52,7 @@ pub(super) fn model(arguments: &str, _: &Snapshot) -> Wanted {
     }
 }
 
-pub(super) fn permissions(arguments: &str, _: &Snapshot) -> Wanted {
+pub(super) fn permissions(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     if arguments.is_empty() {
         return Ok(vec![Intent::Fetch(Fetch::Permissions)]);
     }
@@ -59,18 +60,21 @@ pub(super) fn permissions(arguments: &str, _: &Snapshot) -> Wanted {
     Ok(vec![Intent::Change(change)])
 }
 
-pub(super) fn resume(arguments: &str, snapshot: &Snapshot) -> Wanted {
+pub(super) fn resume(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     match arguments {
         "" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: false })]),
         "all" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: true })]),
-        id if snapshot.thread_id.as_deref() == Some(id) => Err("this is the session that is open".into()),
+        id if snapshot.opened.is_some_and(|opened| opened.thread.id == id) => {
+            Err("this is the session that is open".into())
+        }
         id => Ok(vec![Intent::ResumeThread(id.to_owned())]),
     }
 }
 
-pub(super) fn theme(arguments: &str, snapshot: &Snapshot) -> Wanted {
+pub(super) fn theme(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     if arguments.is_empty() {
-        return Ok(vec![Intent::Open(pickers::themes(&snapshot.screen.theme))]);
+        let current = Theme::ALL.iter().find(|(_, theme)| *theme == snapshot.look.theme);
+        return Ok(vec![Intent::Open(pickers::themes(current.map_or("auto", |(name, _)| name)))]);
     }
     match pickers::theme_names().find(|name| *name == arguments) {
         Some(name) => Ok(pickers::keep_theme(name)),
@@ -78,9 +82,9 @@ pub(super) fn theme(arguments: &str, snapshot: &Snapshot) -> Wanted {
     }
 }
 
-pub(super) fn vim(arguments: &str, snapshot: &Snapshot) -> Wanted {
+pub(super) fn vim(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     let is_on = match arguments {
-        "" => !snapshot.screen.is_vim,
+        "" => !snapshot.is_vim,
         "on" => true,
         "off" => false,
         other => return Err(unknown("choice", other, ["on", "off"].into_iter())),
@@ -89,12 +93,12 @@ pub(super) fn vim(arguments: &str, snapshot: &Snapshot) -> Wanted {
     Ok(vec![Intent::Change(change), Intent::Keep { key: "tui.vim".into(), value: is_on.to_string() }])
 }
 
-pub(super) fn experimental(_: &str, snapshot: &Snapshot) -> Wanted {
-    Ok(vec![Intent::Open(pickers::experimental(snapshot.features.clone()))])
+pub(super) fn experimental(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Open(pickers::experimental(Vec::new()))])
 }
 
-pub(super) fn copy(arguments: &str, snapshot: &Snapshot) -> Wanted {
-    let answer = snapshot.last_answer.as_deref().ok_or("there is no answer to copy yet")?;
+pub(super) fn copy(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    let answer = snapshot.last_message.ok_or("there is no answer to copy yet")?;
     match arguments {
         "" => Ok(vec![Intent::Copy(answer.to_owned())]),
         "code" => match last_code(answer) {
@@ -105,13 +109,14 @@ pub(super) fn copy(arguments: &str, snapshot: &Snapshot) -> Wanted {
     }
 }
 
-pub(super) fn help(arguments: &str, _: &Snapshot) -> Wanted {
+pub(super) fn help(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     if arguments.is_empty() {
-        return Ok(vec![Intent::Open(Box::new(overlays::Pager::new("Help", document::help())))]);
+        let entries = document::help(&snapshot.look, snapshot.keymap);
+        return Ok(vec![Intent::Open(Box::new(overlays::Pager::new("Help", entries)))]);
     }
     let name = arguments.trim_start_matches('/');
     let command = super::find(name).ok_or_else(|| format!("there is no command /{name}; /help lists them"))?;
-    Ok(vec![Intent::Print(document::command_rows(command))])
+    Ok(vec![Intent::Print(document::command_rows(command, &snapshot.look))])
 }
 
 fn some(arguments: &str) -> Option<String> {

@@ -1,8 +1,8 @@
 //! The table of commands, sorted by name.
 
-use super::{Command, Completes, When, run};
+use super::{Command, Completes, Wants, When, run};
 
-const fn command(name: &'static str, about: &'static str, run: RunFn) -> Command {
+const fn command(name: &'static str, about: &'static str, wants: Wants) -> Command {
     Command {
         name,
         aliases: &[],
@@ -11,11 +11,9 @@ const fn command(name: &'static str, about: &'static str, run: RunFn) -> Command
         about,
         when: When::Always,
         headless: "",
-        run,
+        wants,
     }
 }
-
-type RunFn = fn(&str, &super::Snapshot) -> Result<Vec<crate::intent::Intent>, String>;
 
 /// One that a later version has.
 const fn later(name: &'static str, about: &'static str, missing: &'static str) -> Command {
@@ -52,7 +50,6 @@ pub const COMMANDS: &[Command] = &[
     ),
     Command {
         arguments: "[code]",
-        completes: Completes::Nothing,
         headless: "use `--output-last-message FILE`",
         ..command("copy", "Copy the last answer, or the last code in it, to the clipboard", run::copy)
     },
@@ -86,7 +83,6 @@ pub const COMMANDS: &[Command] = &[
     later("mcp", "MCP servers and their tools", "this version connects to no MCP servers"),
     Command {
         arguments: "[NAME [EFFORT]]",
-        completes: Completes::Models,
         headless: "use `--model MODEL`",
         ..command("model", "Which model answers, and how long it thinks", run::model)
     },
@@ -129,7 +125,6 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         arguments: "[ID]",
-        completes: Completes::Terminals,
         ..command("stop", "End a command that runs on; all of them without an id", run::stop)
     },
     Command { arguments: "[NAME]", completes: Completes::Themes, ..command("theme", "Colours", run::theme) },

@@ -18,9 +18,24 @@ fn words(intents: &[Intent]) -> String {
     intents.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn typed(text: &str, snapshot: &Snapshot) -> Result<String, String> {
+fn typed(text: &str, snapshot: &Snapshot<'_>) -> Result<String, String> {
     let (command, arguments) = parse(text).ok_or_else(|| "a message".to_owned())?;
-    run(command, arguments, snapshot).map(|intents| words(&intents))
+    command.run(arguments, snapshot).map(|intents| words(&intents))
+}
+
+const LOOK: Look = Look { width: 80, theme: crate::theme::Theme::Dark };
+
+fn opened() -> ThreadOpened {
+    serde_json::from_value(serde_json::json!({
+        "thread": {
+            "id": "t-1", "sessionId": "t-1", "cliVersion": "0", "createdAt": 0, "updatedAt": 0, "cwd": "/w",
+            "ephemeral": false, "modelProvider": "openai", "preview": "", "projectId": null, "source": "cli",
+            "status": { "type": "idle" }, "turns": [],
+        },
+        "cwd": "/w", "model": "m", "modelProvider": "openai", "approvalPolicy": "on-request",
+        "approvalsReviewer": "user", "sandbox": { "type": "workspaceWrite" },
+    }))
+    .unwrap()
 }
 
 #[test]
@@ -63,11 +78,14 @@ fn what_is_typed_is_a_command_or_a_message() {
 
 #[test]
 fn each_command_wants_what_it_is_for() {
+    let (opened, keymap) = (opened(), Keymap::default());
     let snapshot = Snapshot {
-        thread_id: Some("t-1".into()),
-        last_answer: Some("See:\n```sh\nls\n```\n".into()),
-        screen: ScreenState { theme: "dark".into(), is_vim: true },
-        ..Snapshot::default()
+        is_working: false,
+        opened: Some(&opened),
+        last_message: Some("See:\n```sh\nls\n```\n"),
+        is_vim: true,
+        look: LOOK,
+        keymap: &keymap,
     };
     let table = [
         ("/init", "Init"),
@@ -112,8 +130,16 @@ fn each_command_wants_what_it_is_for() {
 
 #[test]
 fn what_cannot_be_done_is_said() {
-    let quiet = Snapshot { thread_id: Some("t-1".into()), ..Snapshot::default() };
-    let working = Snapshot { is_working: true, ..quiet.clone() };
+    let (opened, keymap) = (opened(), Keymap::default());
+    let quiet = Snapshot {
+        is_working: false,
+        opened: Some(&opened),
+        last_message: None,
+        is_vim: false,
+        look: LOOK,
+        keymap: &keymap,
+    };
+    let working = Snapshot { is_working: true, ..quiet };
     let table = [
         (&quiet, "/diff", "/diff: this version keeps no states of files"),
         (&quiet, "/undo", "/rewind: this version"),
@@ -136,11 +162,7 @@ fn what_cannot_be_done_is_said() {
     assert!(typed("/model", &working).is_ok());
     for command in COMMANDS {
         let is_later = matches!(command.when, When::NotYet(_));
-        assert_eq!(
-            run(command, "", &working).is_err_and(|said| said.contains("this version")),
-            is_later,
-            "{command:?}"
-        );
+        assert_eq!(command.run("", &working).is_err_and(|said| said.contains("this version")), is_later, "{command:?}");
     }
 }
 
@@ -168,19 +190,16 @@ fn names_are_found_by_what_is_like_them() {
 
 #[test]
 fn arguments_are_completed() {
-    let snapshot = Snapshot { models: vec!["gpt-5".into()], terminals: vec!["7".into()], ..Snapshot::default() };
     let table = [
-        ("model", &["gpt-5"][..]),
-        ("theme", &["auto", "ansi", "dark", "light", "high-contrast"]),
+        ("theme", &["auto", "ansi", "dark", "light", "high-contrast"][..]),
         ("vim", &["on", "off"]),
-        ("stop", &["7"]),
         ("permissions", &["read-only", "ask", "auto", "full-access"]),
         ("status", &[]),
     ];
     for (name, expected) in table {
-        assert_eq!(completions(find(name).unwrap(), &snapshot), expected, "{name}");
+        assert_eq!(find(name).unwrap().completions(), expected, "{name}");
     }
-    assert!(completions(find("help").unwrap(), &snapshot).contains(&"model".to_owned()));
+    assert!(find("help").unwrap().completions().contains(&"model"));
 }
 
 #[test]

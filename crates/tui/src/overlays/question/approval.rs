@@ -13,9 +13,11 @@ use super::{
 use crate::{
     intent::Intent,
     key::Key,
+    keymap::{Action, Context, Keymap},
     look::Look,
     overlays::{
         Outcome, Overlay,
+        keys::Keys,
         line::Line,
         panel::{Panel, Scroll, labelled, paragraph, row},
     },
@@ -36,6 +38,7 @@ pub(super) struct Approval {
     choices: Choices,
     stage: Stage,
     scroll: Scroll,
+    keys: Keys,
 }
 
 /// What it is about.
@@ -78,7 +81,7 @@ impl Approval {
             (Answer::Always, About::Command { rule: Some(rule), .. }) => format!("always: by a rule… {}", rule.text()),
             (Answer::Always, _) => "always: by a rule…".to_owned(),
             (Answer::No, _) => "no, and it goes on without".to_owned(),
-            (Answer::Message, _) => "message: no, and a word to the model… (tab)".to_owned(),
+            (Answer::Message, _) => "message: no, and a word to the model…".to_owned(),
             (Answer::Stop, _) => "stop: no, and the turn ends".to_owned(),
         };
         let answers = answers(offered).into_iter();
@@ -88,7 +91,16 @@ impl Approval {
         // Enter must not take walls away.
         let first = if terms.not_held.is_empty() { Answer::Yes } else { Answer::No };
         let choices = Choices::new(answers, first);
-        Self { id, reason, terms, about, choices, stage: Stage::Choosing, scroll: Scroll::default() }
+        Self {
+            id,
+            reason,
+            terms,
+            about,
+            choices,
+            stage: Stage::Choosing,
+            scroll: Scroll::default(),
+            keys: Keys::usual(Context::Approval),
+        }
     }
 
     fn answer(&self, decision: ApprovalDecision, message: Option<String>) -> Outcome {
@@ -125,6 +137,7 @@ impl Approval {
     }
 
     fn choose(&mut self, key: Key) -> Outcome {
+        let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         if let About::Files(hunks) = &mut self.about {
             match key.to_string().as_str() {
                 "left" | "right" => hunks.step(key.to_string() == "right"),
@@ -142,6 +155,7 @@ impl Approval {
     }
 
     fn remember(&mut self, key: Key) -> Outcome {
+        let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         let About::Command { rule: Some(rule), .. } = &mut self.about else { return Outcome::stay() };
         match key.to_string().as_str() {
             "left" => rule.change(true),
@@ -237,35 +251,38 @@ impl Approval {
 
     fn foot(&self, size: Size, look: &Look) -> Live {
         let hint = |text: &str| Live { rows: vec![hint_row(text, look)], cursor: None };
+        let shown = |action| self.keys.shown(action);
         match &self.stage {
-            Stage::Remembering => match &self.about {
-                About::Command { rule: Some(rule), .. } if rule.has_words() => {
-                    hint("enter save and run · ← fewer words · → more words · esc back")
+            Stage::Remembering => {
+                let (enter, esc) = (shown(Action::Accept), shown(Action::Close));
+                match &self.about {
+                    About::Command { rule: Some(rule), .. } if rule.has_words() => {
+                        let (left, right) = (shown(Action::Left), shown(Action::Right));
+                        hint(&format!("{enter} save and run · {left} fewer words · {right} more words · {esc} back"))
+                    }
+                    _ => hint(&format!("{enter} save and run · {esc} back")),
                 }
-                _ => hint("enter save and run · esc back"),
-            },
+            }
             Stage::Writing(line) => {
                 let (row, column) = line.live("Tell it: ", look.width, look);
-                let mut live = Live { rows: vec![row], cursor: Some((0, column)) };
                 let more = if self.unwanted().is_some() { ", with the marked hunks" } else { "" };
-                let cursor = live.cursor;
-                live.append(hint(&format!("enter no, and send it{more} · esc back")));
-                live.cursor = cursor;
-                live
+                let said = format!("enter no, and send it{more} · esc back");
+                Live { rows: vec![row, hint_row(&said, look)], cursor: Some((0, column)) }
             }
             Stage::Choosing => {
                 let little = size.rows < self.choices.answers.len() + 6;
-                let mut live = Live { rows: Vec::new(), cursor: None };
+                let mut live = Live::default();
                 if let About::Files(hunks) = &self.about
                     && hunks.are_many()
                 {
+                    let (left, right, mark) = (shown(Action::Left), shown(Action::Right), shown(Action::Mark));
                     let said = match hunks.unwanted() {
-                        Some(_) => "✗ not wanted: answer no, and the model is told which · space takes the mark off",
-                        None => "← → from hunk to hunk · space marks one as not wanted",
+                        Some(_) => format!("✗ not wanted: say no, and the model is told which · {mark} unmarks"),
+                        None => format!("{left} {right} from hunk to hunk · {mark} marks one as not wanted"),
                     };
-                    live.append(hint(said));
+                    live.append(hint(&said));
                 }
-                live.append(self.choices.live(little, look));
+                live.append(self.choices.live(little, &self.keys, look));
                 live
             }
         }
@@ -294,6 +311,10 @@ impl Overlay for Approval {
         }
     }
 
+    fn bind(&mut self, keymap: &Keymap) {
+        self.keys.bind(keymap);
+    }
+
     fn paste(&mut self, text: &str) {
         if let Stage::Writing(line) = &mut self.stage {
             line.insert(text);
@@ -307,9 +328,12 @@ impl Overlay for Approval {
 
 /// The command part by part.
 fn command_rows(command: &str, look: &Look) -> Vec<Row> {
+    let parts = parts(command).into_iter().enumerate();
+    // A break stands in place of the blank behind an operator.
+    let parts = parts.map(|(index, part)| if index == 0 { part } else { part.trim_start_matches(' ') });
     let mut rows = Vec::new();
-    for (index, part) in parts(command).into_iter().flat_map(str::lines).enumerate() {
-        let (mark, part) = if index == 0 { ("  $ ", part) } else { ("    ", part) };
+    for (index, part) in parts.flat_map(str::lines).enumerate() {
+        let mark = if index == 0 { "  $ " } else { "    " };
         let part = row(look, &[(mark, Role::Quiet), (part, Role::Command)]);
         rows.extend(wrap(&part, look.width, &row(look, &[("    ", Role::Plain)])));
     }

@@ -4,8 +4,9 @@ use codex_protocol::ApprovalDecision;
 
 use crate::{
     key::Key,
+    keymap::Action,
     look::Look,
-    overlays::list::Chosen,
+    overlays::{keys::Keys, list::Chosen},
     text::{Live, Row, Span, truncate},
     theme::Role,
 };
@@ -28,7 +29,19 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// The key that gives it.
+    /// What gives it.
+    const fn action(self) -> Action {
+        match self {
+            Self::Yes => Action::Yes,
+            Self::ForSession => Action::YesForSession,
+            Self::Always => Action::YesAlways,
+            Self::No => Action::No,
+            Self::Message => Action::NoWithMessage,
+            Self::Stop => Action::Close,
+        }
+    }
+
+    /// The usual key that gives it.
     const fn key(self) -> &'static str {
         match self {
             Self::Yes => "y",
@@ -89,8 +102,7 @@ impl Choices {
     /// Takes a key: the answer that it gives, or none. Only what is offered is given.
     pub(super) fn key(&mut self, key: Key) -> Option<Answer> {
         match key.to_string().as_str() {
-            "esc" | "ctrl+c" => self.offered(Answer::Stop),
-            "tab" => self.offered(Answer::Message),
+            "esc" => self.offered(Answer::Stop),
             "enter" => self.answers.get(self.chosen.index(self.answers.len())).map(|(answer, _)| *answer),
             // Capitals too: where they are locked, a no must be a no.
             typed => match self.answers.iter().find(|(answer, _)| typed.eq_ignore_ascii_case(answer.key())) {
@@ -106,15 +118,17 @@ impl Choices {
     }
 
     /// Row by row; in one where there is `little` room.
-    pub(super) fn live(&self, little: bool, look: &Look) -> Live {
+    pub(super) fn live(&self, little: bool, keys: &Keys, look: &Look) -> Live {
+        let widest = self.answers.iter().map(|(answer, _)| keys.shown(answer.action()).len()).max().unwrap_or_default();
         let at = self.chosen.index(self.answers.len());
         let mut rows = Vec::new();
         let mut all = Row::empty();
         for (index, (answer, about)) in self.answers.iter().enumerate() {
             let (mark, role) = if index == at { ("› ", Role::Selected) } else { ("  ", Role::Plain) };
+            let key = keys.shown(answer.action());
             let mut row = Row::empty();
             row.push(look.span(mark, Role::Strong));
-            row.push(look.span(&format!("{:>3}", answer.key()), Role::Strong));
+            row.push(look.span(&format!("{key:>widest$}"), Role::Strong));
             row.push(look.span("  ", Role::Plain));
             row.push(look.span(about, role));
             rows.push(truncate(&row, look.width));
@@ -123,7 +137,7 @@ impl Choices {
             let role = if index == at { Role::Selected } else { Role::Quiet };
             let pieces: [Span; 3] = [
                 look.span(separator, Role::Quiet),
-                look.span(answer.key(), Role::Strong),
+                look.span(&key, Role::Strong),
                 look.span(&format!(" {short}"), role),
             ];
             pieces.into_iter().for_each(|piece| all.push(piece));

@@ -5,7 +5,7 @@ use codex_protocol::{FileUpdateChange, PatchChangeKind, ThreadItem};
 
 use crate::{
     look::Look,
-    overlays::panel::row,
+    overlays::panel::{paragraph, row},
     text::{Row, wrap},
     theme::Role,
 };
@@ -80,7 +80,7 @@ impl Hunks {
     pub(super) fn rows(&self, look: &Look) -> (Vec<Row>, Option<(usize, usize)>) {
         if self.files.is_empty() {
             let said = "The changes themselves were not told.";
-            return (vec![row(look, &[("  ", Role::Plain), (said, Role::Warning)])], None);
+            return (paragraph(said, Role::Warning, 2, look), None);
         }
         let (mut rows, mut looked_at) = (Vec::new(), None);
         for (index, file) in self.files.iter().enumerate() {

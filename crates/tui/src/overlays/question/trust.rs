@@ -6,9 +6,11 @@ use super::choices::{Answer, Choices, answers};
 use crate::{
     intent::Intent,
     key::Key,
+    keymap::{Context, Keymap},
     look::Look,
     overlays::{
         Outcome, Overlay,
+        keys::Keys,
         panel::{Panel, Scroll, labelled, paragraph, row},
     },
     text::{Live, Row, Size, wrap},
@@ -22,6 +24,7 @@ pub(super) struct Trust {
     params: ProjectTrustParams,
     choices: Choices,
     scroll: Scroll,
+    keys: Keys,
 }
 
 impl Trust {
@@ -35,7 +38,13 @@ impl Trust {
         let answers = answers(&params.available_decisions).into_iter();
         let answers = answers.filter_map(|answer| Some((answer, words(&answer)?.to_owned()))).collect();
         // Enter must not loosen anything.
-        Self { id, params, choices: Choices::new(answers, Answer::No), scroll: Scroll::default() }
+        Self {
+            id,
+            params,
+            choices: Choices::new(answers, Answer::No),
+            scroll: Scroll::default(),
+            keys: Keys::usual(Context::Approval),
+        }
     }
 
     fn text(&self, look: &Look) -> Vec<Row> {
@@ -57,15 +66,16 @@ impl Overlay for Trust {
     fn live(&self, size: Size, look: &Look) -> Live {
         let look = &Look { width: size.columns, ..*look };
         let title = row(look, &[("? ", Role::Warning), ("Trust the settings of this project?", Role::Strong)]);
-        let foot = self.choices.live(size.rows < 8, look);
+        let foot = self.choices.live(size.rows < 8, &self.keys, look);
         Panel { title, text: self.text(look), foot }.live(size, &self.scroll, look)
     }
 
     fn key(&mut self, key: Key) -> Outcome {
+        let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         if self.scroll.key(key) {
             return Outcome::stay();
         }
-        let leaves = ["esc", "ctrl+c"].contains(&key.to_string().as_str());
+        let leaves = key.to_string() == "esc";
         let decision = match self.choices.key(key) {
             Some(Answer::Yes) => ApprovalDecision::Accept,
             Some(_) => ApprovalDecision::Decline,
@@ -74,6 +84,10 @@ impl Overlay for Trust {
         };
         let answer = ApprovalAnswer { decision, message: None };
         Outcome::done(Intent::Answer { request_id: self.id, answer })
+    }
+
+    fn bind(&mut self, keymap: &Keymap) {
+        self.keys.bind(keymap);
     }
 
     fn question(&self) -> Option<u64> {
