@@ -28,6 +28,9 @@ struct Flags {
 impl Server {
     /// Changes the settings of a thread, if what is wanted is not in force already.
     pub(crate) async fn change(&self, thread_id: &str, change: &SettingsChange) -> Result<(), RpcError> {
+        if *change == SettingsChange::default() {
+            return Ok(());
+        }
         let kept = self.kept(thread_id)?;
         let mut wanted = kept.wanted();
         let standing = kept.thread.standing();

@@ -139,6 +139,10 @@ impl Server {
     async fn resume(&self, params: ThreadResumeParams) -> Result<ThreadOpened, RpcError> {
         let codex_home = self.codex_home()?;
         let path = codex_store::find(&codex_home, &params.thread_id).map_err(store_error)?;
+        if self.has_open(&path) {
+            let message = format!("the session `{}` is open here already", params.thread_id);
+            return Err(RpcError::new(ErrorKind::Configuration, message));
+        }
         let (journal, lines, unreadable) = open_journal(&path).await.map_err(store_error)?;
         let Some(replayed) = codex_store::replay(lines) else {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));

@@ -18,7 +18,7 @@ mod trust;
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -90,6 +90,12 @@ impl Server {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let found = threads.get(id).map(Arc::clone);
         found.ok_or_else(|| RpcError::new(ErrorKind::NotFound, format!("thread not found: {id}")))
+    }
+
+    /// Whether the journal is one of a thread of this server: nobody waits for himself.
+    fn has_open(&self, journal: &Path) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.values().any(|kept| kept.thread.journal() == Some(journal))
     }
 
     /// The thread, which nobody finds here any more.

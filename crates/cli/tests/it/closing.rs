@@ -62,6 +62,9 @@ async fn what_runs_on_ends_and_the_session_can_be_opened_again() {
     session.connection.client.thread_resume(params).await.unwrap();
     session.turn(&[]).await;
     assert!(last_request(&place).contains("said before"));
+    let params = ThreadResumeParams { thread_id: session.thread_id.clone(), ..Default::default() };
+    let error = session.connection.client.thread_resume(params).await.unwrap_err();
+    assert!(error.message.contains("open here already"), "{error}");
     let old = std::mem::take(&mut session.thread_id);
     let cwd = place.workspace.to_str().map(str::to_owned);
     let params = ThreadStartParams { cwd, ..Default::default() };
