@@ -16,7 +16,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{io, time::Instant};
 
 pub use capabilities::Capabilities;
 pub use input::{Input, inputs};
@@ -47,6 +47,8 @@ pub struct Screen<W> {
     sequences: Vec<u8>,
     /// Whether the screen is wiped with it.
     clears: bool,
+    /// When it is drawn again, after the size has changed.
+    settles_at: Option<Instant>,
     /// Bytes of a frame, kept for the next.
     buffer: Vec<u8>,
 }
@@ -63,6 +65,7 @@ impl<W: io::Write> Screen<W> {
             finished: Vec::new(),
             sequences: Vec::new(),
             clears: false,
+            settles_at: None,
             buffer: Vec::new(),
         }
     }
@@ -95,9 +98,20 @@ impl<W: io::Write> Screen<W> {
 
     /// The terminal has `size` now: the next frame erases what it made of the live area, and paints it again. Also
     /// for the same size, if something else may have written to the screen.
+    ///
+    /// After another size, nothing is drawn for a moment: what is drawn for a width that the terminal has left already
+    /// cannot be found again, and so would stay.
     pub fn resize(&mut self, size: Size) {
+        if size != self.size {
+            self.settles_at = Some(Instant::now() + self.terminal.settles);
+        }
         self.size = size;
-        self.shown.resized(size.columns, self.terminal.reflows);
+        self.shown.resized(size, self.terminal.reflows);
+    }
+
+    /// Until when frames do nothing. One has to be drawn then.
+    pub fn settles_at(&self) -> Option<Instant> {
+        self.settles_at
     }
 
     /// Wipes what is visible with the next frame, and leaves the scrollback alone.
@@ -111,12 +125,16 @@ impl<W: io::Write> Screen<W> {
     }
 
     /// Makes the screen show `live` below what was printed: one write, of what differs. Nothing is written if nothing
-    /// differs.
+    /// differs, and before a new size [has settled](Self::settles_at).
     ///
     /// # Errors
     /// When the terminal cannot be written to; nothing is known about the screen then.
     pub fn frame(&mut self, live: &Live) -> io::Result<()> {
-        let next = Shown::of(live, self.size);
+        if self.settles_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(());
+        }
+        self.settles_at = None;
+        let mut next = Shown::of(live, self.size);
         let above = if self.is_full { Vec::new() } else { std::mem::take(&mut self.finished) };
         let paints_all = self.clears || !above.is_empty() || self.shown.is_stale();
         if !paints_all && self.sequences.is_empty() && next == self.shown {
@@ -136,6 +154,9 @@ impl<W: io::Write> Screen<W> {
             self.repaint(&mut pen, &above, &next);
         } else {
             self.shown.repair(&mut pen, &next);
+        }
+        if above.is_empty() {
+            next.follows(&self.shown);
         }
         self.shown = next;
         self.shown.end(&mut pen);

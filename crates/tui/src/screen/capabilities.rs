@@ -1,5 +1,7 @@
 //! What a terminal can do, as far as its variables say it. Nothing is asked of the terminal itself.
 
+use std::time::Duration;
+
 use codex_config::{Environment, variables};
 
 use crate::text::ColorDepth;
@@ -15,6 +17,8 @@ pub struct Capabilities {
     pub links: bool,
     /// Whether it takes xterm's wish for keys that say what was held.
     pub modified_keys: bool,
+    /// How long after a new size another one may already be in force.
+    pub settles: Duration,
     /// Whether it is none: no movements, only lines.
     pub is_dumb: bool,
 }
@@ -27,6 +31,11 @@ const TRUE_COLOR_PROGRAMS: &[&str] = &["iTerm.app", "WezTerm", "ghostty", "vscod
 const DO_NOT_REFLOW: &[&str] = &["linux", "st", "screen", "vt1", "vt2", "eterm", "cons"];
 /// Terminals that show a link's sequence as text.
 const SHOW_LINKS: &[&str] = &["linux", "eterm", "vt1", "vt2", "cons"];
+
+/// A window that is drawn larger and smaller has a new size many times a second.
+const SETTLES: Duration = Duration::from_millis(50);
+/// tmux says nothing of a new size for a quarter of a second after the last one, but has it.
+const SETTLES_IN_TMUX: Duration = Duration::from_millis(300);
 
 impl Capabilities {
     /// Of the terminal that `environment` names.
@@ -42,6 +51,7 @@ impl Capabilities {
             reflows: is_tmux || !(is_xterm || is_one_of(DO_NOT_REFLOW)),
             links: term != "dumb" && !is_one_of(SHOW_LINKS),
             modified_keys: is_tmux || is_xterm,
+            settles: if is_tmux { SETTLES_IN_TMUX } else { SETTLES },
             is_dumb: term == "dumb",
         }
     }

@@ -11,8 +11,22 @@ pub struct Shown {
     at: (usize, usize),
     /// Whether the cursor is to be seen.
     has_cursor: bool,
-    /// If the terminal has made something else of these rows: how many rows it is from the cursor up to the first.
-    stale: Option<usize>,
+    /// Of the screen that this was drawn for.
+    screen_rows: usize,
+    /// Old rows of the live area that a screen became too low for: they are in the scrollback, right above, and come
+    /// back with a higher screen.
+    pushed: usize,
+    /// If the terminal has made something else of these rows: what.
+    stale: Option<Stale>,
+}
+
+/// What a terminal of another size has made of the live area.
+#[derive(Debug, Clone, Copy)]
+struct Stale {
+    /// Rows from the cursor up to the first that has to be erased.
+    above: usize,
+    /// Rows above it that are in the scrollback.
+    pushed: usize,
 }
 
 /// Whether the same is to be seen.
@@ -32,7 +46,8 @@ impl Shown {
         // A hidden cursor rests at the top: a screen that becomes lower loses what is below the cursor first.
         let (row, column) = live.cursor.unwrap_or((first, 0));
         let row = (row - first).min(rows.len().saturating_sub(1));
-        Self { rows, at: (row, column.min(size.columns - 1)), has_cursor: live.cursor.is_some(), stale: None }
+        let at = (row, column.min(size.columns - 1));
+        Self { rows, at, has_cursor: live.cursor.is_some(), screen_rows: size.rows, pushed: 0, stale: None }
     }
 
     pub fn rows(&self) -> &[Row] {
@@ -50,19 +65,29 @@ impl Shown {
 
     /// Rows between the first one and the cursor.
     pub fn above(&self) -> usize {
-        self.stale.unwrap_or(self.at.0)
+        self.stale.map_or(self.at.0, |stale| stale.above)
     }
 
-    /// The terminal has `columns` now. One that reflows has wrapped each row that is longer; the cursor stays with
-    /// the character on which it was.
-    pub fn resized(&mut self, columns: usize, reflows: bool) {
+    /// Takes the place of `old`, below which nothing was printed.
+    pub fn follows(&mut self, old: &Self) {
+        self.pushed = old.stale.map_or(old.pushed, |stale| stale.pushed);
+    }
+
+    /// The terminal has another size. One that reflows has wrapped each row that is longer; the cursor stays with
+    /// the character on which it was. Rows that a lower screen has no room for are pushed out at its top; a higher one
+    /// takes them back, or has room below, and then there is nothing of ours above.
+    pub fn resized(&mut self, size: Size, reflows: bool) {
+        let above = if reflows { self.wrapped_above(size.columns) } else { self.at.0 };
+        let back = self.pushed.min(size.rows.saturating_sub(self.screen_rows));
+        let on_screen = (above + back).min(size.rows - 1);
+        self.stale = Some(Stale { above: on_screen, pushed: self.pushed + above - on_screen });
+    }
+
+    fn wrapped_above(&self, columns: usize) -> usize {
         let (row, column) = self.at;
-        let above = || {
-            let wrapped: usize = self.rows.iter().take(row).map(|row| wrapped_height(row, columns)).sum();
-            let within = self.rows.get(row).map_or(1, |row| wrapped_height(row, columns)) - 1;
-            wrapped + within.min(column / columns)
-        };
-        self.stale = Some(if reflows { above() } else { row });
+        let wrapped: usize = self.rows.iter().take(row).map(|row| wrapped_height(row, columns)).sum();
+        let within = self.rows.get(row).map_or(1, |row| wrapped_height(row, columns)) - 1;
+        wrapped + within.min(column / columns)
     }
 
     /// From the cursor to the beginning of the first row.

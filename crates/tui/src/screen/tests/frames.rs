@@ -147,6 +147,22 @@ const CASES: &[Case] = &[
         cursor: (7, 6),
     },
     Case {
+        name: "a screen lower than the live area, and a higher one again",
+        size: (40, 10),
+        steps: &[
+            Print(&["1", "2", "3", "4", "5", "6", "7"]),
+            Frame(&["a", "b", "c", "d", "e", "f", "> text"]),
+            Resize(40, 3),
+            Frame(&["a", "b", "c", "d", "e", "f", "> text"]),
+            Resize(40, 5),
+            Frame(&["a", "b", "c", "d", "e", "f", "> texts"]),
+            Resize(40, 10),
+            Frame(&["a", "b", "c", "d", "e", "f", "> text"]),
+        ],
+        expected: &["1", "2", "3", "4", "5", "6", "7", "a", "b", "c", "d", "e", "f", "> text"],
+        cursor: (13, 6),
+    },
+    Case {
         name: "the end",
         size: (80, 24),
         steps: &[Print(&["one"]), Frame(&["status", "> draft"]), Print(&["two"]), Finish(&["bye"])],

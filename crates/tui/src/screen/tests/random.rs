@@ -39,7 +39,7 @@ fn cut(text: &str, columns: usize) -> String {
 fn check<E: Emulator>(steps: &[Step]) -> Result<(), TestCaseError> {
     let mut pair = Pair::<E>::new(80, 30);
     // A terminal that wraps rows makes room for them at the top, even if there is some at the bottom.
-    let mut printed: Vec<String> = (0..200).map(|number| format!("before {number}")).collect();
+    let mut printed: Vec<String> = (0..70).map(|number| format!("before {number}")).collect();
     pair.screen.print(rows(&printed.iter().map(String::as_str).collect::<Vec<_>>()));
     for step in steps {
         let mut shown = Vec::new();
