@@ -72,6 +72,8 @@ pub fn running(command: &str, output: &str, seconds: u64, look: &Look) -> Vec<Ro
     let mut rows = title(command, false, look, false);
     let quiet = look.style(Role::Quiet);
     let mut below = output::last_lines(output, 3, &narrower(look, 4));
+    // How much lies above is not known: only the end of it is kept.
+    below.drain(..below.len().saturating_sub(3));
     if seconds > 0 {
         below.push(Row::new(&format!("runs · {}", duration(seconds * 1000)), quiet));
     }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
 
-use super::{command, error, item, looks, marked, message, narrower, plan, tool_call};
+use super::{command, error, item, looks, marked, message, narrower, output::tail, plan, reasoning, tool_call};
 use crate::{look::Look, markdown::Stream, text::Row, theme::Role};
 
 /// What is open, and what is finished and not yet printed.
@@ -18,6 +18,8 @@ pub struct Feed {
     /// What was only looked at since something else was printed.
     glances: Vec<looks::Glance>,
     plan: Vec<PlanStep>,
+    /// What the model thinks just now: the newest paragraph.
+    thought: String,
     /// Whether a turn runs.
     works: bool,
     /// Whether the error of the turn was shown.
@@ -25,6 +27,9 @@ pub struct Feed {
     /// Whether there is something above, so that what comes next stands below an empty row.
     begun: bool,
 }
+
+/// Most of the output of a command that runs, and of a paragraph of thinking, that is kept, in bytes.
+const KEPT: usize = 8 << 10;
 
 /// Something to print, in its place in the order.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ struct Message {
 struct Running {
     item: ThreadItem,
     since: Instant,
+    /// The end of its output so far.
+    output: String,
     /// Whether its turn is over.
     aside: bool,
 }
@@ -81,6 +88,16 @@ impl Feed {
                 let message = self.message(&delta.item_id);
                 message.text.push(&delta.delta);
                 message.received += delta.delta.len();
+                self.thought.clear();
+            }
+            ServerNotification::CommandOutputDelta(delta) => {
+                let running = self.running.iter_mut().find(|running| running.item.id() == delta.item_id);
+                running.into_iter().for_each(|running| append(&mut running.output, &delta.delta));
+            }
+            ServerNotification::ReasoningPartAdded(_) => self.thought.clear(),
+            // Its first line is what is shown of it.
+            ServerNotification::ReasoningDelta(delta) if self.thought.len() < KEPT => {
+                self.thought.push_str(&delta.delta);
             }
             ServerNotification::Error(failed) => {
                 // The answer comes anew: what was not printed of it is not said.
@@ -148,6 +165,7 @@ impl Feed {
             joined = message.begun && self.glances.is_empty() && !rows.is_empty();
             parts.push(rows);
         }
+        parts.push(reasoning::rows(std::slice::from_ref(&self.thought), look, false));
         let aside = self.running.iter().filter(|running| running.aside).count();
         parts.extend(self.running.iter().filter(|running| !running.aside).map(|running| running.rows(look, now)));
         if self.works {
@@ -172,12 +190,16 @@ impl Feed {
         match item {
             ThreadItem::AgentMessage { id, .. } => drop(self.message(id)),
             ThreadItem::UserMessage { .. } | ThreadItem::Reasoning { .. } => {}
-            _ => self.running.push(Running { item: item.clone(), since: Instant::now(), aside: false }),
+            _ => {
+                let (item, output) = (item.clone(), String::new());
+                self.running.push(Running { item, since: Instant::now(), output, aside: false });
+            }
         }
     }
 
     fn completed(&mut self, item: &ThreadItem) {
         self.running.retain(|running| running.item.id() != item.id());
+        self.thought.clear();
         match item {
             ThreadItem::AgentMessage { id, text } => {
                 let message = self.message(id);
@@ -192,6 +214,7 @@ impl Feed {
 
     fn ended(&mut self, turn: &Turn) {
         self.works = false;
+        self.thought.clear();
         // Interrupted, or lost on the way.
         self.messages().for_each(|message| message.done = true);
         self.running.retain(|running| matches!(running.item, ThreadItem::CommandExecution { .. }));
@@ -289,9 +312,7 @@ impl Running {
     fn rows(&self, look: &Look, now: Instant) -> Vec<Row> {
         let seconds = now.saturating_duration_since(self.since).as_secs();
         match &self.item {
-            ThreadItem::CommandExecution { command, aggregated_output, .. } => {
-                command::running(command, aggregated_output.as_deref().unwrap_or_default(), seconds, look)
-            }
+            ThreadItem::CommandExecution { command, .. } => command::running(command, &self.output, seconds, look),
             ThreadItem::DynamicToolCall { tool, arguments, .. } => tool_call::running(tool, arguments, look),
             other => {
                 let mut rows = item(other, look, false);
@@ -299,6 +320,14 @@ impl Running {
                 rows
             }
         }
+    }
+}
+
+/// Appends to the end of an output, of which no more than is shown is kept.
+fn append(output: &mut String, text: &str) {
+    output.push_str(text);
+    if output.len() > 2 * KEPT {
+        *output = tail(output, KEPT).to_owned();
     }
 }
 

@@ -17,10 +17,15 @@ pub fn head(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
+/// The end of `text`, at most `bytes`.
+pub fn tail(text: &str, bytes: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes))..]
+}
+
 /// The last `most` lines in quiet rows, each cut to the width, below a row that counts the others.
 pub fn last_lines(output: &str, most: usize, look: &Look) -> Vec<Row> {
     let output = output.trim_end();
-    let near = &output[output.ceil_char_boundary(output.len().saturating_sub(BYTES))..];
+    let near = tail(output, BYTES);
     let begin = near.rmatch_indices('\n').nth(most.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
     let begin = output.len() - near.len() + begin;
     let above = output[..begin].bytes().filter(|byte| *byte == b'\n').count();

@@ -86,6 +86,7 @@ fn a_turn_is_printed_once_in_order() {
             { "step": "one", "status": "inProgress" }, { "step": "two", "status": "pending" } ] }),
         ),
         started(command("f", "cargo test", "inProgress", "", Value::Null)),
+        told("item/commandExecution/outputDelta", json!({ "itemId": "f", "delta": "1\n2\n3\n4\n 10%\r 20%" })),
         completed(command("g", "ls", "completed", "a", json!(0))),
         completed(command("f", "cargo test", "completed", &lines.join("\n"), json!(0))),
         told(
@@ -93,6 +94,12 @@ fn a_turn_is_printed_once_in_order() {
             json!({ "explanation": null, "plan": [
             { "step": "one", "status": "completed" }, { "step": "two", "status": "inProgress" } ] }),
         ),
+        told("item/reasoning/summaryPartAdded", json!({ "itemId": "r", "summaryIndex": 0 })),
+        told(
+            "item/reasoning/summaryTextDelta",
+            json!({ "itemId": "r", "summaryIndex": 0, "delta": "**What next**\n\nIt is" }),
+        ),
+        completed(json!({ "type": "reasoning", "id": "r", "summary": ["**What next**\n\nIt is clear."] })),
         started(command("h", "npm start", "inProgress", "", Value::Null)),
         completed(command("i", "ls src", "completed", "a", json!(0))),
         turn("completed", json!({ "durationMs": 65000 })),
@@ -203,11 +210,16 @@ fn no_field_of_any_kind_drives_the_terminal() {
         told("error", json!({ "error": { "message": "m", "additionalDetails": "d" }, "willRetry": true })),
         told("turn/plan/updated", json!({ "explanation": "e", "plan": [{ "step": "s", "status": "pending" }] })),
         delta("a", "text"),
+        told("item/reasoning/summaryTextDelta", json!({ "itemId": "r", "summaryIndex": 0, "delta": "thought" })),
     ] {
         let poisoned = poisoned(&serde_json::to_value(notification).unwrap());
         let mut feed = Feed::new();
+        feed.apply(&turn("inProgress", json!({})));
         feed.apply(&serde_json::from_value(poisoned.clone()).unwrap());
+        let mut rows = feed.live(&look(80), Instant::now());
+        rows.extend(feed.finished(&look(80), 10));
         feed.apply(&turn("completed", json!({})));
-        harmless(feed.finished(&look(80), 10), &poisoned.to_string());
+        rows.extend(feed.finished(&look(80), 10));
+        harmless(rows, &poisoned.to_string());
     }
 }
