@@ -225,6 +225,7 @@ impl TurnRun {
             sandbox: Arc::clone(&workplace.sandbox),
             environment: Arc::clone(&workplace.environment),
             processes: Arc::clone(&state.processes),
+            live: state.recorder.live(&self.thread_id),
             cancel: self.cancel.child_token(),
         }
     }

@@ -157,6 +157,7 @@ async fn begin(
     };
     let (events, told) = mpsc::channel::<ServerMessage>(1000);
     let parts = ThreadParts {
+        live: false,
         id: "t".into(),
         settings,
         journal: Journal::ephemeral(),

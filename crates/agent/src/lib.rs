@@ -18,6 +18,7 @@ mod sample;
 mod settings;
 mod standing;
 mod steers;
+mod thinking;
 mod thread;
 mod turn;
 mod uncovers;

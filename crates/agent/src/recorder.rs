@@ -4,25 +4,47 @@ use std::path::{Path, PathBuf};
 
 use codex_protocol::{Event, Position, ServerMessage, ServerNotification, ServerRequest, Warning};
 use codex_store::{Journal, Record, StoreError};
+use codex_tools::LiveOutput;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-/// The journal of a thread and its listeners.
+/// The journal of a thread and its listeners. What commands put out while they run is told past it
+/// ([`LiveOutput`]), for it is not recorded before they end.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     journal: Journal,
     events: mpsc::Sender<ServerMessage>,
     /// The newest flush to the device, still running perhaps.
     flush: Option<JoinHandle<std::io::Result<()>>>,
+    /// The newest record's ordinal.
+    last: u64,
+    /// Whether the listener is told what is not recorded before it is whole.
+    live: bool,
 }
 
 impl Recorder {
-    pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>) -> Self {
-        Self { journal, events, flush: None }
+    pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>, live: bool) -> Self {
+        Self { journal, events, flush: None, last: 0, live }
     }
 
     /// Appends a record; returns its ordinal.
     pub(crate) fn record(&mut self, record: &Record) -> Result<u64, StoreError> {
-        self.journal.append(record)
+        self.last = self.journal.append(record)?;
+        Ok(self.last)
+    }
+
+    /// Where a listener is told what is not recorded before it is whole, if it wants to be.
+    pub(crate) fn live(&self, thread_id: &str) -> Option<LiveOutput> {
+        self.live.then(|| LiveOutput { thread_id: thread_id.to_owned(), events: self.events.clone() })
+    }
+
+    /// Whether the listener is told the model's thinking while it comes.
+    pub(crate) fn tells_thinking(&self) -> bool {
+        self.live
+    }
+
+    /// Tells of text that will be recorded with its item only.
+    pub(crate) async fn tell_part(&self, notification: ServerNotification, offset: u64) {
+        self.send(notification, Position::Delta { after_seq: self.last, offset }).await;
     }
 
     /// Appends a record, then tells of it.

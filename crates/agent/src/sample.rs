@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     recorder::Recorder,
+    thinking::Thinking,
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
 };
@@ -27,6 +28,7 @@ const PICTURE_LEFT_OUT: &str = include_str!("prompts/picture_left_out.md");
 #[derive(Default)]
 struct Arriving {
     texts: Vec<ArrivingText>,
+    thinking: Thinking,
     /// Items that were begun by an answer that does not count; the next texts take them over.
     begun: VecDeque<String>,
     /// When what is not recorded yet must be.
@@ -73,7 +75,12 @@ impl TurnRun {
                 Some(StreamEvent::TextDelta { part, text }) => {
                     self.text(&mut state.recorder, &mut arriving, part, &text).await?;
                 }
-                Some(StreamEvent::ReasoningDelta { .. }) => {}
+                Some(StreamEvent::ReasoningDelta { part, paragraph, text }) => {
+                    if state.recorder.tells_thinking() {
+                        self.think(&state.recorder, &mut arriving.thinking, (part, paragraph), &text).await;
+                        self.flush_if_due(&mut state.recorder, &mut arriving).await?;
+                    }
+                }
                 Some(StreamEvent::Retrying { attempt, of, delay, reason }) => {
                     let wait = delay.as_secs_f32();
                     let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
@@ -132,6 +139,11 @@ impl TurnRun {
         if let Some(open) = arriving.texts.last_mut() {
             open.text.push_str(text);
         }
+        self.flush_if_due(recorder, arriving).await
+    }
+
+    /// What has arrived waits a little for what comes next.
+    async fn flush_if_due(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
         let due = *arriving.due.get_or_insert_with(|| Instant::now() + COALESCE);
         if Instant::now() >= due {
             self.flush(recorder, arriving).await?;
@@ -142,6 +154,7 @@ impl TurnRun {
     /// Records and tells the text that has arrived since the last time.
     async fn flush(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
         arriving.due = None;
+        self.tell_thinking(recorder, &mut arriving.thinking).await;
         let Some(open) = arriving.texts.last_mut().filter(|open| open.recorded < open.text.len()) else {
             return Ok(());
         };
@@ -166,6 +179,7 @@ impl TurnRun {
         usage: Option<Usage>,
     ) -> Result<Step, StoreError> {
         let mut item_ids = std::mem::take(&mut arriving.texts).into_iter().map(|text| text.item_id);
+        let mut thoughts = std::mem::take(&mut arriving.thinking).ids();
         let mut items = Vec::new();
         for part in &content {
             match part {
@@ -174,7 +188,8 @@ impl TurnRun {
                     items.push(ThreadItem::AgentMessage { id, text: text.clone() });
                 }
                 AssistantPart::Reasoning { summary, .. } if !summary.is_empty() => {
-                    items.push(ThreadItem::Reasoning { id: self.next_item_id(), summary: summary.clone() });
+                    let id = thoughts.next().unwrap_or_else(|| self.next_item_id());
+                    items.push(ThreadItem::Reasoning { id, summary: summary.clone() });
                 }
                 _ => {}
             }
@@ -199,6 +214,9 @@ impl TurnRun {
         finish: Finish,
     ) -> Result<Step, StoreError> {
         self.flush(&mut state.recorder, &mut arriving).await?;
+        for item in std::mem::take(&mut arriving.thinking).items() {
+            self.complete(&mut state.recorder, item).await?;
+        }
         let texts: Vec<ArrivingText> = arriving.texts.into_iter().filter(|text| !text.text.is_empty()).collect();
         if !texts.is_empty() {
             let part = |text: &ArrivingText| AssistantPart::Text { text: text.text.clone(), opaque: None };
@@ -253,7 +271,7 @@ fn discard(recorder: &mut Recorder, arriving: Arriving) -> Result<Arriving, Stor
     let item_ids: Vec<String> = arriving.texts.into_iter().map(|text| text.item_id).collect();
     recorder.record(&Record::Discarded { item_ids: item_ids.clone() })?;
     let begun = item_ids.into_iter().chain(arriving.begun).collect();
-    Ok(Arriving { begun, ..Arriving::default() })
+    Ok(Arriving { begun, thinking: arriving.thinking.discard(), ..Arriving::default() })
 }
 
 fn tokens(usage: Usage) -> TokenUsage {

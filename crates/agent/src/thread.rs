@@ -58,6 +58,8 @@ pub struct ThreadParts {
     pub events: mpsc::Sender<ServerMessage>,
     /// Where its questions wait for their answers.
     pub questions: Arc<Questions>,
+    /// Whether the output of commands and the model's thinking are told while they come.
+    pub live: bool,
 }
 
 /// What a turn works on. Held by the running turn, by nobody between turns.
@@ -404,8 +406,8 @@ pub(crate) struct Ended {
 
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
-        let ThreadParts { id, settings, journal, temp, events, questions } = parts;
-        let recorder = Recorder::new(journal, events);
+        let ThreadParts { id, settings, journal, temp, events, questions, live } = parts;
+        let recorder = Recorder::new(journal, events, live);
         let (history, usage) = (History::default(), Usage::default());
         let processes = Arc::new(Processes::new(1));
         let standing = SharedStanding::new(&settings);

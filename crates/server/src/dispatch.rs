@@ -107,6 +107,7 @@ impl Server {
         let codex_home = self.codex_home()?;
         let ephemeral = params.ephemeral.unwrap_or_default();
         let thread_source = params.thread_source.clone();
+        let live = params.live_output.unwrap_or_default();
         let mut wanted = Wanted::start(params)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
@@ -130,7 +131,7 @@ impl Server {
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
-        let (parts, temp) = self.parts(&id, built, journal, temp);
+        let (parts, temp) = self.parts(&id, built, journal, temp, live);
         let thread = Arc::new(Thread::start(parts).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
@@ -148,6 +149,7 @@ impl Server {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
         };
         let id = replayed.header.thread_id.clone();
+        let live = params.live_output.unwrap_or_default();
         let mut wanted = Wanted::resume(params, replayed.epoch.clone())?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
@@ -169,7 +171,7 @@ impl Server {
         let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
-        let (parts, temp) = self.parts(&id, built, journal, temp);
+        let (parts, temp) = self.parts(&id, built, journal, temp, live);
         let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
@@ -202,10 +204,17 @@ impl Server {
         codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())
     }
 
-    fn parts(&self, id: &str, built: Built, journal: Journal, temp: TempDirectory) -> (ThreadParts, PathBuf) {
+    fn parts(
+        &self,
+        id: &str,
+        built: Built,
+        journal: Journal,
+        temp: TempDirectory,
+        live: bool,
+    ) -> (ThreadParts, PathBuf) {
         let (events, questions) = (self.events.clone(), Arc::clone(&self.questions));
         let path = temp.path().to_owned();
-        (ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions }, path)
+        (ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions, live }, path)
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {

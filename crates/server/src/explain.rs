@@ -135,6 +135,7 @@ fn access(workplace: &Workplace, command: &str) -> Result<Access, RpcError> {
         sandbox: Arc::clone(&workplace.sandbox),
         environment: Arc::clone(&workplace.environment),
         processes: Arc::new(Processes::new(1)),
+        live: None,
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     let arguments = Arguments::Json(json!({ "cmd": command }).to_string());

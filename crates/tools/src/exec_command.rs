@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::{
     Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, apply_patch, arguments, output,
     plain_call::milliseconds,
-    processes::{End, Ended, Kept, LONGEST_DEATH, Running, Start, Waited},
+    processes::{End, Ended, Kept, LONGEST_DEATH, Live, Running, Start, Waited},
 };
 
 /// How long a call waits for its command unless it says otherwise, in milliseconds.
@@ -122,6 +122,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
         directory: directory.clone(),
     };
     let started = Some(shown.item(CommandExecutionStatus::InProgress, None, None, None));
+    let live = context.live.clone().map(|to| Live::new(to, context.turn_id.clone(), context.item_id.clone()));
     let terminal = args.tty.unwrap_or_default();
     let timeout = args.timeout.map(|timeout| timeout.clamp(1, MOST_TIMEOUT));
     // Who sets a time to live wants the end, not a look on the way; what is killed takes some time to be gone.
@@ -138,6 +139,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
             terminal,
             timeout: timeout.map(Duration::from_millis),
             keep: [output::ITEM_BYTES, UNREAD_BYTES],
+            live,
         },
         wait: Duration::from_millis(wait),
         for_model: output::model_bytes(args.max_output_tokens),

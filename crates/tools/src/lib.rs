@@ -30,7 +30,7 @@ use std::sync::Arc;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
-pub use processes::{EndedProcess, ProcessInfo, Processes, TerminalSize};
+pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.

@@ -41,6 +41,7 @@ pub(crate) fn context() -> Scene {
         sandbox: Arc::new(Sandbox::new("/nowhere".into())),
         environment: Arc::default(),
         processes: Arc::new(crate::Processes::new(1)),
+        live: None,
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     Scene { context, directory }

@@ -9,7 +9,7 @@ use codex_sandbox::Confinement;
 use codex_workspace::Roots;
 use tokio_util::sync::CancellationToken;
 
-use crate::Processes;
+use crate::{LiveOutput, Processes};
 
 /// Something the model can do.
 pub trait Tool: Send + Sync + fmt::Debug {
@@ -57,6 +57,8 @@ pub struct ToolContext {
     pub environment: Arc<BTreeMap<OsString, OsString>>,
     /// The commands that run on after their call.
     pub processes: Arc<Processes>,
+    /// Where a client is told what commands put out while they run, if it wants to be.
+    pub live: Option<LiveOutput>,
     /// Ends the call: what it started must be gone when its future returns.
     pub cancel: CancellationToken,
 }

@@ -21,6 +21,7 @@ mod interrupt;
 mod items;
 mod items_list;
 mod killed;
+mod live;
 mod login;
 mod new_repositories;
 mod older_kernel;

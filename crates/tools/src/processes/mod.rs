@@ -2,6 +2,7 @@
 //!
 //! It must never start one: a call does, under the walls of its own verdict.
 
+mod live;
 mod running;
 mod streams;
 
@@ -20,6 +21,8 @@ use codex_sandbox::Confinement;
 pub use codex_sandbox::TerminalSize;
 use tokio::sync::watch;
 
+pub(crate) use self::live::Live;
+pub use self::live::LiveOutput;
 pub(crate) use self::running::{End, Ended, InputRefused, LONGEST_DEATH, Running, Start, Waited, run_to_end};
 use crate::exec_command::Shown;
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::streams::Streams;
+use super::{live::Live, streams::Streams};
 use crate::output::{Capture, whole_characters};
 
 /// Read at once, in bytes.
@@ -91,6 +91,8 @@ pub(crate) struct Start {
     pub(crate) timeout: Option<Duration>,
     /// Bytes kept of its whole output, and of what has not been taken yet.
     pub(crate) keep: [usize; 2],
+    /// Who is told of its output while it runs.
+    pub(crate) live: Option<Live>,
 }
 
 /// A command under way. Dropping it kills the command.
@@ -136,7 +138,7 @@ impl Running {
         start: Start,
         ends: watch::Sender<u64>,
     ) -> Result<Self, SandboxError> {
-        let Start { command, terminal, timeout, keep: [keep_whole, keep_unread] } = start;
+        let Start { command, terminal, timeout, keep: [keep_whole, keep_unread], live } = start;
         let started = Instant::now();
         let (streams, process) = if terminal {
             let child = sandbox.spawn_in_terminal(confinement, command, TERMINAL).await?;
@@ -158,6 +160,7 @@ impl Running {
             input,
             size,
             output: Arc::clone(&output),
+            live,
             stop: stop.clone(),
             limit: timeout.map(|timeout| (timeout, started + timeout)),
         };
@@ -254,7 +257,7 @@ pub(crate) async fn run_to_end(
     keep: usize,
     cancel: &CancellationToken,
 ) -> Result<(Ended, String), SandboxError> {
-    let start = Start { command, terminal: false, timeout: Some(timeout), keep: [keep, 0] };
+    let start = Start { command, terminal: false, timeout: Some(timeout), keep: [keep, 0], live: None };
     let running = tokio::select! {
         biased;
         () = cancel.cancelled() => {
@@ -280,6 +283,7 @@ struct Follower {
     input: mpsc::Receiver<Vec<u8>>,
     size: watch::Receiver<TerminalSize>,
     output: Arc<Mutex<Output>>,
+    live: Option<Live>,
     stop: CancellationToken,
     /// How long it may take, and when that is over.
     limit: Option<(Duration, Instant)>,
@@ -290,11 +294,16 @@ impl Follower {
     async fn follow(mut self) -> (End, Noticed) {
         let (limit, deadline) = self.limit.unwrap_or_else(|| (Duration::ZERO, Instant::now()));
         let deadline = tokio::time::sleep_until(deadline);
-        tokio::pin!(deadline);
+        let tell = tokio::time::sleep_until(Instant::now());
+        tokio::pin!(deadline, tell);
         let mut buffer = vec![0; BUFFER];
         let mut typed = Vec::new();
         let mut open = true;
         let end = loop {
+            let due = self.live.as_ref().and_then(Live::due);
+            if let Some(due) = due.filter(|due| *due != tell.deadline()) {
+                tell.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break End::Stopped,
@@ -302,6 +311,7 @@ impl Follower {
                 exit = self.process.wait() => {
                     break exit.map_or_else(|error| End::Lost(error.to_string()), End::Exited);
                 }
+                () = &mut tell, if due.is_some() => self.live.iter_mut().for_each(Live::tell),
                 Ok(()) = self.size.changed() => self.streams.resize(*self.size.borrow_and_update()),
                 Some(bytes) = self.input.recv(), if typed.is_empty() => typed = bytes,
                 written = self.streams.write(&typed), if !typed.is_empty() => match written {
@@ -310,7 +320,13 @@ impl Follower {
                     Err(_) => typed.clear(),
                 },
                 count = self.streams.read(&mut buffer), if open => match count {
-                    Ok(count) if count > 0 => keep(&self.output, self.streams.plain(&buffer[..count])),
+                    Ok(count) if count > 0 => {
+                        let piece = self.streams.plain(&buffer[..count]);
+                        if let Some(live) = &mut self.live {
+                            live.push(&piece);
+                        }
+                        keep(&self.output, piece);
+                    }
                     // Closed or broken: the command may still run, with its output elsewhere.
                     _ => open = false,
                 },

@@ -1,0 +1,162 @@
+//! What is told of a turn while it runs, to a client that wants it: the output of commands and the model's thinking.
+
+use std::fs;
+
+use codex_protocol::{
+    ApprovalPolicy, Event, Position, ReasoningDelta, ServerMessage, ServerNotification, ThreadItem, ThreadStartParams,
+    TurnStatus,
+};
+use serde_json::{Value, json};
+
+use crate::{session::Session, support::Place};
+
+async fn session(place: &Place, live: bool) -> Session {
+    let approval_policy = Some(ApprovalPolicy::Never);
+    let live_output = live.then_some(true);
+    Session::with(place, ThreadStartParams { approval_policy, live_output, ..ThreadStartParams::default() }).await
+}
+
+/// A command that goes on when the file `go` is there, and is killed if that never happens.
+fn waiting(tty: bool) -> Value {
+    let cmd = "echo one; until [ -e go ]; do read -t 0.01 x < /dev/tty || :; done 2> /dev/null; echo two";
+    json!({ "tool": "exec_command", "arguments": { "cmd": cmd, "timeout": 20_000, "tty": tty } })
+}
+
+/// All events of a turn.
+async fn turn(session: &mut Session) -> Vec<Event> {
+    session.say("go").await;
+    let mut events = Vec::new();
+    loop {
+        let ServerMessage::Event(event) = session.message().await else { panic!("a question") };
+        let ended = matches!(event.notification, ServerNotification::TurnCompleted(_));
+        events.push(event);
+        if ended {
+            return events;
+        }
+    }
+}
+
+#[tokio::test]
+async fn output_is_told_while_its_command_runs() {
+    for tty in [false, true] {
+        let place = Place::new(json!([waiting(tty), { "text": "ok" }]));
+        let mut session = session(&place, true).await;
+        session.say("go").await;
+        let begun = session
+            .next(|told| match told {
+                ServerNotification::ItemStarted(started) => match &started.item {
+                    ThreadItem::CommandExecution { id, .. } => Some(id.clone()),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .await;
+        // It cannot have ended: it waits for the file.
+        let (id, text) = session
+            .next(|told| match told {
+                ServerNotification::CommandOutputDelta(delta) => Some((delta.item_id.clone(), delta.delta.clone())),
+                ServerNotification::ItemCompleted(completed) => match &completed.item {
+                    ThreadItem::CommandExecution { .. } => panic!("it was told of at its end only"),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .await;
+        assert_eq!((id, text.as_str()), (begun, "one\n"));
+        fs::write(place.workspace.join("go"), "").unwrap();
+        let output = session
+            .next(|told| match told {
+                ServerNotification::ItemCompleted(completed) => match &completed.item {
+                    ThreadItem::CommandExecution { aggregated_output, .. } => aggregated_output.clone(),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .await;
+        assert_eq!(output, "one\ntwo\n", "the item has all of it");
+        session.turn_ended().await;
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_ask_for_it_is_told_of_neither() {
+    // Enough to be under way when something would be told.
+    let arguments = json!({ "cmd": "yes | head -c 30000000" });
+    let step = json!({ "reasoning": "Think.", "tool": "exec_command", "arguments": arguments });
+    let place = Place::new(json!([step, { "text": "ok" }]));
+    for event in turn(&mut session(&place, false).await).await {
+        let is_live = match &event.notification {
+            ServerNotification::CommandOutputDelta(_)
+            | ServerNotification::ReasoningDelta(_)
+            | ServerNotification::ReasoningPartAdded(_) => true,
+            ServerNotification::ItemStarted(started) => matches!(started.item, ThreadItem::Reasoning { .. }),
+            _ => false,
+        };
+        assert!(!is_live, "{event:?}");
+    }
+}
+
+/// What was told of thinking: the items that began, a line for each paragraph, and those that were completed.
+fn thinking(events: &[Event]) -> (Vec<&str>, Vec<String>, Vec<&ThreadItem>) {
+    let (mut begun, mut told, mut completed) = (Vec::new(), Vec::new(), Vec::new());
+    for event in events {
+        match &event.notification {
+            ServerNotification::ItemStarted(started) if matches!(started.item, ThreadItem::Reasoning { .. }) => {
+                begun.push(started.item.id());
+            }
+            ServerNotification::ReasoningPartAdded(part) => {
+                told.push(format!("{} {}: ", part.item_id, part.summary_index));
+            }
+            ServerNotification::ReasoningDelta(ReasoningDelta { item_id, summary_index, delta, .. }) => {
+                let line = told.last_mut().unwrap();
+                let head = format!("{item_id} {summary_index}: ");
+                let Position::Delta { offset, after_seq } = event.position else { panic!("{event:?}") };
+                assert!(after_seq > 0 && line.starts_with(&head) && offset as usize == line.len() - head.len());
+                line.push_str(delta);
+            }
+            ServerNotification::ItemCompleted(item) if matches!(item.item, ThreadItem::Reasoning { .. }) => {
+                completed.push(&item.item);
+            }
+            _ => {}
+        }
+    }
+    (begun, told, completed)
+}
+
+#[tokio::test]
+async fn thinking_is_told_as_it_comes_and_its_item_has_all_of_it() {
+    let long = "And a paragraph of more than one piece, as the model streams it. ".repeat(4);
+    let place = Place::new(json!([{ "reasoning": { "summary": ["First.", long], "encrypted": "x" }, "text": "ok" }]));
+    let events = turn(&mut session(&place, true).await).await;
+    let (begun, told, completed) = thinking(&events);
+    let [id] = begun[..] else { panic!("{begun:?}") };
+    assert_eq!(told, [format!("{id} 0: First."), format!("{id} 1: {long}")]);
+    assert_eq!(completed, [&ThreadItem::Reasoning { id: id.into(), summary: vec!["First.".into(), long] }]);
+    // The journal has the item, and nothing before it that a reader would not know.
+    assert_eq!(place.journals().concat().matches("First.").count(), 2, "in the message and in the item");
+}
+
+#[tokio::test]
+async fn thinking_of_an_answer_that_does_not_count_is_taken_over() {
+    let cut = json!({ "reasoning": "One way.", "text": "x", "drop": { "after_events": 4 } });
+    let place = Place::new(json!([cut, { "reasoning": "Other.", "text": "ok" }]));
+    let events = turn(&mut session(&place, true).await).await;
+    let (begun, told, completed) = thinking(&events);
+    let [id] = begun[..] else { panic!("{begun:?}") };
+    assert_eq!(told.last(), Some(&format!("{id} 0: Other.")), "{told:?}");
+    assert_eq!(completed, [&ThreadItem::Reasoning { id: id.into(), summary: vec!["Other.".into()] }]);
+}
+
+#[tokio::test]
+async fn thinking_that_is_interrupted_is_kept() {
+    let place = Place::new(json!([{ "reasoning": "Long thoughts.", "hang": true }]));
+    let mut session = session(&place, true).await;
+    session.say("go").await;
+    session.next(|told| matches!(told, ServerNotification::ReasoningDelta(_)).then_some(())).await;
+    session.interrupt().await;
+    session.turn_ended().await;
+    assert_eq!(session.view.ended(), Some(TurnStatus::Interrupted));
+    let kept = session.view.items.iter().find(|item| matches!(item, ThreadItem::Reasoning { .. }));
+    let Some(ThreadItem::Reasoning { summary, .. }) = kept else { panic!("{:?}", session.view.items) };
+    assert_eq!(summary, &["Long thoughts."]);
+}
