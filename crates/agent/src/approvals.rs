@@ -5,7 +5,9 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use codex_permissions::{Access, Approval, Judgement, Question, Rules, Verdict, disarms_git, judge, rule_words};
+use codex_permissions::{
+    Access, Approval, Judgement, Policy, Question, Rules, Verdict, disarms_git, judge, rule_words,
+};
 use codex_protocol::{
     ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
     ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
@@ -50,6 +52,15 @@ pub(crate) enum Permit {
     },
     /// The turn was interrupted while it waited.
     Interrupted,
+}
+
+/// Who wants a call to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The model.
+    Model,
+    /// The user, who is not asked for leave again only because no rule allows it.
+    User,
 }
 
 /// The item that a question is about.
@@ -113,6 +124,7 @@ impl TurnRun {
     pub(crate) async fn permit(
         &mut self,
         state: &mut ThreadState,
+        who: Who,
         access: &Access,
         item: Option<&ThreadItem>,
     ) -> Result<Permit, StoreError> {
@@ -120,7 +132,7 @@ impl TurnRun {
             Ok(item) => item,
             Err(permit) => return Ok(permit),
         };
-        let policy = &state.settings.workplace.policy;
+        let policy = &*of(who, &state.settings.workplace.policy);
         let Judgement { verdict, rule, reason: why } = judge(policy, access);
         let note = |allowed, reason: &str| {
             state.standing.note(|decisions| decisions.note(access, allowed, None, rule.clone(), reason));
@@ -266,6 +278,14 @@ impl TurnRun {
             terms,
         })
     }
+}
+
+/// The policy that a call is held against.
+fn of(who: Who, policy: &Arc<Policy>) -> Arc<Policy> {
+    if who == Who::User && policy.approval == Approval::Untrusted {
+        return Arc::new(Policy { approval: Approval::OnRequest, ..Policy::clone(policy) });
+    }
+    Arc::clone(policy)
 }
 
 /// A call that a person said no to, and what the model is told.

@@ -18,7 +18,7 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    approvals::Permit,
+    approvals::{Permit, Who},
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
@@ -116,7 +116,7 @@ impl TurnRun {
                 let item = unreadable(&call, context.item_id, sentence.clone());
                 (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))
             }
-            Ok(prepared) => match self.permit(state, &prepared.access, prepared.started.as_ref()).await? {
+            Ok(prepared) => match self.permit(state, Who::Model, &prepared.access, prepared.started.as_ref()).await? {
                 Permit::Run { permission, shown } => {
                     return self.start(state, call, &context, prepared, permission, shown).await;
                 }

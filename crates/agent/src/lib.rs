@@ -22,6 +22,7 @@ mod thinking;
 mod thread;
 mod turn;
 mod uncovers;
+mod user_command;
 mod weaker_walls;
 mod with_more;
 
@@ -35,3 +36,4 @@ pub use standing::Standing;
 pub use thread::{Thread, ThreadError, ThreadParts};
 pub use turn::TurnOptions;
 pub use uncovers::uncovers;
+pub use user_command::UserCommand;

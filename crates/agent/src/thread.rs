@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    Decisions, ModelChoice, Questions, Standing, ThreadSettings,
+    Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
     approvals::Granted,
     context, input,
     recorder::Recorder,
@@ -96,6 +96,14 @@ struct Begun {
     seq: u64,
 }
 
+/// Why a turn is there.
+pub(crate) enum Because {
+    /// The user said something, which is recorded with this ordinal.
+    Said { item: ThreadItem, seq: u64 },
+    /// The user typed a command.
+    Typed(UserCommand),
+}
+
 #[derive(Debug)]
 pub(crate) struct Running {
     turn_id: String,
@@ -116,6 +124,15 @@ pub enum ThreadError {
     /// Commands would keep walls that the thread does not have any more.
     #[error("commands still run in this thread ({0}), and keep the walls they have: stop them to change the sandbox")]
     StillRuns(usize),
+    /// One turn at a time.
+    #[error("a turn is running: run the command when it has ended, or interrupt it first")]
+    BusyForCommands,
+    /// Nothing was typed.
+    #[error("there is no command to run")]
+    EmptyCommand,
+    /// The level of the sandbox lets no command run.
+    #[error("no command runs in read-only mode: switch to workspace-write first, in /permissions or with --sandbox")]
+    ReadOnly,
     /// There is no such turn, or it has ended.
     #[error("no active turn to interrupt")]
     NoActiveTurn,
@@ -202,11 +219,25 @@ impl Thread {
     pub async fn start_turn(&self, input: Vec<UserInput>, options: TurnOptions) -> Result<Turn, ThreadError> {
         let reach = self.reserve()?;
         let begun = self.begin_turn(input).await.inspect_err(|_| drop(self.running().take()))?;
-        let Begun { mut state, turn_id, item, seq } = begun;
+        let Begun { state, turn_id, item, seq } = begun;
+        let run = self.begin_run(&state, turn_id, reach, options);
+        let turn = run.turn.clone();
+        self.spawn(state, run, Because::Said { item, seq });
+        Ok(turn)
+    }
+
+    /// The turn that begins now.
+    pub(crate) fn begin_run(
+        &self,
+        state: &ThreadState,
+        turn_id: String,
+        reach: Reach,
+        options: TurnOptions,
+    ) -> TurnRun {
         let directory = state.settings.workplace.roots.workspace.clone();
         *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory });
         let turn = Turn {
-            id: turn_id.clone(),
+            id: turn_id,
             items: Vec::new(),
             status: TurnStatus::InProgress,
             error: None,
@@ -214,18 +245,20 @@ impl Thread {
             completed_at: None,
             duration_ms: None,
         };
-        let run = TurnRun::new(self.id.clone(), turn.clone(), reach, options);
+        TurnRun::new(self.id.clone(), turn, reach, options)
+    }
+
+    /// Has a turn run on its own task, and tells of its end.
+    pub(crate) fn spawn(&self, mut state: OwnedMutexGuard<ThreadState>, run: TurnRun, because: Because) {
         let running = Arc::clone(&self.running);
         tokio::spawn(async move {
-            run.announce(&state.recorder, item, seq).await;
             let spare = run.clone();
-            let ended = match AssertUnwindSafe(run.run(&mut state)).catch_unwind().await {
+            let ended = match AssertUnwindSafe(because.run(run, &mut state)).catch_unwind().await {
                 Ok(ended) => ended,
                 Err(_) => spare.broken(&mut state).await,
             };
             end(state, &running, ended).await;
         });
-        Ok(turn)
     }
 
     /// Records what the user said.
@@ -363,6 +396,19 @@ impl Thread {
 
     pub(crate) fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Because {
+    async fn run(self, run: TurnRun, state: &mut ThreadState) -> Ended {
+        run.announce(&state.recorder).await;
+        match self {
+            Self::Said { item, seq } => {
+                state.recorder.send(run.item_completed(item), Position::Recorded { seq }).await;
+                run.run(state).await
+            }
+            Self::Typed(command) => run.run_typed(state, command).await,
+        }
     }
 }
 

@@ -101,13 +101,12 @@ impl TurnRun {
         Self { thread_id, turn, cancel, options, steers, repetition, look, progress }
     }
 
-    /// Tells that the turn began and what the user said.
-    pub(crate) async fn announce(&self, recorder: &Recorder, item: ThreadItem, seq: u64) {
+    /// Tells that the turn began.
+    pub(crate) async fn announce(&self, recorder: &Recorder) {
         let status = ThreadStatus::Active { active_flags: Vec::new() };
         recorder.tell(status_changed(&self.thread_id, status)).await;
         let changed = TurnChanged { thread_id: self.thread_id.clone(), turn: self.turn.clone() };
         recorder.tell(ServerNotification::TurnStarted(changed)).await;
-        recorder.send(self.item_completed(item), Position::Recorded { seq }).await;
     }
 
     /// Whether a turn that the model is done with may end. If not, it goes on with what was said meanwhile.
@@ -140,7 +139,7 @@ impl TurnRun {
         self.finish(state, Finish::Failed(turn_error(message, "other".into()))).await
     }
 
-    async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
+    pub(crate) async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
         if !matches!(finish, Finish::Completed) {
             // What cannot be recorded of it has been done all the same.
             let _ = self.disarm_new(state, false).await;
@@ -239,7 +238,7 @@ fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
     tools.filter(|tool| !read_only || tool.effect() == Effect::Reads).map(|tool| tool.spec()).collect()
 }
 
-fn unwritable(error: &StoreError) -> TurnError {
+pub(crate) fn unwritable(error: &StoreError) -> TurnError {
     turn_error(format!("the session cannot be recorded, so nothing more is done: {error}"), "other".into())
 }
 

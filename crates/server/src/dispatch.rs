@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts, TurnOptions};
+use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts, TurnOptions, UserCommand};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
@@ -15,7 +15,7 @@ use codex_protocol::{
     ThreadOpened, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
     ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
 };
-use codex_store::{FORMAT, Header, Journal, Line, Listed, StoreError, TempDirectory};
+use codex_store::{FORMAT, Header, Journal, Line, Listed, SessionsWanted, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
@@ -38,9 +38,13 @@ impl Server {
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
             ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
-            ClientRequest::ThreadShellCommand(_) => return Err(to_come("thread/shellCommand")),
-            ClientRequest::FuzzyFileSearch(_) => return Err(to_come("fuzzyFileSearch")),
-            ClientRequest::ModelList(_) => return Err(to_come("model/list")),
+            ClientRequest::ThreadShellCommand(params) => {
+                let typed = UserCommand { command: params.command, timeout: params.timeout_ms };
+                self.thread(&params.thread_id)?.run_command(typed).await.map_err(thread_error)?;
+                ClientResponse::ThreadShellCommand(Empty {})
+            }
+            ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
+            ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params)?),
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
@@ -218,9 +222,14 @@ impl Server {
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
-        let cwd = params.cwd.as_deref().map(Path::new);
-        let listed = codex_store::list(&self.codex_home()?, cwd, params.limit.unwrap_or(100));
-        Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor: None })
+        let wanted = SessionsWanted {
+            cwd: params.cwd.as_deref().map(Path::new),
+            term: params.search_term.as_deref().unwrap_or_default(),
+            after: params.cursor.as_deref(),
+            limit: params.limit.unwrap_or(100),
+        };
+        let (listed, next_cursor) = codex_store::list(&self.codex_home()?, &wanted);
+        Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor })
     }
 
     fn read(&self, thread_id: &str) -> Result<ThreadReadResult, RpcError> {
@@ -374,10 +383,6 @@ fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
-fn to_come(method: &str) -> RpcError {
-    RpcError::new(ErrorKind::Configuration, format!("{method} is not part of this version yet"))
-}
-
 pub(crate) fn store_error(error: StoreError) -> RpcError {
     let kind = match error {
         StoreError::NotFound(_) | StoreError::Ambiguous(_) => ErrorKind::NotFound,
@@ -389,13 +394,13 @@ pub(crate) fn store_error(error: StoreError) -> RpcError {
 pub(crate) fn thread_error(error: ThreadError) -> RpcError {
     match error {
         ThreadError::Store(error) => store_error(error),
-        ThreadError::Busy | ThreadError::BusyForWalls | ThreadError::StillRuns(_) => {
+        ThreadError::Busy | ThreadError::BusyForWalls | ThreadError::BusyForCommands | ThreadError::StillRuns(_) => {
             RpcError::new(ErrorKind::Internal, error.to_string())
         }
         ThreadError::NoActiveTurn | ThreadError::NotSteerable | ThreadError::AnotherTurn { .. } => {
             RpcError::new(ErrorKind::NotFound, error.to_string())
         }
-        ThreadError::EmptyInput | ThreadError::Picture { .. } => {
+        ThreadError::EmptyInput | ThreadError::EmptyCommand | ThreadError::ReadOnly | ThreadError::Picture { .. } => {
             RpcError::new(ErrorKind::Configuration, error.to_string())
         }
     }

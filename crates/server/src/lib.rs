@@ -10,6 +10,7 @@ mod doctor;
 mod explain;
 mod in_process;
 mod keys;
+mod models;
 mod network;
 mod permissions;
 mod policy;
@@ -44,6 +45,7 @@ pub struct Server {
     http: Arc<HttpClients>,
     threads: Mutex<HashMap<String, Arc<Kept>>>,
     questions: Arc<Questions>,
+    files: reading::FileIndexes,
     events: mpsc::Sender<ServerMessage>,
 }
 
@@ -78,12 +80,17 @@ impl Server {
         source: SessionSource,
     ) -> (Self, mpsc::Receiver<ServerMessage>) {
         let (events, told) = mpsc::channel(EVENTS);
-        let (http, threads, questions) = (Arc::default(), Mutex::default(), Arc::default());
-        (Self { environment, helper, source, http, threads, questions, events }, told)
+        let (http, threads, questions, files) = Default::default();
+        (Self { environment, helper, source, http, threads, questions, files, events }, told)
     }
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {
         self.kept(id).map(|kept| Arc::clone(&kept.thread))
+    }
+
+    fn all_threads(&self) -> Vec<Arc<Thread>> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.values().map(|kept| Arc::clone(&kept.thread)).collect()
     }
 
     fn kept(&self, id: &str) -> Result<Arc<Kept>, RpcError> {

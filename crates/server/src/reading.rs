@@ -1,23 +1,40 @@
-//! What clients read besides events: the items of a thread.
+//! What clients read besides events: the items of a thread, the names of files.
 //!
 //! Files are read on the blocking pool, and no question waits for an answer to these (`in_process`).
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use codex_protocol::{
-    ClientRequest, ErrorKind, RpcError, SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult,
+    ClientRequest, ErrorKind, FoundFile, FuzzyFileSearchParams, FuzzyFileSearchResult, RpcError, SortDirection,
+    ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult,
 };
 use codex_store::{ItemsWanted, StoredItem};
+use codex_tools::FileIndex;
+use codex_workspace::Roots;
 
 use crate::{Server, dispatch::store_error};
 
 /// Most items of a page, and how many it has unless the client says.
 const MOST_ITEMS: usize = 1000;
 const ITEMS: usize = 100;
+/// Most files that a search finds, over all its roots.
+const MOST_FOUND: usize = 50;
+/// Most directories whose names of files are held.
+const MOST_INDEXES: usize = 4;
 
 /// Whether a request only reads, so that its answer needs not wait for those before it.
 pub(crate) fn only_reads(request: &ClientRequest) -> bool {
-    matches!(request, ClientRequest::ThreadItemsList(_) | ClientRequest::ThreadList(_) | ClientRequest::ThreadRead(_))
+    matches!(
+        request,
+        ClientRequest::ThreadItemsList(_)
+            | ClientRequest::FuzzyFileSearch(_)
+            | ClientRequest::ModelList(_)
+            | ClientRequest::ThreadList(_)
+            | ClientRequest::ThreadRead(_)
+    )
 }
 
 impl Server {
@@ -45,13 +62,87 @@ impl Server {
         })
     }
 
+    /// Files and directories below the roots that fit the query.
+    pub(crate) async fn find_files(&self, params: FuzzyFileSearchParams) -> Result<FuzzyFileSearchResult, RpcError> {
+        let hidden = self.hidden()?;
+        let mut searches = Vec::new();
+        for root in params.roots {
+            let index = self.files.of(&root, &hidden)?;
+            let (query, anew) = (params.query.clone(), params.refresh.unwrap_or_default());
+            searches.push(blocking(move || {
+                let (found, is_old) = index.find(&query, &root, anew);
+                Ok((found, is_old.then_some(index)))
+            }));
+        }
+        let mut files = Vec::new();
+        for search in searches {
+            let (found, old) = search.await?;
+            files.extend(found);
+            // The next search has it.
+            old.map(|index| tokio::task::spawn_blocking(move || index.refresh()));
+        }
+        files.sort_by_key(|file: &FoundFile| std::cmp::Reverse(file.score));
+        files.truncate(MOST_FOUND);
+        Ok(FuzzyFileSearchResult { files })
+    }
+
+    /// What the threads that are open do not look into, which is what nobody is told the names of.
+    fn hidden(&self) -> Result<Vec<PathBuf>, RpcError> {
+        let threads = self.all_threads();
+        if threads.is_empty() {
+            let message = "no thread is open, so that nobody can say which files are to stay hidden: open one first";
+            return Err(RpcError::new(ErrorKind::NotFound, message));
+        }
+        let mut hidden: Vec<PathBuf> =
+            threads.iter().flat_map(|thread| thread.standing().roots.hidden.clone()).collect();
+        hidden.sort();
+        hidden.dedup();
+        Ok(hidden)
+    }
+
     /// Where a thread is recorded.
     fn journal(&self, thread_id: &str) -> Result<PathBuf, RpcError> {
         let Ok(thread) = self.thread(thread_id) else {
             return codex_store::find(&self.codex_home()?, thread_id).map_err(store_error);
         };
         let unkept = || RpcError::new(ErrorKind::NotFound, "the thread is ephemeral: nothing of it can be read again");
-        thread.journal().map(std::path::Path::to_owned).ok_or_else(unkept)
+        thread.journal().map(Path::to_owned).ok_or_else(unkept)
+    }
+}
+
+/// The names of files below the directories that were searched last.
+#[derive(Debug, Default)]
+pub(crate) struct FileIndexes(Mutex<Vec<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    root: PathBuf,
+    hidden: Vec<PathBuf>,
+    index: Arc<FileIndex>,
+}
+
+impl FileIndexes {
+    fn of(&self, root: &str, hidden: &[PathBuf]) -> Result<Arc<FileIndex>, RpcError> {
+        let refused = |why: &dyn std::fmt::Display| {
+            RpcError::new(ErrorKind::Configuration, format!("fuzzyFileSearch: the root `{root}`: {why}"))
+        };
+        if !Path::new(root).is_absolute() {
+            return Err(refused(&"it is not absolute"));
+        }
+        let real = Path::new(root).canonicalize().map_err(|error| refused(&error))?;
+        let mut indexes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = indexes.iter().find(|known| known.root == real && known.hidden == hidden) {
+            return Ok(Arc::clone(&known.index));
+        }
+        indexes.retain(|known| known.root != real);
+        if indexes.len() == MOST_INDEXES {
+            indexes.remove(0);
+        }
+        let (workspace, hidden) = (real.clone(), hidden.to_vec());
+        let roots = Roots { workspace, writable: Vec::new(), hidden: hidden.clone(), temp: None };
+        let index = Arc::new(FileIndex::new(real.clone(), &roots));
+        indexes.push(Known { root: real, hidden, index: Arc::clone(&index) });
+        Ok(index)
     }
 }
 

@@ -57,18 +57,55 @@ pub fn look(path: PathBuf) -> Option<Listed> {
     describe(path, updated_at).map(|(listed, _)| listed)
 }
 
-/// Sessions, the last written first; those that cannot be read are left out, and those in which no turn began: a
-/// client that gave up before it said anything leaves such.
-pub fn list(codex_home: &Path, cwd: Option<&Path>, limit: usize) -> Vec<Listed> {
+/// Which sessions are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionsWanted<'a> {
+    /// Only those of this directory.
+    pub cwd: Option<&'a Path>,
+    /// Only those with this in their preview, id or directory; upper and lower case are the same.
+    pub term: &'a str,
+    /// Those after the session with this id, as an earlier list named it.
+    pub after: Option<&'a str>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl SessionsWanted<'_> {
+    fn takes(&self, listed: &Listed) -> bool {
+        let Header { thread_id, cwd, .. } = &listed.header;
+        let term = self.term.to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&term);
+        self.cwd.is_none_or(|wanted| cwd == wanted)
+            && (term.is_empty() || has(&listed.preview) || has(thread_id) || has(&cwd.to_string_lossy()))
+    }
+}
+
+/// Sessions, the last written first, and after which one the next list goes on; those that cannot be read are left out,
+/// and those in which no turn began: a client that gave up before it said anything leaves such.
+///
+/// A session that is written between two lists comes to the front, and may be met twice. One that is gone when a list is to go
+/// on after it ends the list.
+pub fn list(codex_home: &Path, wanted: &SessionsWanted<'_>) -> (Vec<Listed>, Option<String>) {
     let mut journals = journals(codex_home);
     journals.sort_by(|a, b| b.cmp(a));
-    journals
-        .into_iter()
+    let from = match wanted.after {
+        None => 0,
+        Some(id) => {
+            let at = journals.iter().position(|(_, path)| name::id_of(path) == Some(id));
+            at.map_or(journals.len(), |at| at + 1)
+        }
+    };
+    let mut found: Vec<Listed> = journals
+        .drain(from..)
         .filter_map(|(updated_at, path)| describe(path, updated_at))
         .filter_map(|(listed, begun)| begun.then_some(listed))
-        .filter(|listed| cwd.is_none_or(|cwd| listed.header.cwd == cwd))
-        .take(limit)
-        .collect()
+        .filter(|listed| wanted.takes(listed))
+        .take(wanted.limit.saturating_add(1))
+        .collect();
+    let more = found.len() > wanted.limit;
+    found.truncate(wanted.limit);
+    let next = found.last().filter(|_| more).map(|last| last.header.thread_id.clone());
+    (found, next)
 }
 
 /// All files below `sessions/` that are named as journals are, with the time each was last written.
@@ -183,13 +220,47 @@ mod tests {
         Journal::create(home.path(), header).unwrap();
 
         let paths = |cwd: Option<&str>, limit| -> Vec<PathBuf> {
-            list(home.path(), cwd.map(Path::new), limit).into_iter().map(|listed| listed.path).collect()
+            let wanted = SessionsWanted { cwd: cwd.map(Path::new), limit, ..SessionsWanted::default() };
+            list(home.path(), &wanted).0.into_iter().map(|listed| listed.path).collect()
         };
         assert_eq!(paths(None, 9), [two.clone(), one.clone()]);
         assert_eq!(paths(None, 1), [two]);
         assert_eq!(paths(Some("/one"), 1), [one]);
         assert!(paths(Some("/three"), 1).is_empty());
-        let listed = list(home.path(), Some(Path::new("/one")), 1).pop().unwrap();
+        let of_one = SessionsWanted { cwd: Some(Path::new("/one")), limit: 1, ..SessionsWanted::default() };
+        let listed = list(home.path(), &of_one).0.pop().unwrap();
         assert_eq!((listed.created_at_ms, listed.preview.as_str()), (1234, "first words"));
+    }
+
+    #[test]
+    fn sessions_are_searched_and_listed_page_by_page() {
+        let home = tempfile::tempdir().unwrap();
+        for number in 0..5 {
+            let said = if number % 2 == 0 { "Mend the Ärger" } else { "other" };
+            session(home.path(), &format!("id{number}"), &format!("/work/Project{number}"), said);
+        }
+        let ids = |wanted: &SessionsWanted<'_>| -> (Vec<String>, Option<String>) {
+            let (listed, next) = list(home.path(), wanted);
+            (listed.into_iter().map(|listed| listed.header.thread_id).collect(), next)
+        };
+        let everything = SessionsWanted { limit: 9, ..SessionsWanted::default() };
+        let (all, next) = ids(&everything);
+        assert_eq!((all.len(), next), (5, None));
+        for (term, count) in [("mend", 3), ("ärger", 3), ("OTHER", 2), ("id3", 1), ("project4", 1), ("none", 0)] {
+            assert_eq!(ids(&SessionsWanted { term, ..everything }).0.len(), count, "{term}");
+        }
+        for limit in 1..6 {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let wanted = SessionsWanted { limit, after: after.as_deref(), ..everything };
+                let (page, next) = ids(&wanted);
+                assert!(page.len() <= limit && !page.is_empty());
+                seen.extend(page);
+                let Some(next) = next else { break };
+                after = Some(next);
+            }
+            assert_eq!(seen, all, "{limit} a page");
+        }
+        assert_eq!(ids(&SessionsWanted { after: Some("gone"), ..everything }), (vec![], None));
     }
 }

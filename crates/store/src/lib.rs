@@ -15,7 +15,7 @@ mod remove;
 mod replay;
 mod temp;
 
-pub use directory::{Listed, find, list, look};
+pub use directory::{Listed, SessionsWanted, find, list, look};
 pub use disk::{Disk, disk};
 pub use error::StoreError;
 pub use items::{ItemsPage, ItemsWanted, StoredItem, items};

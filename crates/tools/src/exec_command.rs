@@ -32,6 +32,9 @@ pub(crate) const MOST_YIELD: u64 = 300_000;
 /// Longest `timeout`, in milliseconds: a day.
 const MOST_TIMEOUT: u64 = 86_400_000;
 
+/// How long a command of the user is waited for, in milliseconds: it is interrupted before.
+const TO_ITS_END: u64 = 365 * MOST_TIMEOUT;
+
 /// What the model can be given at most of what a command puts out between two looks, in bytes.
 const UNREAD_BYTES: usize = (output::MOST_TOKENS * output::TOKEN_BYTES) as usize;
 
@@ -41,7 +44,7 @@ const TERMINAL_ENVIRONMENT: &[(&str, &str)] = &[("TERM", "dumb"), ("PAGER", "cat
 /// Where a shell is looked for, best first. Not in `PATH`: the workspace could bring its own.
 const SHELLS: &[&str] = &["/bin/bash", "/usr/bin/bash", "/run/current-system/sw/bin/bash", "/bin/sh"];
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[schemars(description = "")]
 struct Args {
     /// Shell command line (bash).
@@ -102,11 +105,19 @@ impl Tool for ExecCommand {
             let base = directory.join(found.directory.as_deref().unwrap_or(""));
             return apply_patch::prepare(&found.patch, &base, context);
         }
-        Ok(prepare_command(args, directory, context))
+        Ok(prepare_command(args, directory, CommandExecutionSource::Agent, context))
     }
 }
 
-fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Prepared {
+/// A command line that the user typed: it runs as a call of the model would, in the workspace and to its end. `timeout`
+/// is in milliseconds.
+pub fn user_command(command: String, timeout: Option<u64>, context: &ToolContext) -> Prepared {
+    let directory = context.roots.absolute(Path::new(""));
+    let args = Args { cmd: command, timeout, ..Args::default() };
+    prepare_command(args, directory, CommandExecutionSource::UserShell, context)
+}
+
+fn prepare_command(args: Args, directory: PathBuf, source: CommandExecutionSource, context: &ToolContext) -> Prepared {
     let escalated = args.sandbox_permissions == Some(SandboxPermissions::RequireEscalated);
     let access = Access {
         command: Some(args.cmd.clone()),
@@ -120,6 +131,7 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
         turn_id: context.turn_id.clone(),
         command: args.cmd.clone(),
         directory: directory.clone(),
+        source,
     };
     let started = Some(shown.item(CommandExecutionStatus::InProgress, None, None, None));
     let live = context.live.clone().map(|to| Live::new(to, context.turn_id.clone(), context.item_id.clone()));
@@ -127,7 +139,10 @@ fn prepare_command(args: Args, directory: PathBuf, context: &ToolContext) -> Pre
     let timeout = args.timeout.map(|timeout| timeout.clamp(1, MOST_TIMEOUT));
     // Who sets a time to live wants the end, not a look on the way; what is killed takes some time to be gone.
     let end = timeout.map(|timeout| timeout.saturating_add(milliseconds(LONGEST_DEATH)));
-    let wait = args.yield_time_ms.or(end).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD);
+    let wait = match source {
+        CommandExecutionSource::Agent => args.yield_time_ms.or(end).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD),
+        CommandExecutionSource::UserShell => TO_ITS_END,
+    };
     let call = Call {
         shown,
         start: Start {
@@ -231,6 +246,8 @@ pub(crate) struct Shown {
     pub(crate) command: String,
     /// Absolute directory it runs in.
     pub(crate) directory: PathBuf,
+    /// Whose command it is.
+    pub(crate) source: CommandExecutionSource,
 }
 
 impl Shown {
@@ -245,7 +262,7 @@ impl Shown {
             id: self.id.clone(),
             command: self.command.clone(),
             cwd: self.directory.display().to_string(),
-            source: CommandExecutionSource::Agent,
+            source: self.source,
             status,
             command_actions: Vec::new(),
             aggregated_output: output,

@@ -7,6 +7,7 @@ mod apply_patch;
 mod arguments;
 mod encoding;
 mod exec_command;
+mod file_index;
 mod git_read;
 mod ignored;
 mod list_dir;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
+pub use exec_command::user_command;
+pub use file_index::FileIndex;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
 

@@ -1,0 +1,79 @@
+//! The models that a thread can run with, as far as the configuration names them: data, nothing is asked of a provider.
+
+use codex_protocol::{Model, ModelListParams, ModelListResult, ReasoningEffortOption, RpcError, ThreadStartParams};
+
+use crate::{Server, build};
+
+/// How long models think unless told otherwise.
+const DEFAULT_EFFORT: &str = "medium";
+
+/// How long models that think can do so, and what that is good for.
+const EFFORTS: &[(&str, &str)] = &[
+    ("minimal", "Hardly any thinking: the quickest answers"),
+    ("low", "Little thinking: quick answers to plain tasks"),
+    ("medium", "Enough thinking for most tasks"),
+    ("high", "Much thinking, for what is hard"),
+];
+
+/// A model and who has it.
+#[derive(PartialEq)]
+struct Choice {
+    provider: String,
+    model: String,
+    effort: Option<String>,
+    window: Option<u64>,
+}
+
+impl Server {
+    /// The configured model first, then those that open threads run with.
+    pub(crate) fn models(&self, params: &ModelListParams) -> Result<ModelListResult, RpcError> {
+        let home = self.codex_home()?.display().to_string();
+        let start = ThreadStartParams { cwd: params.cwd.clone().or(Some(home)), ..ThreadStartParams::default() };
+        let settings = build::settings(&self.environment, start)?.settings;
+        let mut choices = vec![Choice {
+            provider: settings.model_provider,
+            model: settings.model,
+            effort: settings.model_reasoning_effort,
+            window: settings.model_context_window,
+        }];
+        for model in self.all_threads().iter().map(|thread| thread.standing().model) {
+            let known = |choice: &Choice| choice.provider == model.provider && choice.model == model.id;
+            if !choices.iter().any(known) {
+                let (provider, effort, window) = (model.provider, model.reasoning_effort, model.context_window);
+                choices.push(Choice { provider, model: model.id, effort, window });
+            }
+        }
+        let wanted =
+            |model: &Model| params.model_provider.as_ref().is_none_or(|wanted| *wanted == model.model_provider);
+        let models = choices.into_iter().enumerate().map(|(at, choice)| choice.told(at == 0));
+        let data = models.filter(wanted).take(params.limit.unwrap_or(usize::MAX)).collect();
+        Ok(ModelListResult { data, next_cursor: None })
+    }
+}
+
+impl Choice {
+    fn told(self, is_default: bool) -> Model {
+        let Self { provider, model, effort, window } = self;
+        let reasons = codex_model::reasons(&model);
+        let efforts = EFFORTS.iter().filter(|_| reasons);
+        let option = |(effort, description): &(&str, &str)| ReasoningEffortOption {
+            reasoning_effort: (*effort).to_owned(),
+            description: (*description).to_owned(),
+        };
+        Model {
+            id: if is_default { model.clone() } else { format!("{provider}/{model}") },
+            display_name: model.clone(),
+            description: format!("Of the provider {provider}"),
+            hidden: false,
+            is_default,
+            default_reasoning_effort: match reasons {
+                true => effort.unwrap_or_else(|| DEFAULT_EFFORT.to_owned()),
+                false => "none".to_owned(),
+            },
+            supported_reasoning_efforts: efforts.map(option).collect(),
+            context_window: window.or_else(|| codex_model::context_window(&model)),
+            model,
+            model_provider: provider,
+        }
+    }
+}
