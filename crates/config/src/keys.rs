@@ -230,6 +230,7 @@ pub const KEYS: &[Key] = &[
     later("approvals_reviewer", "Who answers questions; here it is always you"),
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
+    key("history", Kind::Table(HISTORY), "What was written in the screen before"),
     key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
@@ -240,7 +241,6 @@ pub const KEYS: &[Key] = &[
     later("experimental_use_unified_exec_tool", "Another tool for commands"),
     later("features", "Switches of single features"),
     later("ghost_snapshot", "What is saved of the workspace"),
-    later("history", "Whether prompts are remembered"),
     later("hooks", "Programs to start at steps of a session"),
     later("instructions", "Further instructions"),
     later("log_dir", "Directory of log files"),
@@ -354,6 +354,13 @@ pub const SANDBOX: &[Key] = &[
     key("show", Kind::ProjectPaths, "Of what is hidden unless you say otherwise, what is not to be").appends(),
     key("allow_domains", Kind::Texts, "Hosts that commands reach though the network is off").appends(),
     key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
+];
+
+/// The keys of `[history]`.
+const HISTORY: &[Key] = &[
+    key("persistence", Kind::Choice(&["none", "save-all"]), "Whether it is kept in `history.jsonl` for later sessions")
+        .default("\"save-all\""),
+    later("max_bytes", "How long the file may become"),
 ];
 
 /// Looks of the screen.

@@ -39,6 +39,7 @@ struct Raw {
     #[serde(default)]
     add_dir: Vec<PathBuf>,
     shell_environment_policy: RawEnvironmentPolicy,
+    history: RawHistory,
     tui: RawScreen,
     #[serde(rename = "permissions")]
     _permissions: Option<IgnoredAny>,
@@ -85,6 +86,12 @@ struct RawEnvironmentPolicy {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawHistory {
+    persistence: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawScreen {
     theme: String,
     alternate_screen: Value,
@@ -98,7 +105,7 @@ struct RawScreen {
 }
 
 impl RawScreen {
-    fn resolve(self) -> ScreenSettings {
+    fn resolve(self, history: &RawHistory) -> ScreenSettings {
         let notifications = match self.notifications {
             Value::Array(events) => {
                 Notifications::Only(events.iter().filter_map(Value::as_str).map(str::to_owned).collect())
@@ -115,6 +122,7 @@ impl RawScreen {
             notifications,
             notification_method: self.notification_method,
             screen_reader: self.screen_reader,
+            keeps_history: history.persistence != "none",
         }
     }
 }
@@ -161,7 +169,7 @@ pub(crate) fn settings(
         shell_environment_policy,
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
-        tui: raw.tui.resolve(),
+        tui: raw.tui.resolve(&raw.history),
     })
 }
 

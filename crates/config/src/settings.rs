@@ -80,6 +80,8 @@ pub struct ScreenSettings {
     pub notification_method: String,
     /// Whether all is written as plain lines.
     pub screen_reader: bool,
+    /// Whether what was written is kept for later sessions.
+    pub keeps_history: bool,
 }
 
 /// All settings of one directory.

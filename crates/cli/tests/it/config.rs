@@ -78,12 +78,7 @@ fn values_in_force() {
         ),
         (&["config", "get", "add_dir"], 1, "", "codex: `add_dir` is not set, and has no default\n"),
         (&["config", "get", "tui.theme"], 0, "\"auto\"\n", ""),
-        (
-            &["config", "get", "history.persistence"],
-            1,
-            "",
-            "codex: `history.persistence` is not used by this version\n",
-        ),
+        (&["config", "get", "memories.x"], 1, "", "codex: `memories.x` is not used by this version\n"),
         (&["config", "get", "modle"], 2, "", "codex: modle: there is no such key\n  hint: did you mean `model`?\n"),
         (&["config", "explain", "add_dir"], 0, "`add_dir` is not set, and has no default\n", ""),
         (

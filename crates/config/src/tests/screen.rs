@@ -15,6 +15,7 @@ fn usual() -> ScreenSettings {
         notifications: Notifications::All(true),
         notification_method: "auto".into(),
         screen_reader: false,
+        keeps_history: true,
     }
 }
 
@@ -53,6 +54,7 @@ fn it_comes_to_plain_data() {
                 ..usual()
             },
         ),
+        ("[history]\npersistence = \"none\"", ScreenSettings { keeps_history: false, ..usual() }),
         ("screen_reader = true", ScreenSettings { screen_reader: true, ..usual() }),
     ];
     for (text, expected) in table {
