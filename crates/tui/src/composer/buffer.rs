@@ -43,6 +43,8 @@ enum Joins {
     Nothing,
     /// A letter that follows belongs to the same word.
     Word,
+    /// A character that is deleted next belongs to what was deleted.
+    Deleted,
     /// Whatever follows, up to [`Buffer::end_step`].
     Everything,
 }
@@ -68,34 +70,43 @@ impl Buffer {
     /// Puts the cursor at `offset`, or at the next place where it may stand.
     pub fn go(&mut self, offset: usize) {
         self.cursor = self.boundary(offset);
-        if self.joins == Joins::Word {
+        if self.joins != Joins::Everything {
             self.joins = Joins::Nothing;
         }
     }
 
     /// Puts `with` in place of `range`; the cursor stands behind it.
     pub fn replace(&mut self, range: Range<usize>, with: &str) {
-        self.change(range, with, false);
+        self.change(range, with, Joins::Nothing);
     }
 
     /// Types `with`: a word is undone at once.
     pub fn type_in(&mut self, with: &str) {
-        self.change(self.cursor..self.cursor, with, true);
+        self.change(self.cursor..self.cursor, with, Joins::Word);
     }
 
-    fn change(&mut self, range: Range<usize>, with: &str, typed: bool) {
+    /// Deletes a character: those of a word, one after another, are undone at once.
+    pub fn delete(&mut self, range: Range<usize>) {
+        self.change(range, "", Joins::Deleted);
+    }
+
+    /// `sort` says which changes that follow belong to the same step.
+    fn change(&mut self, range: Range<usize>, with: &str, sort: Joins) {
         if range.is_empty() && with.is_empty() {
             return;
         }
         let change =
             Change { at: range.start, removed: self.text[range.clone()].to_owned(), inserted: with.to_owned() };
         // A word with the spaces behind it is a step.
-        let begins_word =
-            !with.starts_with(char::is_whitespace) && self.text[..range.start].ends_with(char::is_whitespace);
+        let is_space = |text: &str| text.ends_with(char::is_whitespace);
+        let begins_word = match sort {
+            Joins::Deleted => is_space(&change.removed) && !is_space(&self.text[..range.start]),
+            _ => !is_space(with) && is_space(&self.text[..range.start]),
+        };
         let joins = match self.joins {
             Joins::Everything => true,
-            Joins::Word => typed && !begins_word,
             Joins::Nothing => false,
+            before => before == sort && !begins_word,
         };
         match self.undo.last_mut().filter(|_| joins) {
             Some(step) => step.add(change),
@@ -106,7 +117,7 @@ impl Buffer {
         self.text.replace_range(range.clone(), with);
         self.cursor = self.boundary(range.start + with.len());
         if self.joins != Joins::Everything {
-            self.joins = if typed { Joins::Word } else { Joins::Nothing };
+            self.joins = sort;
         }
     }
 

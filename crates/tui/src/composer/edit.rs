@@ -25,10 +25,10 @@ impl Composer {
         }
         match action {
             Action::Newline => self.buffer.replace(cursor..cursor, "\n"),
-            Action::DeleteBack => self.buffer.replace(self.buffer.before(cursor)..cursor, ""),
+            Action::DeleteBack => self.buffer.delete(self.buffer.before(cursor)..cursor),
             // The key means something else where nothing is written.
             Action::DeleteForward if self.is_empty() => return Pressed::Ignored,
-            Action::DeleteForward => self.buffer.replace(cursor..self.buffer.after(cursor), ""),
+            Action::DeleteForward => self.buffer.delete(cursor..self.buffer.after(cursor)),
             Action::Yank => return self.yank(),
             Action::Transpose => self.transpose(),
             Action::Undo => {

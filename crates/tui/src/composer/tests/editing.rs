@@ -99,7 +99,11 @@ fn words_are_undone_at_once() {
         ("|", "\"one two\" ctrl+/ ctrl+/ alt+_ ctrl+alt+_", "one two|"),
         ("|", "\"one\" left \"x\" ctrl+_", "on|e"),
         ("one two|", "ctrl+w ctrl+7", "one two|"),
-        ("one|", "backspace backspace ctrl+_", "on|"),
+        ("one|", "backspace backspace ctrl+_", "one|"),
+        ("a one|", "backspace backspace backspace backspace ctrl+_", "a |"),
+        ("a one|", "backspace backspace backspace backspace ctrl+_ ctrl+_", "a one|"),
+        ("|one", "delete delete ctrl+_", "|one"),
+        ("one|", "backspace left backspace ctrl+_", "o|n"),
         ("one|", "backspace \"x\" ctrl+_ alt+_", "onx|"),
         // What is done anew takes the place of what was undone.
         ("|", "\"one\" ctrl+_ \"two\" alt+_", "two|"),
