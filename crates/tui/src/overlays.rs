@@ -6,6 +6,7 @@ pub(crate) mod list;
 mod pager;
 pub(crate) mod panel;
 mod parts;
+mod permissions;
 mod picker;
 pub(crate) mod pickers;
 mod question;
@@ -25,7 +26,8 @@ use crate::{
 };
 
 pub use pager::{Pager, PagerEntry};
-pub use picker::{Entry, MoreKey, Picker};
+pub use permissions::permissions;
+pub use picker::{Entry, More, MoreKey, Picker};
 pub use pickers::{
     Feature, experimental, keep_theme, mode, mode_names, models, modes, sessions, terminals, theme, theme_names, themes,
 };

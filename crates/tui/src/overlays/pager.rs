@@ -8,7 +8,7 @@ use std::{
 
 use codex_protocol::ThreadItem;
 
-use super::{Outcome, Overlay, keys::Keys, line::Line, panel::row, parts};
+use super::{Outcome, Overlay, keys::Keys, line::Line, panel::row, parts, picker::MoreKey};
 use crate::{
     intent::Intent,
     key::Key,
@@ -16,10 +16,14 @@ use crate::{
     look::Look,
     text::{Live, Row, Size, Span, truncate, wrap},
     theme::{Role, Theme},
+    transcript,
 };
 
 /// Columns before each row, for the mark of the part that is chosen.
 const MARGIN: usize = 2;
+
+/// How rows of the transcript say where the rest of them is.
+const REST: &str = "(ctrl+t)";
 
 /// Rows that are kept drawn at most; more are drawn anew.
 const KEPT: usize = 20_000;
@@ -46,7 +50,7 @@ impl PagerEntry {
 
     fn drawn(&self, look: &Look, expanded: bool) -> Vec<Row> {
         match self {
-            Self::Item(item) => parts::rows(item, look, expanded),
+            Self::Item(item) => transcript::item(item, look, expanded),
             Self::Rows(rows) => {
                 let wrapped = rows.iter().flat_map(|row| wrap(row, look.width, &Row::plain(&hanging(row))));
                 wrapped.collect()
@@ -82,7 +86,7 @@ pub struct Pager {
     chosen: Option<usize>,
     search: Search,
     drawn: Drawn,
-    more: Vec<super::picker::MoreKey>,
+    more: Vec<MoreKey>,
     keys: Keys,
 }
 
@@ -138,7 +142,7 @@ impl Pager {
 
     /// One more key.
     #[must_use]
-    pub fn more(mut self, key: super::picker::MoreKey) -> Self {
+    pub fn more(mut self, key: MoreKey) -> Self {
         self.more.push(key);
         self
     }
@@ -317,8 +321,8 @@ impl Pager {
             let [choose, expand, copy] = [Action::NextItem, Action::Expand, Action::Copy].map(shown);
             said += &format!(" · {choose} choose · {expand} expand · {copy} copy");
         }
-        for (key, about, _) in &self.more {
-            said += &format!(" · {key} {about}");
+        for more in &self.more {
+            said += &format!(" · {} {}", more.key, more.about);
         }
         (
             truncate(&row(look, &[(&format!("{said} · {} leave  {place}", shown(Action::Close)), Role::Quiet)]), width),
@@ -364,8 +368,8 @@ impl Overlay for Pager {
         let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         let (top, page) = (self.top, self.room().saturating_sub(1).max(1));
         let name = key.to_string();
-        if let Some((_, _, wants)) = self.more.iter().find(|(more, ..)| *more == name) {
-            return Outcome::want(wants());
+        if let Some(more) = self.more.iter().find(|more| more.key == name) {
+            return Outcome::want(more.intent());
         }
         match name.as_str() {
             "esc" => return Outcome::close(),
@@ -406,12 +410,17 @@ impl Overlay for Pager {
 impl Pager {
     fn margin(&self, index: usize, inner: &Row, look: &Look) -> Row {
         let is_chosen = self.chosen == Some(index);
-        if inner.is_empty() && !is_chosen {
+        if inner.is_empty() {
             return Row::empty();
         }
         let mut whole = row(look, &[(if is_chosen { "▌ " } else { "  " }, Role::Mark)]);
-        inner.spans.iter().for_each(|span| whole.push(span.clone()));
-        whole
+        let expand = format!("({})", self.keys.shown(Action::Expand));
+        for span in &inner.spans {
+            // Elsewhere it is the pager that shows the rest.
+            let is_rest = span.text().starts_with("… ") && span.text().ends_with(REST);
+            whole.push(if is_rest { Span::new(&span.text().replace(REST, &expand), span.style) } else { span.clone() });
+        }
+        truncate(&whole, self.drawn.size.get().columns)
     }
 }
 
@@ -460,3 +469,7 @@ fn highlight(row: &Row, needle: &str, marked: crate::text::Style) -> Row {
     }
     result
 }
+
+#[cfg(test)]
+#[path = "pager_tests.rs"]
+mod tests;

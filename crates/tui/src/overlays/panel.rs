@@ -17,6 +17,8 @@ pub struct Scroll {
     /// Rows that were seen when it was drawn last, and how far it can be scrolled.
     page: Cell<usize>,
     last: Cell<usize>,
+    /// Whether what is looked at has changed since it was drawn last.
+    follows: Cell<bool>,
 }
 
 impl Scroll {
@@ -36,8 +38,16 @@ impl Scroll {
         true
     }
 
-    /// Scrolls as little as is needed for `row` and the `more` rows below it to be seen.
+    /// What is looked at has changed: the next [`Self::show`] scrolls.
+    pub fn follow(&self) {
+        self.follows.set(true);
+    }
+
+    /// Scrolls as little as is needed for `row` and the `more` rows below it to be seen, if these are others than before.
     pub fn show(&self, row: usize, more: usize) {
+        if !self.follows.take() {
+            return;
+        }
         let page = self.page.get().max(1);
         let end = row + more + 1;
         let top = self.top.get().max(end.saturating_sub(page));
@@ -47,16 +57,16 @@ impl Scroll {
 
 /// What a panel consists of.
 #[derive(Debug)]
-pub struct Panel {
+pub struct Panel<'text> {
     /// Its first row.
     pub title: Row,
     /// What there is to read. Rows no wider than the screen.
-    pub text: Vec<Row>,
+    pub text: &'text [Row],
     /// What can be done. Rows no wider than the screen.
     pub foot: Live,
 }
 
-impl Panel {
+impl Panel<'_> {
     /// The panel in no more rows than the screen has.
     pub fn live(self, size: Size, scroll: &Scroll, look: &Look) -> Live {
         let around = self.foot.rows.len() + 1;
@@ -68,10 +78,10 @@ impl Panel {
             scroll.last.set(0);
             // A row between them, where there is one to spare.
             let spare = self.text.len() < room && !self.text.is_empty();
-            rows.extend(self.text);
+            rows.extend_from_slice(self.text);
             rows.extend(spare.then(Row::empty));
         } else {
-            rows.extend(window(&self.text, room, size.columns, scroll, look));
+            rows.extend(window(self.text, room, size.columns, scroll, look));
         }
         let mut live = Live { rows, cursor: None };
         live.append(self.foot);

@@ -1,39 +1,6 @@
-//! Items of a transcript in the pager: as rows, and as the text that is copied.
+//! What is copied of the items of a transcript.
 
 use codex_protocol::{DynamicToolCallOutput, ThreadItem, UserInput};
-
-use crate::{
-    look::Look,
-    text::{Row, wrap},
-    theme::Role,
-};
-
-/// Lines of an output that are shown where it is not expanded.
-const LINES: usize = 5;
-
-/// The rows of `item`.
-pub(super) fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
-    let mut lines: Vec<Row> = Vec::new();
-    let (head, role, body) = match item {
-        ThreadItem::UserMessage { .. } => ("› ", Role::User, text(item)),
-        ThreadItem::AgentMessage { text, .. } => ("• ", Role::Plain, text.clone()),
-        ThreadItem::Reasoning { summary, .. } => ("· ", Role::Quiet, summary.join("\n")),
-        ThreadItem::CommandExecution { .. } => ("$ ", Role::Command, text(item)),
-        ThreadItem::FileChange { .. } | ThreadItem::DynamicToolCall { .. } => ("• ", Role::Plain, text(item)),
-    };
-    let shown = if expanded { usize::MAX } else { LINES };
-    for (index, line) in body.lines().take(shown).enumerate() {
-        let (mark, role) = if index == 0 { (head, role) } else { ("  ", Role::Plain) };
-        let mut row = Row::new(mark, look.style(Role::Mark));
-        row.push(look.span(line, role));
-        lines.extend(wrap(&row, look.width, &Row::plain("  ")));
-    }
-    let more = body.lines().count().saturating_sub(shown);
-    if more > 0 {
-        lines.push(Row::new(&format!("  … {more} more lines"), look.style(Role::Quiet)));
-    }
-    lines
-}
 
 /// What is copied of `item`.
 pub(super) fn text(item: &ThreadItem) -> String {

@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 
+use codex_protocol::{ApprovalPolicy, SandboxMode};
+
 use super::{Outcome, Overlay, keys::Keys, line::Line, list::Chosen, panel::row};
 use crate::{
     fuzzy::{Ranked, push_marked, ranked},
-    intent::{Change, Intent},
+    intent::{Change, Fetch, Intent},
     key::Key,
     keymap::{Action, Context, Keymap},
     look::Look,
@@ -26,8 +28,38 @@ pub struct Entry<T> {
     pub value: T,
 }
 
-/// A key of a list beyond those that move in it: the key, what is said of it, and what it wants.
-pub type MoreKey = (&'static str, &'static str, fn() -> Intent);
+/// A key of a list beyond those that move in it.
+#[derive(Debug, Clone, Copy)]
+pub struct MoreKey {
+    /// The key.
+    pub key: &'static str,
+    /// What is said of it.
+    pub about: &'static str,
+    /// What it wants.
+    pub wants: More,
+}
+
+/// What one more key wants.
+#[derive(Debug, Clone, Copy)]
+pub enum More {
+    /// Sessions, of all directories or of this one.
+    Sessions {
+        /// Of all.
+        all: bool,
+    },
+    /// The list of modes; this one is in force.
+    Modes(SandboxMode, ApprovalPolicy),
+}
+
+impl MoreKey {
+    /// What it wants.
+    pub fn intent(self) -> Intent {
+        match self.wants {
+            More::Sessions { all } => Intent::Fetch(Fetch::Sessions { all }),
+            More::Modes(sandbox, approval) => Intent::Open(super::modes(Some((sandbox, approval)))),
+        }
+    }
+}
 
 /// What another row wants as soon as it is chosen.
 type Wants<T> = fn(&T) -> Intent;
@@ -165,7 +197,7 @@ impl<T: Debug> Overlay for Picker<T> {
             (false, true) => rows.push(row(look, &[("  nothing is like this", Role::Quiet)])),
             _ => rows.extend(self.rows(size, look)),
         }
-        let more = self.more.map_or(String::new(), |(key, about, _)| format!(" · {key} {about}"));
+        let more = self.more.map_or(String::new(), |more| format!(" · {} {}", more.key, more.about));
         let count = match self.found.len() {
             found if found + 3 > size.rows => format!(" · {} of {found}", self.chosen.index(found) + 1),
             _ => String::new(),
@@ -183,8 +215,8 @@ impl<T: Debug> Overlay for Picker<T> {
 
     fn key(&mut self, key: Key) -> Outcome {
         let more = key.to_string();
-        if let Some((_, _, wants)) = self.more.filter(|(name, ..)| *name == more) {
-            return Outcome::done(wants());
+        if let Some(more) = self.more.filter(|known| known.key == more) {
+            return Outcome::done(more.intent());
         }
         let Some(key) = self.keys.usual_key(key) else { return Outcome::stay() };
         let name = key.to_string();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Outcome, Overlay,
-    picker::{Entry, Picker},
+    picker::{Entry, More, MoreKey, Picker},
 };
 use crate::{
     intent::{Change, Fetch, Intent},
@@ -27,10 +27,8 @@ fn sessions_at(list: Vec<Thread>, all: bool, now: Timestamp) -> Picker<String> {
     let enter = |entry: &mut Entry<String>| Outcome::done(Intent::ResumeThread(entry.value.clone()));
     let title = if all { "Sessions of all directories" } else { "Sessions of this directory" };
     let picker = Picker::new(title, entries.collect(), enter).empty("there are none");
-    picker.more(match all {
-        true => ("tab", "this directory", || Intent::Fetch(Fetch::Sessions { all: false })),
-        false => ("tab", "all directories", || Intent::Fetch(Fetch::Sessions { all: true })),
-    })
+    let about = if all { "this directory" } else { "all directories" };
+    picker.more(MoreKey { key: "tab", about, wants: More::Sessions { all: !all } })
 }
 
 /// How long ago, in one unit.

@@ -1,5 +1,7 @@
 //! May this command run, may these files be changed, may commands run behind weaker walls?
 
+use std::{cell::RefCell, rc::Rc};
+
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, ThreadItem,
 };
@@ -11,6 +13,7 @@ use super::{
     rule::Rule,
 };
 use crate::{
+    highlight,
     intent::Intent,
     key::Key,
     keymap::{Action, Context, Keymap},
@@ -21,7 +24,7 @@ use crate::{
         line::Line,
         panel::{Panel, Scroll, labelled, paragraph, row},
     },
-    text::{Live, Row, Size, truncate, wrap},
+    text::{Live, Row, Size, truncate},
     theme::Role,
 };
 
@@ -39,7 +42,14 @@ pub(super) struct Approval {
     stage: Stage,
     scroll: Scroll,
     keys: Keys,
+    drawn: Drawn,
 }
+
+/// What there is to read as it was drawn last, and for which look: highlighting takes its time.
+type Drawn = RefCell<Option<(Look, Rc<Text>)>>;
+
+/// What there is to read, and the rows of it that must be seen: the first of them, and how many.
+type Text = (Vec<Row>, Option<(usize, usize)>);
 
 /// What it is about.
 #[derive(Debug)]
@@ -100,6 +110,7 @@ impl Approval {
             stage: Stage::Choosing,
             scroll: Scroll::default(),
             keys: Keys::usual(Context::Approval),
+            drawn: Drawn::default(),
         }
     }
 
@@ -142,9 +153,16 @@ impl Approval {
             match key.to_string().as_str() {
                 "left" | "right" => hunks.step(key.to_string() == "right"),
                 "space" => hunks.toggle(),
-                _ => {}
+                _ => return self.choose_answer(key),
             }
+            self.drawn.take();
+            self.scroll.follow();
+            return Outcome::stay();
         }
+        self.choose_answer(key)
+    }
+
+    fn choose_answer(&mut self, key: Key) -> Outcome {
         if self.scroll.key(key) {
             return Outcome::stay();
         }
@@ -195,28 +213,37 @@ impl Approval {
         row(look, &[("? ", Role::Warning), (title, Role::Strong)])
     }
 
-    /// What there is to read, and the rows of it that must be seen.
-    fn text(&self, look: &Look) -> (Vec<Row>, Option<(usize, usize)>) {
-        let mut rows = Vec::new();
-        let mut looked_at = None;
+    /// What there is to read.
+    fn text(&self, look: &Look) -> Rc<Text> {
+        if let Some((drawn_for, text)) = &*self.drawn.borrow()
+            && drawn_for == look
+        {
+            return Rc::clone(text);
+        }
+        let text = Rc::new(self.draw(look));
+        *self.drawn.borrow_mut() = Some((*look, Rc::clone(&text)));
+        text
+    }
+
+    fn draw(&self, look: &Look) -> Text {
         match &self.about {
             About::Command { command, cwd, .. } => {
-                rows.extend(command_rows(command, look));
+                let mut rows = command_rows(command, look);
                 rows.push(Row::empty());
                 rows.extend(labelled("Directory", cwd, Role::Path, look));
+                rows.extend(self.terms_rows(look));
+                (rows, None)
             }
             About::Files(hunks) => {
-                let (changes, at) = hunks.rows(look);
                 // What they are about comes first: the changes may be long.
-                rows.extend(self.terms_rows(look));
+                let mut rows = self.terms_rows(look);
                 rows.push(Row::empty());
-                looked_at = at.map(|(begin, count)| (begin + rows.len(), count));
+                let (changes, looked_at) = hunks.rows(look);
+                let looked_at = looked_at.map(|(begin, count)| (begin + rows.len(), count));
                 rows.extend(changes);
-                return (rows, looked_at);
+                (rows, looked_at)
             }
         }
-        rows.extend(self.terms_rows(look));
-        (rows, looked_at)
     }
 
     fn terms_rows(&self, look: &Look) -> Vec<Row> {
@@ -292,15 +319,15 @@ impl Approval {
 impl Overlay for Approval {
     fn live(&self, size: Size, look: &Look) -> Live {
         let look = &Look { width: size.columns, ..*look };
-        let (text, looked_at) = match (&self.stage, &self.about) {
-            (Stage::Remembering, About::Command { rule: Some(rule), .. }) => (rule.rows(look), None),
-            _ => self.text(look),
-        };
-        if let Some((row, count)) = looked_at {
+        let (title, foot) = (self.title(look), self.foot(size, look));
+        if let (Stage::Remembering, About::Command { rule: Some(rule), .. }) = (&self.stage, &self.about) {
+            return Panel { title, text: &rule.rows(look), foot }.live(size, &Scroll::default(), look);
+        }
+        let text = self.text(look);
+        if let Some((row, count)) = text.1 {
             self.scroll.show(row, count.saturating_sub(1));
         }
-        let foot = self.foot(size, look);
-        Panel { title: self.title(look), text, foot }.live(size, &self.scroll, look)
+        Panel { title, text: &text.0, foot }.live(size, &self.scroll, look)
     }
 
     fn key(&mut self, key: Key) -> Outcome {
@@ -328,14 +355,15 @@ impl Overlay for Approval {
 
 /// The command part by part.
 fn command_rows(command: &str, look: &Look) -> Vec<Row> {
+    let inner = Look { width: look.width.saturating_sub(4).max(1), ..*look };
     let parts = parts(command).into_iter().enumerate();
     // A break stands in place of the blank behind an operator.
     let parts = parts.map(|(index, part)| if index == 0 { part } else { part.trim_start_matches(' ') });
     let mut rows = Vec::new();
-    for (index, part) in parts.flat_map(str::lines).enumerate() {
-        let mark = if index == 0 { "  $ " } else { "    " };
-        let part = row(look, &[(mark, Role::Quiet), (part, Role::Command)]);
-        rows.extend(wrap(&part, look.width, &row(look, &[("    ", Role::Plain)])));
+    for inner in parts.flat_map(|part| highlight::shell(part, &inner)) {
+        let mut whole = row(look, &[(if rows.is_empty() { "  $ " } else { "    " }, Role::Quiet)]);
+        whole.spans.extend(inner.spans);
+        rows.push(truncate(&whole, look.width));
     }
     rows
 }

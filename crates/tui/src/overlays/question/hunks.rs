@@ -4,22 +4,25 @@
 use codex_protocol::{FileUpdateChange, PatchChangeKind, ThreadItem};
 
 use crate::{
+    diff::{Hunk, Line, hunk_rows},
     look::Look,
     overlays::panel::{paragraph, row},
-    text::{Row, wrap},
+    text::{Row, Span, wrap},
     theme::Role,
 };
 
+/// Columns before each row, for the marks.
+const MARGIN: usize = 2;
+
 /// One hunk of a file's changes.
 #[derive(Debug, Clone)]
-struct Hunk {
+struct Part {
     /// Its place in the list of files.
     file: usize,
     /// The first line it has in the new file, or in the old one where that is removed, and how many.
     first: usize,
     count: usize,
-    /// With its header, as in the diff.
-    lines: Vec<String>,
+    hunk: Hunk,
     is_unwanted: bool,
 }
 
@@ -27,44 +30,43 @@ struct Hunk {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hunks {
     files: Vec<FileUpdateChange>,
-    hunks: Vec<Hunk>,
+    parts: Vec<Part>,
     at: usize,
 }
 
 impl Hunks {
     pub(super) fn of(item: Option<&ThreadItem>) -> Self {
         let Some(ThreadItem::FileChange { changes, .. }) = item else { return Self::default() };
-        let hunks = changes.iter().enumerate().flat_map(|(file, change)| hunks(file, change)).collect();
-        Self { files: changes.clone(), hunks, at: 0 }
+        let parts = changes.iter().enumerate().flat_map(|(file, change)| parts(file, change)).collect();
+        Self { files: changes.clone(), parts, at: 0 }
     }
 
     /// Goes to the next hunk, or the one before.
     pub(super) fn step(&mut self, forward: bool) {
-        let last = self.hunks.len().saturating_sub(1);
+        let last = self.parts.len().saturating_sub(1);
         self.at = if forward { (self.at + 1).min(last) } else { self.at.saturating_sub(1) };
     }
 
     /// Marks the hunk, or takes the mark off.
     pub(super) fn toggle(&mut self) {
-        if let Some(hunk) = self.hunks.get_mut(self.at) {
-            hunk.is_unwanted = !hunk.is_unwanted;
+        if let Some(part) = self.parts.get_mut(self.at) {
+            part.is_unwanted = !part.is_unwanted;
         }
     }
 
     pub(super) fn are_many(&self) -> bool {
-        self.hunks.len() > 1
+        self.parts.len() > 1
     }
 
     /// What the model is told of the marked hunks, if there are some.
     pub(super) fn unwanted(&self) -> Option<String> {
         let mut said = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
-            let of_file: Vec<&Hunk> = self.hunks.iter().filter(|hunk| hunk.file == index).collect();
-            let marked = of_file.iter().enumerate().filter(|(_, hunk)| hunk.is_unwanted);
+            let of_file: Vec<&Part> = self.parts.iter().filter(|part| part.file == index).collect();
+            let marked = of_file.iter().enumerate().filter(|(_, part)| part.is_unwanted);
             let marked: Vec<String> = marked
-                .map(|(number, hunk)| {
-                    let last = hunk.first + hunk.count.saturating_sub(1);
-                    format!("hunk {} of {} (lines {}-{last})", number + 1, of_file.len(), hunk.first)
+                .map(|(number, part)| {
+                    format!("hunk {} of {} (lines {}-{})", number + 1, of_file.len(), part.first, part.last())
                 })
                 .collect();
             if !marked.is_empty() {
@@ -80,14 +82,14 @@ impl Hunks {
     pub(super) fn rows(&self, look: &Look) -> (Vec<Row>, Option<(usize, usize)>) {
         if self.files.is_empty() {
             let said = "The changes themselves were not told.";
-            return (paragraph(said, Role::Warning, 2, look), None);
+            return (paragraph(said, Role::Warning, MARGIN, look), None);
         }
         let (mut rows, mut looked_at) = (Vec::new(), None);
         for (index, file) in self.files.iter().enumerate() {
             rows.extend(file_rows(file, look));
-            for (number, hunk) in self.hunks.iter().enumerate().filter(|(_, hunk)| hunk.file == index) {
+            for (number, part) in self.parts.iter().enumerate().filter(|(_, part)| part.file == index) {
                 let begin = rows.len();
-                rows.extend(self.hunk_rows(number, hunk, look));
+                rows.extend(self.part_rows(number, part, look));
                 if number == self.at {
                     looked_at = Some((begin, rows.len() - begin));
                 }
@@ -96,34 +98,41 @@ impl Hunks {
         (rows, looked_at.filter(|_| self.are_many()))
     }
 
-    fn hunk_rows(&self, number: usize, hunk: &Hunk, look: &Look) -> Vec<Row> {
+    fn part_rows(&self, number: usize, part: &Part, look: &Look) -> Vec<Row> {
+        let inner = Look { width: look.width.saturating_sub(MARGIN).max(1), ..*look };
+        let mut rows = Vec::new();
+        if self.are_many() {
+            let said = format!("hunk {} of {}, lines {}-{}", number + 1, self.parts.len(), part.first, part.last());
+            rows.push(crate::text::truncate(&row(look, &[(&said, Role::Quiet)]), inner.width));
+        }
+        rows.extend(hunk_rows(&part.hunk, &inner, true));
         let is_at = self.are_many() && number == self.at;
-        let mark = match (is_at, hunk.is_unwanted) {
+        let mark = match (is_at, part.is_unwanted) {
             (true, true) => "›✗",
             (true, false) => "› ",
             (false, true) => " ✗",
             (false, false) => "  ",
         };
-        let mut rows = Vec::new();
-        for (at, line) in hunk.lines.iter().enumerate() {
-            let role = match line.as_bytes().first() {
-                _ if at == 0 => Role::Quiet,
-                _ if hunk.is_unwanted => Role::Quiet,
-                Some(b'+') => Role::Added,
-                Some(b'-') => Role::Removed,
-                _ => Role::Plain,
-            };
-            let mark = if at == 0 || hunk.is_unwanted { mark } else { "  " };
-            let line = row(look, &[(mark, Role::Strong), (line, role)]);
-            rows.extend(wrap(&line, look.width, &row(look, &[("    ", Role::Plain)])));
-        }
-        rows
+        let rows = rows.into_iter().map(|inner| {
+            let mut whole = row(look, &[(mark, Role::Strong)]);
+            let quiet = |span: &Span| look.span(span.text(), Role::Quiet);
+            let spans = inner.spans.iter();
+            whole.spans.extend(spans.map(|span| if part.is_unwanted { quiet(span) } else { span.clone() }));
+            crate::text::truncate(&whole, look.width)
+        });
+        rows.collect()
+    }
+}
+
+impl Part {
+    fn last(&self) -> usize {
+        self.first + self.count.saturating_sub(1)
     }
 }
 
 fn file_rows(file: &FileUpdateChange, look: &Look) -> Vec<Row> {
     let lines = |sign: char| file.diff.lines().filter(|line| line.starts_with(sign)).count();
-    let (added, removed) = (format!(" +{}", lines('+')), format!(" -{}", lines('-')));
+    let (added, removed) = (format!(" +{}", lines('+')), format!(" −{}", lines('-')));
     let what = match &file.kind {
         PatchChangeKind::Add => "new ",
         PatchChangeKind::Delete => "remove ",
@@ -139,24 +148,27 @@ fn file_rows(file: &FileUpdateChange, look: &Look) -> Vec<Row> {
     wrap(&name, look.width, &row(look, &[("    ", Role::Plain)]))
 }
 
-fn hunks(file: usize, change: &FileUpdateChange) -> Vec<Hunk> {
+/// The hunks of `change`. Nothing is cut: what is agreed to must be there to be read.
+fn parts(file: usize, change: &FileUpdateChange) -> Vec<Part> {
     let is_removed = change.kind == PatchChangeKind::Delete;
-    let mut found: Vec<Hunk> = Vec::new();
+    let mut found: Vec<Part> = Vec::new();
     for line in change.diff.lines() {
-        if let Some((first, count)) = range(line, if is_removed { '-' } else { '+' }) {
-            found.push(Hunk { file, first, count, lines: vec![line.to_owned()], is_unwanted: false });
+        if let (Some(old), Some(new)) = (range(line, '-'), range(line, '+')) {
+            let (first, count) = if is_removed { old } else { new };
+            let hunk = Hunk { old: old.0, new: new.0, lines: Vec::new() };
+            found.push(Part { file, first, count, hunk, is_unwanted: false });
             continue;
         }
+        let mark = line.chars().next().filter(|mark| matches!(mark, ' ' | '-' | '+'));
+        let text = if mark.is_some() { line.get(1..).unwrap_or_default() } else { line };
+        let line = Line { mark: mark.unwrap_or('\\'), text: text.to_owned() };
         match found.last_mut() {
-            Some(hunk) => hunk.lines.push(line.to_owned()),
-            // Files of others have no headers.
-            None => found.push(Hunk {
-                file,
-                first: 1,
-                count: change.diff.lines().count(),
-                lines: vec!["@@".to_owned(), line.to_owned()],
-                is_unwanted: false,
-            }),
+            Some(part) => part.hunk.lines.push(line),
+            // Servers of others send files without headers.
+            None => {
+                let hunk = Hunk { old: 1, new: 1, lines: vec![line] };
+                found.push(Part { file, first: 1, count: change.diff.lines().count(), hunk, is_unwanted: false });
+            }
         }
     }
     found

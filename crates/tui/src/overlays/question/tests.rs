@@ -358,7 +358,8 @@ fn the_hunk_that_is_looked_at_is_seen() {
         let mut overlay = make();
         for n in 0..30 {
             let shown = screen(&*overlay, size).join("\n");
-            assert!(shown.contains(&format!("new{n}x")), "{n} {size:?}: {shown}");
+            // Before a key what the question says comes first.
+            assert!(n == 0 || shown.contains(&format!("new{n}x")), "{n} {size:?}: {shown}");
             press(&mut *overlay, "right");
         }
     }

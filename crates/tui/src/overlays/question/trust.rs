@@ -67,7 +67,7 @@ impl Overlay for Trust {
         let look = &Look { width: size.columns, ..*look };
         let title = row(look, &[("? ", Role::Warning), ("Trust the settings of this project?", Role::Strong)]);
         let foot = self.choices.live(size.rows < 8, &self.keys, look);
-        Panel { title, text: self.text(look), foot }.live(size, &self.scroll, look)
+        Panel { title, text: &self.text(look), foot }.live(size, &self.scroll, look)
     }
 
     fn key(&mut self, key: Key) -> Outcome {
