@@ -56,13 +56,10 @@ async fn it_runs_without_a_question_and_the_model_is_told_with_the_next_turn() {
 #[tokio::test]
 async fn it_runs_behind_the_same_walls() {
     let place = Place::new(json!([]));
-    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
     let outside = place.workspace.parent().unwrap().join("outside");
-    let command = format!("touch {}; touch inside; touch .git/config", outside.display());
-    fs::create_dir(place.workspace.join(".git")).unwrap();
-    let (status, _) = run(&mut session, &command).await;
-    assert_eq!(status, CommandExecutionStatus::Failed, "`.git` is protected");
-    // It may have been the session's own `/tmp`.
+    // It may be in the session's own `/tmp`.
+    run(&mut session, &format!("touch inside; touch {}", outside.display())).await;
     assert!(!outside.exists() && place.workspace.join("inside").exists());
 }
 
