@@ -35,7 +35,23 @@ impl Agent {
 
     /// The text of `config.toml`: the scripted model, and whatever keeps the program from asking and from telling.
     pub(crate) fn config(self, task: Task, base_url: &str, workspace: &Path) -> String {
-        let more = if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" };
+        self.config_with(if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" }, base_url, workspace)
+    }
+
+    /// The same for the program in a terminal. The peer looks for news of itself on the net there.
+    pub(crate) fn screen_config(self, base_url: &str, workspace: &Path) -> String {
+        let more = if self == Self::Codex { "check_for_update_on_startup = false\n" } else { "" };
+        self.config_with(more, base_url, workspace)
+    }
+
+    /// The arguments for the program in a terminal. The peer's server in the background would outlast a run, and holds as
+    /// much memory again; the peer does without.
+    pub(crate) fn screen_arguments(self, is_prompted: bool) -> Vec<OsString> {
+        let own: &[&str] = if self == Self::Codex { &["--no-daemon"] } else { &[] };
+        words(own).into_iter().chain(is_prompted.then(|| PROMPT.into())).collect()
+    }
+
+    fn config_with(self, more: &str, base_url: &str, workspace: &Path) -> String {
         let shared = format!(
             "model = \"mock\"\nmodel_provider = \"mock\"\n\n[model_providers.mock]\nname = \"mock\"\n\
              base_url = \"{base_url}\"\nwire_api = \"responses\"\n"
@@ -106,5 +122,7 @@ mod tests {
             let arguments = agent.arguments(task, Path::new("/w")).join(" ".as_ref());
             assert_eq!(arguments, expected, "{agent:?}");
         }
+        assert_eq!(Agent::Ours.screen_arguments(false), words(&[]));
+        assert_eq!(Agent::Codex.screen_arguments(true), words(&["--no-daemon", "go"]));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::{agents::Agent, cases::CASES};
+use crate::{agents::Agent, cases::CASES, screens::SCREENS};
 
 /// Measures codex and a peer side by side, through one scripted model, in turns: wall seconds, CPU seconds and peak
 /// memory, as medians and as ratios to the peer, with what the same work costs at least beside them.
@@ -64,14 +64,19 @@ pub(crate) enum Command {
 }
 
 fn case_names() -> PossibleValuesParser {
-    CASES.iter().map(|case| case.name).collect::<Vec<_>>().into()
+    all_cases().map(|(name, _)| name).collect::<Vec<_>>().into()
+}
+
+/// Names and lines for people.
+fn all_cases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CASES.iter().map(|case| (case.name, case.about)).chain(SCREENS.iter().map(|case| (case.name, case.about)))
 }
 
 impl Arguments {
     /// What was typed; ends the program if it makes no sense or asks for help.
     pub(crate) fn from_command_line() -> Self {
-        let width = CASES.iter().map(|case| case.name.len()).max().unwrap_or_default();
-        let cases: String = CASES.iter().map(|case| format!("  {:width$}  {}\n", case.name, case.about)).collect();
+        let width = all_cases().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let cases: String = all_cases().map(|(name, about)| format!("  {name:width$}  {about}\n")).collect();
         let mut command = Self::command().after_help(format!("Cases:\n{cases}"));
         let matches = command.clone().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())

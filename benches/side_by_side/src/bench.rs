@@ -18,6 +18,11 @@ use crate::{
     figures::Figures,
     measure::{Invocation, Meter},
     results::{CaseResults, Results, Row},
+    screens::{
+        SCREENS, ScreenCase,
+        results::ScreenResults,
+        runner::{ScreenContender, ScreenRunner},
+    },
     serve::Server,
     session,
     stage::Stage,
@@ -42,12 +47,14 @@ const PARTIAL_CPU: &str = "CPU seconds are those of processes that were waited f
 pub(crate) struct Bench {
     agents: Vec<(Agent, PathBuf)>,
     cases: Vec<&'static Case>,
+    screens: Vec<&'static ScreenCase>,
     runs: usize,
     limit: u64,
     work: PathBuf,
     path: OsString,
     myself: PathBuf,
     meter: PathBuf,
+    terminal: PathBuf,
     nothing: PathBuf,
     curl: Option<PathBuf>,
     bubblewrap: Option<PathBuf>,
@@ -65,11 +72,12 @@ impl Bench {
         let here = myself.parent().unwrap_or(Path::new("/")).to_owned();
         let path = environment.path().unwrap_or(OsStr::new("/usr/bin:/bin")).to_owned();
         let agents = arguments.only.iter().map(|&agent| Ok((agent, program(agent, arguments, environment)?)));
-        let chosen = |case: &&Case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name);
+        let chosen = |name: &str| arguments.cases.is_empty() || arguments.cases.iter().any(|chosen| chosen == name);
         let found = |name| std::env::split_paths(&path).map(|place| place.join(name)).find(|program| program.is_file());
         Ok(Self {
             agents: agents.collect::<Result<_, String>>()?,
-            cases: CASES.iter().filter(chosen).collect(),
+            cases: CASES.iter().filter(|case| chosen(case.name)).collect(),
+            screens: SCREENS.iter().filter(|case| chosen(case.name)).collect(),
             runs: arguments.runs as usize,
             limit: arguments.limit,
             work: arguments.work.clone().unwrap_or_else(|| here.clone()),
@@ -77,6 +85,7 @@ impl Bench {
             bubblewrap: found("bwrap"),
             path,
             meter: existing(here.join("side_by_side_measure"))?,
+            terminal: existing(here.join("side_by_side_screen"))?,
             nothing: existing(here.join("side_by_side_nothing"))?,
             myself,
             stop: Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?,
@@ -96,6 +105,7 @@ impl Bench {
             programs: programs.collect::<Result<_, _>>()?,
             runs: self.runs,
             cases: Vec::new(),
+            screens: Vec::new(),
             session: None,
             failures: Vec::new(),
             notes: Vec::new(),
@@ -110,11 +120,17 @@ impl Bench {
             let found = self.case(case, &mut results.failures)?;
             results.cases.push(found);
         }
+        for case in &self.screens {
+            let found = self.screen(case, &mut results.failures)?;
+            results.screens.push(found);
+        }
         let ours = self.agents.iter().find(|(agent, _)| *agent == Agent::Ours);
         if let (Some((_, ours)), true) = (ours, self.cases.iter().any(|case| case.name == "sandbox_write")) {
             results.session = Some(session::measure(ours, &self.path, &Stage::set(&self.work, &self.path, None)?)?);
         }
-        if results.cases.iter().flat_map(|case| &case.rows).any(|row| !row.has_all_cpu) {
+        let mut in_terminals = results.screens.iter().flat_map(|case| &case.rows);
+        let mut others = results.cases.iter().flat_map(|case| &case.rows);
+        if in_terminals.any(|row| !row.has_all_cpu) || others.any(|row| !row.has_all_cpu) {
             results.notes.push(PARTIAL_CPU.into());
         }
         Ok(results)
@@ -146,6 +162,23 @@ impl Bench {
         let finish = |Contender { row, requests, .. }: Contender| Row { stretches: stretches(&requests), ..row };
         let rows = contenders.into_iter().map(finish).collect();
         Ok(CaseResults { name: case.name, rows, floor: floors })
+    }
+
+    /// A case in a terminal: its programs take turns as in the others.
+    fn screen(&self, case: &'static ScreenCase, failures: &mut Vec<String>) -> Result<ScreenResults, String> {
+        let server = Server::start(&self.myself, case.name)?;
+        let meter =
+            Meter { program: &self.terminal, limit: self.limit * case.patience, path: &self.path, stop: &self.stop };
+        let mut runner = ScreenRunner { case, server, meter, work: &self.work, failures };
+        let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
+        let start = |(agent, program): &(Agent, PathBuf)| ScreenContender::new(*agent, program.clone());
+        let mut contenders: Vec<ScreenContender> = agents.map(start).collect();
+        for number in 0..=self.runs.min(case.most_runs) {
+            for contender in contenders.iter_mut().filter(|contender| number == 0 || contender.can_do_it()) {
+                runner.run(contender, number)?;
+            }
+        }
+        Ok(ScreenResults { name: case.name, rows: contenders.into_iter().map(ScreenContender::row).collect() })
     }
 
     /// What the floor of `case` is measured with.
@@ -264,7 +297,7 @@ fn stretches(runs: &[Vec<Request>]) -> Vec<turns::Stretch> {
     if let [Some(early), Some(late)] = both { vec![early, late] } else { Vec::new() }
 }
 
-fn run_name(number: usize) -> String {
+pub(crate) fn run_name(number: usize) -> String {
     if number == 0 { "warm-up".into() } else { format!("run {number}") }
 }
 
@@ -291,7 +324,7 @@ fn prove(proof: Proof, stage: &Stage) -> Result<(), String> {
 }
 
 /// The last characters of a file, on one line.
-fn ending(path: &Path) -> String {
+pub(crate) fn ending(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TOLD)..]).into_owned();
     text.trim().to_owned()

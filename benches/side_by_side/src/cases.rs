@@ -202,7 +202,7 @@ pub(crate) fn case(name: &str) -> Option<&'static Case> {
 }
 
 /// Steps picked by what the request shows, so that one server serves all runs of a case.
-fn script(steps: impl IntoIterator<Item = Step>) -> Script {
+pub(crate) fn script(steps: impl IntoIterator<Item = Step>) -> Script {
     Script { pick: Pick::Results, steps: steps.into_iter().collect(), ..Script::default() }
 }
 

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{figures::Figures, stage::Stage, stop::Stop};
 
@@ -78,21 +78,49 @@ impl Meter<'_> {
     ///
     /// It could not be measured, whatever came of it.
     pub(crate) fn measure(&self, invocation: &Invocation, stage: &Stage) -> Result<Measured, String> {
-        let failed = |error: std::io::Error| format!("cannot measure {}: {error}", invocation.program.display());
-        let mut measuring = Command::new(self.program)
-            .arg(self.limit.to_string())
-            .args([&stage.stdout, &stage.stderr, &invocation.program])
-            .args(&invocation.arguments)
+        let places = [&stage.stdout, &stage.stderr, &invocation.program].map(OsString::from);
+        let mut measuring = self.bare();
+        // Ctrl-C is not for this program: it has to clean up, and is told in its own way.
+        measuring.args(places).args(&invocation.arguments).process_group(0);
+        self.said(&mut measuring, stage)
+    }
+
+    /// Plays `scenario` with `invocation` in a terminal on `stage`; what is said of it.
+    ///
+    /// # Errors
+    ///
+    /// It could not be measured, whatever came of it.
+    pub(crate) fn play<T: DeserializeOwned>(
+        &self,
+        scenario: &str,
+        invocation: &Invocation,
+        stage: &Stage,
+    ) -> Result<T, String> {
+        let mut measuring = self.bare();
+        // It makes a session of its own, which Ctrl-C does not reach, and which a group's first process could not make.
+        measuring.arg(&stage.stdout).arg(scenario).arg(&invocation.program).args(&invocation.arguments);
+        measuring.env("TERM", "xterm-256color").env("COLORTERM", "truecolor");
+        self.said(&mut measuring, stage)
+    }
+
+    /// The measuring program, to which nothing is said yet.
+    fn bare(&self) -> Command {
+        let mut measuring = Command::new(self.program);
+        measuring.env_clear().arg(self.limit.to_string());
+        measuring
+    }
+
+    /// Runs a measuring program to its end; what it says.
+    fn said<T: DeserializeOwned>(&self, measuring: &mut Command, stage: &Stage) -> Result<T, String> {
+        let failed = |error: std::io::Error| format!("cannot measure: {}: {error}", self.program.display());
+        let mut measuring = measuring
             .current_dir(&stage.workspace)
-            .env_clear()
             .env("PATH", self.path)
             .env("HOME", &stage.home)
             .env("CODEX_HOME", stage.codex_home())
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C is not for this program: it has to clean up, and is told in its own way.
-            .process_group(0)
             .spawn()
             .map_err(failed)?;
         self.stop.hold(measuring.stdin.take());

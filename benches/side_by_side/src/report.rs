@@ -4,6 +4,7 @@ use crate::{
     cases,
     figures::{self, Figures, medians},
     results::{CaseResults, Results, Row},
+    screens,
 };
 
 /// Megabytes that our program's file may have.
@@ -13,7 +14,7 @@ const BINARY_GOAL: f64 = 24.0;
 const FLOOD_GOAL: f64 = 10.0;
 
 /// What the ratios are taken to.
-const PEER: &str = "codex";
+pub(crate) const PEER: &str = "codex";
 
 /// Milliseconds that the sandbox may add to a program that does nothing: in a case of its own, by the case's name.
 const COLD_GOALS: [(&str, f64); 2] = [("sandbox_read", 5.0), ("sandbox_write", 8.0)];
@@ -21,7 +22,8 @@ const COLD_GOALS: [(&str, f64); 2] = [("sandbox_read", 5.0), ("sandbox_write", 8
 /// Milliseconds that it may add to a command in a session.
 const SESSION_GOAL: f64 = 2.0;
 
-const OURS: &str = "ours";
+/// What is measured for its own sake.
+pub(crate) const OURS: &str = "ours";
 
 const HEADER: [&str; 8] =
     ["case", "program", "wall s", "CPU s", "peak MiB", "of codex: wall / CPU / peak", "goal", "floor: s / s / MiB"];
@@ -40,12 +42,9 @@ pub(crate) fn report(results: &Results, is_markdown: bool) -> String {
         programs.join(", "),
         results.runs
     );
-    let mut rows = vec![HEADER.map(str::to_owned)];
-    for case in &results.cases {
-        rows.extend(case.rows.iter().map(|row| cells(case, row)));
-    }
-    let mut text = head + &table(&rows, is_markdown);
-    text.push('\n');
+    let cases = results.cases.iter().flat_map(|case| case.rows.iter().map(|row| cells(case, row))).collect();
+    let mut text = head + &table(HEADER, cases, is_markdown);
+    text.push_str(&table(screens::report::HEADER, screens::report::rows(&results.screens), is_markdown));
     let failures = results.failures.iter().map(|failure| format!("failed: {failure}"));
     for sentence in sentences(results).into_iter().chain(results.notes.iter().cloned()).chain(failures) {
         text.push_str(&format!("{}{sentence}\n", if is_markdown { "- " } else { "" }));
@@ -176,11 +175,15 @@ fn verdict(is_held: bool, value: f64, goal: f64) -> String {
     }
 }
 
-/// `rows` in columns of equal width, the first row as the header.
-fn table(rows: &[[String; 8]], is_markdown: bool) -> String {
+/// `rows` in columns of equal width below `header`, and an empty line; nothing if there are none.
+fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[String; COLUMNS]>, is_markdown: bool) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<_> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 8] = std::array::from_fn(width);
-    let line = |row: &[String; 8]| {
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let line = |row: &[String; COLUMNS]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         if is_markdown { format!("| {} |\n", cells.join(" | ")) } else { format!("{}\n", cells.join("  ").trim_end()) }
     };
@@ -188,6 +191,7 @@ fn table(rows: &[[String; 8]], is_markdown: bool) -> String {
     if is_markdown {
         lines.insert(1, line(&widths.map(|width| "-".repeat(width))));
     }
+    lines.push("\n".into());
     lines.concat()
 }
 

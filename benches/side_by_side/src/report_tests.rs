@@ -26,6 +26,7 @@ fn results(cases: Vec<CaseResults>) -> Results {
         programs: vec![program("ours", "codex 1", 15_900_000), program("codex", "codex-cli 2", 294_000_000)],
         runs: 3,
         cases,
+        screens: Vec::new(),
         session: None,
         failures: Vec::new(),
         notes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{figures::Figures, turns::Stretch};
+use crate::{figures::Figures, screens::results::ScreenResults, turns::Stretch};
 
 /// Everything that was found.
 #[derive(Debug, Clone, Serialize)]
@@ -15,6 +15,8 @@ pub(crate) struct Results {
     pub(crate) runs: usize,
     /// The cases, in the order in which they were measured.
     pub(crate) cases: Vec<CaseResults>,
+    /// The cases in a terminal.
+    pub(crate) screens: Vec<ScreenResults>,
     /// What a command costs in a session, if it was measured.
     pub(crate) session: Option<Session>,
     /// Runs that have not done their work, and why.

@@ -12,10 +12,11 @@ use std::{
     time::Instant,
 };
 
-use codex_testkit::{Exchange, ModelServer, Script};
+use codex_testkit::{Exchange, ModelServer, Script, Step};
 
 use crate::{
-    cases::{self, Task},
+    cases::{self, Case, Task},
+    screens,
     turns::Request,
 };
 
@@ -25,13 +26,15 @@ use crate::{
 ///
 /// There is no such case, or nobody reads what is said.
 pub(crate) fn serve(name: &str) -> Result<(), String> {
-    let mut script = match cases::case(name).ok_or("no such case")?.task {
+    let of_case = |case: &Case| match case.task {
         Task::Turn(script) | Task::Configured(script) => script(),
         Task::Version | Task::Sandbox(_) => Script::default(),
     };
+    let of_screen = || screens::screen(name).map(|case| (case.script)());
+    let mut script = cases::case(name).map(of_case).or_else(of_screen).ok_or("no such case")?;
     // A long answer takes longer to be put together than a quick client takes to read it.
-    script.steps =
-        script.steps.into_iter().map(|step| if step.stream.is_some() { step.rendered() } else { step }).collect();
+    let is_long = |step: &Step| step.stream.is_some() || step.delta.is_some();
+    script.steps = script.steps.into_iter().map(|step| if is_long(&step) { step.rendered() } else { step }).collect();
     let server = ModelServer::start_forgetful(script);
     say(&server.base_url())?;
     let mut told = 0;

@@ -8,7 +8,7 @@ use crate::{
     script::{Call, Cut, Filler, Reasoning, Step},
 };
 
-/// Bytes of text per delta.
+/// Bytes of text per delta, if the step does not say.
 const PIECE: usize = 24;
 
 /// Names of shell tools, in the order in which they are looked for among those a request offers. The first is the
@@ -88,7 +88,7 @@ fn all_events(step: &Step, number: usize, request: &Value) -> Vec<String> {
         writer.reasoning(reasoning);
     }
     if let Some(text) = &step.text {
-        writer.text(pieces(text, PIECE));
+        writer.text(pieces(text, step.delta.unwrap_or(PIECE)));
     }
     if let Some(stream) = step.stream {
         let text = filler(stream);

@@ -39,6 +39,8 @@ pub enum Pick {
 pub struct Step {
     /// A message with this text.
     pub text: Option<String>,
+    /// Bytes of `text` per delta.
+    pub delta: Option<usize>,
     /// A reasoning item before it.
     pub reasoning: Option<Reasoning>,
     /// A call of this function, with `arguments`.
@@ -80,6 +82,8 @@ pub struct Step {
     pub usage: Option<Value>,
     /// Sends the answer in pieces of this many bytes.
     pub chunk: Option<usize>,
+    /// Waits so many milliseconds after each of these pieces. For whoever measures; no test may depend on it.
+    pub pause_ms: Option<u64>,
 }
 
 /// A reasoning item: its summary as one text, or in full.

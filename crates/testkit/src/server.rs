@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -217,11 +217,11 @@ async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
     // Not at the end of this function: taking a long request apart would count as the client's time.
     drop(body);
     shared.seen().exchanges[number].answered = Some(Instant::now());
-    response.body(stream_of(answer, step.chunk)).expect("a response")
+    response.body(stream_of(answer, step.chunk, step.pause_ms.map(Duration::from_millis))).expect("a response")
 }
 
 /// The body in chunks, then its ending. Chunks are what makes the connection's break visible to the client.
-fn stream_of(answer: Answer, chunk: Option<usize>) -> Body {
+fn stream_of(answer: Answer, chunk: Option<usize>, pause: Option<Duration>) -> Body {
     let Answer { body, ending, .. } = answer;
     if ending == Ending::Proper && chunk.is_none() {
         return Body::from(body);
@@ -234,8 +234,11 @@ fn stream_of(answer: Answer, chunk: Option<usize>) -> Body {
         chunks.push(Err(io::Error::other("a scripted break")));
     }
     // Yielding in between sends each chunk by itself, and all of them before the connection breaks.
-    let chunks = stream::iter(chunks).then(async |chunk| {
-        tokio::task::yield_now().await;
+    let chunks = stream::iter(chunks).then(move |chunk| async move {
+        match pause {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => tokio::task::yield_now().await,
+        }
         chunk
     });
     match ending {

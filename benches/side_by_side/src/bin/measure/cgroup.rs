@@ -40,10 +40,15 @@ impl Group {
         text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.parse().ok()
     }
 
+    /// Goes back to where this process was. What it has started stays.
+    pub(crate) fn step_out(&self) {
+        let _ = fs::write(self.parent.join("cgroup.procs"), "0");
+    }
+
     /// Goes back to where this process was, and removes the group.
     pub(crate) fn leave(self) {
+        self.step_out();
         // A group that cannot be removed is empty and costs nothing.
-        let _ = fs::write(self.parent.join("cgroup.procs"), "0");
         let _ = fs::remove_dir(&self.directory);
     }
 }
