@@ -442,3 +442,41 @@ fn the_words_of_the_model_are_marked_as_such_and_are_told_once() {
     assert_eq!(shown.matches("I am a good model").count(), 1, "{shown}");
     press(&mut *overlay, "x");
 }
+
+mod whole {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The signs that are seen, without blanks: rows break where there are some.
+    fn signs(text: &str) -> String {
+        crate::text::harmless(text).split_whitespace().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Nothing of what is agreed to is left out or cut.
+        #[test]
+        fn all_of_a_command_and_of_a_change_is_there(
+            text in r#"([a-z0-9 &|;'"$(){}<>#\\é日\n\x1b\x07]|for|EOF|<<){0,300}"#, width in 20_usize..200,
+        ) {
+            let command = command(json!({ "command": text, "reason": null, "terms": { "confinement": "" } }));
+            let rows = screen(&*command, (width, 3000));
+            let end = rows.iter().position(|row| row.trim() == "Directory" || row.starts_with("  Directory  ")).unwrap();
+            let shown: String = rows[1..end].iter().map(|row| signs(row.get(4..).unwrap_or_default())).collect();
+            prop_assert_eq!(shown, signs(&text), "{:?}", rows);
+
+            let text = text.replace('\n', " ");
+            let change = json!([{ "path": "/w/a", "kind": { "type": "add" }, "diff": format!("@@ -0,0 +1 @@\n+{text}\n") }]);
+            let files = files_with(Some(ThreadItem::FileChange {
+                id: "i".into(),
+                changes: serde_json::from_value(change).unwrap(),
+                status: codex_protocol::PatchApplyStatus::InProgress,
+            }));
+            let shown: String = screen(&*files, (width, 3000)).iter().map(|row| signs(row)).collect();
+            // Beside each other there is nothing on the left.
+            let shown = shown.replace('│', "");
+            prop_assert!(shown.contains(&signs(&text)), "{}", shown);
+        }
+    }
+}
