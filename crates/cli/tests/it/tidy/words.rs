@@ -126,9 +126,10 @@ fn reserved(source: &Source) -> Vec<Finding> {
 }
 
 /// The traits of our own, each with its file.
-const TRAITS: [(&str, &str); 3] = [
+const TRAITS: [(&str, &str); 4] = [
     ("Model", "crates/model/src/stream.rs"),
     ("Tool", "crates/tools/src/tool.rs"),
+    ("Overlay", "crates/tui/src/overlays.rs"),
     // No abstraction: it adds a method to `Result` inside one crate.
     ("OrFailure", "crates/sandbox/src/wire.rs"),
 ];
