@@ -105,7 +105,6 @@ pub const COMMANDS: &[Command] = &[
     command("ps", "Commands that run on", run::ps),
     Command { aliases: &["exit", "q"], ..command("quit", "Leave; the session can be resumed", run::quit) },
     Command {
-        aliases: &["sessions"],
         arguments: "[ID|all]",
         when: When::BetweenTurns,
         headless: "use `codex exec resume ID` or `codex exec resume --last`",
