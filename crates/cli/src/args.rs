@@ -26,7 +26,9 @@ pub struct Arguments {
     pub thread: ThreadOptions,
     #[command(flatten)]
     pub run: RunOptions,
-    /// What to do.
+    #[command(flatten)]
+    pub screen: ScreenOptions,
+    /// What to do; without it, the screen waits for what you type
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
     #[command(subcommand)]
@@ -40,6 +42,9 @@ pub enum Command {
     /// Run one task to its end without asking, and print the final message
     #[command(visible_alias = "e", after_help = examples::EXEC)]
     Exec(Box<ExecArguments>),
+    /// Go on with an earlier session on the screen
+    #[command(after_help = examples::RESUME_SCREEN)]
+    Resume(ResumeScreenArguments),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Run a command inside the sandbox
@@ -85,6 +90,7 @@ const MODEL: &str = "Model and Identity";
 const FILES: &str = "Workspace and Files";
 const OPEN: &str = "Open Source and Remote";
 const CONFIGURATION: &str = "Configuration";
+const SCREEN: &str = "Screen";
 const INPUT: &str = "Input";
 const OUTPUT: &str = "Output";
 const LIMITS: &str = "Limits";
@@ -133,6 +139,23 @@ pub struct ThreadOptions {
     pub strict_config: bool,
 }
 
+// Flags of the screen. No doc comment, as above.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ScreenOptions {
+    /// Go on with an earlier session: the one with this id, or one that you choose
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = SCREEN)]
+    pub resume: Option<String>,
+    /// With --resume: the newest session of this directory
+    #[arg(long, requires = "resume", help_heading = SCREEN)]
+    pub last: bool,
+    /// With --resume: sessions of all directories
+    #[arg(long, requires = "resume", help_heading = SCREEN)]
+    pub all: bool,
+    /// Use the whole screen, and scroll here instead of in the terminal
+    #[arg(long, help_heading = SCREEN)]
+    pub alt_screen: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct ExecArguments {
     #[command(flatten)]
@@ -170,6 +193,27 @@ pub struct ResumeArguments {
     #[arg(value_name = "ID")]
     pub session: Option<String>,
     /// What to do; `-` or nothing reads it from standard input
+    #[arg(value_name = "PROMPT")]
+    pub prompt: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeScreenArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// The newest session of this directory
+    #[arg(long)]
+    pub last: bool,
+    /// Sessions of all directories
+    #[arg(long)]
+    pub all: bool,
+    /// Use the whole screen, and scroll here instead of in the terminal
+    #[arg(long)]
+    pub alt_screen: bool,
+    /// Id of the session, or its beginning; without it, you choose. With --last, the prompt
+    #[arg(value_name = "ID")]
+    pub session: Option<String>,
+    /// What to say first
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
 }

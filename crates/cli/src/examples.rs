@@ -2,6 +2,8 @@
 
 pub const CODEX: &str = "\
 Examples:
+  codex \"what does this project do?\"
+  codex --resume --last
   codex exec \"find out why the tests fail and fix it\"
   codex -C ~/project -m gpt-4.1 exec --json \"list the public functions\"
   cargo build 2>&1 | codex exec \"explain these errors\"
@@ -24,6 +26,12 @@ pub const RESUME: &str = "\
 Examples:
   codex exec resume --last \"now write a test for it\"
   codex exec resume 0199a213 \"go on\"";
+
+pub const RESUME_SCREEN: &str = "\
+Examples:
+  codex resume
+  codex resume --last
+  codex resume 0199a213 \"go on\"";
 
 pub const SANDBOX: &str = "\
 Examples:

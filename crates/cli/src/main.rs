@@ -13,7 +13,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Command, RunOptions, ThreadOptions};
+use args::{Arguments, Command, RunOptions, ScreenOptions, ThreadOptions};
 use codex_config::Environment;
 use codex_sandbox::Helper;
 use exec::ExitStatus;
@@ -66,6 +66,8 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
     let anything = of_a_run || *thread != ThreadOptions::default();
     let name = match command {
         Command::Exec(_) => return None,
+        Command::Resume(_) if prompt.is_some() => return Some("the prompt comes after the session's id".into()),
+        Command::Resume(_) => return None,
         Command::Demo(_) => return anything.then(|| "demo takes its own flags only, after the word demo".into()),
         Command::Sandbox(_) => {
             return of_a_run.then(|| "sandbox takes a command after `--`, and no prompt or flags of a run".into());
@@ -85,7 +87,13 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
 }
 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
-    let Arguments { thread, run, prompt, command } = arguments;
+    let Arguments { thread, run, screen, prompt, command } = arguments;
+    if command.is_some() && screen != ScreenOptions::default() {
+        let message =
+            "--resume, --last, --all and --alt-screen belong to the screen: `codex exec resume` goes on without one";
+        terminal::complain(message);
+        return ExitStatus::Usage;
+    }
     if let Some(message) = command.as_ref().and_then(|command| refusal(command, &thread, &run, prompt.as_ref())) {
         terminal::complain(&message);
         return ExitStatus::Usage;
@@ -103,7 +111,11 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Config(config)) => commands::config::run(thread, config, environment),
         Some(Command::Completion { shell }) => commands::completion::run(shell),
         Some(Command::Man(man)) => commands::man::run(&man),
-        None => Err("the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`".into()),
+        Some(Command::Resume(resume)) => {
+            let (nearer, screen, prompt) = commands::screen::resumed(resume);
+            commands::screen::run(thread.then(nearer), run, screen, prompt, environment).await
+        }
+        None => commands::screen::run(thread, run, screen, prompt, environment).await,
     };
     result.unwrap_or_else(|message| {
         terminal::complain(&message);

@@ -5,15 +5,6 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 const FLAGS: &[(&str, &str)] = &[
     ("--remote", "--remote: sessions on another machine are not part of this version yet"),
     ("--serve", "--serve: sessions for other machines are not part of this version yet"),
-    (
-        "--resume",
-        "--resume: the interactive screen is not part of this version yet: `codex exec resume ID \"PROMPT\"` goes on with \
-         a session, `--last` in place of ID with the newest",
-    ),
-    (
-        "--alt-screen",
-        "--alt-screen: the interactive screen is not part of this version yet: use `codex exec \"PROMPT\"`",
-    ),
 ];
 
 /// What to say in place of `error`, if what was wrong with the command line is one of these flags.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use codex_config::{Environment, variables};
+pub use codex_tui::harmless;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -103,51 +104,5 @@ pub fn warn(warnings: &[impl Display]) {
     warnings.iter().take(WARNINGS).for_each(|warning| complain(&format!("warning: {warning}")));
     if let Some(more @ 1..) = warnings.len().checked_sub(WARNINGS) {
         complain(&format!("and {more} more warnings"));
-    }
-}
-
-/// `text` without what a terminal would obey: control characters other than newline and tab are shown escaped, and so
-/// are characters that reorder or hide text.
-pub fn harmless(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if (c.is_control() && c != '\n' && c != '\t') || is_hidden(c) {
-            clean.extend(c.escape_unicode());
-        } else {
-            clean.push(c);
-        }
-    }
-    clean
-}
-
-/// Characters that take no room: they reorder, join, hide or tag what stands around them.
-fn is_hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_drives_the_terminal() {
-        let table = [
-            ("plain\ttext\n", "plain\ttext\n"),
-            ("a\r\nb", "a\nb"),
-            ("\u{1b}[2J", "\\u{1b}[2J"),
-            ("\u{1b}]52;c;aGk=\u{7}", "\\u{1b}]52;c;aGk=\\u{7}"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("x\u{202e}y", "x\\u{202e}y"),
-            ("a\u{61c}\u{ad}", "a\\u{61c}\\u{ad}"),
-            ("über 日本", "über 日本"),
-        ];
-        for (text, expected) in table {
-            assert_eq!(harmless(text), expected);
-        }
     }
 }

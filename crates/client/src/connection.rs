@@ -100,7 +100,11 @@ calls! {
 }
 
 impl Client {
-    async fn call(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
+    /// Asks `request`, whatever it is.
+    ///
+    /// # Errors
+    /// What the server says, or that it is gone.
+    pub async fn call(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
         let (answer, answered) = oneshot::channel();
         self.calls.send((request, answer)).await.map_err(|_| lost("the server is gone"))?;
         answered.await.map_err(|_| lost("the server went away before it answered"))?

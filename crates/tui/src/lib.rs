@@ -3,6 +3,7 @@
 //! It knows [`codex_protocol`], [`codex_client`] and plain configuration, never the loop, the model or the tools: a
 //! session on another machine is drawn by the same code. See `docs/design/0011-tui.md`.
 
+pub mod app;
 pub mod composer;
 pub mod diff;
 mod fuzzy;
@@ -12,14 +13,23 @@ pub mod key;
 pub mod keymap;
 pub mod look;
 pub mod markdown;
+pub mod notify;
 pub mod onboarding;
 pub mod overlays;
 pub mod popup;
+mod queue;
+pub mod run;
 pub mod screen;
 pub mod slash;
+mod status_line;
+mod status_page;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod theme;
 pub mod transcript;
 
-#[cfg(test)]
-mod tests;
+pub use app::Opening;
+pub use intent::Draft;
+pub use run::{Ending, Options, run};
+pub use text::harmless;

@@ -97,6 +97,13 @@ impl Row {
         }
     }
 
+    /// The same with `row` behind it.
+    #[must_use]
+    pub fn joined(mut self, row: Self) -> Self {
+        self.spans.extend(row.spans);
+        self
+    }
+
     /// In columns.
     pub fn width(&self) -> usize {
         self.spans.iter().map(Span::width).sum()

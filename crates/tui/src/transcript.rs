@@ -3,6 +3,7 @@
 
 mod command;
 mod error;
+mod export;
 mod feed;
 mod file_change;
 mod looks;
@@ -15,6 +16,7 @@ mod tool_call;
 use codex_protocol::ThreadItem;
 
 pub use command::command_rows;
+pub use export::export;
 pub use feed::Feed;
 
 pub use crate::{

@@ -4,7 +4,7 @@ use std::{env, ffi::OsString};
 
 use clap::Parser;
 
-use super::{Arguments, Command, RunOptions, SandboxArguments, ThreadOptions};
+use super::{Arguments, Command, RunOptions, SandboxArguments, ScreenOptions, ThreadOptions};
 
 impl Arguments {
     /// What was typed.
@@ -26,7 +26,13 @@ fn of_sandbox(typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
     }
     // That word stands where a program's name does.
     let command = Some(Command::Sandbox(SandboxArguments::try_parse_from(typed).ok()?));
-    Some(Arguments { thread: ThreadOptions::default(), run: RunOptions::default(), prompt: None, command })
+    Some(Arguments {
+        thread: ThreadOptions::default(),
+        run: RunOptions::default(),
+        screen: ScreenOptions::default(),
+        prompt: None,
+        command,
+    })
 }
 
 #[cfg(test)]

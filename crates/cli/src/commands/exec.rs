@@ -124,7 +124,7 @@ fn one(outer: Option<String>, inner: Option<String>) -> Result<Option<String>, S
 }
 
 /// Missing files are said before anything else is done; the rest when they are read, which the server does.
-fn picture(path: &Path) -> Result<String, String> {
+pub fn picture(path: &Path) -> Result<String, String> {
     let real = path.canonicalize().map_err(|error| format!("--image: {}: {error}", path.display()))?;
     resolve::utf8("--image", &real)
 }

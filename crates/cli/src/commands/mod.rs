@@ -10,6 +10,7 @@ pub mod login;
 pub mod man;
 pub mod permissions;
 pub mod sandbox;
+pub mod screen;
 mod slash;
 pub mod trust;
 

@@ -33,6 +33,7 @@ mod reference;
 mod requests;
 mod sandbox;
 mod scenarios;
+mod screen;
 mod sdk;
 mod session;
 mod settings;

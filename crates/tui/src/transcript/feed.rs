@@ -115,6 +115,11 @@ impl Feed {
         self.queue.push_back(Entry::Notice(rows));
     }
 
+    /// The item of this id, if it has begun and is not finished.
+    pub fn open_item(&self, id: &str) -> Option<&ThreadItem> {
+        self.running.iter().map(|running| &running.item).find(|item| item.id() == id)
+    }
+
     /// Whether a turn runs.
     pub fn is_working(&self) -> bool {
         self.works

@@ -85,6 +85,8 @@ fn documents_lead_somewhere() {
     let documents = all(".", "md");
     assert!(documents.iter().any(|document| document.path.ends_with("README.md")), "{documents:?}");
     let exists = |path: &str| root().join(path).exists();
+    // What is drawn in tests is no document.
+    let documents: Vec<Source> = documents.into_iter().filter(|source| !source.path.contains("/cases/")).collect();
     hold(&documents, |source| dead_ends(source, &exists));
     assert_eq!(commands(&read("README.md"), &read(".ci/run")), Vec::<String>::new());
 }

@@ -181,7 +181,7 @@ fn impatience(source: &Source) -> Vec<Finding> {
 }
 
 /// Types and lines that the protocol may have.
-const TYPES: usize = 100;
+const TYPES: usize = 125;
 const LINES: usize = 2000;
 
 fn size(sources: &[Source]) -> (usize, usize) {

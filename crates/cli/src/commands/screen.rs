@@ -1,0 +1,127 @@
+//! `codex` and `codex resume`: the screen. Flags to what it is opened with.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
+
+use codex_config::{Environment, KeySource, Settings, key_source};
+use codex_protocol::{SessionSource, ThreadResumeParams, ThreadStartParams};
+use codex_server::Server;
+use codex_tui::{Draft, Opening, Options};
+
+use crate::{
+    args::{ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
+    commands::exec::{self, OWN_PROGRAM},
+    editor,
+    exec::ExitStatus,
+    resolve, terminal,
+};
+
+/// Shows the screen until the person leaves.
+///
+/// # Errors
+/// A sentence for the user when what was typed, or the configuration, is wrong, or there is no terminal.
+pub async fn run(
+    thread: ThreadOptions,
+    run: RunOptions,
+    screen: ScreenOptions,
+    prompt: Option<String>,
+    environment: Environment,
+) -> Result<ExitStatus, String> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(
+            "the screen needs a terminal; without one use `codex exec \"PROMPT\"`, which reads a prompt from a \
+            pipe too"
+                .into(),
+        );
+    }
+    of_the_screen(&run)?;
+    let (ask_trust, live_output) = (Some(true), Some(true));
+    let start = ThreadStartParams { ask_trust, live_output, ..resolve::thread_start(&thread, &run)? };
+    let resume = ThreadResumeParams { ask_trust, live_output, ..resolve::thread_resume(&thread, &run)? };
+    let workspace = resolve::workspace(&thread)?;
+    let pictures = run.image.iter().map(|path| exec::picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
+    let codex_home = environment.codex_home().map_err(|error| error.to_string())?;
+    let settings = codex_server::settings(&environment, start.clone()).map_err(|error| error.to_string())?.settings;
+    let lacks_key = lacks_key(&settings, &environment);
+    let mut own = settings.tui;
+    own.alternate_screen |= screen.alt_screen;
+    let opening = opening(&screen, &workspace, &start, &resume)?;
+    let first = Draft { text: prompt.unwrap_or_default(), pictures };
+    let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
+    let options = Options {
+        environment,
+        codex_home,
+        opening,
+        start,
+        resume,
+        first: (!first.is_empty()).then_some(first),
+        settings: own,
+        lacks_key,
+        editor: editor::open,
+    };
+    let connection = codex_client::Connection::new(calls, events);
+    let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
+    if let Some(id) = ending.session {
+        let _ = terminal::print(&format!("codex --resume {id}\n"));
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// `codex resume`, as the flags that mean the same.
+pub fn resumed(arguments: ResumeScreenArguments) -> (ThreadOptions, ScreenOptions, Option<String>) {
+    let ResumeScreenArguments { thread, last, all, alt_screen, session, prompt } = arguments;
+    // Without an id, the first word after `--last` is the prompt.
+    let (session, prompt) = if last && prompt.is_none() { (None, session) } else { (session, prompt) };
+    (thread, ScreenOptions { resume: Some(session.unwrap_or_default()), last, all, alt_screen }, prompt)
+}
+
+fn opening(
+    screen: &ScreenOptions,
+    workspace: &Path,
+    start: &ThreadStartParams,
+    resume: &ThreadResumeParams,
+) -> Result<Opening, String> {
+    let params = resume.clone();
+    Ok(match screen.resume.as_deref() {
+        None => Opening::Start(start.clone()),
+        Some("") if screen.last => {
+            let of = if screen.all { None } else { Some(resolve::utf8("--cd", workspace)?) };
+            Opening::Last { params, of }
+        }
+        Some("") => Opening::Pick { params, all: screen.all },
+        Some(_) if screen.last => return Err("--last is the newest session: give an id or --last, not both".into()),
+        Some(id) => Opening::Resume(ThreadResumeParams { thread_id: id.to_owned(), ..params }),
+    })
+}
+
+/// What is typed of a run without a screen has no meaning here.
+fn of_the_screen(run: &RunOptions) -> Result<(), String> {
+    let kept = RunOptions {
+        image: run.image.clone(),
+        ephemeral: run.ephemeral,
+        skip_git_repo_check: run.skip_git_repo_check,
+        thread_source: run.thread_source.clone(),
+        color: run.color,
+        ..RunOptions::default()
+    };
+    if *run == kept {
+        return Ok(());
+    }
+    Err("--json, --output-last-message, --output-schema, --verbose, --no-stdin, --max-turns and --timeout belong to \
+        `codex exec`"
+        .into())
+}
+
+/// The provider that is selected and has no key, with what to set.
+fn lacks_key(settings: &Settings, environment: &Environment) -> Option<String> {
+    let id = &settings.model_provider;
+    match key_source(settings, id, environment) {
+        Ok(KeySource::Missing) => {
+            let variable = settings.model_providers.get(id).and_then(|provider| provider.env_key.clone());
+            Some(variable.unwrap_or_else(|| id.clone()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! The screen, in a terminal: what a person sees, types and gets.
+
+mod terminal;
+
+use rustix::{
+    process::Signal,
+    termios::{LocalModes, tcgetattr},
+};
+use serde_json::json;
+
+use crate::{approvals::run, support::Place};
+use terminal::Terminal;
+
+/// Whether no turn runs.
+fn rests(screen: &str) -> bool {
+    screen.contains("Ask, or /help") && !screen.contains("Working")
+}
+
+#[test]
+fn it_answers_once_and_says_how_to_go_on() {
+    let place = Place::new(json!([{ "text": "## Title\n\nThe **answer**.\n" }]));
+    let mut terminal = Terminal::start(&place, &[], 24, 80);
+    terminal.until("Ask, or /help");
+    terminal.send("what?\r");
+    terminal.until("The answer.").until_it("the end of the turn", rests);
+    terminal.send("/quit\r");
+    let (status, all) = terminal.end();
+    assert!(status.success(), "{all}");
+    for text in ["› what?", "• Title", "  The answer.", "codex --resume 0"] {
+        assert_eq!(all.matches(text).count(), 1, "{text}:\n{all}");
+    }
+    assert!(!all.contains("Ask, or"), "the live area is gone:\n{all}");
+}
+
+#[test]
+fn a_command_is_asked_about_and_runs_after_a_yes() {
+    let place = Place::new(json!([run("echo made > made; cat made"), { "text": "Finished." }]));
+    let mut terminal = Terminal::start(&place, &["go"], 24, 80);
+    terminal.until("Run this command?").until("yes, this once");
+    assert!(!place.workspace.join("made").exists());
+    // What is typed at once may have been on its way to the composer.
+    terminal.until_pressed("y", "Finished.");
+    assert_eq!(std::fs::read_to_string(place.workspace.join("made")).unwrap(), "made\n");
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let place = Place::new(json!([]));
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut terminal = Terminal::start(&place, &[], 24, 80);
+        terminal.until("Ask, or /help");
+        let modes = |terminal: &Terminal| tcgetattr(terminal).unwrap().local_modes;
+        assert!(!modes(&terminal).contains(LocalModes::ICANON));
+        terminal.signal(signal);
+        terminal.until_gone();
+        assert!(modes(&terminal).contains(LocalModes::ICANON | LocalModes::ECHO), "{signal:?}");
+        assert!(!terminal.screen().contains("Ask, or"), "{}", terminal.screen());
+    }
+}
+
+#[test]
+fn another_size_leaves_no_copy_behind() {
+    let place = Place::new(json!([{ "text": "A line of some length that is wrapped where the terminal is narrow." }]));
+    let mut terminal = Terminal::start(&place, &["go"], 24, 80);
+    terminal.until("is narrow.").until_it("the end of the turn", rests);
+    for (rows, columns) in [(12, 40), (24, 80), (60, 200), (24, 80)] {
+        terminal.resize(rows, columns);
+        terminal.send("x");
+        terminal.until_it("what was typed", |screen| screen.contains("› x"));
+        terminal.send("\x7f");
+        terminal.until("Ask, or /help");
+    }
+    let all = terminal.all();
+    assert_eq!(all.matches("Ask, or /help").count(), 1, "{all}");
+}

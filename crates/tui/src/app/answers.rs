@@ -1,0 +1,154 @@
+//! What the server answers.
+
+use std::time::Instant;
+
+use codex_protocol::{
+    ClientRequest, ClientResponse, RpcError, SortDirection, ThreadItemsListParams, ThreadOpened, ThreadResumeParams,
+};
+
+use super::{App, Effect, Opening, Purpose, Session};
+use crate::{overlays, status_line, status_page, text::Row, theme::Role, transcript};
+
+/// Items of an earlier session that are shown when it is gone on with.
+const TAIL: usize = 30;
+
+impl App {
+    pub(super) fn answered(&mut self, purpose: Purpose, result: Result<ClientResponse, RpcError>, now: Instant) {
+        match result {
+            Ok(response) => self.succeeded(purpose, response, now),
+            Err(error) => self.failed(purpose, &error),
+        }
+    }
+
+    fn succeeded(&mut self, purpose: Purpose, response: ClientResponse, now: Instant) {
+        match (purpose, response) {
+            (_, ClientResponse::ThreadStart(opened)) => self.opened(opened, now, false),
+            (_, ClientResponse::ThreadResume(opened)) => self.opened(opened, now, true),
+            (Purpose::Newest, ClientResponse::ThreadList(list)) => match list.data.into_iter().next() {
+                Some(newest) => {
+                    self.open(Opening::Resume(ThreadResumeParams { thread_id: newest.id, ..self.setup.resume.clone() }))
+                }
+                None => {
+                    self.complain("there is no earlier session here; this is a new one");
+                    self.open(Opening::Start(self.setup.start.clone()));
+                }
+            },
+            (Purpose::Pick { all }, ClientResponse::ThreadList(list)) => {
+                self.lay(overlays::sessions(list.data, all));
+            }
+            (_, ClientResponse::TurnStart(started)) => {
+                // It may have begun, and even ended, before the answer to the request came.
+                if let Some(turn) = self.session.as_mut().and_then(|session| session.turn.as_mut())
+                    && turn.id.is_empty()
+                {
+                    turn.id = started.turn.id;
+                }
+            }
+            (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
+                // The newest came first.
+                let look = self.setup.look;
+                let items = list.data.iter().rev().map(|entry| &entry.item);
+                self.feed.notice(items.flat_map(|item| transcript::item(item, &look, false)).collect());
+            }
+            (Purpose::Transcript, ClientResponse::ThreadItemsList(list)) => {
+                let items = list.data.into_iter().rev().map(|entry| entry.item);
+                self.lay(overlays::transcript(items.collect()));
+            }
+            (Purpose::Export(path), ClientResponse::ThreadItemsList(list)) => {
+                let text = transcript::export(list.data.iter().map(|entry| &entry.item));
+                self.effects.push(Effect::Write { path, text });
+            }
+            (Purpose::Models, ClientResponse::ModelList(list)) => {
+                let current = self.session.as_ref().map(|session| session.opened.model.clone());
+                self.lay(overlays::models(list.data, current.as_deref().unwrap_or_default()));
+            }
+            (Purpose::Permissions, ClientResponse::PermissionsRead(permissions)) => {
+                self.lay(overlays::permissions(&permissions, &self.setup.look));
+            }
+            (Purpose::Status, ClientResponse::PermissionsRead(permissions)) => {
+                if let Some(session) = &self.session {
+                    self.lay(status_page::page(session, &permissions, now, &self.setup.look));
+                }
+            }
+            (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
+                self.lay(overlays::terminals(list.data));
+            }
+            (Purpose::Files(query), ClientResponse::FuzzyFileSearch(found)) => self.found_files(&query, found),
+            (Purpose::Change(said), _) => self.say(&said),
+            _ => {}
+        }
+    }
+
+    fn failed(&mut self, purpose: Purpose, error: &RpcError) {
+        match purpose {
+            Purpose::Quietly => {}
+            Purpose::Say(draft) => {
+                // A turn may have ended just before: then this begins the next one. Nothing that was said is lost.
+                self.queue.push_front(draft);
+                let ended = error.message.contains("no active turn") || error.message.contains("expected active turn");
+                if !ended {
+                    self.complain(&error.message);
+                    self.queue.hold();
+                    if let Some(session) = &mut self.session {
+                        session.turn = None;
+                    }
+                }
+                self.say_next();
+            }
+            Purpose::Shell => {
+                if let Some(session) = &mut self.session {
+                    session.turn = None;
+                }
+                self.complain(&error.message);
+                self.say_next();
+            }
+            Purpose::Open => {
+                self.complain(&error.message);
+                self.focus.hint = Some("there is no session: /new tries again, /quit leaves".into());
+            }
+            _ => self.complain(&error.message),
+        }
+    }
+
+    fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
+        let header = self.header(&opened);
+        self.feed.notice(header);
+        self.setup.start.cwd = Some(opened.cwd.clone());
+        let id = opened.thread.id.clone();
+        self.session = Some(Session { said: resumed, ..Session::new(opened, now) });
+        if resumed {
+            let params = ThreadItemsListParams {
+                thread_id: id,
+                limit: Some(TAIL),
+                sort_direction: Some(SortDirection::Desc),
+                ..ThreadItemsListParams::default()
+            };
+            self.call(ClientRequest::ThreadItemsList(params), Purpose::Tail);
+        }
+        self.say_next();
+    }
+
+    /// What is said of a session when it opens.
+    fn header(&self, opened: &ThreadOpened) -> Vec<Row> {
+        let look = &self.setup.look;
+        let version = env!("CARGO_PKG_VERSION");
+        let quiet = look.style(Role::Quiet);
+        let held = if opened.held_by.is_empty() { String::new() } else { format!(" ({})", opened.held_by) };
+        let directory = status_line::directory(&opened.cwd, self.setup.home.as_deref());
+        let first = Row::new(&format!("codex {version}"), look.style(Role::Strong))
+            .with(&format!(" · {} ({})", opened.model, opened.model_provider), quiet);
+        let walls = format!(
+            "sandbox {}{held} · approval {}",
+            status_line::level(opened),
+            status_line::approval(opened.approval_policy)
+        );
+        let mut rows = vec![first, Row::new(&directory, look.style(Role::Path)), Row::new(&walls, quiet)];
+        if !opened.thread.preview.is_empty() {
+            rows.push(Row::new(&format!("going on with: {}", opened.thread.preview), quiet));
+        }
+        let mut wrapped: Vec<Row> =
+            rows.iter().flat_map(|row| crate::text::wrap(row, look.width, &Row::plain("  "))).collect();
+        wrapped.push(Row::empty());
+        wrapped
+    }
+}

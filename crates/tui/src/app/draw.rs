@@ -1,0 +1,192 @@
+//! What is on the screen: finished rows to be printed, and the live area below them.
+
+use std::time::Instant;
+
+use super::App;
+use crate::{
+    overlays::Overlay,
+    status_line::{self, Told},
+    text::{Live, Row, Size, truncate, wrap},
+    theme::Role,
+};
+
+/// Rows of the transcript that are kept where the whole screen is ours.
+const KEPT: usize = 20_000;
+/// Rows that the composer takes at most, unless there is more room than anybody needs.
+const COMPOSER: usize = 12;
+
+impl App {
+    /// Rows that are finished, to be printed once. Where the whole screen is ours they are kept here instead.
+    pub fn finished(&mut self) -> Vec<Row> {
+        // The transcript's open end may take half of the screen.
+        let rows = self.feed.finished(&self.setup.look, (self.setup.size.rows / 2).max(1));
+        if !self.setup.full {
+            return rows;
+        }
+        if self.focus.scroll > 0 {
+            // What is looked at stays where it is.
+            self.focus.scroll += rows.len();
+        }
+        self.focus.kept.extend(rows);
+        let over = self.focus.kept.len().saturating_sub(KEPT);
+        self.focus.kept.drain(..over);
+        Vec::new()
+    }
+
+    /// The live area, no higher than the screen.
+    pub fn live(&self, now: Instant) -> Live {
+        let size = self.setup.size;
+        let bottom = self.bottom(size, now);
+        let room = size.rows.saturating_sub(bottom.rows.len());
+        let mut live = Live::default();
+        if self.setup.full {
+            live.rows = self.window(room, now);
+        } else {
+            let mut open = self.feed.live(&self.setup.look, now);
+            open.drain(..open.len().saturating_sub(room));
+            live.rows = open;
+        }
+        live.append(bottom);
+        live
+    }
+
+    /// The rows of the topmost overlay.
+    pub fn overlay_rows(&self) -> Vec<Row> {
+        self.overlays.last().map(|overlay| overlay.live(self.setup.size, &self.setup.look).rows).unwrap_or_default()
+    }
+
+    /// Whether the next line that is typed begins something.
+    pub fn waits_for_a_line(&self) -> bool {
+        let works = self.session.as_ref().is_none_or(|session| session.turn.is_some());
+        !works || !self.overlays.is_empty()
+    }
+
+    /// What is left on the ordinary screen, where the whole screen was ours: as much as fits.
+    pub fn last_rows(&self) -> Vec<Row> {
+        let from = self.focus.kept.len().saturating_sub(self.setup.size.rows);
+        self.focus.kept.iter().skip(from).cloned().collect()
+    }
+
+    /// Everything below the transcript.
+    fn bottom(&self, size: Size, now: Instant) -> Live {
+        let mut live = Live::default();
+        if let Some(overlay) = self.overlays.last() {
+            return self.with_overlay(overlay.as_ref(), size);
+        }
+        live.rows.extend(self.working(now));
+        live.rows.extend(self.queue.rows(&self.setup.look));
+        if size.rows > 4 {
+            live.rows.push(Row::empty());
+        }
+        if let Some(popup) = &self.popup {
+            let rows = size.rows.saturating_sub(live.rows.len() + 3).min(8);
+            live.append(popup.live(&self.setup.look, rows));
+        }
+        let room = size.rows.saturating_sub(live.rows.len() + 1).clamp(1, COMPOSER.max(size.rows / 3));
+        live.append(self.composer.live(&self.setup.look, room));
+        if size.rows > 2 {
+            live.rows.push(self.status(now));
+        }
+        let over = live.rows.len().saturating_sub(size.rows);
+        live.rows.drain(..over);
+        live.cursor = live.cursor.map(|(row, column)| (row.saturating_sub(over), column));
+        live
+    }
+
+    fn with_overlay(&self, overlay: &dyn Overlay, size: Size) -> Live {
+        let mut live = Live::default();
+        // The composer's text is still there, below: it was not lost.
+        let draft = self.composer.text();
+        let kept = if draft.is_empty() || size.rows < 12 {
+            Row::empty()
+        } else {
+            let first = draft.lines().next().unwrap_or_default();
+            truncate(&Row::new(&format!("  draft kept: {first}"), self.setup.look.style(Role::Quiet)), size.columns)
+        };
+        let below = usize::from(!kept.is_empty());
+        let room = Size { rows: size.rows.saturating_sub(below).max(1), ..size };
+        live.append(overlay.live(room, &self.setup.look));
+        if below > 0 {
+            live.rows.push(kept);
+        }
+        live
+    }
+
+    /// What runs, since when, and how it is stopped.
+    fn working(&self, now: Instant) -> Option<Row> {
+        let look = &self.setup.look;
+        let Some(session) = &self.session else {
+            let row = Row::new("• ", look.style(Role::Mark)).with("Starting", look.style(Role::Quiet));
+            return self.feed.is_working().then_some(row);
+        };
+        let turn = session.turn.as_ref()?;
+        let elapsed = status_line::duration(now.saturating_duration_since(turn.since));
+        let (word, hint) = match (turn.stopping, self.questions.len()) {
+            (true, _) => ("Stopping", String::new()),
+            (false, 0) => {
+                ("Working", format!(" · {} stops it", self.setup.keymap.shown(crate::keymap::Action::Interrupt)))
+            }
+            (false, _) => ("A question waits", " · it comes up when you stop typing".into()),
+        };
+        let row = Row::new("• ", look.style(Role::Mark))
+            .with(word, look.style(Role::Strong))
+            .with(&format!(" {elapsed}{hint}"), look.style(Role::Quiet));
+        Some(truncate(&row, look.width))
+    }
+
+    fn status(&self, now: Instant) -> Row {
+        let look = &self.setup.look;
+        if let Some(hint) = &self.focus.hint {
+            return truncate(&Row::new(&format!("  {hint}"), look.style(Role::Quiet)), look.width);
+        }
+        let mode = self.composer.mode();
+        let mut row = match &self.session {
+            Some(session) => {
+                let told = Told {
+                    opened: &session.opened,
+                    usage: &session.usage,
+                    home: self.setup.home.as_deref(),
+                    elapsed: now.saturating_duration_since(session.since),
+                    full_auto: self.setup.start.full_auto.unwrap_or_default(),
+                };
+                status_line::row(&self.setup.status, &told, look)
+            }
+            None => Row::new("  starting", look.style(Role::Quiet)),
+        };
+        if let Some(mode) = mode {
+            row = truncate(&Row::new(&format!("  {mode}"), look.style(Role::Strong)).joined(row), look.width);
+        }
+        row
+    }
+
+    /// The part of the kept transcript that is looked at, with its open end, in exactly `room` rows.
+    fn window(&self, room: usize, now: Instant) -> Vec<Row> {
+        let open = self.feed.live(&self.setup.look, now);
+        let width = self.setup.size.columns;
+        let all = self.focus.kept.iter().chain(open.iter());
+        let mut rows: Vec<Row> = Vec::with_capacity(room);
+        // From below, as many as are looked at: a narrower screen has more rows of the same text.
+        let wanted = room + self.focus.scroll;
+        for row in all.rev() {
+            if rows.len() >= wanted {
+                break;
+            }
+            rows.extend(wrap(row, width, &Row::empty()).into_iter().rev());
+        }
+        rows.truncate(wanted);
+        rows.drain(..self.focus.scroll.min(rows.len()));
+        rows.truncate(room);
+        rows.resize(room, Row::empty());
+        rows.reverse();
+        // Little text stands at the top, as in any terminal.
+        let blank = rows.iter().take_while(|row| row.is_empty()).count();
+        rows.rotate_left(blank);
+        rows
+    }
+
+    /// Scrolls the kept transcript by so many rows, up if positive.
+    pub(super) fn scroll(&mut self, rows: isize) {
+        let most = self.focus.kept.len().saturating_sub(1);
+        self.focus.scroll = self.focus.scroll.saturating_add_signed(rows).min(most);
+    }
+}

@@ -1,0 +1,75 @@
+//! What is to be done outside of the state.
+
+use codex_protocol::ClientRequest;
+
+use crate::intent::Draft;
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the server.
+    Call(Box<ClientRequest>, Purpose),
+    /// Give the terminal back to the shell until it is brought to the foreground.
+    Suspend,
+    /// Let the person's editor have the text.
+    Edit(String),
+    /// Send this to the terminal: a bell, a notification, the clipboard.
+    Send(Vec<u8>),
+    /// Clear the visible screen.
+    Clear,
+    /// Draw all of the live area again.
+    Redraw,
+    /// Keep a setting in the user's configuration: dotted path, TOML value.
+    Keep(String, String),
+    /// Write a file; relative to the session's directory.
+    Write {
+        /// Where; a usual name without.
+        path: Option<String>,
+        /// What.
+        text: String,
+    },
+    /// Make the project's file of settings.
+    Init,
+    /// Leave.
+    Quit,
+}
+
+/// What a request was for, where its answer does not say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// To have a session.
+    Open,
+    /// To find the newest session.
+    Newest,
+    /// To let a person choose among sessions: of all directories or of this.
+    Pick {
+        /// Of all directories.
+        all: bool,
+    },
+    /// To say this; it is not lost if it cannot be said.
+    Say(Draft),
+    /// To run a command of the person's own.
+    Shell,
+    /// To choose a model.
+    Models,
+    /// To show what may be done.
+    Permissions,
+    /// To show how the session stands.
+    Status,
+    /// To show the commands that run on.
+    Terminals,
+    /// To show what an earlier session said last.
+    Tail,
+    /// To show the whole transcript.
+    Transcript,
+    /// To write the transcript to a file.
+    Export(Option<String>),
+    /// To complete a file's name.
+    Files(String),
+    /// To change settings, and say this.
+    Change(String),
+    /// Nothing is to be shown of it, but for an error.
+    Do,
+    /// Nothing is to be shown of it at all.
+    Quietly,
+}

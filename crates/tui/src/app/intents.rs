@@ -1,0 +1,251 @@
+//! What a person wants, carried out: the one place.
+
+use std::time::Instant;
+
+use codex_protocol::{
+    BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest, FuzzyFileSearchParams,
+    ModelListParams, PermissionsReadParams, ServerRequestAnswerParams, SettingsChange, SortDirection,
+    ThreadItemsListParams, ThreadListParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
+    ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
+};
+
+use super::{App, Effect, Opening, Purpose, session::Running};
+use crate::{
+    intent::{Change, Draft, Fetch, Intent},
+    notify,
+    text::Row,
+    theme::Role,
+};
+
+/// Items of the transcript that are asked for at once.
+const PAGE: usize = 500;
+
+impl App {
+    pub(super) fn intend(&mut self, intent: Intent) {
+        match intent {
+            Intent::Say(draft) => self.say_draft(draft),
+            Intent::Queue(draft) => {
+                self.queue.push(draft);
+                self.say_next();
+            }
+            Intent::Interrupt => self.interrupt(),
+            Intent::Quit => self.effects.push(Effect::Quit),
+            Intent::NewThread => self.new_thread(),
+            Intent::ResumeThread(id) => {
+                let params = self.setup.resume.clone();
+                self.leave_thread();
+                self.open(Opening::Resume(ThreadResumeParams { thread_id: id, ..params }));
+            }
+            Intent::Answer { request_id, answer } => {
+                let params = ServerRequestAnswerParams { request_id, answer };
+                self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Do);
+            }
+            Intent::Change(change) => self.change(change),
+            Intent::Shell(command) => self.shell(command),
+            Intent::Fetch(fetch) => self.fetch(fetch),
+            Intent::Open(overlay) => self.lay(overlay),
+            Intent::Print(rows) => self.feed.notice(rows),
+            Intent::Compose(text) => self.composer.set(Draft { text, pictures: Vec::new() }),
+            Intent::Copy(text) => {
+                self.effects.push(Effect::Send(notify::clipboard(&text)));
+                self.focus.hint = Some("copied, if the terminal lets programs copy (OSC 52)".into());
+            }
+            Intent::Export(path) => self.items(Purpose::Export(path)),
+            Intent::Keep { key, value } => self.effects.push(Effect::Keep(key, value)),
+            Intent::Init => self.effects.push(Effect::Init),
+        }
+    }
+
+    /// Asks the server for a session.
+    pub(super) fn open(&mut self, opening: Opening) {
+        match opening {
+            Opening::Start(params) => self.call(ClientRequest::ThreadStart(params), Purpose::Open),
+            Opening::Resume(params) => self.call(ClientRequest::ThreadResume(params), Purpose::Open),
+            Opening::Last { params, of } => {
+                self.setup.resume = params;
+                let list = ThreadListParams { limit: Some(1), cwd: of, ..ThreadListParams::default() };
+                self.call(ClientRequest::ThreadList(list), Purpose::Newest);
+            }
+            Opening::Pick { params, all } => {
+                self.setup.resume = params;
+                self.fetch(Fetch::Sessions { all });
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self, request: ClientRequest, purpose: Purpose) {
+        self.effects.push(Effect::Call(Box::new(request), purpose));
+    }
+
+    /// Says something quietly, in the transcript.
+    pub(super) fn say(&mut self, text: &str) {
+        let style = self.setup.look.style(Role::Quiet);
+        self.feed.notice(text.lines().map(|line| Row::new(&format!("  {line}"), style)).collect());
+    }
+
+    /// Says what went wrong, in the transcript.
+    pub(super) fn complain(&mut self, text: &str) {
+        let style = self.setup.look.style(Role::Bad);
+        self.feed.notice(text.lines().map(|line| Row::new(&format!("✗ {line}"), style)).collect());
+    }
+
+    fn thread_id(&self) -> Option<String> {
+        self.session.as_ref().map(super::Session::id)
+    }
+
+    fn say_draft(&mut self, draft: Draft) {
+        self.queue.release();
+        let running = self.session.as_ref().and_then(|session| session.turn.as_ref());
+        match running {
+            Some(turn) if !turn.stopping && !turn.id.is_empty() => {
+                let params = TurnSteerParams {
+                    thread_id: self.thread_id().unwrap_or_default(),
+                    expected_turn_id: turn.id.clone(),
+                    input: draft.clone().input(),
+                };
+                self.call(ClientRequest::TurnSteer(params), Purpose::Say(draft));
+            }
+            _ => {
+                self.queue.push(draft);
+                self.say_next();
+            }
+        }
+    }
+
+    /// Says what waits, if nothing runs.
+    pub(super) fn say_next(&mut self) {
+        let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else { return };
+        let Some(draft) = self.queue.next() else { return };
+        if let Some(command) = shell_command(&draft) {
+            return self.shell(command);
+        }
+        session.turn =
+            Some(super::session::Running { id: String::new(), since: std::time::Instant::now(), stopping: false });
+        let params =
+            TurnStartParams { thread_id: session.id(), input: draft.clone().input(), ..TurnStartParams::default() };
+        self.call(ClientRequest::TurnStart(params), Purpose::Say(draft));
+    }
+
+    pub(super) fn interrupt(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let thread_id = session.id();
+        let Some(turn) = &mut session.turn else { return };
+        turn.stopping = true;
+        let params = TurnInterruptParams { thread_id, turn_id: turn.id.clone() };
+        // It may have ended in the meantime.
+        self.call(ClientRequest::TurnInterrupt(params), Purpose::Quietly);
+    }
+
+    /// Lets go of the session; what was said and not sent stays.
+    fn leave_thread(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let params = ThreadUnsubscribeParams { thread_id: session.id() };
+        self.call(ClientRequest::ThreadUnsubscribe(params), Purpose::Quietly);
+        self.queue.hold();
+    }
+
+    fn new_thread(&mut self) {
+        let before = self.thread_id();
+        self.leave_thread();
+        self.feed = crate::transcript::Feed::new();
+        self.focus.kept.clear();
+        self.focus.scroll = 0;
+        self.effects.push(Effect::Clear);
+        if let Some(id) = before {
+            self.say(&format!("the session before goes on with: codex --resume {id}"));
+        }
+        self.open(Opening::Start(self.setup.start.clone()));
+    }
+
+    /// Runs a command of the person's own, after what runs.
+    fn shell(&mut self, command: String) {
+        let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else {
+            return self.queue.push(Draft { text: format!("!{command}"), pictures: Vec::new() });
+        };
+        let thread_id = session.id();
+        session.turn = Some(Running { id: String::new(), since: Instant::now(), stopping: false });
+        let params = ThreadShellCommandParams { thread_id, command, timeout_ms: None };
+        self.call(ClientRequest::ThreadShellCommand(params), Purpose::Shell);
+    }
+
+    /// Asks for the transcript's items.
+    fn items(&mut self, purpose: Purpose) {
+        let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
+        // The newest are looked at first; an export is read from the beginning, as far as it goes.
+        let newest = !matches!(purpose, Purpose::Export(_));
+        let direction = if newest { SortDirection::Desc } else { SortDirection::Asc };
+        let limit = if newest { PAGE } else { usize::MAX };
+        let params = ThreadItemsListParams {
+            thread_id,
+            limit: Some(limit),
+            sort_direction: Some(direction),
+            ..ThreadItemsListParams::default()
+        };
+        self.call(ClientRequest::ThreadItemsList(params), purpose);
+    }
+
+    fn fetch(&mut self, fetch: Fetch) {
+        if let Fetch::Sessions { all } = fetch {
+            let cwd = if all { None } else { self.setup.start.cwd.clone() };
+            let params = ThreadListParams { limit: Some(500), cwd, ..ThreadListParams::default() };
+            return self.call(ClientRequest::ThreadList(params), Purpose::Pick { all });
+        }
+        let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
+        match fetch {
+            Fetch::Sessions { .. } => {}
+            Fetch::Models => {
+                let params = ModelListParams { cwd: self.setup.start.cwd.clone(), ..ModelListParams::default() };
+                self.call(ClientRequest::ModelList(params), Purpose::Models);
+            }
+            Fetch::Permissions => {
+                let params = PermissionsReadParams { thread_id };
+                self.call(ClientRequest::PermissionsRead(params), Purpose::Permissions);
+            }
+            Fetch::Status => {
+                let params = PermissionsReadParams { thread_id };
+                self.call(ClientRequest::PermissionsRead(params), Purpose::Status);
+            }
+            Fetch::Terminals => {
+                self.call(ClientRequest::TerminalsList(BackgroundTerminalsParams { thread_id }), Purpose::Terminals);
+            }
+            Fetch::StopTerminals(None) => {
+                self.call(ClientRequest::TerminalsClean(BackgroundTerminalsParams { thread_id }), Purpose::Do);
+            }
+            Fetch::StopTerminals(Some(process_id)) => {
+                let params = BackgroundTerminalTerminateParams { thread_id, process_id };
+                self.call(ClientRequest::TerminalTerminate(params), Purpose::Do);
+            }
+            Fetch::Transcript => self.items(Purpose::Transcript),
+            Fetch::Files(query) => {
+                let roots = self.session.iter().map(|session| session.opened.cwd.clone()).collect();
+                let params = FuzzyFileSearchParams { query: query.clone(), roots, ..FuzzyFileSearchParams::default() };
+                self.call(ClientRequest::FuzzyFileSearch(params), Purpose::Files(query));
+            }
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        if let Some(name) = &change.theme {
+            self.theme(name);
+        }
+        if let Some(on) = change.vim {
+            self.composer.set_vim(on);
+        }
+        if change.model.is_some() || change.effort.is_some() || change.sandbox.is_some() || change.approval.is_some() {
+            self.change_session(change);
+        }
+    }
+
+    fn change_session(&mut self, change: Change) {
+        let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
+        let Change { model, effort, sandbox, approval, .. } = change;
+        let change = SettingsChange { model, effort, sandbox, approval_policy: approval, ..SettingsChange::default() };
+        self.call(ClientRequest::ThreadSettingsUpdate(ThreadSettingsUpdateParams { thread_id, change }), Purpose::Do);
+    }
+}
+
+/// The command that a draft is, if it begins with `!`.
+pub(super) fn shell_command(draft: &Draft) -> Option<String> {
+    let command = draft.text.strip_prefix('!')?.trim();
+    (!command.is_empty() && draft.pictures.is_empty()).then(|| command.to_owned())
+}

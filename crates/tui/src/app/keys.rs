@@ -1,0 +1,252 @@
+//! What keys mean, here and now: overlays first, then the popup, then keys of the whole screen, then the composer.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyCode, KeyModifiers};
+
+use codex_protocol::FuzzyFileSearchResult;
+
+use super::{App, Effect, intents::shell_command};
+use crate::{
+    composer::Token,
+    intent::{Draft, Fetch, Intent},
+    key::Key,
+    keymap::{Action, Context},
+    popup::Popup,
+    screen::Input,
+    slash::{self, Snapshot},
+};
+
+/// How long after a question came up a typed letter still goes to the composer: fingers that were on their way.
+const ON_THEIR_WAY: Duration = Duration::from_millis(300);
+
+impl App {
+    pub(super) fn input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Key(key) => self.key(key, now),
+            Input::Paste(text) => match self.overlays.last_mut() {
+                Some(overlay) => overlay.paste(&text),
+                None => {
+                    self.composer.paste(&text);
+                    self.renew_popup();
+                }
+            },
+            Input::Resize(size) => {
+                self.setup.size = size;
+                self.setup.look.width = size.columns;
+            }
+            Input::Focus(focused) => self.focus.focused = focused,
+            Input::Scroll(rows) => self.scroll(rows as isize),
+            Input::Background(red, green, blue) => self.background(red, green, blue),
+            Input::Gone => self.effects.push(Effect::Quit),
+        }
+    }
+
+    /// A line, where nothing can be drawn: for the overlay letter by letter, else something to say.
+    pub(super) fn line(&mut self, line: &str) {
+        let asked = self.overlays.len();
+        if asked == 0 {
+            self.composer.set(Draft { text: line.to_owned(), pictures: Vec::new() });
+            return self.submit();
+        }
+        let letters = line.chars().map(|letter| Key::new(KeyCode::Char(letter), KeyModifiers::NONE));
+        for key in letters.chain([Key::new(KeyCode::Enter, KeyModifiers::NONE)]) {
+            // What follows an answer is not for the next question.
+            if self.overlays.len() >= asked {
+                self.overlay_key(key);
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key, now: Instant) {
+        self.focus.last_key = Some(now);
+        self.focus.hint = None;
+        let was_leaving = std::mem::take(&mut self.focus.leaving);
+        let on_its_way = key.typed().is_some() && self.questions.just_raised(now, ON_THEIR_WAY);
+        if !self.overlays.is_empty() && !on_its_way {
+            return self.overlay_key(key);
+        }
+        if self.popup_key(key) {
+            return;
+        }
+        match self.setup.keymap.action(Context::Global, key) {
+            Some(action) if self.act(action, was_leaving) => self.renew_popup(),
+            _ => {
+                self.composer.press(key, &self.setup.keymap);
+                self.renew_popup();
+            }
+        }
+    }
+
+    fn overlay_key(&mut self, key: Key) {
+        let Some(overlay) = self.overlays.last_mut() else { return };
+        let outcome = overlay.key(key);
+        if outcome.closes {
+            self.overlays.pop();
+        }
+        self.want(outcome.intents);
+    }
+
+    /// Whether the popup has taken the key.
+    fn popup_key(&mut self, key: Key) -> bool {
+        let Some(popup) = &mut self.popup else { return false };
+        match self.setup.keymap.action(Context::Picker, key) {
+            Some(Action::Up) => popup.up(),
+            Some(Action::Down) => popup.down(),
+            Some(Action::Close) => self.popup = None,
+            Some(Action::Complete) => self.accept(),
+            Some(Action::Accept) => {
+                // A command that is typed out is run; one that is chosen is completed first.
+                let typed = self.composer.text();
+                if popup.accepted().is_some_and(|chosen| typed.trim_end() == chosen.trim_end()) {
+                    self.popup = None;
+                    return false;
+                }
+                self.accept();
+                if slash::parse(self.composer.text().trim_end())
+                    .is_some_and(|(command, _)| command.arguments.is_empty())
+                {
+                    self.submit();
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Puts what is chosen in the popup in place of what was typed.
+    fn accept(&mut self) {
+        if let Some(chosen) = self.popup.take().as_ref().and_then(Popup::accepted) {
+            self.composer.replace_token(&chosen);
+        }
+    }
+
+    /// Whether `action` is one of the whole screen, and was done.
+    fn act(&mut self, action: Action, was_leaving: bool) -> bool {
+        let works = self.session.as_ref().is_some_and(|session| session.turn.is_some());
+        match action {
+            Action::Submit => self.submit(),
+            Action::Queue if works && !self.composer.is_empty() => {
+                let draft = self.composer.take();
+                self.intend(Intent::Queue(draft));
+            }
+            Action::EditQueued => match self.queue.take_last() {
+                Some(draft) if self.composer.is_empty() => self.composer.set(draft),
+                Some(draft) => self.queue.push(draft),
+                None => return false,
+            },
+            Action::Interrupt if works && self.composer.mode() != Some("INSERT") => self.interrupt(),
+            Action::ClearOrQuit => self.clear_or_quit(works, was_leaving),
+            Action::Quit if self.composer.is_empty() => self.effects.push(Effect::Quit),
+            Action::Suspend => self.effects.push(Effect::Suspend),
+            Action::Transcript => self.intend(Intent::Fetch(Fetch::Transcript)),
+            Action::Editor => self.effects.push(Effect::Edit(self.composer.draft().text)),
+            Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Mode => self.say("plan mode is not part of this version yet; /permissions changes the sandbox"),
+            Action::PageUp if self.setup.full => self.scroll(self.setup.size.rows as isize / 2),
+            Action::PageDown if self.setup.full => self.scroll(-(self.setup.size.rows as isize / 2)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn clear_or_quit(&mut self, works: bool, was_leaving: bool) {
+        if !self.composer.is_empty() {
+            // It can be had back from the history.
+            self.composer.take();
+            self.focus.hint = Some("cleared; up brings it back".into());
+        } else if works {
+            self.interrupt();
+        } else if was_leaving {
+            self.effects.push(Effect::Quit);
+        } else {
+            self.focus.leaving = true;
+            let key = self.setup.keymap.shown(Action::ClearOrQuit);
+            self.focus.hint = Some(format!("{key} again leaves; the session is kept"));
+        }
+    }
+
+    /// Sends what is typed.
+    fn submit(&mut self) {
+        self.popup = None;
+        self.focus.scroll = 0;
+        if self.composer.draft().is_empty() {
+            self.queue.release();
+            return self.say_next();
+        }
+        let draft = self.composer.take();
+        if let Some(command) = shell_command(&draft) {
+            return self.intend(Intent::Shell(command));
+        }
+        match slash::parse(&draft.text) {
+            Some((command, arguments)) => self.run(command, arguments),
+            None => match unknown_command(&draft.text) {
+                Some(message) => {
+                    self.complain(&message);
+                    self.composer.set(draft);
+                }
+                None => self.intend(Intent::Say(draft)),
+            },
+        }
+    }
+
+    fn run(&mut self, command: &slash::Command, arguments: &str) {
+        match command.run(arguments, &self.snapshot()) {
+            Ok(intents) => self.want(intents),
+            Err(message) => self.complain(&message),
+        }
+    }
+
+    /// The popup that belongs to what is typed now.
+    fn renew_popup(&mut self) {
+        let token = self.composer.token();
+        self.popup = match token {
+            Some(Token::Command(typed)) => Popup::commands(&typed),
+            Some(Token::Argument { command, typed }) => Popup::arguments(&command, &typed),
+            Some(Token::File(typed)) => {
+                self.intend(Intent::Fetch(Fetch::Files(typed)));
+                // Until the answer comes, the files that were found before.
+                self.popup.take().filter(Popup::is_of_files)
+            }
+            None => None,
+        };
+    }
+
+    pub(super) fn found_files(&mut self, query: &str, found: FuzzyFileSearchResult) {
+        // What was typed since has been asked for too.
+        if self.composer.token() == Some(Token::File(query.to_owned())) {
+            self.popup = Popup::files(found.files);
+        }
+    }
+}
+
+/// What to say of a `/word` that is no command; a path, or a word with a space before it, is something to say.
+fn unknown_command(text: &str) -> Option<String> {
+    let word = text.split_whitespace().next()?.strip_prefix('/')?;
+    let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !text.starts_with('/') || !is_word {
+        return None;
+    }
+    let near = slash::matches(word).first().map(|command| format!("; did you mean /{}?", command.name));
+    Some(format!("/{word} is no command{} (a space before it makes it a message)", near.unwrap_or_default()))
+}
+
+impl App {
+    /// What a command may look at.
+    fn snapshot(&self) -> Snapshot<'_> {
+        let session = self.session.as_ref();
+        Snapshot {
+            is_working: session.is_some_and(|session| session.turn.is_some()),
+            opened: session.map(|session| &session.opened),
+            last_message: session.and_then(|session| session.last_message.as_deref()),
+            is_vim: self.composer.mode().is_some(),
+            look: self.setup.look,
+            keymap: &self.setup.keymap,
+        }
+    }
+
+    /// A draft that is not lost with the screen.
+    pub fn draft(&self) -> Draft {
+        self.composer.draft()
+    }
+}

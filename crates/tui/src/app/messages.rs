@@ -1,0 +1,83 @@
+//! What the server tells.
+
+use std::time::Instant;
+
+use codex_protocol::{ServerMessage, ServerNotification, ThreadItem, ThreadSettings, TurnStatus};
+
+use super::{App, session::Running};
+use crate::{notify, status_line};
+
+impl App {
+    pub(super) fn message(&mut self, message: ServerMessage, now: Instant) {
+        match message {
+            ServerMessage::Request { id, request } => self.questions.push(id, request),
+            ServerMessage::Event(event) => self.notification(&event.notification, now),
+        }
+    }
+
+    fn notification(&mut self, notification: &ServerNotification, now: Instant) {
+        self.feed.apply(notification);
+        match notification {
+            ServerNotification::TurnStarted(changed) => {
+                if let Some(session) = &mut self.session {
+                    session.turn = Some(Running { id: changed.turn.id.clone(), since: now, stopping: false });
+                }
+            }
+            ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),
+            ServerNotification::TokenUsageUpdated(updated) => {
+                if let Some(session) = &mut self.session {
+                    session.usage.clone_from(&updated.token_usage);
+                }
+            }
+            ServerNotification::ItemCompleted(completed) => {
+                let Some(session) = &mut self.session else { return };
+                match &completed.item {
+                    ThreadItem::AgentMessage { text, .. } => session.last_message = Some(text.clone()),
+                    ThreadItem::UserMessage { .. } => session.said = true,
+                    _ => {}
+                }
+            }
+            ServerNotification::ThreadSettingsUpdated(updated) => self.settings_changed(&updated.thread_settings),
+            ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id),
+            _ => {}
+        }
+    }
+
+    fn turn_ended(&mut self, status: TurnStatus) {
+        if let Some(session) = &mut self.session {
+            session.turn = None;
+        }
+        if status != TurnStatus::Completed {
+            self.queue.hold();
+        }
+        if !self.focus.focused && status != TurnStatus::Interrupted {
+            self.notify(notify::Event::TurnEnded);
+        }
+        self.say_next();
+    }
+
+    /// Says what is different from now on.
+    fn settings_changed(&mut self, settings: &ThreadSettings) {
+        let Some(session) = &mut self.session else { return };
+        let opened = &mut session.opened;
+        let mut changes = Vec::new();
+        if (&opened.model, &opened.model_provider) != (&settings.model, &settings.model_provider) {
+            changes.push(format!("model {} ({})", settings.model, settings.model_provider));
+        }
+        opened.model.clone_from(&settings.model);
+        opened.model_provider.clone_from(&settings.model_provider);
+        if opened.approval_policy != settings.approval_policy {
+            opened.approval_policy = settings.approval_policy;
+            changes.push(format!("approval {}", status_line::approval(settings.approval_policy)));
+        }
+        if opened.sandbox != settings.sandbox_policy {
+            opened.sandbox.clone_from(&settings.sandbox_policy);
+            changes.push(format!("sandbox {}", status_line::level(opened)));
+        }
+        if changes.is_empty() {
+            changes
+                .push(format!("reasoning effort {}", settings.effort.as_deref().unwrap_or("as the provider has it")));
+        }
+        self.say(&format!("from the next turn on: {}", changes.join(", ")));
+    }
+}

@@ -1,0 +1,77 @@
+//! Questions of the server that wait to be shown. None comes up under fingers that are typing.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use codex_protocol::ServerRequest;
+
+use super::App;
+use crate::{notify, overlays};
+
+/// How long no key must have been pressed before a question comes up.
+pub const REST: Duration = Duration::from_millis(500);
+
+/// Questions that wait to be shown, the oldest first.
+#[derive(Debug, Default)]
+pub struct Questions {
+    waiting: VecDeque<(u64, ServerRequest)>,
+    raised: Option<Instant>,
+}
+
+impl Questions {
+    /// Takes one in.
+    pub fn push(&mut self, id: u64, request: ServerRequest) {
+        self.waiting.push_back((id, request));
+    }
+
+    /// It was answered, or is not asked any more.
+    pub fn remove(&mut self, id: u64) {
+        self.waiting.retain(|(waiting, _)| *waiting != id);
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether one came up within `time` before `now`.
+    pub fn just_raised(&self, now: Instant, time: Duration) -> bool {
+        self.raised.is_some_and(|at| now.saturating_duration_since(at) < time)
+    }
+
+    /// When the next comes up, if one waits.
+    pub fn raised_at(&self, last_key: Option<Instant>) -> Option<Instant> {
+        if self.waiting.is_empty() { None } else { last_key.map(|at| at + REST) }
+    }
+}
+
+impl App {
+    /// Shows the next question, if no other is up and the keys have rested.
+    pub(super) fn raise_question(&mut self, now: Instant) {
+        let asked = self.overlays.iter().any(|overlay| overlay.question().is_some());
+        let rests = self.focus.last_key.is_none_or(|at| now.saturating_duration_since(at) >= REST);
+        if asked || !rests {
+            return;
+        }
+        let Some((id, request)) = self.questions.waiting.pop_front() else { return };
+        let item = match &request {
+            ServerRequest::CommandApproval(params) => self.feed.open_item(&params.item_id),
+            ServerRequest::FileChangeApproval(params) => self.feed.open_item(&params.item_id),
+            ServerRequest::ProjectTrust(_) => None,
+        };
+        let overlay = overlays::question(id, &request, item);
+        self.lay(overlay);
+        self.questions.raised = Some(now);
+        if !self.focus.focused {
+            self.notify(notify::Event::Question);
+        }
+    }
+
+    /// The question was answered, here or elsewhere.
+    pub(super) fn resolved(&mut self, id: u64) {
+        self.questions.remove(id);
+        self.overlays.retain(|overlay| overlay.question() != Some(id));
+    }
+}

@@ -1,0 +1,62 @@
+//! The session on the screen, as far as the screen needs it.
+
+use std::time::{Duration, Instant};
+
+use codex_protocol::{ThreadOpened, ThreadTokenUsage};
+
+use super::App;
+
+/// The session on the screen.
+#[derive(Debug)]
+pub struct Session {
+    /// Its settings.
+    pub opened: ThreadOpened,
+    /// Its tokens.
+    pub usage: ThreadTokenUsage,
+    /// The turn that runs.
+    pub turn: Option<Running>,
+    /// When it was opened.
+    pub since: Instant,
+    /// The model's last message, for `/copy`.
+    pub last_message: Option<String>,
+    /// Whether anything was said in it.
+    pub said: bool,
+}
+
+/// A turn that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its id; empty until the server has told it.
+    pub id: String,
+    /// When it began.
+    pub since: Instant,
+    /// Whether it was told to stop.
+    pub stopping: bool,
+}
+
+impl Session {
+    /// Just opened.
+    pub fn new(opened: ThreadOpened, now: Instant) -> Self {
+        Self { opened, usage: ThreadTokenUsage::default(), turn: None, since: now, last_message: None, said: false }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> String {
+        self.opened.thread.id.clone()
+    }
+
+    /// When the time that a turn has taken is next a second more.
+    pub fn next_second(&self, now: Instant) -> Option<Instant> {
+        let running = self.turn.as_ref()?;
+        let whole = now.saturating_duration_since(running.since).as_secs() + 1;
+        Some(running.since + Duration::from_secs(whole))
+    }
+}
+
+impl App {
+    /// The session to go on with later, if anything of it was kept.
+    pub fn kept_session(&self) -> Option<String> {
+        let kept = |session: &&Session| session.said && !session.opened.thread.ephemeral;
+        self.session.as_ref().filter(kept).map(Session::id)
+    }
+}

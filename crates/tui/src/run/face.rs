@@ -1,0 +1,176 @@
+//! What the person looks at: a terminal that is drawn on, or lines of text for one that cannot be, and for screen readers.
+
+use std::{
+    io::{self, Write},
+    pin::Pin,
+    time::Instant,
+};
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::mpsc;
+
+use crate::{
+    app::{App, AppEvent},
+    screen::{Input, Output, RawMode, Screen},
+    text::Row,
+};
+
+/// What happens at the terminal.
+pub type Inputs = Pin<Box<dyn Stream<Item = AppEvent>>>;
+
+/// What the person looks at.
+pub enum Face {
+    /// A terminal that is drawn on.
+    Drawn {
+        /// Writes to it.
+        screen: Screen<Output>,
+        /// Its mode, given back at the end.
+        raw: RawMode,
+    },
+    /// Lines.
+    Lines {
+        /// The overlay that was written last, as it was.
+        shown: Vec<Row>,
+        /// Whether a line is being waited for, and that has been said.
+        prompted: bool,
+    },
+}
+
+impl Face {
+    /// What happens at it.
+    pub fn inputs(&self) -> Inputs {
+        match self {
+            Self::Drawn { .. } => Box::pin(crate::screen::inputs().map(AppEvent::Input)),
+            Self::Lines { .. } => Box::pin(lines()),
+        }
+    }
+
+    /// Shows what is finished and what is going on.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn show(&mut self, app: &mut App) -> io::Result<()> {
+        let finished = app.finished();
+        match self {
+            Self::Drawn { screen, .. } => {
+                screen.print(finished);
+                screen.frame(&app.live(Instant::now()))
+            }
+            Self::Lines { shown, prompted } => {
+                let mut text: String = finished.iter().map(|row| row.text() + "\n").collect();
+                let overlay = app.overlay_rows();
+                if overlay != *shown {
+                    text.extend(overlay.iter().map(|row| row.text() + "\n"));
+                    *shown = overlay;
+                    *prompted = false;
+                }
+                *prompted &= text.is_empty();
+                if !*prompted && app.waits_for_a_line() {
+                    text += "> ";
+                    *prompted = true;
+                }
+                let mut out = io::stdout();
+                out.write_all(text.as_bytes())?;
+                out.flush()
+            }
+        }
+    }
+
+    /// When it has to be shown again, because nothing was drawn.
+    pub fn settles_at(&self) -> Option<Instant> {
+        match self {
+            Self::Drawn { screen, .. } => screen.settles_at(),
+            Self::Lines { .. } => None,
+        }
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self) {
+        if let Self::Drawn { screen, .. } = self {
+            screen.resize(crate::screen::size());
+        }
+    }
+
+    /// Asks which background it has.
+    pub fn ask_background(&mut self) {
+        if let Self::Drawn { screen, .. } = self {
+            screen.ask_background();
+        }
+    }
+
+    /// Sends a sequence to it.
+    pub fn send(&mut self, bytes: &[u8]) {
+        if let Self::Drawn { screen, .. } = self {
+            screen.send(bytes);
+        }
+    }
+
+    /// Clears what is visible.
+    pub fn clear(&mut self) {
+        if let Self::Drawn { screen, .. } = self {
+            screen.clear();
+        }
+    }
+
+    /// Runs `work` while the terminal is as it was before.
+    ///
+    /// # Errors
+    /// When the terminal cannot be given back or taken again.
+    pub fn lend<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<T> {
+        let Self::Drawn { screen, raw } = self else { return Ok(work()) };
+        screen.finish(&[])?;
+        raw.leave();
+        let done = work();
+        raw.enter_again()?;
+        screen.resize(crate::screen::size());
+        Ok(done)
+    }
+
+    /// Gives the terminal to the shell until it is brought to the foreground.
+    ///
+    /// # Errors
+    /// As [`Self::lend`].
+    pub fn suspend(&mut self) -> io::Result<()> {
+        let Self::Drawn { screen, raw } = self else { return Ok(()) };
+        screen.finish(&[])?;
+        raw.suspend()?;
+        screen.resize(crate::screen::size());
+        Ok(())
+    }
+
+    /// Gives the terminal back for good, with the rest of what is finished on it.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn leave(mut self, app: &mut App) -> io::Result<()> {
+        let rest = app.finished();
+        match &mut self {
+            Self::Drawn { screen, raw } => {
+                screen.print(rest);
+                let closed = screen.finish(&app.last_rows());
+                raw.leave();
+                closed
+            }
+            Self::Lines { .. } => {
+                let text: String = rest.iter().map(|row| row.text() + "\n").collect();
+                io::stdout().write_all(text.as_bytes())
+            }
+        }
+    }
+}
+
+/// Lines that are typed, and the end of them.
+fn lines() -> impl Stream<Item = AppEvent> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    // A thread of its own: reading a line cannot be given up.
+    std::thread::spawn(move || {
+        for line in io::stdin().lines() {
+            let Ok(line) = line else { break };
+            if sender.send(AppEvent::Line(line)).is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(AppEvent::Input(Input::Gone));
+    });
+    stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|event| (event, receiver)))
+}

@@ -1,0 +1,76 @@
+//! How the session stands: the page of `/status`.
+
+use std::time::Instant;
+
+use codex_protocol::{ThreadPermissions, TokenUsage};
+
+use crate::{
+    app::Session,
+    look::Look,
+    overlays::{Overlay, Pager, PagerEntry},
+    status_line::{approval, duration, level, thousands},
+    text::Row,
+    theme::Role,
+};
+
+/// How the session stands.
+pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, look: &Look) -> Box<dyn Overlay> {
+    let opened = &session.opened;
+    let page = Page { look };
+    let mut rows = vec![
+        page.line("Model", &format!("{} ({})", opened.model, opened.model_provider)),
+        page.line("Directory", &opened.cwd),
+        page.line("Session", &opened.thread.id),
+        page.line("Open for", &duration(now.saturating_duration_since(session.since))),
+        page.line("Sandbox", &format!("{} ({})", level(opened), permissions.held_by)),
+        page.line("Approval", approval(opened.approval_policy)),
+    ];
+    if let Some(branch) = opened.thread.git_info.as_ref().and_then(|git| git.branch.as_ref()) {
+        rows.insert(2, page.line("Branch", branch));
+    }
+    let usage = &session.usage;
+    rows.push(page.line("Context", &context(usage.last.total_tokens, usage.model_context_window)));
+    rows.push(page.line("Tokens", &tokens(&usage.total)));
+    rows.push(page.line("Money", "not known: prices of models are not part of this version"));
+    rows.extend(page.list("Settings from", &opened.config_sources));
+    rows.extend(page.list("Instructions from", &opened.instruction_sources));
+    Box::new(Pager::new("Status", vec![PagerEntry::rows(rows)]))
+}
+
+fn context(used: u64, window: Option<u64>) -> String {
+    match window.filter(|window| *window > 0) {
+        Some(window) => {
+            format!("{} of {} tokens ({}%)", thousands(used), thousands(window), used.min(window) * 100 / window)
+        }
+        None => format!("{} tokens; how many fit is not known", thousands(used)),
+    }
+}
+
+fn tokens(total: &TokenUsage) -> String {
+    format!(
+        "{} in ({} of them cached), {} out ({} of them reasoning)",
+        thousands(total.input_tokens),
+        thousands(total.cached_input_tokens),
+        thousands(total.output_tokens),
+        thousands(total.reasoning_output_tokens)
+    )
+}
+
+struct Page<'a> {
+    look: &'a Look,
+}
+
+impl Page<'_> {
+    fn line(&self, name: &str, value: &str) -> Row {
+        Row::new(&format!("{name:<12} "), self.look.style(Role::Quiet)).with(value, self.look.style(Role::Plain))
+    }
+
+    fn list(&self, name: &str, values: &[String]) -> Vec<Row> {
+        let mut rows = vec![Row::new(name, self.look.style(Role::Quiet))];
+        rows.extend(values.iter().map(|value| Row::new(&format!("  {value}"), self.look.style(Role::Path))));
+        if values.is_empty() {
+            rows.push(Row::new("  none", self.look.style(Role::Quiet)));
+        }
+        rows
+    }
+}
