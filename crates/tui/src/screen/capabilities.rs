@@ -35,7 +35,7 @@ const SHOW_LINKS: &[&str] = &["linux", "eterm", "vt1", "vt2", "cons"];
 /// A window that is drawn larger and smaller has a new size many times a second.
 const SETTLES: Duration = Duration::from_millis(50);
 /// tmux says nothing of a new size for a quarter of a second after the last one, but has it.
-const SETTLES_IN_TMUX: Duration = Duration::from_millis(300);
+const SETTLES_IN_TMUX: Duration = Duration::from_millis(400);
 
 impl Capabilities {
     /// Of the terminal that `environment` names.

@@ -59,6 +59,8 @@ pub fn inputs() -> impl Stream<Item = Input> + Unpin {
 struct Reader {
     terminal: AsyncFd<BorrowedFd<'static>>,
     resized: Signal,
+    /// The last one that is known.
+    size: Size,
     parser: Parser,
     ready: VecDeque<Input>,
 }
@@ -69,6 +71,7 @@ impl Reader {
         Ok(Self {
             terminal: AsyncFd::with_interest(stdin(), Interest::READABLE)?,
             resized: signal(SignalKind::window_change())?,
+            size: output::size(),
             parser: Parser::default(),
             ready: VecDeque::new(),
         })
@@ -82,12 +85,22 @@ impl Reader {
             let waits = self.parser.waits();
             tokio::select! {
                 biased;
-                Some(()) = self.resized.recv() => return Input::Resize(output::size()),
+                Some(()) = self.resized.recv() => {
+                    self.size = output::size();
+                    return Input::Resize(self.size);
+                }
                 guard = self.terminal.readable() => {
                     let Ok(mut guard) = guard else { return Input::Gone };
                     match guard.try_io(|_| read()) {
                         Ok(Ok(bytes)) if bytes.is_empty() => return Input::Gone,
-                        Ok(Ok(bytes)) => self.parser.feed(&bytes, &mut self.ready),
+                        Ok(Ok(bytes)) => {
+                            // The signal may be handled after keys that came after it.
+                            let size = output::size();
+                            if size != std::mem::replace(&mut self.size, size) {
+                                self.ready.push_back(Input::Resize(size));
+                            }
+                            self.parser.feed(&bytes, &mut self.ready);
+                        }
                         Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                         Ok(Err(_)) => return Input::Gone,
                         // Nothing was there.
