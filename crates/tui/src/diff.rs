@@ -273,3 +273,58 @@ fn pair(left: Vec<Row>, right: Vec<Row>, width: usize, look: &Look) -> Vec<Row> 
     };
     (0..left.len().max(right.len())).map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        tests::{golden, styled},
+        theme::Theme,
+    };
+
+    const DIFF: &str = "@@ -9,4 +9,5 @@ fn a\n fn a() {\n-    one(1);\n-    gone();\n+    one(2);\n }\n@@ -20 +21,2 @@\n \
+                        last\n+added, and so long that it has to be wrapped where two columns stand beside each other\n";
+
+    fn change(diff: &str) -> FileUpdateChange {
+        FileUpdateChange {
+            path: "/w/a.rs".into(),
+            kind: PatchChangeKind::Update { move_path: None },
+            diff: diff.into(),
+        }
+    }
+
+    #[test]
+    fn layouts() {
+        let mut text = String::new();
+        for (width, side_by_side) in [(60, false), (60, true), (120, true), (121, true)] {
+            let layout = Layout { side_by_side, most_rows: None };
+            let rows = diff_rows(&change(DIFF), &Look { width, theme: Theme::Ansi }, layout);
+            assert!(rows.iter().all(|row| row.width() <= width));
+            text.push_str(&format!("=== {width}, side by side: {side_by_side}\n{}", styled(&rows)));
+        }
+        golden("src/diff/layouts.txt", &text);
+    }
+
+    #[test]
+    fn hunks_have_their_lines() {
+        let hunks = hunks(DIFF);
+        let seen: Vec<_> = hunks.iter().map(|hunk| (hunk.old, hunk.new, hunk.range(), hunk.lines.len())).collect();
+        assert_eq!(seen, [(9, 9, (9, 11), 5), (20, 21, (21, 22), 2)]);
+        assert_eq!(super::hunks("Binary files differ\n")[0].lines[0].mark, '\\');
+    }
+
+    #[test]
+    fn a_long_diff_is_cut_with_a_count() {
+        let look = Look { width: 80, theme: Theme::Ansi };
+        let rows = |lines: usize| {
+            let diff = format!("@@ -0,0 +1,{lines} @@\n{}", "+x\n".repeat(lines));
+            diff_rows(&change(&diff), &look, Layout { side_by_side: false, most_rows: Some(10) })
+        };
+        for (lines, expected, last) in
+            [(10, 11, "10 +x"), (11, 12, "11 +x"), (500, 12, "… about 490 more lines (ctrl+t)")]
+        {
+            let rows = rows(lines);
+            assert_eq!((rows.len(), rows.last().unwrap().text().as_str()), (expected, last));
+        }
+    }
+}

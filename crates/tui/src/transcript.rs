@@ -23,22 +23,40 @@ pub use crate::{
     diff::{Hunk, Layout, diff_rows, hunk_rows, hunks},
     markdown::markdown,
 };
-use crate::{look::Look, text::Row};
+use crate::{
+    look::Look,
+    text::{Row, wrap},
+};
 
 /// One finished item. Where it is `expanded` all of it: the whole output, the whole diff, what the model thought.
 pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
-    match item {
+    let rows = match item {
         ThreadItem::UserMessage { content, .. } => message::user(content, look, expanded),
         ThreadItem::AgentMessage { text, .. } => message::agent(text, look),
         ThreadItem::Reasoning { summary, .. } => reasoning::rows(summary, look, expanded),
         ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
         ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
-    }
+    };
+    fitting(rows, look)
 }
 
-/// `rows` with `first` before the first of them and `rest` before the others.
-fn marked(rows: Vec<Row>, first: &Row, rest: &Row) -> Vec<Row> {
+/// `rows`, where one is too wide wrapped: on a very narrow screen.
+fn fitting(mut rows: Vec<Row>, look: &Look) -> Vec<Row> {
+    if rows.iter().any(|row| row.width() > look.width) {
+        rows = rows.iter().flat_map(|row| wrap(row, look.width, &Row::empty())).collect();
+    }
+    rows
+}
+
+/// On a screen of fewer columns nothing stands before a row.
+const NARROW: usize = 16;
+
+/// `rows` with `first` before the first of them and `rest` before the others, where there is room for that.
+fn marked(rows: Vec<Row>, first: &Row, rest: &Row, look: &Look) -> Vec<Row> {
+    if look.width < NARROW {
+        return rows;
+    }
     let mark = |(at, mut row): (usize, Row)| {
         // No blanks at the end of an empty row.
         if at > 0 && row.is_empty() {
@@ -51,9 +69,9 @@ fn marked(rows: Vec<Row>, first: &Row, rest: &Row) -> Vec<Row> {
     rows.into_iter().enumerate().map(mark).collect()
 }
 
-/// The same look with room for what stands before each row.
+/// The same look with room for what stands before each row, at most [`NARROW`] columns.
 fn narrower(look: &Look, by: usize) -> Look {
-    Look { width: look.width.saturating_sub(by).max(1), ..*look }
+    Look { width: if look.width < NARROW { look.width } else { look.width - by }, ..*look }
 }
 
 /// A duration as a person says it.

@@ -2,7 +2,13 @@
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
 
-use super::{Parsed, References, blocks, blocks::Place, end_of, options, parse, table::Table, top_level};
+use super::{
+    Parsed, References, blocks,
+    blocks::Place,
+    end_of, options, parse,
+    table::{Table, total},
+    top_level,
+};
 use crate::{highlight::Highlighter, look::Look, text::Row};
 
 /// An open block with more source than this is cut where a line or a word ends.
@@ -196,7 +202,9 @@ impl Stream {
         let mut rows = match (&self.open, &events[0].0) {
             (Open::List(number), Event::Start(Tag::List(_))) => blocks::list_from(events, *number, place),
             (Open::Table(widths), Event::Start(Tag::Table(alignments))) => {
-                Table::new(&events[1..events.len().max(2) - 1], alignments, place).rows(Some(widths), look)
+                let fits = total(widths) <= look.width;
+                let table = Table::new(&events[1..events.len().max(2) - 1], alignments, place);
+                table.rows(fits.then_some(widths), look)
             }
             _ => blocks::block(events, place),
         };
@@ -236,6 +244,12 @@ impl Stream {
             self.open = Open::Code(Box::new(code));
         }
         self.seen = (0, usize::MAX);
+    }
+
+    /// Bytes of source that are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.tail.len()
     }
 
     /// Goes on in open code.
@@ -327,10 +341,15 @@ impl Stream {
 
     /// Cuts an open block that is far too long, and gives out what lies above the cut.
     fn cut(&mut self, look: &Look, rows: &mut Vec<Row>) {
-        let near = self.tail.floor_char_boundary(self.tail.len() - MOST / 4);
-        let line = self.tail[..near].rfind('\n').filter(|at| *at > MOST / 4).map(|at| at + 1);
-        let word = || self.tail[..near].rfind(' ').filter(|at| *at > MOST / 4).map(|at| at + 1);
-        let at = line.or_else(word).unwrap_or(near);
+        // Near the end, so that all that was given out lies above.
+        let near = self.tail.floor_char_boundary(self.tail.len().saturating_sub(2 * look.width));
+        let line = line_begin(&self.tail, self.tail.len());
+        let word = self.tail[near..].rfind(' ').map(|at| near + at + 1);
+        let at = match (&self.open, word) {
+            (Open::Table(_), _) => line,
+            _ if line >= near => line,
+            (_, word) => word.unwrap_or(self.tail.len()),
+        };
         let above = self.rows(&self.tail[..at], look);
         self.emit_part(above, rows);
         // A table goes on below its head.

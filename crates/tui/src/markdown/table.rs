@@ -152,6 +152,11 @@ fn cells(events: &[Parsed<'_>], base: Style, look: &Look) -> Vec<Row> {
     cells
 }
 
+/// Columns of a table whose columns are so wide.
+pub fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + BETWEEN * widths.len().saturating_sub(1)
+}
+
 /// `room` shared out: who wants no more than an even share of what is left gets all of it.
 fn shared(wanted: Vec<usize>, room: usize) -> Vec<usize> {
     let mut widths = vec![0; wanted.len()];

@@ -99,10 +99,71 @@ proptest! {
     }
 
     #[test]
+    fn the_width_may_change_at_any_time(
+        places in proptest::collection::vec(0_usize..1000, 1..40),
+        widths in proptest::collection::vec(40_usize..120, 1..5),
+        live in 1_usize..8,
+    ) {
+        for name in CASES {
+            let text = case(name);
+            let (mut stream, mut rows) = (Stream::new(), Vec::new());
+            for (piece, width) in pieces(&text, &places).into_iter().zip(widths.iter().cycle()) {
+                stream.push(piece);
+                let printed = stream.take(&look(*width), live);
+                prop_assert!(printed.iter().all(|row| row.width() <= *width), "{}", plain(&printed));
+                prop_assert!(stream.live(&look(*width)).iter().all(|row| row.width() <= *width));
+                rows.extend(printed);
+            }
+            rows.extend(stream.finish(&look(widths[0])));
+            // A row may be printed twice, at two widths; nothing is lost.
+            let count = |rows: &[Row], c| plain(rows).chars().filter(|other| *other == c).count();
+            let whole = markdown(&text, &look(200));
+            for c in ('a'..='z').chain(['本', 'ト', '👩']) {
+                prop_assert!(count(&rows, c) >= count(&whole, c), "{} of {}: {}", c, name, plain(&rows));
+            }
+        }
+    }
+
+    #[test]
     fn nothing_makes_it_panic(text in "[-a-c>#*`~|:\\[\\]()<!_ \n0-9.\t]{0,200}", live in 1_usize..4, width in 1_usize..30) {
         let look = look(width);
         let single: Vec<&str> = text.split_inclusive(|_| true).collect();
         streamed(&single, &look, live);
         markdown(&text, &look);
+    }
+}
+
+#[test]
+fn what_never_ends_is_kept_in_small_pieces() {
+    let table: &[(&str, &str)] = &[
+        ("", "word "),
+        ("", "word\n"),
+        ("", "abcdefghij"),
+        ("```\n", "code\n"),
+        ("```\n", "abcdefghij"),
+        ("- ", "item\n- "),
+        ("- ", "abcdefghij"),
+        ("> ", "quote\n> "),
+        ("| a | b |\n|---|---|\n", "| c | d |\n"),
+        ("    ", "indented\n    "),
+        ("<div>\n", "html\n"),
+        ("[^1]: ", "note\n    "),
+        ("- a\n", "  - nested\n"),
+    ];
+    for (begin, again) in table {
+        let (mut stream, mut rows) = (Stream::new(), Vec::new());
+        stream.push(begin);
+        let times = 1000 / again.len();
+        for _ in 0..60 {
+            stream.push(&again.repeat(times));
+            rows.extend(stream.take(&look(60), 10));
+            assert!(stream.kept() < 20_000 && stream.live(&look(60)).len() < 4_000, "{begin:?} {again:?}");
+        }
+        rows.extend(stream.finish(&look(60)));
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
+        let expected = letters(begin) + letters(again) * times * 60;
+        let came = letters(&plain(&rows));
+        assert!(came == expected || came + letters("div") == expected, "{begin:?} {again:?}: {came} of {expected}");
+        assert!(rows.len() > 100 && rows.iter().all(|row| row.width() <= 60), "{begin:?} {again:?}");
     }
 }

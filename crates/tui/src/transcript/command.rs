@@ -63,7 +63,7 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
     if expanded {
         below.insert(0, Row::new("in ", quiet).with(cwd, look.style(Role::Path)));
     }
-    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    ")));
+    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
     rows
 }
 
@@ -77,7 +77,7 @@ pub fn running(command: &str, output: &str, seconds: u64, look: &Look) -> Vec<Ro
     if seconds > 0 {
         below.push(Row::new(&format!("runs · {}", duration(seconds * 1000)), quiet));
     }
-    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    ")));
+    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
     rows
 }
 
@@ -89,5 +89,5 @@ fn title(command: &str, bad: bool, look: &Look, expanded: bool) -> Vec<Row> {
         rows.push(Row::new(&format!("… {more} more lines (ctrl+t)"), look.style(Role::Quiet)));
     }
     let mark = if bad { Row::new("✗ ", look.style(Role::Bad)) } else { super::message::agent_mark(look) };
-    marked(rows, &mark.with("$ ", look.style(Role::Quiet)), &Row::plain("    "))
+    marked(rows, &mark.with("$ ", look.style(Role::Quiet)), &Row::plain("    "), look)
 }

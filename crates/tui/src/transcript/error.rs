@@ -25,13 +25,13 @@ pub fn error(error: &TurnError, will_retry: bool, look: &Look) -> Vec<Row> {
     if will_retry {
         rows.extend(lines("It is tried again.", look, Role::Quiet));
     }
-    marked(rows, &Row::new(mark, look.style(role)), &Row::plain("  "))
+    marked(rows, &Row::new(mark, look.style(role)), &Row::plain("  "), look)
 }
 
 /// A warning.
 pub fn warning(message: &str, look: &Look) -> Vec<Row> {
     let rows = lines(message, look, Role::Plain);
-    marked(rows, &Row::new("! ", look.style(Role::Warning)), &Row::plain("  "))
+    marked(rows, &Row::new("! ", look.style(Role::Warning)), &Row::plain("  "), look)
 }
 
 /// How a turn ended, if there is something to say. `told` is whether its error was.

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, time::Instant};
 
 use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
 
-use super::{command, error, item, looks, marked, message, narrower, output::tail, plan, reasoning, tool_call};
+use super::{
+    command, error, fitting, item, looks, marked, message, narrower, output::tail, plan, reasoning, tool_call,
+};
 use crate::{look::Look, markdown::Stream, text::Row, theme::Role};
 
 /// What is open, and what is finished and not yet printed.
@@ -188,7 +190,7 @@ impl Feed {
             }
             rows.extend(part);
         }
-        rows
+        fitting(rows, look)
     }
 
     fn started(&mut self, item: &ThreadItem) {
@@ -307,8 +309,8 @@ impl Message {
         let first = if self.begun { rest.clone() } else { message::agent_mark(look) };
         match self.begun && rows.first().is_some_and(Row::is_empty) {
             // An empty row between two blocks stays empty.
-            true => marked(rows, &Row::empty(), &rest),
-            false => marked(rows, &first, &rest),
+            true => marked(rows, &Row::empty(), &rest, look),
+            false => marked(rows, &first, &rest, look),
         }
     }
 }
@@ -339,7 +341,7 @@ fn append(output: &mut String, text: &str) {
 impl Entry {
     /// Not of a message, which arrives bit by bit.
     fn rows(&self, look: &Look) -> Vec<Row> {
-        match self {
+        let rows = match self {
             Self::Item(it) => item(it, look, false),
             Self::Message(_) => Vec::new(),
             Self::Plan { plan, before, explanation } => plan::rows(plan, before, explanation.as_deref(), look),
@@ -347,6 +349,7 @@ impl Entry {
             Self::Warning(message) => error::warning(message, look),
             Self::End { turn, told } => error::end(turn, *told, look),
             Self::Notice(rows) => rows.clone(),
-        }
+        };
+        fitting(rows, look)
     }
 }

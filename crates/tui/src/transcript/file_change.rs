@@ -24,5 +24,5 @@ pub fn rows(changes: &[FileUpdateChange], status: PatchApplyStatus, look: &Look,
         PatchApplyStatus::Declined => (Row::new("✗ ", look.style(Role::Bad)), Some("declined, nothing was written")),
     };
     rows.extend(how.map(|how| Row::new(how, look.style(Role::Bad))));
-    marked(rows, &mark, &Row::plain("  "))
+    marked(rows, &mark, &Row::plain("  "), look)
 }

@@ -39,13 +39,13 @@ pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
         rows.truncate(ROWS);
         rows.push(Row::new(&format!("… {left} more lines (ctrl+t)"), look.style(Role::Quiet)));
     }
-    marked(rows, &Row::new("› ", look.style(Role::User)), &Row::plain("  "))
+    marked(rows, &Row::new("› ", look.style(Role::User)), &Row::plain("  "), look)
 }
 
 /// What the model said.
 pub fn agent(text: &str, look: &Look) -> Vec<Row> {
     let rows = markdown(text, &narrower(look, 2));
-    marked(rows, &agent_mark(look), &Row::plain("  "))
+    marked(rows, &agent_mark(look), &Row::plain("  "), look)
 }
 
 /// What stands before what the model says and does.

@@ -26,7 +26,7 @@ pub fn rows(plan: &[PlanStep], before: &[PlanStep], explanation: Option<&str>, l
         rows.extend(lines.flat_map(|row| wrap(&row, narrower(look, 2).width, &Row::empty())));
     }
     rows.extend(steps);
-    marked(rows, &super::message::agent_mark(look), &Row::plain("  "))
+    marked(rows, &super::message::agent_mark(look), &Row::plain("  "), look)
 }
 
 /// The step that is being done, on one row.
@@ -34,7 +34,7 @@ pub fn current(plan: &[PlanStep], look: &Look) -> Option<Row> {
     let at = plan.iter().position(|step| step.status == PlanStepStatus::InProgress)?;
     let row = Row::new(&format!("Step {} of {}: ", at + 1, plan.len()), look.style(Role::Quiet))
         .with(&plan[at].step, look.style(Role::Plain));
-    Some(truncate(&marked(vec![row], &super::message::agent_mark(look), &Row::empty()).remove(0), look.width))
+    Some(truncate(&marked(vec![row], &super::message::agent_mark(look), &Row::empty(), look).remove(0), look.width))
 }
 
 fn step(step: &PlanStep, look: &Look) -> Vec<Row> {

@@ -23,7 +23,7 @@ pub fn rows(summary: &[String], look: &Look, expanded: bool) -> Vec<Row> {
     for span in rows.iter_mut().flat_map(|row| &mut row.spans) {
         span.style = span.style.over(quiet);
     }
-    marked(rows, &Row::new("· ", quiet), &Row::plain("  "))
+    marked(rows, &Row::new("· ", quiet), &Row::plain("  "), look)
 }
 
 /// The first line, without the marks of a heading.

@@ -223,3 +223,43 @@ fn no_field_of_any_kind_drives_the_terminal() {
         harmless(rows, &poisoned.to_string());
     }
 }
+
+#[test]
+fn what_is_huge_takes_few_rows() {
+    let huge = "x".repeat(1 << 20);
+    let lines = "line\n".repeat(200_000);
+    let file = |diff: &str| {
+        json!({ "type": "fileChange", "id": "f", "status": "completed",
+            "changes": [{ "path": huge, "kind": { "type": "add" }, "diff": diff }] })
+    };
+    let items = [
+        json!({ "type": "userMessage", "id": "u", "content": [{ "type": "text", "text": huge }] }),
+        json!({ "type": "userMessage", "id": "u", "content": [{ "type": "text", "text": lines }] }),
+        json!({ "type": "reasoning", "id": "r", "summary": [huge] }),
+        command("c", &huge, "completed", &huge, json!(0)),
+        command("c", "x", "failed", &lines, json!(1)),
+        command("c", "x", "failed", &huge, Value::Null),
+        command("c", "x", "declined", &lines, Value::Null),
+        file(&format!("@@ -0,0 +1 @@\n+{huge}\n")),
+        file(&format!("@@ -0,0 +1,200000 @@\n{}", "+line\n".repeat(200_000))),
+        json!({ "type": "dynamicToolCall", "id": "d", "tool": huge, "arguments": { "a": huge }, "status": "failed",
+            "contentItems": [{ "type": "inputText", "text": huge }] }),
+    ];
+    for value in items {
+        let it: ThreadItem = serde_json::from_value(value).unwrap();
+        let rows = item(&it, &look(80), false);
+        assert!(rows.len() <= 60 && rows.iter().all(|row| row.width() <= 80), "{} {}", it.id(), rows.len());
+    }
+}
+
+#[test]
+fn a_screen_of_a_column_is_enough() {
+    let items: Vec<Value> = serde_json::from_str(include_str!("tests/items.json")).unwrap();
+    for width in 1..12 {
+        for value in &items {
+            let it: ThreadItem = serde_json::from_value(value.clone()).unwrap();
+            let rows = item(&it, &look(width), true);
+            assert!(rows.iter().all(|row| row.width() <= width), "{width}: {}", plain(&rows));
+        }
+    }
+}

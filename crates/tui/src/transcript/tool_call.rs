@@ -39,7 +39,7 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         let took = duration_ms.map(|took| format!(" · {}", duration(took))).unwrap_or_default();
         below.push(Row::new("failed", look.style(Role::Bad)).with(&took, quiet));
     }
-    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    ")));
+    rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
     rows
 }
 
@@ -62,7 +62,7 @@ fn title(tool: &str, arguments: &Value, failed: bool, look: &Look, expanded: boo
         }
         false => vec![truncate(&row.with(&brief(arguments), look.style(Role::Quiet)), inner.width)],
     };
-    marked(rows, &mark, &Row::plain("  "))
+    marked(rows, &mark, &Row::plain("  "), look)
 }
 
 /// The values of the arguments, the longer ones cut.
