@@ -53,6 +53,11 @@ impl Face {
         let finished = app.finished();
         match self {
             Self::Drawn { screen, .. } => {
+                // It may have another size already, and the signal be still on its way.
+                let size = crate::screen::size();
+                if size != screen.size() {
+                    screen.resize(size);
+                }
                 screen.print(finished);
                 screen.frame(&app.live(Instant::now()))
             }
