@@ -8,7 +8,7 @@ use codex_protocol::FuzzyFileSearchResult;
 
 use super::{App, Effect, intents::shell_command};
 use crate::{
-    composer::Token,
+    composer::{Pressed, Token},
     intent::{Draft, Fetch, Intent},
     key::Key,
     keymap::{Action, Context},
@@ -69,13 +69,13 @@ impl App {
         if self.popup_key(key) {
             return;
         }
-        match self.setup.keymap.action(Context::Global, key) {
-            Some(action) if self.act(action, was_leaving) => self.renew_popup(),
-            _ => {
-                self.composer.press(key, &self.setup.keymap);
-                self.renew_popup();
-            }
+        // The composer knows which of its keys mean something else for the moment: in a search, in the modes of vi.
+        if self.composer.press(key, &self.setup.keymap) == Pressed::Ignored
+            && let Some(action) = self.setup.keymap.action(Context::Global, key)
+        {
+            self.act(action, was_leaving);
         }
+        self.renew_popup();
     }
 
     fn overlay_key(&mut self, key: Key) {

@@ -49,7 +49,9 @@ pub fn set_up(
         face.ask_background();
     }
     let look = Look { width: size.columns, theme: overlays::theme(&settings.theme).unwrap_or(Theme::Ansi) };
-    let mut composer = Composer::new(History::open(&codex_home.join("history.jsonl")));
+    let history =
+        if settings.keeps_history { History::open(&codex_home.join("history.jsonl")) } else { History::default() };
+    let mut composer = Composer::new(history);
     composer.set_vim(settings.vim);
     let setup = Setup {
         look,
