@@ -64,7 +64,7 @@ pub async fn run(
     let connection = codex_client::Connection::new(calls, events);
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
     if let Some(id) = ending.session {
-        let _ = terminal::print(&format!("codex --resume {id}\n"));
+        let _ = terminal::print(&format!("go on with: codex --resume {id}\n"));
     }
     Ok(ExitStatus::Done)
 }

@@ -74,6 +74,7 @@ impl App {
             return self.with_overlay(overlay.as_ref(), size);
         }
         live.rows.extend(self.working(now));
+        live.rows.extend(self.unread());
         live.rows.extend(self.queue.rows(&self.setup.look));
         if size.rows > 4 {
             live.rows.push(Row::empty());
@@ -132,6 +133,18 @@ impl App {
             .with(word, look.style(Role::Strong))
             .with(&format!(" {elapsed}{hint}"), look.style(Role::Quiet));
         Some(truncate(&row, look.width))
+    }
+
+    /// What was said to the turn and not read yet, a row each.
+    fn unread(&self) -> Vec<Row> {
+        let look = &self.setup.look;
+        let turn = self.session.as_ref().and_then(|session| session.turn.as_ref());
+        let row = |text: &String| {
+            let first = text.lines().next().unwrap_or_default();
+            let row = Row::new("  ⤷ ", look.style(Role::Mark)).with(first, look.style(Role::Plain));
+            truncate(&row.with("  read with the next step", look.style(Role::Quiet)), look.width)
+        };
+        turn.map(|turn| turn.unread.iter().map(row).collect()).unwrap_or_default()
     }
 
     fn status(&self, now: Instant) -> Row {

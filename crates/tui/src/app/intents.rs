@@ -95,12 +95,14 @@ impl App {
 
     fn say_draft(&mut self, draft: Draft) {
         self.queue.release();
-        let running = self.session.as_ref().and_then(|session| session.turn.as_ref());
+        let running = self.session.as_mut().and_then(|session| session.turn.as_mut());
         match running {
             Some(turn) if !turn.stopping && !turn.id.is_empty() => {
+                turn.unread.push(draft.text.clone());
+                let expected_turn_id = turn.id.clone();
                 let params = TurnSteerParams {
                     thread_id: self.thread_id().unwrap_or_default(),
-                    expected_turn_id: turn.id.clone(),
+                    expected_turn_id,
                     input: draft.clone().input(),
                 };
                 self.call(ClientRequest::TurnSteer(params), Purpose::Say(draft));
@@ -119,8 +121,7 @@ impl App {
         if let Some(command) = shell_command(&draft) {
             return self.shell(command);
         }
-        session.turn =
-            Some(super::session::Running { id: String::new(), since: std::time::Instant::now(), stopping: false });
+        session.turn = Some(Running::begun(Instant::now()));
         let params =
             TurnStartParams { thread_id: session.id(), input: draft.clone().input(), ..TurnStartParams::default() };
         self.call(ClientRequest::TurnStart(params), Purpose::Say(draft));
@@ -163,7 +164,7 @@ impl App {
             return self.queue.push(Draft { text: format!("!{command}"), pictures: Vec::new() });
         };
         let thread_id = session.id();
-        session.turn = Some(Running { id: String::new(), since: Instant::now(), stopping: false });
+        session.turn = Some(Running::begun(Instant::now()));
         let params = ThreadShellCommandParams { thread_id, command, timeout_ms: None };
         self.call(ClientRequest::ThreadShellCommand(params), Purpose::Shell);
     }

@@ -20,7 +20,7 @@ impl App {
         match notification {
             ServerNotification::TurnStarted(changed) => {
                 if let Some(session) = &mut self.session {
-                    session.turn = Some(Running { id: changed.turn.id.clone(), since: now, stopping: false });
+                    session.turn = Some(Running { id: changed.turn.id.clone(), ..Running::begun(now) });
                 }
             }
             ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),
@@ -33,7 +33,10 @@ impl App {
                 let Some(session) = &mut self.session else { return };
                 match &completed.item {
                     ThreadItem::AgentMessage { text, .. } => session.last_message = Some(text.clone()),
-                    ThreadItem::UserMessage { .. } => session.said = true,
+                    ThreadItem::UserMessage { content, .. } => {
+                        session.said = true;
+                        session.read(content);
+                    }
                     _ => {}
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use codex_protocol::{ThreadOpened, ThreadTokenUsage};
+use codex_protocol::{ThreadOpened, ThreadTokenUsage, UserInput};
 
 use super::App;
 
@@ -32,6 +32,15 @@ pub struct Running {
     pub since: Instant,
     /// Whether it was told to stop.
     pub stopping: bool,
+    /// What was said to it that the model has not read yet.
+    pub unread: Vec<String>,
+}
+
+impl Running {
+    /// Begun now; its id is told later.
+    pub fn begun(now: Instant) -> Self {
+        Self { id: String::new(), since: now, stopping: false, unread: Vec::new() }
+    }
 }
 
 impl Session {
@@ -43,6 +52,16 @@ impl Session {
     /// Its id.
     pub fn id(&self) -> String {
         self.opened.thread.id.clone()
+    }
+
+    /// The model has read this.
+    pub fn read(&mut self, content: &[UserInput]) {
+        let Some(turn) = &mut self.turn else { return };
+        let said =
+            |text: &String| content.iter().any(|input| matches!(input, UserInput::Text { text: said } if said == text));
+        if let Some(at) = turn.unread.iter().position(said) {
+            turn.unread.remove(at);
+        }
     }
 
     /// When the time that a turn has taken is next a second more.
