@@ -1,6 +1,6 @@
 //! A shell command: what was run, its last lines, and how it ended.
 
-use codex_protocol::{CommandExecutionStatus, ThreadItem};
+use codex_protocol::{CommandExecutionSource, CommandExecutionStatus, ThreadItem};
 
 use super::{duration, marked, narrower, output};
 use crate::{highlight, look::Look, text::Row, theme::Role};
@@ -10,6 +10,9 @@ const COMMAND_ROWS: usize = 6;
 
 /// Last lines of the output of a command that succeeded, and of one that did not.
 const LINES: [usize; 2] = [5, 12];
+
+/// Last lines of the output of a command that the user typed: it was typed to be read.
+const TYPED_LINES: usize = 100;
 
 /// Most rows below the command line, unless all is shown.
 const MOST: usize = 30;
@@ -21,10 +24,13 @@ pub fn command_rows(command: &str, look: &Look) -> Vec<Row> {
 
 /// A command that has ended.
 pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
-    let ThreadItem::CommandExecution { command, cwd, status, aggregated_output, exit_code, duration_ms, .. } = item
+    let ThreadItem::CommandExecution {
+        command, cwd, source, status, aggregated_output, exit_code, duration_ms, ..
+    } = item
     else {
         return Vec::new();
     };
+    let typed = *source == CommandExecutionSource::UserShell;
     let (good, quiet) = (*status == CommandExecutionStatus::Completed, look.style(Role::Quiet));
     let mut rows = title(command, !good, look, expanded);
     let inner = narrower(look, 4);
@@ -33,9 +39,10 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         (true, _) => output::all(text, &inner),
         // Why it did not run.
         (false, None) => output::all(output::head(text, 16 << 10), &inner),
+        (false, Some(_)) if typed => output::last_lines(text, TYPED_LINES, &inner),
         (false, Some(_)) => output::last_lines(text, LINES[usize::from(!good)], &inner),
     };
-    if !expanded {
+    if !expanded && !typed {
         below.truncate(MOST);
     }
     let took = duration_ms.map(duration);

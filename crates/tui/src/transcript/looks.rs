@@ -3,7 +3,7 @@
 //! It must never take a command for a look that may do more: what is not plainly one of the table is not one, and what
 //! failed is never one.
 
-use codex_protocol::{CommandExecutionStatus, DynamicToolCallStatus, ThreadItem};
+use codex_protocol::{CommandExecutionSource, CommandExecutionStatus, DynamicToolCallStatus, ThreadItem};
 use serde_json::Value;
 
 use crate::{
@@ -72,6 +72,8 @@ const VALUES: &[(&str, &[&str])] = &[
 /// What `item` only looked at, if it did only that, and succeeded.
 pub fn glances(item: &ThreadItem) -> Option<Vec<Glance>> {
     match item {
+        // Who typed a command wants to see what it says.
+        ThreadItem::CommandExecution { source: CommandExecutionSource::UserShell, .. } => None,
         ThreadItem::CommandExecution { command, status: CommandExecutionStatus::Completed, .. } => of_command(command),
         ThreadItem::DynamicToolCall { tool, arguments, status, success, .. } => {
             let good = *status == DynamicToolCallStatus::Completed && *success != Some(false);
@@ -299,5 +301,21 @@ mod tests {
         ] {
             assert_eq!(told(&[command]), None, "{command}");
         }
+    }
+
+    #[test]
+    fn what_the_user_typed_is_shown() {
+        let item = ThreadItem::CommandExecution {
+            id: "1".into(),
+            command: "ls".into(),
+            cwd: "/w".into(),
+            source: CommandExecutionSource::UserShell,
+            status: CommandExecutionStatus::Completed,
+            command_actions: Vec::new(),
+            aggregated_output: Some("a\n".into()),
+            exit_code: Some(0),
+            duration_ms: None,
+        };
+        assert_eq!(glances(&item), None);
     }
 }
