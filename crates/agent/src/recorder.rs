@@ -1,6 +1,9 @@
 //! Writes first, tells second. The only place that appends to the journal and the only one that sends events.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use codex_protocol::{Event, Position, ServerMessage, ServerNotification, ServerRequest, Warning};
 use codex_store::{Journal, Record, StoreError};
@@ -11,7 +14,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 /// ([`LiveOutput`]), for it is not recorded before they end.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    journal: Journal,
+    journal: SharedJournal,
     events: mpsc::Sender<ServerMessage>,
     /// The newest flush to the device, still running perhaps.
     flush: Option<JoinHandle<std::io::Result<()>>>,
@@ -21,9 +24,27 @@ pub(crate) struct Recorder {
     live: bool,
 }
 
+/// A journal that what the user says while a turn runs is written to as well.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedJournal(Arc<Mutex<Journal>>);
+
+impl SharedJournal {
+    pub(crate) fn append(&self, record: &Record) -> Result<u64, StoreError> {
+        self.lock().append(record)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Journal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Recorder {
+    pub(crate) fn journal(&self) -> SharedJournal {
+        self.journal.clone()
+    }
+
     pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>, live: bool) -> Self {
-        Self { journal, events, flush: None, last: 0, live }
+        Self { journal: SharedJournal(Arc::new(Mutex::new(journal))), events, flush: None, last: 0, live }
     }
 
     /// Appends a record; returns its ordinal.
@@ -80,7 +101,7 @@ impl Recorder {
 
     /// Has the journal flushed to the device (`fdatasync(2)`), on a blocking thread and without waiting.
     pub(crate) fn flush(&mut self) {
-        if let Some(file) = self.journal.sync_handle() {
+        if let Some(file) = self.journal.lock().sync_handle() {
             self.flush = Some(tokio::task::spawn_blocking(move || file.sync_data()));
         }
     }
@@ -95,12 +116,12 @@ impl Recorder {
     }
 
     pub(crate) fn journal_path(&self) -> Option<PathBuf> {
-        self.journal.path().map(Path::to_owned)
+        self.journal.lock().path().map(Path::to_owned)
     }
 
     /// Lets go of the journal: others can open it, and nothing is written any more.
     pub(crate) fn close(&mut self) {
-        self.journal = Journal::ephemeral();
+        *self.journal.lock() = Journal::ephemeral();
     }
 
     pub(crate) fn events(&self) -> mpsc::Sender<ServerMessage> {

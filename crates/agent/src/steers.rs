@@ -1,21 +1,21 @@
 //! What the user says while a turn runs: it waits until the model is asked next, and becomes part of the turn there.
 //!
-//! Nothing that was taken may be lost: the turn ends only when nothing waits, and what waits where it cannot go on is kept
-//! for the next one.
+//! Nothing that was taken may be lost: it is recorded at once, the turn ends only when nothing waits, and what waits where
+//! it cannot go on is kept for the next one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codex_history::{Content, Message};
-use codex_protocol::{Position, ThreadItem, UserInput};
+use codex_protocol::{Position, ThreadItem};
 use codex_store::{Record, StoreError};
 
-use crate::{thread::ThreadState, turn::TurnRun};
+use crate::{recorder::SharedJournal, thread::ThreadState, turn::TurnRun};
 
 /// What the user said, as the model gets it and as it is shown.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) content: Vec<Content>,
-    pub(crate) input: Vec<UserInput>,
+    pub(crate) item: ThreadItem,
 }
 
 /// What was said since the model was asked last, oldest first.
@@ -30,13 +30,16 @@ struct Waiting {
 }
 
 impl Steers {
-    /// Puts `said` behind what waits; false if the turn takes nothing more.
-    pub(crate) fn put(&self, said: Said) -> bool {
+    /// Records `said` and puts it behind what waits; false if the turn takes nothing more.
+    pub(crate) fn put(&self, said: Said, turn_id: &str, journal: &SharedJournal) -> Result<bool, StoreError> {
         let mut waiting = self.waiting();
-        if !waiting.is_closed {
-            waiting.said.push(said);
+        if waiting.is_closed {
+            return Ok(false);
         }
-        !waiting.is_closed
+        let (content, item) = (said.content.clone(), said.item.clone());
+        journal.append(&Record::Steered { turn_id: turn_id.to_owned(), content, item })?;
+        waiting.said.push(said);
+        Ok(true)
     }
 
     /// Takes nothing more from here on, unless something waits; whether it is closed.
@@ -78,8 +81,7 @@ impl TurnRun {
     /// Records and tells what the user said. All of it is told and part of the conversation, recorded or not.
     async fn say(&mut self, state: &mut ThreadState, said: Vec<Said>) -> Result<(), StoreError> {
         let mut all = Ok(());
-        for Said { content, input } in said {
-            let item = ThreadItem::UserMessage { id: self.next_item_id(), content: input };
+        for Said { content, item } in said {
             let message = Message::User { content };
             let recorded = state.record_message(message.clone());
             if recorded.is_err() {

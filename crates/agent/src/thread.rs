@@ -20,7 +20,7 @@ use crate::{
     Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
     approvals::Granted,
     context, input,
-    recorder::Recorder,
+    recorder::{Recorder, SharedJournal},
     standing::SharedStanding,
     steers::Said,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
@@ -35,6 +35,7 @@ pub struct Thread {
     id: String,
     /// Its record on disk; `None`: nothing of it is kept.
     journal: Option<PathBuf>,
+    record: SharedJournal,
     pub(crate) state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
@@ -205,11 +206,11 @@ impl Thread {
 
     fn of(id: String, state: ThreadState) -> Self {
         let processes = Arc::clone(&state.processes);
-        let journal = state.recorder.journal_path();
+        let (journal, record) = (state.recorder.journal_path(), state.recorder.journal());
         let standing = state.standing.clone();
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
-        Self { id, journal, state, running: Arc::default(), processes, standing, next_model: Arc::default() }
+        Self { id, journal, record, state, running: Arc::default(), processes, standing, next_model: Arc::default() }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -270,7 +271,7 @@ impl Thread {
             state.settings.model = model;
             state.record_change()?;
         }
-        let Said { content, input } = said(input, state.settings.workplace.roots.workspace.clone()).await?;
+        let (content, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
         let seq = state.record_turn_start(&turn_id, content, &item)?;
@@ -283,7 +284,7 @@ impl Thread {
     /// # Errors
     /// When another turn runs than `expected`, none that takes anything, or nothing was said.
     pub async fn steer(&self, expected: &str, input: Vec<UserInput>) -> Result<String, ThreadError> {
-        let (steers, directory) = {
+        let (reach, directory) = {
             let running = self.running();
             let running = running.as_ref().filter(|running| !running.turn_id.is_empty());
             let running = running.ok_or(ThreadError::NotSteerable)?;
@@ -291,9 +292,14 @@ impl Thread {
                 let found = running.turn_id.clone();
                 return Err(ThreadError::AnotherTurn { expected: expected.to_owned(), found });
             }
-            (running.reach.steers.clone(), running.directory.clone())
+            (running.reach.clone(), running.directory.clone())
         };
-        if steers.put(said(input, directory).await?) { Ok(expected.to_owned()) } else { Err(ThreadError::NotSteerable) }
+        let (content, input) = said(input, directory).await?;
+        let item = ThreadItem::UserMessage { id: reach.next_item_id(expected), content: input };
+        match reach.steers.put(Said { content, item }, expected, &self.record)? {
+            true => Ok(expected.to_owned()),
+            false => Err(ThreadError::NotSteerable),
+        }
     }
 
     /// Stops the running turn and what it runs. Its end arrives as an event.
@@ -413,8 +419,8 @@ impl Because {
 }
 
 /// What the user says. Pictures are read on the blocking pool.
-async fn said(input: Vec<UserInput>, directory: PathBuf) -> Result<Said, ThreadError> {
-    let read = move || input::content(&input, &directory).map(|content| Said { content, input });
+async fn said(input: Vec<UserInput>, directory: PathBuf) -> Result<(Vec<Content>, Vec<UserInput>), ThreadError> {
+    let read = move || input::content(&input, &directory).map(|content| (content, input));
     let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }

@@ -65,6 +65,18 @@ pub struct TurnOptions {
 pub(crate) struct Reach {
     pub(crate) cancel: CancellationToken,
     pub(crate) steers: Steers,
+    items: Arc<AtomicU32>,
+}
+
+impl Reach {
+    /// An id that no other item of the turn has; that of what it began with is taken.
+    pub(crate) fn next_item_id(&self, turn_id: &str) -> String {
+        item_id(turn_id, &self.items)
+    }
+}
+
+fn item_id(turn_id: &str, items: &AtomicU32) -> String {
+    format!("{turn_id}_item_{}", items.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
 /// A turn while it runs.
@@ -96,8 +108,8 @@ impl TurnRun {
     pub(crate) fn new(thread_id: String, turn: Turn, reach: Reach, options: TurnOptions) -> Self {
         let (repetition, look) = (Repetition::default(), FirstLook::default());
         let now = Instant::now();
-        let progress = Progress { began: now, requests: 0, asked: now, items: Arc::new(AtomicU32::new(1)) };
-        let Reach { cancel, steers } = reach;
+        let Reach { cancel, steers, items } = reach;
+        let progress = Progress { began: now, requests: 0, asked: now, items };
         Self { thread_id, turn, cancel, options, steers, repetition, look, progress }
     }
 
@@ -180,7 +192,7 @@ impl TurnRun {
 
     /// An id that no other item of the thread has.
     pub(crate) fn next_item_id(&mut self) -> String {
-        format!("{}_item_{}", self.turn.id, self.progress.items.fetch_add(1, Ordering::Relaxed))
+        item_id(&self.turn.id, &self.progress.items)
     }
 
     pub(crate) fn item_started(&self, item: ThreadItem) -> ServerNotification {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use codex_history::{Message, Usage};
+use codex_history::{Content, Message, Usage};
 use codex_protocol::{PlanStep, ThreadItem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +39,15 @@ pub enum Record {
     Message {
         /// The message.
         message: Message,
+    },
+    /// What the user said while a turn ran, and the model has not read yet; superseded by the message.
+    Steered {
+        /// Id of the turn.
+        turn_id: String,
+        /// What the message will be.
+        content: Vec<Content>,
+        /// How it will be shown.
+        item: ThreadItem,
     },
     /// Text of a model's answer that has arrived so far; superseded by the message.
     Partial {

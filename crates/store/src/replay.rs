@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use codex_history::{AssistantPart, History, Message, ToolCall, Usage};
+use codex_history::{AssistantPart, Content, History, Message, ToolCall, Usage};
 use codex_protocol::ThreadItem;
 
 use crate::{Epoch, Header, Line, Record, TurnOutcome, preview::preview};
@@ -86,6 +86,14 @@ struct Replay {
     /// Id of the item of a command whose call was answered just now: if the item does not come next, it runs on.
     answered_command: Option<String>,
     ran_on: bool,
+    /// What the user said that is no message yet.
+    steered: Vec<Steered>,
+}
+
+struct Steered {
+    turn_id: String,
+    content: Vec<Content>,
+    item: ThreadItem,
 }
 
 struct OpenCall {
@@ -111,6 +119,7 @@ impl Replay {
                 self.open_turn = Some(turn_id);
                 self.partials.clear();
             }
+            Record::Steered { turn_id, content, item } => self.steered.push(Steered { turn_id, content, item }),
             Record::Message { message } => self.message(message),
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
             Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
@@ -144,6 +153,11 @@ impl Replay {
         for open in self.open_calls.drain(..) {
             self.history.push(open.call.answer(LOST));
         }
+        if let Message::User { content } = &message
+            && let Some(at) = self.steered.iter().position(|steered| steered.content == *content)
+        {
+            self.steered.remove(at);
+        }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
             self.open_calls =
@@ -176,6 +190,12 @@ impl Replay {
                 Record::Item { turn_id: turn_id.clone(), item }
             });
             repairs.extend(shown);
+        }
+        for Steered { turn_id, content, item } in &self.steered {
+            let (content, turn_id, item) = (content.clone(), turn_id.clone(), item.clone());
+            repairs.extend([Record::Message { message: Message::User { content } }, Record::Item { turn_id, item }]);
+        }
+        if let Some(turn_id) = &self.open_turn {
             repairs.push(Record::TurnEnded { turn_id: turn_id.clone(), outcome: TurnOutcome::Interrupted });
         }
         repairs
@@ -237,6 +257,12 @@ mod tests {
         Record::Partial { item_id: item.into(), offset, text: text.into() }
     }
 
+    fn steered(text: &str) -> Record {
+        let content = vec![Content::Text { text: text.into() }];
+        let item = ThreadItem::UserMessage { id: text.into(), content: Vec::new() };
+        Record::Steered { turn_id: "1".into(), content, item }
+    }
+
     fn turn() -> Record {
         Record::TurnStarted { turn_id: "1".into() }
     }
@@ -255,6 +281,7 @@ mod tests {
                 format!("{call_id} {}", if cut { "cut short" } else { "never ran" })
             }
             Record::TurnEnded { .. } => "ended".into(),
+            Record::Message { message: Message::User { content } } => format!("user {content:?}"),
             other => format!("{other:?}"),
         };
         let words = replayed.repairs.iter().filter(|record| !matches!(record, Record::Item { .. }));
@@ -318,11 +345,24 @@ mod tests {
             format!("said {:?}", texts.iter().map(part).collect::<Vec<_>>())
         };
         let said = |text: &str| all_said(&[text]);
+        let user = |text: &str| Record::Message { message: Message::user(text) };
+        let kept = |text: &str| {
+            let content = [Content::Text { text: text.into() }];
+            vec![format!("user {content:?}")]
+        };
         let discarded = |ids: &[&str]| Record::Discarded { item_ids: ids.iter().map(|id| (*id).into()).collect() };
         let table: Vec<(Vec<Record>, Vec<String>)> = vec![
             (vec![], vec![]),
             (vec![turn(), ended()], vec![]),
             (vec![turn()], vec!["ended".into()]),
+            // What the user said meanwhile, and nobody read.
+            (
+                vec![turn(), calls(&["1"]), started("1"), steered("a"), steered("b")],
+                [&["1 cut short".to_owned()][..], &kept("a"), &kept("b"), &["ended".into()]].concat(),
+            ),
+            (vec![turn(), calls(&["1"]), steered("a"), result("1"), user("a"), steered("b"), ended()], kept("b")),
+            (vec![turn(), steered("a"), steered("a"), user("a"), ended()], kept("a")),
+            (vec![turn(), steered("a"), user("a"), ended()], vec![]),
             (vec![turn(), partial("a", 0, "he"), partial("a", 2, "llo")], vec![said("hello"), "ended".into()]),
             // Several items, in the order they appeared.
             (

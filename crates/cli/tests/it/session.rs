@@ -54,6 +54,11 @@ impl Session {
     pub async fn resumed(self, place: &Place) -> Self {
         let Self { connection, thread_id, .. } = self;
         drop(connection);
+        Self::resume(place, thread_id).await
+    }
+
+    /// Goes on with a thread.
+    pub async fn resume(place: &Place, thread_id: String) -> Self {
         let connection = self::connection(place);
         let params = ThreadResumeParams { thread_id: thread_id.clone(), ..Default::default() };
         connection.client.thread_resume(params).await.unwrap();

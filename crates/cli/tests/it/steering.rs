@@ -133,3 +133,26 @@ async fn only_the_turn_that_is_meant_takes_it() {
     assert_eq!(session.steer("turn_0", "x").await.unwrap_err().message, "no active turn to steer");
     assert_eq!(requests(&place).len(), 2);
 }
+
+/// The program ends without a word before the model has read it.
+#[test]
+fn what_nobody_read_outlives_the_program() {
+    let place = Place::new(json!([run("touch made"), { "text": "ok" }]));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let thread_id = first.block_on(async {
+        let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+        asked(&mut session).await;
+        session.steer("turn_0", "not that").await.unwrap();
+        session.thread_id
+    });
+    drop(first);
+    assert!(!place.journals().concat().contains("turnEnded"));
+    runtime().block_on(async { Session::resume(&place, thread_id).await.turn(&[]).await });
+    let journal = place.journals().concat();
+    let items = journal.lines().filter(|line| line.contains(r#""type":"item""#) && line.contains("not that"));
+    assert_eq!(items.count(), 1, "{journal}");
+    let last = requests(&place).pop().unwrap();
+    let expected = ["user: go", "function_call", "function_call_output", "user: not that"];
+    assert_eq!((&last[..4], last.last().unwrap().as_str()), (&expected.map(str::to_owned)[..], "user: go"));
+}
