@@ -10,11 +10,11 @@ use std::{
 };
 
 use codex_config::Environment;
+use codex_tui::key::{KeyCode, KeyModifiers};
 use codex_tui::{
     screen::{Capabilities, Input, Output, RawMode, Screen, inputs, size},
     text::{Live, Row, Size, Style},
 };
-use crossterm::event::{KeyCode, KeyModifiers};
 use futures_util::StreamExt;
 
 struct State {

@@ -2,7 +2,48 @@
 
 use std::{fmt, str::FromStr};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use bitflags::bitflags;
+
+/// Which key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum KeyCode {
+    Backspace,
+    Enter,
+    Left,
+    Right,
+    Up,
+    Down,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    Tab,
+    /// Tab with shift, as terminals of old say it.
+    BackTab,
+    Delete,
+    Insert,
+    Esc,
+    /// From 1 on.
+    F(u8),
+    /// What it types.
+    Char(char),
+}
+
+bitflags! {
+    /// What is held with a key.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct KeyModifiers: u8 {
+        /// Shift.
+        const SHIFT = 1;
+        /// Alt, also as an Esc before the key.
+        const ALT = 2;
+        /// Control.
+        const CONTROL = 4;
+        /// Nothing.
+        const NONE = 0;
+    }
+}
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +78,6 @@ const MODIFIERS: &[(&str, KeyModifiers)] =
 impl Key {
     /// The one way in which `code` with `modifiers` is written.
     pub fn new(code: KeyCode, modifiers: KeyModifiers) -> Self {
-        let modifiers = modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         match code {
             // Terminals of old say so; the newer ones say what was held.
             KeyCode::BackTab => Self { code: KeyCode::Tab, modifiers: modifiers | KeyModifiers::SHIFT },
@@ -60,12 +100,6 @@ impl Key {
             KeyCode::Char(c) if self.modifiers.is_empty() => Some(c),
             _ => None,
         }
-    }
-}
-
-impl From<KeyEvent> for Key {
-    fn from(event: KeyEvent) -> Self {
-        Self::new(event.code, event.modifiers)
     }
 }
 

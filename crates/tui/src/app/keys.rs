@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crossterm::event::{KeyCode, KeyModifiers};
-
 use codex_protocol::FuzzyFileSearchResult;
 
 use super::{App, Effect, intents::shell_command};
 use crate::{
     composer::{Pressed, Token},
     intent::{Draft, Fetch, Intent},
-    key::Key,
+    key::{Key, KeyCode, KeyModifiers},
     keymap::{Action, Context},
     popup::Popup,
     screen::Input,

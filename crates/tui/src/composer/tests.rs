@@ -7,7 +7,7 @@ mod properties;
 mod recalling;
 mod vim;
 
-use crossterm::event::{KeyCode, KeyModifiers};
+use crate::key::{KeyCode, KeyModifiers};
 
 use super::*;
 

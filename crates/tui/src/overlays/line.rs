@@ -1,9 +1,7 @@
 //! One line that is typed: filters of lists, what is searched for, a word to the model.
 
-use crossterm::event::KeyCode;
-
 use crate::{
-    key::Key,
+    key::{Key, KeyCode},
     look::Look,
     text::{Row, Span, graphemes},
     theme::Role,

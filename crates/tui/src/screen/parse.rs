@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crossterm::event::{KeyCode, KeyModifiers};
-
 use super::Input;
-use crate::key::Key;
+use crate::key::{Key, KeyCode, KeyModifiers};
 
 const PASTE_END: &[u8] = b"\x1b[201~";
 /// Longer than any answer of a terminal; what is longer without an end is none.

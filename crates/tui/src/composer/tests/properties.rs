@@ -1,6 +1,6 @@
 //! Whatever is pressed and pasted: nothing panics, the cursor stands between characters, undoing leads to the start.
 
-use crossterm::event::{KeyCode, KeyModifiers};
+use crate::key::{KeyCode, KeyModifiers};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation as _;
 
