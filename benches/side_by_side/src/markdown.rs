@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::marks::{BEGINS, ENDS};
+use crate::marks::{BEGINS, ENDS, SENTENCE};
 
 const WORDS: &[&str] = &[
     "the",
@@ -84,8 +84,9 @@ const CODE: &[(&str, &str)] = &[
     ("", "error[E0308]: mismatched types\n  --> src/main.rs:4:18\n   |\n4  |     let x: u32 = \"a\";\n"),
 ];
 
-/// About `bytes` bytes of Markdown, between a first line that says [`BEGINS`] and a last one that says [`ENDS`].
-pub(crate) fn markdown(bytes: usize) -> String {
+/// About `bytes` bytes of Markdown, between a first line that says [`BEGINS`] and a last one that says [`ENDS`] and
+/// `number`.
+pub(crate) fn markdown(bytes: usize, number: usize) -> String {
     let mut text = format!("{BEGINS}.\n\n");
     let mut chance = Chance(7);
     let mut section = 0;
@@ -93,8 +94,8 @@ pub(crate) fn markdown(bytes: usize) -> String {
         section += 1;
         write_section(&mut text, &mut chance, section);
     }
-    text.push_str(ENDS);
-    text.push('.');
+    // Writing into a string cannot fail.
+    let _ = write!(text, "{ENDS}{number}.");
     text
 }
 
@@ -152,7 +153,7 @@ impl Chance {
     fn sentences(&mut self, count: usize) -> String {
         let sentence = |_| {
             let length = 8 + self.below(14);
-            format!("So {}.", self.words(length))
+            format!("{SENTENCE}{}.", self.words(length))
         };
         (0..count).map(sentence).collect::<Vec<_>>().join(" ")
     }
@@ -164,15 +165,15 @@ mod tests {
 
     #[test]
     fn a_report_has_what_models_write() {
-        let text = markdown(100_000);
-        assert_eq!(text, markdown(100_000));
+        let text = markdown(100_000, 3);
+        assert_eq!(text, markdown(100_000, 3));
         assert!((100_000..103_000).contains(&text.len()), "{}", text.len());
         for part in
             ["\n# ", "\n## ", "\n### ", "```rust\n", "```python\n", "\n- ", "\n  - ", "\n1. ", "| --- |", "\n> "]
         {
             assert!(text.contains(part), "no {part:?}");
         }
-        assert!(text.starts_with(BEGINS) && text.trim_end_matches('.').ends_with(ENDS));
+        assert!(text.starts_with(BEGINS) && text.ends_with(&format!("\n{ENDS}3.")));
         assert_eq!(text.matches(ENDS).count() + text.matches(BEGINS).count(), 2);
         assert_eq!(text.matches("```").count() % 2, 0, "a block of code is open");
     }

@@ -3,5 +3,8 @@
 /// In the first line.
 pub(crate) const BEGINS: &str = "Beginning of the report";
 
-/// In the last line.
-pub(crate) const ENDS: &str = "End of the report";
+/// In the last line, before its number.
+pub(crate) const ENDS: &str = "End of report ";
+
+/// What each sentence begins with.
+pub(crate) const SENTENCE: &str = "So ";

@@ -6,7 +6,7 @@ pub(crate) mod report;
 pub(crate) mod results;
 pub(crate) mod runner;
 
-use codex_testkit::{Script, Step};
+use codex_testkit::{Pick, Script, Step};
 
 use crate::{cases::script, markdown::markdown};
 
@@ -15,6 +15,9 @@ const ANSWER: usize = 100_000;
 
 /// Bytes of a longer one.
 const LONG: usize = 2_000_000;
+
+/// Answers that end differently.
+const ENDINGS: usize = 4;
 
 /// Bytes of a piece of text, as models send them.
 const DELTA: usize = 20;
@@ -186,16 +189,22 @@ fn hello() -> Script {
 }
 
 fn answer() -> Script {
-    script([Step { text: Some(markdown(ANSWER)), delta: Some(DELTA), ..Step::default() }])
+    answers(ANSWER)
 }
 
 fn long() -> Script {
-    script([Step { text: Some(markdown(LONG)), delta: Some(DELTA), ..Step::default() }])
+    answers(LONG)
+}
+
+/// Answers of so many bytes that end differently: one that was shown at once is told from the one before it.
+fn answers(bytes: usize) -> Script {
+    let step = |number| Step { text: Some(markdown(bytes, number)), delta: Some(DELTA), ..Step::default() };
+    Script { pick: Pick::Users, steps: (0..ENDINGS).map(step).collect(), ..Script::default() }
 }
 
 fn paced() -> Script {
     let (chunk, pause) = PACED;
-    let text = Some(markdown(TYPED_INTO));
+    let text = Some(markdown(TYPED_INTO, 0));
     script([Step { text, delta: Some(DELTA), chunk: Some(chunk), pause_ms: Some(pause), ..Step::default() }])
 }
 
@@ -204,11 +213,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cases_have_names_of_their_own_and_one_answer() {
+    fn cases_have_names_of_their_own_and_their_models_answer() {
         for case in SCREENS {
             assert!(std::ptr::eq(screen(case.name).unwrap(), case), "{} is there twice", case.name);
             assert!(case.name.starts_with(PREFIX), "{}", case.name);
-            assert_eq!((case.script)().steps.len(), 1, "{}", case.name);
+            assert!((case.script)().steps.iter().all(|step| step.text.is_some()), "{}", case.name);
         }
         assert!(screen("nonsense").is_none());
     }

@@ -31,6 +31,9 @@ pub enum Pick {
     /// By how many tool results follow the last user message in the request. The server keeps no state then, so one
     /// script serves many sessions, and resumed ones. A step with several calls takes as many results.
     Results,
+    /// By how many user messages the request has, over and over: no two turns of a session that follow one another are
+    /// answered alike, and the server keeps no state.
+    Users,
 }
 
 /// One answer. Text, reasoning and calls may be combined; they come in the order reasoning, text, calls.
@@ -176,6 +179,7 @@ impl Script {
         let step = match self.pick {
             Pick::Request => self.steps.get(earlier - self.faults.len()),
             Pick::Results => self.step_by_results(results_since_user(body)),
+            Pick::Users => self.steps.get(users(body) % self.steps.len().max(1)),
         };
         step.cloned().unwrap_or_else(|| Step { text: Some("Done.".into()), ..Step::default() })
     }
@@ -205,6 +209,11 @@ impl Step {
     }
 }
 
+fn users(body: &Value) -> usize {
+    let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
+    items.iter().filter(|item| item["role"] == "user").count()
+}
+
 fn results_since_user(body: &Value) -> usize {
     let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
     let since_user = items.iter().rev().take_while(|item| item["role"] != "user");
@@ -220,6 +229,15 @@ mod tests {
 
     fn script(value: Value) -> Script {
         Script::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn steps_by_users_come_again() {
+        let script = script(json!({"pick": "users", "steps": [{"text": "zero"}, {"text": "one"}]}));
+        for (users, expected) in [(0, "zero"), (1, "one"), (2, "zero"), (3, "one")] {
+            let items = vec![json!({"role": "user"}); users];
+            assert_eq!(script.step(9, &json!({ "input": items })).text.as_deref(), Some(expected), "{users}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    marks::{BEGINS, ENDS},
+    marks::{BEGINS, ENDS, SENTENCE},
     session::{Failure, Session},
     tree,
 };
@@ -108,7 +108,9 @@ fn long(session: &mut Session, figures: &mut Figures) -> Result<(), Failure> {
 /// Typing while an answer comes: each key is awaited, and then the next is typed a moment later.
 fn keys(session: &mut Session, figures: &mut Figures) -> Result<(), Failure> {
     ask(session)?;
-    session.until("the answer begins", |terminal| terminal.contents().contains(BEGINS))?;
+    // Its first line may have gone before a frame was drawn.
+    let has_begun = |contents: String| contents.contains(BEGINS) || contents.contains(SENTENCE);
+    session.until("the answer begins", |terminal| has_begun(terminal.contents()))?;
     let (mut typed, mut took) = (String::new(), Vec::new());
     for number in 0..KEYS {
         let key = if (number / LETTERS).is_multiple_of(2) {
@@ -151,11 +153,11 @@ fn memory(session: &mut Session, figures: &mut Figures) -> Result<(), Failure> {
 fn converse(session: &mut Session, figures: &mut Figures, answers: usize) -> Result<(), Failure> {
     let before = session.cpu_us();
     let first = ask(session)?;
-    let mut shown = answered(session)?;
+    let mut shown = answered(session, None)?;
     for _ in 1..answers {
+        let before = ending(&session.contents());
         ask(session)?;
-        session.until("the answer before has gone", |terminal| !terminal.contents().contains(ENDS))?;
-        shown = answered(session)?;
+        shown = answered(session, before)?;
     }
     figures.insert("shown_s", milliseconds(first, shown) / 1e3);
     figures.insert("cpu_s", (session.cpu_us() - before) as f64 / 1e6);
@@ -173,11 +175,19 @@ fn ask(session: &mut Session) -> Result<Instant, Failure> {
     session.send("\r")
 }
 
-/// Waits until a long answer has been shown; when that was.
-fn answered(session: &mut Session) -> Result<Instant, Failure> {
-    let shown = session.until("the end of the answer", |terminal| terminal.contents().contains(ENDS))?;
+/// Waits until an answer has been shown that ends otherwise than the one before; when that was.
+fn answered(session: &mut Session, before: Option<usize>) -> Result<Instant, Failure> {
+    let is_new = |found: Option<usize>| found.is_some() && found != before;
+    let shown = session.until("the end of the answer", |terminal| is_new(ending(&terminal.contents())))?;
     session.quiet(REST)?;
     Ok(shown)
+}
+
+/// The number of the last answer whose end is on the screen.
+fn ending(contents: &str) -> Option<usize> {
+    let (_, rest) = contents.rsplit_once(ENDS)?;
+    let (number, _) = rest.split_once('.')?;
+    number.parse().ok()
 }
 
 fn milliseconds(from: Instant, to: Instant) -> f64 {
