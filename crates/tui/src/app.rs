@@ -9,6 +9,8 @@ mod keys;
 mod messages;
 mod questions;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 
@@ -32,6 +34,7 @@ use crate::{
 
 pub use effect::{Effect, Purpose};
 use questions::Questions;
+use session::Before;
 pub use session::Session;
 
 /// What the screen begins with.
@@ -91,13 +94,13 @@ pub struct App {
     pub setup: Setup,
     /// The session, once it is open.
     pub session: Option<Session>,
+    before: Before,
     /// The transcript's open end.
     pub feed: Feed,
     /// What is being typed.
     pub composer: Composer,
     /// What waits for its turn.
     pub queue: Queue,
-    popup: Option<Popup>,
     overlays: Vec<Box<dyn Overlay>>,
     questions: Questions,
     focus: Focus,
@@ -111,6 +114,8 @@ struct Focus {
     focused: bool,
     /// When a key was last pressed.
     last_key: Option<Instant>,
+    /// The list above the composer.
+    popup: Option<Popup>,
     /// Said in place of the status line until the next key.
     hint: Option<String>,
     /// Whether the next Ctrl+C leaves.
@@ -153,15 +158,16 @@ impl App {
         let mut app = Self {
             setup,
             session: None,
+            before: Before::default(),
             feed: Feed::new(),
             composer,
             queue: Queue::default(),
-            popup: None,
             overlays: Vec::new(),
             questions: Questions::default(),
             focus: Focus {
                 focused: true,
                 last_key: None,
+                popup: None,
                 hint: None,
                 leaving: false,
                 scroll: 0,
@@ -235,7 +241,7 @@ impl App {
     /// Lays `overlay` over the composer.
     fn lay(&mut self, mut overlay: Box<dyn Overlay>) {
         overlay.bind(&self.setup.keymap);
-        self.popup = None;
+        self.focus.popup = None;
         self.overlays.push(overlay);
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{
     intent::Draft,
+    keymap::{Action, Keymap},
     look::Look,
     text::{Row, truncate},
     theme::Role,
@@ -18,6 +19,8 @@ pub struct Queue {
     waiting: VecDeque<Draft>,
     /// Whether it waits for a person, since the turn before did not end by itself.
     held: bool,
+    /// How many at its beginning were sent and came back.
+    back: usize,
 }
 
 impl Queue {
@@ -31,9 +34,10 @@ impl Queue {
         self.waiting.extend(drafts);
     }
 
-    /// To its beginning: it was said before all that waits.
-    pub fn push_front(&mut self, draft: Draft) {
-        self.waiting.push_front(draft);
+    /// It was sent and not taken: before all that waits, behind what came back earlier.
+    pub fn put_back(&mut self, draft: Draft) {
+        self.waiting.insert(self.back, draft);
+        self.back += 1;
     }
 
     /// Keeps it until [`Self::release`].
@@ -48,23 +52,28 @@ impl Queue {
 
     /// What is said next, if it may be.
     pub fn next(&mut self) -> Option<Draft> {
-        if self.held { None } else { self.waiting.pop_front() }
+        if self.held {
+            return None;
+        }
+        self.back = self.back.saturating_sub(1);
+        self.waiting.pop_front()
     }
 
     /// The newest, to be edited.
     pub fn take_last(&mut self) -> Option<Draft> {
         let last = self.waiting.pop_back();
         self.held &= !self.waiting.is_empty();
+        self.back = self.back.min(self.waiting.len());
         last
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// What waits, the oldest first.
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.waiting.iter()
     }
 
     /// What waits, a row each, the newest last.
-    pub fn rows(&self, look: &Look) -> Vec<Row> {
+    pub fn rows(&self, look: &Look, keymap: &Keymap) -> Vec<Row> {
         let hidden = self.waiting.len().saturating_sub(SHOWN);
         let mut rows = Vec::new();
         if hidden > 0 {
@@ -78,8 +87,9 @@ impl Queue {
             rows.push(truncate(&row, look.width));
         }
         if self.held {
-            let hint = "  held after the interrupt: enter sends the first, alt+up edits the last";
-            rows.push(truncate(&Row::new(hint, look.style(Role::Quiet)), look.width));
+            let [first, last] = [Action::Submit, Action::EditQueued].map(|action| keymap.shown(action));
+            let hint = format!("  held · {first} sends · {last} edits");
+            rows.push(truncate(&Row::new(&hint, look.style(Role::Quiet)), look.width));
         }
         rows
     }
@@ -106,6 +116,20 @@ mod tests {
         assert_eq!(queue.take_last(), Some(draft("three")));
         queue.release();
         assert_eq!(queue.next(), Some(draft("two")));
-        assert!(queue.is_empty());
+        assert_eq!(queue.drafts().count(), 0);
+    }
+
+    #[test]
+    fn what_comes_back_keeps_its_order() {
+        let mut queue = Queue::default();
+        queue.push(draft("three"));
+        queue.put_back(draft("one"));
+        queue.put_back(draft("two"));
+        assert_eq!(queue.next(), Some(draft("one")));
+        queue.put_back(draft("again"));
+        let texts: Vec<&str> = queue.drafts().map(|draft| draft.text.as_str()).collect();
+        assert_eq!(texts, ["two", "again", "three"]);
+        while queue.take_last().is_some() {}
+        queue.put_back(draft("one"));
     }
 }

@@ -6,7 +6,7 @@ use codex_protocol::{ApprovalPolicy, ThreadOpened, ThreadTokenUsage};
 
 use crate::{
     look::Look,
-    text::{Row, truncate},
+    text::{Row, graphemes, truncate},
     theme::Role,
 };
 
@@ -80,11 +80,24 @@ pub struct Told<'a> {
     pub full_auto: bool,
 }
 
+/// What goes first where there is no room for all, and the directory is as short as it can be. The rest is cut last.
+const SPARED: &[Item] = &[Item::Session, Item::Elapsed, Item::Tokens, Item::Branch, Item::Directory, Item::Sandbox];
+/// Columns that the directory keeps at least.
+const DIRECTORY: usize = 12;
+
 /// The line, in one row.
 pub fn row(items: &[Item], told: &Told<'_>, look: &Look) -> Row {
+    let said = |item: &Item| text(*item, told).map(|(text, role)| (*item, text, role));
+    let mut texts: Vec<(Item, String, Role)> = items.iter().filter_map(said).collect();
+    for spared in SPARED {
+        if width(&texts, DIRECTORY) > look.width {
+            // A warning is no less important where it is narrow.
+            texts.retain(|(item, _, role)| item != spared || *role == Role::Warning);
+        }
+    }
+    shorten_directory(&mut texts, look.width);
     let mut row = Row::empty();
-    for item in items {
-        let Some((text, role)) = text(*item, told) else { continue };
+    for (_, text, role) in texts {
         row = if row.is_empty() {
             row.with("  ", look.style(Role::Quiet))
         } else {
@@ -93,6 +106,43 @@ pub fn row(items: &[Item], told: &Told<'_>, look: &Look) -> Row {
         row.push(look.span(&text, role));
     }
     truncate(&row, look.width)
+}
+
+/// Columns of the line with a directory of at most so many: each item has a separator, the first an indent.
+fn width(texts: &[(Item, String, Role)], directory: usize) -> usize {
+    let widths = texts.iter().map(|(item, text, _)| {
+        let width = Row::plain(text).width();
+        if *item == Item::Directory { width.min(directory) } else { width }
+    });
+    widths.map(|width| width + 3).sum::<usize>().saturating_sub(1)
+}
+
+/// Cuts the directory in its middle, if the line is too wide: its end says most, then its beginning.
+fn shorten_directory(texts: &mut [(Item, String, Role)], columns: usize) {
+    let over = width(texts, usize::MAX).saturating_sub(columns);
+    let Some((_, path, _)) = texts.iter_mut().find(|(item, ..)| *item == Item::Directory) else { return };
+    let all = Row::plain(path).width();
+    if over > 0 && all > DIRECTORY {
+        *path = without_middle(path, all.saturating_sub(over).max(DIRECTORY));
+    }
+}
+
+/// `text` in `columns`, with `…` in place of its middle.
+fn without_middle(text: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(1);
+    let (mut begin, mut used) = (0, 0);
+    for (grapheme, width) in graphemes(text) {
+        if used + width > room / 3 {
+            break;
+        }
+        (begin, used) = (begin + grapheme.len(), used + width);
+    }
+    let (first, mut last) = text.split_at(begin);
+    while used + Row::plain(last).width() > room {
+        let Some((grapheme, _)) = graphemes(last).next() else { break };
+        last = last.get(grapheme.len()..).unwrap_or_default();
+    }
+    format!("{first}…{last}")
 }
 
 fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
@@ -186,5 +236,31 @@ mod tests {
         for (path, expected) in paths {
             assert_eq!(directory(path, Some("/home/u")), expected);
         }
+    }
+
+    #[test]
+    fn what_matters_most_stays_where_it_is_narrow() {
+        let opened = serde_json::from_value::<ThreadOpened>(serde_json::json!({
+            "thread": {
+                "id": "0123456789", "sessionId": "t", "cliVersion": "1", "createdAt": 0, "updatedAt": 0, "cwd": "/",
+                "gitInfo": { "branch": "main" }, "ephemeral": false, "modelProvider": "p", "preview": "",
+                "projectId": null, "source": "cli", "status": { "type": "idle" }, "turns": [],
+            },
+            "cwd": "/home/u/work/deep/er/項目", "model": "m-1", "modelProvider": "p", "approvalPolicy": "never",
+            "approvalsReviewer": "user", "sandbox": { "type": "workspaceWrite" },
+        }))
+        .unwrap();
+        let mut usage = ThreadTokenUsage { model_context_window: Some(100), ..ThreadTokenUsage::default() };
+        (usage.last.total_tokens, usage.total.total_tokens) = (50, 1234);
+        let told =
+            Told { opened: &opened, usage: &usage, home: None, elapsed: Duration::from_secs(5), full_auto: false };
+        let all: Vec<Item> = ITEMS.iter().map(|(_, item)| *item).collect();
+        let mut text = String::new();
+        for width in [200, 107, 100, 90, 80, 70, 60, 50, 40, 20, 1] {
+            let line = row(&all, &told, &Look { width, theme: crate::theme::Theme::Ansi });
+            assert!(line.width() <= width, "{width}");
+            text += &format!("{width:>3}{}\n", line.text());
+        }
+        crate::tests::golden("src/status_line/widths.txt", &text);
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, RpcError, SortDirection, ThreadItemsListParams, ThreadOpened, ThreadResumeParams,
+    ClientRequest, ClientResponse, ErrorKind, RpcError, SortDirection, ThreadItemsListParams, ThreadOpened,
+    ThreadResumeParams,
 };
 
 use super::{App, Effect, Opening, Purpose, Session};
-use crate::{overlays, status_line, status_page, text::Row, theme::Role, transcript};
+use crate::{intent::Draft, overlays, status_line, status_page, text::Row, theme::Role, transcript};
 
 /// Items of an earlier session that are shown when it is gone on with.
 const TAIL: usize = 30;
@@ -34,15 +35,8 @@ impl App {
                 }
             },
             (Purpose::Pick { all }, ClientResponse::ThreadList(list)) => {
+                self.before.is_opening = false;
                 self.lay(overlays::sessions(list.data, all));
-            }
-            (_, ClientResponse::TurnStart(started)) => {
-                // It may have begun, and even ended, before the answer to the request came.
-                if let Some(turn) = self.session.as_mut().and_then(|session| session.turn.as_mut())
-                    && turn.id.is_empty()
-                {
-                    turn.id = started.turn.id;
-                }
             }
             (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
                 // The newest came first.
@@ -74,40 +68,56 @@ impl App {
                 self.lay(overlays::terminals(list.data));
             }
             (Purpose::Files(query), ClientResponse::FuzzyFileSearch(found)) => self.found_files(&query, found),
-            (Purpose::Change(said), _) => self.say(&said),
+            (Purpose::Answer(id), _) => self.questions.remove(id),
+            // That a turn has begun is told.
             _ => {}
         }
     }
 
     fn failed(&mut self, purpose: Purpose, error: &RpcError) {
         match purpose {
-            Purpose::Quietly => {}
+            Purpose::Quietly | Purpose::Files(_) => {}
             Purpose::Say(draft) => {
-                // A turn may have ended just before: then this begins the next one. Nothing that was said is lost.
-                self.queue.push_front(draft);
-                let ended = error.message.contains("no active turn") || error.message.contains("expected active turn");
-                if !ended {
-                    self.complain(&error.message);
-                    self.queue.hold();
-                    if let Some(session) = &mut self.session {
-                        session.turn = None;
-                    }
-                }
-                self.say_next();
-            }
-            Purpose::Shell => {
+                // What has not begun by now never will.
                 if let Some(session) = &mut self.session {
-                    session.turn = None;
+                    session.turn.take_if(|turn| turn.id.is_empty());
                 }
-                self.complain(&error.message);
-                self.say_next();
+                self.not_said(draft, &error.message);
             }
-            Purpose::Open => {
+            Purpose::Steer(draft) => {
+                if let Some(session) = &mut self.session {
+                    session.not_unread(&draft.clone().input());
+                }
+                // The turn may have ended just before: then this begins the next one.
+                let ended = error.message.contains("no active turn") || error.message.contains("expected active turn");
+                if ended {
+                    self.queue.put_back(draft);
+                    self.say_next();
+                } else {
+                    self.not_said(draft, &error.message);
+                }
+            }
+            Purpose::Answer(id) => {
                 self.complain(&error.message);
-                self.focus.hint = Some("there is no session: /new tries again, /quit leaves".into());
+                if error.data == Some(ErrorKind::NotFound) {
+                    self.questions.remove(id);
+                } else {
+                    self.questions.put_again(id);
+                }
+            }
+            Purpose::Open | Purpose::Newest | Purpose::Pick { .. } => {
+                self.before.is_opening = false;
+                self.complain(&error.message);
             }
             _ => self.complain(&error.message),
         }
+    }
+
+    /// Nothing that was said is lost: it waits until the person has seen why.
+    fn not_said(&mut self, draft: Draft, why: &str) {
+        self.complain(why);
+        self.queue.put_back(draft);
+        self.queue.hold();
     }
 
     fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
@@ -115,7 +125,8 @@ impl App {
         self.feed.notice(header);
         self.setup.start.cwd = Some(opened.cwd.clone());
         let id = opened.thread.id.clone();
-        self.session = Some(Session { said: resumed, ..Session::new(opened, now) });
+        let usage = std::mem::take(&mut self.before.usage);
+        self.session = Some(Session { said: resumed, usage, ..Session::new(opened, now) });
         if resumed {
             let params = ThreadItemsListParams {
                 thread_id: id,
@@ -125,6 +136,8 @@ impl App {
             };
             self.call(ClientRequest::ThreadItemsList(params), Purpose::Tail);
         }
+        // A file's name may be half typed.
+        self.renew_popup();
         self.say_next();
     }
 
@@ -146,9 +159,6 @@ impl App {
         if !opened.thread.preview.is_empty() {
             rows.push(Row::new(&format!("going on with: {}", opened.thread.preview), quiet));
         }
-        let mut wrapped: Vec<Row> =
-            rows.iter().flat_map(|row| crate::text::wrap(row, look.width, &Row::plain("  "))).collect();
-        wrapped.push(Row::empty());
-        wrapped
+        rows.iter().flat_map(|row| crate::text::wrap(row, look.width, &Row::plain("  "))).collect()
     }
 }

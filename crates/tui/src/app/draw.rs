@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::App;
 use crate::{
+    look::Look,
     overlays::Overlay,
     status_line::{self, Told},
     text::{Live, Row, Size, truncate, wrap},
@@ -14,6 +15,9 @@ use crate::{
 const KEPT: usize = 20_000;
 /// Rows that the composer takes at most, unless there is more room than anybody needs.
 const COMPOSER: usize = 12;
+
+/// Said in place of the status line where there is no session.
+const NO_SESSION: &str = "  no session: /new begins one, /resume chooses an earlier one, /quit leaves";
 
 impl App {
     /// Rows that are finished, to be printed once. Where the whole screen is ours they are kept here instead.
@@ -73,13 +77,17 @@ impl App {
         if let Some(overlay) = self.overlays.last() {
             return self.with_overlay(overlay.as_ref(), size);
         }
-        live.rows.extend(self.working(now));
+        let working = self.working(now);
+        if working.is_some() && size.rows > 12 {
+            live.rows.push(Row::empty());
+        }
+        live.rows.extend(working);
         live.rows.extend(self.unread());
-        live.rows.extend(self.queue.rows(&self.setup.look));
+        live.rows.extend(self.queue.rows(&self.setup.look, &self.setup.keymap));
         if size.rows > 4 {
             live.rows.push(Row::empty());
         }
-        if let Some(popup) = &self.popup {
+        if let Some(popup) = &self.focus.popup {
             let rows = size.rows.saturating_sub(live.rows.len() + 3).min(8);
             live.append(popup.live(&self.setup.look, rows));
         }
@@ -152,8 +160,9 @@ impl App {
         if let Some(hint) = &self.focus.hint {
             return truncate(&Row::new(&format!("  {hint}"), look.style(Role::Quiet)), look.width);
         }
-        let mode = self.composer.mode();
-        let mut row = match &self.session {
+        let mode = self.composer.mode().map(|mode| Row::new(&format!("  {mode}"), look.style(Role::Strong)));
+        let room = look.width.saturating_sub(mode.as_ref().map_or(0, Row::width));
+        let row = match &self.session {
             Some(session) => {
                 let told = Told {
                     opened: &session.opened,
@@ -162,14 +171,12 @@ impl App {
                     elapsed: now.saturating_duration_since(session.since),
                     full_auto: self.setup.start.full_auto.unwrap_or_default(),
                 };
-                status_line::row(&self.setup.status, &told, look)
+                status_line::row(&self.setup.status, &told, &Look { width: room, ..*look })
             }
-            None => Row::new("  starting", look.style(Role::Quiet)),
+            None if self.before.is_opening => Row::new("  starting", look.style(Role::Quiet)),
+            None => Row::new(NO_SESSION, look.style(Role::Quiet)),
         };
-        if let Some(mode) = mode {
-            row = truncate(&Row::new(&format!("  {mode}"), look.style(Role::Strong)).joined(row), look.width);
-        }
-        row
+        truncate(&mode.unwrap_or_default().joined(row), look.width)
     }
 
     /// The part of the kept transcript that is looked at, with its open end, in exactly `room` rows.

@@ -46,10 +46,12 @@ pub enum Purpose {
         /// Of all directories.
         all: bool,
     },
-    /// To say this; it is not lost if it cannot be said.
+    /// To begin a turn with this, or to run the command that it is; it is not lost if that cannot be.
     Say(Draft),
-    /// To run a command of the person's own.
-    Shell,
+    /// To say this in the turn that runs; it is not lost if that has ended.
+    Steer(Draft),
+    /// To answer this question.
+    Answer(u64),
     /// To choose a model.
     Models,
     /// To show what may be done.
@@ -66,8 +68,6 @@ pub enum Purpose {
     Export(Option<String>),
     /// To complete a file's name.
     Files(String),
-    /// To change settings, and say this.
-    Change(String),
     /// Nothing is to be shown of it, but for an error.
     Do,
     /// Nothing is to be shown of it at all.

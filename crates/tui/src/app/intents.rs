@@ -38,7 +38,7 @@ impl App {
             }
             Intent::Answer { request_id, answer } => {
                 let params = ServerRequestAnswerParams { request_id, answer };
-                self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Do);
+                self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Answer(request_id));
             }
             Intent::Change(change) => self.change(change),
             Intent::Shell(command) => self.shell(command),
@@ -58,6 +58,7 @@ impl App {
 
     /// Asks the server for a session.
     pub(super) fn open(&mut self, opening: Opening) {
+        self.before.is_opening = true;
         match opening {
             Opening::Start(params) => self.call(ClientRequest::ThreadStart(params), Purpose::Open),
             Opening::Resume(params) => self.call(ClientRequest::ThreadResume(params), Purpose::Open),
@@ -105,7 +106,7 @@ impl App {
                     expected_turn_id,
                     input: draft.clone().input(),
                 };
-                self.call(ClientRequest::TurnSteer(params), Purpose::Say(draft));
+                self.call(ClientRequest::TurnSteer(params), Purpose::Steer(draft));
             }
             _ => {
                 self.queue.push(draft);
@@ -160,13 +161,14 @@ impl App {
 
     /// Runs a command of the person's own, after what runs.
     fn shell(&mut self, command: String) {
+        let draft = Draft { text: format!("!{command}"), pictures: Vec::new() };
         let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else {
-            return self.queue.push(Draft { text: format!("!{command}"), pictures: Vec::new() });
+            return self.queue.push(draft);
         };
         let thread_id = session.id();
         session.turn = Some(Running::begun(Instant::now()));
         let params = ThreadShellCommandParams { thread_id, command, timeout_ms: None };
-        self.call(ClientRequest::ThreadShellCommand(params), Purpose::Shell);
+        self.call(ClientRequest::ThreadShellCommand(params), Purpose::Say(draft));
     }
 
     /// Asks for the transcript's items.
@@ -186,6 +188,10 @@ impl App {
     }
 
     fn fetch(&mut self, fetch: Fetch) {
+        if matches!(fetch, Fetch::Files(_)) && self.session.is_none() {
+            // It is asked for when the session has opened.
+            return;
+        }
         if let Fetch::Sessions { all } = fetch {
             let cwd = if all { None } else { self.setup.start.cwd.clone() };
             let params = ThreadListParams { limit: Some(500), cwd, ..ThreadListParams::default() };

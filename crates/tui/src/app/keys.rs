@@ -22,19 +22,13 @@ impl App {
     pub(super) fn input(&mut self, input: Input, now: Instant) {
         match input {
             Input::Key(key) => self.key(key, now),
-            Input::Paste(text) => match self.overlays.last_mut() {
-                Some(overlay) => overlay.paste(&text),
-                None => {
-                    self.composer.paste(&text);
-                    self.renew_popup();
-                }
-            },
+            Input::Paste(text) => self.paste(&text, now),
             Input::Resize(size) => {
                 self.setup.size = size;
                 self.setup.look.width = size.columns;
             }
             Input::Focus(focused) => self.focus.focused = focused,
-            Input::Scroll(rows) => self.scroll(rows as isize),
+            Input::Scroll(rows) => self.scroll(-(rows as isize)),
             Input::Background(red, green, blue) => self.background(red, green, blue),
             Input::Gone => self.effects.push(Effect::Quit),
         }
@@ -52,6 +46,19 @@ impl App {
             // What follows an answer is not for the next question.
             if self.overlays.len() >= asked {
                 self.overlay_key(key);
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str, now: Instant) {
+        self.focus.last_key = Some(now);
+        self.focus.hint = None;
+        let on_its_way = self.questions.just_raised(now, ON_THEIR_WAY);
+        match self.overlays.last_mut().filter(|_| !on_its_way) {
+            Some(overlay) => overlay.paste(text),
+            None => {
+                self.composer.paste(text);
+                self.renew_popup();
             }
         }
     }
@@ -87,20 +94,19 @@ impl App {
 
     /// Whether the popup has taken the key.
     fn popup_key(&mut self, key: Key) -> bool {
-        let Some(popup) = &mut self.popup else { return false };
+        let Some(popup) = &mut self.focus.popup else { return false };
         match self.setup.keymap.action(Context::Picker, key) {
             Some(Action::Up) => popup.up(),
             Some(Action::Down) => popup.down(),
-            Some(Action::Close) => self.popup = None,
+            Some(Action::Close) => self.focus.popup = None,
             Some(Action::Complete) => self.accept(),
             Some(Action::Accept) => {
-                // A command that is typed out is run; one that is chosen is completed first.
+                // What is typed out is run; what is chosen is completed first.
                 let typed = self.composer.text();
-                if popup.accepted().is_some_and(|chosen| typed.trim_end() == chosen.trim_end()) {
-                    self.popup = None;
+                self.accept();
+                if self.composer.text().trim_end() == typed.trim_end() {
                     return false;
                 }
-                self.accept();
                 if slash::parse(self.composer.text().trim_end())
                     .is_some_and(|(command, _)| command.arguments.is_empty())
                 {
@@ -114,25 +120,22 @@ impl App {
 
     /// Puts what is chosen in the popup in place of what was typed.
     fn accept(&mut self) {
-        if let Some(chosen) = self.popup.take().as_ref().and_then(Popup::accepted) {
+        if let Some(chosen) = self.focus.popup.take().as_ref().and_then(Popup::accepted) {
             self.composer.replace_token(&chosen);
         }
     }
 
-    /// Whether `action` is one of the whole screen, and was done.
-    fn act(&mut self, action: Action, was_leaving: bool) -> bool {
+    /// Does what is the whole screen's to do.
+    fn act(&mut self, action: Action, was_leaving: bool) {
         let works = self.session.as_ref().is_some_and(|session| session.turn.is_some());
         match action {
             Action::Submit => self.submit(),
-            Action::Queue if works && !self.composer.is_empty() => {
-                let draft = self.composer.take();
-                self.intend(Intent::Queue(draft));
+            Action::Queue if works && !self.composer.is_empty() => self.queue(),
+            Action::EditQueued if self.composer.is_empty() => {
+                if let Some(draft) = self.queue.take_last() {
+                    self.composer.set(draft);
+                }
             }
-            Action::EditQueued => match self.queue.take_last() {
-                Some(draft) if self.composer.is_empty() => self.composer.set(draft),
-                Some(draft) => self.queue.push(draft),
-                None => return false,
-            },
             Action::Interrupt if works && self.composer.mode() != Some("INSERT") => self.interrupt(),
             Action::ClearOrQuit => self.clear_or_quit(works, was_leaving),
             Action::Quit if self.composer.is_empty() => self.effects.push(Effect::Quit),
@@ -143,9 +146,17 @@ impl App {
             Action::Mode => self.say("plan mode is not part of this version yet; /permissions changes the sandbox"),
             Action::PageUp if self.setup.full => self.scroll(self.setup.size.rows as isize / 2),
             Action::PageDown if self.setup.full => self.scroll(-(self.setup.size.rows as isize / 2)),
-            _ => return false,
+            _ => {}
         }
-        true
+    }
+
+    /// Keeps what is typed for after the turn. A command is not said, and so does not wait.
+    fn queue(&mut self) {
+        if slash::parse(&self.composer.draft().text).is_some() {
+            return self.submit();
+        }
+        let draft = self.composer.take();
+        self.intend(Intent::Queue(draft));
     }
 
     fn clear_or_quit(&mut self, works: bool, was_leaving: bool) {
@@ -166,7 +177,7 @@ impl App {
 
     /// Sends what is typed.
     fn submit(&mut self) {
-        self.popup = None;
+        self.focus.popup = None;
         self.focus.scroll = 0;
         if self.composer.draft().is_empty() {
             self.queue.release();
@@ -177,7 +188,14 @@ impl App {
             return self.intend(Intent::Shell(command));
         }
         match slash::parse(&draft.text) {
-            Some((command, arguments)) => self.run(command, arguments),
+            Some((command, arguments)) => match command.run(arguments, &self.snapshot()) {
+                Ok(intents) => self.want(intents),
+                Err(message) => {
+                    self.complain(&message);
+                    // It can be corrected.
+                    self.composer.set(draft);
+                }
+            },
             None => match unknown_command(&draft.text) {
                 Some(message) => {
                     self.complain(&message);
@@ -188,23 +206,16 @@ impl App {
         }
     }
 
-    fn run(&mut self, command: &slash::Command, arguments: &str) {
-        match command.run(arguments, &self.snapshot()) {
-            Ok(intents) => self.want(intents),
-            Err(message) => self.complain(&message),
-        }
-    }
-
     /// The popup that belongs to what is typed now.
-    fn renew_popup(&mut self) {
+    pub(super) fn renew_popup(&mut self) {
         let token = self.composer.token();
-        self.popup = match token {
+        self.focus.popup = match token {
             Some(Token::Command(typed)) => Popup::commands(&typed),
             Some(Token::Argument { command, typed }) => Popup::arguments(&command, &typed),
             Some(Token::File(typed)) => {
                 self.intend(Intent::Fetch(Fetch::Files(typed)));
                 // Until the answer comes, the files that were found before.
-                self.popup.take().filter(Popup::is_of_files)
+                self.focus.popup.take().filter(Popup::is_of_files)
             }
             None => None,
         };
@@ -213,7 +224,7 @@ impl App {
     pub(super) fn found_files(&mut self, query: &str, found: FuzzyFileSearchResult) {
         // What was typed since has been asked for too.
         if self.composer.token() == Some(Token::File(query.to_owned())) {
-            self.popup = Popup::files(found.files);
+            self.focus.popup = Popup::files(found.files);
         }
     }
 }

@@ -18,16 +18,12 @@ impl App {
     fn notification(&mut self, notification: &ServerNotification, now: Instant) {
         self.feed.apply(notification);
         match notification {
-            ServerNotification::TurnStarted(changed) => {
-                if let Some(session) = &mut self.session {
-                    session.turn = Some(Running { id: changed.turn.id.clone(), ..Running::begun(now) });
-                }
-            }
+            ServerNotification::TurnStarted(changed) => self.turn_began(&changed.turn.id, now),
             ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),
             ServerNotification::TokenUsageUpdated(updated) => {
-                if let Some(session) = &mut self.session {
-                    session.usage.clone_from(&updated.token_usage);
-                }
+                // That of an earlier session is told before it has opened.
+                let usage = self.session.as_mut().map_or(&mut self.before.usage, |session| &mut session.usage);
+                usage.clone_from(&updated.token_usage);
             }
             ServerNotification::ItemCompleted(completed) => {
                 let Some(session) = &mut self.session else { return };
@@ -35,7 +31,7 @@ impl App {
                     ThreadItem::AgentMessage { text, .. } => session.last_message = Some(text.clone()),
                     ThreadItem::UserMessage { content, .. } => {
                         session.said = true;
-                        session.read(content);
+                        session.not_unread(content);
                     }
                     _ => {}
                 }
@@ -43,6 +39,15 @@ impl App {
             ServerNotification::ThreadSettingsUpdated(updated) => self.settings_changed(&updated.thread_settings),
             ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id),
             _ => {}
+        }
+    }
+
+    fn turn_began(&mut self, id: &str, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        let before = session.turn.replace(Running { id: id.to_owned(), ..Running::begun(now) });
+        if before.is_some_and(|turn| turn.id.is_empty() && turn.stopping) {
+            // It was told to stop before there was anything to stop.
+            self.interrupt();
         }
     }
 

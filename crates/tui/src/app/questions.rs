@@ -17,6 +17,8 @@ pub const REST: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub struct Questions {
     waiting: VecDeque<(u64, ServerRequest)>,
+    /// Shown, or answered, as long as the server has not said that it is done.
+    open: Vec<(u64, ServerRequest)>,
     raised: Option<Instant>,
 }
 
@@ -29,6 +31,14 @@ impl Questions {
     /// It was answered, or is not asked any more.
     pub fn remove(&mut self, id: u64) {
         self.waiting.retain(|(waiting, _)| *waiting != id);
+        self.open.retain(|(open, _)| *open != id);
+    }
+
+    /// Its answer was not taken, and it is still asked.
+    pub fn put_again(&mut self, id: u64) {
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == id) {
+            self.waiting.push_front(self.open.swap_remove(at));
+        }
     }
 
     /// How many wait.
@@ -63,6 +73,7 @@ impl App {
         };
         let overlay = overlays::question(id, &request, item);
         self.lay(overlay);
+        self.questions.open.push((id, request));
         self.questions.raised = Some(now);
         if !self.focus.focused {
             self.notify(notify::Event::Question);

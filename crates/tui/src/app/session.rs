@@ -23,6 +23,15 @@ pub struct Session {
     pub said: bool,
 }
 
+/// What is known while there is no session.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// Whether one is on its way.
+    pub is_opening: bool,
+    /// Tokens of the one that is on its way.
+    pub usage: ThreadTokenUsage,
+}
+
 /// A turn that runs.
 #[derive(Debug)]
 pub struct Running {
@@ -54,8 +63,8 @@ impl Session {
         self.opened.thread.id.clone()
     }
 
-    /// The model has read this.
-    pub fn read(&mut self, content: &[UserInput]) {
+    /// This waits for the model no more: it was read, or not taken.
+    pub fn not_unread(&mut self, content: &[UserInput]) {
         let Some(turn) = &mut self.turn else { return };
         let said =
             |text: &String| content.iter().any(|input| matches!(input, UserInput::Text { text: said } if said == text));

@@ -1,0 +1,205 @@
+//! What is asked of the server, and in which order.
+
+use codex_protocol::{ClientRequest, ClientResponse, ErrorKind};
+use serde_json::json;
+
+use super::{
+    super::{AppEvent, Effect, Local},
+    stage::{Plan, Stage, command_question, draft},
+};
+use crate::screen::Input;
+
+const SIZE: (usize, usize) = (80, 24);
+
+/// What is said in the requests that are not answered.
+fn said(stage: &Stage) -> Vec<String> {
+    let texts = stage.asked.iter().map(|(request, _)| match request {
+        ClientRequest::TurnStart(params) => format!("start {:?}", params.input),
+        ClientRequest::TurnSteer(params) => format!("steer {:?}", params.input),
+        ClientRequest::ThreadShellCommand(params) => format!("shell {}", params.command),
+        other => format!("{other:?}"),
+    });
+    texts.map(|text| text.replace("[Text { text: \"", "").replace("\" }]", "")).collect()
+}
+
+#[test]
+fn what_is_said_before_the_session_is_open_waits() {
+    let mut stage = Stage::new(Plan { first: Some("first"), ..Plan::usual(SIZE) });
+    stage.says("second").says("!third");
+    assert_eq!(stage.methods(), ["thread/start"]);
+    assert_eq!(said(stage.open()), ["start first"]);
+    stage.asked.clear();
+    // One at a time, in order.
+    assert_eq!(said(stage.begins("1").ends("1", "completed")), ["start second"]);
+    stage.asked.clear();
+    assert_eq!(said(stage.begins("2").ends("2", "completed")), ["shell third"]);
+}
+
+#[test]
+fn enter_steers_and_tab_queues() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").says("and that");
+    assert_eq!(said(&stage), ["steer and that"]);
+    stage.asked.clear();
+    stage.types("then").keys("tab").types("last").keys("tab");
+    assert_eq!(said(&stage), [""; 0]);
+    assert_eq!(said(stage.ends("1", "completed")), ["start then"]);
+}
+
+#[test]
+fn what_comes_too_late_for_a_turn_begins_the_next() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").says("one").says("two").types("three").keys("tab");
+    // The server is told of it after the turn has ended, the screen before.
+    stage.refused("no active turn to steer").refused("no active turn to steer");
+    assert_eq!(said(&stage), [""; 0]);
+    assert_eq!(said(stage.ends("1", "completed")), ["start one"]);
+    stage.asked.clear();
+    assert_eq!(said(stage.begins("2").ends("2", "completed")), ["start two"]);
+    stage.asked.clear();
+    assert_eq!(said(stage.begins("3").ends("3", "completed")), ["start three"]);
+}
+
+#[test]
+fn what_could_not_be_said_is_held_and_the_turn_goes_on() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").says("and that").refused("too much was said");
+    assert!(stage.shown().contains("Working"), "{}", stage.shown());
+    stage.ends("1", "completed");
+    assert_eq!(said(&stage), [""; 0]);
+    assert_eq!(said(stage.keys("enter")), ["start and that"]);
+}
+
+#[test]
+fn an_interrupt_holds_the_queue_until_enter() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").types("next").keys("tab esc");
+    assert_eq!(stage.methods(), ["turn/interrupt"]);
+    stage.asked.clear();
+    assert_eq!(said(stage.ends("1", "interrupted")), [""; 0]);
+    assert_eq!(said(stage.keys("enter")), ["start next"]);
+}
+
+#[test]
+fn a_turn_that_is_stopped_before_it_has_begun_is_stopped_when_it_begins() {
+    let mut stage = Stage::opened(SIZE);
+    stage.says("fix it").keys("esc");
+    assert_eq!(stage.methods(), ["turn/start", "turn/interrupt"]);
+    stage.asked.pop_back();
+    stage.asked.clear();
+    stage.begins("1");
+    let Some((ClientRequest::TurnInterrupt(params), _)) = stage.asked.front() else { panic!("{:?}", stage.asked) };
+    assert_eq!(params.turn_id, "1");
+    assert!(stage.shown().contains("Stopping"), "{}", stage.shown());
+}
+
+#[test]
+fn an_answer_that_is_refused_leaves_the_question_open() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").waits(600);
+    stage.is_asked(7, "item/commandExecution/requestApproval", command_question()).waits(600);
+    stage.keys("y").waits(600);
+    assert!(!stage.shown().contains("cargo test"), "{}", stage.shown());
+    // It stays open there, so it is put again.
+    stage.refused_as(ErrorKind::Internal, "the rule was not saved").waits(600);
+    assert!(stage.shown().contains("cargo test"), "{}", stage.shown());
+    // It is not open there any more.
+    stage.keys("y").refused_as(ErrorKind::NotFound, "there is no open question 7").waits(600);
+    assert!(!stage.shown().contains("cargo test --all"), "{}", stage.shown());
+    // Told before it is refused: it was answered elsewhere.
+    stage.is_asked(8, "item/commandExecution/requestApproval", command_question()).waits(600).keys("y");
+    stage.told("serverRequest/resolved", json!({ "threadId": "t", "requestId": 8 }));
+    stage.refused_as(ErrorKind::Internal, "too late").waits(600);
+    assert!(!stage.shown().contains("cargo test --all"), "{}", stage.shown());
+}
+
+#[test]
+fn a_question_comes_up_when_the_keys_rest() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").waits(600).types("ab").waits(100);
+    stage.is_asked(7, "item/commandExecution/requestApproval", command_question());
+    assert_eq!(stage.wakes_in(), Some(300), "the next second of the turn's time comes first");
+    stage.waits(300);
+    assert_eq!(stage.wakes_in(), Some(100));
+    // What is pasted then goes to the composer as well.
+    stage.waits(100).event(AppEvent::Input(Input::Paste("pasted".into()))).types("c");
+    assert_eq!(stage.app.draft(), draft("abpastedc"));
+}
+
+#[test]
+fn a_person_who_looks_elsewhere_is_told() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").waits(600).ends("1", "completed");
+    assert_eq!(stage.done, [], "the terminal is looked at");
+    stage.event(AppEvent::Input(Input::Focus(false))).works("more").waits(600);
+    stage.is_asked(7, "item/commandExecution/requestApproval", command_question());
+    stage.told("serverRequest/resolved", json!({ "threadId": "t", "requestId": 7 })).ends("1", "completed");
+    let told = |text: &str| Effect::Send(format!("\u{1b}]9;codex: {text}\u{7}").into_bytes());
+    assert_eq!(stage.done, [told("an answer is needed"), told("done")]);
+}
+
+#[test]
+fn files_are_asked_for_only_where_there_are_some() {
+    let mut stage = Stage::new(Plan::usual(SIZE));
+    stage.types("@ma");
+    assert_eq!(stage.methods(), ["thread/start"]);
+    assert!(!stage.shown().contains('✗'), "{}", stage.shown());
+    stage.open();
+    assert_eq!(stage.methods(), ["fuzzyFileSearch"]);
+    stage.refused("it cannot be searched");
+    assert!(!stage.shown().contains('✗'), "an error for each key: {}", stage.shown());
+}
+
+#[test]
+fn ctrl_c_clears_then_interrupts_then_leaves() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").types("half").keys("ctrl+c");
+    assert_eq!(stage.methods(), [""; 0]);
+    stage.keys("ctrl+c");
+    assert_eq!(stage.methods(), ["turn/interrupt"]);
+    stage.ends("1", "interrupted").keys("ctrl+c");
+    assert_eq!(stage.done, []);
+    assert_eq!(stage.keys("x backspace ctrl+c").done, [], "another key in between");
+    assert_eq!(stage.keys("ctrl+c").done, [Effect::Quit]);
+}
+
+#[test]
+fn what_the_editor_leaves_is_in_the_composer() {
+    let mut stage = Stage::opened(SIZE);
+    stage.types("half").keys("ctrl+g");
+    assert_eq!(stage.done, [Effect::Edit("half".into())]);
+    stage.event(AppEvent::Local(Local::Edited(Ok("whole".into()))));
+    assert_eq!(stage.app.draft(), draft("whole"));
+    stage.event(AppEvent::Local(Local::Edited(Err("no editor".into()))));
+    assert_eq!(stage.app.draft(), draft("whole"));
+    assert!(stage.shown().contains("✗ no editor"), "{}", stage.shown());
+}
+
+#[test]
+fn a_command_that_is_wrong_can_be_corrected() {
+    let mut stage = Stage::opened(SIZE);
+    stage.says("/theme no-such");
+    assert!(stage.shown().contains('✗'), "{}", stage.shown());
+    assert_eq!(stage.app.draft(), draft("/theme no-such"));
+}
+
+#[test]
+fn a_session_that_did_not_open_can_be_tried_again() {
+    let mut stage = Stage::new(Plan { first: Some("first"), ..Plan::usual(SIZE) });
+    stage.refused("there is no model `x`");
+    assert!(stage.shown().contains("✗ there is no model `x`"), "{}", stage.shown());
+    stage.says("/new");
+    assert_eq!(stage.methods(), ["thread/start"]);
+    stage.open();
+    stage.keys("enter");
+    assert_eq!(said(&stage), ["start first"]);
+}
+
+#[test]
+fn settings_are_said_when_the_server_has_taken_them() {
+    let mut stage = Stage::opened(SIZE);
+    stage.says("/model other");
+    assert_eq!(stage.methods(), ["thread/settings/update"]);
+    stage.done(ClientResponse::ThreadSettingsUpdate);
+    assert!(!stage.shown().contains("other ("), "{}", stage.shown());
+}
