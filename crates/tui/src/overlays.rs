@@ -52,6 +52,11 @@ pub trait Overlay: Debug {
     /// Takes what was pasted.
     fn paste(&mut self, _text: &str) {}
 
+    /// Whether it is read for a while on a screen of its own, and what was there before comes back after it.
+    fn is_page(&self) -> bool {
+        false
+    }
+
     /// The question of the server that it asks. It goes away when that is answered elsewhere.
     fn question(&self) -> Option<u64> {
         None

@@ -40,6 +40,10 @@ pub struct Screen<W> {
     terminal: Capabilities,
     /// Whether all of the screen is ours: the alternate one.
     is_full: bool,
+    /// If the alternate buffer is shown for a while: the live area in the ordinary one, behind it.
+    behind: Option<Shown>,
+    /// Whether that is what the next frame is drawn for.
+    is_page: bool,
     shown: Shown,
     /// Rows that go out above the live area with the next frame.
     finished: Vec<Row>,
@@ -61,6 +65,8 @@ impl<W: io::Write> Screen<W> {
             size,
             terminal,
             is_full: false,
+            behind: None,
+            is_page: false,
             shown: Shown::default(),
             finished: Vec::new(),
             sequences: Vec::new(),
@@ -85,6 +91,12 @@ impl<W: io::Write> Screen<W> {
         self.finished.extend(rows);
     }
 
+    /// Whether the frames from now on are for the alternate buffer, for a while: what is printed waits, and the
+    /// ordinary buffer comes back as it was.
+    pub fn page(&mut self, is_page: bool) {
+        self.is_page = is_page && !self.is_full;
+    }
+
     /// A sequence that is no text (a bell, a title, a notification): it goes out with the next frame.
     pub fn send(&mut self, sequence: &[u8]) {
         self.sequences.extend_from_slice(sequence);
@@ -107,6 +119,9 @@ impl<W: io::Write> Screen<W> {
         }
         self.size = size;
         self.shown.resized(size, self.terminal.reflows);
+        if let Some(behind) = &mut self.behind {
+            behind.resized(size, self.terminal.reflows);
+        }
     }
 
     /// Until when frames do nothing. One has to be drawn then.
@@ -122,6 +137,7 @@ impl<W: io::Write> Screen<W> {
     /// Something else wrote to the terminal since the last frame, from a fresh row on: nothing of ours is there.
     pub fn lost(&mut self) {
         self.shown = Shown::default();
+        self.behind = None;
     }
 
     /// Makes the screen show `live` below what was printed: one write, of what differs. Nothing is written if nothing
@@ -135,8 +151,9 @@ impl<W: io::Write> Screen<W> {
         }
         self.settles_at = None;
         let mut next = Shown::of(live, self.size);
-        let above = if self.is_full { Vec::new() } else { std::mem::take(&mut self.finished) };
-        let paints_all = self.clears || !above.is_empty() || self.shown.is_stale();
+        let turns = self.is_page != self.behind.is_some();
+        let above = if self.is_full || self.is_page { Vec::new() } else { std::mem::take(&mut self.finished) };
+        let paints_all = turns || self.clears || !above.is_empty() || self.shown.is_stale();
         if !paints_all && self.sequences.is_empty() && next == self.shown {
             return Ok(());
         }
@@ -144,6 +161,7 @@ impl<W: io::Write> Screen<W> {
         pen.begin();
         pen.raw(&std::mem::take(&mut self.sequences));
         self.enter_alternate(&mut pen);
+        self.turn_page(&mut pen);
         if std::mem::take(&mut self.clears) {
             self.shown.erase(&mut pen);
             self.home(&mut pen);
@@ -179,6 +197,8 @@ impl<W: io::Write> Screen<W> {
                 pen.raw(restore::LEAVE_ALTERNATE);
             }
         } else {
+            self.is_page = false;
+            self.turn_page(&mut pen);
             self.shown.erase(&mut pen);
         }
         above.iter().for_each(|row| pen.finished(row));
@@ -200,6 +220,24 @@ impl<W: io::Write> Screen<W> {
         }
     }
 
+    /// To the alternate buffer for a while, or back.
+    fn turn_page(&mut self, pen: &mut Pen) {
+        match (self.is_page, self.behind.take()) {
+            (true, None) => {
+                self.behind = Some(std::mem::take(&mut self.shown));
+                restore::set_alternate(true);
+                pen.raw(restore::ENTER_PAGE);
+                self.home(pen);
+            }
+            (false, Some(behind)) => {
+                self.shown = behind;
+                restore::set_alternate(false);
+                pen.raw(restore::LEAVE_PAGE);
+            }
+            (_, behind) => self.behind = behind,
+        }
+    }
+
     /// To the first column of the first row.
     fn home(&self, pen: &mut Pen) {
         pen.up(EDGE);
@@ -208,7 +246,7 @@ impl<W: io::Write> Screen<W> {
 
     /// Paints all from the top of the old live area on: first what is finished, then the live area.
     fn repaint(&mut self, pen: &mut Pen, above: &[Row], next: &Shown) {
-        if self.is_full {
+        if self.is_full || self.is_page {
             self.home(pen);
         } else {
             self.shown.to_top(pen);
@@ -249,7 +287,8 @@ impl<W: io::Write> Screen<W> {
     /// One write, and what a crash has to erase is known from then on.
     fn write(&mut self, pen: Pen) -> io::Result<()> {
         self.buffer = pen.into_bytes();
-        restore::set_above(self.shown.above());
+        let ordinary = self.behind.as_ref().unwrap_or(&self.shown);
+        restore::set_above(if self.is_full { 0 } else { ordinary.above() });
         let written = self.out.write_all(&self.buffer).and_then(|()| self.out.flush());
         self.buffer.clear();
         // A long transcript at once is no measure for the frames after it.

@@ -18,6 +18,7 @@ use codex_protocol::ThreadItem;
 pub use command::command_rows;
 pub use export::export;
 pub use feed::Feed;
+pub use file_change::seen_from;
 
 pub use crate::{
     diff::{Hunk, Layout, diff_rows, hunk_rows, hunks},

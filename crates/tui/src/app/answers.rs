@@ -40,12 +40,11 @@ impl App {
             }
             (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
                 // The newest came first.
-                let look = self.setup.look;
-                let items = list.data.iter().rev().map(|entry| &entry.item);
-                self.feed.notice(items.flat_map(|item| transcript::item(item, &look, false)).collect());
+                list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));
             }
             (Purpose::Transcript, ClientResponse::ThreadItemsList(list)) => {
-                let items = list.data.into_iter().rev().map(|entry| entry.item);
+                let items =
+                    list.data.into_iter().rev().map(|entry| transcript::seen_from(self.directory(), entry.item));
                 self.lay(overlays::transcript(items.collect()));
             }
             (Purpose::Export(path), ClientResponse::ThreadItemsList(list)) => {
@@ -123,6 +122,7 @@ impl App {
     fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
         let header = self.header(&opened);
         self.feed.notice(header);
+        self.feed.set_directory(&opened.cwd);
         self.setup.start.cwd = Some(opened.cwd.clone());
         let id = opened.thread.id.clone();
         let usage = std::mem::take(&mut self.before.usage);
@@ -139,6 +139,10 @@ impl App {
         // A file's name may be half typed.
         self.renew_popup();
         self.say_next();
+    }
+
+    fn directory(&self) -> &str {
+        self.session.as_ref().map(|session| session.opened.cwd.as_str()).unwrap_or_default()
     }
 
     /// What is said of a session when it opens.

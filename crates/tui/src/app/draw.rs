@@ -9,6 +9,7 @@ use crate::{
     status_line::{self, Told},
     text::{Live, Row, Size, truncate, wrap},
     theme::Role,
+    transcript::Feed,
 };
 
 /// Rows of the transcript that are kept where the whole screen is ours.
@@ -43,15 +44,22 @@ impl App {
         let bottom = self.bottom(size, now);
         let room = size.rows.saturating_sub(bottom.rows.len());
         let mut live = Live::default();
-        if self.setup.full {
+        if self.is_page() {
+            // Nothing of the transcript beside it.
+        } else if self.setup.full {
             live.rows = self.window(room, now);
         } else {
-            let mut open = self.feed.live(&self.setup.look, now);
+            let mut open = self.open_rows(now);
             open.drain(..open.len().saturating_sub(room));
             live.rows = open;
         }
         live.append(bottom);
         live
+    }
+
+    /// Whether what is shown now takes the whole screen for a while, which is given back as it was.
+    pub fn is_page(&self) -> bool {
+        self.overlays.last().is_some_and(|overlay| overlay.is_page())
     }
 
     /// The rows of the topmost overlay.
@@ -71,6 +79,13 @@ impl App {
         self.focus.kept.iter().skip(from).cloned().collect()
     }
 
+    /// The transcript's open end.
+    fn open_rows(&self, now: Instant) -> Vec<Row> {
+        let asks = self.overlays.last().is_some_and(|overlay| overlay.question().is_some());
+        let open = if asks { Feed::live_above_question } else { Feed::live };
+        open(&self.feed, &self.setup.look, now)
+    }
+
     /// Everything below the transcript.
     fn bottom(&self, size: Size, now: Instant) -> Live {
         let mut live = Live::default();
@@ -78,7 +93,7 @@ impl App {
             return self.with_overlay(overlay.as_ref(), size);
         }
         let working = self.working(now);
-        if working.is_some() && size.rows > 12 {
+        if working.is_some() && size.rows > 6 {
             live.rows.push(Row::empty());
         }
         live.rows.extend(working);
@@ -113,7 +128,10 @@ impl App {
             truncate(&Row::new(&format!("  draft kept: {first}"), self.setup.look.style(Role::Quiet)), size.columns)
         };
         let below = usize::from(!kept.is_empty());
-        let room = Size { rows: size.rows.saturating_sub(below).max(1), ..size };
+        // It stands apart from the transcript.
+        let above = usize::from(!overlay.is_page() && size.rows >= 16);
+        live.rows.resize(above, Row::empty());
+        let room = Size { rows: size.rows.saturating_sub(above + below).max(1), ..size };
         live.append(overlay.live(room, &self.setup.look));
         if below > 0 {
             live.rows.push(kept);
@@ -181,7 +199,7 @@ impl App {
 
     /// The part of the kept transcript that is looked at, with its open end, in exactly `room` rows.
     fn window(&self, room: usize, now: Instant) -> Vec<Row> {
-        let open = self.feed.live(&self.setup.look, now);
+        let open = self.open_rows(now);
         let width = self.setup.size.columns;
         let all = self.focus.kept.iter().chain(open.iter());
         let mut rows: Vec<Row> = Vec::with_capacity(room);

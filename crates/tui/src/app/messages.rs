@@ -37,7 +37,7 @@ impl App {
                 }
             }
             ServerNotification::ThreadSettingsUpdated(updated) => self.settings_changed(&updated.thread_settings),
-            ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id),
+            ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id, now),
             _ => {}
         }
     }

@@ -20,6 +20,8 @@ pub struct Questions {
     /// Shown, or answered, as long as the server has not said that it is done.
     open: Vec<(u64, ServerRequest)>,
     raised: Option<Instant>,
+    /// The one that was shown last, until it is answered.
+    shown: Option<u64>,
 }
 
 impl Questions {
@@ -72,17 +74,27 @@ impl App {
             ServerRequest::ProjectTrust(_) => None,
         };
         let overlay = overlays::question(id, &request, item);
+        match &request {
+            ServerRequest::CommandApproval(params) => self.feed.asks_about(&params.item_id),
+            ServerRequest::FileChangeApproval(params) => self.feed.asks_about(&params.item_id),
+            ServerRequest::ProjectTrust(_) => {}
+        }
         self.lay(overlay);
         self.questions.open.push((id, request));
         self.questions.raised = Some(now);
+        self.questions.shown = Some(id);
         if !self.focus.focused {
             self.notify(notify::Event::Question);
         }
     }
 
     /// The question was answered, here or elsewhere.
-    pub(super) fn resolved(&mut self, id: u64) {
+    pub(super) fn resolved(&mut self, id: u64, now: Instant) {
         self.questions.remove(id);
+        if self.questions.shown == Some(id) {
+            self.questions.shown = None;
+            self.feed.answered(now);
+        }
         self.overlays.retain(|overlay| overlay.question() != Some(id));
     }
 }

@@ -52,7 +52,7 @@ impl PagerEntry {
         match self {
             Self::Item(item) => transcript::item(item, look, expanded),
             Self::Rows(rows) => {
-                let wrapped = rows.iter().flat_map(|row| wrap(row, look.width, &Row::plain(&hanging(row))));
+                let wrapped = rows.iter().flat_map(|row| wrap(row, look.width, &Row::plain(&hanging(row, look.width))));
                 wrapped.collect()
             }
         }
@@ -66,10 +66,16 @@ impl PagerEntry {
     }
 }
 
-/// The indent of rows that `row` is wrapped to: its own, and a little.
-fn hanging(row: &Row) -> String {
+/// The indent of rows that `row` is wrapped to: that of its second column, if it has one and there is room; else its
+/// own, and a little.
+fn hanging(row: &Row, width: usize) -> String {
     let text = row.text();
-    " ".repeat(text.len() - text.trim_start_matches(' ').len() + 2)
+    let own = text.len() - text.trim_start_matches(' ').len();
+    let column = text[own..].find("  ").map(|gap| {
+        let gap = own + gap;
+        Row::plain(&text[..gap]).width() + text[gap..].len() - text[gap..].trim_start_matches(' ').len()
+    });
+    " ".repeat(column.filter(|column| *column <= width / 2).unwrap_or(own + 2))
 }
 
 /// A place: a part, and a row of it.
@@ -332,6 +338,10 @@ impl Pager {
 }
 
 impl Overlay for Pager {
+    fn is_page(&self) -> bool {
+        true
+    }
+
     fn live(&self, size: Size, look: &Look) -> Live {
         let inner = Look { width: size.columns.saturating_sub(MARGIN).max(1), ..*look };
         if self.drawn.look.replace(inner) != inner {

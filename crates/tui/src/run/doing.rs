@@ -42,7 +42,7 @@ pub fn set_up(
     } else {
         let raw = RawMode::enter(capabilities)?;
         let screen = if full { Screen::full } else { Screen::inline };
-        Face::Drawn { screen: screen(Output, size, capabilities), raw }
+        Face::Drawn { screen: Box::new(screen(Output, size, capabilities)), raw }
     };
     if settings.theme == "auto" {
         // The answer comes with the keys, if it comes.

@@ -23,7 +23,7 @@ pub enum Face {
     /// A terminal that is drawn on.
     Drawn {
         /// Writes to it.
-        screen: Screen<Output>,
+        screen: Box<Screen<Output>>,
         /// Its mode, given back at the end.
         raw: RawMode,
     },
@@ -59,6 +59,7 @@ impl Face {
                     screen.resize(size);
                 }
                 screen.print(finished);
+                screen.page(app.is_page());
                 screen.frame(&app.live(Instant::now()))
             }
             Self::Lines { shown, prompted } => {
@@ -152,6 +153,10 @@ impl Face {
         match &mut self {
             Self::Drawn { screen, raw } => {
                 screen.print(rest);
+                if app.feed.has_begun() {
+                    // What the shell says next stands apart.
+                    screen.print(vec![Row::empty()]);
+                }
                 let closed = screen.finish(&app.last_rows());
                 raw.leave();
                 closed

@@ -56,11 +56,13 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
                 None => below.push(Row::new(took.trim_start(), quiet)),
             }
         }
+        // It says so.
+        (CommandExecutionStatus::Declined, _) if !below.is_empty() => {}
         (status, code) => {
             let how = match (status, code) {
                 (CommandExecutionStatus::Declined, _) => "declined, not run".to_owned(),
                 (_, Some(code)) => format!("exit {code}"),
-                (CommandExecutionStatus::InProgress, None) => "runs".to_owned(),
+                (CommandExecutionStatus::InProgress, None) => "running".to_owned(),
                 (_, None) => "failed".to_owned(),
             };
             let row = Row::new(&how, look.style(Role::Bad));
@@ -82,7 +84,9 @@ pub fn running(command: &str, output: &str, seconds: u64, look: &Look) -> Vec<Ro
     // How much lies above is not known: only the end of it is kept.
     below.drain(..below.len().saturating_sub(3));
     if seconds > 0 {
-        below.push(Row::new(&format!("runs · {}", duration(seconds * 1000)), quiet));
+        // Whole seconds: no more is known.
+        let time = if seconds < 10 { format!("{seconds} s") } else { duration(seconds * 1000) };
+        below.push(Row::new(&format!("running · {time}"), quiet));
     }
     rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
     rows

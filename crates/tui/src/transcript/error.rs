@@ -22,9 +22,6 @@ pub fn error(error: &TurnError, will_retry: bool, look: &Look) -> Vec<Row> {
     if let Some(details) = &error.additional_details {
         rows.extend(lines(details, look, Role::Quiet));
     }
-    if will_retry {
-        rows.extend(lines("It is tried again.", look, Role::Quiet));
-    }
     marked(rows, &Row::new(mark, look.style(role)), &Row::plain("  "), look)
 }
 

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, time::Instant};
 use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
 
 use super::{
-    command, error, fitting, item, looks, marked, message, narrower, output::tail, plan, reasoning, tool_call,
+    command, error, file_change, fitting, item, looks, marked, message, narrower, output::tail, plan, reasoning,
+    tool_call,
 };
 use crate::{look::Look, markdown::Stream, text::Row, theme::Role};
 
@@ -28,6 +29,12 @@ pub struct Feed {
     told: bool,
     /// Whether there is something above, so that what comes next stands below an empty row.
     begun: bool,
+    /// The trouble that is being overcome: the request is tried again.
+    trouble: Option<TurnError>,
+    /// Where the session is: paths below it are shown as seen from there.
+    directory: String,
+    /// The item that a question on the screen is about, which shows it.
+    asked: Option<String>,
 }
 
 /// Most of the output of a command that runs, and of a paragraph of thinking, that is kept, in bytes.
@@ -39,7 +46,7 @@ enum Entry {
     Item(ThreadItem),
     Message(Message),
     Plan { plan: Vec<PlanStep>, before: Vec<PlanStep>, explanation: Option<String> },
-    Error { error: TurnError, will_retry: bool },
+    Error(TurnError),
     Warning(String),
     End { turn: Box<Turn>, told: bool },
     Notice(Vec<Row>),
@@ -76,6 +83,18 @@ impl Feed {
 
     /// Takes in what the server tells.
     pub fn apply(&mut self, notification: &ServerNotification) {
+        if matches!(
+            notification,
+            ServerNotification::TurnStarted(_)
+                | ServerNotification::TurnCompleted(_)
+                | ServerNotification::ItemStarted(_)
+                | ServerNotification::ItemCompleted(_)
+                | ServerNotification::AgentMessageDelta(_)
+                | ServerNotification::ReasoningDelta(_)
+                | ServerNotification::Error(_)
+        ) {
+            self.trouble = None;
+        }
         match notification {
             ServerNotification::TurnStarted(_) => (self.works, self.told) = (true, false),
             ServerNotification::TurnCompleted(changed) => self.ended(&changed.turn),
@@ -105,7 +124,10 @@ impl Feed {
                 // The answer comes anew: what was not printed of it is not said.
                 self.messages().filter(|message| !message.done).for_each(Message::begin_anew);
                 self.told |= !failed.will_retry;
-                self.queue.push_back(Entry::Error { error: failed.error.clone(), will_retry: failed.will_retry });
+                match failed.will_retry {
+                    true => self.trouble = Some(failed.error.clone()),
+                    false => self.queue.push_back(Entry::Error(failed.error.clone())),
+                }
             }
             ServerNotification::Warning(warning) => self.queue.push_back(Entry::Warning(warning.message.clone())),
             _ => {}
@@ -120,6 +142,33 @@ impl Feed {
     /// The item of this id, if it has begun and is not finished.
     pub fn open_item(&self, id: &str) -> Option<&ThreadItem> {
         self.running.iter().map(|running| &running.item).find(|item| item.id() == id)
+    }
+
+    /// Takes in an item of before, to be printed.
+    pub fn replay(&mut self, item: ThreadItem) {
+        self.queue.push_back(Entry::Item(file_change::seen_from(&self.directory, item)));
+    }
+
+    /// Whether something was printed.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The session is in this directory.
+    pub fn set_directory(&mut self, directory: &str) {
+        directory.clone_into(&mut self.directory);
+    }
+
+    /// A question about this item is on the screen: it shows what is to be known of it.
+    pub fn asks_about(&mut self, id: &str) {
+        self.asked = Some(id.to_owned());
+    }
+
+    /// The question was answered; what it was about begins now, if it does.
+    pub fn answered(&mut self, now: Instant) {
+        let asked = self.asked.take();
+        let about = self.running.iter_mut().find(|running| Some(running.item.id()) == asked.as_deref());
+        about.into_iter().for_each(|running| running.since = now);
     }
 
     /// Whether a turn runs.
@@ -164,6 +213,15 @@ impl Feed {
 
     /// What is open: the end of a message that arrives, what runs, the step of the plan.
     pub fn live(&self, look: &Look, now: Instant) -> Vec<Row> {
+        self.open(look, now, None)
+    }
+
+    /// The same above a question, without the item that it is about.
+    pub fn live_above_question(&self, look: &Look, now: Instant) -> Vec<Row> {
+        self.open(look, now, self.asked.as_deref())
+    }
+
+    fn open(&self, look: &Look, now: Instant, but: Option<&str>) -> Vec<Row> {
         let mut parts = vec![looks::rows(&self.glances, look)];
         let mut joined = false;
         if let Some(Entry::Message(message)) = self.queue.front() {
@@ -174,10 +232,12 @@ impl Feed {
         }
         parts.push(reasoning::rows(std::slice::from_ref(&self.thought), look, false));
         let aside = self.running.iter().filter(|running| running.aside).count();
-        parts.extend(self.running.iter().filter(|running| !running.aside).map(|running| running.rows(look, now)));
+        let seen = |running: &&Running| !running.aside && but != Some(running.item.id());
+        parts.extend(self.running.iter().filter(seen).map(|running| running.rows(look, now)));
         if self.works {
             parts.push(plan::current(&self.plan, look).into_iter().collect());
         }
+        parts.extend(self.trouble.as_ref().map(|trouble| error::error(trouble, true, look)));
         if aside > 0 {
             let what = if aside == 1 { "1 command runs on".to_owned() } else { format!("{aside} commands run on") };
             parts.push(vec![Row::new(&format!("· {what} · /ps"), look.style(Role::Quiet))]);
@@ -198,7 +258,7 @@ impl Feed {
             ThreadItem::AgentMessage { id, .. } => drop(self.message(id)),
             ThreadItem::UserMessage { .. } | ThreadItem::Reasoning { .. } => {}
             _ => {
-                let (item, output) = (item.clone(), String::new());
+                let (item, output) = (file_change::seen_from(&self.directory, item.clone()), String::new());
                 self.running.push(Running { item, since: Instant::now(), output, aside: false });
             }
         }
@@ -215,12 +275,13 @@ impl Feed {
                 message.received = text.len();
                 message.done = true;
             }
-            _ => self.queue.push_back(Entry::Item(item.clone())),
+            _ => self.queue.push_back(Entry::Item(file_change::seen_from(&self.directory, item.clone()))),
         }
     }
 
     fn ended(&mut self, turn: &Turn) {
         self.works = false;
+        self.asked = None;
         self.thought.clear();
         // Interrupted, or lost on the way.
         self.messages().for_each(|message| message.done = true);
@@ -345,7 +406,7 @@ impl Entry {
             Self::Item(it) => item(it, look, false),
             Self::Message(_) => Vec::new(),
             Self::Plan { plan, before, explanation } => plan::rows(plan, before, explanation.as_deref(), look),
-            Self::Error { error, will_retry } => error::error(error, *will_retry, look),
+            Self::Error(error) => error::error(error, false, look),
             Self::Warning(message) => error::warning(message, look),
             Self::End { turn, told } => error::end(turn, *told, look),
             Self::Notice(rows) => rows.clone(),

@@ -263,3 +263,43 @@ fn a_screen_of_a_column_is_enough() {
         }
     }
 }
+
+#[test]
+fn what_is_asked_about_is_shown_by_the_question() {
+    let mut feed = Feed::new();
+    feed.apply(&turn("inProgress", json!({})));
+    feed.apply(&started(command("a", "cargo build", "inProgress", "", Value::Null)));
+    feed.apply(&started(command("b", "cargo test", "inProgress", "", Value::Null)));
+    let later = Instant::now() + Duration::from_secs(5);
+    feed.asks_about("b");
+    assert_eq!(plain(&feed.live_above_question(&look(60), later)), "• $ cargo build\n  └ running · 5 s\n");
+    // Its time begins with the answer.
+    feed.answered(later);
+    assert_eq!(plain(&feed.live(&look(60), later)), "• $ cargo build\n  └ running · 5 s\n\n• $ cargo test\n");
+}
+
+#[test]
+fn trouble_is_shown_while_it_lasts_and_leaves_nothing() {
+    let mut feed = Feed::new();
+    feed.apply(&turn("inProgress", json!({})));
+    for at in 1..=3 {
+        let error = json!({ "error": { "message": format!("Reconnecting... {at}/5") }, "willRetry": true });
+        feed.apply(&told("error", error));
+        assert!(feed.finished(&look(60), 8).is_empty());
+        assert_eq!(plain(&feed.live(&look(60), Instant::now())), format!("! Reconnecting... {at}/5\n"));
+    }
+    feed.apply(&delta("a", "Here."));
+    assert_eq!(plain(&feed.live(&look(60), Instant::now())), "• Here.\n");
+}
+
+#[test]
+fn files_are_named_as_seen_from_the_directory() {
+    let change = |path: &str| json!({ "path": path, "kind": { "type": "update", "move_path": "/w/to" }, "diff": "" });
+    let item = json!({ "type": "fileChange", "id": "f", "status": "completed",
+        "changes": [change("/w/src/a.rs"), change("/work/b.rs"), change("/w")] });
+    let mut feed = Feed::new();
+    feed.set_directory("/w");
+    feed.apply(&completed(item));
+    let rows = plain(&feed.finished(&look(60), 8));
+    assert_eq!(rows, "• Moved src/a.rs → to\n  Moved /work/b.rs → to\n  Moved /w → to\n");
+}

@@ -132,7 +132,6 @@ impl Part {
 
 fn file_rows(file: &FileUpdateChange, look: &Look) -> Vec<Row> {
     let lines = |sign: char| file.diff.lines().filter(|line| line.starts_with(sign)).count();
-    let (added, removed) = (format!(" +{}", lines('+')), format!(" −{}", lines('-')));
     let what = match &file.kind {
         PatchChangeKind::Add => "new ",
         PatchChangeKind::Delete => "remove ",
@@ -143,8 +142,11 @@ fn file_rows(file: &FileUpdateChange, look: &Look) -> Vec<Row> {
         name.push(look.span(" → ", Role::Quiet));
         name.push(look.span(to, Role::Path));
     }
-    name.push(look.span(&added, Role::Good));
-    name.push(look.span(&removed, Role::Bad));
+    for (count, sign, role) in [(lines('+'), '+', Role::Good), (lines('-'), '−', Role::Bad)] {
+        if count > 0 {
+            name.push(look.span(&format!(" {sign}{count}"), role));
+        }
+    }
     wrap(&name, look.width, &row(look, &[("    ", Role::Plain)]))
 }
 

@@ -258,3 +258,41 @@ fn the_alternate_buffer_leaves_its_last_rows_in_the_ordinary_one() {
     pair.finish(&rows(&["bye"]));
     assert_eq!(pair.emulator.lines(), ["before", "printed", "bye"]);
 }
+
+fn a_page_on<E: Emulator>(narrower: bool) {
+    let mut pair = Pair::<E>::new(20, 5);
+    pair.screen.print(rows(&["1", "2", "3", "4", "5"]));
+    pair.frame(&live(&["working", "> x"]));
+    pair.screen.page(true);
+    pair.frame(&Live { rows: rows(&["Help", "a", "b", "c", "end"]), cursor: None });
+    // Of the transcript nothing moves, and what comes to it waits.
+    pair.screen.print(rows(&["6"]));
+    pair.frame(&Live { rows: rows(&["Help", "b", "c", "d", "end"]), cursor: None });
+    assert!(pair.emulator.lines().ends_with(&["Help", "b", "c", "d", "end"].map(str::to_owned)));
+    if narrower {
+        pair.resize(12, 5);
+        pair.frame(&Live { rows: rows(&["Help", "b"]), cursor: None });
+    }
+    pair.screen.page(false);
+    pair.frame(&live(&["working", "> x"]));
+    assert_eq!(pair.emulator.lines(), ["1", "2", "3", "4", "5", "6", "working", "> x"]);
+}
+
+#[test]
+fn a_page_gives_the_screen_back_as_it_was() {
+    for narrower in [false, true] {
+        a_page_on::<Alacritty>(narrower);
+        a_page_on::<Vt100>(narrower);
+    }
+}
+
+#[test]
+fn a_page_is_left_before_the_terminal_is_given_back() {
+    let mut pair = Pair::<Vt100>::new(20, 5);
+    pair.frame(&live(&["working", "> x"]));
+    pair.screen.page(true);
+    pair.frame(&live(&["Help", "a", "b"]));
+    pair.screen.print(rows(&["1"]));
+    pair.finish(&rows(&["bye"]));
+    assert_eq!(pair.emulator.lines(), ["1", "bye"]);
+}
