@@ -4,6 +4,7 @@
 //! hidden, nor one that is not text.
 
 use std::{
+    cmp::Reverse,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -11,7 +12,10 @@ use std::{
 
 use codex_protocol::{FoundFile, FoundKind};
 use codex_workspace::{Roots, View};
-use frizbee::{Config, Match, Matcher, Pattern, PatternConfig};
+use nucleo_matcher::{
+    Config, Matcher, Utf32Str,
+    pattern::{AtomKind, CaseMatching, Normalization, Pattern},
+};
 
 use crate::walk::walk;
 
@@ -51,12 +55,6 @@ struct Built {
 struct Name {
     path: Box<str>,
     is_directory: bool,
-}
-
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.path
-    }
 }
 
 impl FileIndex {
@@ -124,45 +122,41 @@ impl FileIndex {
 /// What fits `query` best of `names`.
 fn find(names: &[Name], query: &str, root: &str) -> Vec<FoundFile> {
     let query: String = query.trim().trim_start_matches("./").chars().take(LONGEST_QUERY).collect();
-    let words: Vec<Pattern> =
-        query.split_whitespace().map(|word| Pattern::new(word, PatternConfig::default())).collect();
-    if words.is_empty() {
+    let pattern = Pattern::new(&query, CaseMatching::Smart, Normalization::Never, AtomKind::Fuzzy);
+    if pattern.atoms.is_empty() {
         return names.iter().take(MOST_FOUND).map(|name| found(name, root, 0, Some(Vec::new()))).collect();
     }
-    let mut matcher = Matcher::from_patterns(&words, &Config::default());
-    let mut best: Vec<(u32, Match)> = matcher
-        .match_list(names)
-        .into_iter()
-        .take(CLOSELY)
-        .map(|matched| {
-            // Who types a name means a file of that name, rather than one below a directory of that name.
-            let in_name = matcher.match_one(file_name(&names[matched.index as usize].path), 0);
-            let score = u32::from(matched.score) + in_name.map_or(0, |found| u32::from(found.score));
-            (score, matched)
-        })
-        .collect();
-    best.sort_by_key(|(score, matched)| (std::cmp::Reverse(*score), matched.index));
+    let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
+    let mut characters = Vec::new();
+    let mut fits = |text: &str| pattern.score(Utf32Str::new(text, &mut characters), &mut matcher);
+    let mut best: Vec<(u32, &Name)> =
+        names.iter().filter_map(|name| fits(&name.path).map(|score| (score, name))).collect();
+    best.sort_by_key(|(score, _)| Reverse(*score));
+    best.truncate(CLOSELY);
+    for (score, name) in &mut best {
+        // Who types a name means a file of that name, rather than one below a directory of that name.
+        *score += fits(file_name(&name.path)).unwrap_or_default();
+    }
+    best.sort_by_key(|(score, name)| (Reverse(*score), file_name(&name.path).len()));
     best.truncate(MOST_FOUND);
-    best.into_iter()
-        .map(|(score, matched)| {
-            let name = &names[matched.index as usize];
-            found(name, root, score, matcher.match_one_indices(name, 0).map(|matched| matched.indices))
-        })
-        .collect()
+    let mut indices = |text: &str| {
+        let mut indices = Vec::new();
+        pattern.indices(Utf32Str::new(text, &mut characters), &mut matcher, &mut indices)?;
+        indices.sort_unstable();
+        indices.dedup();
+        Some(indices)
+    };
+    best.into_iter().map(|(score, name)| found(name, root, score, indices(&name.path))).collect()
 }
 
 fn found(name: &Name, root: &str, score: u32, indices: Option<Vec<u32>>) -> FoundFile {
-    let characters = |bytes: Vec<u32>| {
-        let begins = name.path.char_indices().map(|(byte, _)| byte as u32);
-        begins.zip(0..).filter(|(byte, _)| bytes.contains(byte)).map(|(_, number)| number).collect()
-    };
     FoundFile {
         root: root.to_owned(),
         path: name.path.to_string(),
         match_type: if name.is_directory { FoundKind::Directory } else { FoundKind::File },
         file_name: file_name(&name.path).to_owned(),
         score,
-        indices: indices.map(characters),
+        indices,
     }
 }
 
@@ -239,7 +233,7 @@ mod tests {
             indices: Some(vec![3, 4, 5]),
         };
         assert_eq!(found, [expected]);
-        for (query, expected) in [("ä", vec![0]), ("äb", vec![1, 3]), ("ää/", vec![0, 1, 2])] {
+        for (query, expected) in [("ä", vec![0]), ("äb", vec![0, 3]), ("ää/", vec![0, 1, 2])] {
             let found = index(&base, &[]).find(query, "r", true).0;
             let file = found.iter().find(|found| found.path == "ää/b.c").unwrap();
             assert_eq!(file.indices, Some(expected), "{query}");

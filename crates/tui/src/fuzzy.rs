@@ -1,6 +1,11 @@
 //! Names that are like what was typed, the likeliest first, with the letters that made them so.
 
-use frizbee::{Config, Matcher};
+use std::cmp::Reverse;
+
+use nucleo_matcher::{
+    Config, Matcher, Utf32Str,
+    pattern::{AtomKind, CaseMatching, Normalization, Pattern},
+};
 
 use crate::text::{Row, Span, Style};
 
@@ -22,21 +27,33 @@ pub fn ranked<S: AsRef<str>>(typed: &str, names: &[S]) -> Vec<Ranked> {
     if typed.is_empty() {
         return (0..names.len()).map(|index| Ranked { index, marks: Vec::new() }).collect();
     }
-    let found = |slips| {
-        let config = Config::default().max_typos(Some(slips));
-        Matcher::new(typed, &config).match_list_indices(names)
-    };
-    let mut matches = found(0);
-    if matches.is_empty() && typed.chars().count() >= LETTERS_FOR_A_SLIP {
-        matches = found(1);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut found = like(&pattern(typed), names, &mut matcher);
+    if found.is_empty() && typed.chars().count() >= LETTERS_FOR_A_SLIP {
+        let slips = typed.char_indices().map(|(at, c)| typed[..at].to_owned() + &typed[at + c.len_utf8()..]);
+        found = slips.flat_map(|left| like(&pattern(&left), names, &mut matcher)).collect();
+        found.sort_by_key(|(score, ranked)| (ranked.index, Reverse(*score)));
+        found.dedup_by_key(|(_, ranked)| ranked.index);
     }
-    let ranked = matches.into_iter().filter_map(|found| {
-        let index = usize::try_from(found.index).ok()?;
-        let mut marks: Vec<usize> = found.indices.iter().filter_map(|at| usize::try_from(*at).ok()).collect();
-        marks.sort_unstable();
-        Some(Ranked { index, marks })
-    });
-    ranked.collect()
+    found.sort_by_key(|(score, _)| Reverse(*score));
+    found.into_iter().map(|(_, ranked)| ranked).collect()
+}
+
+fn pattern(typed: &str) -> Pattern {
+    Pattern::new(typed, CaseMatching::Smart, Normalization::Never, AtomKind::Fuzzy)
+}
+
+/// Those of `names` that fit, in their order, and how well they do.
+fn like<S: AsRef<str>>(pattern: &Pattern, names: &[S], matcher: &mut Matcher) -> Vec<(u32, Ranked)> {
+    let (mut found, mut characters) = (Vec::new(), Vec::new());
+    for (index, name) in names.iter().map(AsRef::as_ref).enumerate() {
+        let mut places = Vec::new();
+        let Some(score) = pattern.indices(Utf32Str::new(name, &mut characters), matcher, &mut places) else { continue };
+        let marked = |at: usize| u32::try_from(at).is_ok_and(|at| places.contains(&at));
+        let marks = name.char_indices().enumerate().filter(|(at, _)| marked(*at)).map(|(_, (byte, _))| byte);
+        found.push((score, Ranked { index, marks: marks.collect() }));
+    }
+    found
 }
 
 /// Adds `text` to `row` in `style`, and the letters at `marks` in `marked`.

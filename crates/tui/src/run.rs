@@ -33,8 +33,8 @@ use face::{Face, Inputs};
 
 /// Least time between two frames of what streams in.
 const FRAME: Duration = Duration::from_millis(16);
-/// Most messages that are taken in before a frame is drawn.
-const BATCH: usize = 4096;
+/// Longest time that messages are taken in before keys are looked at again.
+const BATCH: Duration = Duration::from_millis(4);
 /// How long a turn is given to stop at the end. What it did is on disk by then in any case.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -147,7 +147,7 @@ fn take_in(
     match event {
         Some(AppEvent::Server(message)) => {
             app.handle(AppEvent::Server(message), now);
-            for _ in 0..BATCH {
+            while now.elapsed() < BATCH {
                 let Ok(message) = messages.try_recv() else { break };
                 app.handle(AppEvent::Server(message), now);
             }
