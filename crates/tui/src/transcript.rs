@@ -16,6 +16,7 @@ mod tool_call;
 use codex_protocol::ThreadItem;
 
 pub use command::command_rows;
+pub use error::complaint;
 pub use export::export;
 pub use feed::Feed;
 pub use file_change::seen_from;

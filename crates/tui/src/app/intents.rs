@@ -15,6 +15,7 @@ use crate::{
     notify,
     text::Row,
     theme::Role,
+    transcript,
 };
 
 /// Items of the transcript that are asked for at once.
@@ -86,8 +87,7 @@ impl App {
 
     /// Says what went wrong, in the transcript.
     pub(super) fn complain(&mut self, text: &str) {
-        let style = self.setup.look.style(Role::Bad);
-        self.feed.notice(text.lines().map(|line| Row::new(&format!("✗ {line}"), style)).collect());
+        self.feed.notice(transcript::complaint(text, &self.setup.look));
     }
 
     fn thread_id(&self) -> Option<String> {
@@ -149,7 +149,7 @@ impl App {
     fn new_thread(&mut self) {
         let before = self.thread_id();
         self.leave_thread();
-        self.feed = crate::transcript::Feed::new();
+        self.feed = transcript::Feed::new();
         self.focus.kept.clear();
         self.focus.scroll = 0;
         self.effects.push(Effect::Clear);

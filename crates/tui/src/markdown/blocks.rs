@@ -187,12 +187,15 @@ pub fn code(language: &str, source: &str, look: &Look) -> Vec<Row> {
     highlight::code(language, source, look).iter().flat_map(|row| code_line(row, look)).collect()
 }
 
-/// A line of code, wrapped, a little indented.
+/// A line of code, wrapped below its own indent, all a little indented.
 pub fn code_line(line: &Row, look: &Look) -> Vec<Row> {
     if look.width < NARROW + 2 {
         return wrap(line, look.width, &Row::empty());
     }
-    let mut rows = wrap(line, look.width - 2, &Row::empty());
+    let blanks = line.text().chars().take_while(|c| *c == ' ').count();
+    // Deep in a narrow place there would be no room left.
+    let hanging = if blanks <= look.width / 2 { " ".repeat(blanks) } else { String::new() };
+    let mut rows = wrap(line, look.width - 2, &Row::plain(&hanging));
     for row in rows.iter_mut().filter(|row| !row.is_empty()) {
         row.spans.insert(0, look.span("  ", Role::Plain));
     }

@@ -25,6 +25,11 @@ pub fn error(error: &TurnError, will_retry: bool, look: &Look) -> Vec<Row> {
     marked(rows, &Row::new(mark, look.style(role)), &Row::plain("  "), look)
 }
 
+/// What went wrong here, and not in a turn.
+pub fn complaint(message: &str, look: &Look) -> Vec<Row> {
+    marked(lines(message, look, Role::Plain), &Row::new("✗ ", look.style(Role::Bad)), &Row::plain("  "), look)
+}
+
 /// A warning.
 pub fn warning(message: &str, look: &Look) -> Vec<Row> {
     let rows = lines(message, look, Role::Plain);

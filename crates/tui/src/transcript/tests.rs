@@ -303,3 +303,20 @@ fn files_are_named_as_seen_from_the_directory() {
     let rows = plain(&feed.finished(&look(60), 8));
     assert_eq!(rows, "• Moved src/a.rs → to\n  Moved /work/b.rs → to\n  Moved /w → to\n");
 }
+
+#[test]
+fn a_patch_that_was_not_applied_names_its_files() {
+    let patch = "*** Begin Patch\n*** Update File: src/a.rs\n@@\n-a\n+b\n*** Add File: b.rs\n+x\n*** End Patch";
+    for arguments in [json!(patch), json!({ "input": patch })] {
+        let value = json!({ "type": "dynamicToolCall", "id": "d", "tool": "apply_patch", "arguments": arguments,
+            "status": "failed", "contentItems": [{ "type": "inputText", "text": "not there" }] });
+        let rows = item(&serde_json::from_value(value).unwrap(), &look(60), false);
+        assert_eq!(plain(&rows), "✗ apply_patch src/a.rs, b.rs\n  └ not there\n    failed\n");
+    }
+}
+
+#[test]
+fn a_complaint_is_wrapped_beside_its_mark() {
+    let rows = complaint("the provider needs a key\nhint: log in", &look(20));
+    assert_eq!(plain(&rows), "✗ the provider needs\n  a key\n  hint: log in\n");
+}

@@ -60,9 +60,21 @@ fn title(tool: &str, arguments: &Value, failed: bool, look: &Look, expanded: boo
             rows.extend(lines.flat_map(|line| wrap(&line, inner.width, &Row::plain("  "))));
             rows
         }
-        false => vec![truncate(&row.with(&brief(arguments), look.style(Role::Quiet)), inner.width)],
+        false => {
+            let said = files(tool, arguments).unwrap_or_else(|| brief(arguments));
+            vec![truncate(&row.with(&said, look.style(Role::Quiet)), inner.width)]
+        }
     };
     marked(rows, &mark, &Row::plain("  "), look)
+}
+
+/// The files that a patch names: one that was not applied is told as a call.
+fn files(tool: &str, arguments: &Value) -> Option<String> {
+    let patch = arguments.as_str().or_else(|| arguments.as_object()?.values().next()?.as_str())?;
+    let verbs = ["*** Update File: ", "*** Add File: ", "*** Delete File: "];
+    let named = patch.lines().filter_map(|line| verbs.iter().find_map(|verb| line.strip_prefix(verb)));
+    let files = named.collect::<Vec<_>>().join(", ");
+    (tool == "apply_patch" && !files.is_empty()).then_some(files)
 }
 
 /// The values of the arguments, the longer ones cut.
