@@ -35,7 +35,8 @@ pub fn ranked<S: AsRef<str>>(typed: &str, names: &[S]) -> Vec<Ranked> {
         found.sort_by_key(|(score, ranked)| (ranked.index, Reverse(*score)));
         found.dedup_by_key(|(_, ranked)| ranked.index);
     }
-    found.sort_by_key(|(score, _)| Reverse(*score));
+    // Of those that are as likely, what is nearer to the beginning.
+    found.sort_by_key(|(score, ranked)| (Reverse(*score), ranked.marks.first().copied()));
     found.into_iter().map(|(_, ranked)| ranked).collect()
 }
 
@@ -85,6 +86,7 @@ mod tests {
             // A slip is forgiven where nothing else is like it, and enough was typed.
             ("modle", &["model"]),
             ("rsm", &["resume"]),
+            ("m", &["model", "compact", "permissions", "resume"]),
             ("xyz", &[]),
             ("ößers", &["größe.rs"]),
         ];
