@@ -358,8 +358,12 @@ pub const SANDBOX: &[Key] = &[
 
 /// The keys of `[history]`.
 const HISTORY: &[Key] = &[
-    key("persistence", Kind::Choice(&["none", "save-all"]), "Whether it is kept in `history.jsonl` for later sessions")
-        .default("\"save-all\""),
+    key(
+        "persistence",
+        Kind::Choice(&["none", "save-all"]),
+        "Whether it is kept for later sessions, in `history.jsonl`, and in `drafts` until it is sent",
+    )
+    .default("\"save-all\""),
     later("max_bytes", "How long the file may become"),
 ];
 

@@ -12,7 +12,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use codex_protocol::{ClientResponse, RpcError, ServerMessage, ThreadResumeParams, ThreadStartParams};
 
@@ -36,6 +36,9 @@ pub use effect::{Effect, Purpose};
 use questions::Questions;
 use session::Before;
 pub use session::Session;
+
+/// How long after the last change what is not sent is kept for the next time.
+const UNSAVED: Duration = Duration::from_secs(1);
 
 /// What the screen begins with.
 #[derive(Debug, Clone)]
@@ -122,6 +125,8 @@ struct Focus {
     leaving: bool,
     /// Rows that the transcript is scrolled up, where the whole screen is ours.
     scroll: usize,
+    /// When what is typed or waits was last another.
+    unsaved: Option<Instant>,
     /// The transcript's rows, where the whole screen is ours.
     kept: std::collections::VecDeque<Row>,
 }
@@ -171,10 +176,14 @@ impl App {
                 hint: None,
                 leaving: false,
                 scroll: 0,
+                unsaved: None,
                 kept: std::collections::VecDeque::new(),
             },
             effects: Vec::new(),
         };
+        if !app.composer.is_empty() {
+            app.focus.hint = Some("put back: what was typed here and not sent".into());
+        }
         app.queue.extend(first);
         if !app.setup.onboarding.is_empty() {
             app.feed.notice(app.setup.onboarding.clone());
@@ -185,6 +194,11 @@ impl App {
 
     /// Takes an event in, which happened at `now`.
     pub fn handle(&mut self, event: AppEvent, now: Instant) {
+        let waited = self.queue.drafts().count();
+        let typed = matches!(
+            event,
+            AppEvent::Input(Input::Key(_) | Input::Paste(_)) | AppEvent::Line(_) | AppEvent::Local(Local::Edited(_))
+        );
         match event {
             AppEvent::Input(input) => self.input(input, now),
             AppEvent::Line(line) => self.line(&line),
@@ -198,6 +212,9 @@ impl App {
                 self.effects.push(Effect::Quit);
             }
         }
+        if typed || waited != self.queue.drafts().count() {
+            self.focus.unsaved = Some(now);
+        }
         self.raise_question(now);
     }
 
@@ -206,14 +223,20 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// When something changes without an event: the time of what runs, a question that waits for the keys to rest.
+    /// When something changes without an event: the time of what runs, a question that waits for the keys to rest,
+    /// a draft that is to be kept.
     pub fn wakes_at(&self, now: Instant) -> Option<Instant> {
         let ticks = self.session.as_ref().and_then(|session| session.next_second(now));
-        [ticks, self.questions.raised_at(self.focus.last_key)].into_iter().flatten().min()
+        let saves = self.focus.unsaved.map(|at| at + UNSAVED);
+        [ticks, saves, self.questions.raised_at(self.focus.last_key)].into_iter().flatten().min()
     }
 
     /// Time has come.
     pub fn wake(&mut self, now: Instant) {
+        if self.focus.unsaved.take_if(|at| now.saturating_duration_since(*at) >= UNSAVED).is_some() {
+            let draft = self.draft();
+            self.effects.push(Effect::KeepDraft(draft));
+        }
         self.raise_question(now);
     }
 

@@ -32,6 +32,8 @@ pub enum Intent {
     Shell(String),
     /// Ask the server for something to show.
     Fetch(Fetch),
+    /// Forget a rule that was remembered.
+    Forget(String),
     /// Lay this over the composer.
     Open(Box<dyn Overlay>),
     /// Put this into the transcript, as a notice that the model never sees.
@@ -105,14 +107,18 @@ pub enum Fetch {
     Models,
     /// Rules, roots, decisions.
     Permissions,
+    /// Rules that are remembered, to choose from.
+    Rules,
     /// How the session stands.
     Status,
     /// Commands that run on.
     Terminals,
     /// End these commands; all without an id.
     StopTerminals(Option<String>),
-    /// The whole transcript, in the pager.
+    /// The newest part of the transcript, in the pager.
     Transcript,
+    /// What comes before it, from this place on.
+    Earlier(String),
     /// Files whose name is like this, for the composer.
     Files(String),
 }

@@ -26,16 +26,18 @@ use crate::{
 };
 
 pub use pager::{Pager, PagerEntry};
-pub use permissions::permissions;
+pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};
 pub use pickers::{
     Feature, experimental, keep_theme, mode, mode_names, models, modes, sessions, terminals, theme, theme_names, themes,
 };
 pub use question::question;
 
-/// The items of a transcript in the pager, the newest seen first.
-pub fn transcript(items: Vec<ThreadItem>) -> Box<dyn Overlay> {
-    Box::new(Pager::new("Transcript", items.into_iter().map(PagerEntry::item).collect()).at_end())
+/// The items of a transcript in the pager, the newest seen first. `earlier`: where those before them are.
+pub fn transcript(items: Vec<ThreadItem>, earlier: Option<String>) -> Box<dyn Overlay> {
+    let mut pager = Pager::new("Transcript", Vec::new()).at_end();
+    pager.earlier(items, earlier);
+    Box::new(pager)
 }
 
 /// Something that lies over the composer. The topmost one takes all keys.
@@ -56,6 +58,9 @@ pub trait Overlay: Debug {
     fn is_page(&self) -> bool {
         false
     }
+
+    /// Takes items that come before those it shows, and where those before them are.
+    fn earlier(&mut self, _items: Vec<ThreadItem>, _cursor: Option<String>) {}
 
     /// The question of the server that it asks. It goes away when that is answered elsewhere.
     fn question(&self) -> Option<u64> {

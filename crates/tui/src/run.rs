@@ -6,6 +6,7 @@
 mod crash;
 mod doing;
 mod face;
+mod unsent;
 
 use std::{
     io,
@@ -30,6 +31,7 @@ use crate::{
     screen::Input,
 };
 use face::{Face, Inputs};
+use unsent::Unsent;
 
 /// Least time between two frames of what streams in.
 const FRAME: Duration = Duration::from_millis(16);
@@ -76,6 +78,7 @@ struct Surroundings {
     environment: Environment,
     codex_home: PathBuf,
     editor: fn(&Environment, &Path) -> Result<(), String>,
+    unsent: Unsent,
 }
 
 /// Shows the screen until the person leaves, or the terminal does.
@@ -87,6 +90,7 @@ pub async fn run(connection: Connection, options: Options) -> io::Result<Ending>
     let (sender, answers) = mpsc::unbounded_channel();
     let (mut app, mut surroundings) = doing::set_up(client, sender, options)?;
     let result = turn_over(&mut app, &mut surroundings, messages, answers).await;
+    surroundings.unsent.keep(app.draft());
     let Surroundings { client, face, .. } = surroundings;
     let left = face.leave(&mut app);
     let _ = tokio::time::timeout(GRACE, stop(&app, &client)).await;

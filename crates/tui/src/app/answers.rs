@@ -3,12 +3,18 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, ErrorKind, RpcError, SortDirection, ThreadItemsListParams, ThreadOpened,
-    ThreadResumeParams,
+    ClientRequest, ClientResponse, ErrorKind, RpcError, SortDirection, ThreadItem, ThreadItemEntry,
+    ThreadItemsListParams, ThreadOpened, ThreadResumeParams,
 };
 
 use super::{App, Effect, Opening, Purpose, Session};
-use crate::{intent::Draft, overlays, status_line, status_page, text::Row, theme::Role, transcript};
+use crate::{
+    intent::{Draft, Fetch, Intent},
+    overlays, status_line, status_page,
+    text::Row,
+    theme::Role,
+    transcript,
+};
 
 /// Items of an earlier session that are shown when it is gone on with.
 const TAIL: usize = 30;
@@ -43,9 +49,13 @@ impl App {
                 list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));
             }
             (Purpose::Transcript, ClientResponse::ThreadItemsList(list)) => {
-                let items =
-                    list.data.into_iter().rev().map(|entry| transcript::seen_from(self.directory(), entry.item));
-                self.lay(overlays::transcript(items.collect()));
+                self.lay(overlays::transcript(self.oldest_first(list.data), list.next_cursor));
+            }
+            (Purpose::Earlier, ClientResponse::ThreadItemsList(list)) => {
+                let items = self.oldest_first(list.data);
+                if let Some(overlay) = self.overlays.last_mut() {
+                    overlay.earlier(items, list.next_cursor);
+                }
             }
             (Purpose::Export(path), ClientResponse::ThreadItemsList(list)) => {
                 let text = transcript::export(list.data.iter().map(|entry| &entry.item));
@@ -57,6 +67,18 @@ impl App {
             }
             (Purpose::Permissions, ClientResponse::PermissionsRead(permissions)) => {
                 self.lay(overlays::permissions(&permissions, &self.setup.look));
+            }
+            (Purpose::Rules, ClientResponse::PermissionsRead(permissions)) => {
+                self.lay(overlays::remembered(permissions));
+            }
+            (Purpose::Forget(rule), _) => {
+                self.say(&format!("forgotten, here and later: {rule}"));
+                self.intend(Intent::Fetch(Fetch::Permissions));
+            }
+            (Purpose::Branch, ClientResponse::ThreadRead(read)) => {
+                if let Some(session) = &mut self.session {
+                    session.opened.thread.git_info = read.thread.git_info;
+                }
             }
             (Purpose::Status, ClientResponse::PermissionsRead(permissions)) => {
                 if let Some(session) = &self.session {
@@ -75,7 +97,7 @@ impl App {
 
     fn failed(&mut self, purpose: Purpose, error: &RpcError) {
         match purpose {
-            Purpose::Quietly | Purpose::Files(_) => {}
+            Purpose::Quietly | Purpose::Files(_) | Purpose::Branch => {}
             Purpose::Say(draft) => {
                 // What has not begun by now never will.
                 if let Some(session) = &mut self.session {
@@ -164,5 +186,10 @@ impl App {
             rows.push(Row::new(&format!("going on with: {}", opened.thread.preview), quiet));
         }
         rows.iter().flat_map(|row| crate::text::wrap(row, look.width, &Row::plain("  "))).collect()
+    }
+
+    /// The items of a page whose newest came first.
+    fn oldest_first(&self, page: Vec<ThreadItemEntry>) -> Vec<ThreadItem> {
+        page.into_iter().rev().map(|entry| transcript::seen_from(self.directory(), entry.item)).collect()
     }
 }

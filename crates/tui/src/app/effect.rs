@@ -21,6 +21,8 @@ pub enum Effect {
     Redraw,
     /// Keep a setting in the user's configuration: dotted path, TOML value.
     Keep(String, String),
+    /// Keep this for the next time, since it was not sent.
+    KeepDraft(Draft),
     /// Write a file; relative to the session's directory.
     Write {
         /// Where; a usual name without.
@@ -60,10 +62,18 @@ pub enum Purpose {
     Status,
     /// To show the commands that run on.
     Terminals,
+    /// To know the branch, which the turn may have changed.
+    Branch,
+    /// To choose among the rules that are remembered.
+    Rules,
+    /// To forget this rule.
+    Forget(String),
     /// To show what an earlier session said last.
     Tail,
     /// To show the whole transcript.
     Transcript,
+    /// To show more of it, from before.
+    Earlier,
     /// To write the transcript to a file.
     Export(Option<String>),
     /// To complete a file's name.

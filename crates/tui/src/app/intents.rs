@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use codex_protocol::{
     BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest, FuzzyFileSearchParams,
-    ModelListParams, PermissionsReadParams, ServerRequestAnswerParams, SettingsChange, SortDirection,
-    ThreadItemsListParams, ThreadListParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
-    ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
+    ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams, SettingsChange,
+    SortDirection, ThreadItemsListParams, ThreadListParams, ThreadResumeParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
 };
 
 use super::{App, Effect, Opening, Purpose, session::Running};
@@ -41,6 +41,11 @@ impl App {
                 let params = ServerRequestAnswerParams { request_id, answer };
                 self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Answer(request_id));
             }
+            Intent::Forget(rule) => {
+                let params =
+                    PermissionsForgetParams { thread_id: self.thread_id().unwrap_or_default(), rule: rule.clone() };
+                self.call(ClientRequest::PermissionsForget(params), Purpose::Forget(rule));
+            }
             Intent::Change(change) => self.change(change),
             Intent::Shell(command) => self.shell(command),
             Intent::Fetch(fetch) => self.fetch(fetch),
@@ -51,7 +56,7 @@ impl App {
                 self.effects.push(Effect::Send(notify::clipboard(&text)));
                 self.focus.hint = Some("copied, if the terminal lets programs copy (OSC 52)".into());
             }
-            Intent::Export(path) => self.items(Purpose::Export(path)),
+            Intent::Export(path) => self.items(None, Purpose::Export(path)),
             Intent::Keep { key, value } => self.effects.push(Effect::Keep(key, value)),
             Intent::Init => self.effects.push(Effect::Init),
         }
@@ -171,8 +176,8 @@ impl App {
         self.call(ClientRequest::ThreadShellCommand(params), Purpose::Say(draft));
     }
 
-    /// Asks for the transcript's items.
-    fn items(&mut self, purpose: Purpose) {
+    /// Asks for the transcript's items, from a place on that an earlier answer named.
+    fn items(&mut self, cursor: Option<String>, purpose: Purpose) {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
         // The newest are looked at first; an export is read from the beginning, as far as it goes.
         let newest = !matches!(purpose, Purpose::Export(_));
@@ -180,6 +185,7 @@ impl App {
         let limit = if newest { PAGE } else { usize::MAX };
         let params = ThreadItemsListParams {
             thread_id,
+            cursor,
             limit: Some(limit),
             sort_direction: Some(direction),
             ..ThreadItemsListParams::default()
@@ -208,6 +214,10 @@ impl App {
                 let params = PermissionsReadParams { thread_id };
                 self.call(ClientRequest::PermissionsRead(params), Purpose::Permissions);
             }
+            Fetch::Rules => {
+                let params = PermissionsReadParams { thread_id };
+                self.call(ClientRequest::PermissionsRead(params), Purpose::Rules);
+            }
             Fetch::Status => {
                 let params = PermissionsReadParams { thread_id };
                 self.call(ClientRequest::PermissionsRead(params), Purpose::Status);
@@ -222,7 +232,8 @@ impl App {
                 let params = BackgroundTerminalTerminateParams { thread_id, process_id };
                 self.call(ClientRequest::TerminalTerminate(params), Purpose::Do);
             }
-            Fetch::Transcript => self.items(Purpose::Transcript),
+            Fetch::Transcript => self.items(None, Purpose::Transcript),
+            Fetch::Earlier(from) => self.items(Some(from), Purpose::Earlier),
             Fetch::Files(query) => {
                 let roots = self.session.iter().map(|session| session.opened.cwd.clone()).collect();
                 let params = FuzzyFileSearchParams { query: query.clone(), roots, ..FuzzyFileSearchParams::default() };

@@ -254,8 +254,19 @@ impl App {
         }
     }
 
-    /// A draft that is not lost with the screen.
+    /// What is not lost with the screen: what waits, and what is typed. As in the history, what begins with a space is
+    /// the person's alone.
     pub fn draft(&self) -> Draft {
-        self.composer.draft()
+        let typed = self.composer.draft();
+        let mut whole = Draft::default();
+        let drafts = self.queue.drafts().chain((!typed.is_empty()).then_some(&typed));
+        for draft in drafts.filter(|draft| !draft.text.starts_with(' ')) {
+            if !whole.text.is_empty() {
+                whole.text.push_str("\n\n");
+            }
+            whole.text.push_str(&draft.text);
+            whole.pictures.extend_from_slice(&draft.pictures);
+        }
+        whole
     }
 }

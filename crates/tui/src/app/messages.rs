@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use codex_protocol::{ServerMessage, ServerNotification, ThreadItem, ThreadSettings, TurnStatus};
+use codex_protocol::{
+    ClientRequest, ServerMessage, ServerNotification, ThreadItem, ThreadReadParams, ThreadSettings, TurnStatus,
+};
 
-use super::{App, session::Running};
+use super::{App, Purpose, session::Running};
 use crate::{notify, status_line};
 
 impl App {
@@ -61,7 +63,15 @@ impl App {
         if !self.focus.focused && status != TurnStatus::Interrupted {
             self.notify(notify::Event::TurnEnded);
         }
+        self.ask_branch();
         self.say_next();
+    }
+
+    /// The turn may have changed the branch.
+    fn ask_branch(&mut self) {
+        let Some(session) = self.session.as_ref().filter(|session| !session.opened.thread.ephemeral) else { return };
+        let params = ThreadReadParams { thread_id: session.id() };
+        self.call(ClientRequest::ThreadRead(params), Purpose::Branch);
     }
 
     /// Says what is different from now on.

@@ -10,7 +10,7 @@ use codex_protocol::ThreadItem;
 
 use super::{Outcome, Overlay, keys::Keys, line::Line, panel::row, parts, picker::MoreKey};
 use crate::{
-    intent::Intent,
+    intent::{Fetch, Intent},
     key::Key,
     keymap::{Action, Context, Keymap},
     look::Look,
@@ -24,6 +24,9 @@ const MARGIN: usize = 2;
 
 /// How rows of the transcript say where the rest of them is.
 const REST: &str = "(ctrl+t)";
+
+/// Keys that want what is above, beyond the first item that is there.
+const UPWARDS: &[&str] = &["up", "pageup", "u", "g", "shift+tab"];
 
 /// Rows that are kept drawn at most; more are drawn anew.
 const KEPT: usize = 20_000;
@@ -93,6 +96,8 @@ pub struct Pager {
     search: Search,
     drawn: Drawn,
     more: Vec<MoreKey>,
+    /// Where items are that come before those it has, if they were not asked for yet.
+    earlier: Option<String>,
     keys: Keys,
 }
 
@@ -135,6 +140,7 @@ impl Pager {
             search: Search::default(),
             drawn: Drawn { size, look, rows: RefCell::default() },
             more: Vec::new(),
+            earlier: None,
             keys: Keys::usual(Context::Pager),
         }
     }
@@ -311,6 +317,7 @@ impl Pager {
         }
         let shown = |action| self.keys.shown(action);
         let place = match self.top {
+            (0, 0) if self.earlier.is_some() => "more above",
             (0, 0) if self.last() == (0, 0) => "all",
             (0, 0) => "top",
             top if top >= self.last() => "end",
@@ -379,7 +386,7 @@ impl Overlay for Pager {
         let (top, page) = (self.top, self.room().saturating_sub(1).max(1));
         let name = key.to_string();
         if let Some(more) = self.more.iter().find(|more| more.key == name) {
-            return Outcome::want(more.intent());
+            return Outcome { closes: more.replaces(), ..Outcome::want(more.intent()) };
         }
         match name.as_str() {
             "esc" => return Outcome::close(),
@@ -403,7 +410,22 @@ impl Overlay for Pager {
             }
             _ => {}
         }
-        Outcome::stay()
+        match self.earlier.take_if(|_| self.top == (0, 0) && UPWARDS.contains(&name.as_str())) {
+            Some(cursor) => Outcome::want(Intent::Fetch(Fetch::Earlier(cursor))),
+            None => Outcome::stay(),
+        }
+    }
+
+    fn earlier(&mut self, items: Vec<ThreadItem>, cursor: Option<String>) {
+        let before = items.len();
+        let items = items.into_iter().map(|item| Entry { part: PagerEntry::item(item), is_expanded: false });
+        self.entries.splice(0..0, items);
+        // What is looked at stays where it is.
+        self.top.0 += before;
+        self.chosen = self.chosen.map(|at| at + before);
+        self.search.hit = self.search.hit.map(|(at, row)| (at + before, row));
+        self.drawn.rows.borrow_mut().clear();
+        self.earlier = cursor;
     }
 
     fn bind(&mut self, keymap: &Keymap) {

@@ -187,3 +187,28 @@ fn the_users_keys_count_and_are_named() {
     assert!(shown(&pager, (80, 24)).contains("· x leave"));
     assert!(!press(&mut pager, "q").closes && press(&mut pager, "x").closes);
 }
+
+#[test]
+fn what_came_before_is_asked_for_at_the_top() {
+    let message = |n: usize| ThreadItem::AgentMessage { id: n.to_string(), text: format!("message {n}.") };
+    let mut pager = Pager::new("Transcript", Vec::new()).at_end();
+    pager.earlier((20..40).map(message).collect(), Some("20".into()));
+    assert!(shown(&pager, (80, 12)).contains("message 39."));
+    assert_eq!(said(&press(&mut pager, "up pageup")), "");
+    assert_eq!(said(&press(&mut pager, "g")), "Fetch(Earlier(\"20\"))");
+    assert_eq!(said(&press(&mut pager, "up")), "", "once");
+    let seen = |pager: &Pager| {
+        let mut rows = screen(pager, (80, 12));
+        // What the keys do.
+        rows.pop();
+        rows.join("\n")
+    };
+    let before = seen(&pager);
+    assert!(before.contains("message 20.") && !before.contains("message 19."), "{before}");
+    pager.earlier((0..20).map(message).collect(), None);
+    assert_eq!(seen(&pager), before);
+    press(&mut pager, "up up");
+    assert!(seen(&pager).contains("message 19."));
+    assert_eq!(said(&press(&mut pager, "g")), "");
+    assert!(seen(&pager).contains("message 0."));
+}

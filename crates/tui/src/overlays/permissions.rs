@@ -6,11 +6,11 @@ use codex_protocol::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Overlay, Pager, PagerEntry,
+    Outcome, Overlay, Pager, PagerEntry,
     panel::{labelled, paragraph, row},
-    picker::{More, MoreKey},
+    picker::{Entry, More, MoreKey, Picker},
 };
-use crate::{look::Look, text::Row, theme::Role};
+use crate::{intent::Intent, look::Look, text::Row, theme::Role};
 
 /// What holds now, in the pager; from there the mode can be changed.
 pub fn permissions(permissions: &ThreadPermissions, look: &Look) -> Box<dyn Overlay> {
@@ -34,7 +34,23 @@ pub fn permissions(permissions: &ThreadPermissions, look: &Look) -> Box<dyn Over
         entries.push(section("Decided last", decisions, look));
     }
     let mode = More::Modes(permissions.sandbox, permissions.approval_policy);
-    Box::new(Pager::new("Permissions", entries).more(MoreKey { key: "m", about: "change the mode", wants: mode }))
+    let pager = Pager::new("Permissions", entries).more(MoreKey { key: "m", about: "change the mode", wants: mode });
+    let is_any_remembered = permissions.rules.iter().any(|rule| rule.remembered);
+    let forget = is_any_remembered.then_some(MoreKey { key: "f", about: "forget a rule", wants: More::Rules });
+    Box::new(forget.into_iter().fold(pager, Pager::more))
+}
+
+/// The rules that are remembered; the one that is taken is forgotten.
+pub fn remembered(permissions: ThreadPermissions) -> Box<dyn Overlay> {
+    let remembered =
+        permissions.rules.into_iter().filter(|rule| rule.remembered).map(|PermissionRule { rule, .. }| Entry {
+            name: rule.text.clone(),
+            about: rule.origin,
+            is_on: None,
+            value: rule.text,
+        });
+    let enter = |entry: &mut Entry<String>| Outcome::done(Intent::Forget(entry.value.clone()));
+    Box::new(Picker::new("Forget which rule?", remembered.collect(), enter).empty("no rule is remembered"))
 }
 
 fn section(title: &str, rows: Vec<Row>, look: &Look) -> PagerEntry {
@@ -153,6 +169,13 @@ mod tests {
             assert!(shown.contains(expected), "{expected}\n{shown}");
         }
         SIZES.iter().for_each(|size| drop(screen(&*overlay, *size)));
+        // What is remembered can be forgotten.
+        let outcome = press(&mut *overlay, "f");
+        assert_eq!(said(&outcome), "closes Fetch(Rules)");
+        let mut rules = remembered(read("workspace-write", json!({ "type": "off" })));
+        let shown = screen(&*rules, (80, 24)).join("\n");
+        assert!(shown.contains("› =make all  /h/config.toml:3:1\\u{1b}") && !shown.contains("curl"), "{shown}");
+        assert_eq!(said(&press(&mut *rules, "enter")), "closes Forget(\"=make all\")");
         // The mode can be changed from there; the one in force is marked.
         let mut outcome = press(&mut *overlay, "m");
         assert_eq!(said(&outcome), "open What the agent may do");

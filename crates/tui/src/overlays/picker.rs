@@ -47,15 +47,23 @@ pub enum More {
         /// Of all.
         all: bool,
     },
+    /// The rules that are remembered.
+    Rules,
     /// The list of modes; this one is in force.
     Modes(SandboxMode, ApprovalPolicy),
 }
 
 impl MoreKey {
+    /// Whether what it was pressed in goes away: it will be out of date.
+    pub fn replaces(self) -> bool {
+        matches!(self.wants, More::Rules)
+    }
+
     /// What it wants.
     pub fn intent(self) -> Intent {
         match self.wants {
             More::Sessions { all } => Intent::Fetch(Fetch::Sessions { all }),
+            More::Rules => Intent::Fetch(Fetch::Rules),
             More::Modes(sandbox, approval) => Intent::Open(super::modes(Some((sandbox, approval)))),
         }
     }

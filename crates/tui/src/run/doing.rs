@@ -9,7 +9,7 @@ use codex_client::Client;
 use codex_config::{Environment, SettingsFile};
 use tokio::sync::mpsc;
 
-use super::{Options, Surroundings, ask, crash, face::Face};
+use super::{Options, Surroundings, ask, crash, face::Face, unsent::Unsent};
 use crate::{
     app::{App, AppEvent, Effect, Local, Setup},
     composer::{Composer, History},
@@ -53,6 +53,10 @@ pub fn set_up(
         if settings.keeps_history { History::open(&codex_home.join("history.jsonl")) } else { History::default() };
     let mut composer = Composer::new(history);
     composer.set_vim(settings.vim);
+    let unsent = Unsent::open(&codex_home, start.cwd.as_deref(), settings.keeps_history);
+    if first.is_none() {
+        composer.set(unsent.draft().clone());
+    }
     let setup = Setup {
         look,
         theme_name: settings.theme.clone(),
@@ -67,7 +71,7 @@ pub fn set_up(
         resume,
     };
     let app = App::new(setup, composer, opening, first);
-    Ok((app, Surroundings { client, events, face, environment, codex_home, editor }))
+    Ok((app, Surroundings { client, events, face, environment, codex_home, editor, unsent }))
 }
 
 /// Carries `effect` out. `false`: the person leaves.
@@ -77,6 +81,10 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
         Effect::Quit => return Ok(false),
         Effect::Call(request, purpose) => {
             ask(surroundings, *request, purpose);
+            return Ok(true);
+        }
+        Effect::KeepDraft(draft) => {
+            surroundings.unsent.keep(draft);
             return Ok(true);
         }
         Effect::Suspend => return surroundings.face.suspend().map(|()| true),

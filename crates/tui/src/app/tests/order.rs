@@ -1,11 +1,11 @@
 //! What is asked of the server, and in which order.
 
-use codex_protocol::{ClientRequest, ClientResponse, ErrorKind};
+use codex_protocol::{ClientRequest, ClientResponse, ErrorKind, ThreadReadResult};
 use serde_json::json;
 
 use super::{
-    super::{AppEvent, Effect, Local},
-    stage::{Plan, Stage, command_question, draft},
+    super::{AppEvent, Effect, Local, Purpose},
+    stage::{Plan, Stage, command_question, draft, thread},
 };
 use crate::screen::Input;
 
@@ -202,4 +202,66 @@ fn settings_are_said_when_the_server_has_taken_them() {
     assert_eq!(stage.methods(), ["thread/settings/update"]);
     stage.done(ClientResponse::ThreadSettingsUpdate);
     assert!(!stage.shown().contains("other ("), "{}", stage.shown());
+}
+
+#[test]
+fn the_branch_is_asked_for_when_a_turn_has_ended() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it");
+    assert_eq!(stage.branch_asked, 0);
+    stage.ends("1", "completed");
+    assert_eq!(stage.branch_asked, 1);
+    let mut thread = thread("").thread;
+    thread.git_info.as_mut().unwrap().branch = Some("other".into());
+    let read = ClientResponse::ThreadRead(ThreadReadResult { thread });
+    stage.event(AppEvent::Answered(Purpose::Branch, Ok(read)));
+    assert!(stage.shown().contains(" · other · "), "{}", stage.shown());
+}
+
+#[test]
+fn what_is_not_sent_is_kept_a_second_later() {
+    let mut stage = Stage::opened(SIZE);
+    assert_eq!(stage.wakes_in(), None);
+    stage.types("ha").waits(400).types("lf");
+    assert_eq!(stage.wakes_in(), Some(1000));
+    assert_eq!(stage.waits(999).kept, []);
+    assert_eq!(stage.waits(1).kept, [draft("half")]);
+    assert_eq!(stage.wakes_in(), None);
+    // What waits is kept with what is typed.
+    stage.keys("ctrl+c").works("fix it").types("one").keys("tab").types("two");
+    stage.waits(1000);
+    assert_eq!(stage.kept.last(), Some(&draft("one\n\ntwo")));
+    stage.keys("ctrl+c").ends("1", "completed").begins("2").waits(1000);
+    assert_eq!(stage.kept.last(), Some(&draft("")));
+    stage.types(" secret").waits(1000);
+    assert_eq!(stage.kept.last(), Some(&draft("")));
+}
+
+#[test]
+fn what_was_typed_before_is_said_to_be_put_back() {
+    let plan = Plan { typed: Some("half"), ..Plan::usual(SIZE) };
+    let mut stage = Stage::new(plan);
+    assert!(stage.shown().contains("put back"), "{}", stage.shown());
+    assert!(!stage.keys("x").shown().contains("put back"), "{}", stage.shown());
+    assert_eq!(stage.app.draft(), draft("halfx"));
+}
+
+#[test]
+fn a_rule_is_forgotten_and_the_page_shown_anew() {
+    let mut stage = Stage::opened(SIZE);
+    let permissions = |rules: serde_json::Value| {
+        let read = json!({
+            "sandbox": "workspace-write", "heldBy": "Landlock", "approvalPolicy": "on-request", "fullAuto": false,
+            "writable": [], "temp": null, "network": { "type": "off" }, "rules": rules, "granted": [], "decisions": [],
+        });
+        ClientResponse::PermissionsRead(serde_json::from_value(read).unwrap())
+    };
+    let rule = json!([{ "kind": "allow", "text": "make", "origin": "config.toml:1:1", "remembered": true }]);
+    stage.says("/permissions").answered(permissions(rule.clone())).keys("f").answered(permissions(rule)).keys("enter");
+    let Some((ClientRequest::PermissionsForget(params), _)) = stage.asked.front() else { panic!("{:?}", stage.asked) };
+    assert_eq!(params.rule, "make");
+    stage.done(ClientResponse::PermissionsForget).answered(permissions(json!([])));
+    let shown = stage.shown();
+    assert!(shown.contains("Permissions") && !shown.contains("forget a rule"), "{shown}");
+    assert!(stage.keys("esc").shown().contains("forgotten, here and later: make"), "{}", stage.shown());
 }

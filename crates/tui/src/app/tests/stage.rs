@@ -55,6 +55,8 @@ pub struct Plan {
     pub opening: Opening,
     /// What is said first.
     pub first: Option<&'static str>,
+    /// What the composer has from the time before.
+    pub typed: Option<&'static str>,
     /// What the model that is configured lacks.
     pub lacks_key: bool,
 }
@@ -63,7 +65,7 @@ impl Plan {
     /// A new session, of which nothing is special.
     pub fn usual(size: (usize, usize)) -> Self {
         let opening = Opening::Start(ThreadStartParams::default());
-        Self { size, full: false, opening, first: None, lacks_key: false }
+        Self { size, full: false, opening, first: None, typed: None, lacks_key: false }
     }
 }
 
@@ -75,6 +77,10 @@ pub struct Stage {
     pub asked: VecDeque<(ClientRequest, Purpose)>,
     /// What else was wanted.
     pub done: Vec<Effect>,
+    /// How often the branch was asked for.
+    pub branch_asked: usize,
+    /// Drafts that were kept for the next time.
+    pub kept: Vec<Draft>,
     now: Instant,
     screen: Screen<Terminal>,
     terminal: Terminal,
@@ -100,6 +106,10 @@ impl Stage {
             resume: Default::default(),
         };
         let first = plan.first.map(draft);
+        let mut composer = Composer::new(History::default());
+        if let Some(typed) = plan.typed {
+            composer.set(draft(typed));
+        }
         let terminal = Terminal(Rc::new(RefCell::new(vt100::Parser::new(rows as u16, columns as u16, SCROLLBACK))));
         let can = Capabilities {
             colors: ColorDepth::True,
@@ -110,9 +120,11 @@ impl Stage {
             is_dumb: false,
         };
         let mut stage = Self {
-            app: App::new(setup, Composer::new(History::default()), plan.opening, first),
+            app: App::new(setup, composer, plan.opening, first),
             asked: VecDeque::new(),
             done: Vec::new(),
+            branch_asked: 0,
+            kept: Vec::new(),
             now: Instant::now(),
             // Not the alternate buffer: the process has one for all tests. What is drawn is the same.
             screen: Screen::inline(terminal.clone(), size, can),
@@ -138,6 +150,9 @@ impl Stage {
     fn draw(&mut self) -> &mut Self {
         for effect in self.app.effects() {
             match effect {
+                // Asked after each turn, and shown by a test of its own.
+                Effect::Call(_, Purpose::Branch) => self.branch_asked += 1,
+                Effect::KeepDraft(draft) => self.kept.push(draft),
                 Effect::Call(request, purpose) => self.asked.push_back((*request, purpose)),
                 other => self.done.push(other),
             }
