@@ -35,9 +35,8 @@ pub use question::question;
 
 /// The items of a transcript in the pager, the newest seen first. `earlier`: where those before them are.
 pub fn transcript(items: Vec<ThreadItem>, earlier: Option<String>) -> Box<dyn Overlay> {
-    let mut pager = Pager::new("Transcript", Vec::new()).at_end();
-    pager.earlier(items, earlier);
-    Box::new(pager)
+    let items = items.into_iter().map(PagerEntry::item).collect();
+    Box::new(Pager::new("Transcript", items).at_end().earlier_at(earlier))
 }
 
 /// Something that lies over the composer. The topmost one takes all keys.
@@ -59,8 +58,8 @@ pub trait Overlay: Debug {
         false
     }
 
-    /// Takes items that come before those it shows, and where those before them are.
-    fn earlier(&mut self, _items: Vec<ThreadItem>, _cursor: Option<String>) {}
+    /// Takes items that come before those it shows, and where those before them are, if it has asked for them.
+    fn earlier(&mut self, _items: &mut Vec<ThreadItem>, _cursor: &mut Option<String>) {}
 
     /// The question of the server that it asks. It goes away when that is answered elsewhere.
     fn question(&self) -> Option<u64> {

@@ -52,10 +52,8 @@ impl App {
                 self.lay(overlays::transcript(self.oldest_first(list.data), list.next_cursor));
             }
             (Purpose::Earlier, ClientResponse::ThreadItemsList(list)) => {
-                let items = self.oldest_first(list.data);
-                if let Some(overlay) = self.overlays.last_mut() {
-                    overlay.earlier(items, list.next_cursor);
-                }
+                let (mut items, mut cursor) = (self.oldest_first(list.data), list.next_cursor);
+                self.overlays.iter_mut().for_each(|overlay| overlay.earlier(&mut items, &mut cursor));
             }
             (Purpose::Export(path), ClientResponse::ThreadItemsList(list)) => {
                 let text = transcript::export(list.data.iter().map(|entry| &entry.item));

@@ -96,9 +96,17 @@ pub struct Pager {
     search: Search,
     drawn: Drawn,
     more: Vec<MoreKey>,
-    /// Where items are that come before those it has, if they were not asked for yet.
-    earlier: Option<String>,
+    earlier: Earlier,
     keys: Keys,
+}
+
+/// What comes before the items that it has.
+#[derive(Debug, PartialEq, Eq)]
+enum Earlier {
+    Nothing,
+    /// Where they are.
+    At(String),
+    Asked,
 }
 
 /// What is searched for.
@@ -140,7 +148,7 @@ impl Pager {
             search: Search::default(),
             drawn: Drawn { size, look, rows: RefCell::default() },
             more: Vec::new(),
-            earlier: None,
+            earlier: Earlier::Nothing,
             keys: Keys::usual(Context::Pager),
         }
     }
@@ -150,6 +158,12 @@ impl Pager {
     pub fn at_end(self) -> Self {
         self.at_end.set(true);
         self
+    }
+
+    /// There are items before those it has.
+    #[must_use]
+    pub fn earlier_at(self, cursor: Option<String>) -> Self {
+        Self { earlier: cursor.map_or(Earlier::Nothing, Earlier::At), ..self }
     }
 
     /// One more key.
@@ -317,7 +331,7 @@ impl Pager {
         }
         let shown = |action| self.keys.shown(action);
         let place = match self.top {
-            (0, 0) if self.earlier.is_some() => "more above",
+            (0, 0) if self.earlier != Earlier::Nothing => "more above",
             (0, 0) if self.last() == (0, 0) => "all",
             (0, 0) => "top",
             top if top >= self.last() => "end",
@@ -410,22 +424,29 @@ impl Overlay for Pager {
             }
             _ => {}
         }
-        match self.earlier.take_if(|_| self.top == (0, 0) && UPWARDS.contains(&name.as_str())) {
-            Some(cursor) => Outcome::want(Intent::Fetch(Fetch::Earlier(cursor))),
-            None => Outcome::stay(),
+        match &self.earlier {
+            Earlier::At(cursor) if self.top == (0, 0) && UPWARDS.contains(&name.as_str()) => {
+                let wanted = Intent::Fetch(Fetch::Earlier(cursor.clone()));
+                self.earlier = Earlier::Asked;
+                Outcome::want(wanted)
+            }
+            _ => Outcome::stay(),
         }
     }
 
-    fn earlier(&mut self, items: Vec<ThreadItem>, cursor: Option<String>) {
+    fn earlier(&mut self, items: &mut Vec<ThreadItem>, cursor: &mut Option<String>) {
+        if self.earlier != Earlier::Asked {
+            return;
+        }
         let before = items.len();
-        let items = items.into_iter().map(|item| Entry { part: PagerEntry::item(item), is_expanded: false });
+        let items = items.drain(..).map(|item| Entry { part: PagerEntry::item(item), is_expanded: false });
         self.entries.splice(0..0, items);
         // What is looked at stays where it is.
         self.top.0 += before;
         self.chosen = self.chosen.map(|at| at + before);
         self.search.hit = self.search.hit.map(|(at, row)| (at + before, row));
         self.drawn.rows.borrow_mut().clear();
-        self.earlier = cursor;
+        self.earlier = cursor.take().map_or(Earlier::Nothing, Earlier::At);
     }
 
     fn bind(&mut self, keymap: &Keymap) {

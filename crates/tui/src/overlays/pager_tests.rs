@@ -191,8 +191,10 @@ fn the_users_keys_count_and_are_named() {
 #[test]
 fn what_came_before_is_asked_for_at_the_top() {
     let message = |n: usize| ThreadItem::AgentMessage { id: n.to_string(), text: format!("message {n}.") };
-    let mut pager = Pager::new("Transcript", Vec::new()).at_end();
-    pager.earlier((20..40).map(message).collect(), Some("20".into()));
+    let items = |range: std::ops::Range<usize>| range.map(message).collect::<Vec<_>>();
+    let newest = items(20..40).into_iter().map(PagerEntry::item).collect();
+    let mut pager = Pager::new("Transcript", newest).at_end().earlier_at(Some("20".into()));
+    pager.earlier(&mut items(0..20), &mut None);
     assert!(shown(&pager, (80, 12)).contains("message 39."));
     assert_eq!(said(&press(&mut pager, "up pageup")), "");
     assert_eq!(said(&press(&mut pager, "g")), "Fetch(Earlier(\"20\"))");
@@ -205,7 +207,7 @@ fn what_came_before_is_asked_for_at_the_top() {
     };
     let before = seen(&pager);
     assert!(before.contains("message 20.") && !before.contains("message 19."), "{before}");
-    pager.earlier((0..20).map(message).collect(), None);
+    pager.earlier(&mut items(0..20), &mut None);
     assert_eq!(seen(&pager), before);
     press(&mut pager, "up up");
     assert!(seen(&pager).contains("message 19."));

@@ -53,9 +53,9 @@ pub fn set_up(
         if settings.keeps_history { History::open(&codex_home.join("history.jsonl")) } else { History::default() };
     let mut composer = Composer::new(history);
     composer.set_vim(settings.vim);
-    let unsent = Unsent::open(&codex_home, start.cwd.as_deref(), settings.keeps_history);
+    let mut unsent = Unsent::open(&codex_home, start.cwd.as_deref(), settings.keeps_history);
     if first.is_none() {
-        composer.set(unsent.draft().clone());
+        composer.set(unsent.read());
     }
     let setup = Setup {
         look,

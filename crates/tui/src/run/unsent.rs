@@ -27,13 +27,13 @@ impl Unsent {
             let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
             codex_home.join("drafts").join(name + ".json")
         });
-        let draft = path.as_deref().and_then(load).unwrap_or_default();
-        Self { path, draft }
+        Self { path, draft: Draft::default() }
     }
 
-    /// What is in the file.
-    pub fn draft(&self) -> &Draft {
-        &self.draft
+    /// What is in the file, to be put back. What is not put back stays there until something new takes its place.
+    pub fn read(&mut self) -> Draft {
+        self.draft = self.path.as_deref().and_then(load).unwrap_or_default();
+        self.draft.clone()
     }
 
     /// Puts `draft` in its place. What another screen in the same directory wrote stays, unless there is something new.
@@ -56,19 +56,20 @@ mod tests {
         let open = |directory: &str, keeps| Unsent::open(home.path(), Some(directory), keeps);
         let draft = |text: &str| Draft { text: text.into(), pictures: Vec::new() };
         let mut unsent = open("/a", true);
-        assert_eq!(*unsent.draft(), Draft::default());
+        assert_eq!(unsent.read(), Draft::default());
         unsent.keep(draft("half"));
-        assert_eq!(*open("/a", true).draft(), draft("half"));
-        assert_eq!(*open("/b", true).draft(), Draft::default());
-        assert_eq!(*open("/a", false).draft(), Draft::default());
+        open("/a", true).keep(Draft::default());
+        assert_eq!(open("/a", true).read(), draft("half"), "it was not put back, so it is not forgotten");
+        assert_eq!(open("/b", true).read(), Draft::default());
+        assert_eq!(open("/a", false).read(), Draft::default());
         // Another screen that never had a draft forgets none.
         let mut other = open("/c", true);
         open("/c", true).keep(draft("mine"));
         other.keep(Draft::default());
-        assert_eq!(*open("/c", true).draft(), draft("mine"));
+        assert_eq!(open("/c", true).read(), draft("mine"));
         unsent.keep(Draft::default());
-        assert_eq!(*open("/a", true).draft(), Draft::default());
+        assert_eq!(open("/a", true).read(), Draft::default());
         open("/d", false).keep(draft("secret"));
-        assert_eq!(*open("/d", true).draft(), Draft::default());
+        assert_eq!(open("/d", true).read(), Draft::default());
     }
 }
