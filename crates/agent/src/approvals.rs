@@ -160,7 +160,7 @@ impl TurnRun {
         Ok(match self.consent(state, access, item, &question).await? {
             Consent::Given { shown } => Permit::Run { permission: question.confinement.into(), shown },
             Consent::Declined(None) => declined(DECLINED),
-            Consent::Declined(Some(message)) => declined(&fill(DECLINED_WITH_MESSAGE, &[("message", message.trim())])),
+            Consent::Declined(Some(message)) => declined_with(message.trim()),
             Consent::Stopped => declined(STOPPED),
             Consent::Interrupted => Permit::Interrupted,
             Consent::Unheard => refused(&format!("{}, and nobody is there to be asked", question.reason)),
@@ -291,6 +291,12 @@ fn of(who: Who, policy: &Arc<Policy>) -> Arc<Policy> {
 /// A call that a person said no to, and what the model is told.
 pub(crate) fn declined(for_model: &str) -> Permit {
     Permit::Refused { for_model: for_model.trim_end().to_owned(), for_user: BY_USER.to_owned() }
+}
+
+/// A call that a person said no to with a message, which is shown beside it as well.
+fn declined_with(message: &str) -> Permit {
+    let for_model = fill(DECLINED_WITH_MESSAGE, &[("message", message)]);
+    Permit::Refused { for_model: for_model.trim_end().to_owned(), for_user: format!("{BY_USER}: {message}") }
 }
 
 /// A call that is refused by rule, not by a person.

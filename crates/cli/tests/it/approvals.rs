@@ -88,6 +88,8 @@ async fn a_no_is_told_to_the_model_with_what_the_user_says_and_the_turn_goes_on(
         assert!(request.contains(told), "{told} is missing: {request}");
     }
     assert_eq!(command_status(&seen.items), [CommandExecutionStatus::Declined]);
+    let told = |item: &ThreadItem| matches!(item, ThreadItem::CommandExecution { aggregated_output: Some(text), .. } if text == "declined by the user: use the Makefile");
+    assert!(seen.items.iter().any(told), "{:?}", seen.items);
     let declined =
         |item: &ThreadItem| matches!(item, ThreadItem::FileChange { status: PatchApplyStatus::Declined, .. });
     assert!(seen.items.iter().any(declined), "{:?}", seen.items);

@@ -107,8 +107,9 @@ fn window(text: &[Row], room: usize, width: usize, scroll: &Scroll, look: &Look)
         let (below, above) = (text.len() - end, top);
         let said = match (above, below) {
             (_, 0) => format!("{above} rows above (pageup)"),
+            (0, 1) => "1 more row (pagedown)".into(),
             (0, _) => format!("{below} more rows (pagedown)"),
-            _ => format!("{below} more rows (pagedown), {above} above (pageup)"),
+            _ => format!("{below} more below (pagedown), {above} above (pageup)"),
         };
         // Not quiet: what is not seen may be what matters.
         rows.push(truncate(&Row::new(&format!("… {said}"), look.style(Role::Warning)), width));
