@@ -11,6 +11,7 @@ mod questions;
 mod session;
 #[cfg(test)]
 mod tests;
+mod whose;
 
 use std::time::{Duration, Instant};
 

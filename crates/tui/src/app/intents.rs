@@ -67,7 +67,11 @@ impl App {
         self.before.is_opening = true;
         match opening {
             Opening::Start(params) => self.call(ClientRequest::ThreadStart(params), Purpose::Open),
-            Opening::Resume(params) => self.call(ClientRequest::ThreadResume(params), Purpose::Open),
+            Opening::Resume(params) => {
+                // It may be the one that was left.
+                self.before.left.take_if(|left| left.starts_with(&params.thread_id));
+                self.call(ClientRequest::ThreadResume(params), Purpose::Open);
+            }
             Opening::Last { params, of } => {
                 self.setup.resume = params;
                 let list = ThreadListParams { limit: Some(1), cwd: of, ..ThreadListParams::default() };
@@ -147,6 +151,8 @@ impl App {
     fn leave_thread(&mut self) {
         let Some(session) = self.session.take() else { return };
         let params = ThreadUnsubscribeParams { thread_id: session.id() };
+        self.before.left = Some(params.thread_id.clone());
+        self.feed.leave();
         self.call(ClientRequest::ThreadUnsubscribe(params), Purpose::Quietly);
         self.queue.hold();
     }

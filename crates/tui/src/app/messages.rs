@@ -18,6 +18,9 @@ impl App {
     }
 
     fn notification(&mut self, notification: &ServerNotification, now: Instant) {
+        if self.is_of_before(notification) {
+            return;
+        }
         self.feed.apply(notification);
         match notification {
             ServerNotification::TurnStarted(changed) => self.turn_began(&changed.turn.id, now),

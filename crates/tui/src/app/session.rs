@@ -26,6 +26,8 @@ pub struct Session {
 /// What is known while there is no session.
 #[derive(Debug, Default)]
 pub struct Before {
+    /// The one that was left.
+    pub left: Option<String>,
     /// Whether one is on its way.
     pub is_opening: bool,
     /// Tokens of the one that is on its way.

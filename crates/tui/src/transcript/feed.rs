@@ -134,6 +134,14 @@ impl Feed {
         }
     }
 
+    /// The session is left: its end of what is open is not told.
+    pub fn leave(&mut self) {
+        self.messages().for_each(|message| message.done = true);
+        self.running.clear();
+        self.thought.clear();
+        self.works = false;
+    }
+
     /// Rows of the screen's own, in their place in the order.
     pub fn notice(&mut self, rows: Vec<Row>) {
         self.queue.push_back(Entry::Notice(rows));

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     super::{AppEvent, Effect, Local, Purpose},
-    stage::{Plan, Stage, command_question, draft, thread},
+    stage::{Plan, Stage, command_question, draft, thread, turn},
 };
 use crate::screen::Input;
 
@@ -264,4 +264,39 @@ fn a_rule_is_forgotten_and_the_page_shown_anew() {
     let shown = stage.shown();
     assert!(shown.contains("Permissions") && !shown.contains("forget a rule"), "{shown}");
     assert!(stage.keys("esc").shown().contains("forgotten, here and later: make"), "{}", stage.shown());
+}
+
+#[test]
+fn what_still_comes_from_a_session_that_was_left_is_not_shown() {
+    let mut stage = Stage::opened(SIZE);
+    let late = |stage: &mut Stage| {
+        let item = json!({ "type": "agentMessage", "id": "m9", "text": "from before" });
+        stage.item(item);
+        stage.ends("1", "completed");
+        assert!(!stage.shown().contains("from before"), "{}", stage.shown());
+        assert_eq!(stage.branch_asked, 0);
+    };
+    stage.says("/new");
+    assert_eq!(stage.methods(), ["thread/unsubscribe", "thread/start"]);
+    late(&mut stage);
+    stage.asked.pop_front();
+    let mut next = thread("");
+    next.thread.id = "next".into();
+    stage.answered(ClientResponse::ThreadStart(next));
+    late(&mut stage);
+    // Nor does what ran in it run on here.
+    let command =
+        json!({ "type": "commandExecution", "id": "c9", "command": "make", "cwd": "/", "status": "inProgress" });
+    stage
+        .clear_asked()
+        .says("make it")
+        .told("turn/started", json!({ "threadId": "next", "turn": turn("7", "inProgress") }));
+    stage.told("item/started", json!({ "threadId": "next", "turnId": "7", "startedAtMs": 0, "item": command }));
+    stage.told("turn/completed", json!({ "threadId": "next", "turn": turn("7", "completed") }));
+    assert!(stage.shown().contains("runs on"), "{}", stage.shown());
+    // One that is gone back to is shown.
+    stage.says("/resume t").clear_asked();
+    assert!(!stage.shown().contains("runs on"), "{}", stage.shown());
+    stage.told("warning", json!({ "threadId": "t", "message": "it is old" }));
+    assert!(stage.shown().contains("it is old"), "{}", stage.shown());
 }

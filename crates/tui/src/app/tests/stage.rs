@@ -317,7 +317,8 @@ pub fn thread(preview: &str) -> ThreadOpened {
     .unwrap()
 }
 
-fn turn(id: &str, status: &str) -> Value {
+/// A turn without its items.
+pub fn turn(id: &str, status: &str) -> Value {
     json!({ "id": id, "items": [], "status": status, "error": null })
 }
 
