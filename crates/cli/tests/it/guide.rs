@@ -9,6 +9,7 @@ mod configuration;
 mod flags;
 mod modes;
 mod permissions;
+mod screen;
 mod secrets;
 mod stdin;
 
@@ -93,48 +94,40 @@ const STATEMENTS: [(u8, &str); 64] = [
 
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
-    (1, NO_SCREEN),
     (3, "nothing is saved before it is destroyed yet"),
-    (4, NO_SCREEN),
     (27, NO_SERVER),
-    (44, NO_SCREEN),
-    (45, NO_SCREEN),
-    (46, NO_SCREEN),
-    (47, NO_SCREEN),
-    (48, NO_SCREEN),
-    (49, NO_SCREEN),
-    (50, NO_SCREEN),
-    (51, NO_SCREEN),
-    (52, NO_SCREEN),
-    (53, NO_SCREEN),
-    (54, NO_SCREEN),
-    (55, NO_SCREEN),
-    (56, NO_SCREEN),
-    (57, NO_SCREEN),
-    (58, NO_SCREEN),
+    (45, "a conversation cannot be summed up yet"),
+    (48, "there is no mode for plans yet"),
+    (49, "there are no reviews yet"),
+    (50, "no states of files are kept yet to compare with"),
+    (53, "there are no MCP servers yet"),
+    (54, "there are no plugins yet"),
+    (55, "there is one agent at a time yet"),
+    (56, "a session cannot be branched yet"),
     (59, NO_SERVER),
     (60, NO_SERVER),
     (61, NO_SERVER),
     (62, NO_SERVER),
 ];
 
-const NO_SCREEN: &str = "there is no interactive screen yet";
 const NO_SERVER: &str = "there are no remote sessions yet";
 
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
-    (2, "the screen"),
-    (5, "the screen, which says on quitting how to go on"),
-    (6, "the picker; `--resume` and `resume` without exec"),
-    (8, "the flags of the screen, once there is one"),
-    (11, "the status line; that what is destroyed is saved before"),
-    (14, "`!cmd`, hooks, linters, other programs' tools"),
+    (4, "the commands that are still open below"),
+    (6, "a session by its name"),
+    (11, "that what is destroyed is saved before"),
+    (14, "hooks, linters, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (25, "the search itself; until then an error says that there is none"),
     (26, "the models themselves; until then an error says that there are none"),
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
+    (44, "the offer to have AGENTS.md written"),
+    (47, "models of other providers in the list"),
+    (52, "money"),
+    (58, "a feature that is being tried: there is none yet"),
     (63, "the commands that the answer should name, such as `codex review`"),
     (64, "a test for each statement"),
 ];

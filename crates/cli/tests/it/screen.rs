@@ -1,6 +1,13 @@
 //! The screen, in a terminal: what a person sees, types and gets.
 
-mod terminal;
+mod answers;
+mod bad_input;
+mod commands;
+mod keys;
+mod real;
+pub mod terminal;
+mod tmux;
+mod turns;
 
 use rustix::{
     process::Signal,
@@ -11,18 +18,13 @@ use serde_json::json;
 use crate::{approvals::run, support::Place};
 use terminal::Terminal;
 
-/// Whether no turn runs.
-fn rests(screen: &str) -> bool {
-    screen.contains("Ask, or /help") && !screen.contains("Working")
-}
-
 #[test]
 fn it_answers_once_and_says_how_to_go_on() {
     let place = Place::new(json!([{ "text": "## Title\n\nThe **answer**.\n" }]));
     let mut terminal = Terminal::start(&place, &[], 24, 80);
     terminal.until("Ask, or /help");
     terminal.send("what?\r");
-    terminal.until("The answer.").until_it("the end of the turn", rests);
+    terminal.until("The answer.").rest();
     terminal.send("/quit\r");
     let (status, all) = terminal.end();
     assert!(status.success(), "{all}");
@@ -38,8 +40,8 @@ fn a_command_is_asked_about_and_runs_after_a_yes() {
     let mut terminal = Terminal::start(&place, &["go"], 24, 80);
     terminal.until("Run this command?").until("yes, this once");
     assert!(!place.workspace.join("made").exists());
-    // What is typed at once may have been on its way to the composer.
-    terminal.until_pressed("y", "Finished.");
+    terminal.answer("yes, this once");
+    terminal.until("Finished.");
     assert_eq!(std::fs::read_to_string(place.workspace.join("made")).unwrap(), "made\n");
 }
 
@@ -55,6 +57,12 @@ fn a_signal_gives_the_terminal_back() {
         terminal.until_gone();
         assert!(modes(&terminal).contains(LocalModes::ICANON | LocalModes::ECHO), "{signal:?}");
         assert!(!terminal.screen().contains("Ask, or"), "{}", terminal.screen());
+        // Where something was said, it is said how to go on.
+        let mut terminal = Terminal::open(&place, &["go"]);
+        terminal.until("Done.").rest();
+        terminal.signal(signal);
+        let (_, all) = terminal.end();
+        assert!(all.contains("codex --resume 0"), "{signal:?}: {all}");
     }
 }
 
@@ -62,7 +70,7 @@ fn a_signal_gives_the_terminal_back() {
 fn another_size_leaves_no_copy_behind() {
     let place = Place::new(json!([{ "text": "A line of some length that is wrapped where the terminal is narrow." }]));
     let mut terminal = Terminal::start(&place, &["go"], 24, 80);
-    terminal.until("is narrow.").until_it("the end of the turn", rests);
+    terminal.until("is narrow.").rest();
     for (rows, columns) in [(12, 40), (24, 80), (60, 200), (24, 80)] {
         terminal.resize(rows, columns);
         terminal.send("x");

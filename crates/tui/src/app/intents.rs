@@ -165,7 +165,7 @@ impl App {
         self.focus.scroll = 0;
         self.effects.push(Effect::Clear);
         if let Some(id) = before {
-            self.say(&format!("the session before goes on with: codex --resume {id}"));
+            self.say(&format!("the session before: codex --resume {id}"));
         }
         self.open(Opening::Start(self.setup.start.clone()));
     }

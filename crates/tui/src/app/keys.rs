@@ -69,6 +69,7 @@ impl App {
         let was_leaving = std::mem::take(&mut self.focus.leaving);
         let on_its_way = key.typed().is_some() && self.questions.just_raised(now, ON_THEIR_WAY);
         if !self.overlays.is_empty() && !on_its_way {
+            self.questions.seen();
             return self.overlay_key(key);
         }
         if self.popup_key(key) {

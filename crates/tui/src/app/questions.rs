@@ -53,6 +53,11 @@ impl Questions {
         self.raised.is_some_and(|at| now.saturating_duration_since(at) < time)
     }
 
+    /// The person has seen it: what is typed from now on is for it.
+    pub fn seen(&mut self) {
+        self.raised = None;
+    }
+
     /// When the next comes up, if one waits.
     pub fn raised_at(&self, last_key: Option<Instant>) -> Option<Instant> {
         if self.waiting.is_empty() { None } else { last_key.map(|at| at + REST) }

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(said(&press(&mut *rules, "enter")), "closes Forget(\"=make all\")");
         // The mode can be changed from there; the one in force is marked.
         let mut outcome = press(&mut *overlay, "m");
-        assert_eq!(said(&outcome), "open What the agent may do");
+        assert_eq!(said(&outcome), "closes open What the agent may do");
         let Some(crate::intent::Intent::Open(modes)) = outcome.intents.pop() else { panic!("{outcome:?}") };
         assert!(screen(&*modes, (80, 24)).join("\n").contains("› ● auto"));
     }

@@ -56,7 +56,7 @@ pub enum More {
 impl MoreKey {
     /// Whether what it was pressed in goes away: it will be out of date.
     pub fn replaces(self) -> bool {
-        matches!(self.wants, More::Rules)
+        matches!(self.wants, More::Rules | More::Modes(..))
     }
 
     /// What it wants.

@@ -7,6 +7,7 @@ use std::{
     io::{Read, Write},
     os::fd::AsFd,
     process::{Child, ExitStatus, Stdio},
+    time::Instant,
 };
 
 use codex_testkit::WATCHDOG;
@@ -26,11 +27,24 @@ pub struct Terminal {
     child: Child,
     controller: File,
     emulator: vt100::Parser,
+    written: Vec<u8>,
 }
 
 impl Terminal {
     /// Starts the program with `arguments` in a terminal of `rows` and `columns`.
     pub fn start(place: &Place, arguments: &[&str], rows: u16, columns: u16) -> Self {
+        Self::with(place, arguments, &[], (rows, columns))
+    }
+
+    /// As [`Terminal::start`] in 24 rows of 80 columns; waits until something can be typed.
+    pub fn open(place: &Place, arguments: &[&str]) -> Self {
+        let mut terminal = Self::start(place, arguments, 24, 80);
+        terminal.until("Ask, or /help").until(" · approval ");
+        terminal
+    }
+
+    /// As [`Terminal::start`], with these `variables` in its environment too.
+    pub fn with(place: &Place, arguments: &[&str], variables: &[(&str, &str)], (rows, columns): (u16, u16)) -> Self {
         let (controller, terminal) = support::terminal();
         tcsetwinsize(&controller, winsize(rows, columns)).unwrap();
         let codex = place.codex(arguments);
@@ -39,16 +53,24 @@ impl Terminal {
         let mut command = std::process::Command::new("setsid");
         command.arg("--ctty").arg(codex.get_program()).args(codex.get_args());
         command.env_clear().envs(codex.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env("TERM", "xterm-256color").current_dir(codex.get_current_dir().unwrap());
+        command.env("TERM", "xterm-256color").envs(variables.iter().copied());
+        command.current_dir(codex.get_current_dir().unwrap());
         command.stdin(Stdio::from(terminal.try_clone().unwrap()));
         command.stdout(Stdio::from(terminal.try_clone().unwrap())).stderr(Stdio::from(terminal));
         let child = command.spawn().unwrap();
-        Self { child, controller, emulator: vt100::Parser::new(rows, columns, SCROLLBACK) }
+        Self { child, controller, emulator: vt100::Parser::new(rows, columns, SCROLLBACK), written: Vec::new() }
     }
 
     /// Types `keys`: text, or sequences as terminals send them.
     pub fn send(&mut self, keys: &str) {
         self.controller.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Pastes `text`, of any length, as terminals mark it: what is shown meanwhile is taken in.
+    pub fn paste(&mut self, text: &str) {
+        let mut controller = self.controller.try_clone().unwrap();
+        let text = format!("\x1b[200~{text}\x1b[201~");
+        std::thread::spawn(move || controller.write_all(text.as_bytes()));
     }
 
     /// Waits until the screen holds `text`.
@@ -58,19 +80,46 @@ impl Terminal {
 
     /// Waits until `holds` is true of the screen.
     pub fn until_it(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> &mut Self {
+        // Where time is shown, something is written again and again.
+        let end = Instant::now() + WATCHDOG;
         while !holds(&self.screen()) {
             assert!(self.read(), "the program ended, and the screen never held {what}:\n{}", self.all());
+            assert!(Instant::now() < end, "the screen never held {what}:\n{}", self.all());
         }
         self
     }
 
-    /// Presses `key` until the screen holds `text`: for a question that has just come up, which takes no letters yet.
-    pub fn until_pressed(&mut self, key: &str, text: &str) -> &mut Self {
-        while !self.screen().contains(text) {
-            self.send(key);
-            assert!(self.read(), "the program ended, and the screen never held `{text}`:\n{}", self.all());
+    /// Presses `key`, and waits until the screen holds `text`.
+    pub fn press(&mut self, key: &str, text: &str) -> &mut Self {
+        self.send(key);
+        self.until(text)
+    }
+
+    /// Waits for a question, and gives the answer that is listed with these words.
+    pub fn answer(&mut self, words: &str) {
+        self.until(words);
+        let chosen = |screen: &str| screen.lines().rfind(|row| row.starts_with("› ")).unwrap_or_default().to_owned();
+        while !chosen(&self.screen()).contains(words) {
+            let before = chosen(&self.screen());
+            // Unlike letters, arrows are for the question from the beginning.
+            self.send("\x1b[B");
+            self.until_it("another answer", |screen| chosen(screen) != before);
         }
-        self
+        self.send("\r");
+        self.until_it("the end of the question", |screen| !screen.contains(words));
+    }
+
+    /// Waits until no turn runs.
+    pub fn rest(&mut self) -> &mut Self {
+        let busy = ["Working", "Stopping", "Starting", "? "];
+        self.until_it("the end of the turn", |screen| {
+            screen.contains("Ask, or /help") && !busy.iter().any(|word| screen.contains(word))
+        })
+    }
+
+    /// All bytes that were written so far, as text.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.written).into_owned()
     }
 
     /// Changes the size of the terminal.
@@ -126,6 +175,7 @@ impl Terminal {
         // Linux says EIO when nobody has the other side open any more.
         let count = self.controller.read(&mut bytes).unwrap_or_default();
         self.emulator.process(&bytes[..count]);
+        self.written.extend(&bytes[..count]);
         count > 0
     }
 }
