@@ -145,6 +145,8 @@ pub enum AppEvent {
     Answered(Purpose, Result<ClientResponse, RpcError>),
     /// Something was done here: an editor was closed, a file written.
     Local(Local),
+    /// The program was sent SIGINT: Ctrl+C where nothing is drawn, or from elsewhere.
+    Interrupted,
     /// The server is gone.
     Lost,
 }
@@ -208,6 +210,7 @@ impl App {
             AppEvent::Local(Local::Edited(Ok(text))) => self.composer.set(Draft { text, pictures: Vec::new() }),
             AppEvent::Local(Local::Told(Ok(text))) => self.say(&text),
             AppEvent::Local(Local::Edited(Err(text)) | Local::Told(Err(text))) => self.complain(&text),
+            AppEvent::Interrupted => self.interrupted(),
             AppEvent::Lost => {
                 self.complain("the server is gone; what it wrote is kept");
                 self.effects.push(Effect::Quit);

@@ -107,6 +107,7 @@ async fn turn_over(
     let mut inputs = surroundings.face.inputs();
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
     // Before anything slow: keys are taken from here on.
     surroundings.face.show(app)?;
     let (mut shown, mut show_at) = (Instant::now(), None);
@@ -128,6 +129,7 @@ async fn turn_over(
             input = inputs.next() => Some(input.unwrap_or(AppEvent::Input(Input::Gone))),
             _ = terminated.recv() => return Ok(()),
             _ = hung_up.recv() => return Ok(()),
+            _ = interrupted.recv() => Some(AppEvent::Interrupted),
             Some(answer) = answers.recv() => Some(answer),
             message = messages.recv() => Some(message.map_or(AppEvent::Lost, AppEvent::Server)),
             () = until(wakes_at) => None,

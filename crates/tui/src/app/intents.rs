@@ -147,6 +147,15 @@ impl App {
         self.call(ClientRequest::TurnInterrupt(params), Purpose::Quietly);
     }
 
+    /// As a shell does it: what runs is stopped, and where nothing runs, or does not stop, the program ends.
+    pub(super) fn interrupted(&mut self) {
+        let turn = self.session.as_ref().and_then(|session| session.turn.as_ref());
+        match turn {
+            Some(turn) if !turn.stopping => self.interrupt(),
+            _ => self.effects.push(Effect::Quit),
+        }
+    }
+
     /// Lets go of the session; what was said and not sent stays.
     fn leave_thread(&mut self) {
         let Some(session) = self.session.take() else { return };

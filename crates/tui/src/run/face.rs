@@ -161,8 +161,11 @@ impl Face {
                 raw.leave();
                 closed
             }
-            Self::Lines { .. } => {
-                let text: String = rest.iter().map(|row| row.text() + "\n").collect();
+            Self::Lines { prompted, .. } => {
+                // The line that was waited for is left unfinished.
+                let begin = if *prompted { "\n" } else { "" };
+                let text: String =
+                    std::iter::once(begin.to_owned()).chain(rest.iter().map(|row| row.text() + "\n")).collect();
                 io::stdout().write_all(text.as_bytes())
             }
         }

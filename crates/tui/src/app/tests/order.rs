@@ -164,6 +164,16 @@ fn ctrl_c_clears_then_interrupts_then_leaves() {
 }
 
 #[test]
+fn a_signal_stops_the_turn_and_then_ends_the_program() {
+    let mut stage = Stage::opened(SIZE);
+    stage.works("fix it").event(AppEvent::Interrupted);
+    assert_eq!((stage.methods(), &stage.done), (vec!["turn/interrupt".to_owned()], &vec![]));
+    assert_eq!(stage.event(AppEvent::Interrupted).done, [Effect::Quit], "it does not stop");
+    let mut stage = Stage::opened(SIZE);
+    assert_eq!(stage.event(AppEvent::Interrupted).done, [Effect::Quit], "nothing runs");
+}
+
+#[test]
 fn what_the_editor_leaves_is_in_the_composer() {
     let mut stage = Stage::opened(SIZE);
     stage.types("half").keys("ctrl+g");
