@@ -30,12 +30,14 @@ pub struct Popup {
     items: Vec<PopupItem>,
     chosen: Chosen,
     is_of_files: bool,
+    /// Whether another row than the first was gone to.
+    moved: bool,
 }
 
 impl Popup {
     /// A list; `None` where there is nothing in it.
     pub fn new(items: Vec<PopupItem>) -> Option<Self> {
-        (!items.is_empty()).then(|| Self { items, chosen: Chosen::default(), is_of_files: false })
+        (!items.is_empty()).then(|| Self { items, chosen: Chosen::default(), is_of_files: false, moved: false })
     }
 
     /// Commands that are like `typed`, without its `/`.
@@ -76,6 +78,11 @@ impl Popup {
         Some(Self { is_of_files: true, ..popup })
     }
 
+    /// Whether a person has chosen in it.
+    pub fn is_chosen_in(&self) -> bool {
+        self.moved
+    }
+
     /// Whether it lists files.
     pub fn is_of_files(&self) -> bool {
         self.is_of_files
@@ -83,11 +90,13 @@ impl Popup {
 
     /// One row up.
     pub fn up(&mut self) {
+        self.moved = true;
         self.chosen.up(self.items.len());
     }
 
     /// One row down.
     pub fn down(&mut self) {
+        self.moved = true;
         self.chosen.down(self.items.len());
     }
 

@@ -102,6 +102,12 @@ impl App {
             Some(Action::Close) => self.focus.popup = None,
             Some(Action::Complete) => self.accept(),
             Some(Action::Accept) => {
+                // Nothing was typed and nothing chosen: the command is meant without an argument.
+                let is_bare = matches!(self.composer.token(), Some(Token::Argument { typed, .. }) if typed.is_empty());
+                if is_bare && !popup.is_chosen_in() {
+                    self.focus.popup = None;
+                    return false;
+                }
                 // What is typed out is run; what is chosen is completed first.
                 let typed = self.composer.text();
                 self.accept();
@@ -123,6 +129,8 @@ impl App {
     fn accept(&mut self) {
         if let Some(chosen) = self.focus.popup.take().as_ref().and_then(Popup::accepted) {
             self.composer.replace_token(&chosen);
+            // Its arguments come next.
+            self.renew_popup();
         }
     }
 

@@ -310,3 +310,18 @@ fn what_still_comes_from_a_session_that_was_left_is_not_shown() {
     stage.told("warning", json!({ "threadId": "t", "message": "it is old" }));
     assert!(stage.shown().contains("it is old"), "{}", stage.shown());
 }
+
+#[test]
+fn enter_in_the_list_of_commands_takes_no_argument_that_was_not_chosen() {
+    for (keys, expected) in [
+        // The name is completed, then the command is run.
+        ("/ p e r enter enter", "thread/permissions/read"),
+        ("/ p e r enter down enter enter", "thread/settings/update"),
+        ("/ p e r tab r e a d enter enter", "thread/settings/update"),
+        ("/ p s enter", "thread/backgroundTerminals/list"),
+    ] {
+        let mut stage = Stage::opened(SIZE);
+        stage.keys(keys);
+        assert_eq!(stage.methods(), [expected], "{keys}: {}", stage.shown());
+    }
+}
