@@ -55,10 +55,10 @@ fn a_theme_and_the_keys_of_vi_are_kept() {
     terminal.end();
     let mut terminal = Terminal::start(&place, &[], 24, 80);
     terminal.until("INSERT").until(" · approval ");
-    terminal.press("one two", "› one two");
+    terminal.press("alpha beta", "› alpha beta");
     terminal.press("\x1b", "NORMAL");
-    terminal.press("bdw", "› one");
-    terminal.until_it("a word less", |screen| !screen.contains("two"));
+    terminal.press("bdw", "› alpha");
+    terminal.until_it("a word less", |screen| !screen.contains("beta"));
 }
 
 #[test]
