@@ -164,7 +164,10 @@ impl Stream {
         if self.given.rows > 0 && self.given.width != look.width {
             let given = std::mem::take(&mut self.given);
             let all = self.rows(&self.tail, look);
-            self.given = Given { rows: given.within(&all, look), width: look.width, ..given };
+            let rows = given.within(&all, look);
+            // Of a row that was given out in part all is given out again, and counts once.
+            let characters = all.iter().take(rows).map(characters).sum();
+            self.given = Given { rows, characters, width: look.width };
         }
     }
 
