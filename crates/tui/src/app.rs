@@ -232,7 +232,9 @@ impl App {
     pub fn wakes_at(&self, now: Instant) -> Option<Instant> {
         let ticks = self.session.as_ref().and_then(|session| session.next_second(now));
         let saves = self.focus.unsaved.map(|at| at + UNSAVED);
-        [ticks, saves, self.questions.raised_at(self.focus.last_key)].into_iter().flatten().min()
+        // One question at a time: where one is up, the next waits for its answer.
+        let raises = if self.asks() { None } else { self.questions.raised_at(self.focus.last_key) };
+        [ticks, saves, raises].into_iter().flatten().min()
     }
 
     /// Time has come.

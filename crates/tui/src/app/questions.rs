@@ -65,11 +65,15 @@ impl Questions {
 }
 
 impl App {
+    /// Whether a question is up.
+    pub(super) fn asks(&self) -> bool {
+        self.overlays.iter().any(|overlay| overlay.question().is_some())
+    }
+
     /// Shows the next question, if no other is up and the keys have rested.
     pub(super) fn raise_question(&mut self, now: Instant) {
-        let asked = self.overlays.iter().any(|overlay| overlay.question().is_some());
         let rests = self.focus.last_key.is_none_or(|at| now.saturating_duration_since(at) >= REST);
-        if asked || !rests {
+        if self.asks() || !rests {
             return;
         }
         let Some((id, request)) = self.questions.waiting.pop_front() else { return };

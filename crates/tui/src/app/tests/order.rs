@@ -127,6 +127,16 @@ fn a_question_comes_up_when_the_keys_rest() {
 }
 
 #[test]
+fn nothing_happens_while_a_question_waits_for_another() {
+    let mut stage = Stage::opened(SIZE);
+    stage.types("a").keys("backspace").waits(1500);
+    for id in [7, 8] {
+        stage.is_asked(id, "item/commandExecution/requestApproval", command_question());
+    }
+    assert_eq!(stage.wakes_in(), None, "{}", stage.shown());
+}
+
+#[test]
 fn a_person_who_looks_elsewhere_is_told() {
     let mut stage = Stage::opened(SIZE);
     stage.works("fix it").waits(600).ends("1", "completed");
