@@ -1,10 +1,17 @@
-//! Flags that are to come. None is declared: neither help nor completion offers one, and each says what it is about.
+//! Flags that are to come, and those of the screen where there is none. None is declared here: neither help nor completion
+//! offers one, and each says what it is about.
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 const FLAGS: &[(&str, &str)] = &[
     ("--remote", "--remote: sessions on another machine are not part of this version yet"),
     ("--serve", "--serve: sessions for other machines are not part of this version yet"),
+    (
+        "--resume",
+        "--resume belongs to the screen: `codex exec resume ID \"PROMPT\"` goes on without one, `--last` in place of ID with \
+         the newest session",
+    ),
+    ("--alt-screen", "--alt-screen belongs to the screen: exec draws nothing"),
 ];
 
 /// What to say in place of `error`, if what was wrong with the command line is one of these flags.
