@@ -225,18 +225,9 @@ impl App {
                 let params = ModelListParams { cwd: self.setup.start.cwd.clone(), ..ModelListParams::default() };
                 self.call(ClientRequest::ModelList(params), Purpose::Models);
             }
-            Fetch::Permissions => {
-                let params = PermissionsReadParams { thread_id };
-                self.call(ClientRequest::PermissionsRead(params), Purpose::Permissions);
-            }
-            Fetch::Rules => {
-                let params = PermissionsReadParams { thread_id };
-                self.call(ClientRequest::PermissionsRead(params), Purpose::Rules);
-            }
-            Fetch::Status => {
-                let params = PermissionsReadParams { thread_id };
-                self.call(ClientRequest::PermissionsRead(params), Purpose::Status);
-            }
+            Fetch::Permissions => self.read_permissions(thread_id, Purpose::Permissions),
+            Fetch::Rules => self.read_permissions(thread_id, Purpose::Rules),
+            Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::Terminals => {
                 self.call(ClientRequest::TerminalsList(BackgroundTerminalsParams { thread_id }), Purpose::Terminals);
             }
@@ -255,6 +246,10 @@ impl App {
                 self.call(ClientRequest::FuzzyFileSearch(params), Purpose::Files(query));
             }
         }
+    }
+
+    fn read_permissions(&mut self, thread_id: String, purpose: Purpose) {
+        self.call(ClientRequest::PermissionsRead(PermissionsReadParams { thread_id }), purpose);
     }
 
     fn change(&mut self, change: Change) {

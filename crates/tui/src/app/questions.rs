@@ -77,16 +77,14 @@ impl App {
             return;
         }
         let Some((id, request)) = self.questions.waiting.pop_front() else { return };
-        let item = match &request {
-            ServerRequest::CommandApproval(params) => self.feed.open_item(&params.item_id),
-            ServerRequest::FileChangeApproval(params) => self.feed.open_item(&params.item_id),
+        let item_id = match &request {
+            ServerRequest::CommandApproval(params) => Some(&params.item_id),
+            ServerRequest::FileChangeApproval(params) => Some(&params.item_id),
             ServerRequest::ProjectTrust(_) => None,
         };
-        let overlay = overlays::question(id, &request, item);
-        match &request {
-            ServerRequest::CommandApproval(params) => self.feed.asks_about(&params.item_id),
-            ServerRequest::FileChangeApproval(params) => self.feed.asks_about(&params.item_id),
-            ServerRequest::ProjectTrust(_) => {}
+        let overlay = overlays::question(id, &request, item_id.and_then(|id| self.feed.open_item(id)));
+        if let Some(item_id) = item_id {
+            self.feed.asks_about(item_id);
         }
         self.lay(overlay);
         self.questions.open.push((id, request));
