@@ -143,7 +143,7 @@ impl TurnRun {
         if changes(&prepared.access) {
             state.recorder.flush();
         }
-        if prepared.access.command.is_some() {
+        if prepared.access.command.is_some() && !state.settings.workplace.policy.thrown_away {
             state.settings.workplace.repositories.expect(&permission.confinement);
         }
         let shown = prepared.started;

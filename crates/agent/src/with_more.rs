@@ -81,7 +81,8 @@ impl TurnRun {
         call: &ToolCall,
         first: Outcome,
     ) -> Result<Outcome, StoreError> {
-        if state.settings.workplace.policy.approval == Approval::Never || self.cancel.is_cancelled() {
+        let policy = &state.settings.workplace.policy;
+        if policy.approval == Approval::Never || policy.thrown_away || self.cancel.is_cancelled() {
             return Ok(first);
         }
         let (mut more, first) = missed(state, first);

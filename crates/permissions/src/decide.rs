@@ -323,6 +323,11 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
     if let Some(path) = access.reads.iter().chain(&access.writes).find(hidden) {
         return Some(format!("{} is hidden: it may hold secrets", shown(path)));
     }
+    if policy.thrown_away && (access.outside_sandbox.is_some() || !access.writes.is_empty()) {
+        return Some(
+            "this is a review, which leaves everything as it is: commands run on a copy that is thrown away".into(),
+        );
+    }
     match policy.level {
         SandboxLevel::DangerFullAccess => None,
         SandboxLevel::ReadOnly if access.command.is_some() => {

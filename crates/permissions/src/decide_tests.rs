@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use codex_sandbox::Network;
+
 use super::*;
 
 fn policy(level: SandboxLevel, approval: Approval) -> Policy {
@@ -273,6 +275,43 @@ fn a_question_names_its_rule_and_a_refusal_its_place() {
     let Verdict::Ask(question) = decide(&denies, &leave) else { panic!() };
     assert_eq!((question.confinement, question.remember), (Confinement::Unconfined, None));
     assert!(question.reason.contains("leave the sandbox") && question.reason.contains("`rm -rf x`"));
+}
+
+#[test]
+fn what_is_thrown_away_touches_nothing() {
+    use Approval::{Never, OnRequest, Untrusted};
+    use SandboxLevel::{DangerFullAccess, ReadOnly, WorkspaceWrite};
+    let leave = Access { outside_sandbox: Some("why".into()), ..runs("ls") };
+    let uncovers = crate::Uncovers { paths: vec!["/w/AGENTS.md".into()], ..Default::default() };
+    let uncovering = Access { uncovers: Some(uncovers), ..runs("git checkout x") };
+    let table = [
+        (WorkspaceWrite, OnRequest, runs("cargo test"), "allow"),
+        (WorkspaceWrite, OnRequest, leave.clone(), "refuse"),
+        (WorkspaceWrite, OnRequest, writes("/w/x"), "refuse"),
+        (WorkspaceWrite, OnRequest, uncovering, "allow"),
+        (WorkspaceWrite, Untrusted, runs("cargo test"), "ask"),
+        (WorkspaceWrite, Untrusted, leave.clone(), "refuse"),
+        (DangerFullAccess, Never, runs("cargo test"), "allow"),
+        (DangerFullAccess, OnRequest, leave, "refuse"),
+        (ReadOnly, OnRequest, runs("cargo test"), "refuse"),
+    ];
+    for (level, approval, access, expected) in table {
+        let base = Policy {
+            git: vec!["/w/.git".into(), "/main/.git".into()],
+            caches: vec!["/c".into()],
+            hidden: vec!["/w/.env".into()],
+            ..policy(level, approval)
+        };
+        let verdict = decide(&base.thrown_away("/t".into()), &access);
+        assert_eq!(word(&verdict), expected, "{level:?} {approval:?} {access:?}: {verdict:?}");
+        if let Verdict::Allow(Confinement::Confined(walls)) = verdict {
+            assert_eq!((&walls.writable[..], walls.temp), (&[PathBuf::from("/t")][..], Some("/t".into())));
+            assert_eq!(walls.caches, ["/added", "/c", "/main/.git", "/w"].map(PathBuf::from));
+            assert_eq!(walls.hidden, base.hidden);
+            let network = if level == DangerFullAccess { Network::Host } else { Network::LoopbackOnly };
+            assert_eq!(walls.network, network);
+        }
+    }
 }
 
 #[test]

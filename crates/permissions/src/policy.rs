@@ -69,6 +69,8 @@ pub struct Policy {
     pub domains: Vec<String>,
     /// Consent to commands that write where the kernel cannot hold all walls.
     pub weak: bool,
+    /// Whether nothing that commands write is kept: see [`Policy::thrown_away`].
+    pub thrown_away: bool,
 }
 
 impl Policy {
@@ -81,11 +83,48 @@ impl Policy {
         }
     }
 
+    /// This policy for commands that leave everything as it is: what they would write, they write in a view of their cell's
+    /// own. It is kept beside `temp`, the directory that they see as `/tmp`, for whoever removes that. Nobody is asked for
+    /// more, and under `danger-full-access` there are walls too. Where nothing may be written, nothing changes.
+    #[must_use]
+    pub fn thrown_away(&self, temp: PathBuf) -> Self {
+        let is_open = self.level == SandboxLevel::DangerFullAccess;
+        Self {
+            level: if is_open { SandboxLevel::WorkspaceWrite } else { self.level },
+            approval: if self.approval == Approval::Untrusted { Approval::Untrusted } else { Approval::Never },
+            network: self.network || is_open,
+            temp,
+            thrown_away: true,
+            ..self.clone()
+        }
+    }
+
+    /// What commands change in a view of their own, where nothing of it is kept: each outermost directory.
+    fn overlaid(&self) -> Vec<PathBuf> {
+        let mut all = [&self.writable[..], &self.git, &self.caches].concat();
+        all.sort();
+        // Sorted, so that the outer one comes first.
+        all.dedup_by(|inner, outer| inner.starts_with(outer));
+        all
+    }
+
     /// The walls that commands run inside under this policy's level.
     pub fn confinement(&self) -> Confinement {
         match self.level {
             SandboxLevel::DangerFullAccess => Confinement::Unconfined,
             SandboxLevel::ReadOnly => self.confinement_for_our_programs(),
+            SandboxLevel::WorkspaceWrite if self.thrown_away => Confinement::Confined(Confined {
+                writable: vec![self.temp.clone()],
+                real: Vec::new(),
+                protected: Vec::new(),
+                hidden: self.hidden.clone(),
+                denied_programs: self.denied_programs.clone(),
+                caches: self.overlaid(),
+                temp: Some(self.temp.clone()),
+                state: Some(self.state.clone()),
+                network: self.reach(),
+                weak: false,
+            }),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: [&self.writable[..], &self.git].concat(),
                 real: Vec::new(),
@@ -128,6 +167,8 @@ impl Policy {
     /// written in sight and not writable.
     pub fn confinement_for_reading(&self) -> Confinement {
         match self.confinement() {
+            // What they could write is thrown away.
+            walls if self.thrown_away => walls,
             // A root that is protected as a whole is shown and not writable.
             Confinement::Confined(walls) => {
                 Confinement::Confined(Confined { protected: walls.writable.clone(), ..walls })

@@ -27,7 +27,8 @@ pub(crate) enum Uncovering {
 /// What `policy` says of what `access` would change.
 pub(crate) fn uncovering(policy: &Policy, access: &Access) -> Uncovering {
     let Some(found) = access.uncovers.as_ref().filter(|found| !found.paths.is_empty()) else { return Uncovering::No };
-    if policy.level != SandboxLevel::WorkspaceWrite || access.outside_sandbox.is_some() {
+    let is_open = policy.level != SandboxLevel::WorkspaceWrite || policy.thrown_away;
+    if is_open || access.outside_sandbox.is_some() {
         return Uncovering::No;
     }
     let what = what(policy, found);

@@ -213,6 +213,19 @@ impl Sandbox {
         });
     }
 
+    /// Lets go of what was made for `confinement`: its commands end, and so do the views that it was given of caches. For
+    /// a confinement that is not used again; the next command in it finds all as it was at first.
+    pub async fn forget(&self, confinement: &Confinement) {
+        let slot = {
+            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            cells.remove(&Ground::now(confinement))
+        };
+        let Some(slot) = slot else { return };
+        let cell = slot.lock().await.take();
+        // It waits for the helper's end.
+        let _ = tokio::task::spawn_blocking(move || drop(cell)).await;
+    }
+
     /// What confined commands are held with here. Found out once, by trying; costs nothing if it is remembered.
     ///
     /// # Errors

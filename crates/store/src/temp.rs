@@ -49,10 +49,21 @@ impl TempDirectory {
             .map_err(|error| StoreError::io("lock", &lock_path)(error.into()))?;
         std::fs::rename(&lock_path, outer.join(LOCK)).map_err(StoreError::io("make", &lock_path))?;
         let inner = outer.join("tmp");
-        make(&inner)?;
-        // As `/tmp` is everywhere: some programs refuse it otherwise.
-        std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o1777))
-            .map_err(StoreError::io("make", &inner))?;
+        shared(&inner)?;
+        Ok(Self { outer, inner, _lock: lock })
+    }
+
+    /// A second one beside it, which goes when it is dropped, and with the first one at the latest.
+    ///
+    /// # Errors
+    /// When it cannot be made; `name` is already there, say.
+    pub fn beside(&self, name: &str) -> Result<Self, StoreError> {
+        name::check_id(&self.outer, name)?;
+        let (outer, lock_path) = (self.outer.join(name), self.outer.join(name).join(LOCK));
+        std::fs::DirBuilder::new().mode(0o700).create(&outer).map_err(StoreError::io("make", &outer))?;
+        let lock = File::create(&lock_path).map_err(StoreError::io("make", &lock_path))?;
+        let inner = outer.join("tmp");
+        shared(&inner)?;
         Ok(Self { outer, inner, _lock: lock })
     }
 
@@ -70,6 +81,12 @@ impl Drop for TempDirectory {
 
 fn make(path: &Path) -> Result<(), StoreError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("make", path))
+}
+
+/// A directory as `/tmp` is everywhere: some programs refuse it otherwise.
+fn shared(path: &Path) -> Result<(), StoreError> {
+    make(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o1777)).map_err(StoreError::io("make", path))
 }
 
 /// Removes the directories whose lock nobody holds, and old ones that have none.
@@ -114,6 +131,22 @@ mod tests {
         let path = two.path().to_owned();
         drop(two);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_beside_it_goes_alone_or_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let first = TempDirectory::create(home.path(), "one").unwrap();
+        let [one, other] = ["review-1", "review-2"].map(|name| first.beside(name).unwrap());
+        assert!(first.beside("review-1").is_err() && first.beside("../x").is_err());
+        let path = one.path().to_owned();
+        std::fs::write(path.join("file"), "x").unwrap();
+        std::fs::write(path.parent().unwrap().join("caches-1-0"), "x").unwrap();
+        drop(one);
+        assert!(!path.parent().unwrap().exists() && first.path().exists() && other.path().exists());
+        drop(first);
+        assert_eq!(std::fs::read_dir(home.path().join("tmp")).unwrap().count(), 0);
+        drop(other);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod roots;
 pub mod rungs;
 mod streams;
 mod stubs;
+mod thrown_away;
 
 use std::{
     fs,

@@ -246,6 +246,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::temp_is_the_hosts_directory_and_nothing_else", TEMP),
     ("sandbox::the_hosts_local_sockets_are_out_of_reach", WORDS),
     ("sandbox::the_parent_is_out_of_reach", WORDS),
+    ("sandbox::thrown_away::what_is_written_is_seen_and_never_there", MOUNTS),
+    ("sandbox::thrown_away::what_the_user_changes_meanwhile_stays", MOUNTS),
     ("sandbox::walls_as_they_are_asked_for", MOUNTS),
     ("sandbox::walls_of_a_writable_workspace", MOUNTS),
     ("sandbox::what_holds_is_found_out_by_trying", SURROUNDINGS),
