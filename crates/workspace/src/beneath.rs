@@ -308,6 +308,15 @@ impl Beneath {
             .map_err(|error| io_error(path, error.into()))
     }
 
+    /// The directory that holds `path`, open, and the name of `path` in it, for operations that this does not offer. That
+    /// name itself is not looked at; a root has no directory.
+    ///
+    /// # Errors
+    /// Any [`BeneathError`] but `TooLarge`.
+    pub fn parent<'path>(&self, path: &'path Path) -> Result<(OwnedFd, &'path OsStr), BeneathError> {
+        self.place(path).map(|place| (place.directory, place.name))
+    }
+
     /// Where a write to `path` goes: itself, or the file that a link leads to where links are followed.
     fn target(&self, path: &Path) -> PathBuf {
         if self.follows_links() { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
