@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Settled<'thread> {
     thread: &'thread Thread,
-    state: OwnedMutexGuard<ThreadState>,
+    pub(crate) state: OwnedMutexGuard<ThreadState>,
 }
 
 impl Drop for Settled<'_> {
@@ -33,10 +33,7 @@ impl Thread {
     /// # Errors
     /// When a turn runs, or what was found cannot be recorded.
     pub async fn settle(&self) -> Result<Settled<'_>, ThreadError> {
-        self.reserve().map_err(|_| ThreadError::BusyForWalls)?;
-        // From here on it is given back, whatever happens.
-        let state = Arc::clone(&self.state).lock_owned().await;
-        let mut settled = Settled { thread: self, state };
+        let mut settled = self.take().await.ok_or(ThreadError::BusyForWalls)?;
         let state = &mut settled.state;
         state.tell_ended(self.id()).await?;
         if state.processes.list().is_empty() {
@@ -45,14 +42,21 @@ impl Thread {
         Ok(settled)
     }
 
+    /// Takes the thread out of use, unless a turn runs.
+    pub(crate) async fn take(&self) -> Option<Settled<'_>> {
+        self.reserve().ok()?;
+        // From here on it is given back, whatever happens.
+        let state = Arc::clone(&self.state).lock_owned().await;
+        Some(Settled { thread: self, state })
+    }
+
     /// Lets `model` be asked: from now on, or from the next turn on if one runs.
     ///
     /// # Errors
     /// When that cannot be recorded.
     pub async fn set_model(&self, model: ModelChoice) -> Result<(), ThreadError> {
-        match self.reserve() {
-            Ok(_) => {
-                let mut settled = Settled { thread: self, state: Arc::clone(&self.state).lock_owned().await };
+        match self.take().await {
+            Some(mut settled) => {
                 let old = std::mem::replace(&mut settled.state.settings.model, model);
                 let changed = settled.state.record_change();
                 if changed.is_err() {
@@ -60,7 +64,7 @@ impl Thread {
                 }
                 changed.map_err(ThreadError::from)
             }
-            Err(_) => {
+            None => {
                 self.standing.show_model(model.clone());
                 *self.next_model() = Some(model);
                 Ok(())

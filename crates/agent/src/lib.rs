@@ -14,6 +14,7 @@ mod new_repositories;
 mod questions;
 mod recorder;
 mod repetition;
+mod revert;
 mod sample;
 mod settings;
 mod standing;

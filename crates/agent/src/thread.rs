@@ -131,6 +131,18 @@ pub enum ThreadError {
     /// Nothing was typed.
     #[error("there is no command to run")]
     EmptyCommand,
+    /// One turn at a time.
+    #[error("a turn is running: go back when it has ended, or interrupt it first")]
+    BusyForGoingBack,
+    /// The conversation has no such turn.
+    #[error("the conversation has no turn `{0}` to go back to")]
+    NoSuchTurn(String),
+    /// It did not go back, or went on since.
+    #[error("there is nothing to redo: the session did not go back, or has gone on since")]
+    NothingToRedo,
+    /// Nothing says what it was.
+    #[error("the thread is ephemeral: nothing of it is kept, so that it cannot go back")]
+    Unkept,
     /// The level of the sandbox lets no command run.
     #[error("no command runs in read-only mode: switch to workspace-write first, in /permissions or with --sandbox")]
     ReadOnly,
@@ -188,7 +200,7 @@ impl Thread {
     /// When the journal cannot be written.
     pub fn resume(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
-        state.history = replayed.history;
+        state.history = replayed.conversation.history;
         state.usage = replayed.usage;
         state.turns = replayed.turns;
         for repair in &replayed.repairs {

@@ -6,9 +6,9 @@ use codex_protocol::{
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
     PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadItemsListParams,
     ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
+    ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams,
+    TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +67,8 @@ calls! {
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
     /// Reads items of a thread that is open or on disk.
     thread_items_list ThreadItemsList(ThreadItemsListParams) -> ThreadItemsListResult;
+    /// Takes the conversation back to how it was when a turn began.
+    thread_revert ThreadRevert(ThreadRevertParams) -> ThreadReadResult;
     /// Runs a command that the user typed.
     thread_shell_command ThreadShellCommand(ThreadShellCommandParams) -> Empty;
     /// Finds files by a few letters of their names.

@@ -44,6 +44,9 @@ impl View {
                 *self = Self { usage: std::mem::take(&mut self.usage), ..Self::default() };
                 self.turn = Some(changed.turn.clone());
             }
+            ServerNotification::ThreadReverted(_) => {
+                *self = Self { usage: std::mem::take(&mut self.usage), ..Self::default() };
+            }
             ServerNotification::TurnCompleted(changed) => self.turn = Some(changed.turn.clone()),
             ServerNotification::TurnPlanUpdated(updated) => self.plan.clone_from(&updated.plan),
             ServerNotification::TokenUsageUpdated(updated) => self.usage.clone_from(&updated.token_usage),

@@ -36,6 +36,23 @@ impl History {
         Arc::make_mut(&mut self.messages).push(Arc::new(message));
     }
 
+    /// Goes back to the first `length` messages; nothing happens if there are no more than that.
+    pub fn truncate(&mut self, length: usize) {
+        if length < self.messages.len() {
+            Arc::make_mut(&mut self.messages).truncate(length);
+        }
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// All messages, oldest first.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
         self.messages.iter().map(AsRef::as_ref)
@@ -182,6 +199,20 @@ mod tests {
             assert!(words(&other, WORDING).0.contains("\"other\""));
         }
         assert_eq!((one.messages().count(), History::default().messages().count()), (2, 0));
+    }
+
+    #[test]
+    fn a_conversation_that_went_back_is_put_into_words_anew() {
+        let mut history: History = ["a", "b", "c"].map(Message::user).into_iter().collect();
+        let before = history.clone();
+        words(&history, WORDING);
+        for (length, left) in [(4, 3), (3, 3), (1, 1), (0, 0)] {
+            history.truncate(length);
+            assert_eq!((history.len(), history.is_empty()), (left, left == 0));
+            assert!(history.messages().eq(before.messages().take(left)));
+            assert_eq!(words(&history, WORDING).0.lines().count(), left);
+        }
+        assert_eq!(before.len(), 3);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod items;
 mod methods;
 mod models;
 mod permissions;
+mod rewind;
 mod rpc;
 mod settings;
 mod terminals;
@@ -34,6 +35,7 @@ pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption}
 pub use permissions::{
     NetworkReach, PermissionDecision, PermissionRule, PermissionsForgetParams, PermissionsReadParams, ThreadPermissions,
 };
+pub use rewind::{ThreadRevertParams, ThreadReverted};
 pub use rpc::{ErrorKind, RpcError};
 pub use settings::{SettingsChange, ThreadSettings, ThreadSettingsUpdateParams, ThreadSettingsUpdated};
 pub use terminals::{

@@ -9,10 +9,10 @@ use crate::{
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
     ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
     ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
-    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
-    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
+    ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -85,6 +85,7 @@ client_requests! {
     ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;
     ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;
     ThreadShellCommand "thread/shellCommand" ThreadShellCommandParams => Empty,              Theirs;
+    ThreadRevert      "thread/revert"       ThreadRevertParams      => ThreadReadResult,    Theirs;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
@@ -105,6 +106,7 @@ server_notifications! {
     ThreadStarted         "thread/started"                      ThreadStarted;
     ThreadStatusChanged   "thread/status/changed"               ThreadStatusChanged;
     ThreadClosed          "thread/closed"                       ThreadClosed;
+    ThreadReverted        "thread/reverted"                     ThreadReverted;
     ThreadSettingsUpdated "thread/settings/updated"             ThreadSettingsUpdated;
     TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
     TurnStarted           "turn/started"                        TurnChanged;

@@ -38,6 +38,7 @@ impl Server {
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
             ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
+            ClientRequest::ThreadRevert(params) => ClientResponse::ThreadRevert(self.revert(&params).await?),
             ClientRequest::ThreadShellCommand(params) => {
                 let typed = UserCommand { command: params.command, timeout: params.timeout_ms };
                 self.thread(&params.thread_id)?.run_command(typed).await.map_err(thread_error)?;
@@ -232,7 +233,7 @@ impl Server {
         Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor })
     }
 
-    fn read(&self, thread_id: &str) -> Result<ThreadReadResult, RpcError> {
+    pub(crate) fn read(&self, thread_id: &str) -> Result<ThreadReadResult, RpcError> {
         let path = codex_store::find(&self.codex_home()?, thread_id).map_err(store_error)?;
         let unreadable = || RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display()));
         let listed = codex_store::look(path.clone()).ok_or_else(unreadable)?;
@@ -394,14 +395,20 @@ pub(crate) fn store_error(error: StoreError) -> RpcError {
 pub(crate) fn thread_error(error: ThreadError) -> RpcError {
     match error {
         ThreadError::Store(error) => store_error(error),
-        ThreadError::Busy | ThreadError::BusyForWalls | ThreadError::BusyForCommands | ThreadError::StillRuns(_) => {
-            RpcError::new(ErrorKind::Internal, error.to_string())
-        }
-        ThreadError::NoActiveTurn | ThreadError::NotSteerable | ThreadError::AnotherTurn { .. } => {
-            RpcError::new(ErrorKind::NotFound, error.to_string())
-        }
-        ThreadError::EmptyInput | ThreadError::EmptyCommand | ThreadError::ReadOnly | ThreadError::Picture { .. } => {
-            RpcError::new(ErrorKind::Configuration, error.to_string())
-        }
+        ThreadError::Busy
+        | ThreadError::BusyForWalls
+        | ThreadError::BusyForCommands
+        | ThreadError::BusyForGoingBack
+        | ThreadError::StillRuns(_) => RpcError::new(ErrorKind::Internal, error.to_string()),
+        ThreadError::NoActiveTurn
+        | ThreadError::NotSteerable
+        | ThreadError::AnotherTurn { .. }
+        | ThreadError::NoSuchTurn(_)
+        | ThreadError::NothingToRedo => RpcError::new(ErrorKind::NotFound, error.to_string()),
+        ThreadError::EmptyInput
+        | ThreadError::EmptyCommand
+        | ThreadError::ReadOnly
+        | ThreadError::Unkept
+        | ThreadError::Picture { .. } => RpcError::new(ErrorKind::Configuration, error.to_string()),
     }
 }

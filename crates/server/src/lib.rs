@@ -15,6 +15,7 @@ mod network;
 mod permissions;
 mod policy;
 mod reading;
+mod rewind;
 mod trust;
 
 use std::{

@@ -1,9 +1,10 @@
 //! The finished items of a journal, page by page and from either end. Reads only, and no more than a page needs: the end
-//! of a journal of any size is there at once.
+//! of a journal of any size is there at once. Items that the conversation went back before are none of it.
 
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Seek, SeekFrom},
+    ops::Range,
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -16,8 +17,9 @@ use crate::{Line, Record, StoreError};
 const BLOCK: u64 = 64 << 10;
 /// A page ends when its lines come to so many bytes.
 const PAGE: usize = 8 << 20;
-/// What a line of an item has near its beginning.
-const MARK: &[u8] = br#""type":"item""#;
+/// What the lines that matter here have near their beginning.
+const MARKS: [&[u8]; 4] =
+    [br#""type":"item""#, br#""type":"turnStarted""#, br#""type":"reverted""#, br#""type":"unreverted""#];
 /// How far into a line that is, at most.
 const NEAR: usize = 96;
 
@@ -68,45 +70,118 @@ pub fn items(path: &Path, wanted: &ItemsWanted<'_>) -> Result<ItemsPage, StoreEr
         let reason = format!("no line begins at its byte {began}, where the page should");
         return Err(StoreError::Unreadable { path: path.to_owned(), reason });
     }
-    let page = if wanted.newest_first {
-        let mut lines = Backwards { file: &file, at: began, held: Vec::new() };
-        page(wanted, began, || lines.previous())
-    } else {
-        let mut lines = Forwards { reader: BufReader::new(&file), at: began, end };
-        lines.reader.seek(SeekFrom::Start(began)).map_err(StoreError::io("read", path))?;
-        page(wanted, began, || lines.next())
-    };
+    let page = if wanted.newest_first { backwards(&file, wanted, began) } else { forwards(&file, wanted, began, end) };
     page.map_err(StoreError::io("read", path))
+}
+
+/// What went back after `began` is not known here: whoever goes on with a page that was read before hears of it.
+fn backwards(file: &File, wanted: &ItemsWanted<'_>, began: u64) -> io::Result<ItemsPage> {
+    let mut lines = Backwards { file, at: began, held: Vec::new() };
+    let mut reverts = Reverts::default();
+    let read = || {
+        Ok(lines.previous()?.map(|(line, end)| {
+            let record = record_of(&line);
+            let is_gone = reverts.is_gone(record.as_ref().map(|line| &line.record));
+            (item_of(record.filter(|_| !is_gone)), line.len(), end)
+        }))
+    };
+    page(wanted, began, read)
+}
+
+fn forwards(file: &File, wanted: &ItemsWanted<'_>, began: u64, end: u64) -> io::Result<ItemsPage> {
+    let gone = gone(file, began, end)?;
+    let mut lines = Forwards { reader: BufReader::new(file), at: began, end };
+    lines.reader.seek(SeekFrom::Start(began))?;
+    let read = || {
+        Ok(lines.next()?.map(|(line, end)| {
+            let is_gone = gone.iter().any(|gone| gone.contains(&(end - 1)));
+            (item_of(record_of(&line).filter(|_| !is_gone)), line.len(), end)
+        }))
+    };
+    page(wanted, began, read)
+}
+
+/// The parts of a file, from a place to the end, that the conversation went back before.
+fn gone(file: &File, from: u64, end: u64) -> io::Result<Vec<Range<u64>>> {
+    let mut lines = Backwards { file, at: end, held: Vec::new() };
+    let (mut reverts, mut gone) = (Reverts::default(), Vec::<Range<u64>>::new());
+    let mut line_end = end;
+    while line_end > from
+        && let Some((line, begin)) = lines.previous()?
+    {
+        if reverts.is_gone(record_of(&line).as_ref().map(|line| &line.record)) {
+            match gone.last_mut().filter(|range| range.start == line_end) {
+                Some(range) => range.start = begin,
+                None => gone.push(begin..line_end),
+            }
+        }
+        line_end = begin;
+    }
+    Ok(gone)
+}
+
+/// What the conversation went back before, told from the lines of a journal from its end to its beginning.
+#[derive(Default)]
+struct Reverts {
+    /// How many times it went forth again without a line of where it went back yet.
+    undone: usize,
+    /// The turn before which it went back.
+    before: Option<String>,
+}
+
+impl Reverts {
+    /// Whether the line before the last one is of a part that is gone.
+    fn is_gone(&mut self, record: Option<&Record>) -> bool {
+        match record {
+            Some(Record::Unreverted {}) => self.undone += 1,
+            Some(Record::Reverted { .. }) if self.undone > 0 => self.undone -= 1,
+            Some(Record::Reverted { before_turn_id }) if self.before.is_none() => {
+                self.before = Some(before_turn_id.clone());
+            }
+            Some(Record::TurnStarted { turn_id }) if self.before.as_ref() == Some(turn_id) => self.before = None,
+            // What went back within a part that is gone went no further: it would have taken the turn with it.
+            _ => return self.before.is_some(),
+        }
+        false
+    }
 }
 
 /// A line, and where it ends in the direction in which it was read.
 type Read = io::Result<Option<(Vec<u8>, u64)>>;
 
-fn page(wanted: &ItemsWanted<'_>, began: u64, mut read: impl FnMut() -> Read) -> io::Result<ItemsPage> {
+/// `read` gives of the next line: the item that it records, its length, and where it ends in the direction in which it was
+/// read.
+fn page(
+    wanted: &ItemsWanted<'_>,
+    began: u64,
+    mut read: impl FnMut() -> io::Result<Option<(Option<StoredItem>, usize, u64)>>,
+) -> io::Result<ItemsPage> {
     let mut page = ItemsPage { items: Vec::new(), next: None, began };
     let (mut bytes, mut reached) = (0, began);
-    while let Some((line, end)) = read()? {
-        let Some(item) = item_of(&line).filter(|item| wanted.turn_id.is_none_or(|turn| item.turn_id == turn)) else {
+    while let Some((item, length, end)) = read()? {
+        let Some(item) = item.filter(|item| wanted.turn_id.is_none_or(|turn| item.turn_id == turn)) else {
             continue;
         };
         if page.items.len() >= wanted.limit || bytes >= PAGE {
             page.next = Some(reached);
             break;
         }
-        (bytes, reached) = (bytes + line.len(), end);
+        (bytes, reached) = (bytes + length, end);
         page.items.push(item);
     }
     Ok(page)
 }
 
-/// The item that a line records, if it is such a line.
-fn item_of(line: &[u8]) -> Option<StoredItem> {
+/// What a line says, if it matters here.
+fn record_of(line: &[u8]) -> Option<Line> {
     // Most of a journal are messages, which are long.
     let near = &line[..line.len().min(NEAR)];
-    if !near.windows(MARK.len()).any(|window| window == MARK) {
-        return None;
-    }
-    match serde_json::from_slice(line).ok()? {
+    let is_marked = MARKS.iter().any(|mark| near.windows(mark.len()).any(|window| window == *mark));
+    is_marked.then(|| serde_json::from_slice(line).ok()).flatten()
+}
+
+fn item_of(line: Option<Line>) -> Option<StoredItem> {
+    match line? {
         Line { at, record: Record::Item { turn_id, item }, .. } => Some(StoredItem { turn_id, item, at }),
         _ => None,
     }
@@ -287,6 +362,52 @@ mod tests {
             }
         }
         assert!(items(Path::new("/none"), &ItemsWanted::default()).is_err());
+    }
+
+    /// What is left of a journal in which the conversation went back and forth, from both ends.
+    #[test]
+    fn what_the_conversation_went_back_before_is_not_there() {
+        let turn = |number: u32| {
+            let item = ThreadItem::AgentMessage { id: number.to_string(), text: String::new() };
+            let turn_id = format!("turn_{number}");
+            vec![Record::TurnStarted { turn_id: turn_id.clone() }, Record::Item { turn_id, item }]
+        };
+        let back = |number: u32| vec![Record::Reverted { before_turn_id: format!("turn_{number}") }];
+        let forth = || vec![Record::Unreverted {}];
+        let table: [(Vec<Vec<Record>>, &[&str]); 9] = [
+            (vec![turn(0), turn(1)], &["0", "1"]),
+            (vec![turn(0), turn(1), back(1)], &["0"]),
+            (vec![turn(0), turn(1), back(0)], &[]),
+            (vec![turn(0), turn(1), back(1), turn(2), turn(3)], &["0", "2", "3"]),
+            (vec![turn(0), turn(1), back(1), turn(2), back(2), turn(3)], &["0", "3"]),
+            (vec![turn(0), turn(1), turn(2), back(2), turn(3), back(1), turn(4)], &["0", "4"]),
+            (vec![turn(0), turn(1), back(1), forth(), turn(2)], &["0", "1", "2"]),
+            (vec![turn(0), turn(1), turn(2), back(2), back(1), forth(), turn(3)], &["0", "1", "3"]),
+            (vec![turn(0), turn(1), back(1), back(0), forth(), forth(), back(1), turn(2)], &["0", "2"]),
+        ];
+        for (records, expected) in table {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let text: String = records.iter().flatten().cloned().map(line).collect();
+            file.write_all(text.as_bytes()).unwrap();
+            for limit in [1, 9] {
+                for newest_first in [false, true] {
+                    let mut wanted = ItemsWanted { limit, newest_first, ..ItemsWanted::default() };
+                    let mut seen = Vec::new();
+                    loop {
+                        let page = items(file.path(), &wanted).unwrap();
+                        seen.extend(ids(&page).into_iter().map(str::to_owned));
+                        wanted.from = page.next;
+                        if page.next.is_none() {
+                            break;
+                        }
+                    }
+                    if newest_first {
+                        seen.reverse();
+                    }
+                    assert_eq!(seen, expected, "{limit} a page, newest first: {newest_first}: {text}");
+                }
+            }
+        }
     }
 
     /// Whoever read it all would read for minutes, and hold it.

@@ -135,6 +135,18 @@ impl Journal {
     }
 }
 
+/// The lines of a journal that another process, or this one, may be writing; what cannot be read is passed over.
+///
+/// # Errors
+/// When it cannot be read, or is not a journal of this version and of the session in its name.
+pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
+    let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (lines, _) = parse(&bytes[..whole]);
+    check_header(path, &lines)?;
+    Ok(lines)
+}
+
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(()),

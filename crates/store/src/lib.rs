@@ -3,6 +3,7 @@
 //! A session is one journal ([`Journal`]); [`replay`] turns its lines back into a conversation; [`find`] and
 //! [`list`] look for one. See `docs/design/0002-journal.md` and, for the format, `docs/journal.md`.
 
+mod conversation;
 mod directory;
 mod disk;
 mod error;
@@ -15,11 +16,12 @@ mod remove;
 mod replay;
 mod temp;
 
+pub use conversation::{Conversation, Mark};
 pub use directory::{Listed, SessionsWanted, find, list, look};
 pub use disk::{Disk, disk};
 pub use error::StoreError;
 pub use items::{ItemsPage, ItemsWanted, StoredItem, items};
-pub use journal::Journal;
+pub use journal::{Journal, lines};
 pub use record::{Answered, Answerer, Epoch, FORMAT, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};
 pub use temp::TempDirectory;

@@ -24,7 +24,8 @@ pub(crate) fn preview<R: Borrow<Record>>(records: impl IntoIterator<Item = R>) -
     String::new()
 }
 
-fn line(content: &[Content]) -> String {
+/// The first text of `content`, cut to a line.
+pub(crate) fn line(content: &[Content]) -> String {
     let text = content.iter().find_map(|content| match content {
         Content::Text { text } => Some(text.as_str()),
         Content::Image { .. } => None,

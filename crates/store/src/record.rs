@@ -114,6 +114,23 @@ pub enum Record {
         /// All its steps.
         steps: Vec<PlanStep>,
     },
+    /// The state of the writable roots in a turn.
+    Checkpoint {
+        /// Id of the turn.
+        turn_id: String,
+        /// Id of the item whose action left it so; none: it is the state before the turn's first action.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item_id: Option<String>,
+        /// Id of the snapshot.
+        snapshot: String,
+    },
+    /// The conversation goes back to how it was when a turn began: that turn and later ones are not part of it any more.
+    Reverted {
+        /// Id of that turn.
+        before_turn_id: String,
+    },
+    /// The last `Reverted` does not count. No turn has begun since.
+    Unreverted {},
     /// What a response cost.
     Usage {
         /// The tokens.
@@ -257,6 +274,15 @@ mod tests {
                 },
                 r#"{"seq":1,"at":2,"type":"asked","turnId":"t","itemId":"a","access":null,"reason":"why","answer":"acceptAlways","by":"user","rule":"make"}"#,
             ),
+            (
+                Record::Checkpoint { turn_id: "t".into(), item_id: None, snapshot: "00ff".into() },
+                r#"{"seq":1,"at":2,"type":"checkpoint","turnId":"t","snapshot":"00ff"}"#,
+            ),
+            (
+                Record::Reverted { before_turn_id: "t".into() },
+                r#"{"seq":1,"at":2,"type":"reverted","beforeTurnId":"t"}"#,
+            ),
+            (Record::Unreverted {}, r#"{"seq":1,"at":2,"type":"unreverted"}"#),
             (
                 Record::Partial { item_id: "a".into(), offset: 3, text: "x".into() },
                 r#"{"seq":1,"at":2,"type":"partial","itemId":"a","offset":3,"text":"x"}"#,

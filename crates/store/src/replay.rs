@@ -6,10 +6,10 @@
 
 use std::path::PathBuf;
 
-use codex_history::{AssistantPart, Content, History, Message, ToolCall, Usage};
+use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::ThreadItem;
 
-use crate::{Epoch, Header, Line, Record, TurnOutcome, preview::preview};
+use crate::{Conversation, Epoch, Header, Line, Record, TurnOutcome, preview};
 
 /// Answer to a call that had begun when the record ends.
 const CUT_SHORT: &str = "The program ended while this call ran. What it did is not known: look before you repeat it.";
@@ -26,8 +26,8 @@ pub struct Replayed {
     pub header: Header,
     /// When it was begun, in milliseconds since the epoch.
     pub started_at: i64,
-    /// The conversation so far, repairs included.
-    pub history: History,
+    /// The conversation so far, repairs included, and the places in it that it can go back to.
+    pub conversation: Conversation,
     /// Settings last in force; `None` if the thread was cut off before it had any.
     pub epoch: Option<Epoch>,
     /// Directory the thread last worked in.
@@ -38,11 +38,11 @@ pub struct Replayed {
     pub usage: Usage,
     /// How many turns began.
     pub turns: u64,
-    /// How many results of tools were left out of `history`, because the call they answer is not in the file.
+    /// How many results of tools were left out of the conversation, because the call they answer is not in the file.
     pub orphans: usize,
     /// Whether commands ran on after their call under the last epoch. They have ended, with the program at the latest.
     pub ran_on: bool,
-    /// What must be appended before anything else, so that the file says what `history` says.
+    /// What must be appended before anything else, so that the file says what the conversation says.
     pub repairs: Vec<Record>,
 }
 
@@ -52,28 +52,28 @@ pub struct Replayed {
 /// message; a call without a result gets one that says what is known of it. These are [`Replayed::repairs`].
 ///
 /// What is missing before the end cannot be appended any more, because the order of the file is past. A call without
-/// a result gets one in `history` where the conversation went on, and a result without a call is left out of it. No
+/// a result gets one in the conversation where that went on, and a result without a call is left out of it. No
 /// record is made of either: every replay of the same lines does the same, whatever was appended since.
 pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
-    let preview = preview(lines.iter().map(|line| &line.record));
     let mut lines = lines.into_iter();
     let Line { at: started_at, record: Record::Header(header), .. } = lines.next()? else { return None };
     let mut replay = Replay::default();
-    lines.for_each(|line| replay.apply(line.record));
+    lines.for_each(|line| replay.apply(line));
     let repairs = replay.repairs();
     for repair in &repairs {
         if let Record::Message { message } = repair {
-            replay.history.push(message.clone());
+            replay.conversation.history.push(message.clone());
         }
     }
-    let Replay { history, epoch, usage, turns, orphans, ran_on, .. } = replay;
+    let Replay { conversation, epoch, usage, turns, orphans, ran_on, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
-    Some(Replayed { header, started_at, history, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
+    let preview = conversation.preview().to_owned();
+    Some(Replayed { header, started_at, conversation, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
 }
 
 #[derive(Default)]
 struct Replay {
-    history: History,
+    conversation: Conversation,
     epoch: Option<Epoch>,
     usage: Usage,
     turns: u64,
@@ -104,18 +104,24 @@ struct OpenCall {
 }
 
 impl Replay {
-    fn apply(&mut self, record: Record) {
+    fn apply(&mut self, Line { seq, at, record }: Line) {
         if let Some(answered) = self.answered_command.take() {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
         match record {
-            Record::Header(_) | Record::Asked { .. } | Record::Item { .. } | Record::Plan { .. } => {}
+            Record::Header(_)
+            | Record::Asked { .. }
+            | Record::Item { .. }
+            | Record::Plan { .. }
+            | Record::Checkpoint { .. } => {}
             Record::Epoch(epoch) => {
                 self.ran_on &= epoch.midway;
                 self.epoch = Some(epoch);
             }
             Record::TurnStarted { turn_id } => {
                 self.turns += 1;
+                self.answer_lost_calls();
+                self.conversation.begin(turn_id.clone(), seq, at);
                 self.open_turn = Some(turn_id);
                 self.partials.clear();
             }
@@ -123,7 +129,9 @@ impl Replay {
             Record::Message { message } => self.message(message),
             Record::Partial { item_id, offset, text } => self.partial(item_id, offset, &text),
             Record::Discarded { item_ids } => self.partials.retain(|(id, _)| !item_ids.contains(id)),
-            Record::PicturesLeftOut { instead } => drop(self.history.leave_out_new_pictures(&instead)),
+            Record::PicturesLeftOut { instead } => {
+                self.conversation.history.leave_out_new_pictures(&instead);
+            }
             Record::Started { call_id, item_id, access, .. } => {
                 if let Some(call) = self.open_calls.iter_mut().find(|open| open.call.call_id == call_id) {
                     call.begun = true;
@@ -131,10 +139,29 @@ impl Replay {
                 }
             }
             Record::Usage { usage } => self.usage += usage,
+            Record::Reverted { before_turn_id } => self.revert(&before_turn_id),
+            Record::Unreverted {} => drop(self.conversation.unrevert()),
             Record::TurnEnded { .. } => {
                 self.open_turn = None;
                 self.partials.clear();
             }
+        }
+    }
+
+    /// What is left open belongs to what is not there any more: nothing is begun when a turn begins.
+    fn revert(&mut self, before_turn_id: &str) {
+        let Some(from) = self.conversation.revert(before_turn_id) else { return };
+        let is_gone = |turn_id: &String| from.iter().any(|mark| mark.turn_id == *turn_id);
+        self.open_turn = self.open_turn.take().filter(|turn| !is_gone(turn));
+        self.steered.retain(|steered| !is_gone(&steered.turn_id));
+        self.open_calls.clear();
+        self.partials.clear();
+    }
+
+    /// Answers the calls whose results did not come before the conversation went on.
+    fn answer_lost_calls(&mut self) {
+        for open in self.open_calls.drain(..) {
+            self.conversation.history.push(open.call.answer(LOST));
         }
     }
 
@@ -144,26 +171,27 @@ impl Replay {
             match self.open_calls.iter().position(|open| open.call.call_id == *call_id) {
                 Some(at) => {
                     self.answered_command = self.open_calls.remove(at).command;
-                    self.history.push(message);
+                    self.conversation.history.push(message);
                 }
                 None => self.orphans += 1,
             }
             return;
         }
-        for open in self.open_calls.drain(..) {
-            self.history.push(open.call.answer(LOST));
-        }
-        if let Message::User { content } = &message
-            && let Some(at) = self.steered.iter().position(|steered| steered.content == *content)
-        {
-            self.steered.remove(at);
+        self.answer_lost_calls();
+        if let Message::User { content } = &message {
+            if let Some(at) = self.steered.iter().position(|steered| steered.content == *content) {
+                self.steered.remove(at);
+            }
+            if self.open_turn.is_some() {
+                self.conversation.said(|| preview::line(content));
+            }
         }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
             self.open_calls =
                 message.calls().map(|call| OpenCall { call: call.clone(), begun: false, command: None }).collect();
         }
-        self.history.push(message);
+        self.conversation.history.push(message);
     }
 
     fn partial(&mut self, item_id: String, offset: u64, text: &str) {
@@ -212,7 +240,7 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
-    use codex_history::{Arguments, Content};
+    use codex_history::{Arguments, Content, History};
     use serde_json::Value;
 
     use super::*;
@@ -421,7 +449,7 @@ mod tests {
         records.extend(first.repairs);
         let second = replay(lines(records)).unwrap();
         assert_eq!(second.repairs, []);
-        assert_eq!(messages(&first.history), messages(&second.history));
+        assert_eq!(messages(&first.conversation.history), messages(&second.conversation.history));
     }
 
     fn messages(history: &History) -> Vec<Message> {
@@ -440,7 +468,7 @@ mod tests {
                 format!("{call_id} {what}")
             }
         };
-        (replayed.history.messages().map(word).collect(), replayed.orphans)
+        (replayed.conversation.history.messages().map(word).collect(), replayed.orphans)
     }
 
     #[test]
@@ -545,12 +573,12 @@ mod tests {
 
     fn assert_replays_well(lines: Vec<Line>, what: &str) {
         let first = replay(lines.clone()).unwrap();
-        assert!(is_well_formed(&first.history), "{what}: {:#?}", messages(&first.history));
+        assert!(is_well_formed(&first.conversation.history), "{what}: {:#?}", messages(&first.conversation.history));
         // As on disk once the repairs are appended.
         let repaired = first.repairs.into_iter().map(|record| Line { seq: 0, at: 0, record });
         let second = replay(lines.into_iter().chain(repaired).collect()).unwrap();
         assert_eq!(second.repairs, [], "{what}");
-        assert_eq!(messages(&first.history), messages(&second.history), "{what}");
+        assert_eq!(messages(&first.conversation.history), messages(&second.conversation.history), "{what}");
     }
 
     #[test]
@@ -568,6 +596,80 @@ mod tests {
             }
         }
         assert!(replay(without(&[0], all.len())).is_none());
+    }
+
+    fn back(turn_id: &str) -> Record {
+        Record::Reverted { before_turn_id: turn_id.into() }
+    }
+
+    /// [`rich`], with turns that have ids of their own.
+    fn numbered() -> Vec<Line> {
+        let mut number = 0;
+        let mut all = lines(rich());
+        for line in &mut all {
+            if let Record::TurnStarted { turn_id } = &mut line.record {
+                *turn_id = number.to_string();
+                number += 1;
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn it_goes_back_to_how_it_was_when_a_turn_began() {
+        let all = numbered();
+        for (turn, said) in [(0, ""), (1, "go"), (2, "go")] {
+            let before = all.iter().position(|line| line.record == Record::TurnStarted { turn_id: turn.to_string() });
+            let before = replay(all[..before.unwrap()].to_vec()).unwrap();
+            let again =
+                [Record::TurnStarted { turn_id: "3".into() }, Record::Message { message: Message::user("again") }];
+            let records = [back(&turn.to_string())].into_iter().chain(again);
+            let gone: Vec<Line> = all.iter().cloned().chain(lines(records.collect()).split_off(1)).collect();
+            let at = all.len() + 1;
+            let after = replay(gone[..at].to_vec()).unwrap();
+            assert_eq!(messages(&after.conversation.history), messages(&before.conversation.history), "{turn}");
+            assert_eq!(after.conversation.marks, before.conversation.marks, "{turn}");
+            assert_eq!((after.preview.as_str(), after.turns), (said, 3), "ids of turns are not used again");
+            assert_eq!((after.usage, after.repairs.len()), (replay(all.clone()).unwrap().usage, 0), "{turn}");
+            assert_replays_well(gone.clone(), "gone back");
+            let on = replay(gone).unwrap().conversation;
+            assert_eq!(on.marks.len(), turn + 1);
+            assert_eq!(on.marks[turn].said, "again");
+        }
+    }
+
+    #[test]
+    fn going_back_is_redone_until_a_turn_begins() {
+        let turn =
+            |id: &str| [Record::TurnStarted { turn_id: id.into() }, Record::Message { message: Message::user(id) }];
+        let ended = |id: &str| Record::TurnEnded { turn_id: id.into(), outcome: TurnOutcome::Completed };
+        let forth = || Record::Unreverted {};
+        let turns = || ["0", "1", "2"].into_iter().flat_map(|id| turn(id).into_iter().chain([ended(id)]));
+        let table: [(Vec<Record>, &[&str]); 9] = [
+            (vec![], &["0", "1", "2"]),
+            (vec![forth()], &["0", "1", "2"]),
+            (vec![back("1")], &["0"]),
+            (vec![back("none"), back("1"), back("2")], &["0"]),
+            (vec![back("1"), forth()], &["0", "1", "2"]),
+            (vec![back("2"), back("0"), forth()], &["0", "1"]),
+            (vec![back("2"), back("0"), forth(), forth(), forth()], &["0", "1", "2"]),
+            ([vec![back("1")], turn("3").to_vec(), vec![forth()]].concat(), &["0", "3"]),
+            ([vec![back("1")], turn("3").to_vec(), vec![back("3"), forth()]].concat(), &["0", "3"]),
+        ];
+        for (records, expected) in table {
+            let conversation = replay(lines(turns().chain(records.clone()).collect())).unwrap().conversation;
+            let said: Vec<&str> = conversation.marks.iter().map(|mark| mark.said.as_str()).collect();
+            assert_eq!(said, expected, "{records:?}");
+            assert!(messages(&conversation.history).into_iter().eq(expected.iter().map(|text| Message::user(*text))));
+        }
+    }
+
+    #[test]
+    fn what_was_open_in_a_turn_that_is_gone_is_gone() {
+        let cut = vec![turn(), calls(&["1"]), started("1"), partial("a", 0, "x"), steered("b"), back("1")];
+        let replayed = replay(lines(cut)).unwrap();
+        assert_eq!(replayed.repairs, []);
+        assert!(replayed.conversation.history.is_empty());
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod processes;
 mod proxy;
 mod reference;
 mod requests;
+mod rewind;
 mod sandbox;
 mod scenarios;
 mod screen;

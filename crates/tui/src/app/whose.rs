@@ -21,6 +21,7 @@ fn thread(notification: &ServerNotification) -> Option<&str> {
         ThreadStarted(it) => Some(&it.thread.id),
         ThreadStatusChanged(it) => Some(&it.thread_id),
         ThreadClosed(it) => Some(&it.thread_id),
+        ThreadReverted(it) => Some(&it.thread_id),
         ThreadSettingsUpdated(it) => Some(&it.thread_id),
         TokenUsageUpdated(it) => Some(&it.thread_id),
         TurnStarted(it) | TurnCompleted(it) => Some(&it.thread_id),
