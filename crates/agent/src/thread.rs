@@ -27,6 +27,7 @@ use crate::{
 };
 
 const ENDED_WITH_THE_PROGRAM: &str = include_str!("prompts/ended_with_the_program.md");
+const FORKED: &str = include_str!("prompts/forked.md");
 const UNANSWERED: &str = include_str!("prompts/unanswered.md");
 
 /// A conversation. Turns run on their own task; what happens in them arrives as events.
@@ -199,6 +200,20 @@ impl Thread {
     /// # Errors
     /// When the journal cannot be written.
     pub fn resume(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
+        let told = replayed.ran_on.then_some(ENDED_WITH_THE_PROGRAM);
+        Self::go_on(parts, replayed, told)
+    }
+
+    /// Goes on from what another thread has recorded, as [`Thread::resume`] does; what that one does besides is none of it.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn resume_forked(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
+        Self::go_on(parts, replayed, Some(FORKED))
+    }
+
+    /// Goes on with a thread, whose model is told this first.
+    fn go_on(parts: ThreadParts, replayed: Replayed, told: Option<&str>) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
         state.usage = replayed.usage;
@@ -209,8 +224,8 @@ impl Thread {
         let epoch = state.record_epoch(Whence::Opened)?;
         // Every command that ever ran on left more than one line, so no id comes twice in a thread.
         state.processes = Arc::new(Processes::new(epoch));
-        if replayed.ran_on {
-            state.record_message(Message::Developer { text: ENDED_WITH_THE_PROGRAM.trim_end().to_owned() })?;
+        if let Some(text) = told {
+            state.record_message(Message::Developer { text: text.trim_end().to_owned() })?;
         }
         state.record_news()?;
         Ok(Self::of(id, state))

@@ -4,7 +4,7 @@ use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
-    PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadItemsListParams,
+    PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadForkParams, ThreadItemsListParams,
     ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
     ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
     ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams,
@@ -61,6 +61,8 @@ calls! {
     thread_start ThreadStart(ThreadStartParams) -> ThreadOpened;
     /// Goes on with a thread.
     thread_resume ThreadResume(ThreadResumeParams) -> ThreadOpened;
+    /// Starts a thread that goes on from another.
+    thread_fork ThreadFork(ThreadForkParams) -> ThreadOpened;
     /// Tells what is known of a thread on disk.
     thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.

@@ -43,10 +43,10 @@ pub use terminals::{
     BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,
 };
 pub use thread::{
-    ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadClosed, ThreadListParams,
-    ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams,
-    ThreadStarted, ThreadStatus, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TypedFlag,
-    UnsubscribeStatus, Warning,
+    ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadClosed, ThreadForkParams,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed,
+    TypedFlag, UnsubscribeStatus, Warning,
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,

@@ -8,8 +8,8 @@ use crate::{
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
     ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
     ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
     ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed,
     TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
@@ -81,6 +81,7 @@ macro_rules! server_requests {
 client_requests! {
     ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
+    ThreadFork        "thread/fork"         ThreadForkParams        => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
     ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;
     ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;

@@ -26,6 +26,9 @@ pub struct Thread {
     pub git_info: Option<GitInfo>,
     /// Whether nothing of it is kept.
     pub ephemeral: bool,
+    /// Id of the thread that it was forked from.
+    #[serde(default)]
+    pub forked_from_id: Option<String>,
     /// Name of the model provider.
     pub model_provider: String,
     /// Absolute path of its journal.
@@ -186,7 +189,22 @@ pub struct ThreadResumeParams {
     pub live_output: Option<bool>,
 }
 
-/// A thread that was started or resumed, and the settings it runs under.
+/// `thread/fork`: a new thread that goes on from another, which stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadForkParams {
+    /// The thread to go on from, which may be open elsewhere, and what the new one runs under.
+    #[serde(flatten)]
+    pub from: ThreadResumeParams,
+    /// The last turn that is shared; all that is recorded when absent.
+    pub last_turn_id: Option<String>,
+    /// Keep nothing.
+    pub ephemeral: Option<bool>,
+    /// Where the thread comes from; recorded.
+    pub thread_source: Option<String>,
+}
+
+/// A thread that was started, resumed or forked, and the settings it runs under.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadOpened {

@@ -35,6 +35,7 @@ impl Server {
         Ok(match request {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
+            ClientRequest::ThreadFork(params) => ClientResponse::ThreadFork(self.start_fork(params).await?),
             ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
             ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
@@ -131,7 +132,7 @@ impl Server {
             };
             Journal::create(&codex_home, header).map_err(store_error)?
         };
-        let begun = Begun { at: now(), source: self.source, version: None, preview: String::new() };
+        let begun = Begun { at: now(), source: self.source, version: None, preview: String::new(), forked_from: None };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
@@ -169,6 +170,7 @@ impl Server {
             source: source_of(&replayed.header.source),
             version: Some(replayed.header.program_version.clone()),
             preview: replayed.preview.clone(),
+            forked_from: replayed.header.forked_from.clone().map(|from| from.thread_id),
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
         self.warn(&id, &built.warnings).await;
@@ -209,7 +211,7 @@ impl Server {
         codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())
     }
 
-    fn parts(
+    pub(crate) fn parts(
         &self,
         id: &str,
         built: Built,
@@ -285,16 +287,18 @@ async fn open_journal(path: &Path) -> Result<(Journal, Vec<Line>, usize), StoreE
 }
 
 /// Where and when a thread began.
-struct Begun {
+pub(crate) struct Begun {
     /// Seconds since the epoch.
-    at: i64,
-    source: SessionSource,
+    pub(crate) at: i64,
+    pub(crate) source: SessionSource,
     /// Version of the program that began it, if that was another.
-    version: Option<String>,
-    preview: String,
+    pub(crate) version: Option<String>,
+    pub(crate) preview: String,
+    /// Id of the thread that it was forked from.
+    pub(crate) forked_from: Option<String>,
 }
 
-fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Begun) -> ThreadOpened {
+pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Begun) -> ThreadOpened {
     let settings = &built.settings;
     let cwd = settings.workplace.roots.workspace.display().to_string();
     let thread = ThreadInfo {
@@ -306,6 +310,7 @@ fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Be
         cwd: cwd.clone(),
         git_info: git_info(&settings.workplace.roots.workspace),
         ephemeral: path.is_none(),
+        forked_from_id: begun.forked_from,
         model_provider: settings.model.provider.clone(),
         path: path.map(|path| path.display().to_string()),
         preview: begun.preview,
@@ -341,6 +346,7 @@ fn listed_thread(listed: Listed) -> ThreadInfo {
         cwd: listed.header.cwd.display().to_string(),
         git_info: None,
         ephemeral: false,
+        forked_from_id: listed.header.forked_from.map(|from| from.thread_id),
         model_provider: String::new(),
         path: Some(listed.path.display().to_string()),
         preview: listed.preview,
@@ -355,7 +361,7 @@ fn git_info(directory: &Path) -> Option<GitInfo> {
     codex_workspace::branch(directory).map(|branch| GitInfo { branch: Some(branch) })
 }
 
-fn source_name(source: SessionSource) -> &'static str {
+pub(crate) fn source_name(source: SessionSource) -> &'static str {
     match source {
         SessionSource::Cli => "cli",
         SessionSource::Exec => "exec",
@@ -380,13 +386,13 @@ pub(crate) fn approval_policy(approval: codex_permissions::Approval) -> Approval
 }
 
 /// Seconds since the epoch.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 pub(crate) fn store_error(error: StoreError) -> RpcError {
     let kind = match error {
-        StoreError::NotFound(_) | StoreError::Ambiguous(_) => ErrorKind::NotFound,
+        StoreError::NotFound(_) | StoreError::Ambiguous(_) | StoreError::NoTurn { .. } => ErrorKind::NotFound,
         StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,
     };
     RpcError::new(kind, error.to_string())

@@ -8,6 +8,7 @@ mod change;
 mod dispatch;
 mod doctor;
 mod explain;
+mod fork;
 mod in_process;
 mod keys;
 mod models;

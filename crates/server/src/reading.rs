@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Where a thread is recorded.
-    fn journal(&self, thread_id: &str) -> Result<PathBuf, RpcError> {
+    pub(crate) fn journal(&self, thread_id: &str) -> Result<PathBuf, RpcError> {
         let Ok(thread) = self.thread(thread_id) else {
             return codex_store::find(&self.codex_home()?, thread_id).map_err(store_error);
         };
@@ -151,7 +151,7 @@ fn entry(StoredItem { turn_id, item, at }: StoredItem) -> ThreadItemEntry {
 }
 
 /// Does `work` on the blocking pool.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
 ) -> Result<T, RpcError> {
     let done = tokio::task::spawn_blocking(work).await;

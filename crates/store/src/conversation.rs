@@ -60,8 +60,11 @@ impl Conversation {
         true
     }
 
-    /// The first thing the user said in it, cut to a line; empty if nothing was.
-    pub(crate) fn preview(&self) -> &str {
-        self.marks.iter().map(|mark| mark.said.as_str()).find(|said| !said.is_empty()).unwrap_or_default()
+    /// The first thing the user said in it, cut to a line; empty if nothing was. What was said after the line `shared` comes
+    /// first: all before it is another session's as well.
+    pub(crate) fn preview(&self, shared: u64) -> &str {
+        let said = |mark: &&Mark| !mark.said.is_empty();
+        let own = self.marks.iter().filter(|mark| mark.seq > shared).find(said);
+        own.or_else(|| self.marks.iter().find(said)).map(|mark| mark.said.as_str()).unwrap_or_default()
     }
 }

@@ -32,6 +32,14 @@ pub enum StoreError {
     /// No session has this id.
     #[error("no session has the id {0}")]
     NotFound(String),
+    /// The session has no such turn.
+    #[error("session {} has no turn `{turn}`", session.display())]
+    NoTurn {
+        /// The journal.
+        session: PathBuf,
+        /// The turn.
+        turn: String,
+    },
     /// Several sessions' ids begin so.
     #[error("several sessions have an id that begins with {0}; give more of it")]
     Ambiguous(String),

@@ -2,16 +2,17 @@
 //! of a journal of any size is there at once. Items that the conversation went back before are none of it.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    io::{self, BufRead, BufReader},
     ops::Range,
-    os::unix::fs::FileExt,
     path::Path,
 };
 
 use codex_protocol::ThreadItem;
 
-use crate::{Line, Record, StoreError};
+use crate::{
+    Line, Record, StoreError,
+    lineage::{Joined, Reader},
+};
 
 /// How much is read at once from the end, in bytes.
 const BLOCK: u64 = 64 << 10;
@@ -58,12 +59,12 @@ pub struct StoredItem {
     pub at: i64,
 }
 
-/// Reads a page of the journal `path`. Another process, or this one, may be writing it.
+/// Reads a page of the journal `path` and of those that it goes on from. Another process, or this one, may be writing it.
 ///
 /// # Errors
-/// When it cannot be read, or no line begins where the page should.
+/// When they cannot be read, or no line begins where the page should.
 pub fn items(path: &Path, wanted: &ItemsWanted<'_>) -> Result<ItemsPage, StoreError> {
-    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let file = Joined::open(path)?;
     let end = whole_lines(&file).map_err(StoreError::io("read", path))?;
     let began = wanted.from.unwrap_or(if wanted.newest_first { end } else { 0 });
     if !begins_line(&file, began, end).map_err(StoreError::io("read", path))? {
@@ -75,7 +76,7 @@ pub fn items(path: &Path, wanted: &ItemsWanted<'_>) -> Result<ItemsPage, StoreEr
 }
 
 /// What went back after `began` is not known here: whoever goes on with a page that was read before hears of it.
-fn backwards(file: &File, wanted: &ItemsWanted<'_>, began: u64) -> io::Result<ItemsPage> {
+fn backwards(file: &Joined, wanted: &ItemsWanted<'_>, began: u64) -> io::Result<ItemsPage> {
     let mut lines = Backwards { file, at: began, held: Vec::new() };
     let mut reverts = Reverts::default();
     let read = || {
@@ -88,10 +89,9 @@ fn backwards(file: &File, wanted: &ItemsWanted<'_>, began: u64) -> io::Result<It
     page(wanted, began, read)
 }
 
-fn forwards(file: &File, wanted: &ItemsWanted<'_>, began: u64, end: u64) -> io::Result<ItemsPage> {
+fn forwards(file: &Joined, wanted: &ItemsWanted<'_>, began: u64, end: u64) -> io::Result<ItemsPage> {
     let gone = gone(file, began, end)?;
-    let mut lines = Forwards { reader: BufReader::new(file), at: began, end };
-    lines.reader.seek(SeekFrom::Start(began))?;
+    let mut lines = Forwards { reader: BufReader::new(file.reader(began)), at: began, end };
     let read = || {
         Ok(lines.next()?.map(|(line, end)| {
             let is_gone = gone.iter().any(|gone| gone.contains(&(end - 1)));
@@ -102,7 +102,7 @@ fn forwards(file: &File, wanted: &ItemsWanted<'_>, began: u64, end: u64) -> io::
 }
 
 /// The parts of a file, from a place to the end, that the conversation went back before.
-fn gone(file: &File, from: u64, end: u64) -> io::Result<Vec<Range<u64>>> {
+fn gone(file: &Joined, from: u64, end: u64) -> io::Result<Vec<Range<u64>>> {
     let mut lines = Backwards { file, at: end, held: Vec::new() };
     let (mut reverts, mut gone) = (Reverts::default(), Vec::<Range<u64>>::new());
     let mut line_end = end;
@@ -188,8 +188,8 @@ fn item_of(line: Option<Line>) -> Option<StoredItem> {
 }
 
 /// Where the last whole line of a file ends.
-fn whole_lines(file: &File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
+fn whole_lines(file: &Joined) -> io::Result<u64> {
+    let mut end = file.len();
     let mut block = Vec::new();
     while end > 0 {
         let size = end.min(BLOCK);
@@ -203,7 +203,7 @@ fn whole_lines(file: &File) -> io::Result<u64> {
     Ok(0)
 }
 
-fn begins_line(file: &File, at: u64, end: u64) -> io::Result<bool> {
+fn begins_line(file: &Joined, at: u64, end: u64) -> io::Result<bool> {
     if at == 0 || at > end {
         return Ok(at == 0);
     }
@@ -214,7 +214,7 @@ fn begins_line(file: &File, at: u64, end: u64) -> io::Result<bool> {
 
 /// Lines from a place to the end.
 struct Forwards<'file> {
-    reader: BufReader<&'file File>,
+    reader: BufReader<Reader<'file>>,
     at: u64,
     end: u64,
 }
@@ -232,7 +232,7 @@ impl Forwards<'_> {
 
 /// Lines from a place to the beginning.
 struct Backwards<'file> {
-    file: &'file File,
+    file: &'file Joined,
     /// Where `held` begins in the file.
     at: u64,
     /// Lines that were read and not given yet; before the first of them part of another one.
@@ -264,7 +264,7 @@ impl Backwards<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Seek, SeekFrom, Write};
 
     use super::*;
 

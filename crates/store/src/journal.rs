@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use crate::{FORMAT, Header, Line, Record, StoreError, name};
+use crate::{FORMAT, Header, Line, Record, StoreError, lineage, name};
 
 /// An open journal. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -65,7 +65,9 @@ impl Journal {
     fn begin(file: File, path: PathBuf, header: Header) -> Result<Self, StoreError> {
         lock(&file, &path)?;
         let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0, torn: false };
+        let inherited = header.forked_from.as_ref().map_or(0, |from| from.seq);
         journal.append(&Record::Header(header))?;
+        journal.next_seq = inherited + 1;
         Ok(journal)
     }
 
@@ -76,7 +78,8 @@ impl Journal {
 
     /// Opens a journal to go on with it. A torn last line is cut off.
     ///
-    /// Returns the journal, its lines, and how many lines in the middle could not be read and were passed over.
+    /// Returns the journal, its lines, those that it shares with others before its own, and how many lines in the middle
+    /// could not be read and were passed over.
     ///
     /// # Errors
     /// When it is open elsewhere, cannot be read, or is not a journal of this version and of the session in its name;
@@ -89,12 +92,13 @@ impl Journal {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, unreadable) = parse(&bytes[..whole]);
         check_header(path, &lines)?;
+        let (lines, of_others) = lineage::with_inherited(path, lines)?;
         if whole < bytes.len() {
             file.set_len(whole as u64).map_err(StoreError::io("mend", path))?;
         }
         let next_seq = lines.last().map_or(0, |line| line.seq + 1);
         let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: whole as u64, torn: false };
-        Ok((journal, lines, unreadable))
+        Ok((journal, lines, unreadable + of_others))
     }
 
     /// Appends a record and returns its ordinal. When it returns, the kernel has the line: the death of this process
@@ -135,7 +139,8 @@ impl Journal {
     }
 }
 
-/// The lines of a journal that another process, or this one, may be writing; what cannot be read is passed over.
+/// The lines of a journal and of those that it goes on from, as [`Journal::open`] gives them. Another process, or this one, may be writing it; what
+/// cannot be read is passed over.
 ///
 /// # Errors
 /// When it cannot be read, or is not a journal of this version and of the session in its name.
@@ -144,7 +149,7 @@ pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let (lines, _) = parse(&bytes[..whole]);
     check_header(path, &lines)?;
-    Ok(lines)
+    lineage::with_inherited(path, lines).map(|(lines, _)| lines)
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {

@@ -194,9 +194,21 @@ pub struct Header {
     /// Where the starter says it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_source: Option<String>,
-    /// The thread and the ordinal of its last line that this one continues, for a fork.
+    /// What it goes on from, for a fork.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forked_from: Option<(String, u64)>,
+    pub forked_from: Option<ForkedFrom>,
+}
+
+/// What a fork goes on from. Its own lines are numbered on from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForkedFrom {
+    /// The thread whose journal has the last line that is shared.
+    pub thread_id: String,
+    /// Ordinal of that line.
+    pub seq: u64,
+    /// Where that line ends in its journal, in bytes.
+    pub bytes: u64,
 }
 
 /// Settings of a thread.

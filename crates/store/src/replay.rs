@@ -32,9 +32,9 @@ pub struct Replayed {
     pub epoch: Option<Epoch>,
     /// Directory the thread last worked in.
     pub cwd: PathBuf,
-    /// The first thing the user said, cut to a line; empty if nothing was.
+    /// The first thing the user said, cut to a line; empty if nothing was. In a fork, what was said in it comes first.
     pub preview: String,
-    /// Tokens of all responses.
+    /// Tokens of all responses. In a fork, of its own.
     pub usage: Usage,
     /// How many turns began.
     pub turns: u64,
@@ -58,7 +58,10 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
     let mut lines = lines.into_iter();
     let Line { at: started_at, record: Record::Header(header), .. } = lines.next()? else { return None };
     let mut replay = Replay::default();
-    lines.for_each(|line| replay.apply(line));
+    // The ordinal of the last line that is another session's as well. That one has paid for it.
+    let shared = header.forked_from.as_ref().map_or(0, |from| from.seq);
+    let counts = |line: &Line| line.seq > shared || !matches!(line.record, Record::Usage { .. });
+    lines.filter(counts).for_each(|line| replay.apply(line));
     let repairs = replay.repairs();
     for repair in &repairs {
         if let Record::Message { message } = repair {
@@ -67,7 +70,7 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
     }
     let Replay { conversation, epoch, usage, turns, orphans, ran_on, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
-    let preview = conversation.preview().to_owned();
+    let preview = conversation.preview(shared).to_owned();
     Some(Replayed { header, started_at, conversation, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
 }
 

@@ -133,6 +133,7 @@ struct Focus {
 }
 
 /// What happens.
+#[allow(clippy::large_enum_variant, reason = "one at a time, moved and not kept")]
 #[derive(Debug)]
 pub enum AppEvent {
     /// At the terminal.

@@ -17,6 +17,7 @@ mod endings;
 mod environment;
 mod faults;
 mod finding;
+mod fork;
 mod guide;
 mod interrupt;
 mod items;

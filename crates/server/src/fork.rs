@@ -1,0 +1,74 @@
+//! `thread/fork`: a new thread that goes on from what another has recorded. That one is only read: it may be open here or
+//! in another process, and stays as it is.
+
+use std::sync::{Arc, Mutex};
+
+use codex_agent::Thread;
+use codex_protocol::{ErrorKind, RpcError, ServerNotification, ThreadForkParams, ThreadOpened, ThreadStarted};
+use codex_store::{FORMAT, Fork, Header, Journal, Line, Record, Replayed, TempDirectory};
+
+use crate::{
+    Kept, Known, Server,
+    build::{self, Wanted},
+    dispatch::{Begun, now, opened, source_name, store_error, thread_error},
+    reading::blocking,
+};
+
+impl Server {
+    /// Starts a thread that goes on from another.
+    pub(crate) async fn start_fork(&self, params: ThreadForkParams) -> Result<ThreadOpened, RpcError> {
+        let ThreadForkParams { from, last_turn_id, ephemeral, thread_source } = params;
+        let (codex_home, path) = (self.codex_home()?, self.journal(&from.thread_id)?);
+        let parent = path.clone();
+        let fork = blocking(move || codex_store::fork_at(&parent, last_turn_id.as_deref()).map_err(store_error));
+        let Fork { from: shared, lines, unreadable } = fork.await?;
+        let id = uuid::Uuid::now_v7().to_string();
+        let header = Header {
+            format: FORMAT,
+            thread_id: id.clone(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            // Known when its settings are built.
+            cwd: std::path::PathBuf::new(),
+            source: source_name(self.source).to_owned(),
+            thread_source,
+            forked_from: Some(shared.clone()),
+        };
+        let replayed = replay(header.clone(), lines)
+            .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))?;
+        let live = from.live_output.unwrap_or_default();
+        let mut wanted = Wanted::resume(from, replayed.epoch.clone())?;
+        let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
+        let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
+        let held_by = build::held_by(&mut built).await;
+        if unreadable > 0 {
+            built.warnings.push(format!("{unreadable} lines of {} could not be read and are left out", path.display()));
+        }
+        let journal = if ephemeral.unwrap_or_default() {
+            Journal::ephemeral()
+        } else {
+            let cwd = built.settings.workplace.roots.workspace.clone();
+            Journal::create(&codex_home, Header { cwd, ..header }).map_err(store_error)?
+        };
+        let begun = Begun {
+            at: now(),
+            source: self.source,
+            version: None,
+            preview: replayed.preview.clone(),
+            forked_from: Some(shared.thread_id),
+        };
+        let opened = opened(&id, &built, held_by, journal.path(), begun);
+        self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
+        self.warn(&id, &built.warnings).await;
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let (parts, temp) = self.parts(&id, built, journal, temp, live);
+        let thread = Arc::new(Thread::resume_forked(parts, replayed).map_err(thread_error)?);
+        self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
+        Ok(opened)
+    }
+}
+
+/// What the lines of another thread come to under a header of its own.
+fn replay(header: Header, mut lines: Vec<Line>) -> Option<Replayed> {
+    lines.first_mut()?.record = Record::Header(header);
+    codex_store::replay(lines)
+}

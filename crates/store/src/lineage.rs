@@ -1,0 +1,253 @@
+//! Shared history: a fork is a journal whose beginning lies in others. Reads only.
+//!
+//! A fork's header says which line of which journal it goes on from. That line is always one that the named journal
+//! wrote itself, so that a fork of a fork that goes back beyond its own beginning does not need what lies between.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{ForkedFrom, Header, Line, Record, StoreError, directory::find};
+
+/// Journals lie below directories with these names.
+const JOURNALS: [&str; 2] = ["sessions", "archived_sessions"];
+/// How long a header may be, in bytes.
+const HEADER: u64 = 64 << 10;
+/// Most journals that one session goes back through.
+const DEEPEST: usize = 100;
+
+/// A journal, or the beginning of one that is shared.
+#[derive(Debug)]
+pub(crate) struct Part {
+    path: PathBuf,
+    file: File,
+    /// What counts of it, in bytes.
+    length: u64,
+}
+
+/// The journals of a session as one text: what it shares with those it comes from, oldest first, then its own.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    parts: Vec<Part>,
+}
+
+/// Where a session is forked, and the lines up to there as the fork will read them.
+#[derive(Debug)]
+pub struct Fork {
+    /// For the fork's header.
+    pub from: ForkedFrom,
+    /// The first is the header of the oldest journal.
+    pub lines: Vec<Line>,
+    /// How many lines could not be read and were passed over.
+    pub unreadable: usize,
+}
+
+impl Joined {
+    /// Opens the journal `path` and all that it goes on from.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, is gone, or is shorter than when it was forked.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(StoreError::io("open", path))?;
+        let length = file.metadata().map_err(StoreError::io("read", path))?.len();
+        let header = header(&file);
+        let own = Part { path: path.to_owned(), file, length };
+        let mut parts = inherited(path, header.and_then(|header| header.forked_from))?;
+        parts.push(own);
+        Ok(Self { parts })
+    }
+
+    /// How long the text is, in bytes. What is being written may end in half a line.
+    pub(crate) fn len(&self) -> u64 {
+        self.parts.iter().map(|part| part.length).sum()
+    }
+
+    /// Fills `bytes` from the place `at` on.
+    pub(crate) fn read_exact_at(&self, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+        for part in &self.parts {
+            if at >= part.length {
+                at -= part.length;
+                continue;
+            }
+            let here = usize::try_from(part.length - at).unwrap_or(usize::MAX).min(bytes.len());
+            let (now, rest) = bytes.split_at_mut(here);
+            part.file.read_exact_at(now, at)?;
+            (bytes, at) = (rest, 0);
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
+    /// Reads from the place `at` on.
+    pub(crate) fn reader(&self, at: u64) -> Reader<'_> {
+        Reader { joined: self, at, end: self.len() }
+    }
+}
+
+/// Reads what is joined.
+#[derive(Debug)]
+pub(crate) struct Reader<'joined> {
+    joined: &'joined Joined,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(bytes.len());
+        self.joined.read_exact_at(&mut bytes[..left], self.at)?;
+        self.at += left as u64;
+        Ok(left)
+    }
+}
+
+/// The lines of a journal with those before them that it shares; its header stays the first. Returns also how many of the
+/// shared lines could not be read and were passed over.
+///
+/// # Errors
+/// As [`fork_at`].
+pub(crate) fn with_inherited(path: &Path, lines: Vec<Line>) -> Result<(Vec<Line>, usize), StoreError> {
+    let Some(Line { record: Record::Header(Header { forked_from: Some(from), .. }), .. }) = lines.first() else {
+        return Ok((lines, 0));
+    };
+    let parts = inherited(path, Some(from.clone()))?;
+    let mut own = lines.into_iter();
+    let mut all: Vec<Line> = own.next().into_iter().collect();
+    let mut unreadable = 0;
+    for part in &parts {
+        let (read, passed_over) = placed(part)?;
+        // Headers are the lines 0.
+        all.extend(read.into_iter().map(|(line, _)| line).filter(|line| line.seq > 0));
+        unreadable += passed_over;
+    }
+    all.extend(own);
+    Ok((all, unreadable))
+}
+
+/// Where a fork of the session in the journal `path` begins that goes on from the end of the turn `last_turn`; without
+/// one, from the last whole line. Another process, or this one, may be writing the journal; it stays as it is.
+///
+/// # Errors
+/// When the session has no such turn; when a journal cannot be read, one that it goes on from is gone, or is shorter
+/// than when it was forked.
+pub fn fork_at(path: &Path, last_turn: Option<&str>) -> Result<Fork, StoreError> {
+    let joined = Joined::open(path)?;
+    let mut lines: Vec<(Line, ForkedFrom)> = Vec::new();
+    let mut unreadable = 0;
+    for part in &joined.parts {
+        let (read, passed_over) = placed(part)?;
+        unreadable += passed_over;
+        let thread_id = match read.first() {
+            Some((Line { record: Record::Header(header), .. }, _)) => header.thread_id.clone(),
+            _ => return Err(unreadable_because(&part.path, "its first line is not a header".into())),
+        };
+        // Of later journals the header is no part of the conversation.
+        let begin = usize::from(!lines.is_empty());
+        lines.extend(read.into_iter().skip(begin).map(|(line, bytes)| {
+            let from = ForkedFrom { thread_id: thread_id.clone(), seq: line.seq, bytes };
+            (line, from)
+        }));
+    }
+    if let Some(wanted) = last_turn {
+        let end = end_of_turn(lines.iter().map(|(line, _)| &line.record), wanted);
+        let end = end.ok_or_else(|| StoreError::NoTurn { session: path.to_owned(), turn: wanted.to_owned() })?;
+        lines.truncate(end + 1);
+    }
+    let Some((_, from)) = lines.last().cloned() else {
+        return Err(unreadable_because(path, "there is nothing in it".into()));
+    };
+    Ok(Fork { from, lines: lines.into_iter().map(|(line, _)| line).collect(), unreadable })
+}
+
+/// Which record is the last of a turn; of one that never ended, the last before another begins.
+fn end_of_turn<'a>(records: impl Iterator<Item = &'a Record>, wanted: &str) -> Option<usize> {
+    let mut last = None;
+    for (at, record) in records.enumerate() {
+        match record {
+            Record::TurnEnded { turn_id, .. } if turn_id == wanted => return Some(at),
+            Record::TurnStarted { turn_id } if turn_id == wanted => last = Some(at),
+            Record::TurnStarted { .. } if last.is_some() => break,
+            _ => last = last.map(|_| at),
+        }
+    }
+    last
+}
+
+/// The journals that one goes on from, oldest first, each up to what is shared.
+fn inherited(path: &Path, mut from: Option<ForkedFrom>) -> Result<Vec<Part>, StoreError> {
+    let mut parts = Vec::new();
+    while let Some(ForkedFrom { thread_id, bytes, .. }) = from {
+        let gone = |error: StoreError| match error {
+            StoreError::NotFound(_) => {
+                let reason = format!("it goes on from session `{thread_id}`, which is gone: put its file back");
+                unreadable_because(path, reason)
+            }
+            other => other,
+        };
+        let parent = find(codex_home(path), &thread_id).map_err(gone)?;
+        let file = File::open(&parent).map_err(StoreError::io("open", &parent))?;
+        let mut last = [0];
+        let whole = bytes > 0 && file.read_exact_at(&mut last, bytes - 1).is_ok() && last == *b"\n";
+        if !whole || parts.len() >= DEEPEST {
+            let reason = format!("session `{thread_id}`, which it goes on from, is not what it was");
+            return Err(unreadable_because(path, reason));
+        }
+        from = header(&file).and_then(|header| header.forked_from);
+        parts.push(Part { path: parent, file, length: bytes });
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// The directory below which the journal `path` lies with all others.
+fn codex_home(path: &Path) -> &Path {
+    let is_ours =
+        |directory: &&Path| directory.file_name().is_some_and(|name| JOURNALS.iter().any(|ours| name == *ours));
+    path.ancestors().find(is_ours).and_then(Path::parent).unwrap_or(path)
+}
+
+fn unreadable_because(path: &Path, reason: String) -> StoreError {
+    StoreError::Unreadable { path: path.to_owned(), reason }
+}
+
+/// The header of a journal, if its first line is one.
+fn header(file: &File) -> Option<Header> {
+    let mut bytes = vec![0; HEADER as usize];
+    let mut length = 0;
+    while let Ok(read @ 1..) = file.read_at(&mut bytes[length..], length as u64) {
+        length += read;
+        if bytes[..length].contains(&b'\n') {
+            break;
+        }
+    }
+    let end = bytes[..length].iter().position(|byte| *byte == b'\n')?;
+    match serde_json::from_slice(&bytes[..end]).ok()? {
+        Line { record: Record::Header(header), .. } => Some(header),
+        _ => None,
+    }
+}
+
+/// The readable lines of a part, each with where it ends in the journal, and how many others there are.
+fn placed(part: &Part) -> Result<(Vec<(Line, u64)>, usize), StoreError> {
+    let mut bytes = Vec::new();
+    let reader = &part.file;
+    reader.take(part.length).read_to_end(&mut bytes).map_err(StoreError::io("read", &part.path))?;
+    let (mut lines, mut unreadable, mut end) = (Vec::new(), 0, 0);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        end += line.len() as u64;
+        match serde_json::from_slice(line) {
+            Ok(line) => lines.push((line, end)),
+            Err(_) => unreadable += usize::from(line != b"\n"),
+        }
+    }
+    Ok((lines, unreadable))
+}
+
+#[cfg(test)]
+#[path = "lineage_tests.rs"]
+mod tests;
