@@ -12,22 +12,24 @@ use std::{
         unix::ffi::{OsStrExt, OsStringExt},
     },
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use codex_sandbox::openat2;
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, Stat, fstat, openat,
-        readlinkat, statat,
+        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RawDir, ResolveFlags, Stat, fstat, openat, readlinkat,
+        statat,
     },
     io::Errno,
 };
 
 use crate::{
-    CheckpointError, Checkpoints, Hash, Limits, SnapshotId, Why,
+    CheckpointError, Checkpoints, Limits, SnapshotId, Why,
+    cache::{Cache, Entry, Known, identity, may_change_unseen, stamp},
     ignored::Ignored,
     objects::Writer,
-    tree::{Manifest, Node, Tree, write_manifest, write_tree},
+    tree::{Manifest, Node, write_manifest, write_tree},
 };
 
 /// Directories within directories that are gone into; each takes a descriptor.
@@ -54,6 +56,8 @@ pub struct Captured {
     pub id: SnapshotId,
     /// What is not in it, sorted by path, but for what the scope excludes.
     pub omitted: Vec<Omitted>,
+    /// Files whose content was read, as nothing said that they had not changed.
+    pub read: u64,
 }
 
 /// Something that was not saved.
@@ -76,17 +80,24 @@ impl Checkpoints {
         let mut objects = self.objects();
         let _in_use = objects.lock("use", FlockOperation::LockShared)?;
         objects.refresh()?;
-        let writer = Writer::new(&mut objects)?;
-        let mut walk = Walk::new(writer, scope, &self.directory);
+        let roots = scope.outermost();
+        let mut cache = self.cache();
+        if !cache.as_ref().is_some_and(|cache| cache.is_of(&self.directory, &roots)) {
+            *cache = None;
+        }
+        let cache = cache.get_or_insert_with(|| Cache::load(&self.directory, &roots));
+        cache.begin();
+        let mut walk = Walk::new(Writer::new(&mut objects)?, cache, scope, &self.directory);
         let mut manifest = Manifest::new();
-        for root in scope.outermost() {
+        for root in roots {
             let node = walk.root(root)?;
             manifest.push((root.to_owned(), node));
         }
-        walk.writer.flush()?;
         let id = SnapshotId(walk.writer.put_manifest(&write_manifest(&manifest))?);
         walk.writer.flush()?;
-        Ok(Captured { id, omitted: walk.omitted })
+        let (omitted, read) = (walk.omitted, walk.read);
+        cache.save();
+        Ok(Captured { id, omitted, read })
     }
 }
 
@@ -109,6 +120,7 @@ impl Scope {
 /// A walk through the roots of a scope.
 struct Walk<'store> {
     writer: Writer<'store>,
+    cache: &'store mut Cache,
     limits: Limits,
     /// Names that are left out, by the directory that they are in.
     excluded: HashMap<PathBuf, HashSet<OsString>>,
@@ -118,6 +130,8 @@ struct Walk<'store> {
     entries: u64,
     /// Bytes of files so far.
     bytes: u64,
+    /// Files that were read.
+    read: u64,
     /// The file system of the root.
     device: u64,
     /// Holds a piece of a file.
@@ -131,10 +145,11 @@ struct Place<'walk> {
     depth: usize,
     /// It lies in one whose size was looked at: ignored, or a cache.
     bounded: bool,
+    known: Known,
 }
 
 impl<'store> Walk<'store> {
-    fn new(writer: Writer<'store>, scope: &Scope, store: &Path) -> Self {
+    fn new(writer: Writer<'store>, cache: &'store mut Cache, scope: &Scope, store: &Path) -> Self {
         let mut excluded: HashMap<PathBuf, HashSet<OsString>> = HashMap::new();
         for path in scope.excluded.iter().map(PathBuf::as_path).chain([store]) {
             if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
@@ -143,12 +158,14 @@ impl<'store> Walk<'store> {
         }
         Self {
             writer,
+            cache,
             limits: scope.limits,
             excluded,
             omitted: Vec::new(),
             ignored: Ignored::default(),
             entries: 0,
             bytes: 0,
+            read: 0,
             device: 0,
             buffer: Vec::new(),
         }
@@ -164,7 +181,8 @@ impl<'store> Walk<'store> {
         };
         self.device = stat.st_dev;
         self.ignored = Ignored::above(path);
-        self.directory(&Place { descriptor: descriptor.as_fd(), path, depth: 0, bounded: false }, &stat)
+        let Ok(names) = names(descriptor.as_fd()) else { return Ok(self.omit(path, Why::Unreadable, 0)) };
+        self.directory(descriptor.as_fd(), path, names, (0, false), &stat)
     }
 
     fn omit(&mut self, path: &Path, why: Why, stamp: u64) -> Node {
@@ -172,49 +190,89 @@ impl<'store> Walk<'store> {
         Node::Unsaved { why, stamp }
     }
 
-    /// The open directory `place`.
-    fn directory(&mut self, place: &Place<'_>, stat: &Stat) -> Result<Node, CheckpointError> {
-        let Ok(names) = names(place.descriptor) else { return Ok(self.omit(place.path, Why::Unreadable, 0)) };
-        let has = |name: &str| names.binary_search_by(|found| found.as_bytes().cmp(name.as_bytes())).is_ok();
-        let (gitignore, repository) = (has(".gitignore"), has(".git"));
-        if !place.bounded && (gitignore || repository) {
-            self.ignored.enter(place.path, place.descriptor, gitignore, repository);
+    /// An open directory with these names in it, its depth, and whether it is bounded.
+    fn directory(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        path: &Path,
+        names: Vec<OsString>,
+        (depth, bounded): (usize, bool),
+        stat: &Stat,
+    ) -> Result<Node, CheckpointError> {
+        let (gitignore, repository) = (has(&names, ".gitignore"), has(&names, ".git"));
+        if !bounded && (gitignore || repository) {
+            self.ignored.enter(path, descriptor, gitignore, repository);
         }
-        let excluded = self.excluded.get(place.path).cloned();
-        let mut tree = Tree::with_capacity(names.len());
+        let mut known = self.cache.known(path);
+        if !known.tree.is_some_and(|tree| self.writer.has(&tree)) {
+            // What it names may not be kept any more.
+            known = Known::default();
+        }
+        let excluded = self.excluded.get(path).cloned();
+        let mut entries = Vec::with_capacity(names.len());
+        let place = Place { descriptor, path, depth, bounded, known };
         for name in names {
-            if excluded.as_ref().is_some_and(|excluded| excluded.contains(&name)) {
-                tree.push((name, Node::Unsaved { why: Why::Excluded, stamp: 0 }));
-            } else if let Some(node) = self.entry(place, &name)? {
-                tree.push((name, node));
-            }
+            let met = if excluded.as_ref().is_some_and(|excluded| excluded.contains(&name)) {
+                Some((Node::Unsaved { why: Why::Excluded, stamp: 0 }, 0))
+            } else {
+                self.entry(&place, &name)?
+            };
+            entries.extend(met.map(|(node, stamp)| Entry { name, stamp, node }));
         }
-        self.ignored.leave(place.path);
-        let tree = self.writer.put_all(&write_tree(&tree))?;
+        self.ignored.leave(path);
+        let tree = self.writer.put_all(&write_tree(entries.iter().map(|entry| (&entry.name, &entry.node))))?;
+        let now = Known { tree: Some(tree), entries };
+        if now != place.known {
+            self.cache.set(path, &now);
+        }
         Ok(Node::Directory { mode: mode(stat), tree })
     }
 
-    /// What `name` is in `place`; `None`: it is not there any more.
-    fn entry(&mut self, place: &Place<'_>, name: &OsStr) -> Result<Option<Node>, CheckpointError> {
-        let path = place.path.join(name);
+    /// What `name` is in `place`, and the stamp that tells it unchanged; `None`: it is not there any more.
+    fn entry(&mut self, place: &Place<'_>, name: &OsStr) -> Result<Option<(Node, u64)>, CheckpointError> {
         let stat = match statat(place.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(None),
-            Err(_) => return Ok(Some(self.omit(&path, Why::Unreadable, 0))),
+            Err(_) => return Ok(Some((self.omit(&place.path.join(name), Why::Unreadable, 0), 0))),
         };
         self.entries += 1;
-        if self.entries > self.limits.entries {
-            return Ok(Some(self.omit(&path, Why::TotalReached, 0)));
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::RegularFile
+            && self.entries <= self.limits.entries
+            && let Some(node) = self.unchanged(place, name, &stat)
+        {
+            return Ok(Some(node));
         }
-        Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
+        let path = place.path.join(name);
+        if self.entries > self.limits.entries {
+            return Ok(Some((self.omit(&path, Why::TotalReached, 0), 0)));
+        }
+        let node = match kind {
             FileType::RegularFile => return self.file(place, name, &path, &stat),
-            FileType::Directory => self.subdirectory(place, name, &path, &stat)?,
+            FileType::Directory => return self.subdirectory(place, name, &path, &stat).map(Some),
             FileType::Symlink => match readlinkat(place.descriptor, name, Vec::new()) {
                 Ok(target) => Node::Symlink { target: OsString::from_vec(target.into_bytes()) },
                 Err(_) => self.omit(&path, Why::Unreadable, 0),
             },
             _ => self.omit(&path, Why::Special, 0),
-        }))
+        };
+        Ok(Some((node, 0)))
+    }
+
+    /// A file that is known, has not changed, and is within the limits.
+    fn unchanged(&mut self, place: &Place<'_>, name: &OsStr, stat: &Stat) -> Option<(Node, u64)> {
+        let (stamp, bytes) = (stamp(stat), on_disk(stat));
+        let node = place.known.unchanged(name, stamp)?;
+        if !matches!(node, Node::File { .. }) || !self.is_within(bytes, stat) {
+            return None;
+        }
+        self.bytes += bytes;
+        Some((node.clone(), stamp))
+    }
+
+    fn is_within(&self, bytes: u64, stat: &Stat) -> bool {
+        let is_small = bytes <= self.limits.file_bytes && stat.st_size.unsigned_abs() / 8 <= self.limits.file_bytes;
+        is_small && self.bytes.saturating_add(bytes) <= self.limits.total_bytes
     }
 
     fn subdirectory(
@@ -223,27 +281,36 @@ impl<'store> Walk<'store> {
         name: &OsStr,
         path: &Path,
         stat: &Stat,
-    ) -> Result<Node, CheckpointError> {
+    ) -> Result<(Node, u64), CheckpointError> {
         if stat.st_dev != self.device {
-            return Ok(self.omit(path, Why::OtherFileSystem, 0));
+            return Ok((self.omit(path, Why::OtherFileSystem, 0), 0));
         }
         if place.depth >= DEEPEST {
-            return Ok(self.omit(path, Why::TooDeep, 0));
+            return Ok((self.omit(path, Why::TooDeep, 0), 0));
         }
-        let Ok(descriptor) = open_directory(place.descriptor, name) else {
-            return Ok(self.omit(path, Why::Unreadable, 0));
+        let opened = open_directory(place.descriptor, name);
+        let Ok((names, descriptor)) = opened.and_then(|opened| Ok((names(opened.as_fd())?, opened))) else {
+            return Ok((self.omit(path, Why::Unreadable, 0), 0));
         };
         let descriptor = descriptor.as_fd();
+        let may_be_cache = || has(&names, "CACHEDIR.TAG") && is_cache(descriptor);
         let mut bounded = place.bounded;
-        if !bounded && (name == ".git" || self.ignored.ignores(path) || is_cache(descriptor)) {
+        if !bounded && (name == ".git" || self.ignored.ignores(path) || may_be_cache()) {
             bounded = true;
-            let mut count = Count { limits: self.limits, device: self.device, entries: 0, bytes: 0 };
-            if count.passes(descriptor, place.depth) {
-                let (entries, bytes) = (count.entries, count.bytes);
-                return Ok(self.omit(path, Why::IgnoredDirectory { entries, bytes }, 0));
+            // One that was too large stays so: nothing in it is gone through again.
+            let known = place.known.unchanged(name, identity(stat));
+            if let Some(why) = known.and_then(Node::why).or_else(|| self.passes_limits(descriptor, &names, place.depth))
+            {
+                return Ok((self.omit(path, why, 0), identity(stat)));
             }
         }
-        self.directory(&Place { descriptor, path, depth: place.depth + 1, bounded }, stat)
+        Ok((self.directory(descriptor, path, names, (place.depth + 1, bounded), stat)?, 0))
+    }
+
+    fn passes_limits(&self, descriptor: BorrowedFd<'_>, names: &[OsString], depth: usize) -> Option<Why> {
+        let mut count = Count { limits: self.limits, device: self.device, entries: 0, bytes: 0 };
+        let (passed, Count { entries, bytes, .. }) = (count.passes(descriptor, names, depth), count);
+        passed.then_some(Why::IgnoredDirectory { entries, bytes })
     }
 
     fn file(
@@ -252,35 +319,36 @@ impl<'store> Walk<'store> {
         name: &OsStr,
         path: &Path,
         stat: &Stat,
-    ) -> Result<Option<Node>, CheckpointError> {
-        let size = stat.st_size.unsigned_abs();
-        let on_disk = size.min(stat.st_blocks.unsigned_abs() * 512);
-        if on_disk > self.limits.file_bytes || size / 8 > self.limits.file_bytes {
-            return Ok(Some(self.omit(path, Why::TooLarge { bytes: size }, stamp(stat))));
+    ) -> Result<Option<(Node, u64)>, CheckpointError> {
+        let bytes = on_disk(stat);
+        if !self.is_within(bytes, stat) {
+            let total = bytes <= self.limits.file_bytes && stat.st_size.unsigned_abs() / 8 <= self.limits.file_bytes;
+            let why = if total { Why::TotalReached } else { Why::TooLarge { bytes: stat.st_size.unsigned_abs() } };
+            return Ok(Some((self.omit(path, why, stamp(stat)), 0)));
         }
-        if self.bytes + on_disk > self.limits.total_bytes {
-            return Ok(Some(self.omit(path, Why::TotalReached, 0)));
-        }
-        self.bytes += on_disk;
+        self.bytes += bytes;
+        self.read += 1;
         for attempt in 1.. {
+            let now = SystemTime::now();
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
             let opened = openat(place.descriptor, name, flags, Mode::empty());
-            let (opened, before) = match opened.and_then(|opened| Ok((fstat(&opened)?, opened))) {
-                Ok((before, opened)) if FileType::from_raw_mode(before.st_mode) == FileType::RegularFile => {
-                    (opened, before)
-                }
+            let (before, opened) = match opened.and_then(|opened| Ok((fstat(&opened)?, opened))) {
+                Ok(found) if FileType::from_raw_mode(found.0.st_mode) == FileType::RegularFile => found,
                 Err(Errno::NOENT) => return Ok(None),
                 _ => break,
             };
             let mut file = File::from(opened);
-            let Ok((hash, length)) = self.writer.put_from(&mut file, &mut self.buffer)? else { break };
+            let Ok((hash, size)) = self.writer.put_from(&mut file, &mut self.buffer)? else { break };
             let Ok(after) = fstat(&file) else { break };
+            let is_whole = stamp(&before) == stamp(&after) && size == after.st_size.unsigned_abs();
+            let settled = is_whole && !may_change_unseen(&after, now);
             // One that is written to all the time is kept as it was read.
-            if stamp(&before) == stamp(&after) && length == after.st_size.unsigned_abs() || attempt == ATTEMPTS {
-                return Ok(Some(Node::File { mode: mode(&after), size: length, hash }));
+            if is_whole || attempt == ATTEMPTS {
+                let stamp = if settled { stamp(&after) } else { 0 };
+                return Ok(Some((Node::File { mode: mode(&after), size, hash }, stamp)));
             }
         }
-        Ok(Some(self.omit(path, Why::Unreadable, 0)))
+        Ok(Some((self.omit(path, Why::Unreadable, 0), 0)))
     }
 }
 
@@ -294,26 +362,24 @@ struct Count {
 
 impl Count {
     /// Whether the limits are passed.
-    fn passes(&mut self, directory: BorrowedFd<'_>, depth: usize) -> bool {
-        let Ok(names) = names(directory) else { return false };
-        for name in names {
-            let Ok(stat) = statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+    fn passes(&mut self, directory: BorrowedFd<'_>, names: &[OsString], depth: usize) -> bool {
+        names.iter().any(|name| {
+            let Ok(stat) = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
             self.entries += 1;
             let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             if !is_directory {
-                self.bytes += stat.st_size.unsigned_abs().min(stat.st_blocks.unsigned_abs() * 512);
+                self.bytes += on_disk(&stat);
             }
             if self.entries > self.limits.ignored_entries || self.bytes > self.limits.ignored_bytes {
                 return true;
             }
-            if is_directory && depth < DEEPEST && stat.st_dev == self.device {
-                let Ok(below) = open_directory(directory, &name) else { continue };
-                if self.passes(below.as_fd(), depth + 1) {
-                    return true;
-                }
-            }
-        }
-        false
+            is_directory && depth < DEEPEST && stat.st_dev == self.device && self.passes_below(directory, name, depth)
+        })
+    }
+
+    fn passes_below(&mut self, directory: BorrowedFd<'_>, name: &OsStr, depth: usize) -> bool {
+        let Ok(below) = open_directory(directory, name) else { return false };
+        names(below.as_fd()).is_ok_and(|names| self.passes(below.as_fd(), &names, depth + 1))
     }
 }
 
@@ -324,8 +390,6 @@ fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Er
 
 /// The names in a directory, sorted by their bytes.
 fn names(directory: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
-    // Whoever read it before, by the same descriptor, left it at its end.
-    rustix::fs::seek(directory, SeekFrom::Start(0))?;
     let mut buffer = Vec::with_capacity(32 << 10);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     let mut names = Vec::new();
@@ -353,14 +417,11 @@ fn mode(stat: &Stat) -> u32 {
     stat.st_mode & 0o7777
 }
 
-/// Differs when a file does.
-fn stamp(stat: &Stat) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    let times = [stat.st_mtime, stat.st_mtime_nsec.cast_signed(), stat.st_ctime, stat.st_ctime_nsec.cast_signed()];
-    hasher.update(&stat.st_ino.to_le_bytes()).update(&stat.st_size.to_le_bytes());
-    times.iter().for_each(|part| {
-        hasher.update(&part.to_le_bytes());
-    });
-    let Hash(hash) = Hash(*hasher.finalize().as_bytes());
-    hash.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+/// What a file takes on the disk, in bytes; no more than its length.
+fn on_disk(stat: &Stat) -> u64 {
+    stat.st_size.unsigned_abs().min(stat.st_blocks.unsigned_abs().saturating_mul(512))
+}
+
+fn has(names: &[OsString], name: &str) -> bool {
+    names.binary_search_by(|found| found.as_bytes().cmp(name.as_bytes())).is_ok()
 }

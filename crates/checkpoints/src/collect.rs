@@ -1,6 +1,15 @@
 //! Gives back what the store holds of states that nobody wants any more.
 
-use crate::{CheckpointError, Checkpoints, SnapshotId};
+use std::collections::HashSet;
+
+use rustix::fs::FlockOperation;
+
+use crate::{
+    CheckpointError, Checkpoints, Hash, SnapshotId,
+    diff::{manifest, tree},
+    objects::{GRACE, Objects},
+    tree::Node,
+};
 
 /// What was given back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,13 +21,50 @@ pub struct Collected {
 }
 
 impl Checkpoints {
-    /// Removes what none of the states `keep` needs, nor any that was taken in the last hour.
+    /// Removes what none of the states `keep` needs, nor any that was taken in the last hour: whoever took it may not have
+    /// written down that it is wanted. States of `keep` that are not there are nothing to worry about. Waits for captures
+    /// of other processes, and they for it.
     ///
     /// # Errors
-    /// A state to be kept cannot be read, or the store not be written. Nothing is lost then.
+    /// The store cannot be read or written. What is wanted is still there then.
     pub fn collect(&self, keep: &[SnapshotId]) -> Result<Collected, CheckpointError> {
-        let _ = keep;
-        let size = self.objects().bytes_on_disk()?;
-        Ok(Collected { before: size, after: size })
+        self.collect_older(keep, GRACE)
     }
+
+    /// As [`Checkpoints::collect`], with another age in seconds.
+    pub(crate) fn collect_older(&self, keep: &[SnapshotId], age: u32) -> Result<Collected, CheckpointError> {
+        let mut objects = self.objects();
+        let _alone = objects.lock("use", FlockOperation::LockExclusive)?;
+        let before = objects.bytes_on_disk()?;
+        let mut wanted = HashSet::new();
+        let young = objects.young_manifests(age);
+        for id in keep.iter().copied().chain(young.into_iter().map(SnapshotId)) {
+            if objects.has(&id.0) && wanted.insert(id.0) {
+                for (_, node) in manifest(&mut objects, &id)? {
+                    want(&mut objects, &node, &mut wanted)?;
+                }
+            }
+        }
+        objects.repack(&wanted)?;
+        Ok(Collected { before, after: objects.bytes_on_disk()? })
+    }
+}
+
+/// Adds to `wanted` what `node` names, and all below it.
+fn want(objects: &mut Objects, node: &Node, wanted: &mut HashSet<Hash>) -> Result<(), CheckpointError> {
+    let hash = match node {
+        Node::File { hash, .. } => hash,
+        Node::Directory { tree, .. } => tree,
+        Node::Symlink { .. } | Node::Unsaved { .. } | Node::Absent => return Ok(()),
+    };
+    if !wanted.insert(*hash) {
+        return Ok(());
+    }
+    wanted.extend(objects.pieces(hash)?);
+    if matches!(node, Node::Directory { .. }) {
+        for (_, node) in tree(objects, hash)? {
+            want(objects, &node, wanted)?;
+        }
+    }
+    Ok(())
 }

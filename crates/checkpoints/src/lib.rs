@@ -3,8 +3,13 @@
 //! It must never follow a symbolic link, change anything but in [`Checkpoints::restore`], or call something absent that it
 //! could not or would not save: what is not known is [`State::Unsaved`].
 
+mod cache;
+#[cfg(test)]
+mod cache_tests;
 mod capture;
 mod collect;
+#[cfg(test)]
+mod crash_tests;
 mod diff;
 mod error;
 mod hash;
@@ -34,6 +39,7 @@ pub use restore::{NotRestored, Restored};
 pub use state::{Change, State, Why};
 pub use undo::{Conflict, Undo, undo};
 
+use cache::Cache;
 use objects::Objects;
 
 /// The states that were captured, of all sessions. Any number of processes may use one directory at once. All calls block.
@@ -42,6 +48,8 @@ pub struct Checkpoints {
     /// Holds the packs.
     directory: PathBuf,
     objects: Mutex<Objects>,
+    /// Of the roots that were captured last.
+    cache: Mutex<Option<Cache>>,
 }
 
 impl Checkpoints {
@@ -53,7 +61,11 @@ impl Checkpoints {
         // Files may hold what only their owner may read.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|source| CheckpointError::io("make", directory, source))?;
-        Ok(Self { directory: directory.to_owned(), objects: Mutex::new(Objects::new(directory)) })
+        Ok(Self {
+            directory: directory.to_owned(),
+            objects: Mutex::new(Objects::new(directory)),
+            cache: Mutex::new(None),
+        })
     }
 
     /// The bytes of a file, or where a symbolic link leads. A directory has none.
@@ -67,6 +79,11 @@ impl Checkpoints {
             State::Directory { .. } => Ok(Vec::new()),
             State::Unsaved { why } => Err(CheckpointError::Unsaved(*why)),
         }
+    }
+
+    /// To be held only by who holds `objects`.
+    fn cache(&self) -> MutexGuard<'_, Option<Cache>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {

@@ -1,17 +1,23 @@
 //! The store of objects: bytes named by their hash, in packs that only grow, for any number of processes at once.
 //!
-//! A pack is two files: `N.pack`, stored bytes one after the other, and `N.index`, a record for each object in it. A record
-//! is written after its object, so that a writer that is killed leaves bytes that no record tells of, or a part of a record;
-//! the next writer cuts them off. What a record names and is not in the pack is as if it were not there.
+//! A pack is two files: `N.pack`, stored bytes one after the other, and `N-G.index`, a record for each object in it; of two
+//! indexes the one with the higher G counts. A record is written after its object, so that a writer that is killed leaves
+//! bytes that no record tells of, or a part of a record; the next writer cuts them off. What a record names and is not in
+//! the pack is as if it were not there.
+//!
+//! Whatever an object names is there if the object is: it is written before it, and taken away only with it. So a state
+//! that is there is there as a whole.
 //!
 //! It must never write to a pack without the lock `append`, nor hand out what does not fit its hash.
 
 mod disk;
 mod record;
+mod repack;
 mod writer;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    ffi::OsStr,
     fs::{self, File},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
@@ -29,8 +35,8 @@ use crate::{CheckpointError, Hash};
 /// Longest object that is stored in one piece; longer ones are in several, each an object.
 pub(crate) const PIECE: usize = 4 << 20;
 
-/// A pack that is larger is not written to any more, in bytes.
-const PACK: u64 = 512 << 20;
+/// A pack that is larger is not written to any more, in bytes. Tests have many packs.
+const PACK: u64 = if cfg!(test) { 4 << 10 } else { 512 << 20 };
 
 /// Manifests that were written in so many seconds are kept, as whoever wants them may not have said so yet.
 pub(crate) const GRACE: u32 = 3600;
@@ -48,6 +54,7 @@ pub(crate) struct Objects {
 /// A pack whose records were read.
 #[derive(Debug)]
 struct Pack {
+    generation: u32,
     file: File,
     index: File,
     /// Bytes of the index that were read.
@@ -111,15 +118,22 @@ impl Objects {
 
     /// The bytes of an object that is in one piece; of another, the hashes of its pieces. Not checked.
     fn stored(&self, hash: &Hash) -> Result<(Form, Vec<u8>), CheckpointError> {
-        let (number, record) = self.places.get(hash).ok_or(CheckpointError::Missing(*hash))?;
-        let pack = self.packs.get(number).ok_or(CheckpointError::Missing(*hash))?;
-        let mut stored = vec![0; record.stored as usize];
-        let read = pack.file.read_exact_at(&mut stored, record.offset);
-        read.map_err(|source| CheckpointError::io("read", &self.path(*number, "pack"), source))?;
+        let (_, record) = self.places.get(hash).ok_or(CheckpointError::Missing(*hash))?;
+        let mut stored = self.bytes_of(hash)?;
         if record.form == Form::Packed {
             stored = zstd::bulk::decompress(&stored, record.size as usize).map_err(|_| self.damaged(hash))?;
         }
         Ok((record.form, stored))
+    }
+
+    /// The bytes of an object as they are stored.
+    fn bytes_of(&self, hash: &Hash) -> Result<Vec<u8>, CheckpointError> {
+        let (number, record) = self.places.get(hash).ok_or(CheckpointError::Missing(*hash))?;
+        let pack = self.packs.get(number).ok_or(CheckpointError::Missing(*hash))?;
+        let mut stored = vec![0; record.stored as usize];
+        let read = pack.file.read_exact_at(&mut stored, record.offset);
+        read.map_err(|source| CheckpointError::io("read", &self.pack_path(*number), source))?;
+        Ok(stored)
     }
 
     fn check(&self, hash: &Hash, holds: bool) -> Result<(), CheckpointError> {
@@ -130,8 +144,12 @@ impl Objects {
         CheckpointError::Damaged { path: self.directory.clone(), what: format!("{hash} is not what was saved") }
     }
 
-    fn path(&self, number: u32, extension: &str) -> PathBuf {
-        self.directory.join(format!("{number:08}.{extension}"))
+    fn pack_path(&self, number: u32) -> PathBuf {
+        self.directory.join(format!("{number:08}.pack"))
+    }
+
+    fn index_path(&self, number: u32, generation: u32) -> PathBuf {
+        self.directory.join(format!("{number:08}-{generation}.index"))
     }
 
     /// Waits for a lock, which is held as long as what is returned.
@@ -150,32 +168,33 @@ impl Objects {
 
     /// Looks at what other processes wrote or took away.
     pub(crate) fn refresh(&mut self) -> Result<(), CheckpointError> {
-        let numbers = self.numbers().map_err(|source| CheckpointError::io("list", &self.directory, source))?;
-        if self.packs.keys().any(|number| !numbers.contains(number)) {
-            self.packs.retain(|number, _| numbers.contains(number));
-            self.places.retain(|_, (number, _)| numbers.contains(number));
+        let indexes = self.indexes().map_err(|source| CheckpointError::io("list", &self.directory, source))?;
+        let held = self.packs.len();
+        self.packs.retain(|number, pack| indexes.get(number) == Some(&pack.generation));
+        if self.packs.len() < held {
+            self.places.retain(|_, (number, _)| self.packs.contains_key(number));
         }
-        for number in numbers {
-            match self.refresh_pack(number) {
+        for (number, generation) in indexes {
+            match self.refresh_pack(number, generation) {
                 // Taken away between the two looks.
                 Err(source) if source.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(CheckpointError::io("read", &self.path(number, "index"), source)),
+                Err(source) => return Err(CheckpointError::io("read", &self.index_path(number, generation), source)),
                 Ok(()) => {}
             }
         }
         Ok(())
     }
 
-    /// The numbers of the packs, ascending.
-    fn numbers(&self) -> io::Result<Vec<u32>> {
-        let mut numbers = Vec::new();
+    /// The numbers of the packs, ascending, and of each the highest number of its indexes.
+    fn indexes(&self) -> io::Result<BTreeMap<u32, u32>> {
+        let mut indexes = BTreeMap::new();
         for entry in fs::read_dir(&self.directory)? {
-            let name = entry?.file_name();
-            let number: Option<u32> = name.to_str().and_then(|name| name.strip_suffix(".index")?.parse().ok());
-            numbers.extend(number);
+            if let Some((number, generation)) = index_numbers(&entry?.file_name()) {
+                let highest = indexes.entry(number).or_insert(generation);
+                *highest = generation.max(*highest);
+            }
         }
-        numbers.sort_unstable();
-        Ok(numbers)
+        Ok(indexes)
     }
 
     /// What all packs take, in bytes.
@@ -186,11 +205,11 @@ impl Objects {
         sum.map_err(|source| CheckpointError::io("read", &self.directory, source))
     }
 
-    fn refresh_pack(&mut self, number: u32) -> io::Result<()> {
+    fn refresh_pack(&mut self, number: u32, generation: u32) -> io::Result<()> {
         if !self.packs.contains_key(&number) {
-            let file = File::options().read(true).write(true).open(self.path(number, "pack"))?;
-            let index = File::options().read(true).write(true).open(self.path(number, "index"))?;
-            self.packs.insert(number, Pack { file, index, read: 0, end: 0, broken: false });
+            let file = File::options().read(true).write(true).open(self.pack_path(number))?;
+            let index = File::options().read(true).write(true).open(self.index_path(number, generation))?;
+            self.packs.insert(number, Pack { generation, file, index, read: 0, end: 0, broken: false });
         }
         let Some(pack) = self.packs.get_mut(&number) else { return Ok(()) };
         let whole = pack.index.metadata()?.len() / LENGTH as u64 * LENGTH as u64;
@@ -219,14 +238,20 @@ impl Objects {
         let number =
             last.map_or(1, |(number, pack)| if pack.end < PACK && !pack.broken { *number } else { *number + 1 });
         self.append_to(number, bytes, records)
-            .map_err(|source| CheckpointError::io("write", &self.path(number, "pack"), source))
+            .map_err(|source| CheckpointError::io("write", &self.pack_path(number), source))
+    }
+
+    /// Makes the files of a pack, the empty index last: what has none is no pack.
+    fn make_pack(&mut self, number: u32) -> io::Result<()> {
+        let file = self.disk.create(&self.pack_path(number))?;
+        let index = self.disk.create(&self.index_path(number, 0))?;
+        self.packs.insert(number, Pack { generation: 0, file, index, read: 0, end: 0, broken: false });
+        Ok(())
     }
 
     fn append_to(&mut self, number: u32, bytes: &[u8], records: &[(Hash, Record)]) -> io::Result<()> {
         if !self.packs.contains_key(&number) {
-            let file = self.disk.create(&self.path(number, "pack"))?;
-            let index = self.disk.create(&self.path(number, "index"))?;
-            self.packs.insert(number, Pack { file, index, read: 0, end: 0, broken: false });
+            self.make_pack(number)?;
         }
         let Some(pack) = self.packs.get_mut(&number) else { return Ok(()) };
         for (file, end) in [(&pack.file, pack.end), (&pack.index, pack.read)] {
@@ -246,4 +271,10 @@ impl Objects {
         self.places.extend(moved.into_iter().map(|(hash, record)| (hash, (number, record))));
         Ok(())
     }
+}
+
+/// The number of the pack and of the index that a name stands for.
+fn index_numbers(name: &OsStr) -> Option<(u32, u32)> {
+    let (number, generation) = name.to_str()?.strip_suffix(".index")?.split_once('-')?;
+    Some((number.parse().ok()?, generation.parse().ok()?))
 }

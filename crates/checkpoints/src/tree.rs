@@ -47,6 +47,14 @@ impl Node {
         })
     }
 
+    /// Why it was not saved, if it was not.
+    pub(crate) fn why(&self) -> Option<Why> {
+        match self {
+            Self::Unsaved { why, .. } => Some(*why),
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> u8 {
         match self {
             Self::File { .. } => 0,
@@ -131,9 +139,9 @@ pub(crate) type Tree = Vec<(OsString, Node)>;
 /// The roots of a state, sorted.
 pub(crate) type Manifest = Vec<(PathBuf, Node)>;
 
-pub(crate) fn write_tree(tree: &Tree) -> Vec<u8> {
+pub(crate) fn write_tree<'entry>(entries: impl IntoIterator<Item = (&'entry OsString, &'entry Node)>) -> Vec<u8> {
     let mut bytes = vec![b'D'];
-    tree.iter().for_each(|(name, node)| node.write(name, &mut bytes));
+    entries.into_iter().for_each(|(name, node)| node.write(name, &mut bytes));
     bytes
 }
 
@@ -166,7 +174,8 @@ fn short(text: &OsStr, into: &mut Vec<u8>) {
     into.extend_from_slice(bytes);
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+/// Takes the first bytes off `bytes`, if there are enough.
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (first, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*first)
@@ -207,10 +216,11 @@ mod tests {
             ("e".into(), Node::Absent),
         ];
         tree.extend(reasons.map(|why| (format!("{why:?}").into(), Node::Unsaved { why, stamp: 0 })));
+        let write_tree = |tree: &[(OsString, Node)]| write_tree(tree.iter().map(|(name, node)| (name, node)));
         let bytes = write_tree(&tree);
         assert_eq!(read_tree(&bytes), Some(tree.clone()));
         assert_eq!(read_manifest(&bytes), None, "a directory is no manifest");
-        let ends: Vec<usize> = (1..=tree.len()).map(|count| write_tree(&tree[..count].to_vec()).len()).collect();
+        let ends: Vec<usize> = (1..=tree.len()).map(|count| write_tree(&tree[..count]).len()).collect();
         for length in (0..bytes.len()).filter(|length| *length != 1 && !ends.contains(length)) {
             assert_eq!(read_tree(&bytes[..length]), None, "{length}");
         }

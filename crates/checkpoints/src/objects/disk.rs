@@ -1,6 +1,11 @@
 //! Every write to the store, in one place, so that tests can end the writer at each of them.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt,
+    path::Path,
+};
 
 /// What changes files of the store.
 #[derive(Debug, Default)]
@@ -36,6 +41,22 @@ impl Disk {
         }
         use std::os::unix::fs::OpenOptionsExt;
         File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    }
+
+    pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        if !self.lives() {
+            return Err(io::Error::other("killed"));
+        }
+        fs::rename(from, to)
+    }
+
+    pub(crate) fn remove(&mut self, path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        if !self.lives() {
+            return Err(io::Error::other("killed"));
+        }
+        fs::remove_file(path)
     }
 
     /// Counts a write. Once dead, always dead.

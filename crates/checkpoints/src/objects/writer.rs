@@ -1,7 +1,7 @@
 //! Puts objects into a store: kept in memory until there are enough of them, then written at once.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     io::{self, Read},
     time::SystemTime,
 };
@@ -11,24 +11,22 @@ use rustix::fs::FlockOperation;
 use super::{Objects, PIECE, Record, record::Form};
 use crate::{CheckpointError, Hash};
 
-/// What is put is written when there is so much of it, in bytes.
-const BATCH: usize = 8 << 20;
+/// What is put is written when there is so much of it, in bytes. Tests have many writes.
+const BATCH: usize = if cfg!(test) { 1 } else { 8 << 20 };
 
 /// What zstd must save to be worth it: one part in so many.
 const WORTH: usize = 16;
 
 /// What is dropped before it was flushed was never there.
 pub(crate) struct Writer<'store> {
-    pub(crate) objects: &'store mut Objects,
+    pub(super) objects: &'store mut Objects,
     /// The stored bytes of what is not yet written.
     batch: Vec<u8>,
     /// Their records, with offsets in `batch`.
     records: Vec<(Hash, Record)>,
-    /// Their numbers in `records`.
-    batched: HashMap<Hash, usize>,
+    /// Their hashes.
+    batched: HashSet<Hash>,
     compressor: zstd::bulk::Compressor<'static>,
-    /// Bytes of contents that were not there yet.
-    pub(crate) added: u64,
 }
 
 impl<'store> Writer<'store> {
@@ -36,7 +34,7 @@ impl<'store> Writer<'store> {
         let compressor = zstd::bulk::Compressor::new(1);
         let compressor =
             compressor.map_err(|source| CheckpointError::io("compress for", &objects.directory, source))?;
-        Ok(Self { objects, batch: Vec::new(), records: Vec::new(), batched: HashMap::new(), compressor, added: 0 })
+        Ok(Self { objects, batch: Vec::new(), records: Vec::new(), batched: HashSet::new(), compressor })
     }
 
     /// Keeps `bytes`, at most [`PIECE`] of them.
@@ -45,7 +43,6 @@ impl<'store> Writer<'store> {
         if self.has(&hash) {
             return Ok(hash);
         }
-        self.added += bytes.len() as u64;
         let packed = self.compressor.compress(bytes);
         let packed = packed.map_err(|source| CheckpointError::io("compress for", &self.objects.directory, source))?;
         if packed.len() + bytes.len() / WORTH < bytes.len() {
@@ -107,16 +104,20 @@ impl<'store> Writer<'store> {
     }
 
     pub(crate) fn has(&self, hash: &Hash) -> bool {
-        self.batched.contains_key(hash) || self.objects.has(hash)
+        self.batched.contains(hash) || self.objects.has(hash)
     }
 
     fn add(&mut self, hash: Hash, stored: &[u8], size: usize, form: Form) -> Result<(), CheckpointError> {
-        let written = now();
-        let offset = self.batch.len() as u64;
         // Both are at most a piece, or the list of pieces of the longest file that there can be.
-        let record = Record { offset, stored: stored.len() as u32, size: size as u32, written, form };
+        let record = Record { offset: 0, stored: stored.len() as u32, size: size as u32, written: now(), form };
+        self.add_stored(hash, stored, record)
+    }
+
+    /// Keeps what is stored as `record` says, but for the place.
+    pub(super) fn add_stored(&mut self, hash: Hash, stored: &[u8], record: Record) -> Result<(), CheckpointError> {
+        let record = Record { offset: self.batch.len() as u64, ..record };
         self.batch.extend_from_slice(stored);
-        self.batched.insert(hash, self.records.len());
+        self.batched.insert(hash);
         self.records.push((hash, record));
         if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
     }

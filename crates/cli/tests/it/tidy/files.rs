@@ -25,6 +25,10 @@ fn is_built(source: &Source, others: &[Source]) -> Vec<Finding> {
     if roots.iter().any(|root| source.path == format!("crates/{}/{root}", source.package())) {
         return Vec::new();
     }
+    // Each file of measurements is a program of its own.
+    if directory == format!("crates/{}/benches", source.package()) {
+        return Vec::new();
+    }
     let stem = name.trim_end_matches(".rs");
     let module = if stem == "mod" { directory.rsplit('/').next().unwrap_or_default() } else { stem };
     let (declared, named) = (format!("mod {module};"), format!("#[path = \"{name}\"]"));
@@ -73,6 +77,8 @@ fn files_that_are_not_so_are_found() {
             ("crates/a/src/one.rs", "", &[]),
             ("crates/a/src/two/mod.rs", "", &[]),
             ("crates/a/src/three_tests.rs", "", &[]),
+            ("crates/a/benches/five.rs", "", &[]),
+            ("crates/a/src/benches/five.rs", "", &[1]),
             ("crates/a/src/four.rs", "", &[1]),
             ("crates/b/src/one.rs", "", &[1]),
         ],
