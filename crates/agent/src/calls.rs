@@ -49,7 +49,7 @@ pub(crate) struct UnderWay {
 pub(crate) type Running = Pin<Box<dyn Future<Output = UnderWay> + Send>>;
 
 impl TurnRun {
-    /// Runs `calls` and asks the model again; ends the turn if it was interrupted, goes in circles or has come to a limit.
+    /// Runs `calls` and asks the model again; ends the turn if it was interrupted or goes in circles.
     pub(crate) async fn run_tools(
         &mut self,
         state: &mut ThreadState,
@@ -86,22 +86,8 @@ impl TurnRun {
                 let message = format!("the turn was stopped because the model goes in circles: {what}");
                 Step::Finish(Finish::Failed(turn_error(message, "other".into())))
             }
-            None => self.next_request(),
+            None => Step::Sample,
         })
-    }
-
-    /// Asks the model again, if the turn may.
-    pub(crate) fn next_request(&self) -> Step {
-        match self.options.max_requests {
-            Some(most) if self.progress.requests >= most.get() => {
-                let message = format!(
-                    "the turn was stopped at its limit of requests to the model, {most}: the results of the last calls \
-                     are kept for the turn after it"
-                );
-                Step::Finish(Finish::Failed(turn_error(message, "other".into())))
-            }
-            _ => Step::Sample,
-        }
     }
 
     /// Takes a call as far as it goes without waiting. One that does not run has its outcome at once, and waits with

@@ -7,7 +7,7 @@ use std::{
 };
 
 use codex_history::{Arguments, Content, Message, ToolInput, ToolSpec};
-use codex_model::Scripted;
+use codex_model::{Prices, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel};
 use codex_protocol::{Event, PatchApplyStatus, ServerMessage, ServerNotification, ThreadItem, TurnStatus, UserInput};
 use codex_sandbox::Sandbox;
@@ -16,7 +16,9 @@ use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolErr
 use codex_workspace::Roots;
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::{KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, TurnOptions, Users, Workplace};
+use crate::{
+    Budget, KnownRepositories, ModelChoice, Thread, ThreadParts, ThreadSettings, TurnOptions, Users, Workplace,
+};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -138,6 +140,7 @@ async fn begin(
             id: "scripted".into(),
             reasoning_effort: None,
             context_window: None,
+            prices: Prices::default(),
         },
         workplace: Workplace {
             roots: Arc::new(Roots {
@@ -164,6 +167,7 @@ async fn begin(
         temp,
         events,
         questions: Arc::default(),
+        budget: Budget::default(),
     };
     let thread = Thread::start(parts).unwrap();
     thread.start_turn(vec![UserInput::Text { text: "go".into() }], TurnOptions::default()).await.unwrap();

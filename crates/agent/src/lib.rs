@@ -5,6 +5,7 @@
 
 mod answers;
 mod approvals;
+mod budget;
 mod calls;
 mod change;
 mod context;
@@ -27,11 +28,12 @@ mod user_command;
 mod weaker_walls;
 mod with_more;
 
+pub use budget::{Budget, Limits, Reached, Spent};
 pub use change::Settled;
 pub use decisions::{Decision, Decisions};
 pub use new_repositories::KnownRepositories;
 pub use questions::{AnswerError, Questions, THIS_SESSION};
-pub use sample::token_usage;
+pub use sample::{token_usage, tokens};
 pub use settings::{ModelChoice, ThreadSettings, Users, Workplace};
 pub use standing::Standing;
 pub use thread::{Thread, ThreadError, ThreadParts};

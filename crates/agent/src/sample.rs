@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
 use codex_protocol::{
-    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated,
+    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, TurnError,
 };
 use codex_store::{Record, StoreError};
 use futures_util::StreamExt;
@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    Budget,
     recorder::Recorder,
     thinking::Thinking,
     thread::ThreadState,
-    turn::{Finish, Step, TurnRun, turn_error},
+    turn::{Finish, Progress, Step, TurnRun, turn_error},
 };
 
 /// Text that has arrived is recorded and told at most this much later.
@@ -49,6 +50,9 @@ impl TurnRun {
         state: &mut ThreadState,
         tools: &Arc<[ToolSpec]>,
     ) -> Result<Step, StoreError> {
+        if let Some(reached) = self.limit_reached(state) {
+            return Ok(Step::Finish(Finish::Failed(reached)));
+        }
         self.take_steers(state).await?;
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
@@ -103,6 +107,14 @@ impl TurnRun {
                 }
             }
         }
+    }
+
+    /// Why the turn may not ask the model any more.
+    fn limit_reached(&self, state: &ThreadState) -> Option<TurnError> {
+        let Progress { began, requests, .. } = self.progress;
+        let reached = state.budget.reached(began.elapsed(), requests, self.options.max_requests)?;
+        let message = format!("the turn was stopped at {reached}; the session is kept, with all that was done");
+        Some(turn_error(message, "sessionBudgetExceeded".into()))
     }
 
     fn request(&self, state: &ThreadState, tools: &Arc<[ToolSpec]>) -> Request {
@@ -230,25 +242,28 @@ impl TurnRun {
     }
 
     async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
-        state.usage += usage;
-        let window = state.settings.model.context_window;
+        let model = &state.settings.model;
+        state.budget.charge(&model.id, usage, &model.prices);
+        let window = model.context_window;
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
-        let told = token_usage(&self.thread_id, &self.turn.id, state.usage, usage, window);
+        let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);
         let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, ..told });
-        state.recorder.record_and_tell(&Record::Usage { usage }, told).await
+        state.recorder.record_and_tell(&Record::Usage { usage, model: None }, told).await
     }
 }
 
-/// Token counts as clients are told them: of the thread, and of its last response. `window` is the model's, in tokens.
+/// What was used, as clients are told it: by the thread, and by its last response. `window` is the model's, in tokens.
 pub fn token_usage(
     thread_id: &str,
     turn_id: &str,
-    total: Usage,
+    budget: &Budget,
     last: Usage,
     window: Option<u64>,
 ) -> TokenUsageUpdated {
-    let token_usage = ThreadTokenUsage { total: tokens(total), last: tokens(last), model_context_window: window };
-    TokenUsageUpdated { thread_id: thread_id.to_owned(), turn_id: turn_id.to_owned(), token_usage, duration_ms: None }
+    let total = tokens(budget.total());
+    let token_usage = ThreadTokenUsage { total, last: tokens(last), model_context_window: window };
+    let (thread_id, turn_id, cost_usd) = (thread_id.to_owned(), turn_id.to_owned(), budget.cost());
+    TokenUsageUpdated { thread_id, turn_id, token_usage, duration_ms: None, cost_usd }
 }
 
 /// If the vendor refuses the conversation, pictures that came since its last answer may be why: without them, the
@@ -274,7 +289,8 @@ fn discard(recorder: &mut Recorder, arriving: Arriving) -> Result<Arriving, Stor
     Ok(Arriving { begun, thinking: arriving.thinking.discard(), ..Arriving::default() })
 }
 
-fn tokens(usage: Usage) -> TokenUsage {
+/// Tokens as the wire spells them.
+pub fn tokens(usage: Usage) -> TokenUsage {
     TokenUsage {
         total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
         input_tokens: usage.input_tokens,

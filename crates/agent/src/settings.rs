@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
-use codex_model::Model;
+use codex_model::{Model, Prices};
 use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
@@ -36,6 +36,8 @@ pub struct ModelChoice {
     pub reasoning_effort: Option<String>,
     /// Tokens that fit into one request, where known.
     pub context_window: Option<u64>,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 /// Of the user's own environment.

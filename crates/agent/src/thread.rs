@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use codex_history::{Content, History, Message, Usage};
+use codex_history::{Content, History, Message};
 use codex_protocol::{
     Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus,
     UserInput,
@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
+    Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
     approvals::Granted,
     context, input,
     recorder::{Recorder, SharedJournal},
@@ -37,6 +37,7 @@ pub struct Thread {
     /// Its record on disk; `None`: nothing of it is kept.
     journal: Option<PathBuf>,
     record: SharedJournal,
+    budget: Budget,
     pub(crate) state: Arc<tokio::sync::Mutex<ThreadState>>,
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
@@ -62,6 +63,8 @@ pub struct ThreadParts {
     pub questions: Arc<Questions>,
     /// Whether the output of commands and the model's thinking are told while they come.
     pub live: bool,
+    /// What it may use, and has used.
+    pub budget: Budget,
 }
 
 /// What a turn works on. Held by the running turn, by nobody between turns.
@@ -70,7 +73,7 @@ pub(crate) struct ThreadState {
     pub(crate) settings: ThreadSettings,
     pub(crate) recorder: Recorder,
     pub(crate) history: History,
-    pub(crate) usage: Usage,
+    pub(crate) budget: Budget,
     pub(crate) turns: u64,
     pub(crate) processes: Arc<Processes>,
     pub(crate) questions: Arc<Questions>,
@@ -216,7 +219,6 @@ impl Thread {
     fn go_on(parts: ThreadParts, replayed: Replayed, told: Option<&str>) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
-        state.usage = replayed.usage;
         state.turns = replayed.turns;
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
@@ -234,10 +236,20 @@ impl Thread {
     fn of(id: String, state: ThreadState) -> Self {
         let processes = Arc::clone(&state.processes);
         let (journal, record) = (state.recorder.journal_path(), state.recorder.journal());
-        let standing = state.standing.clone();
+        let (standing, budget) = (state.standing.clone(), state.budget.clone());
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
-        Self { id, journal, record, state, running: Arc::default(), processes, standing, next_model: Arc::default() }
+        Self {
+            id,
+            journal,
+            record,
+            budget,
+            state,
+            running: Arc::default(),
+            processes,
+            standing,
+            next_model: Arc::default(),
+        }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -350,6 +362,11 @@ impl Thread {
 
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What it may use, and has used.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// What it runs under now, whether a turn runs or not.
@@ -485,16 +502,16 @@ pub(crate) struct Ended {
 
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
-        let ThreadParts { id, settings, journal, temp, events, questions, live } = parts;
+        let ThreadParts { id, settings, journal, temp, events, questions, live, budget } = parts;
         let recorder = Recorder::new(journal, events, live);
-        let (history, usage) = (History::default(), Usage::default());
+        let history = History::default();
         let processes = Arc::new(Processes::new(1));
         let standing = SharedStanding::new(&settings);
         let state = Self {
             settings,
             recorder,
             history,
-            usage,
+            budget,
             turns: 0,
             processes,
             questions,

@@ -96,7 +96,7 @@ pub(crate) struct TurnRun {
 /// How far a turn has come.
 #[derive(Clone)]
 pub(crate) struct Progress {
-    began: Instant,
+    pub(crate) began: Instant,
     /// Requests that were made to the model.
     pub(crate) requests: u32,
     /// When the last of them was made.
@@ -137,7 +137,7 @@ impl TurnRun {
             let next = match step {
                 Step::Sample => self.sample(state, &tools).await,
                 Step::RunTools(calls) => self.run_tools(state, calls).await,
-                Step::Finish(Finish::Completed) if !self.is_over(state).await => Ok(self.next_request()),
+                Step::Finish(Finish::Completed) if !self.is_over(state).await => Ok(Step::Sample),
                 Step::Finish(finish) => break finish,
             };
             step = next.unwrap_or_else(|error| Step::Finish(Finish::Failed(unwritable(&error))));

@@ -16,11 +16,11 @@ Examples:
   codex exec -s read-only \"explain src/main.rs\"
   git diff | codex exec -o review.md \"review this change\"
   codex exec --full-auto --add-dir ../shared \"use the helpers of ../shared\"
-  codex exec --max-turns 50 --timeout 30m \"make the tests pass\"
+  codex exec --max-cost 2 --max-turns 50 --timeout 30m \"make the tests pass\"
   codex exec --json --ephemeral \"list the public functions\"
 
-Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 124 the time of --timeout was up, 130 interrupted,
-143 terminated.";
+Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 3 it came to a limit of what it may use, 124 the time
+of --timeout was up, 130 interrupted, 143 terminated.";
 
 pub const RESUME: &str = "\
 Examples:

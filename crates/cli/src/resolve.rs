@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use codex_config::{Override, keys};
 use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams, TypedFlag};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::args::{ApprovalLevel, RunOptions, SandboxLevel, ThreadOptions};
+use crate::args::{ApprovalLevel, Limits, RunOptions, SandboxLevel, ThreadOptions};
 
 /// The meaning of the flags that shape a thread.
 ///
@@ -38,6 +38,7 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
             flags.push(TypedFlag { typed: format!("--{name}"), key: name.into(), value: true.into() });
         }
     }
+    flags.extend(limits(&run.limits));
     if let Some(profile) = &options.profile {
         config.insert("profile".into(), Value::String(profile.clone()));
     }
@@ -56,6 +57,23 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         full_auto: options.full_auto.then_some(true),
         strict_config: options.strict_config.then_some(true),
         live_output: None,
+    })
+}
+
+/// What limits set, by the keys of the configuration.
+fn limits(limits: &Limits) -> impl Iterator<Item = TypedFlag> {
+    let Limits { max_turns, max_cost, max_tokens, max_time, timeout: _ } = *limits;
+    let seconds = max_time.map(|time| time.as_secs());
+    let typed = [
+        ("--max-turns", "limits.turns", max_turns.map(|most| json!(most))),
+        ("--max-cost", "limits.cost", max_cost.map(|most| json!(most))),
+        ("--max-tokens", "limits.tokens", max_tokens.map(|most| json!(most))),
+        ("--max-time", "limits.time", seconds.map(|most| json!(most))),
+    ];
+    typed.into_iter().filter_map(|(flag, key, value)| {
+        let value = value?;
+        let unit = if flag == "--max-time" { "s" } else { "" };
+        Some(TypedFlag { typed: format!("{flag} {value}{unit}"), key: key.into(), value })
     })
 }
 

@@ -4,7 +4,9 @@
 //! not visible here.
 
 mod connection;
+mod money;
 mod view;
 
 pub use connection::{Call, Client, Connection};
+pub use money::usd;
 pub use view::View;

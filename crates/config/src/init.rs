@@ -59,6 +59,7 @@ fn value(key: &Key) -> String {
         Kind::Choice(names) | Kind::Suggested(names) | Kind::Known(names) => names.first().copied().unwrap_or_default(),
         Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_) | Kind::Flag => return " = false".into(),
         Kind::Count(least, _) => return format!(" = {least}"),
+        Kind::Amount => return " = 1.0".into(),
         Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => return " = []".into(),
         Kind::Lists => return ".suspend = \"none\"".into(),
         Kind::TextMap => return ".NAME = \"value\"".into(),

@@ -50,6 +50,8 @@ pub enum Kind {
     Flag,
     /// A whole number in this range, both ends included.
     Count(i64, i64),
+    /// A number, 0 or more, with or without a fraction.
+    Amount,
     /// A path: absolute, below `~/`, or relative to the directory of its layer.
     Path,
     /// A list of such paths.
@@ -117,6 +119,10 @@ const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure",
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 /// A day in milliseconds: longer than any stream may be silent.
 const DAY_MS: i64 = 86_400_000;
+/// A year in seconds.
+const YEAR_S: i64 = 365 * 86_400;
+/// More tokens than any session uses.
+const MOST_TOKENS: i64 = 1_000_000_000_000;
 
 const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, aliases: &[], about, kind, default: "", project: Project::Held, status: Status::Used, appends: false }
@@ -217,6 +223,8 @@ pub const KEYS: &[Key] = &[
     key("add_dir", Kind::Paths, "Directories besides the workspace that may be read and written").appends(),
     key("permissions", Kind::Strict(PERMISSIONS), "Rules for commands"),
     key("shell_environment_policy", Kind::Strict(ENVIRONMENT_POLICY), "What commands see of the environment"),
+    key("limits", Kind::Strict(LIMITS), "The most that a session may use, sub-agents included"),
+    key("prices", Kind::Named(PRICE), "What models cost, by their ids; known ones need none"),
     key("search", Kind::Flag, "Web search").default("false"),
     key(
         "web_search",
@@ -354,6 +362,21 @@ pub const SANDBOX: &[Key] = &[
     key("show", Kind::ProjectPaths, "Of what is hidden unless you say otherwise, what is not to be").appends(),
     key("allow_domains", Kind::Texts, "Hosts that commands reach though the network is off").appends(),
     key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
+];
+
+/// The keys of `[limits]`.
+pub const LIMITS: &[Key] = &[
+    key("turns", Kind::Count(1, u32::MAX as i64), "Requests to the model in one turn"),
+    key("tokens", Kind::Count(1, MOST_TOKENS), "Tokens since the session was opened, sent and received together"),
+    key("cost", Kind::Amount, "USD since the session was opened; the price of the model must be known"),
+    key("time", Kind::Count(1, YEAR_S), "Seconds of one turn; looked at between its steps"),
+];
+
+/// The keys of a table of `[prices]`.
+pub const PRICE: &[Key] = &[
+    key("input", Kind::Amount, "USD per million tokens of requests"),
+    key("cached_input", Kind::Amount, "The same for those that the provider had cached; as `input` if not set"),
+    key("output", Kind::Amount, "USD per million tokens of responses, thinking included"),
 ];
 
 /// The keys of `[history]`.

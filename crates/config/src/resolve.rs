@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use toml::Value;
 
 use crate::layer::Leaf;
+use crate::limits::RawPrice;
 use crate::merge::Merged;
 use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
@@ -17,8 +18,9 @@ use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, Notifications, Origin, Patterns, ProviderSettings,
-    SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi, WorkspaceWrite, rules,
+    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications, Origin, Patterns,
+    ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi, WorkspaceWrite, limits,
+    rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -43,6 +45,10 @@ struct Raw {
     tui: RawScreen,
     #[serde(rename = "permissions")]
     _permissions: Option<IgnoredAny>,
+    #[serde(default)]
+    limits: LimitSettings,
+    #[serde(default)]
+    prices: BTreeMap<String, RawPrice>,
     search: bool,
     web_search: Option<Value>,
     oss: bool,
@@ -149,6 +155,8 @@ pub(crate) fn settings(
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
     warnings.extend(unspoken);
+    let (prices, incomplete) = limits::prices(raw.prices, merged);
+    warnings.extend(incomplete);
     Ok(Settings {
         model: raw.model,
         model_provider: raw.model_provider,
@@ -170,6 +178,8 @@ pub(crate) fn settings(
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
         tui: raw.tui.resolve(&raw.history),
+        limits: limits::check(raw.limits, merged)?,
+        prices,
     })
 }
 

@@ -109,6 +109,7 @@ fn value(kind: Kind, strict: bool) -> Value {
         Kind::FlagOrChoice(names) => json!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": names }] }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::Amount => json!({ "type": "number", "minimum": 0 }),
         Kind::Paths | Kind::ProjectPaths | Kind::Texts => json!({ "type": "array", "items": text(TEXT) }),
         Kind::TextMap => map(json!({ "type": "string" })),
         // What else may stand there is the existing CLI's.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{EnvironmentPolicy, PermissionEntry, ProviderSettings};
+use crate::{EnvironmentPolicy, LimitSettings, PermissionEntry, PriceSettings, ProviderSettings};
 
 /// What commands and edits may change. In order, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -85,7 +85,7 @@ pub struct ScreenSettings {
 }
 
 /// All settings of one directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Model, by the provider's name for it.
     pub model: String,
@@ -117,4 +117,8 @@ pub struct Settings {
     pub permissions: Vec<PermissionEntry>,
     /// The screen.
     pub tui: ScreenSettings,
+    /// The most that a session may use.
+    pub limits: LimitSettings,
+    /// What models cost, by their ids, where the user says it.
+    pub prices: BTreeMap<String, PriceSettings>,
 }

@@ -67,6 +67,10 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
                 _ => Err(fault(format!("`{name}` must be {}", expected(kind)))),
             }
         }
+        (Kind::Amount, DeValue::Integer(_) | DeValue::Float(_)) => match amount(value.get_ref()) {
+            Some(amount) => Ok(Value::Float(amount)),
+            None => Err(fault(format!("`{name}` must be {}", expected(kind)))),
+        },
         (Kind::StrictOrFirst([first, ..]), value_of_first) if !value_of_first.is_table() => {
             check(name, first.kind, value, base)
         }
@@ -88,6 +92,16 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
         }
         (_, other) => Err(mismatch(name, kind, value.span(), other)),
     }
+}
+
+/// A number that is 0 or more, and not without end.
+fn amount(value: &DeValue<'_>) -> Option<f64> {
+    let amount = match value {
+        DeValue::Integer(number) => i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()? as f64,
+        DeValue::Float(number) => number.as_str().replace('_', "").parse().ok()?,
+        _ => return None,
+    };
+    (amount.is_finite() && amount >= 0.0).then_some(amount)
 }
 
 /// An address that requests can be sent to, without a slash at its end. Messages do not repeat it: it may hold a password.
@@ -142,6 +156,7 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
         Kind::Flag => "`true` or `false`".into(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
+        Kind::Amount => "a number, 0 or more".into(),
         Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => "a list of strings".into(),
         Kind::FlagOrKnownTexts(_) => "`true`, `false` or a list of strings".into(),
         Kind::Lists => "a table of strings and lists of strings".into(),
@@ -161,6 +176,9 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
             Some(format!("write it without quotes: `{text}`"))
         }
         (Kind::Count(..), DeValue::String(text)) if text.parse::<i64>().is_ok() => {
+            Some(format!("write it without quotes: `{text}`"))
+        }
+        (Kind::Amount, DeValue::String(text)) if text.parse::<f64>().is_ok_and(f64::is_finite) => {
             Some(format!("write it without quotes: `{text}`"))
         }
         (Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_), DeValue::String(text)) => {

@@ -4,6 +4,7 @@
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
 mod catalog;
+mod prices;
 mod responses;
 mod retry;
 mod scripted;
@@ -11,6 +12,7 @@ mod shown;
 mod stream;
 
 pub use catalog::{context_window, reasons, takes_grammars};
+pub use prices::{Price, Prices};
 pub use responses::{IDLE_TIMEOUT, Responses, ResponsesConfig};
 pub use retry::{RetryPolicy, Retrying};
 pub use scripted::{ScriptError, Scripted};

@@ -234,7 +234,7 @@ pub enum PlanStepStatus {
 }
 
 /// `thread/tokenUsage/updated`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenUsageUpdated {
     /// The thread's id.
@@ -246,6 +246,9 @@ pub struct TokenUsageUpdated {
     /// How long the last response took, from its request to its end, in milliseconds. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_ms: Option<u64>,
+    /// What all responses of the thread so far cost, in USD, where the prices of all its models are known. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_usd: Option<f64>,
 }
 
 /// Tokens of a thread.

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{KnownRepositories, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
+use codex_agent::{KnownRepositories, Limits, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
     Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi,
     api_key, variables,
@@ -21,7 +21,9 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server, network,
+    Server,
+    limits::{limits, prices},
+    network,
     policy::{Ground, policy},
     trust,
 };
@@ -51,6 +53,8 @@ const WARNINGS: usize = 20;
 /// A thread's settings, and what the user should know about them.
 pub(crate) struct Built {
     pub(crate) settings: ThreadSettings,
+    /// What it may use at most.
+    pub(crate) limits: Limits,
     pub(crate) warnings: Vec<String>,
     /// As in [`codex_protocol::ThreadOpened`].
     pub(crate) config_sources: Vec<String>,
@@ -215,13 +219,10 @@ pub(crate) async fn thread(
     let workplace =
         workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
-    let built = ThreadSettings {
-        model: model(server, &settings)?,
-        workplace,
-        tools: codex_tools::all(),
-        instructions: found.files,
-    };
-    Ok(Built { settings: built, warnings, config_sources: sources })
+    let model = model(server, &settings)?;
+    let limits = limits(&settings, &origins, &model)?;
+    let built = ThreadSettings { model, workplace, tools: codex_tools::all(), instructions: found.files };
+    Ok(Built { settings: built, limits, warnings, config_sources: sources })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.
@@ -431,7 +432,10 @@ async fn workplace(
 
 /// Who is asked where `wanted` says.
 pub(crate) fn model_choice(server: &Server, codex_home: &Path, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
-    model(server, &load(&server.environment, codex_home, wanted)?.settings)
+    let Configured { settings, origins, .. } = load(&server.environment, codex_home, wanted)?;
+    let model = model(server, &settings)?;
+    limits(&settings, &origins, &model)?;
+    Ok(model)
 }
 
 /// Whether there is a model provider of this name.
@@ -468,6 +472,7 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
         context_window: settings.model_context_window.or_else(|| codex_model::context_window(&settings.model)),
+        prices: prices(settings),
     })
 }
 

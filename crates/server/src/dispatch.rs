@@ -1,12 +1,13 @@
 //! Each method of the protocol to the one call that does it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use codex_agent::{AnswerError, Thread, ThreadError, ThreadParts, TurnOptions, UserCommand};
+use codex_agent::{AnswerError, Budget, Thread, ThreadError, ThreadParts, TurnOptions, UserCommand};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
@@ -137,7 +138,8 @@ impl Server {
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
-        let (parts, temp) = self.parts(&id, built, journal, temp, live);
+        let budget = budget(&built, &BTreeMap::new());
+        let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::start(parts).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
@@ -175,10 +177,11 @@ impl Server {
         let opened = opened(&id, &built, held_by, Some(&path), begun);
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
-        let spent = codex_agent::token_usage(&id, "", replayed.usage, Usage::default(), None);
+        let budget = budget(&built, &replayed.usage);
+        let spent = codex_agent::token_usage(&id, "", &budget, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
-        let (parts, temp) = self.parts(&id, built, journal, temp, live);
+        let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
@@ -217,11 +220,12 @@ impl Server {
         built: Built,
         journal: Journal,
         temp: TempDirectory,
-        live: bool,
+        (live, budget): (bool, Budget),
     ) -> (ThreadParts, PathBuf) {
         let (events, questions) = (self.events.clone(), Arc::clone(&self.questions));
         let path = temp.path().to_owned();
-        (ThreadParts { id: id.to_owned(), settings: built.settings, journal, temp, events, questions, live }, path)
+        let (id, settings) = (id.to_owned(), built.settings);
+        (ThreadParts { id, settings, journal, temp, events, questions, live, budget }, path)
     }
 
     fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
@@ -284,6 +288,11 @@ async fn open_journal(path: &Path) -> Result<(Journal, Vec<Line>, usize), StoreE
             done => return done,
         }
     }
+}
+
+/// What a thread may use that has used `before` in earlier sessions.
+pub(crate) fn budget(built: &Built, before: &BTreeMap<String, Usage>) -> Budget {
+    Budget::new(built.limits, before, &built.settings.model.prices)
 }
 
 /// Where and when a thread began.

@@ -10,7 +10,7 @@ use codex_store::{FORMAT, Fork, Header, Journal, Line, Record, Replayed, TempDir
 use crate::{
     Kept, Known, Server,
     build::{self, Wanted},
-    dispatch::{Begun, now, opened, source_name, store_error, thread_error},
+    dispatch::{Begun, budget, now, opened, source_name, store_error, thread_error},
     reading::blocking,
 };
 
@@ -60,7 +60,8 @@ impl Server {
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
-        let (parts, temp) = self.parts(&id, built, journal, temp, live);
+        let budget = budget(&built, &replayed.usage);
+        let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::resume_forked(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)

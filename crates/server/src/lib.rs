@@ -11,6 +11,7 @@ mod explain;
 mod fork;
 mod in_process;
 mod keys;
+mod limits;
 mod models;
 mod network;
 mod permissions;

@@ -135,6 +135,9 @@ pub enum Record {
     Usage {
         /// The tokens.
         usage: Usage,
+        /// The model, where it is another than the settings name: that of a sub-agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
     /// A turn ended.
     TurnEnded {

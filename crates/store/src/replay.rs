@@ -4,7 +4,7 @@
 //! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
 //! its message, and nothing else is.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::ThreadItem;
@@ -34,8 +34,8 @@ pub struct Replayed {
     pub cwd: PathBuf,
     /// The first thing the user said, cut to a line; empty if nothing was. In a fork, what was said in it comes first.
     pub preview: String,
-    /// Tokens of all responses. In a fork, of its own.
-    pub usage: Usage,
+    /// Tokens of all responses, by model. In a fork, of its own.
+    pub usage: BTreeMap<String, Usage>,
     /// How many turns began.
     pub turns: u64,
     /// How many results of tools were left out of the conversation, because the call they answer is not in the file.
@@ -78,7 +78,7 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
 struct Replay {
     conversation: Conversation,
     epoch: Option<Epoch>,
-    usage: Usage,
+    usage: BTreeMap<String, Usage>,
     turns: u64,
     orphans: usize,
     open_turn: Option<String>,
@@ -141,7 +141,10 @@ impl Replay {
                     call.command = (!access["command"].is_null()).then_some(item_id);
                 }
             }
-            Record::Usage { usage } => self.usage += usage,
+            Record::Usage { usage, model } => {
+                let model = model.or_else(|| self.epoch.as_ref().map(|epoch| epoch.model.clone()));
+                *self.usage.entry(model.unwrap_or_default()).or_default() += usage;
+            }
             Record::Reverted { before_turn_id } => self.revert(&before_turn_id),
             Record::Unreverted {} => drop(self.conversation.unrevert()),
             Record::TurnEnded { .. } => {
@@ -525,7 +528,7 @@ mod tests {
             Record::Discarded { item_ids: vec!["a".into(), "b".into()] },
             partial("c", 0, "z"),
             calls(&["1", "2", "1"]),
-            Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() } },
+            Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() }, model: None },
             started("1"),
             result("1"),
             result("2"),

@@ -1,13 +1,17 @@
 //! Flags of a run without a screen: what goes in, what comes out, and how far it may go.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, ValueHint};
 
 use super::{ColorChoice, INPUT, LIMITS, OUTPUT};
 
 // Flags that shape a run without a screen. No doc comment, as above.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct RunOptions {
     /// Picture to attach; repeatable, or several with commas between them
     #[arg(short, long, value_name = "FILE", value_delimiter = ',', value_hint = ValueHint::FilePath, help_heading = INPUT)]
@@ -47,11 +51,20 @@ pub struct RunOptions {
 }
 
 // How far a run may go. No doc comment, as above.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct Limits {
-    /// Most requests to the model; the turn fails if it wants more
+    /// Most requests to the model in a turn, which is stopped when it wants more
     #[arg(long, value_name = "N", value_parser = count, help_heading = LIMITS)]
     pub max_turns: Option<NonZeroU32>,
+    /// Most money to spend, in USD; the price of the model must be known
+    #[arg(long, value_name = "USD", value_parser = money, help_heading = LIMITS)]
+    pub max_cost: Option<f64>,
+    /// Most tokens to use, sent and received together
+    #[arg(long, value_name = "N", value_parser = tokens, help_heading = LIMITS)]
+    pub max_tokens: Option<NonZeroU64>,
+    /// Longest time of a turn, which is stopped at its next step: `90` or `90s`, `10m`, `1h`
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = LIMITS)]
+    pub max_time: Option<Duration>,
     /// Longest time that the whole run may take: `90` or `90s`, `10m`, `1h`
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
@@ -59,6 +72,18 @@ pub struct Limits {
 
 fn count(typed: &str) -> Result<NonZeroU32, String> {
     typed.parse().map_err(|_| "give a whole number, 1 or more".into())
+}
+
+fn tokens(typed: &str) -> Result<NonZeroU64, String> {
+    typed.parse().map_err(|_| "give a whole number, 1 or more".into())
+}
+
+/// Money as it is typed.
+fn money(typed: &str) -> Result<f64, String> {
+    // The standard library takes signs, exponents and words too.
+    let digits = typed.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let amount = digits.then(|| typed.parse().ok()).flatten();
+    amount.filter(|amount| *amount > 0.0).ok_or("give an amount in USD, more than 0, such as `5` or `0.50`".into())
 }
 
 /// A length of time as it is typed.
@@ -105,13 +130,40 @@ impl RunOptions {
 
 impl Limits {
     fn then(self, nearer: Self) -> Self {
-        Self { max_turns: nearer.max_turns.or(self.max_turns), timeout: nearer.timeout.or(self.timeout) }
+        Self {
+            max_turns: nearer.max_turns.or(self.max_turns),
+            max_cost: nearer.max_cost.or(self.max_cost),
+            max_tokens: nearer.max_tokens.or(self.max_tokens),
+            max_time: nearer.max_time.or(self.max_time),
+            timeout: nearer.timeout.or(self.timeout),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_is_a_plain_amount() {
+        let table = [
+            ("5", Some(5.0)),
+            ("0.50", Some(0.5)),
+            (".5", Some(0.5)),
+            ("0", None),
+            ("0.0", None),
+            ("", None),
+            (".", None),
+            ("-1", None),
+            ("1e3", None),
+            ("inf", None),
+            ("$5", None),
+            ("1,5", None),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(money(typed).ok(), expected, "{typed}");
+        }
+    }
 
     #[test]
     fn a_time_has_a_unit_or_is_in_seconds() {

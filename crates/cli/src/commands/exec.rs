@@ -73,8 +73,8 @@ async fn attempt(
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };
     let connection = connect(environment);
-    let (status, _) =
-        exec::run(Run { opening, prompt, pictures, output_schema, limits: run.limits, shown }, connection).await;
+    let timeout = run.limits.timeout;
+    let (status, _) = exec::run(Run { opening, prompt, pictures, output_schema, timeout, shown }, connection).await;
     Ok(status)
 }
 

@@ -11,7 +11,7 @@ use codex_server::Server;
 use codex_tui::{Draft, Opening, Options};
 
 use crate::{
-    args::{ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
+    args::{Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
     commands::exec::{self, OWN_PROGRAM},
     editor,
     exec::ExitStatus,
@@ -104,13 +104,13 @@ fn of_the_screen(run: &RunOptions) -> Result<(), String> {
         skip_git_repo_check: run.skip_git_repo_check,
         thread_source: run.thread_source.clone(),
         color: run.color,
+        limits: Limits { timeout: None, ..run.limits.clone() },
         ..RunOptions::default()
     };
     if *run == kept {
         return Ok(());
     }
-    Err("--json, --output-last-message, --output-schema, --verbose, --no-stdin, --max-turns and --timeout belong to \
-        `codex exec`"
+    Err("--json, --output-last-message, --output-schema, --verbose, --no-stdin and --timeout belong to `codex exec`"
         .into())
 }
 

@@ -1,5 +1,6 @@
 //! The run as a person reads it: what is read, run and changed, on stderr, as it happens.
 
+use codex_client::usd;
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TokenUsage, TurnStatus,
@@ -27,6 +28,8 @@ pub struct Human {
     /// A message is held back until it is known not to be the last: that one goes to stdout.
     held: Option<String>,
     tokens: TokenUsage,
+    /// In USD, where it is known.
+    cost: Option<f64>,
     /// What interrupts the turn is its time limit.
     pub time_is_up: bool,
 }
@@ -40,6 +43,7 @@ impl Human {
             command: String::new(),
             held: None,
             tokens: TokenUsage::default(),
+            cost: None,
             time_is_up: false,
         }
     }
@@ -60,7 +64,9 @@ impl Human {
             ServerNotification::ItemStarted(started) => self.started(&started.item),
             ServerNotification::ItemCompleted(completed) => self.completed(&completed.item),
             ServerNotification::TurnPlanUpdated(updated) => self.plan(&updated.plan),
-            ServerNotification::TokenUsageUpdated(updated) => self.tokens = updated.token_usage.total,
+            ServerNotification::TokenUsageUpdated(updated) => {
+                (self.tokens, self.cost) = (updated.token_usage.total, updated.cost_usd);
+            }
             ServerNotification::Warning(warning) => {
                 self.progress.line(Style::Yellow, &format!("warning: {}", warning.message));
             }
@@ -206,6 +212,9 @@ impl Human {
             "tokens: {} in ({} cached), {} out",
             tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens
         );
+        if let Some(cost) = self.cost {
+            line.push_str(&format!(" · {}", usd(cost)));
+        }
         if self.hint {
             line.push_str(&format!(" · go on: codex exec resume {} \"…\"", self.thread_id));
         }

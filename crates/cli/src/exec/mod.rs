@@ -9,6 +9,7 @@ mod verbose;
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
+    time::Duration,
 };
 
 use codex_client::{Connection, View};
@@ -22,10 +23,7 @@ use tokio::sync::mpsc;
 
 pub use self::{human::diff, prompt::PromptSource};
 use self::{interrupts::Interrupt, verbose::Verbose};
-use crate::{
-    args::Limits,
-    terminal::{self, Progress},
-};
+use crate::terminal::{self, Progress};
 
 /// How a run ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +34,8 @@ pub enum ExitStatus {
     Failed = 1,
     /// What was typed or configured is wrong.
     Usage = 2,
+    /// It came to a limit of what it may use.
+    LimitReached = 3,
     /// Its time was up, as timeout(1) has it.
     TimedOut = 124,
     /// The user stopped it (128 + SIGINT).
@@ -86,8 +86,8 @@ pub struct Run {
     pub pictures: Vec<String>,
     /// What the final message must satisfy.
     pub output_schema: Option<Value>,
-    /// How far it may go.
-    pub limits: Limits,
+    /// The longest time that it may take.
+    pub timeout: Option<Duration>,
     /// How it is shown.
     pub shown: Shown,
 }
@@ -146,9 +146,9 @@ impl Renderer {
 
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, pictures, output_schema, limits, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, timeout, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
-    let mut interrupts = match interrupts::listen(limits.timeout) {
+    let mut interrupts = match interrupts::listen(timeout) {
         Ok(interrupts) => interrupts,
         Err(error) => return (refused(&error), View::default()),
     };
@@ -171,14 +171,8 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     }
     let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
     let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
-    let (thread_id, max_requests) = (opened.thread.id.clone(), limits.max_turns);
-    let start = TurnStartParams {
-        thread_id: thread_id.clone(),
-        input,
-        output_schema,
-        max_requests,
-        ..TurnStartParams::default()
-    };
+    let thread_id = opened.thread.id.clone();
+    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema, ..TurnStartParams::default() };
     if let Err(error) = connection.client.turn_start(start).await {
         return (refused(&error), View::default());
     }
@@ -344,6 +338,7 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
     let mut status = match view.ended() {
         Some(TurnStatus::Completed) => ExitStatus::Done,
         Some(TurnStatus::Interrupted) => ExitStatus::Interrupted,
+        _ if is_limit(view) => ExitStatus::LimitReached,
         _ => ExitStatus::Failed,
     };
     if status != ExitStatus::Done {
@@ -370,6 +365,12 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
         Ok(()) => status,
         Err(error) => unwritable(&error),
     }
+}
+
+/// Whether the turn was stopped because it has used what it may use.
+fn is_limit(view: &View) -> bool {
+    let info = view.error.as_ref().and_then(|error| error.codex_error_info.as_ref());
+    info.is_some_and(|info| info == "sessionBudgetExceeded")
 }
 
 /// Puts `text` in place of what `file` holds. A pipe or a device holds nothing, and refuses to be cut.

@@ -401,6 +401,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Lists => "{ z = [\"y\"] }".into(),
                 Kind::Flag => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
+                Kind::Amount => "1.5".into(),
                 Kind::Paths | Kind::ProjectPaths | Kind::Texts => "[]".into(),
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,

@@ -12,7 +12,7 @@ use serde_json::json;
 use similar::TextDiff;
 
 use crate::{
-    args::{DemoArguments, Limits, SandboxLevel},
+    args::{DemoArguments, SandboxLevel},
     commands::exec::connect,
     exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
@@ -43,7 +43,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         opening: Opening::Start(params(&place, arguments.sandbox)?),
         prompt: PromptSource::typed(TASK),
         output_schema: None,
-        limits: Limits::default(),
+        timeout: None,
         shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };
     let connection = connect(environment.clone().with(variables::CODEX_HOME, &place.home));
