@@ -16,6 +16,8 @@ mod hash;
 mod ignored;
 mod limits;
 mod objects;
+#[cfg(test)]
+mod random_tests;
 mod restore;
 mod state;
 #[cfg(test)]

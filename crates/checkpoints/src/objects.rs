@@ -32,8 +32,8 @@ pub(crate) use writer::Writer;
 
 use crate::{CheckpointError, Hash};
 
-/// Longest object that is stored in one piece; longer ones are in several, each an object.
-pub(crate) const PIECE: usize = 4 << 20;
+/// Longest object that is stored in one piece, in bytes; longer ones are in several, each an object. Tests have many pieces.
+pub(crate) const PIECE: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 
 /// A pack that is larger is not written to any more, in bytes. Tests have many packs.
 const PACK: u64 = if cfg!(test) { 4 << 10 } else { 512 << 20 };

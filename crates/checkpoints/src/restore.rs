@@ -4,6 +4,7 @@
 //! steps did not know of it.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Seek, SeekFrom, Write},
@@ -82,17 +83,21 @@ impl Checkpoints {
         }
         let beneath = Beneath::new(roots.iter().copied());
         let beneath = beneath.map_err(|error| CheckpointError::io("open", &self.directory, io::Error::other(error)))?;
-        let mut work = Work { objects: &mut objects, beneath, roots, failed: Vec::new() };
+        let mut work = Work { objects: &mut objects, beneath, roots, over: BTreeMap::new() };
         let mut steps: Vec<&Change> = steps.iter().collect();
         steps.sort_by(|one, other| one.path.cmp(&other.path));
         // What goes goes first, the innermost before all, to make room; modes come last, or nothing could be put there.
         steps.iter().rev().for_each(|step| work.note(step, Work::remove));
         steps.iter().for_each(|step| work.note(step, Work::make));
         steps.iter().rev().for_each(|step| work.note(step, Work::finish));
-        let mut failed = work.failed;
-        failed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let fine = |step: &&&Change| failed.binary_search_by(|(path, _)| path.cmp(&step.path)).is_err();
-        Ok(Restored { restored: steps.iter().filter(fine).map(|step| step.path.clone()).collect(), failed })
+        let mut restored = Restored::default();
+        for step in steps {
+            match work.over.remove(&step.path) {
+                Some(Err(why)) => restored.failed.push((step.path.clone(), why)),
+                Some(Ok(())) | None => restored.restored.push(step.path.clone()),
+            }
+        }
+        Ok(restored)
     }
 }
 
@@ -100,19 +105,20 @@ struct Work<'call> {
     objects: &'call mut Objects,
     beneath: Beneath,
     roots: Vec<&'call Path>,
-    failed: Vec<(PathBuf, NotRestored)>,
+    /// Paths that nothing is done to any more, each with how that ended.
+    over: BTreeMap<PathBuf, Outcome>,
 }
 
 type Outcome = Result<(), NotRestored>;
 
 impl Work<'_> {
-    /// Does a part of a step, unless one before it failed.
+    /// Does a part of a step, unless it is over.
     fn note(&mut self, step: &Change, part: fn(&mut Self, &Change) -> Outcome) {
-        if self.failed.iter().any(|(path, _)| *path == step.path) {
+        if self.over.contains_key(&step.path) {
             return;
         }
         if let Err(error) = part(self, step) {
-            self.failed.push((step.path.clone(), error));
+            self.over.insert(step.path.clone(), Err(error));
         }
     }
 
@@ -132,7 +138,14 @@ impl Work<'_> {
             (Some(State::Directory { .. }), State::Directory { .. })
                 | (Some(State::File { .. } | State::Symlink { .. }), State::File { .. } | State::Symlink { .. })
         );
-        self.expect(&step.path, step.after.as_ref())?;
+        if !self.has(&step.path, step.after.as_ref())? {
+            // By another name of the same file, or by somebody else.
+            if !self.has(&step.path, step.before.as_ref())? {
+                return Err(NotRestored::Changed);
+            }
+            self.over.insert(step.path.clone(), Ok(()));
+            return Ok(());
+        }
         if stays {
             return Ok(());
         }
@@ -155,7 +168,9 @@ impl Work<'_> {
             }
             _ => None,
         };
-        self.expect(&step.path, replaces)?;
+        if !self.has(&step.path, replaces)? {
+            return if self.has(&step.path, Some(before))? { Ok(()) } else { Err(NotRestored::Changed) };
+        }
         let (directory, name) = self.beneath.parent(&step.path)?;
         match before {
             State::Directory { .. } => Ok(writable(&directory, || mkdirat(&directory, name, Mode::RWXU))?),
@@ -168,7 +183,10 @@ impl Work<'_> {
                 Ok(())
             }
             State::File { hash, mode, size } => match replaces {
-                Some(State::File { hash: same, .. }) if same == hash => Ok(set_mode(&directory, name, *mode)?),
+                // Other names of the file are not about this path: they keep the mode, as they would the content.
+                Some(State::File { hash: same, .. }) if same == hash && links(&directory, name)? == 1 => {
+                    Ok(set_mode(&directory, name, *mode)?)
+                }
                 _ => self.write(&directory, name, (hash, *mode, *size)),
             },
             State::Unsaved { why } => Err(NotRestored::Unsaved(*why)),
@@ -191,19 +209,18 @@ impl Work<'_> {
         self.roots.contains(&step.path.as_path())
     }
 
-    /// That `expected` is at `path`, and nothing else.
-    fn expect(&mut self, path: &Path, expected: Option<&State>) -> Outcome {
+    /// Whether `expected` is at `path`, and nothing else.
+    fn has(&mut self, path: &Path, expected: Option<&State>) -> Result<bool, NotRestored> {
         let (directory, name) = match self.beneath.parent(path) {
-            Err(error) if error.is_not_found() && expected.is_none() => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(expected.is_none()),
             place => place?,
         };
         let stat = match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) if expected.is_none() => return Ok(()),
-            Err(Errno::NOENT) => return Err(NotRestored::Changed),
+            Err(Errno::NOENT) => return Ok(expected.is_none()),
             stat => stat?,
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
-        let same = match expected {
+        Ok(match expected {
             None | Some(State::Unsaved { .. }) => false,
             // What is in it has steps of its own, or stays.
             Some(State::Directory { .. }) => kind == FileType::Directory,
@@ -217,8 +234,7 @@ impl Work<'_> {
                     && stat.st_size.unsigned_abs() == *size
                     && hash_of(&directory, name)? == *hash
             }
-        };
-        if same { Ok(()) } else { Err(NotRestored::Changed) }
+        })
     }
 
     /// Writes a file beside `name`, and puts it there.
@@ -303,6 +319,11 @@ fn set_mode(directory: &OwnedFd, name: &OsStr, mode: u32) -> Result<(), Errno> {
 /// Of what a descriptor stands for that may have been opened without any right to it.
 fn set_mode_of(opened: &OwnedFd, mode: u32) -> Result<(), Errno> {
     chmod(format!("/proc/self/fd/{}", opened.as_raw_fd()), Mode::from_raw_mode(mode))
+}
+
+/// How many names a file has.
+fn links(directory: &OwnedFd, name: &OsStr) -> Result<u64, Errno> {
+    Ok(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_nlink)
 }
 
 fn hash_of(directory: &OwnedFd, name: &OsStr) -> Result<Hash, NotRestored> {

@@ -64,8 +64,8 @@ impl Bench {
     }
 }
 
-/// All that is below `root`: kind and mode, and content or where it leads.
-pub(crate) fn fingerprint(root: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
+/// All that is below `root`: kind, mode, and the hash of the content or of where it leads.
+pub(crate) fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {
@@ -82,7 +82,7 @@ pub(crate) fn fingerprint(root: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
             Vec::new()
         };
         let mode = if kind.is_symlink() { 0 } else { metadata.permissions().mode() };
-        found.insert(path, (format!("{kind:?} {mode:o}"), content));
+        found.insert(path, format!("{mode:o} {} {}", kind.is_symlink(), Hash::of(&content)));
     }
     found
 }
