@@ -6,7 +6,10 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{Checkpoints, Limits, State, tests::Bench};
+use crate::{
+    Checkpoints, Limits, State, Why,
+    tests::{Bench, fingerprint},
+};
 
 /// Makes all files old enough to be taken for unchanged, without waiting: time of change cannot be set, so that they are
 /// captured until the clock has gone on.
@@ -128,4 +131,31 @@ fn a_directory_that_was_too_large_is_not_gone_through_again_until_it_is_another(
     assert!(is_saved(&bench));
     let mode = State::Directory { mode: path.metadata().unwrap().mode() & 0o7777 };
     assert_eq!(bench.store.states(&bench.capture(), [path.as_path()]).unwrap()[&path], mode);
+}
+
+#[test]
+fn a_large_directory_that_is_about_to_go_is_saved_whole() {
+    let mut bench = Bench::new();
+    bench.scope.limits = Limits { ignored_entries: 2, whole_entries: 4, ..Limits::default() };
+    bench.put(".gitignore", "out\nhuge\n");
+    for name in ["a", "b", "c", "d", "e"] {
+        bench.put(&format!("out/{name}"), name);
+        bench.put(&format!("huge/{name}"), name);
+    }
+    fs::remove_file(bench.root.join("out/e")).unwrap();
+    let (out, huge) = (bench.root.join("out"), bench.root.join("huge"));
+    let usual = bench.store.capture(&bench.scope, None).unwrap();
+    assert_eq!(bench.names(usual.omitted.iter().map(|omitted| &omitted.path)), ["huge", "out"]);
+    let refused = Some(Why::IgnoredDirectory { entries: 5, bytes: 5 });
+    assert_eq!([&out, &huge].map(|path| bench.scope.why_not_whole(path)), [None, refused]);
+    assert_eq!(bench.scope.why_not_whole(&bench.root.join("gone")), None);
+
+    bench.scope.whole = vec![out.clone(), huge.clone()];
+    let first = fingerprint(&bench.root);
+    let before = bench.store.capture(&bench.scope, None).unwrap();
+    assert_eq!(bench.names(before.omitted.iter().map(|omitted| &omitted.path)), ["huge"]);
+    fs::remove_dir_all(&out).unwrap();
+    let undone = bench.undo(&[(before.id, bench.capture())]);
+    assert!(bench.store.restore(&bench.scope, &undone.restore).unwrap().failed.is_empty());
+    assert_eq!(fingerprint(&bench.root), first);
 }

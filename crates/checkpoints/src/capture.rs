@@ -45,6 +45,9 @@ pub struct Scope {
     pub roots: Vec<PathBuf>,
     /// Files and directories that are left out: canonical, absolute.
     pub excluded: Vec<PathBuf>,
+    /// Directories that are saved although they are above the limits of ignored ones, up to limits of their own, since
+    /// something is about to destroy them: canonical, absolute.
+    pub whole: Vec<PathBuf>,
     /// How much is saved at most.
     pub limits: Limits,
 }
@@ -102,6 +105,18 @@ impl Checkpoints {
 }
 
 impl Scope {
+    /// Why the directory `path` would not be saved even as one of `whole`; `None`: it would be, or is not there.
+    pub fn why_not_whole(&self, path: &Path) -> Option<Why> {
+        let resolve = ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+        let opened = match openat2(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, resolve) {
+            Ok(opened) => opened,
+            Err(Errno::NOENT) => return None,
+            Err(_) => return Some(Why::Unreadable),
+        };
+        let (Ok(stat), Ok(names)) = (fstat(&opened), names(opened.as_fd())) else { return Some(Why::Unreadable) };
+        passes(opened.as_fd(), &names, self.limits.of_whole(), stat.st_dev)
+    }
+
     /// The roots that lie in no other, sorted.
     pub(crate) fn outermost(&self) -> Vec<&Path> {
         let mut roots: Vec<&Path> = self.roots.iter().map(PathBuf::as_path).collect();
@@ -124,6 +139,7 @@ struct Walk<'store> {
     limits: Limits,
     /// Names that are left out, by the directory that they are in.
     excluded: HashMap<PathBuf, HashSet<OsString>>,
+    whole: HashSet<PathBuf>,
     omitted: Vec<Omitted>,
     ignored: Ignored,
     /// Files and directories so far.
@@ -161,6 +177,7 @@ impl<'store> Walk<'store> {
             cache,
             limits: scope.limits,
             excluded,
+            whole: scope.whole.iter().cloned().collect(),
             omitted: Vec::new(),
             ignored: Ignored::default(),
             entries: 0,
@@ -297,20 +314,15 @@ impl<'store> Walk<'store> {
         let mut bounded = place.bounded;
         if !bounded && (name == ".git" || self.ignored.ignores(path) || may_be_cache()) {
             bounded = true;
+            let whole = self.whole.contains(path);
             // One that was too large stays so: nothing in it is gone through again.
-            let known = place.known.unchanged(name, identity(stat));
-            if let Some(why) = known.and_then(Node::why).or_else(|| self.passes_limits(descriptor, &names, place.depth))
-            {
+            let known = place.known.unchanged(name, identity(stat)).filter(|_| !whole).and_then(Node::why);
+            let most = if whole { self.limits.of_whole() } else { self.limits.of_ignored() };
+            if let Some(why) = known.or_else(|| passes(descriptor, &names, most, self.device)) {
                 return Ok((self.omit(path, why, 0), identity(stat)));
             }
         }
         Ok((self.directory(descriptor, path, names, (place.depth + 1, bounded), stat)?, 0))
-    }
-
-    fn passes_limits(&self, descriptor: BorrowedFd<'_>, names: &[OsString], depth: usize) -> Option<Why> {
-        let mut count = Count { limits: self.limits, device: self.device, entries: 0, bytes: 0 };
-        let (passed, Count { entries, bytes, .. }) = (count.passes(descriptor, names, depth), count);
-        passed.then_some(Why::IgnoredDirectory { entries, bytes })
     }
 
     fn file(
@@ -352,16 +364,24 @@ impl<'store> Walk<'store> {
     }
 }
 
-/// Counts what is in a directory, until the limits of ignored ones are passed.
+/// Why an open directory with these names in it is not saved, if it has more than `most` entries and bytes.
+fn passes(directory: BorrowedFd<'_>, names: &[OsString], most: (u64, u64), device: u64) -> Option<Why> {
+    let mut count = Count { most, device, entries: 0, bytes: 0 };
+    let (passed, Count { entries, bytes, .. }) = (count.passes(directory, names, 0), count);
+    passed.then_some(Why::IgnoredDirectory { entries, bytes })
+}
+
+/// Counts what is in a directory, until there is too much.
 struct Count {
-    limits: Limits,
+    /// Entries and bytes.
+    most: (u64, u64),
     device: u64,
     entries: u64,
     bytes: u64,
 }
 
 impl Count {
-    /// Whether the limits are passed.
+    /// Whether there is too much.
     fn passes(&mut self, directory: BorrowedFd<'_>, names: &[OsString], depth: usize) -> bool {
         names.iter().any(|name| {
             let Ok(stat) = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
@@ -370,7 +390,7 @@ impl Count {
             if !is_directory {
                 self.bytes += on_disk(&stat);
             }
-            if self.entries > self.limits.ignored_entries || self.bytes > self.limits.ignored_bytes {
+            if self.entries > self.most.0 || self.bytes > self.most.1 {
                 return true;
             }
             is_directory && depth < DEEPEST && stat.st_dev == self.device && self.passes_below(directory, name, depth)

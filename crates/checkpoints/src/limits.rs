@@ -14,6 +14,22 @@ pub struct Limits {
     pub ignored_entries: u64,
     /// Bytes in such a directory.
     pub ignored_bytes: u64,
+    /// As `ignored_entries`, of a directory that is about to be destroyed.
+    pub whole_entries: u64,
+    /// As `ignored_bytes`, of a directory that is about to be destroyed.
+    pub whole_bytes: u64,
+}
+
+impl Limits {
+    /// Entries and bytes of an ignored directory.
+    pub(crate) fn of_ignored(&self) -> (u64, u64) {
+        (self.ignored_entries, self.ignored_bytes)
+    }
+
+    /// Entries and bytes of a directory that is about to be destroyed.
+    pub(crate) fn of_whole(&self) -> (u64, u64) {
+        (self.whole_entries, self.whole_bytes)
+    }
 }
 
 impl Default for Limits {
@@ -24,6 +40,8 @@ impl Default for Limits {
             entries: 1_000_000,
             ignored_entries: 2_000,
             ignored_bytes: 64 << 20,
+            whole_entries: 200_000,
+            whole_bytes: 2 << 30,
         }
     }
 }

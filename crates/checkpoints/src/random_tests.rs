@@ -58,8 +58,10 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// What a course is made of: spans of the agent, each with what the user does after it.
-fn course() -> impl Strategy<Value = (Vec<Deed>, Vec<(Vec<Deed>, Vec<Deed>)>)> {
+/// What is there before, and spans of the agent, each with what the user does after it.
+type Course = (Vec<Deed>, Vec<(Vec<Deed>, Vec<Deed>)>);
+
+fn course() -> impl Strategy<Value = Course> {
     let deeds = |most: usize| prop::collection::vec(deed(), 0..most);
     (deeds(12), prop::collection::vec((deeds(6), deeds(3)), 1..4))
 }

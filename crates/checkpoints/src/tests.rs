@@ -28,7 +28,7 @@ impl Bench {
         let root = base.join("w");
         fs::create_dir(&root).unwrap();
         let store = Checkpoints::open(&base.join("home/checkpoints")).unwrap();
-        let scope = Scope { roots: vec![root.clone()], excluded: vec![], limits: Limits::default() };
+        let scope = Scope { roots: vec![root.clone()], excluded: vec![], whole: vec![], limits: Limits::default() };
         Self { _directory: directory, store, root, scope }
     }
 
