@@ -360,6 +360,14 @@ impl Thread {
         self.journal.as_deref()
     }
 
+    /// Gives it a name, or none; a turn may run.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    pub fn rename(&self, name: Option<String>) -> Result<(), ThreadError> {
+        self.record.append(&Record::Renamed { name }).map(drop).map_err(ThreadError::from)
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod run;
+mod sessions;
 mod typed;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::examples;
 
 pub use config::{ConfigCommand, Layer};
 pub use run::{Limits, RunOptions};
+pub use sessions::{ExportFormat, SessionsArguments, SessionsCommand, SessionsShown};
 
 /// A coding agent for the terminal
 ///
@@ -45,6 +47,9 @@ pub enum Command {
     /// Go on with an earlier session on the screen
     #[command(after_help = examples::RESUME_SCREEN)]
     Resume(ResumeScreenArguments),
+    /// List the sessions that are kept, find, name, export and delete them
+    #[command(args_conflicts_with_subcommands = true, after_help = examples::SESSIONS)]
+    Sessions(Box<SessionsArguments>),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Run a command inside the sandbox
@@ -142,7 +147,7 @@ pub struct ThreadOptions {
 // Flags of the screen. No doc comment, as above.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ScreenOptions {
-    /// Go on with an earlier session: the one with this id, or one that you choose
+    /// Go on with an earlier session: the one with this id or name, or one that you choose
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = SCREEN)]
     pub resume: Option<String>,
     /// With --resume: the newest session of this directory
@@ -189,7 +194,7 @@ pub struct ResumeArguments {
     /// With --last: of any directory
     #[arg(long, requires = "last")]
     pub all: bool,
-    /// Id of the session, or its beginning; with --last, the prompt
+    /// Id of the session, its beginning, or the session's name; with --last, the prompt
     #[arg(value_name = "ID")]
     pub session: Option<String>,
     /// What to do; `-` or nothing reads it from standard input
@@ -210,7 +215,7 @@ pub struct ResumeScreenArguments {
     /// Use the whole screen, and scroll here instead of in the terminal
     #[arg(long)]
     pub alt_screen: bool,
-    /// Id of the session, or its beginning; without it, you choose. With --last, the prompt
+    /// Id of the session, its beginning, or the session's name; without it, you choose. With --last, the prompt
     #[arg(value_name = "ID")]
     pub session: Option<String>,
     /// What to say first

@@ -33,6 +33,19 @@ Examples:
   codex resume --last
   codex resume 0199a213 \"go on\"";
 
+pub const SESSIONS: &str = "\
+Examples:
+  codex sessions
+  codex sessions list --all --json
+  codex sessions search --all \"race in the parser\"
+  codex sessions rename 0199a213 parser
+  codex resume parser
+  codex sessions export parser -o parser.md
+  codex sessions archive parser
+  codex sessions delete parser --yes
+
+Exit codes: 0 done, 1 it could not be done, 2 usage, or there is no such session.";
+
 pub const SANDBOX: &str = "\
 Examples:
   codex sandbox -- make test

@@ -72,6 +72,7 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Sandbox(_) => {
             return of_a_run.then(|| "sandbox takes a command after `--`, and no prompt or flags of a run".into());
         }
+        Command::Sessions(_) => return anything_but_where(thread, of_a_run),
         Command::Completion { .. } | Command::Man(_) => {
             return anything.then(|| "completion and man take nothing before them".into());
         }
@@ -84,6 +85,11 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Config(_) => "config",
     };
     of_a_run.then(|| format!("{name} takes no prompt or flags of a run before it"))
+}
+
+/// Why what was typed before a command that works on what is kept has no meaning.
+fn anything_but_where(thread: &ThreadOptions, of_a_run: bool) -> Option<String> {
+    (of_a_run || !thread.says_only_where()).then(|| "sessions takes nothing before it but --cd".into())
 }
 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
@@ -100,6 +106,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
     }
     let result = match command {
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
+        Some(Command::Sessions(sessions)) => commands::sessions::run(&thread, *sessions, environment).await,
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
         Some(Command::Trust(trust)) => commands::trust::run(thread, trust, environment),

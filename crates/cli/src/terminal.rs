@@ -96,6 +96,20 @@ pub fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "codex: {}", harmless(message));
 }
 
+/// Whether the person at the terminal says yes to `question`.
+///
+/// # Errors
+/// When nobody is there: a sentence that says to do `before` and to give `--yes`.
+pub fn confirmed(question: &str, before: &str) -> Result<bool, String> {
+    if !io::stdin().is_terminal() {
+        return Err(format!("nobody can be asked here: {before}, then give `--yes`"));
+    }
+    let _ = write!(io::stderr(), "{} [y/N] ", harmless(question));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| format!("standard input: {error}"))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
 /// Most warnings that are shown at once: a project's file may cause any number.
 const WARNINGS: usize = 20;
 

@@ -6,9 +6,10 @@ use codex_protocol::{
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
     PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadForkParams, ThreadItemsListParams,
     ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
-    ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams,
-    TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +68,16 @@ calls! {
     thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
+    /// Finds threads on disk by what was said in them.
+    thread_search ThreadSearch(ThreadSearchParams) -> ThreadSearchResponse;
+    /// Gives a thread a name.
+    thread_set_name ThreadSetName(ThreadSetNameParams) -> Empty;
+    /// Lays a thread aside.
+    thread_archive ThreadArchive(ThreadReadParams) -> Empty;
+    /// Brings a thread back that was laid aside.
+    thread_unarchive ThreadUnarchive(ThreadReadParams) -> ThreadReadResult;
+    /// Deletes a thread.
+    thread_delete ThreadDelete(ThreadReadParams) -> Empty;
     /// Reads items of a thread that is open or on disk.
     thread_items_list ThreadItemsList(ThreadItemsListParams) -> ThreadItemsListResult;
     /// Takes the conversation back to how it was when a turn began.

@@ -44,7 +44,8 @@ pub use terminals::{
 };
 pub use thread::{
     ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadClosed, ThreadForkParams,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadSearchParams, ThreadSearchResponse, ThreadSearchResult, ThreadSetNameParams,
     ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed,
     TypedFlag, UnsubscribeStatus, Warning,
 };

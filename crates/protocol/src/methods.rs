@@ -8,8 +8,9 @@ use crate::{
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
     ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
+    ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadRevertParams, ThreadReverted, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
     ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
     ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed,
     TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
@@ -87,6 +88,11 @@ client_requests! {
     ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;
     ThreadShellCommand "thread/shellCommand" ThreadShellCommandParams => Empty,              Theirs;
     ThreadRevert      "thread/revert"       ThreadRevertParams      => ThreadReadResult,    Theirs;
+    ThreadSearch      "thread/search"       ThreadSearchParams      => ThreadSearchResponse, Ours;
+    ThreadSetName     "thread/name/set"     ThreadSetNameParams     => Empty,               Theirs;
+    ThreadArchive     "thread/archive"      ThreadReadParams        => Empty,               Theirs;
+    ThreadUnarchive   "thread/unarchive"    ThreadReadParams        => ThreadReadResult,    Theirs;
+    ThreadDelete      "thread/delete"       ThreadReadParams        => Empty,               Theirs;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;
@@ -108,6 +114,10 @@ server_notifications! {
     ThreadStatusChanged   "thread/status/changed"               ThreadStatusChanged;
     ThreadClosed          "thread/closed"                       ThreadClosed;
     ThreadReverted        "thread/reverted"                     ThreadReverted;
+    ThreadNameUpdated     "thread/name/updated"                 ThreadNameUpdated;
+    ThreadArchived        "thread/archived"                     ThreadClosed;
+    ThreadUnarchived      "thread/unarchived"                   ThreadClosed;
+    ThreadDeleted         "thread/deleted"                      ThreadClosed;
     ThreadSettingsUpdated "thread/settings/updated"             ThreadSettingsUpdated;
     TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
     TurnStarted           "turn/started"                        TurnChanged;

@@ -31,6 +31,9 @@ pub struct Thread {
     pub forked_from_id: Option<String>,
     /// Name of the model provider.
     pub model_provider: String,
+    /// What the user calls it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Absolute path of its journal.
     #[serde(default)]
     pub path: Option<String>,
@@ -237,15 +240,16 @@ pub struct ThreadOpened {
     pub instruction_sources: Vec<String>,
 }
 
-/// `thread/read`: what is known of a thread on disk.
+/// `thread/read`: what is known of a thread on disk; and, of such a thread, `thread/archive` lays it aside, `thread/unarchive`
+/// brings it back, `thread/delete` deletes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadReadParams {
-    /// The thread's id, or its beginning.
+    /// The thread's id, its beginning, or the thread's name.
     pub thread_id: String,
 }
 
-/// Answer to `thread/read`.
+/// Answer to `thread/read` and `thread/unarchive`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThreadReadResult {
     /// The thread, without its turns.
@@ -262,8 +266,65 @@ pub struct ThreadListParams {
     pub limit: Option<usize>,
     /// Only those of this directory.
     pub cwd: Option<String>,
-    /// Only those with this in their preview, id or directory; upper and lower case are the same.
+    /// Only those with this in their name, preview, id or directory; upper and lower case are the same.
     pub search_term: Option<String>,
+    /// Those that were laid aside, and no others.
+    pub archived: Option<bool>,
+}
+
+/// `thread/search`: threads on disk in which something was said, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadSearchParams {
+    /// What was said, by the user or by the agent; upper and lower case are the same.
+    pub search_term: String,
+    /// As in [`ThreadListParams`].
+    pub cursor: Option<String>,
+    /// As in [`ThreadListParams`].
+    pub limit: Option<usize>,
+    /// As in [`ThreadListParams`].
+    pub cwd: Option<String>,
+    /// As in [`ThreadListParams`].
+    pub archived: Option<bool>,
+}
+
+/// Answer to `thread/search`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadSearchResponse {
+    /// Newest first.
+    pub data: Vec<ThreadSearchResult>,
+    /// Where to go on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A thread in which it was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThreadSearchResult {
+    /// It, with some of what was said around it, on one line.
+    pub snippet: String,
+    /// The thread, without its turns.
+    pub thread: Thread,
+}
+
+/// `thread/name/set`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadSetNameParams {
+    /// As in [`ThreadReadParams`].
+    pub thread_id: String,
+    /// One line; empty: the thread has no name any more.
+    pub name: String,
+}
+
+/// `thread/name/updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadNameUpdated {
+    /// The thread's id.
+    pub thread_id: String,
+    /// Its name.
+    pub thread_name: Option<String>,
 }
 
 /// Threads on disk.
@@ -310,7 +371,7 @@ pub enum UnsubscribeStatus {
     Unsubscribed,
 }
 
-/// `thread/closed`.
+/// `thread/closed`, `thread/archived`, `thread/unarchived`, `thread/deleted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadClosed {

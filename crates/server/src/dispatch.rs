@@ -12,11 +12,10 @@ use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
     ClientResponse, Empty, ErrorKind, Event, GitInfo, Position, RpcError, ServerMessage, ServerNotification,
-    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadListParams, ThreadListResult,
-    ThreadOpened, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus,
-    ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
+    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadOpened, ThreadResumeParams,
+    ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
 };
-use codex_store::{FORMAT, Header, Journal, Line, Listed, SessionsWanted, StoreError, TempDirectory};
+use codex_store::{FORMAT, Header, Journal, Line, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
@@ -37,8 +36,13 @@ impl Server {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
             ClientRequest::ThreadFork(params) => ClientResponse::ThreadFork(self.start_fork(params).await?),
-            ClientRequest::ThreadList(params) => ClientResponse::ThreadList(self.list(&params)?),
-            ClientRequest::ThreadRead(params) => ClientResponse::ThreadRead(self.read(&params.thread_id)?),
+            ClientRequest::ThreadList(_)
+            | ClientRequest::ThreadRead(_)
+            | ClientRequest::ThreadSearch(_)
+            | ClientRequest::ThreadSetName(_)
+            | ClientRequest::ThreadArchive(_)
+            | ClientRequest::ThreadUnarchive(_)
+            | ClientRequest::ThreadDelete(_) => self.of_the_store(request).await?,
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
             ClientRequest::ThreadRevert(params) => ClientResponse::ThreadRevert(self.revert(&params).await?),
             ClientRequest::ThreadShellCommand(params) => {
@@ -133,7 +137,14 @@ impl Server {
             };
             Journal::create(&codex_home, header).map_err(store_error)?
         };
-        let begun = Begun { at: now(), source: self.source, version: None, preview: String::new(), forked_from: None };
+        let begun = Begun {
+            at: now(),
+            source: self.source,
+            version: None,
+            preview: String::new(),
+            name: None,
+            forked_from: None,
+        };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
@@ -147,7 +158,7 @@ impl Server {
 
     async fn resume(&self, params: ThreadResumeParams) -> Result<ThreadOpened, RpcError> {
         let codex_home = self.codex_home()?;
-        let path = codex_store::find(&codex_home, &params.thread_id).map_err(store_error)?;
+        let path = codex_store::find_current(&codex_home, &params.thread_id).map_err(store_error)?;
         if self.has_open(&path) {
             let message = format!("the session `{}` is open here already", params.thread_id);
             return Err(RpcError::new(ErrorKind::Configuration, message));
@@ -173,6 +184,7 @@ impl Server {
             version: Some(replayed.header.program_version.clone()),
             preview: replayed.preview.clone(),
             forked_from: replayed.header.forked_from.clone().map(|from| from.thread_id),
+            name: replayed.name.clone(),
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
         self.warn(&id, &built.warnings).await;
@@ -188,7 +200,7 @@ impl Server {
     }
 
     /// Closes a thread.
-    async fn close(&self, thread_id: String) -> UnsubscribeStatus {
+    pub(crate) async fn close(&self, thread_id: String) -> UnsubscribeStatus {
         let Some(kept) = self.release(&thread_id) else { return UnsubscribeStatus::NotLoaded };
         kept.thread.close().await;
         self.tell(ServerNotification::ThreadClosed(ThreadClosed { thread_id })).await;
@@ -226,25 +238,6 @@ impl Server {
         let path = temp.path().to_owned();
         let (id, settings) = (id.to_owned(), built.settings);
         (ThreadParts { id, settings, journal, temp, events, questions, live, budget }, path)
-    }
-
-    fn list(&self, params: &ThreadListParams) -> Result<ThreadListResult, RpcError> {
-        let wanted = SessionsWanted {
-            cwd: params.cwd.as_deref().map(Path::new),
-            term: params.search_term.as_deref().unwrap_or_default(),
-            after: params.cursor.as_deref(),
-            limit: params.limit.unwrap_or(100),
-        };
-        let (listed, next_cursor) = codex_store::list(&self.codex_home()?, &wanted);
-        Ok(ThreadListResult { data: listed.into_iter().map(listed_thread).collect(), next_cursor })
-    }
-
-    pub(crate) fn read(&self, thread_id: &str) -> Result<ThreadReadResult, RpcError> {
-        let path = codex_store::find(&self.codex_home()?, thread_id).map_err(store_error)?;
-        let unreadable = || RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display()));
-        let listed = codex_store::look(path.clone()).ok_or_else(unreadable)?;
-        let git_info = git_info(&listed.header.cwd);
-        Ok(ThreadReadResult { thread: ThreadInfo { git_info, ..listed_thread(listed) } })
     }
 
     fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {
@@ -305,6 +298,7 @@ pub(crate) struct Begun {
     pub(crate) preview: String,
     /// Id of the thread that it was forked from.
     pub(crate) forked_from: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>, begun: Begun) -> ThreadOpened {
@@ -321,6 +315,7 @@ pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>
         ephemeral: path.is_none(),
         forked_from_id: begun.forked_from,
         model_provider: settings.model.provider.clone(),
+        name: begun.name,
         path: path.map(|path| path.display().to_string()),
         preview: begun.preview,
         project_id: None,
@@ -344,29 +339,7 @@ pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>
     }
 }
 
-fn listed_thread(listed: Listed) -> ThreadInfo {
-    let seconds = listed.updated_at.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    ThreadInfo {
-        id: listed.header.thread_id.clone(),
-        session_id: listed.header.thread_id,
-        cli_version: listed.header.program_version,
-        created_at: listed.created_at_ms / 1000,
-        updated_at: seconds,
-        cwd: listed.header.cwd.display().to_string(),
-        git_info: None,
-        ephemeral: false,
-        forked_from_id: listed.header.forked_from.map(|from| from.thread_id),
-        model_provider: String::new(),
-        path: Some(listed.path.display().to_string()),
-        preview: listed.preview,
-        project_id: None,
-        source: source_of(&listed.header.source),
-        status: ThreadStatus::NotLoaded,
-        turns: Vec::new(),
-    }
-}
-
-fn git_info(directory: &Path) -> Option<GitInfo> {
+pub(crate) fn git_info(directory: &Path) -> Option<GitInfo> {
     codex_workspace::branch(directory).map(|branch| GitInfo { branch: Some(branch) })
 }
 
@@ -378,7 +351,7 @@ pub(crate) fn source_name(source: SessionSource) -> &'static str {
     }
 }
 
-fn source_of(name: &str) -> SessionSource {
+pub(crate) fn source_of(name: &str) -> SessionSource {
     match name {
         "cli" => SessionSource::Cli,
         "exec" => SessionSource::Exec,
@@ -401,7 +374,8 @@ pub(crate) fn now() -> i64 {
 
 pub(crate) fn store_error(error: StoreError) -> RpcError {
     let kind = match error {
-        StoreError::NotFound(_) | StoreError::Ambiguous(_) | StoreError::NoTurn { .. } => ErrorKind::NotFound,
+        StoreError::NotFound(_) | StoreError::Ambiguous { .. } | StoreError::NoTurn { .. } => ErrorKind::NotFound,
+        StoreError::Archived(_) | StoreError::Name(_) | StoreError::HasForks { .. } => ErrorKind::Configuration,
         StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,
     };
     RpcError::new(kind, error.to_string())

@@ -54,6 +54,7 @@ impl Server {
             source: self.source,
             version: None,
             preview: replayed.preview.clone(),
+            name: None,
             forked_from: Some(shared.thread_id),
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);

@@ -18,6 +18,7 @@ mod permissions;
 mod policy;
 mod reading;
 mod rewind;
+mod sessions;
 mod trust;
 
 use std::{

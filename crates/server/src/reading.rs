@@ -34,6 +34,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::ModelList(_)
             | ClientRequest::ThreadList(_)
             | ClientRequest::ThreadRead(_)
+            | ClientRequest::ThreadSearch(_)
     )
 }
 

@@ -9,7 +9,7 @@ impl Server {
     pub(crate) async fn revert(&self, params: &ThreadRevertParams) -> Result<ThreadReadResult, RpcError> {
         let thread = self.thread(&params.thread_id)?;
         thread.revert(&params.before_turn_id).await.map_err(thread_error)?;
-        let ThreadReadResult { thread } = self.read(&params.thread_id)?;
+        let ThreadReadResult { thread } = self.read(params.thread_id.clone()).await?;
         Ok(ThreadReadResult { thread: ThreadInfo { status: ThreadStatus::Idle, ..thread } })
     }
 }

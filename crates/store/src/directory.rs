@@ -1,60 +1,132 @@
-//! Finding sessions among the files below `sessions/`. Reads only.
+//! Where sessions lie, which there are, and the one that is meant. Reads only.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use crate::{Header, Line, Record, StoreError, name, preview::preview};
+use crate::{Header, StoreError, describe::Facts, index::Index, name};
 
 /// A session found on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// Its journal.
     pub path: PathBuf,
-    /// Its first line.
-    pub header: Header,
-    /// When it was begun, in milliseconds since the epoch.
-    pub created_at_ms: i64,
+    /// Whether it was laid aside.
+    pub archived: bool,
     /// When it was last written.
     pub updated_at: SystemTime,
-    /// The first thing the user said, cut to a line; empty if nothing was.
-    pub preview: String,
+    /// How long its journal is, in bytes.
+    pub size: u64,
+    /// What its journal says.
+    pub facts: Facts,
 }
 
-/// How much of a journal's beginning is read to describe it, in bytes.
-const BEGINNING: u64 = 256 * 1024;
+impl Listed {
+    /// The first line of its journal.
+    pub fn header(&self) -> &Header {
+        &self.facts.header
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.facts.header.thread_id
+    }
+}
+
+/// A file that is named as a journal is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) archived: bool,
+    pub(crate) updated_at: SystemTime,
+    pub(crate) size: u64,
+    /// Seconds and nanoseconds of the last write, and the file's number.
+    pub(crate) stamp: (i64, i64, u64),
+}
+
+/// Sessions lie here, by day.
+const SESSIONS: &str = "sessions";
+/// Those that were laid aside lie here.
+const ARCHIVED: &str = "archived_sessions";
 /// How much of an id must be given for the rest to be found, in characters.
 const SHORTEST: usize = 8;
 
-/// The journal of the session whose id is `id`, or else begins with it; the latter only if `id` has 8 characters or
-/// more. Upper and lower case are the same.
+/// The journal of the session that `wanted` says: its id, its name, or the beginning of its id if that has 8 characters
+/// or more. Upper and lower case are the same. Those that were laid aside are found as well.
 ///
 /// # Errors
-/// When there is none, or several begin so.
-pub fn find(codex_home: &Path, id: &str) -> Result<PathBuf, StoreError> {
-    let journals = journals(codex_home);
-    let matching = |matches: &dyn Fn(&str) -> bool| -> Vec<PathBuf> {
-        let paths = journals.iter().map(|(_, path)| path);
-        paths.filter(|path| name::id_of(path).is_some_and(matches)).cloned().collect()
+/// When there is none, or several are meant so.
+pub fn find(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreError> {
+    let found = walk(codex_home);
+    let matching = |matches: &dyn Fn(&str) -> bool| -> Vec<&Found> {
+        found.iter().filter(|file| name::id_of(&file.path).is_some_and(matches)).collect()
     };
-    let mut found = matching(&|found| found.eq_ignore_ascii_case(id));
-    if found.is_empty() && id.len() >= SHORTEST {
-        found = matching(&|found| found.get(..id.len()).is_some_and(|head| head.eq_ignore_ascii_case(id)));
+    let exact = matching(&|id| id.eq_ignore_ascii_case(wanted));
+    if let Some(path) = one(codex_home, wanted, &exact)? {
+        return Ok(path);
     }
-    match found.as_slice() {
-        [] => Err(StoreError::NotFound(id.to_owned())),
-        [path] => Ok(path.clone()),
-        _ => Err(StoreError::Ambiguous(id.to_owned())),
+    let named = named(codex_home, wanted, &found);
+    if let Some(path) = one(codex_home, wanted, &named)? {
+        return Ok(path);
+    }
+    if wanted.len() < SHORTEST {
+        return Err(StoreError::NotFound(wanted.to_owned()));
+    }
+    let begins = matching(&|id| id.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted)));
+    one(codex_home, wanted, &begins)?.ok_or_else(|| StoreError::NotFound(wanted.to_owned()))
+}
+
+/// As [`find`], for a session that is to be gone on with.
+///
+/// # Errors
+/// As [`find`], and when it was laid aside.
+pub fn find_current(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreError> {
+    let path = find(codex_home, wanted)?;
+    match path.starts_with(codex_home.join(ARCHIVED)) {
+        true => Err(StoreError::Archived(name::id_of(&path).unwrap_or_default().to_owned())),
+        false => Ok(path),
+    }
+}
+
+/// The files of the sessions whose name is `wanted`.
+fn named<'found>(codex_home: &Path, wanted: &str, found: &'found [Found]) -> Vec<&'found Found> {
+    let wanted = wanted.trim().to_lowercase();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let mut index = Index::open(codex_home);
+    let is_named = |facts: Facts| facts.name.is_some_and(|name| name.to_lowercase() == wanted);
+    let named = found.iter().filter(|file| index.facts(file).is_some_and(is_named)).collect();
+    index.keep(found);
+    named
+}
+
+/// The one of `found`, if there is one.
+fn one(codex_home: &Path, wanted: &str, found: &[&Found]) -> Result<Option<PathBuf>, StoreError> {
+    match found {
+        [] => Ok(None),
+        [file] => Ok(Some(file.path.clone())),
+        several => {
+            let mut index = Index::open(codex_home);
+            let sessions = several.iter().map(|file| {
+                let id = name::id_of(&file.path).unwrap_or_default();
+                let facts = index.facts(file);
+                let said = facts.map(|facts| facts.name.unwrap_or(facts.preview)).unwrap_or_default();
+                format!("{id} {said}").trim_end().to_owned()
+            });
+            let sessions = sessions.collect();
+            Err(StoreError::Ambiguous { wanted: wanted.to_owned(), sessions })
+        }
     }
 }
 
 /// What is known of the session in the journal `path` without opening it for writing; `None` if it cannot be read.
-pub fn look(path: PathBuf) -> Option<Listed> {
-    let updated_at = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    describe(path, updated_at).map(|(listed, _)| listed)
+pub fn look(codex_home: &Path, path: &Path) -> Option<Listed> {
+    let file = found(path.to_owned(), path.starts_with(codex_home.join(ARCHIVED)))?;
+    let facts = Index::open(codex_home).facts(&file)?;
+    Some(listed(file, facts))
 }
 
 /// Which sessions are wanted.
@@ -62,21 +134,25 @@ pub fn look(path: PathBuf) -> Option<Listed> {
 pub struct SessionsWanted<'a> {
     /// Only those of this directory.
     pub cwd: Option<&'a Path>,
-    /// Only those with this in their preview, id or directory; upper and lower case are the same.
+    /// Only those with this in their name, preview, id or directory; upper and lower case are the same.
     pub term: &'a str,
     /// Those after the session with this id, as an earlier list named it.
     pub after: Option<&'a str>,
     /// At most so many.
     pub limit: usize,
+    /// Those that were laid aside, and no others.
+    pub archived: bool,
 }
 
 impl SessionsWanted<'_> {
-    fn takes(&self, listed: &Listed) -> bool {
-        let Header { thread_id, cwd, .. } = &listed.header;
+    fn takes(&self, facts: &Facts) -> bool {
+        let Header { thread_id, cwd, .. } = &facts.header;
         let term = self.term.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&term);
-        self.cwd.is_none_or(|wanted| cwd == wanted)
-            && (term.is_empty() || has(&listed.preview) || has(thread_id) || has(&cwd.to_string_lossy()))
+        let name = facts.name.as_deref().unwrap_or_default();
+        facts.begun
+            && self.cwd.is_none_or(|wanted| cwd == wanted)
+            && (term.is_empty() || [name, &facts.preview, thread_id, &cwd.to_string_lossy()].into_iter().any(has))
     }
 }
 
@@ -86,87 +162,89 @@ impl SessionsWanted<'_> {
 /// A session that is written between two lists comes to the front, and may be met twice. One that is gone when a list is to go
 /// on after it ends the list.
 pub fn list(codex_home: &Path, wanted: &SessionsWanted<'_>) -> (Vec<Listed>, Option<String>) {
-    let mut journals = journals(codex_home);
-    journals.sort_by(|a, b| b.cmp(a));
-    let from = match wanted.after {
-        None => 0,
-        Some(id) => {
-            let at = journals.iter().position(|(_, path)| name::id_of(path) == Some(id));
-            at.map_or(journals.len(), |at| at + 1)
-        }
-    };
-    let mut found: Vec<Listed> = journals
-        .drain(from..)
-        .filter_map(|(updated_at, path)| describe(path, updated_at))
-        .filter_map(|(listed, begun)| begun.then_some(listed))
-        .filter(|listed| wanted.takes(listed))
+    let all = walk(codex_home);
+    let mut index = Index::open(codex_home);
+    let mut sessions = newest_first(&all, wanted.archived);
+    if let Some(id) = wanted.after {
+        let at = sessions.iter().position(|file| name::id_of(&file.path) == Some(id));
+        sessions.drain(..at.map_or(sessions.len(), |at| at + 1));
+    }
+    let mut found: Vec<Listed> = sessions
+        .into_iter()
+        .filter_map(|file| Some((file, index.facts(file)?)))
+        .filter(|(_, facts)| wanted.takes(facts))
         .take(wanted.limit.saturating_add(1))
+        .map(|(file, facts)| listed(file.clone(), facts))
         .collect();
+    index.keep(&all);
     let more = found.len() > wanted.limit;
     found.truncate(wanted.limit);
-    let next = found.last().filter(|_| more).map(|last| last.header.thread_id.clone());
+    let next = found.last().filter(|_| more).map(|last| last.id().to_owned());
     (found, next)
 }
 
-/// All files below `sessions/` that are named as journals are, with the time each was last written.
-pub(crate) fn journals(codex_home: &Path) -> Vec<(SystemTime, PathBuf)> {
+/// Every session that can be read, laid aside or not.
+pub(crate) fn everything(codex_home: &Path) -> Vec<Listed> {
+    let all = walk(codex_home);
+    let mut index = Index::open(codex_home);
+    let sessions = all.iter().filter_map(|file| Some(listed(file.clone(), index.facts(file)?))).collect();
+    index.keep(&all);
+    sessions
+}
+
+pub(crate) fn newest_first(all: &[Found], archived: bool) -> Vec<&Found> {
+    let mut sessions: Vec<&Found> = all.iter().filter(|file| file.archived == archived).collect();
+    sessions.sort_by(|a, b| (b.updated_at, &b.path).cmp(&(a.updated_at, &a.path)));
+    sessions
+}
+
+pub(crate) fn listed(file: Found, facts: Facts) -> Listed {
+    let Found { path, archived, updated_at, size, .. } = file;
+    Listed { path, archived, updated_at, size, facts }
+}
+
+/// All files of sessions that are named as journals are.
+pub(crate) fn walk(codex_home: &Path) -> Vec<Found> {
     let mut found = Vec::new();
-    let mut directories = vec![(codex_home.join("sessions"), 0)];
-    while let Some((directory, depth)) = directories.pop() {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && depth < 3 {
-                directories.push((entry.path(), depth + 1));
-            } else if kind.is_file() && name::id_of(&entry.path()).is_some() {
-                let written = entry.metadata().and_then(|metadata| metadata.modified());
-                found.push((written.unwrap_or(SystemTime::UNIX_EPOCH), entry.path()));
+    for (place, archived) in [(SESSIONS, false), (ARCHIVED, true)] {
+        let mut directories = vec![(codex_home.join(place), 0)];
+        while let Some((directory, depth)) = directories.pop() {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() && depth < 3 {
+                    directories.push((entry.path(), depth + 1));
+                } else if kind.is_file() && name::id_of(&entry.path()).is_some() {
+                    found.extend(self::found(entry.path(), archived));
+                }
             }
         }
     }
     found
 }
 
-/// What the journal says, and whether a turn began in it.
-fn describe(path: PathBuf, updated_at: SystemTime) -> Option<(Listed, bool)> {
-    let file = File::open(&path).ok()?;
-    // Longer than what is read: a turn made it so.
-    let mut begun = file.metadata().ok()?.len() > BEGINNING;
-    let mut lines = BufReader::new(file.take(BEGINNING)).lines();
-    let first: Line = serde_json::from_str(&lines.next()?.ok()?).ok()?;
-    let Record::Header(header) = first.record else { return None };
-    // `Journal::open` would refuse it.
-    if name::id_of(&path) != Some(header.thread_id.as_str()) {
-        return None;
-    }
-    let lines = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Line>(&line).ok());
-    let records = lines.map(|line| line.record);
-    let preview = preview(records.inspect(|record| begun |= matches!(record, Record::TurnStarted { .. })));
-    Some((Listed { path, header, created_at_ms: first.at, updated_at, preview }, begun))
+fn found(path: PathBuf, archived: bool) -> Option<Found> {
+    let metadata = path.symlink_metadata().ok()?;
+    let updated_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let stamp = (metadata.mtime(), metadata.mtime_nsec(), metadata.ino());
+    Some(Found { path, archived, updated_at, size: metadata.len(), stamp })
+}
+
+/// Where the journal `path` lies when it is laid aside, and when it is not.
+pub(crate) fn places(codex_home: &Path, path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let file = path.file_name()?;
+    let day = file.to_str()?.get(..10)?.replace('-', "/");
+    Some((codex_home.join(ARCHIVED).join(file), codex_home.join(SESSIONS).join(day).join(file)))
 }
 
 #[cfg(test)]
 mod tests {
-    use codex_history::Message;
+    use std::fs::File;
 
     use super::*;
-    use crate::{FORMAT, Journal};
-
-    fn session(home: &Path, id: &str, cwd: &str, said: &str) -> PathBuf {
-        let header = Header {
-            format: FORMAT,
-            thread_id: id.into(),
-            program_version: "0".into(),
-            cwd: cwd.into(),
-            source: "exec".into(),
-            thread_source: None,
-            forked_from: None,
-        };
-        let mut journal = Journal::create(home, header).unwrap();
-        journal.append(&Record::Message { message: Message::user("context, not said by the user") }).unwrap();
-        journal.append(&Record::TurnStarted { turn_id: "1".into() }).unwrap();
-        journal.append(&Record::Message { message: Message::user(said) }).unwrap();
-        journal.path().unwrap().to_owned()
-    }
+    use crate::{
+        Journal, Line, archive, rename,
+        testing::{header, session},
+    };
 
     #[test]
     fn sessions_are_found_by_id_and_prefix() {
@@ -181,7 +259,7 @@ mod tests {
             ("0000aaab", Ok(2)),
             ("0000aaab-", Ok(2)),
             ("short", Ok(3)),
-            ("0000aaaa", Err("several")),
+            ("0000aaaa", Err("several sessions; give more of the id:\n  0000aaaa-1")),
             ("0000aaa", Err("no session")),
             ("0000aab", Err("no session")),
             ("shor", Err("no session")),
@@ -216,8 +294,7 @@ mod tests {
         std::fs::copy(&two, two.with_file_name("2026-01-02T03-04-05-other.jsonl")).unwrap();
 
         // Nothing was said in this one, so there is nothing to go on with.
-        let header = Header { thread_id: "aac-3".into(), ..look(two.clone()).unwrap().header };
-        Journal::create(home.path(), header).unwrap();
+        Journal::create(home.path(), header("aac-3", "/one")).unwrap();
 
         let paths = |cwd: Option<&str>, limit| -> Vec<PathBuf> {
             let wanted = SessionsWanted { cwd: cwd.map(Path::new), limit, ..SessionsWanted::default() };
@@ -229,7 +306,7 @@ mod tests {
         assert!(paths(Some("/three"), 1).is_empty());
         let of_one = SessionsWanted { cwd: Some(Path::new("/one")), limit: 1, ..SessionsWanted::default() };
         let listed = list(home.path(), &of_one).0.pop().unwrap();
-        assert_eq!((listed.created_at_ms, listed.preview.as_str()), (1234, "first words"));
+        assert_eq!((listed.facts.created_at_ms, listed.facts.preview.as_str()), (1234, "first words"));
     }
 
     #[test]
@@ -241,7 +318,7 @@ mod tests {
         }
         let ids = |wanted: &SessionsWanted<'_>| -> (Vec<String>, Option<String>) {
             let (listed, next) = list(home.path(), wanted);
-            (listed.into_iter().map(|listed| listed.header.thread_id).collect(), next)
+            (listed.iter().map(|listed| listed.id().to_owned()).collect(), next)
         };
         let everything = SessionsWanted { limit: 9, ..SessionsWanted::default() };
         let (all, next) = ids(&everything);
@@ -262,5 +339,47 @@ mod tests {
             assert_eq!(seen, all, "{limit} a page");
         }
         assert_eq!(ids(&SessionsWanted { after: Some("gone"), ..everything }), (vec![], None));
+    }
+
+    #[test]
+    fn sessions_are_found_by_name_whatever_else_they_are() {
+        let home = tempfile::tempdir().unwrap();
+        let ids = ["0000aaaa-1", "0000bbbb-2", "0000cccc-3", "0000dddd-4"];
+        let paths: Vec<PathBuf> = ids.iter().map(|id| session(home.path(), id, "/", "x")).collect();
+        for (path, name) in
+            [(0, "The parser"), (1, "0000cccc"), (2, "twice"), (3, "first"), (3, "Twice"), (0, "parser")]
+        {
+            rename(&paths[path], Some(name.into())).unwrap();
+        }
+        let aside = archive(home.path(), &paths[0], true).unwrap();
+        let table = [
+            ("PARSER", Ok(&aside)),
+            (" parser ", Ok(&aside)),
+            ("0000aaaa", Ok(&aside)),
+            // A name counts for more than the beginning of an id, and a whole id for more than a name.
+            ("0000cccc", Ok(&paths[1])),
+            ("0000cccc-3", Ok(&paths[2])),
+            ("twice", Err("several sessions; give more of the id:\n  0000")),
+            ("first", Err("no session")),
+            ("The parser", Err("no session")),
+            ("pars", Err("no session")),
+        ];
+        for (wanted, expected) in table {
+            if expected == Ok(&aside) {
+                let error = find_current(home.path(), wanted).unwrap_err().to_string();
+                assert!(error.contains("session 0000aaaa-1 is laid aside"), "{wanted}: {error}");
+            }
+            match (find(home.path(), wanted), expected) {
+                (Ok(path), Ok(expected)) => assert_eq!(path, *expected, "{wanted}"),
+                (Err(error), Err(said)) => assert!(error.to_string().contains(said), "{wanted}: {error}"),
+                (found, _) => panic!("{wanted}: {found:?}"),
+            }
+        }
+        let listed = |archived| {
+            let wanted = SessionsWanted { limit: 9, archived, ..SessionsWanted::default() };
+            list(home.path(), &wanted).0.into_iter().map(|listed| listed.facts.name).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(true), [Some("parser".to_owned())]);
+        assert_eq!(listed(false).len(), 3);
     }
 }

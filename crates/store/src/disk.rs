@@ -1,6 +1,6 @@
 //! What sessions take on the disk, and what is left of it. Reads only.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
 
@@ -20,12 +20,11 @@ pub struct Disk {
 /// Looks at the disk of `codex_home`, which may not exist yet.
 pub fn disk(codex_home: &Path) -> Disk {
     let there = codex_home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let journals = crate::directory::journals(codex_home);
-    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    let journals = crate::directory::walk(codex_home);
     Disk {
         free: statvfs(there).ok().map(|found| found.f_bavail.saturating_mul(found.f_frsize)),
         writable: access(there, Access::WRITE_OK).is_ok(),
         sessions: journals.len(),
-        size: journals.iter().map(|(_, path)| size(path)).sum(),
+        size: journals.iter().map(|file| file.size).sum(),
     }
 }

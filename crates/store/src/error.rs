@@ -29,8 +29,8 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// No session has this id.
-    #[error("no session has the id {0}")]
+    /// No session is so called.
+    #[error("no session has the id {0}, nor that name; `codex sessions --all` lists them")]
     NotFound(String),
     /// The session has no such turn.
     #[error("session {} has no turn `{turn}`", session.display())]
@@ -40,9 +40,28 @@ pub enum StoreError {
         /// The turn.
         turn: String,
     },
-    /// Several sessions' ids begin so.
-    #[error("several sessions have an id that begins with {0}; give more of it")]
-    Ambiguous(String),
+    /// Several sessions are meant.
+    #[error("`{wanted}` is several sessions; give more of the id:\n  {}", sessions.join("\n  "))]
+    Ambiguous {
+        /// What was given.
+        wanted: String,
+        /// The id of each, and what it is called.
+        sessions: Vec<String>,
+    },
+    /// It was laid aside.
+    #[error("session {0} is laid aside; `codex sessions unarchive {0}` brings it back")]
+    Archived(String),
+    /// A name that cannot be given.
+    #[error("a session cannot be called so: {0}")]
+    Name(String),
+    /// Other sessions go on where this one is.
+    #[error("session {id} is continued by {}; delete these first", forks.join(", "))]
+    HasForks {
+        /// Its id.
+        id: String,
+        /// Theirs.
+        forks: Vec<String>,
+    },
 }
 
 impl StoreError {

@@ -172,6 +172,19 @@ fn page(
     Ok(page)
 }
 
+/// Where the last whole line of the journal `path` itself ends, and the last line that `read` takes.
+pub(crate) fn last_line<T>(path: &Path, read: impl Fn(&[u8]) -> Option<T>) -> io::Result<(u64, Option<T>)> {
+    let file = Joined::own(path)?;
+    let end = whole_lines(&file)?;
+    let mut lines = Backwards { file: &file, at: end, held: Vec::new() };
+    while let Some((line, _)) = lines.previous()? {
+        if let Some(found) = read(&line) {
+            return Ok((end, Some(found)));
+        }
+    }
+    Ok((end, None))
+}
+
 /// What a line says, if it matters here.
 fn record_of(line: &[u8]) -> Option<Line> {
     // Most of a journal are messages, which are long.

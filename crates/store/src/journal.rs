@@ -2,15 +2,15 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Error, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io::{BufRead, BufReader, Error, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use crate::{FORMAT, Header, Line, Record, StoreError, lineage, name};
+use crate::{FORMAT, Header, Line, Record, StoreError, items, lineage, name};
 
 /// An open journal. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -101,6 +101,41 @@ impl Journal {
         Ok((journal, lines, unreadable + of_others))
     }
 
+    /// Opens a journal to add something to it that does not depend on what it says. A torn last line is cut off.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub(crate) fn reopen(path: &Path) -> Result<Self, StoreError> {
+        let mut first = String::new();
+        let failed = || StoreError::io("read", path);
+        let file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
+        lock(&file, path)?;
+        BufReader::new(&file).read_line(&mut first).map_err(failed())?;
+        let first = parse(first.as_bytes()).0;
+        check_header(path, &first)?;
+        let inherited = match first.first().map(|line| &line.record) {
+            Some(Record::Header(Header { forked_from: Some(from), .. })) => from.seq,
+            _ => 0,
+        };
+        let (whole, last) =
+            items::last_line(path, |line| serde_json::from_slice::<Line>(line).ok()).map_err(failed())?;
+        if whole < file.metadata().map_err(failed())?.len() {
+            file.set_len(whole).map_err(StoreError::io("mend", path))?;
+        }
+        let next_seq = last.map_or(0, |line| line.seq).max(inherited) + 1;
+        Ok(Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false })
+    }
+
+    /// Holds the lock of the journal `path` until the file is dropped.
+    ///
+    /// # Errors
+    /// When it is open elsewhere, or there is none.
+    pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
+        let file = File::open(path).map_err(StoreError::io("open", path))?;
+        lock(&file, path)?;
+        Ok(file)
+    }
+
     /// Appends a record and returns its ordinal. When it returns, the kernel has the line: the death of this process
     /// loses nothing (a crash of the machine may, until [`Journal::sync_handle`] was used).
     ///
@@ -154,7 +189,12 @@ pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
 
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(()),
+        // Whoever had it until now may have moved or deleted it.
+        Ok(()) => match (file.metadata(), path.symlink_metadata()) {
+            (Ok(held), Ok(there)) if (held.dev(), held.ino()) == (there.dev(), there.ino()) => Ok(()),
+            (_, Err(error)) => Err(StoreError::io("open", path)(error)),
+            _ => Err(StoreError::io("open", path)(Error::other("another file was put in its place"))),
+        },
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(error) => Err(StoreError::io("lock", path)(error.into())),
     }
@@ -258,6 +298,18 @@ mod tests {
         assert!(matches!(Journal::open(&path), Err(StoreError::Locked { .. })));
         drop(journal);
         assert!(Journal::open(&path).is_ok());
+    }
+
+    #[test]
+    fn what_was_moved_while_the_lock_was_waited_for_is_not_written() {
+        let home = tempfile::tempdir().unwrap();
+        let path = Journal::create(home.path(), header()).unwrap().path.clone();
+        let file = File::open(&path).unwrap();
+        std::fs::rename(&path, path.with_extension("away")).unwrap();
+        assert!(lock(&file, &path).unwrap_err().to_string().contains("cannot open"));
+        std::fs::write(&path, "").unwrap();
+        assert!(lock(&file, &path).unwrap_err().to_string().contains("in its place"));
+        assert!(lock(&file, &path.with_extension("away")).is_ok());
     }
 
     #[test]

@@ -4,26 +4,35 @@
 //! [`list`] look for one. See `docs/design/0002-journal.md` and, for the format, `docs/journal.md`.
 
 mod conversation;
+mod describe;
 mod directory;
 mod disk;
 mod error;
+mod index;
 mod items;
 mod journal;
 mod lineage;
+mod manage;
 mod name;
 mod preview;
 mod record;
 mod remove;
 mod replay;
+mod search;
 mod temp;
+#[cfg(test)]
+mod testing;
 
 pub use conversation::{Conversation, Mark};
-pub use directory::{Listed, SessionsWanted, find, list, look};
+pub use describe::Facts;
+pub use directory::{Listed, SessionsWanted, find, find_current, list, look};
 pub use disk::{Disk, disk};
 pub use error::StoreError;
 pub use items::{ItemsPage, ItemsWanted, StoredItem, items};
 pub use journal::{Journal, lines};
 pub use lineage::{Fork, fork_at};
+pub use manage::{archive, delete, rename, session_name};
 pub use record::{Answered, Answerer, Epoch, FORMAT, ForkedFrom, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};
+pub use search::{Said, search};
 pub use temp::TempDirectory;

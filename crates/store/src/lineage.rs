@@ -60,6 +60,13 @@ impl Joined {
         Ok(Self { parts })
     }
 
+    /// The journal `path` alone, without what it shares.
+    pub(crate) fn own(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { parts: vec![Part { path: path.to_owned(), file, length }] })
+    }
+
     /// How long the text is, in bytes. What is being written may end in half a line.
     pub(crate) fn len(&self) -> u64 {
         self.parts.iter().map(|part| part.length).sum()

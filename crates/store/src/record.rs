@@ -131,6 +131,11 @@ pub enum Record {
     },
     /// The last `Reverted` does not count. No turn has begun since.
     Unreverted {},
+    /// The user calls the session so from here on. Nothing of the conversation.
+    Renamed {
+        /// One line; `None`: it has no name any more.
+        name: Option<String>,
+    },
     /// What a response cost.
     Usage {
         /// The tokens.
@@ -289,6 +294,7 @@ mod tests {
                 },
                 r#"{"seq":1,"at":2,"type":"asked","turnId":"t","itemId":"a","access":null,"reason":"why","answer":"acceptAlways","by":"user","rule":"make"}"#,
             ),
+            (Record::Renamed { name: Some("x".into()) }, r#"{"seq":1,"at":2,"type":"renamed","name":"x"}"#),
             (
                 Record::Checkpoint { turn_id: "t".into(), item_id: None, snapshot: "00ff".into() },
                 r#"{"seq":1,"at":2,"type":"checkpoint","turnId":"t","snapshot":"00ff"}"#,

@@ -34,6 +34,8 @@ pub struct Replayed {
     pub cwd: PathBuf,
     /// The first thing the user said, cut to a line; empty if nothing was. In a fork, what was said in it comes first.
     pub preview: String,
+    /// What the user calls it.
+    pub name: Option<String>,
     /// Tokens of all responses, by model. In a fork, of its own.
     pub usage: BTreeMap<String, Usage>,
     /// How many turns began.
@@ -58,9 +60,10 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
     let mut lines = lines.into_iter();
     let Line { at: started_at, record: Record::Header(header), .. } = lines.next()? else { return None };
     let mut replay = Replay::default();
-    // The ordinal of the last line that is another session's as well. That one has paid for it.
+    // The ordinal of the last line that is another session's as well. That one has paid for it, and has its name.
     let shared = header.forked_from.as_ref().map_or(0, |from| from.seq);
-    let counts = |line: &Line| line.seq > shared || !matches!(line.record, Record::Usage { .. });
+    let counts =
+        |line: &Line| line.seq > shared || !matches!(line.record, Record::Usage { .. } | Record::Renamed { .. });
     lines.filter(counts).for_each(|line| replay.apply(line));
     let repairs = replay.repairs();
     for repair in &repairs {
@@ -68,16 +71,30 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
             replay.conversation.history.push(message.clone());
         }
     }
-    let Replay { conversation, epoch, usage, turns, orphans, ran_on, .. } = replay;
+    let Replay { conversation, epoch, name, usage, turns, orphans, ran_on, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
     let preview = conversation.preview(shared).to_owned();
-    Some(Replayed { header, started_at, conversation, epoch, cwd, preview, usage, turns, orphans, ran_on, repairs })
+    Some(Replayed {
+        header,
+        started_at,
+        conversation,
+        epoch,
+        cwd,
+        preview,
+        name,
+        usage,
+        turns,
+        orphans,
+        ran_on,
+        repairs,
+    })
 }
 
 #[derive(Default)]
 struct Replay {
     conversation: Conversation,
     epoch: Option<Epoch>,
+    name: Option<String>,
     usage: BTreeMap<String, Usage>,
     turns: u64,
     orphans: usize,
@@ -108,6 +125,11 @@ struct OpenCall {
 
 impl Replay {
     fn apply(&mut self, Line { seq, at, record }: Line) {
+        if let Record::Renamed { name } = record {
+            // It may come between any two others.
+            self.name = name;
+            return;
+        }
         if let Some(answered) = self.answered_command.take() {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
@@ -116,7 +138,8 @@ impl Replay {
             | Record::Asked { .. }
             | Record::Item { .. }
             | Record::Plan { .. }
-            | Record::Checkpoint { .. } => {}
+            | Record::Checkpoint { .. }
+            | Record::Renamed { .. } => {}
             Record::Epoch(epoch) => {
                 self.ran_on &= epoch.midway;
                 self.epoch = Some(epoch);

@@ -135,6 +135,7 @@ struct Focus {
 /// What happens.
 #[allow(clippy::large_enum_variant, reason = "one at a time, moved and not kept")]
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum AppEvent {
     /// At the terminal.
     Input(Input),

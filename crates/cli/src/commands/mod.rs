@@ -11,6 +11,7 @@ pub mod man;
 pub mod permissions;
 pub mod sandbox;
 pub mod screen;
+pub mod sessions;
 mod slash;
 pub mod trust;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_config::{Environment, KeySource, Settings, key_source};
-use codex_protocol::{SessionSource, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{SessionSource, ThreadReadParams, ThreadResumeParams, ThreadStartParams};
 use codex_server::Server;
 use codex_tui::{Draft, Opening, Options};
 
@@ -47,9 +47,15 @@ pub async fn run(
     let lacks_key = lacks_key(&settings, &environment);
     let mut own = settings.tui;
     own.alternate_screen |= screen.alt_screen;
-    let opening = opening(&screen, &workspace, &start, &resume)?;
+    let mut opening = opening(&screen, &workspace, &start, &resume)?;
     let first = Draft { text: prompt.unwrap_or_default(), pictures };
     let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
+    let connection = codex_client::Connection::new(calls, events);
+    if let Opening::Resume(params) = &mut opening {
+        // Said here, not on a screen that has no session then.
+        let wanted = ThreadReadParams { thread_id: params.thread_id.clone() };
+        params.thread_id = connection.client.thread_read(wanted).await.map_err(|error| error.message)?.thread.id;
+    }
     let options = Options {
         environment,
         codex_home,
@@ -61,7 +67,6 @@ pub async fn run(
         lacks_key,
         editor: editor::open,
     };
-    let connection = codex_client::Connection::new(calls, events);
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
     if let Some(id) = ending.session {
         let _ = terminal::print(&format!("go on with: codex --resume {id}\n"));

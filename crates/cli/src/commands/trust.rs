@@ -2,10 +2,7 @@
 //!
 //! What is trusted is the bytes that were shown: a file that changes while the question stands is not trusted.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use codex_config::{
     ConfigError, Environment, Held, LoadRequest, Origin, ProjectFile, ProjectTrust, TrustStore, Verdict, project_root,
@@ -47,7 +44,7 @@ pub fn run(thread: ThreadOptions, arguments: TrustArguments, environment: Enviro
         return say(&format!("{}: {what}\n", root.display()));
     }
     say(&shown(&project))?;
-    match arguments.yes || asked()? {
+    match arguments.yes || terminal::confirmed("Trust this project?", "read what is above")? {
         true => remember(&codex_home, &project),
         false => {
             terminal::complain("not trusted; nothing was changed");
@@ -84,17 +81,6 @@ fn since(file: &ProjectFile) -> String {
         Verdict::Changed(at) => format!(" (changed since the project was trusted, {at})"),
         Verdict::Trusted | Verdict::Unknown => String::new(),
     }
-}
-
-/// Whether the person at the terminal says yes.
-fn asked() -> Result<bool, String> {
-    if !io::stdin().is_terminal() {
-        return Err("nobody can be asked here: read what is above, then give `--yes`".into());
-    }
-    let _ = write!(io::stderr(), "Trust this project? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| format!("standard input: {error}"))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn remember(codex_home: &Path, project: &ProjectTrust) -> Result<ExitStatus, String> {

@@ -115,7 +115,6 @@ const NO_SERVER: &str = "there are no remote sessions yet";
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
     (4, "the commands that are still open below"),
-    (6, "a session by its name"),
     (11, "that what is destroyed is saved before"),
     (14, "hooks, linters, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),

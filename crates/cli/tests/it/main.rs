@@ -38,6 +38,7 @@ mod scenarios;
 mod screen;
 mod sdk;
 mod session;
+mod sessions;
 mod settings;
 mod steering;
 mod tidy;

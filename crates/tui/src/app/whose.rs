@@ -20,8 +20,9 @@ fn thread(notification: &ServerNotification) -> Option<&str> {
     match notification {
         ThreadStarted(it) => Some(&it.thread.id),
         ThreadStatusChanged(it) => Some(&it.thread_id),
-        ThreadClosed(it) => Some(&it.thread_id),
         ThreadReverted(it) => Some(&it.thread_id),
+        ThreadClosed(it) | ThreadArchived(it) | ThreadUnarchived(it) | ThreadDeleted(it) => Some(&it.thread_id),
+        ThreadNameUpdated(it) => Some(&it.thread_id),
         ThreadSettingsUpdated(it) => Some(&it.thread_id),
         TokenUsageUpdated(it) => Some(&it.thread_id),
         TurnStarted(it) | TurnCompleted(it) => Some(&it.thread_id),

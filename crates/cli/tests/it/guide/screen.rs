@@ -240,6 +240,23 @@ fn s52_status_says_how_the_session_stands() {
 }
 
 #[test]
+fn s06_a_session_goes_on_by_its_name_and_an_unknown_one_opens_no_screen() {
+    let place = Place::new(json!([]));
+    let id = session(&place, "about cats");
+    let named = place.codex(&["sessions", "rename", &id, "Cats"]).output().unwrap();
+    assert!(named.status.success(), "{named:?}");
+    let mut terminal = Terminal::open(&place, &["--resume", "cats"]);
+    terminal.until("› about cats").rest();
+    terminal.send("/quit\r");
+    assert_eq!(left(terminal), id);
+    for arguments in [&["--resume", "dogs"][..], &["resume", "dogs"]] {
+        let (status, all) = Terminal::with(&place, arguments, &[], (24, 80)).end();
+        assert_eq!(status.code(), Some(2), "{all}");
+        assert!(all.contains("no session has the id dogs, nor that name") && !all.contains("Ask, or"), "{all}");
+    }
+}
+
+#[test]
 fn s57_resume_lists_the_saved_sessions_and_finds_one_by_a_word() {
     let place = Place::new(json!([]));
     session(&place, "about cats");
