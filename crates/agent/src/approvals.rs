@@ -343,6 +343,7 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
         remember: always.map(|always| always.rule.clone()),
         justification: access.outside_sandbox.clone(),
         not_held: question.not_held.iter().map(|phrase| (*phrase).to_owned()).collect(),
+        agent: None,
     }
 }
 

@@ -9,8 +9,8 @@ use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, t
 use codex_history::{Content, ToolCall};
 use codex_permissions::{Access, Approval};
 use codex_protocol::{
-    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus, Position,
-    ServerNotification, ThreadItem, TurnPlanUpdated,
+    CollabAgentToolCallStatus, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus,
+    Position, ServerNotification, ThreadItem, TurnPlanUpdated,
 };
 use codex_store::{Record, StoreError};
 use codex_tools::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, Work};
@@ -317,6 +317,7 @@ pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
             *status = DynamicToolCallStatus::Failed;
             *success = Some(false);
         }
+        ThreadItem::CollabAgentToolCall { status, .. } => *status = CollabAgentToolCallStatus::Failed,
         ThreadItem::UserMessage { .. } | ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => {}
     }
     item

@@ -157,6 +157,7 @@ async fn begin(
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         instructions: vec![],
+        agents: None,
     };
     let (events, told) = mpsc::channel::<ServerMessage>(1000);
     let parts = ThreadParts {

@@ -81,13 +81,15 @@ impl Settled<'_> {
     pub fn set(mut self, settings: ThreadSettings) -> Result<(), ThreadError> {
         let state = &mut *self.state;
         let running = state.processes.list().len();
-        let ThreadSettings { workplace, model, instructions, tools } = settings;
+        let ThreadSettings { workplace, model, instructions, tools, .. } = settings;
         let workplace = match running {
             0 => workplace,
             _ if same_walls(&state.settings.workplace, &workplace) => asking_as(&state.settings.workplace, &workplace),
             _ => return Err(ThreadError::StillRuns(running)),
         };
-        let new = ThreadSettings { workplace, model, instructions, tools };
+        // Those that were started stay.
+        let agents = state.settings.agents.clone();
+        let new = ThreadSettings { workplace, model, instructions, tools, agents }.with_agent_tools();
         let old = std::mem::replace(&mut state.settings, new);
         let changed = state.record_change();
         if changed.is_err() {

@@ -3,6 +3,7 @@
 //! Everything the loop does is recorded before it is told. This crate never starts a process itself, never reads
 //! configuration, and knows no client: it sends events to whoever holds the other end.
 
+mod agents;
 mod answers;
 mod approvals;
 mod budget;
@@ -28,6 +29,7 @@ mod user_command;
 mod weaker_walls;
 mod with_more;
 
+pub use agents::{AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, BuiltAgent};
 pub use budget::{Budget, Limits, Reached, Spent};
 pub use change::Settled;
 pub use decisions::{Decision, Decisions};

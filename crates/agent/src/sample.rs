@@ -54,6 +54,7 @@ impl TurnRun {
             return Ok(Step::Finish(Finish::Failed(reached)));
         }
         self.take_steers(state).await?;
+        self.take_reports(state).await?;
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
         let mut answer = state.settings.model.client.stream(self.request(state, tools));

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use codex_history::{Content, Message};
 use codex_protocol::{Position, ThreadItem};
 use codex_store::{Record, StoreError};
+use tokio::sync::Notify;
 
 use crate::{recorder::SharedJournal, thread::ThreadState, turn::TurnRun};
 
@@ -20,7 +21,10 @@ pub(crate) struct Said {
 
 /// What was said since the model was asked last, oldest first.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Steers(Arc<Mutex<Waiting>>);
+pub(crate) struct Steers {
+    waiting: Arc<Mutex<Waiting>>,
+    put: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -39,7 +43,15 @@ impl Steers {
         let (content, item) = (said.content.clone(), said.item.clone());
         journal.append(&Record::Steered { turn_id: turn_id.to_owned(), content, item })?;
         waiting.said.push(said);
+        self.put.notify_one();
         Ok(true)
+    }
+
+    /// Returns when something waits, at once if it does already.
+    pub(crate) async fn wait(&self) {
+        while self.waiting().said.is_empty() {
+            self.put.notified().await;
+        }
     }
 
     /// Takes nothing more from here on, unless something waits; whether it is closed.
@@ -60,7 +72,7 @@ impl Steers {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

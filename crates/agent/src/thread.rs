@@ -17,7 +17,8 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
+    Agents, Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
+    agents::take_between_turns,
     approvals::Granted,
     context, input,
     recorder::{Recorder, SharedJournal},
@@ -44,6 +45,7 @@ pub struct Thread {
     pub(crate) standing: SharedStanding,
     /// Who is asked from the next turn on.
     next_model: Arc<Mutex<Option<ModelChoice>>>,
+    agents: Option<Arc<Agents>>,
 }
 
 /// What a thread is made of.
@@ -226,6 +228,9 @@ impl Thread {
         let epoch = state.record_epoch(Whence::Opened)?;
         // Every command that ever ran on left more than one line, so no id comes twice in a thread.
         state.processes = Arc::new(Processes::new(epoch));
+        if let Some(agents) = &state.settings.agents {
+            agents.number_from(epoch);
+        }
         if let Some(text) = told {
             state.record_message(Message::Developer { text: text.trim_end().to_owned() })?;
         }
@@ -236,20 +241,14 @@ impl Thread {
     fn of(id: String, state: ThreadState) -> Self {
         let processes = Arc::clone(&state.processes);
         let (journal, record) = (state.recorder.journal_path(), state.recorder.journal());
-        let (standing, budget) = (state.standing.clone(), state.budget.clone());
+        let (standing, budget, agents) = (state.standing.clone(), state.budget.clone(), state.settings.agents.clone());
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
-        Self {
-            id,
-            journal,
-            record,
-            budget,
-            state,
-            running: Arc::default(),
-            processes,
-            standing,
-            next_model: Arc::default(),
+        if let Some(agents) = &agents {
+            tokio::spawn(take_between_turns(id.clone(), Arc::downgrade(&state), Arc::downgrade(agents)));
         }
+        let (running, next_model) = (Arc::default(), Arc::default());
+        Self { id, journal, record, budget, state, running, processes, standing, next_model, agents }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -341,6 +340,12 @@ impl Thread {
         }
     }
 
+    /// As [`Thread::steer`], whichever turn runs.
+    pub(crate) async fn steer_any(&self, input: Vec<UserInput>) -> Result<String, ThreadError> {
+        let running = self.running().as_ref().map(|running| running.turn_id.clone());
+        self.steer(&running.unwrap_or_default(), input).await
+    }
+
     /// Stops the running turn and what it runs. Its end arrives as an event.
     ///
     /// # Errors
@@ -425,6 +430,9 @@ impl Thread {
     /// journal. It is of no use any more.
     pub async fn close(&self) {
         let _ = self.interrupt("");
+        if let Some(agents) = &self.agents {
+            agents.stop_all().await;
+        }
         // A turn holds it until it has ended.
         let mut state = self.state.lock().await;
         let _ = self.reserve();
@@ -511,6 +519,7 @@ pub(crate) struct Ended {
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
         let ThreadParts { id, settings, journal, temp, events, questions, live, budget } = parts;
+        let settings = settings.with_agent_tools();
         let recorder = Recorder::new(journal, events, live);
         let history = History::default();
         let processes = Arc::new(Processes::new(1));

@@ -125,6 +125,9 @@ impl TurnRun {
     async fn is_over(&mut self, state: &mut ThreadState) -> bool {
         // What cannot be recorded of it has been done all the same.
         let _ = self.disarm_new(state, true).await;
+        if self.waits_for_agents(state).await {
+            return false;
+        }
         self.cancel.is_cancelled() || self.steers.close_if_empty()
     }
 
@@ -170,6 +173,7 @@ impl TurnRun {
             }
         };
         state.close_calls();
+        self.end_agents(state, status == TurnStatus::Completed).await;
         // Of commands that run on: their end is told by whoever holds the thread.
         let _ = state.tell_ended(&self.thread_id).await;
         self.close_steers(state).await;

@@ -3,10 +3,14 @@
 //! A client knows [`codex_protocol`] and nothing of the loop behind it: that the server is in the same process is
 //! not visible here.
 
+mod agents;
 mod connection;
 mod money;
 mod view;
+mod whose;
 
+pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
 pub use money::usd;
 pub use view::View;
+pub use whose::thread_of;

@@ -234,7 +234,7 @@ pub const KEYS: &[Key] = &[
     key("oss", Kind::Flag, "Use only providers of open-weight models").default("false"),
     key("profiles", Kind::Profiles, "Settings to select by a name"),
     key("default_profile", Kind::Text, "Profile to use without `--profile`").aliases(&["profile"]),
-    later("agents", "Roles of sub-agents, and how many may run"),
+    key("agents", Kind::Table(AGENTS), "Sub-agents"),
     later("approvals_reviewer", "Who answers questions; here it is always you"),
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
@@ -377,6 +377,13 @@ pub const PRICE: &[Key] = &[
     key("input", Kind::Amount, "USD per million tokens of requests"),
     key("cached_input", Kind::Amount, "The same for those that the provider had cached; as `input` if not set"),
     key("output", Kind::Amount, "USD per million tokens of responses, thinking included"),
+];
+
+/// The keys of `[agents]`.
+const AGENTS: &[Key] = &[
+    key("enabled", Kind::Flag, "Whether there may be any").default("true"),
+    key("max_depth", Kind::Count(0, 8), "How many levels of them: 1 lets none have sub-agents of its own").default("1"),
+    key("max_parallel", Kind::Count(1, 64), "How many may work at once").aliases(&["max_threads"]).default("4"),
 ];
 
 /// The keys of `[history]`.

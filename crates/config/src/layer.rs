@@ -399,7 +399,11 @@ impl Walk<'_> {
             return Err(self.source.error(name.span(), message).hint(hint));
         }
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        let message = format!("unknown key `{typed}`{table}{hint}");
+        let role = self.path == ["agents"] && value.get_ref().is_table();
+        let message = match role {
+            true => format!("not used by this version: `agents.{typed}`: `agents/{typed}.md` describes a sub-agent"),
+            false => format!("unknown key `{typed}`{table}{hint}"),
+        };
         self.layer.warnings.push(self.source.warning(name.span(), message));
         self.path.push(typed.into());
         self.no_wall_within(walls::misplaced(value.get_ref(), self.base))?;

@@ -67,7 +67,7 @@ pub use provider::{ApiKey, KeySource, OPENAI, ProviderSettings, WireApi, api_key
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
 pub use settings::{
-    ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, Settings, WorkspaceWrite,
+    AgentSettings, ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, Settings, WorkspaceWrite,
 };
 pub use shell_environment::{EnvironmentPolicy, Inherit, Patterns};
 pub use trust_store::{Hash, TrustStore, TrustedProject, Verdict, revoke, trust};

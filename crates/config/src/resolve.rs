@@ -18,9 +18,9 @@ use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications, Origin, Patterns,
-    ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi, WorkspaceWrite, limits,
-    rules,
+    AgentSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications, Origin,
+    Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi,
+    WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -41,6 +41,7 @@ struct Raw {
     #[serde(default)]
     add_dir: Vec<PathBuf>,
     shell_environment_policy: RawEnvironmentPolicy,
+    agents: RawAgents,
     history: RawHistory,
     tui: RawScreen,
     #[serde(rename = "permissions")]
@@ -88,6 +89,20 @@ struct RawEnvironmentPolicy {
     set: BTreeMap<String, String>,
     #[serde(default)]
     include_only: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAgents {
+    enabled: bool,
+    max_depth: u32,
+    max_parallel: u32,
+}
+
+impl RawAgents {
+    fn resolve(&self) -> AgentSettings {
+        AgentSettings { max_depth: if self.enabled { self.max_depth } else { 0 }, max_parallel: self.max_parallel }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,6 +192,7 @@ pub(crate) fn settings(
         shell_environment_policy,
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
+        agents: raw.agents.resolve(),
         tui: raw.tui.resolve(&raw.history),
         limits: limits::check(raw.limits, merged)?,
         prices,

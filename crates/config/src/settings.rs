@@ -52,6 +52,15 @@ pub struct SandboxDetails {
     pub allow_weak: bool,
 }
 
+/// Sub-agents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// How many levels of them there may be; 0: none at all.
+    pub max_depth: u32,
+    /// How many may work at once.
+    pub max_parallel: u32,
+}
+
 /// What a person is told of while looking elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notifications {
@@ -115,6 +124,8 @@ pub struct Settings {
     pub secret_variables: BTreeSet<String>,
     /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.
     pub permissions: Vec<PermissionEntry>,
+    /// Sub-agents.
+    pub agents: AgentSettings,
     /// The screen.
     pub tui: ScreenSettings,
     /// The most that a session may use.

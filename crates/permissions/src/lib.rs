@@ -8,6 +8,7 @@
 mod access;
 mod classes;
 mod decide;
+mod narrow;
 mod pattern;
 mod policy;
 mod read_only;

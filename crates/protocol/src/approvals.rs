@@ -80,6 +80,9 @@ pub struct ApprovalTerms {
     /// some, the question is about the sandbox: whether the action itself may be done is another question.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_held: Vec<String>,
+    /// The sub-agent that wants to do it, as its parent calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 /// A rule, and where it was written.

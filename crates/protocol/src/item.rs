@@ -1,7 +1,11 @@
 //! Items: what a turn is made of, each with an id of its own.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus};
 
 /// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +88,27 @@ pub enum ThreadItem {
         #[serde(default)]
         duration_ms: Option<u64>,
     },
+    /// Something that was asked of sub-agents.
+    CollabAgentToolCall {
+        /// Id within the thread.
+        id: String,
+        /// What was asked.
+        tool: CollabAgentTool,
+        /// How it stands.
+        status: CollabAgentToolCallStatus,
+        /// Id of the thread that asked.
+        sender_thread_id: String,
+        /// Ids of the sub-agents' threads.
+        receiver_thread_ids: Vec<String>,
+        /// The task, or what was said.
+        #[serde(default)]
+        prompt: Option<String>,
+        /// The sub-agent's model, where it was started.
+        #[serde(default)]
+        model: Option<String>,
+        /// How the sub-agents stand, by the ids of their threads.
+        agents_states: BTreeMap<String, CollabAgentState>,
+    },
 }
 
 impl ThreadItem {
@@ -95,7 +120,8 @@ impl ThreadItem {
             | Self::Reasoning { id, .. }
             | Self::CommandExecution { id, .. }
             | Self::FileChange { id, .. }
-            | Self::DynamicToolCall { id, .. } => id,
+            | Self::DynamicToolCall { id, .. }
+            | Self::CollabAgentToolCall { id, .. } => id,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
 //! Variety goes into [`ThreadItem`], not into new notifications.
 
+mod agents;
 mod approvals;
 mod event;
 mod files;
@@ -19,6 +20,7 @@ mod terminals;
 mod thread;
 mod turn;
 
+pub use agents::{CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus};
 pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,

@@ -9,8 +9,8 @@ use std::{
 
 use codex_agent::{KnownRepositories, Limits, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
-    Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings, WireApi,
-    api_key, variables,
+    AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings,
+    WireApi, api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -58,6 +58,8 @@ pub(crate) struct Built {
     pub(crate) warnings: Vec<String>,
     /// As in [`codex_protocol::ThreadOpened`].
     pub(crate) config_sources: Vec<String>,
+    /// What it may have of sub-agents.
+    pub(crate) agents: AgentSettings,
 }
 
 /// What the configuration comes to.
@@ -163,6 +165,11 @@ impl Wanted {
         Ok(())
     }
 
+    /// The same for a thread that works for this one: nobody is asked for trust again.
+    pub(crate) fn of_agent(&self, cwd: Option<PathBuf>) -> Self {
+        Self { cwd: cwd.unwrap_or_else(|| self.cwd.clone()), asks_trust: false, ..self.clone() }
+    }
+
     fn of(cwd: String, mut config: Map<String, Value>, trust_project: Option<bool>) -> Result<Self, RpcError> {
         let canonical = Path::new(&cwd).canonicalize().map_err(|error| configuration(&format!("{cwd}: {error}")))?;
         let profile = config.remove("profile").and_then(|name| name.as_str().map(str::to_owned));
@@ -221,8 +228,8 @@ pub(crate) async fn thread(
     workplace.sandbox.limit_memory();
     let model = model(server, &settings)?;
     let limits = limits(&settings, &origins, &model)?;
-    let built = ThreadSettings { model, workplace, tools: codex_tools::all(), instructions: found.files };
-    Ok(Built { settings: built, limits, warnings, config_sources: sources })
+    let built = ThreadSettings { model, workplace, tools: codex_tools::all(), instructions: found.files, agents: None };
+    Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.

@@ -32,6 +32,9 @@ impl Server {
             return Ok(());
         }
         let kept = self.kept(thread_id)?;
+        if self.place(thread_id)?.depth > 0 {
+            return Err(configuration("a sub-agent runs with what its parent gave it: change the parent's settings"));
+        }
         let mut wanted = kept.wanted();
         let standing = kept.thread.standing();
         let flags =
@@ -101,7 +104,7 @@ impl Server {
 }
 
 impl Kept {
-    fn wanted(&self) -> Wanted {
+    pub(crate) fn wanted(&self) -> Wanted {
         self.lock().wanted.clone()
     }
 
@@ -115,7 +118,7 @@ impl Kept {
     }
 
     /// Those of `warnings` that were not told before.
-    fn untold(&self, warnings: Vec<String>) -> Vec<String> {
+    pub(crate) fn untold(&self, warnings: Vec<String>) -> Vec<String> {
         let told = &mut self.lock().told;
         let new: Vec<String> = warnings.into_iter().filter(|warning| !told.contains(warning)).collect();
         told.extend(new.iter().cloned());

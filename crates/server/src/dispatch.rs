@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use codex_agent::{AnswerError, Budget, Thread, ThreadError, ThreadParts, TurnOptions, UserCommand};
+use codex_agent::{AnswerError, Budget, Thread, ThreadError, ThreadParts, ThreadSettings, TurnOptions, UserCommand};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
@@ -20,6 +20,7 @@ use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
     Kept, Known, Server,
+    agents::{Place, Ties},
     build::{self, Built, Wanted},
 };
 
@@ -134,6 +135,7 @@ impl Server {
                 source: source_name(self.source).to_owned(),
                 thread_source,
                 forked_from: None,
+                parent: None,
             };
             Journal::create(&codex_home, header).map_err(store_error)?
         };
@@ -226,6 +228,7 @@ impl Server {
         codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())
     }
 
+    /// What a thread is made of that works for nobody; `live`: it tells what is not whole yet as well.
     pub(crate) fn parts(
         &self,
         id: &str,
@@ -234,9 +237,23 @@ impl Server {
         temp: TempDirectory,
         (live, budget): (bool, Budget),
     ) -> (ThreadParts, PathBuf) {
-        let (events, questions) = (self.events.clone(), Arc::clone(&self.questions));
-        let path = temp.path().to_owned();
-        let (id, settings) = (id.to_owned(), built.settings);
+        let place = Place::root(&built);
+        self.parts_at(id, built, journal, temp, Ties { live, budget, events: self.events.clone(), place })
+    }
+
+    /// What a thread is made of that is tied to others by `ties`.
+    pub(crate) fn parts_at(
+        &self,
+        id: &str,
+        built: Built,
+        journal: Journal,
+        temp: TempDirectory,
+        ties: Ties,
+    ) -> (ThreadParts, PathBuf) {
+        let (id, questions, path) = (id.to_owned(), Arc::clone(&self.questions), temp.path().to_owned());
+        let settings = ThreadSettings { agents: self.agents_of(&id, &ties), ..built.settings };
+        let Ties { live, budget, events, place } = ties;
+        self.put(&id, place);
         (ThreadParts { id, settings, journal, temp, events, questions, live, budget }, path)
     }
 

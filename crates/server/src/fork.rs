@@ -32,6 +32,7 @@ impl Server {
             source: source_name(self.source).to_owned(),
             thread_source,
             forked_from: Some(shared.clone()),
+            parent: None,
         };
         let replayed = replay(header.clone(), lines)
             .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))?;

@@ -6,7 +6,7 @@ use codex_config::Environment;
 use codex_protocol::{ClientRequest, ClientResponse, RpcError, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Server, reading::only_reads};
+use crate::{Server, agents, reading::only_reads};
 
 /// Where a client puts its requests, each with the place for its answer.
 pub type Calls = mpsc::Sender<(ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>)>;
@@ -20,8 +20,9 @@ impl Server {
         helper: PathBuf,
         source: SessionSource,
     ) -> (Calls, mpsc::Receiver<ServerMessage>) {
-        let (server, told) = Self::with_events(environment, helper, source);
+        let (server, told, asked) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
+        tokio::spawn(agents::serve(Arc::downgrade(&server), asked));
         let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
         // In order: a turn must not start before the thread it belongs to.
         let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();

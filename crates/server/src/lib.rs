@@ -3,6 +3,7 @@
 //! [`build`](mod@build) is the only wiring place; [`dispatch`](mod@dispatch) maps each method to one call, a line
 //! each. A server never decides what is shown, and never trusts a client with more than its own configuration gives.
 
+mod agents;
 mod build;
 mod change;
 mod dispatch;
@@ -27,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use codex_agent::{Questions, Thread};
+use codex_agent::{AgentRequest, Questions, Thread};
 use codex_config::Environment;
 use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
@@ -51,6 +52,10 @@ pub struct Server {
     questions: Arc<Questions>,
     files: reading::FileIndexes,
     events: mpsc::Sender<ServerMessage>,
+    /// Where threads ask for sub-agents.
+    agents: mpsc::Sender<AgentRequest>,
+    /// Where each thread is among those that work for one another.
+    places: Mutex<HashMap<String, agents::Place>>,
 }
 
 /// A thread, and what its settings were built from.
@@ -82,10 +87,11 @@ impl Server {
         environment: Environment,
         helper: PathBuf,
         source: SessionSource,
-    ) -> (Self, mpsc::Receiver<ServerMessage>) {
+    ) -> (Self, mpsc::Receiver<ServerMessage>, mpsc::Receiver<AgentRequest>) {
         let (events, told) = mpsc::channel(EVENTS);
-        let (http, threads, questions, files) = Default::default();
-        (Self { environment, helper, source, http, threads, questions, files, events }, told)
+        let (agents, asked) = mpsc::channel(1);
+        let (http, threads, questions, files, places) = Default::default();
+        (Self { environment, helper, source, http, threads, questions, files, events, agents, places }, told, asked)
     }
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {
@@ -111,6 +117,7 @@ impl Server {
 
     /// The thread, which nobody finds here any more.
     fn release(&self, id: &str) -> Option<Arc<Kept>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 

@@ -245,6 +245,7 @@ mod tests {
             source: "exec".into(),
             thread_source: None,
             forked_from: None,
+            parent: None,
         }
     }
 

@@ -15,6 +15,7 @@ fn header(id: &str, forked_from: Option<ForkedFrom>) -> Header {
         source: "exec".into(),
         thread_source: None,
         forked_from,
+        parent: None,
     }
 }
 

@@ -205,6 +205,9 @@ pub struct Header {
     /// What it goes on from, for a fork.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<ForkedFrom>,
+    /// The thread that it works for, for a sub-agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// What a fork goes on from. Its own lines are numbered on from there.

@@ -284,6 +284,7 @@ mod tests {
             source: "exec".into(),
             thread_source: None,
             forked_from: None,
+            parent: None,
         });
         let all = std::iter::once(header).chain(records);
         all.zip(0..).map(|(record, seq)| Line { seq, at: 0, record }).collect()

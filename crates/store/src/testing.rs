@@ -17,6 +17,7 @@ pub fn header(id: &str, cwd: &str) -> Header {
         source: "exec".into(),
         thread_source: None,
         forked_from: None,
+        parent: None,
     }
 }
 

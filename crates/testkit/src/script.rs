@@ -19,6 +19,9 @@ pub struct Script {
     pub faults: Vec<Step>,
     /// The answers. When they are used up, the answer is the text `Done.`
     pub steps: Vec<Step>,
+    /// Answers of their own, in order, to the requests in which a message of the user is exactly this: sessions that run
+    /// beside the others.
+    pub sessions: BTreeMap<String, Vec<Step>>,
 }
 
 /// How the step for a request is found.
@@ -171,8 +174,22 @@ impl Script {
         script.map_err(|error| format!("not a script: {error}"))
     }
 
-    /// The step for the request with `body`, of which `earlier` were answered before.
-    pub(crate) fn step(&self, earlier: usize, body: &Value) -> Step {
+    /// The session with answers of its own that the request with `body` belongs to; empty if it is none.
+    pub(crate) fn session_of(&self, body: &Value) -> &str {
+        let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
+        let said = |name: &&String| {
+            let texts = items.iter().filter(|item| item["role"] == "user").flat_map(|item| item["content"].as_array());
+            texts.flatten().any(|part| part["text"] == name.as_str())
+        };
+        self.sessions.keys().find(said).map_or("", String::as_str)
+    }
+
+    /// The step for the request with `body` of `session`, of whose requests `earlier` were answered before.
+    pub(crate) fn step(&self, session: &str, earlier: usize, body: &Value) -> Step {
+        let done = || Step { text: Some("Done.".into()), ..Step::default() };
+        if let Some(steps) = self.sessions.get(session) {
+            return steps.get(earlier).cloned().unwrap_or_else(done);
+        }
         if let Some(fault) = self.faults.get(earlier) {
             return fault.clone();
         }
@@ -181,7 +198,7 @@ impl Script {
             Pick::Results => self.step_by_results(results_since_user(body)),
             Pick::Users => self.steps.get(users(body) % self.steps.len().max(1)),
         };
-        step.cloned().unwrap_or_else(|| Step { text: Some("Done.".into()), ..Step::default() })
+        step.cloned().unwrap_or_else(done)
     }
 
     fn step_by_results(&self, results: usize) -> Option<&Step> {
@@ -236,16 +253,16 @@ mod tests {
         let script = script(json!({"pick": "users", "steps": [{"text": "zero"}, {"text": "one"}]}));
         for (users, expected) in [(0, "zero"), (1, "one"), (2, "zero"), (3, "one")] {
             let items = vec![json!({"role": "user"}); users];
-            assert_eq!(script.step(9, &json!({ "input": items })).text.as_deref(), Some(expected), "{users}");
+            assert_eq!(script.step("", 9, &json!({ "input": items })).text.as_deref(), Some(expected), "{users}");
         }
     }
 
     #[test]
     fn steps_by_request_and_faults_first() {
         let script = script(json!({"faults": [{"http": 500}], "steps": [{"text": "one"}]}));
-        assert_eq!(script.step(0, &Value::Null).http, Some(500));
-        assert_eq!(script.step(1, &Value::Null).text.unwrap(), "one");
-        assert_eq!(script.step(2, &Value::Null).text.unwrap(), "Done.");
+        assert_eq!(script.step("", 0, &Value::Null).http, Some(500));
+        assert_eq!(script.step("", 1, &Value::Null).text.unwrap(), "one");
+        assert_eq!(script.step("", 2, &Value::Null).text.unwrap(), "Done.");
     }
 
     #[test]
@@ -262,7 +279,7 @@ mod tests {
             (vec![&user, &result, &result, &developer, &result], "end"),
             (vec![&user, &result, &result, &result, &user], "calls"),
         ] {
-            let step = script.step(7, &json!({"input": input}));
+            let step = script.step("", 7, &json!({"input": input}));
             let found = match &step {
                 Step { custom: Some(_), .. } => "custom",
                 Step { text: Some(text), .. } => text,
@@ -270,6 +287,16 @@ mod tests {
             };
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn sessions_have_answers_of_their_own() {
+        let script = script(json!({"steps": [{"text": "main"}], "sessions": {"task": [{"text": "own"}]}}));
+        let said = |text: &str| json!({"input": [{"role": "user", "content": [{"text": "x"}, {"text": text}]}]});
+        let answer = |body: &Value, earlier| script.step(script.session_of(body), earlier, body).text.unwrap();
+        assert_eq!(answer(&said("task"), 0), "own");
+        assert_eq!(answer(&said("task"), 1), "Done.");
+        assert_eq!(answer(&said("a task"), 0), "main");
     }
 
     #[test]

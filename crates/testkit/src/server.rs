@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, reason = "a test server that cannot start is a failed test")]
 
 use std::{
+    collections::HashMap,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -66,6 +67,8 @@ struct Seen {
     requests: Vec<RecordedRequest>,
     lists: Vec<RecordedRequest>,
     exchanges: Vec<Exchange>,
+    /// How many requests each session has made; that without a name is all that have no answers of their own.
+    asked: HashMap<String, usize>,
 }
 
 #[derive(Default)]
@@ -202,7 +205,10 @@ async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
         if !shared.is_forgetful {
             seen.requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
         }
-        (shared.script.step(number, &body), number)
+        let session = shared.script.session_of(&body);
+        let asked = seen.asked.entry(session.to_owned()).or_default();
+        let earlier = std::mem::replace(asked, *asked + 1);
+        (shared.script.step(session, earlier, &body), number)
     };
     let answer = answer::answer(&step, number, &body);
     let mut response = Response::builder()

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::ToolError;
 
 /// The JSON Schema of `T`, less what only costs tokens: titles, number formats, `null` for what may be left out.
-pub(crate) fn schema<T: JsonSchema>() -> Value {
+pub fn schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.meta_schema = None;
         settings.inline_subschemas = true;
@@ -66,7 +66,7 @@ fn slim_object(object: &mut Map<String, Value>) {
 ///
 /// # Errors
 /// A sentence for the model that names the field, if a field is to blame.
-pub(crate) fn parse<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, ToolError> {
+pub fn parse<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, ToolError> {
     let text = match arguments.text().trim() {
         "" => "{}",
         text => text,

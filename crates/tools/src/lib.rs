@@ -4,7 +4,7 @@
 //! permission and never sees the thread.
 
 mod apply_patch;
-mod arguments;
+pub mod arguments;
 mod encoding;
 mod exec_command;
 mod file_index;

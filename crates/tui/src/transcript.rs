@@ -1,6 +1,7 @@
 //! What was said and done, as rows: a [`Feed`] folds what the server tells; [`item`] shows one finished item. One file
 //! a kind.
 
+mod agents;
 mod command;
 mod error;
 mod export;
@@ -39,6 +40,7 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
         ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
+        ThreadItem::CollabAgentToolCall { .. } => agents::rows(item, look, expanded),
     };
     fitting(rows, look)
 }

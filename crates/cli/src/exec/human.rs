@@ -1,6 +1,6 @@
 //! The run as a person reads it: what is read, run and changed, on stderr, as it happens.
 
-use codex_client::usd;
+use codex_client::{AgentLine, agent_lines, usd};
 use codex_protocol::{
     CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TokenUsage, TurnStatus,
@@ -131,6 +131,13 @@ impl Human {
                     for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
                         self.progress.line(Style::Red, &indent(text));
                     }
+                }
+            }
+            ThreadItem::CollabAgentToolCall { .. } => {
+                self.release();
+                for AgentLine { said, more, is_bad } in agent_lines(item) {
+                    self.progress.line(if is_bad { Style::Red } else { Style::Cyan }, &format!("• {said}"));
+                    self.output(&more);
                 }
             }
         }

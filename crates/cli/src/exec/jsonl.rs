@@ -4,10 +4,11 @@ use std::{collections::HashMap, io};
 
 use codex_client::View;
 use codex_protocol::{
-    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, Event, PatchApplyStatus, PatchChangeKind,
-    PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TurnStatus,
+    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, CommandExecutionStatus,
+    DynamicToolCallOutput, DynamicToolCallStatus, Event, PatchApplyStatus, PatchChangeKind, PlanStepStatus,
+    ServerNotification, ThreadItem, ThreadOpened, TurnStatus,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::terminal;
 
@@ -126,7 +127,52 @@ impl Jsonl {
                     "status": tool_status(*status),
                 })
             }
+            ThreadItem::CollabAgentToolCall { .. } => collab(&id, item),
         })
+    }
+}
+
+/// A call about sub-agents.
+fn collab(id: &str, item: &ThreadItem) -> Value {
+    let ThreadItem::CollabAgentToolCall {
+        tool,
+        status,
+        sender_thread_id,
+        receiver_thread_ids,
+        prompt,
+        agents_states,
+        ..
+    } = item
+    else {
+        return Value::Null;
+    };
+    let state = |(id, state): (&String, &CollabAgentState)| {
+        (id.clone(), json!({ "status": agent_status(state.status), "message": state.message }))
+    };
+    json!({
+        "id": id, "type": "collab_tool_call",
+        "tool": match tool {
+            CollabAgentTool::SpawnAgent => "spawn_agent",
+            CollabAgentTool::SendMessage => "send_input",
+            CollabAgentTool::Wait => "wait",
+            CollabAgentTool::CloseAgent => "close_agent",
+        },
+        "sender_thread_id": sender_thread_id, "receiver_thread_ids": receiver_thread_ids, "prompt": prompt,
+        "agents_states": agents_states.iter().map(state).collect::<Map<String, Value>>(),
+        "status": match status {
+            CollabAgentToolCallStatus::InProgress => "in_progress",
+            CollabAgentToolCallStatus::Completed => "completed",
+            CollabAgentToolCallStatus::Failed | CollabAgentToolCallStatus::Interrupted => "failed",
+        },
+    })
+}
+
+fn agent_status(status: CollabAgentStatus) -> &'static str {
+    match status {
+        CollabAgentStatus::Running => "running",
+        CollabAgentStatus::Completed => "completed",
+        CollabAgentStatus::Errored => "errored",
+        CollabAgentStatus::Interrupted => "interrupted",
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use codex_client::{Connection, View};
+use codex_client::{Connection, View, thread_of};
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerMessage,
     ServerNotification, ServerRequestAnswerParams, ThreadListParams, ThreadOpened, ThreadReadParams,
@@ -277,6 +277,9 @@ async fn follow(
             }
         };
         let Some(message) = message else { break };
+        if is_of_another(&message, thread_id) {
+            continue;
+        }
         view.apply(&message);
         let event = match message {
             ServerMessage::Event(event) => event,
@@ -296,12 +299,22 @@ async fn follow(
     (view, stopped)
 }
 
+/// Whether `message` tells of another thread: a sub-agent's, of which its parent's own items tell what there is to know.
+/// A question of it is answered as any other.
+fn is_of_another(message: &ServerMessage, thread_id: &str) -> bool {
+    let ServerMessage::Event(event) = message else { return false };
+    thread_of(&event.notification).is_some_and(|thread| thread != thread_id)
+}
+
 /// Commands that run on end with the program; here they do it where it is seen. Errors change nothing: they end all the
 /// same, and the turn is over.
 async fn end_what_runs_on(connection: &mut Connection, renderer: &mut Renderer, thread_id: &str, view: &View) {
     let params = BackgroundTerminalsParams { thread_id: thread_id.to_owned() };
     let _ = connection.client.terminals_clean(params).await;
     while let Ok(message) = connection.events.try_recv() {
+        if is_of_another(&message, thread_id) {
+            continue;
+        }
         if let ServerMessage::Event(event) = message
             && renderer.event(&event, view).is_err()
         {

@@ -17,12 +17,16 @@ const EVENTS: [(&str, &[&str]); 8] = [
     ("turn.failed", &["type", "error"]),
     ("error", &["type", "message"]),
 ];
-const ITEMS: [(&str, &[&str]); 7] = [
+const ITEMS: [(&str, &[&str]); 8] = [
     ("agent_message", &["id", "type", "text"]),
     ("reasoning", &["id", "type", "text"]),
     ("command_execution", &["id", "type", "command", "aggregated_output", "exit_code", "status"]),
     ("file_change", &["id", "type", "changes", "status"]),
     ("mcp_tool_call", &["id", "type", "server", "tool", "arguments", "result", "error", "status"]),
+    (
+        "collab_tool_call",
+        &["id", "type", "tool", "sender_thread_id", "receiver_thread_ids", "prompt", "agents_states", "status"],
+    ),
     ("todo_list", &["id", "type", "items"]),
     ("error", &["id", "type", "message"]),
 ];
@@ -74,6 +78,7 @@ fn every_line_has_the_members_that_client_programs_read_and_no_others() {
         { "custom": "apply_patch", "input": "not a patch" },
         { "tool": "read_file", "arguments": { "path": "new.txt" } },
         { "tool": "list_dir", "arguments": { "path": "missing" } },
+        { "tool": "stop_agent", "arguments": { "agent": "none" } },
         { "tool": "no_such_tool", "arguments": "not JSON" },
         { "tool": "update_plan", "arguments": step("in_progress") },
         { "tool": "update_plan", "arguments": step("completed") },

@@ -6,6 +6,7 @@
 mod support;
 
 mod agent_attacks;
+mod agents;
 mod approvals;
 mod attacks;
 mod closing;

@@ -43,8 +43,19 @@ fn read_only_offers_neither_shell_nor_patch() {
     place.codex(&["exec", "-s", "read-only", "go"]).output().unwrap();
     place.codex(&["exec", "go"]).output().unwrap();
     let requests = place.server.requests();
-    let reading =
-        ["git_read", "list_dir", "read_file", "request_user_input", "search_files", "update_plan", "view_image"];
+    let reading = [
+        "git_read",
+        "list_dir",
+        "message_agent",
+        "read_file",
+        "request_user_input",
+        "search_files",
+        "spawn_agent",
+        "stop_agent",
+        "update_plan",
+        "view_image",
+        "wait_agent",
+    ];
     assert_eq!(tools(&requests[0].body), reading);
     let all = tools(&requests[1].body);
     let more: Vec<_> = all.iter().filter(|tool| !reading.contains(tool)).collect();

@@ -40,6 +40,10 @@ fn push(item: &ThreadItem, text: &mut String) {
             });
             writeln!(text, "\n{}", fenced("", &format!("{tool} {arguments}\n{}", output.collect::<String>())))
         }
+        ThreadItem::CollabAgentToolCall { .. } => codex_client::agent_lines(item).iter().try_for_each(|line| {
+            let more = line.more.trim_end().replace('\n', "\n> ");
+            writeln!(text, "\n*{}*\n\n> {more}", line.said)
+        }),
     };
 }
 

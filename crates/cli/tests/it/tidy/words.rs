@@ -74,7 +74,12 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         words: &["\"sessions\"", "Journal::create", "Journal::open"],
         within: EVERYWHERE,
-        except: &["crates/store/", "crates/server/src/dispatch.rs", "crates/server/src/fork.rs"],
+        except: &[
+            "crates/store/",
+            "crates/server/src/agents.rs",
+            "crates/server/src/dispatch.rs",
+            "crates/server/src/fork.rs",
+        ],
         why: "only `store` knows where sessions lie, and only the server opens them",
     },
     Reserved {
@@ -181,8 +186,8 @@ fn impatience(source: &Source) -> Vec<Finding> {
 }
 
 /// Types and lines that the protocol may have.
-const TYPES: usize = 126;
-const LINES: usize = 2000;
+const TYPES: usize = 160;
+const LINES: usize = 2800;
 
 fn size(sources: &[Source]) -> (usize, usize) {
     let declares = |line: &str| ["pub struct ", "pub enum ", "pub type "].iter().any(|start| line.starts_with(start));
