@@ -156,6 +156,7 @@ async fn begin(
             users: Users::default(),
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
+        tests: crate::ProjectTests::default(),
         instructions: vec![],
         agents: None,
     };

@@ -81,7 +81,7 @@ impl Settled<'_> {
     pub fn set(mut self, settings: ThreadSettings) -> Result<(), ThreadError> {
         let state = &mut *self.state;
         let running = state.processes.list().len();
-        let ThreadSettings { workplace, model, instructions, tools, .. } = settings;
+        let ThreadSettings { workplace, model, instructions, tools, tests, .. } = settings;
         let workplace = match running {
             0 => workplace,
             _ if same_walls(&state.settings.workplace, &workplace) => asking_as(&state.settings.workplace, &workplace),
@@ -89,7 +89,7 @@ impl Settled<'_> {
         };
         // Those that were started stay.
         let agents = state.settings.agents.clone();
-        let new = ThreadSettings { workplace, model, instructions, tools, agents }.with_agent_tools();
+        let new = ThreadSettings { workplace, model, instructions, tools, agents, tests }.with_agent_tools();
         let old = std::mem::replace(&mut state.settings, new);
         let changed = state.record_change();
         if changed.is_err() {

@@ -31,7 +31,7 @@ pub(crate) fn news(
     (!content.is_empty()).then_some(Message::User { content })
 }
 
-fn surroundings(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<String> {
+pub(crate) fn surroundings(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<String> {
     let mut parts: Vec<String> = instructions
         .iter()
         .map(|instruction| {

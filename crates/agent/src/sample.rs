@@ -77,6 +77,8 @@ impl TurnRun {
                 }
             };
             match event {
+                // What is said apart is for this program.
+                Some(StreamEvent::TextDelta { .. }) if state.apart.is_some() => {}
                 Some(StreamEvent::TextDelta { part, text }) => {
                     self.text(&mut state.recorder, &mut arriving, part, &text).await?;
                 }
@@ -196,7 +198,7 @@ impl TurnRun {
         let mut items = Vec::new();
         for part in &content {
             match part {
-                AssistantPart::Text { text, .. } if !text.is_empty() => {
+                AssistantPart::Text { text, .. } if !text.is_empty() && state.apart.is_none() => {
                     let id = item_ids.next().unwrap_or_else(|| self.next_item_id());
                     items.push(ThreadItem::AgentMessage { id, text: text.clone() });
                 }

@@ -23,6 +23,8 @@ pub struct ThreadSettings {
     pub instructions: Vec<Instruction>,
     /// Its sub-agents; `None`: it may have none.
     pub agents: Option<Arc<Agents>>,
+    /// What a review runs as the project's tests.
+    pub tests: ProjectTests,
 }
 
 impl ThreadSettings {
@@ -34,6 +36,18 @@ impl ThreadSettings {
         }
         self
     }
+}
+
+/// What the tests of a project are run with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ProjectTests {
+    /// What the files of the project say.
+    #[default]
+    Found,
+    /// This command line.
+    Command(String),
+    /// Nothing: they are not run.
+    Off,
 }
 
 /// A model and how it is asked.

@@ -22,6 +22,7 @@ use crate::{
     approvals::Granted,
     context, input,
     recorder::{Recorder, SharedJournal},
+    review::{Apart, Review},
     standing::SharedStanding,
     steers::Said,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
@@ -82,7 +83,9 @@ pub(crate) struct ThreadState {
     pub(crate) granted: Granted,
     pub(crate) standing: SharedStanding,
     /// Kept for its `Drop`: the directory goes with the thread.
-    temp: Option<TempDirectory>,
+    pub(crate) temp: Option<TempDirectory>,
+    /// What is the thread's own, while a review has its place.
+    pub(crate) apart: Option<Apart>,
 }
 
 /// When settings come into force.
@@ -109,6 +112,8 @@ pub(crate) enum Because {
     Said { item: ThreadItem, seq: u64 },
     /// The user typed a command.
     Typed(UserCommand),
+    /// The user wants changes looked at.
+    Review(Review),
 }
 
 #[derive(Debug)]
@@ -166,6 +171,9 @@ pub enum ThreadError {
         /// The one that runs.
         found: String,
     },
+    /// What is to be looked at has no name.
+    #[error("the review has nothing to look at: name a branch, a commit, or what is to be reviewed")]
+    EmptyReview,
     /// Nothing was said.
     #[error("the prompt is empty: say what is to be done")]
     EmptyInput,
@@ -474,6 +482,7 @@ impl Because {
                 run.run(state).await
             }
             Self::Typed(command) => run.run_typed(state, command).await,
+            Self::Review(review) => run.run_review(state, review).await,
         }
     }
 }
@@ -535,15 +544,19 @@ impl ThreadState {
             granted: Granted::default(),
             standing,
             temp: Some(temp),
+            apart: None,
         };
         (id, state)
     }
 
     /// Appends a message to the record and the conversation.
     pub(crate) fn record_message(&mut self, message: Message) -> Result<u64, StoreError> {
-        let record = Record::Message { message };
+        let record = match self.apart {
+            None => Record::Message { message },
+            Some(_) => Record::Aside { message },
+        };
         let seq = self.recorder.record(&record)?;
-        if let Record::Message { message } = record {
+        if let Record::Message { message } | Record::Aside { message } = record {
             self.history.push(message);
         }
         Ok(seq)

@@ -155,6 +155,7 @@ impl TurnRun {
     }
 
     pub(crate) async fn finish(mut self, state: &mut ThreadState, finish: Finish) -> Ended {
+        state.come_back();
         if !matches!(finish, Finish::Completed) {
             // What cannot be recorded of it has been done all the same.
             let _ = self.disarm_new(state, false).await;
@@ -248,7 +249,7 @@ pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNot
 }
 
 /// The tools the model is offered: under read-only, those that only read.
-fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
+pub(crate) fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
     let read_only = state.settings.workplace.policy.level == SandboxLevel::ReadOnly;
     let tools = state.settings.tools.iter();
     tools.filter(|tool| !read_only || tool.effect() == Effect::Reads).map(|tool| tool.spec()).collect()

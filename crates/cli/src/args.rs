@@ -1,6 +1,7 @@
 //! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
 
 mod config;
+mod review;
 mod run;
 mod sessions;
 mod typed;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use crate::examples;
 
 pub use config::{ConfigCommand, Layer};
+pub use review::ReviewArguments;
 pub use run::{Limits, RunOptions};
 pub use sessions::{ExportFormat, SessionsArguments, SessionsCommand, SessionsShown};
 
@@ -52,6 +54,9 @@ pub enum Command {
     Sessions(Box<SessionsArguments>),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
+    /// Have changes and failing tests looked at, and leave everything as it is
+    #[command(after_help = examples::REVIEW)]
+    Review(Box<ReviewArguments>),
     /// Run a command inside the sandbox
     #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArguments),

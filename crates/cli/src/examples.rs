@@ -33,6 +33,16 @@ Examples:
   codex resume --last
   codex resume 0199a213 \"go on\"";
 
+pub const REVIEW: &str = "\
+Examples:
+  codex review
+  codex review --base main
+  codex review --commit HEAD --json -o review.json
+  codex review \"is the new parser safe on input of any length?\"
+
+Exit codes: 0 done, whether something was found or not, 1 the review failed, 2 usage or configuration, 124 the time of
+--timeout was up, 130 interrupted, 143 terminated.";
+
 pub const SESSIONS: &str = "\
 Examples:
   codex sessions

@@ -76,6 +76,7 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Completion { .. } | Command::Man(_) => {
             return anything.then(|| "completion and man take nothing before them".into());
         }
+        Command::Review(_) => "review",
         Command::Trust(_) => "trust",
         Command::Permissions(_) => "permissions",
         Command::Login(_) => "login",
@@ -108,6 +109,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
         Some(Command::Sessions(sessions)) => commands::sessions::run(&thread, *sessions, environment).await,
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
+        Some(Command::Review(review)) => commands::review::run(thread, *review, environment).await,
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
         Some(Command::Trust(trust)) => commands::trust::run(thread, trust, environment),
         Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,

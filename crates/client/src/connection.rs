@@ -4,10 +4,10 @@ use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
-    PermissionsReadParams, RpcError, ServerMessage, ServerRequestAnswerParams, ThreadForkParams, ThreadItemsListParams,
-    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSearchParams, ThreadSearchResponse,
-    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RpcError, ServerMessage, ServerRequestAnswerParams,
+    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
     ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
     TurnSteerParams, TurnSteerResult,
 };
@@ -108,6 +108,8 @@ calls! {
     turn_start TurnStart(TurnStartParams) -> TurnStartResult;
     /// Says something to the turn that runs.
     turn_steer TurnSteer(TurnSteerParams) -> TurnSteerResult;
+    /// Starts a turn that looks at changes.
+    review_start ReviewStart(ReviewStartParams) -> ReviewStartResult;
     /// Stops a turn.
     turn_interrupt TurnInterrupt(TurnInterruptParams) -> Empty;
     /// Answers a question of the server; the first answer counts.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus};
+use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, ReviewResult};
 
 /// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,23 @@ pub enum ThreadItem {
         /// How the sub-agents stand, by the ids of their threads.
         agents_states: BTreeMap<String, CollabAgentState>,
     },
+    /// A review begins.
+    EnteredReviewMode {
+        /// Id within the thread.
+        id: String,
+        /// What is looked at, in a few words.
+        review: String,
+    },
+    /// A review has ended.
+    ExitedReviewMode {
+        /// Id within the thread.
+        id: String,
+        /// What it has come to, as text (Markdown).
+        review: String,
+        /// The same as data; absent if it was not finished, or the model did not answer as it should. (Ours.)
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<ReviewResult>,
+    },
 }
 
 impl ThreadItem {
@@ -121,7 +138,9 @@ impl ThreadItem {
             | Self::CommandExecution { id, .. }
             | Self::FileChange { id, .. }
             | Self::DynamicToolCall { id, .. }
-            | Self::CollabAgentToolCall { id, .. } => id,
+            | Self::CollabAgentToolCall { id, .. }
+            | Self::EnteredReviewMode { id, .. }
+            | Self::ExitedReviewMode { id, .. } => id,
         }
     }
 }

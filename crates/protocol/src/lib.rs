@@ -13,6 +13,7 @@ mod items;
 mod methods;
 mod models;
 mod permissions;
+mod review;
 mod rewind;
 mod rpc;
 mod settings;
@@ -36,6 +37,10 @@ pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNoti
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use permissions::{
     NetworkReach, PermissionDecision, PermissionRule, PermissionsForgetParams, PermissionsReadParams, ThreadPermissions,
+};
+pub use review::{
+    ReviewFinding, ReviewResult, ReviewSeverity, ReviewStartParams, ReviewStartResult, ReviewTarget, ReviewTestStatus,
+    ReviewTests,
 };
 pub use rewind::{ThreadRevertParams, ThreadReverted};
 pub use rpc::{ErrorKind, RpcError};

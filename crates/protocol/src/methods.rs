@@ -7,13 +7,14 @@ use crate::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
-    ReasoningDelta, ReasoningPartAdded, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
-    ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadRevertParams, ThreadReverted, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
-    ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
-    ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, ServerRequestAnswerParams,
+    ServerRequestResolved, ThreadClosed, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
+    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed,
+    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -104,6 +105,7 @@ client_requests! {
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
+    ReviewStart       "review/start"        ReviewStartParams       => ReviewStartResult,   Theirs;
     FuzzyFileSearch   "fuzzyFileSearch"     FuzzyFileSearchParams   => FuzzyFileSearchResult, Theirs;
     ModelList         "model/list"          ModelListParams         => ModelListResult,     Theirs;
     ServerRequestAnswer "serverRequest/answer" ServerRequestAnswerParams => Empty,           Ours;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{KnownRepositories, Limits, ModelChoice, ThreadSettings, Users, Workplace, uncovers};
+use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
     AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings,
     WireApi, api_key, variables,
@@ -228,7 +228,9 @@ pub(crate) async fn thread(
     workplace.sandbox.limit_memory();
     let model = model(server, &settings)?;
     let limits = limits(&settings, &origins, &model)?;
-    let built = ThreadSettings { model, workplace, tools: codex_tools::all(), instructions: found.files, agents: None };
+    let tests = ProjectTests::default();
+    let tools = codex_tools::all();
+    let built = ThreadSettings { model, workplace, tools, instructions: found.files, agents: None, tests };
     Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents })
 }
 

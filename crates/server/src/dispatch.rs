@@ -107,6 +107,7 @@ impl Server {
                 self.thread(&params.thread_id)?.interrupt(&params.turn_id).map_err(thread_error)?;
                 ClientResponse::TurnInterrupt(Empty {})
             }
+            ClientRequest::ReviewStart(params) => ClientResponse::ReviewStart(self.review(params).await?),
             ClientRequest::ServerRequestAnswer(params) => {
                 self.answer(params)?;
                 ClientResponse::ServerRequestAnswer(Empty {})
@@ -413,6 +414,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::NothingToRedo => RpcError::new(ErrorKind::NotFound, error.to_string()),
         ThreadError::EmptyInput
         | ThreadError::EmptyCommand
+        | ThreadError::EmptyReview
         | ThreadError::ReadOnly
         | ThreadError::Unkept
         | ThreadError::Picture { .. } => RpcError::new(ErrorKind::Configuration, error.to_string()),

@@ -18,6 +18,7 @@ mod network;
 mod permissions;
 mod policy;
 mod reading;
+mod review;
 mod rewind;
 mod sessions;
 mod trust;

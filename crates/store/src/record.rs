@@ -40,6 +40,11 @@ pub enum Record {
         /// The message.
         message: Message,
     },
+    /// A message of a conversation apart, as a review has one. Nothing of the thread's.
+    Aside {
+        /// The message.
+        message: Message,
+    },
     /// What the user said while a turn ran, and the model has not read yet; superseded by the message.
     Steered {
         /// Id of the turn.

@@ -136,6 +136,7 @@ impl Replay {
         match record {
             Record::Header(_)
             | Record::Asked { .. }
+            | Record::Aside { .. }
             | Record::Item { .. }
             | Record::Plan { .. }
             | Record::Checkpoint { .. }

@@ -105,7 +105,7 @@ impl Tool for ExecCommand {
             let base = directory.join(found.directory.as_deref().unwrap_or(""));
             return apply_patch::prepare(&found.patch, &base, context);
         }
-        Ok(prepare_command(args, directory, CommandExecutionSource::Agent, context))
+        Ok(prepare_command(args, directory, CommandExecutionSource::Agent, None, context))
     }
 }
 
@@ -114,10 +114,26 @@ impl Tool for ExecCommand {
 pub fn user_command(command: String, timeout: Option<u64>, context: &ToolContext) -> Prepared {
     let directory = context.roots.absolute(Path::new(""));
     let args = Args { cmd: command, timeout, ..Args::default() };
-    prepare_command(args, directory, CommandExecutionSource::UserShell, context)
+    let wait = Some(TO_ITS_END);
+    prepare_command(args, directory, CommandExecutionSource::UserShell, wait, context)
 }
 
-fn prepare_command(args: Args, directory: PathBuf, source: CommandExecutionSource, context: &ToolContext) -> Prepared {
+/// A command line that this program runs on behalf of the agent, in the workspace and to its end. `timeout` is in
+/// milliseconds.
+pub fn command_to_its_end(command: String, timeout: u64, context: &ToolContext) -> Prepared {
+    let directory = context.roots.absolute(Path::new(""));
+    let args = Args { cmd: command, timeout: Some(timeout), ..Args::default() };
+    prepare_command(args, directory, CommandExecutionSource::Agent, Some(TO_ITS_END), context)
+}
+
+/// `wait` is how long the call waits for the end, in milliseconds; otherwise as `args` say.
+fn prepare_command(
+    args: Args,
+    directory: PathBuf,
+    source: CommandExecutionSource,
+    wait: Option<u64>,
+    context: &ToolContext,
+) -> Prepared {
     let escalated = args.sandbox_permissions == Some(SandboxPermissions::RequireEscalated);
     let access = Access {
         command: Some(args.cmd.clone()),
@@ -139,10 +155,7 @@ fn prepare_command(args: Args, directory: PathBuf, source: CommandExecutionSourc
     let timeout = args.timeout.map(|timeout| timeout.clamp(1, MOST_TIMEOUT));
     // Who sets a time to live wants the end, not a look on the way; what is killed takes some time to be gone.
     let end = timeout.map(|timeout| timeout.saturating_add(milliseconds(LONGEST_DEATH)));
-    let wait = match source {
-        CommandExecutionSource::Agent => args.yield_time_ms.or(end).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD),
-        CommandExecutionSource::UserShell => TO_ITS_END,
-    };
+    let wait = wait.unwrap_or_else(|| args.yield_time_ms.or(end).unwrap_or(DEFAULT_YIELD).min(MOST_YIELD));
     let call = Call {
         shown,
         start: Start {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
-pub use exec_command::user_command;
+pub use exec_command::{command_to_its_end, user_command};
 pub use file_index::FileIndex;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};

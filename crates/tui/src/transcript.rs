@@ -12,6 +12,7 @@ mod message;
 mod output;
 mod plan;
 mod reasoning;
+mod review;
 mod tool_call;
 
 use codex_protocol::ThreadItem;
@@ -41,6 +42,8 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
         ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
         ThreadItem::CollabAgentToolCall { .. } => agents::rows(item, look, expanded),
+        ThreadItem::EnteredReviewMode { review, .. } => review::entered(review, look),
+        ThreadItem::ExitedReviewMode { review, result, .. } => review::exited(review, result.is_some(), look, expanded),
     };
     fitting(rows, look)
 }

@@ -1,4 +1,4 @@
-//! The questions to git: each a disarmed call inside read-only walls.
+//! The questions to git: each a disarmed call inside read-only walls. A review asks it too.
 //!
 //! It must never take a failure for a no: what git cannot answer is `None`. A revision that does not exist is an answer.
 
@@ -22,8 +22,15 @@ const LONGEST_PATCH: u64 = 1 << 20;
 /// Most words that are looked up.
 const MOST_WORDS: usize = 32;
 
+/// What git has printed.
+pub(crate) struct Printed {
+    /// Its exit code; `None` if it was not waited for, because there was more than was wanted.
+    pub(crate) code: Option<i32>,
+    pub(crate) text: String,
+}
+
 /// Asks git in one work tree.
-pub(super) struct Git<'a> {
+pub(crate) struct Git<'a> {
     sandbox: &'a Sandbox,
     walls: Confinement,
     program: PathBuf,
@@ -34,7 +41,7 @@ pub(super) struct Git<'a> {
 
 impl<'a> Git<'a> {
     /// Nothing if git is not installed outside of what commands can write.
-    pub(super) fn new(workplace: &'a Workplace, top: &Path) -> Option<Self> {
+    pub(crate) fn new(workplace: &'a Workplace, top: &Path) -> Option<Self> {
         let path = workplace.environment.get(OsStr::new("PATH"))?;
         Some(Self {
             sandbox: &workplace.sandbox,
@@ -80,6 +87,29 @@ impl<'a> Git<'a> {
         }
     }
 
+    /// What git prints, at most `most` bytes of it. What filters would make of files is left out.
+    pub(crate) async fn printed(&self, subcommand: &str, args: &[&str], most: usize) -> Option<Printed> {
+        let (code, listed) = self.output(list_filters(&self.program, &self.top, self.path), None).await?;
+        if code > 1 {
+            return None;
+        }
+        let filters = filters(&String::from_utf8_lossy(&listed));
+        let command = git_command(&self.program, subcommand, args, &filters, &self.top, self.path);
+        let mut child = self.sandbox.spawn(&self.walls, command, Streams::Separate).await.ok()?;
+        let mut text = Vec::new();
+        (&mut child.stdout).take(most as u64 + 1).read_to_end(&mut text).await.ok()?;
+        let is_whole = text.len() <= most;
+        text.truncate(most);
+        let code = match is_whole {
+            true => match child.wait().await {
+                Ok(Exit::Code(code)) => Some(code),
+                _ => return None,
+            },
+            false => None,
+        };
+        Some(Printed { code, text: String::from_utf8_lossy(&text).into_owned() })
+    }
+
     /// The names that git prints, each ended by a NUL.
     async fn names(&self, subcommand: &str, args: &[&str], names: &[&Path]) -> Option<Vec<PathBuf>> {
         let args: Vec<&OsStr> = args.iter().map(OsStr::new).chain([OsStr::new("--")]).collect();
@@ -91,7 +121,7 @@ impl<'a> Git<'a> {
     }
 
     /// The objects that `words` name, in their order.
-    pub(super) async fn resolve(&self, words: &[String]) -> Option<Vec<Option<String>>> {
+    pub(crate) async fn resolve(&self, words: &[String]) -> Option<Vec<Option<String>>> {
         if words.len() > MOST_WORDS || words.iter().any(|word| word.contains('\n')) {
             return None;
         }
@@ -211,7 +241,7 @@ impl<'a> Git<'a> {
     }
 
     /// What is there and not tracked; with what is ignored.
-    pub(super) async fn untracked(&self, ignored: bool, names: &[&Path]) -> Option<Vec<PathBuf>> {
+    pub(crate) async fn untracked(&self, ignored: bool, names: &[&Path]) -> Option<Vec<PathBuf>> {
         let options: &[&str] = if ignored { &["-z", "-o"] } else { &["-z", "-o", "--exclude-standard"] };
         self.names("ls-files", options, names).await
     }

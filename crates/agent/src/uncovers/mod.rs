@@ -3,7 +3,7 @@
 //! It decides nothing. Where git cannot tell, or takes too long, it is taken for yes: all that the repository tracks of
 //! it. Nothing is started unless the command names something like `git checkout`.
 
-mod git;
+pub(crate) mod git;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -67,14 +67,16 @@ async fn attempt(
     let output_schema = run.output_schema.map(|path| schema(&workspace.join(path))).transpose()?;
     let pictures = run.image.iter().map(|path| picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
     // Opened now: an answer that was paid for must not be lost to a wrong path.
-    let last_message = run.output_last_message.map(|path| writable(&workspace.join(path))).transpose()?;
+    let last_message =
+        run.output_last_message.map(|path| writable("--output-last-message", &workspace.join(path))).transpose()?;
     let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin };
     prompt.check()?;
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };
     let connection = connect(environment);
     let timeout = run.limits.timeout;
-    let (status, _) = exec::run(Run { opening, prompt, pictures, output_schema, timeout, shown }, connection).await;
+    let (status, _) =
+        exec::run(Run { opening, prompt, pictures, output_schema, review: None, timeout, shown }, connection).await;
     Ok(status)
 }
 
@@ -129,9 +131,13 @@ pub fn picture(path: &Path) -> Result<String, String> {
     resolve::utf8("--image", &real)
 }
 
-fn writable(path: &Path) -> Result<File, String> {
+/// Opens the file that `flag` names. What it holds stays until there is something to put in its place.
+///
+/// # Errors
+/// A sentence that names the flag.
+pub fn writable(flag: &str, path: &Path) -> Result<File, String> {
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    opened.map_err(|error| format!("--output-last-message: {}: {error}", path.display()))
+    opened.map_err(|error| format!("{flag}: {}: {error}", path.display()))
 }
 
 fn schema(path: &Path) -> Result<serde_json::Value, String> {

@@ -9,6 +9,7 @@ pub mod init;
 pub mod login;
 pub mod man;
 pub mod permissions;
+pub mod review;
 pub mod sandbox;
 pub mod screen;
 pub mod sessions;

@@ -124,6 +124,12 @@ impl Human {
                 self.release();
                 changes.iter().for_each(|change| self.change(change, *status));
             }
+            ThreadItem::EnteredReviewMode { review, .. } => {
+                self.release();
+                self.progress.line(Style::Bold, &format!("review of {review}"));
+            }
+            // What it has come to is the message that follows.
+            ThreadItem::ExitedReviewMode { .. } => self.release(),
             ThreadItem::DynamicToolCall { tool, arguments, status, content_items, .. } => {
                 self.release();
                 self.progress.line(Style::Cyan, &format!("• {tool} {}", brief(arguments)));

@@ -93,12 +93,14 @@ impl Jsonl {
 
     /// The item as these events spell it; `None` for items they do not have.
     fn shape(&mut self, item: &ThreadItem) -> Option<Value> {
-        if matches!(item, ThreadItem::UserMessage { .. }) {
+        if !has_shape(item) {
             return None;
         }
         let id = self.id(item.id(), false);
         Some(match item {
-            ThreadItem::UserMessage { .. } => return None,
+            ThreadItem::UserMessage { .. }
+            | ThreadItem::EnteredReviewMode { .. }
+            | ThreadItem::ExitedReviewMode { .. } => return None,
             ThreadItem::AgentMessage { text, .. } => json!({ "id": id, "type": "agent_message", "text": text }),
             ThreadItem::Reasoning { summary, .. } => {
                 json!({ "id": id, "type": "reasoning", "text": summary.join("\n\n") })
@@ -174,6 +176,14 @@ fn agent_status(status: CollabAgentStatus) -> &'static str {
         CollabAgentStatus::Errored => "errored",
         CollabAgentStatus::Interrupted => "interrupted",
     }
+}
+
+/// Whether these events have such an item.
+fn has_shape(item: &ThreadItem) -> bool {
+    !matches!(
+        item,
+        ThreadItem::UserMessage { .. } | ThreadItem::EnteredReviewMode { .. } | ThreadItem::ExitedReviewMode { .. }
+    )
 }
 
 fn todo_list(id: &str, view: &View) -> Value {

@@ -14,9 +14,10 @@ use std::{
 
 use codex_client::{Connection, View, thread_of};
 use codex_protocol::{
-    ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, RpcError, ServerMessage,
-    ServerNotification, ServerRequestAnswerParams, ThreadListParams, ThreadOpened, ThreadReadParams,
-    ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+    ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, ReviewStartParams, ReviewTarget,
+    RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams, ThreadItem, ThreadListParams, ThreadOpened,
+    ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus,
+    UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -86,10 +87,21 @@ pub struct Run {
     pub pictures: Vec<String>,
     /// What the final message must satisfy.
     pub output_schema: Option<Value>,
+    /// What is to be reviewed, in place of saying something.
+    pub review: Option<Review>,
     /// The longest time that it may take.
     pub timeout: Option<Duration>,
     /// How it is shown.
     pub shown: Shown,
+}
+
+/// A review.
+#[derive(Debug)]
+pub struct Review {
+    /// What is looked at.
+    pub target: ReviewTarget,
+    /// Whether what was found is printed as JSON.
+    pub json: bool,
 }
 
 /// What is shown of a run.
@@ -146,7 +158,7 @@ impl Renderer {
 
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, pictures, output_schema, timeout, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, review, timeout, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
     let mut interrupts = match interrupts::listen(timeout) {
         Ok(interrupts) => interrupts,
@@ -172,16 +184,30 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
     let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
     let thread_id = opened.thread.id.clone();
-    let start = TurnStartParams { thread_id: thread_id.clone(), input, output_schema, ..TurnStartParams::default() };
-    if let Err(error) = connection.client.turn_start(start).await {
+    let started = match &review {
+        None => {
+            let (thread_id, rest) = (thread_id.clone(), TurnStartParams::default());
+            let start = TurnStartParams { thread_id, input, output_schema, ..rest };
+            connection.client.turn_start(start).await.map(drop)
+        }
+        Some(Review { target, .. }) => {
+            let (thread_id, target) = (thread_id.clone(), target.clone());
+            let start = ReviewStartParams { thread_id, target, delivery: None };
+            connection.client.review_start(start).await.map(drop)
+        }
+    };
+    if let Err(error) = started {
         return (refused(&error), View::default());
     }
-    let (view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
+    let (mut view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
     end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
     let status = match stopped {
         Some(Stopped::By(interrupt)) if view.ended() == Some(TurnStatus::Interrupted) => interrupt.status(),
         Some(Stopped::Unwritable(error)) => unwritable(&error),
-        _ => conclude(&view, shown.json, shown.last_message),
+        _ => match review {
+            Some(Review { json: true, .. }) => conclude_review(&mut view, shown.last_message),
+            _ => conclude(&view, shown.json, shown.last_message),
+        },
     };
     (status, view)
 }
@@ -384,6 +410,25 @@ fn conclude(view: &View, json: bool, last_message: Option<File>) -> ExitStatus {
 fn is_limit(view: &View) -> bool {
     let info = view.error.as_ref().and_then(|error| error.codex_error_info.as_ref());
     info.is_some_and(|info| info == "sessionBudgetExceeded")
+}
+
+/// Prints what a review has found, as data.
+fn conclude_review(view: &mut View, last_message: Option<File>) -> ExitStatus {
+    let result = view.items.iter().rev().find_map(|item| match item {
+        ThreadItem::ExitedReviewMode { result, .. } => result.as_ref(),
+        _ => None,
+    });
+    match result {
+        Some(result) => view.last_message = serde_json::to_string_pretty(result).ok(),
+        None if view.ended() == Some(TurnStatus::Completed) => {
+            let said = view.last_message.take().unwrap_or_default();
+            terminal::complain(&format!("the model's answer is no review; it said:\n{said}"));
+            let _ = last_message.map(|file| replace(file, ""));
+            return ExitStatus::Failed;
+        }
+        None => {}
+    }
+    conclude(view, false, last_message)
 }
 
 /// Puts `text` in place of what `file` holds. A pipe or a device holds nothing, and refuses to be cut.

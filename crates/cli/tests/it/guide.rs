@@ -9,6 +9,7 @@ mod configuration;
 mod flags;
 mod modes;
 mod permissions;
+mod reviews;
 mod screen;
 mod secrets;
 mod stdin;
@@ -98,7 +99,6 @@ const OPEN: &[(u8, &str)] = &[
     (27, NO_SERVER),
     (45, "a conversation cannot be summed up yet"),
     (48, "there is no mode for plans yet"),
-    (49, "there are no reviews yet"),
     (50, "no states of files are kept yet to compare with"),
     (53, "there are no MCP servers yet"),
     (54, "there are no plugins yet"),
@@ -125,6 +125,7 @@ const PARTLY: &[(u8, &str)] = &[
     (37, "the models themselves; until then an error says that there are none"),
     (44, "the offer to have AGENTS.md written"),
     (47, "models of other providers in the list"),
+    (49, "`/review` in the screen"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),
     (63, "the commands that the answer should name, such as `codex review`"),

@@ -33,6 +33,7 @@ mod processes;
 mod proxy;
 mod reference;
 mod requests;
+mod review;
 mod rewind;
 mod sandbox;
 mod scenarios;

@@ -23,7 +23,7 @@ mod roots;
 pub mod rungs;
 mod streams;
 mod stubs;
-mod thrown_away;
+pub mod thrown_away;
 
 use std::{
     fs,

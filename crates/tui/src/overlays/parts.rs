@@ -29,5 +29,6 @@ pub(super) fn text(item: &ThreadItem) -> String {
             let lines = codex_client::agent_lines(item).into_iter().map(|line| format!("{}\n{}", line.said, line.more));
             lines.collect::<Vec<_>>().join("\n")
         }
+        ThreadItem::EnteredReviewMode { review, .. } | ThreadItem::ExitedReviewMode { review, .. } => review.clone(),
     }
 }

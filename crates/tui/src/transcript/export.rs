@@ -44,6 +44,10 @@ fn push(item: &ThreadItem, text: &mut String) {
             let more = line.more.trim_end().replace('\n', "\n> ");
             writeln!(text, "\n*{}*\n\n> {more}", line.said)
         }),
+        ThreadItem::EnteredReviewMode { review, .. } => writeln!(text, "\n## Review of {review}"),
+        // What it has come to is said by the agent.
+        ThreadItem::ExitedReviewMode { result: Some(_), .. } => Ok(()),
+        ThreadItem::ExitedReviewMode { review, .. } => writeln!(text, "\n{review}"),
     };
 }
 

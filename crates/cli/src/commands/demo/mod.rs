@@ -43,6 +43,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         opening: Opening::Start(params(&place, arguments.sandbox)?),
         prompt: PromptSource::typed(TASK),
         output_schema: None,
+        review: None,
         timeout: None,
         shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };

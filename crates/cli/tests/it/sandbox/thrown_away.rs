@@ -12,7 +12,7 @@ use codex_permissions::{Policy, SandboxLevel};
 use super::Place;
 
 /// Everything below `directory`, the times of change and the numbers of files included.
-fn state(directory: &Path) -> Vec<(PathBuf, [i64; 7], Vec<u8>)> {
+pub fn state(directory: &Path) -> Vec<(PathBuf, [i64; 7], Vec<u8>)> {
     let mut found = Vec::new();
     let mut left = vec![directory.to_owned()];
     while let Some(path) = left.pop() {
