@@ -55,10 +55,25 @@ struct Entry {
     writes: Vec<String>,
     unless: Vec<String>,
     keep: bool,
+    saves: Vec<Saves>,
     #[cfg(test)]
     matches: Vec<String>,
     #[cfg(test)]
     differs: Vec<String>,
+}
+
+/// What of that a command destroys can be saved before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Saves {
+    /// The files and directories that its words name.
+    Files,
+    /// The work tree that it is in, but for what is ignored.
+    Tree,
+    /// Whatever is in its directory.
+    Anything,
+    /// Branches, tags and the stash.
+    Refs,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -93,6 +108,18 @@ impl Class {
     /// When the file that says what is in it is broken.
     pub(crate) fn contains(self, command: &Simple) -> Result<bool, String> {
         Ok(contains(self.file()?, command))
+    }
+
+    /// What of that `command` destroys can be saved before; `None`: it is not in the class.
+    ///
+    /// # Errors
+    /// As [`Class::contains`].
+    pub(crate) fn saves(self, command: &Simple) -> Result<Option<Vec<Saves>>, String> {
+        let (program, written) = (command.program(), command.written());
+        let mut entries =
+            self.file()?.command.iter().filter(|entry| entry.fits(command, &program, &written)).peekable();
+        let is_in = entries.peek().is_some();
+        Ok(is_in.then(|| entries.flat_map(|entry| entry.saves.iter().copied()).collect()))
     }
 
     /// The programs, names and patterns, that are in it whatever their arguments, and that others can do without.

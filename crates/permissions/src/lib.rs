@@ -8,6 +8,7 @@
 mod access;
 mod classes;
 mod decide;
+mod destroys;
 mod narrow;
 mod pattern;
 mod policy;
@@ -22,6 +23,7 @@ mod worktree;
 pub use access::{Access, Uncovers};
 pub use classes::{class_data, class_names};
 pub use decide::{Explanation, Judgement, Question, Verdict, decide, explain, judge};
+pub use destroys::{Destroys, Files, destroys};
 pub use policy::{Approval, Policy, SandboxLevel};
 pub use rules::{ProgramNames, RuleError, RuleKind, RuleText, Rules};
 pub use shell::is_prompt;
