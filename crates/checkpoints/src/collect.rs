@@ -1,6 +1,10 @@
 //! Gives back what the store holds of states that nobody wants any more.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    fs, io,
+    time::{Duration, SystemTime},
+};
 
 use rustix::fs::FlockOperation;
 
@@ -10,6 +14,11 @@ use crate::{
     objects::{GRACE, Objects},
     tree::Node,
 };
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// How long states are kept, in seconds.
+const KEPT: u32 = 30 * 24 * 3600;
 
 /// What was given back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,10 +40,34 @@ impl Checkpoints {
         self.collect_older(keep, GRACE)
     }
 
+    /// Removes, once a day at most, what no state needs that was taken in the last 30 days. Does nothing while another
+    /// process uses the store.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::collect`].
+    pub fn tidy(&self) -> Result<Option<Collected>, CheckpointError> {
+        let mark = self.directory.join("tidied");
+        let tidied = fs::metadata(&mark).and_then(|mark| mark.modified());
+        let is_due = tidied.map_or(true, |time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY));
+        if !is_due {
+            return Ok(None);
+        }
+        // What fails would fail again at once.
+        fs::write(&mark, "").map_err(|source| CheckpointError::io("write", &mark, source))?;
+        match self.collect_by(&[], KEPT, FlockOperation::NonBlockingLockExclusive) {
+            Err(CheckpointError::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            collected => collected.map(Some),
+        }
+    }
+
     /// As [`Checkpoints::collect`], with another age in seconds.
     pub(crate) fn collect_older(&self, keep: &[SnapshotId], age: u32) -> Result<Collected, CheckpointError> {
+        self.collect_by(keep, age, FlockOperation::LockExclusive)
+    }
+
+    fn collect_by(&self, keep: &[SnapshotId], age: u32, lock: FlockOperation) -> Result<Collected, CheckpointError> {
         let mut objects = self.objects();
-        let _alone = objects.lock("use", FlockOperation::LockExclusive)?;
+        let _alone = objects.lock("use", lock)?;
         let before = objects.bytes_on_disk()?;
         let mut wanted = HashSet::new();
         let young = objects.young_manifests(age);

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
+use rustix::fs::FlockOperation;
+
 use crate::{Change, Checkpoints, Hash, SnapshotId, State, tests::Bench};
 
 impl Bench {
@@ -132,6 +134,27 @@ fn states_of_the_last_hour_are_kept_unasked() {
     bench.capture();
     bench.store.collect(&[]).unwrap();
     assert!(whole(&bench.reopened(), &id).len() > 12);
+}
+
+#[test]
+fn the_store_is_tidied_once_a_day_and_never_beside_its_use() {
+    let bench = Bench::new();
+    bench.fill(0);
+    let id = bench.capture();
+    let mark = bench.root.parent().unwrap().join("home/checkpoints/tidied");
+    let long_ago = || {
+        let file = fs::File::options().write(true).open(&mark).unwrap();
+        file.set_times(fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH)).unwrap();
+    };
+    assert!(bench.store.tidy().unwrap().is_some());
+    assert_eq!(bench.store.tidy().unwrap(), None);
+    long_ago();
+    let in_use = bench.reopened().objects().lock("use", FlockOperation::LockShared).unwrap();
+    assert_eq!(bench.store.tidy().unwrap(), None);
+    drop(in_use);
+    long_ago();
+    assert!(bench.store.tidy().unwrap().is_some());
+    assert!(whole(&bench.store, &id).len() > 12, "it is younger than 30 days");
 }
 
 #[test]
