@@ -107,6 +107,17 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
+    /// What was said yes to for the session, a line each.
+    pub(crate) fn in_words(&self) -> impl Iterator<Item = String> + '_ {
+        self.calls.iter().map(|(access, _)| match &access.command {
+            Some(command) => format!("allow for this session: {command}"),
+            None => {
+                let files: Vec<String> = access.writes.iter().map(|path| path.display().to_string()).collect();
+                format!("allow for this session: changing {}", files.join(", "))
+            }
+        })
+    }
+
     /// Whether `access` under `confinement` is the same again: the same command, directory and programs, or no other
     /// files, inside the same walls.
     fn covers(&self, access: &Access, confinement: &Confinement) -> bool {

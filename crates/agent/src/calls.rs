@@ -322,7 +322,8 @@ pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
         | ThreadItem::AgentMessage { .. }
         | ThreadItem::Reasoning { .. }
         | ThreadItem::EnteredReviewMode { .. }
-        | ThreadItem::ExitedReviewMode { .. } => {}
+        | ThreadItem::ExitedReviewMode { .. }
+        | ThreadItem::ContextCompaction { .. } => {}
     }
     item
 }

@@ -7,6 +7,9 @@ use codex_workspace::{Instruction, Roots};
 const BASE: &str = include_str!("prompts/base.md");
 const ENVIRONMENT: &str = include_str!("prompts/environment.md");
 const INSTRUCTIONS: &str = include_str!("prompts/instructions.md");
+const USER_COMMAND: &str = include_str!("prompts/user_command.md");
+const AGENT_REPORT: &str = include_str!("prompts/agent_report.md");
+const SUMMED_UP: &str = include_str!("prompts/summed_up.md");
 const READ_ONLY: &str = include_str!("prompts/sandbox_read_only.md");
 const WORKSPACE_WRITE: &str = include_str!("prompts/sandbox_workspace_write.md");
 const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_access.md");
@@ -89,6 +92,17 @@ fn says(history: &History, part: &str) -> bool {
         .unwrap_or(false)
 }
 
+/// Whether what a user message says comes from this program.
+pub(crate) fn is_of_program(content: &[Content]) -> bool {
+    let Some(Content::Text { text }) = content.first() else { return false };
+    let templates = [ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP];
+    templates.iter().any(|template| {
+        let line = template.lines().next().unwrap_or_default();
+        // Up to the first value.
+        text.starts_with(line.split('{').next().unwrap_or(line))
+    })
+}
+
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
@@ -162,6 +176,20 @@ mod tests {
             let says_domains = all.contains("no others: crates.io, *.npmjs.org\\nApproval");
             assert_eq!(says_domains, level == SandboxLevel::WorkspaceWrite, "{all}");
         }
+    }
+
+    #[test]
+    fn what_this_program_says_for_the_user_is_told_apart() {
+        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
+        let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
+        let policy = Policy { level: SandboxLevel::WorkspaceWrite, ..Policy::default() };
+        for instructions in [&instructions[..], &[]] {
+            let messages = opening(instructions, &roots, &policy, "2026-11-22");
+            assert!(matches!(&messages[1], Message::User { content } if is_of_program(content)), "{messages:?}");
+        }
+        let said = |said: &str| is_of_program(&[text(said.to_owned())]);
+        assert!(said(&fill(USER_COMMAND, &[("command", "ls")])) && said(SUMMED_UP));
+        assert!(!said("") && !said("<b>bold</b>") && !said("The user is me"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod approvals;
 mod budget;
 mod calls;
 mod change;
+mod compaction;
 mod context;
 mod decisions;
 mod input;

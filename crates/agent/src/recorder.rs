@@ -6,7 +6,7 @@ use std::{
 };
 
 use codex_protocol::{Event, Position, ServerMessage, ServerNotification, ServerRequest, Warning};
-use codex_store::{Journal, Record, StoreError};
+use codex_store::{Journal, Pinned, Record, StoreError};
 use codex_tools::LiveOutput;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -22,6 +22,8 @@ pub(crate) struct Recorder {
     last: u64,
     /// Whether the listener is told what is not recorded before it is whole.
     live: bool,
+    /// What the records say of the work.
+    pinned: Arc<Pinned>,
 }
 
 /// A journal that what the user says while a turn runs is written to as well.
@@ -44,13 +46,31 @@ impl Recorder {
     }
 
     pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>, live: bool) -> Self {
-        Self { journal: SharedJournal(Arc::new(Mutex::new(journal))), events, flush: None, last: 0, live }
+        Self {
+            journal: SharedJournal(Arc::new(Mutex::new(journal))),
+            events,
+            flush: None,
+            last: 0,
+            live,
+            pinned: Arc::default(),
+        }
     }
 
     /// Appends a record; returns its ordinal.
     pub(crate) fn record(&mut self, record: &Record) -> Result<u64, StoreError> {
         self.last = self.journal.append(record)?;
+        Arc::make_mut(&mut self.pinned).note(record);
         Ok(self.last)
+    }
+
+    /// What the records say of the work.
+    pub(crate) fn pinned(&self) -> &Arc<Pinned> {
+        &self.pinned
+    }
+
+    /// Goes on from what records of before say of the work.
+    pub(crate) fn set_pinned(&mut self, pinned: Arc<Pinned>) {
+        self.pinned = pinned;
     }
 
     /// Where a listener is told what is not recorded before it is whole, if it wants to be.

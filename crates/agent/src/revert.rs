@@ -37,7 +37,7 @@ impl Thread {
 
 impl Settled<'_> {
     /// What the journal says. It is read on the blocking pool.
-    async fn conversation(&self) -> Result<Conversation, ThreadError> {
+    pub(crate) async fn conversation(&self) -> Result<Conversation, ThreadError> {
         let path = self.state.recorder.journal_path().ok_or(ThreadError::Unkept)?;
         let read = tokio::task::spawn_blocking(move || conversation(&path)).await;
         let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -49,6 +49,7 @@ impl Settled<'_> {
         let told = ServerNotification::ThreadReverted(ThreadReverted { thread_id: thread_id.to_owned() });
         state.recorder.record_and_tell(record, told).await?;
         state.history = to.history;
+        state.recorder.set_pinned(to.pinned);
         // The model may have been told of where it works in what is gone.
         state.record_news()?;
         state.recorder.flush();

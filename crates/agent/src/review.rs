@@ -176,6 +176,7 @@ impl TurnRun {
             step = match step {
                 Step::Sample => self.sample(state, &tools).await?,
                 Step::RunTools(calls) => self.run_tools(state, calls).await?,
+                Step::Compact(reason) => self.make_room(state, &tools, reason).await?,
                 Step::Finish(Finish::Completed) => {
                     let answer = last_answer(state);
                     match findings::read(&answer, &state.settings.workplace.roots.workspace) {

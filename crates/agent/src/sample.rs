@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     Budget,
+    compaction::Reason,
     recorder::Recorder,
     thinking::Thinking,
     thread::ThreadState,
@@ -55,6 +56,9 @@ impl TurnRun {
         }
         self.take_steers(state).await?;
         self.take_reports(state).await?;
+        if self.lacks_room(state, tools) {
+            return Ok(Step::Compact(Reason::NearLimit));
+        }
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
@@ -89,9 +93,7 @@ impl TurnRun {
                     }
                 }
                 Some(StreamEvent::Retrying { attempt, of, delay, reason }) => {
-                    let wait = delay.as_secs_f32();
-                    let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
-                    state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
+                    self.tell_retry(state, (attempt, of), delay, &reason).await;
                 }
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
@@ -99,9 +101,17 @@ impl TurnRun {
                     drop(answer);
                     return self.answered(state, arriving, content, usage).await;
                 }
+                Some(StreamEvent::Failed(failure)) if self.may_shorten(state, &failure) => {
+                    drop(answer);
+                    self.cut_short(state, arriving, Finish::Completed).await?;
+                    // It is made again, and counts once.
+                    self.progress.requests -= 1;
+                    return Ok(Step::Compact(Reason::TooLong(failure)));
+                }
                 Some(StreamEvent::Failed(failure)) => {
                     let left_out = leave_out_pictures(state, &failure)?;
-                    let error = turn_error(failure.message.clone() + &left_out, error_info(&failure));
+                    let still_too_long = self.still_too_long(&failure);
+                    let error = turn_error(failure.message.clone() + &left_out + still_too_long, error_info(&failure));
                     return self.cut_short(state, arriving, Finish::Failed(error)).await;
                 }
                 None => {
@@ -215,7 +225,9 @@ impl TurnRun {
         for item in items {
             self.complete(&mut state.recorder, item).await?;
         }
+        self.compactions.answered();
         if let Some(usage) = usage {
+            state.history.count_is(usage.total());
             self.count(state, usage).await?;
         }
         Ok(if calls.is_empty() { Step::Finish(Finish::Completed) } else { Step::RunTools(calls) })
@@ -244,7 +256,20 @@ impl TurnRun {
         Ok(Step::Finish(finish))
     }
 
-    async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
+    /// Tells that a request is made again.
+    pub(crate) async fn tell_retry(
+        &self,
+        state: &ThreadState,
+        (attempt, of): (u32, u32),
+        delay: Duration,
+        reason: &str,
+    ) {
+        let wait = delay.as_secs_f32();
+        let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
+        state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
+    }
+
+    pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         let model = &state.settings.model;
         state.budget.charge(&model.id, usage, &model.prices);
         let window = model.context_window;
@@ -305,7 +330,7 @@ pub fn tokens(usage: Usage) -> TokenUsage {
 }
 
 /// The failure's class in the words of the schema's `CodexErrorInfo`.
-fn error_info(failure: &Failure) -> Value {
+pub(crate) fn error_info(failure: &Failure) -> Value {
     match failure.kind {
         FailureKind::Connection => json!({ "httpConnectionFailed": { "httpStatusCode": null } }),
         FailureKind::Disconnected => json!({ "responseStreamDisconnected": { "httpStatusCode": null } }),

@@ -63,6 +63,8 @@ pub struct ModelChoice {
     pub reasoning_effort: Option<String>,
     /// Tokens that fit into one request, where known.
     pub context_window: Option<u64>,
+    /// A conversation of more tokens is summed up by itself; `None`: none is.
+    pub compact_at: Option<u64>,
     /// What models cost.
     pub prices: Prices,
 }

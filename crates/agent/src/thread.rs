@@ -114,6 +114,8 @@ pub(crate) enum Because {
     Typed(UserCommand),
     /// The user wants changes looked at.
     Review(Review),
+    /// The user wants the conversation summed up, and the summary to dwell on something.
+    Compaction(Option<String>),
 }
 
 #[derive(Debug)]
@@ -139,6 +141,15 @@ pub enum ThreadError {
     /// One turn at a time.
     #[error("a turn is running: run the command when it has ended, or interrupt it first")]
     BusyForCommands,
+    /// One turn at a time, and a summary is one.
+    #[error("a turn is running: sum the conversation up when it has ended, or interrupt it first")]
+    BusyForCompaction,
+    /// The model has said nothing yet.
+    #[error("there is nothing to sum up yet")]
+    NothingToSumUp,
+    /// No summary is in force.
+    #[error("the conversation was not summed up: there is nothing to undo")]
+    NotSummedUp,
     /// Nothing was typed.
     #[error("there is no command to run")]
     EmptyCommand,
@@ -199,10 +210,7 @@ impl Thread {
     pub fn start(parts: ThreadParts) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
         state.record_epoch(Whence::Opened)?;
-        let workplace = &state.settings.workplace;
-        let opening =
-            context::opening(&state.settings.instructions, &workplace.roots, &workplace.policy, &context::today());
-        for message in opening {
+        for message in state.opening() {
             state.record_message(message)?;
         }
         Ok(Self::of(id, state))
@@ -230,6 +238,7 @@ impl Thread {
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
         state.turns = replayed.turns;
+        state.recorder.set_pinned(replayed.conversation.pinned);
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
         }
@@ -483,6 +492,7 @@ impl Because {
             }
             Self::Typed(command) => run.run_typed(state, command).await,
             Self::Review(review) => run.run_review(state, review).await,
+            Self::Compaction(focus) => run.run_compaction(state, focus).await,
         }
     }
 }

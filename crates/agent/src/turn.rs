@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    compaction::{Compactions, Reason},
     context,
     new_repositories::FirstLook,
     recorder::Recorder,
@@ -37,6 +38,8 @@ pub(crate) enum Step {
     Sample,
     /// Run what it asked for.
     RunTools(Vec<ToolCall>),
+    /// Have the conversation summed up.
+    Compact(Reason),
     /// End.
     Finish(Finish),
 }
@@ -90,6 +93,7 @@ pub(crate) struct TurnRun {
     pub(crate) steers: Steers,
     pub(crate) repetition: Repetition,
     pub(crate) look: FirstLook,
+    pub(crate) compactions: Compactions,
     pub(crate) progress: Progress,
 }
 
@@ -106,11 +110,11 @@ pub(crate) struct Progress {
 
 impl TurnRun {
     pub(crate) fn new(thread_id: String, turn: Turn, reach: Reach, options: TurnOptions) -> Self {
-        let (repetition, look) = (Repetition::default(), FirstLook::default());
+        let (repetition, look, compactions) = (Repetition::default(), FirstLook::default(), Compactions::default());
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
         let progress = Progress { began: now, requests: 0, asked: now, items };
-        Self { thread_id, turn, cancel, options, steers, repetition, look, progress }
+        Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 
     /// Tells that the turn began.
@@ -140,6 +144,7 @@ impl TurnRun {
             let next = match step {
                 Step::Sample => self.sample(state, &tools).await,
                 Step::RunTools(calls) => self.run_tools(state, calls).await,
+                Step::Compact(reason) => self.make_room(state, &tools, reason).await,
                 Step::Finish(Finish::Completed) if !self.is_over(state).await => Ok(Step::Sample),
                 Step::Finish(finish) => break finish,
             };

@@ -5,11 +5,11 @@ use codex_protocol::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
     PermissionsReadParams, ReviewStartParams, ReviewStartResult, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened,
-    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadRevertParams, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
+    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams,
+    ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -78,6 +78,10 @@ calls! {
     thread_unarchive ThreadUnarchive(ThreadReadParams) -> ThreadReadResult;
     /// Deletes a thread.
     thread_delete ThreadDelete(ThreadReadParams) -> Empty;
+    /// Sums the conversation up, in a turn of its own.
+    thread_compact_start ThreadCompactStart(ThreadCompactStartParams) -> Empty;
+    /// Brings back what the newest summary stands for.
+    thread_compact_undo ThreadCompactUndo(ThreadCompactUndoParams) -> Empty;
     /// Reads items of a thread that is open or on disk.
     thread_items_list ThreadItemsList(ThreadItemsListParams) -> ThreadItemsListResult;
     /// Takes the conversation back to how it was when a turn began.

@@ -213,6 +213,14 @@ pub const KEYS: &[Key] = &[
         .default("\"OPENAI_API_KEY\""),
     key("model_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks").project(Project::Harmless),
     key("model_context_window", Kind::Count(1_000, 100_000_000), "Size of the model's context, in tokens"),
+    key("auto_compact", Kind::Flag, "Sum the conversation up by itself when it comes near the model's limit")
+        .default("true"),
+    key(
+        "model_auto_compact_token_limit",
+        Kind::Count(1_000, 100_000_000),
+        "Sum up from so many tokens on; without it from 85 % of the model's context, which is taken for 200,000 tokens if \
+         it is not known",
+    ),
     key("sandbox", Kind::StrictOrFirst(SANDBOX), "The walls around commands; a level alone is its `mode`")
         .aliases(&["sandbox_mode"]),
     key("sandbox_workspace_write", Kind::Table(WORKSPACE_WRITE), "Details of the level `workspace-write`"),
@@ -258,7 +266,6 @@ pub const KEYS: &[Key] = &[
     later("mcp_oauth_credentials_store", "Where credentials for servers of tools are kept"),
     later("mcp_servers", "Servers of tools"),
     later("memories", "What is remembered from session to session"),
-    later("model_auto_compact_token_limit", "When to compact, in tokens"),
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),

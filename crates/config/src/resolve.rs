@@ -35,6 +35,8 @@ struct Raw {
     api_key_env: String,
     model_reasoning_effort: Option<String>,
     model_context_window: Option<u64>,
+    auto_compact: bool,
+    model_auto_compact_token_limit: Option<u64>,
     sandbox: RawSandbox,
     sandbox_workspace_write: RawWorkspaceWrite,
     ask_for_approval: ApprovalMode,
@@ -179,6 +181,8 @@ pub(crate) fn settings(
         api_key_env: raw.api_key_env,
         model_reasoning_effort: raw.model_reasoning_effort,
         model_context_window: raw.model_context_window,
+        auto_compact: raw.auto_compact,
+        model_auto_compact_token_limit: raw.model_auto_compact_token_limit,
         sandbox: raw.sandbox.mode,
         sandbox_details: SandboxDetails {
             hide: raw.sandbox.hide,

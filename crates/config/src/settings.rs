@@ -108,6 +108,10 @@ pub struct Settings {
     pub model_reasoning_effort: Option<String>,
     /// Size of the model's context in tokens; `None`: to be found out.
     pub model_context_window: Option<u64>,
+    /// Whether a conversation is summed up by itself near the model's limit.
+    pub auto_compact: bool,
+    /// From so many tokens on; `None`: a share of the context.
+    pub model_auto_compact_token_limit: Option<u64>,
     /// What commands and edits may change.
     pub sandbox: SandboxMode,
     /// The walls beyond the level.

@@ -2,13 +2,23 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{Content, Message, ToolCall, Wire};
+use crate::{Content, Message, Sizes, ToolCall, Wire};
 
 /// The messages of a conversation. Cloning shares them, and costs the same however many there are.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     messages: Arc<Vec<Arc<Message>>>,
     encoded: Arc<Mutex<Encoded>>,
+    sizes: Sizes,
+    counted: Option<Counted>,
+}
+
+/// What a vendor counted.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    tokens: u64,
+    /// The estimate for the same.
+    estimate: u64,
 }
 
 /// How a conversation is put into words: in those of a wire, and for models that take grammars or not.
@@ -33,12 +43,15 @@ struct Encoded {
 impl History {
     /// Adds a message at the end.
     pub fn push(&mut self, message: Message) {
+        self.sizes += Sizes::of(&message);
         Arc::make_mut(&mut self.messages).push(Arc::new(message));
     }
 
     /// Goes back to the first `length` messages; nothing happens if there are no more than that.
     pub fn truncate(&mut self, length: usize) {
         if length < self.messages.len() {
+            self.messages[length..].iter().for_each(|message| self.sizes = self.sizes - Sizes::of(message));
+            self.counted = None;
             Arc::make_mut(&mut self.messages).truncate(length);
         }
     }
@@ -51,6 +64,30 @@ impl History {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    /// How much of a model's context they take.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// Takes in what the vendor counted for all of it: the request and its answer, in tokens.
+    pub fn count_is(&mut self, tokens: u64) {
+        self.counted = Some(Counted { tokens, estimate: self.sizes.total() });
+    }
+
+    /// What the vendor counted last, and an estimate of what was added since, in tokens. `None` if it counted nothing.
+    pub fn counted(&self) -> Option<u64> {
+        let Counted { tokens, estimate } = self.counted?;
+        Some(tokens.saturating_add(self.sizes.total().saturating_sub(estimate)))
+    }
+
+    /// Adds the messages of `other` from the one numbered `from` on, shared with it.
+    pub fn extend_from(&mut self, other: &Self, from: usize) {
+        let others = other.messages.get(from..).unwrap_or_default();
+        self.counted = None;
+        others.iter().for_each(|message| self.sizes += Sizes::of(message));
+        Arc::make_mut(&mut self.messages).extend(others.iter().cloned());
     }
 
     /// All messages, oldest first.
@@ -101,6 +138,9 @@ impl History {
         }
         if count > 0 {
             self.encoded = Arc::default();
+            self.counted = None;
+            self.sizes = Sizes::default();
+            self.messages.iter().for_each(|message| self.sizes += Sizes::of(message));
         }
         count
     }
@@ -209,10 +249,37 @@ mod tests {
         for (length, left) in [(4, 3), (3, 3), (1, 1), (0, 0)] {
             history.truncate(length);
             assert_eq!((history.len(), history.is_empty()), (left, left == 0));
+            assert_eq!(history.sizes().total(), 5 * left as u64);
             assert!(history.messages().eq(before.messages().take(left)));
             assert_eq!(words(&history, WORDING).0.lines().count(), left);
         }
         assert_eq!(before.len(), 3);
+    }
+
+    #[test]
+    fn what_was_counted_is_gone_on_from() {
+        let mut history = History::default();
+        history.push(Message::user("x".repeat(400)));
+        assert_eq!(history.counted(), None);
+        history.count_is(5_000);
+        assert_eq!(history.counted(), Some(5_000));
+        history.push(Message::user("x".repeat(400)));
+        assert_eq!(history.counted(), Some(5_104));
+        history.extend_from(&history.clone(), 1);
+        assert_eq!((history.len(), history.counted()), (3, None));
+    }
+
+    #[test]
+    fn a_conversation_goes_on_with_the_end_of_another() {
+        let of = |texts: &[&str]| texts.iter().map(|text| Message::user(*text)).collect::<History>();
+        for (from, expected) in
+            [(0, &["a", "b", "c", "d"][..]), (1, &["a", "b", "d"]), (2, &["a", "b"]), (9, &["a", "b"])]
+        {
+            let mut history = of(&["a", "b"]);
+            history.extend_from(&of(&["c", "d"]), from);
+            assert!(history.messages().eq(of(expected).messages()), "{from}: {history:?}");
+            assert_eq!((history.len(), history.sizes()), (expected.len(), of(expected).sizes()));
+        }
     }
 
     #[test]
@@ -231,6 +298,7 @@ mod tests {
         let none = || text("none");
         let left = [result(vec![text("a"), none()]), user(vec![none(), text("b"), none()])];
         assert!(history.messages().eq(old.iter().chain(&left)));
+        assert_eq!(history.sizes().pictures, Sizes::of(&old[0]).pictures);
         assert_eq!(history.leave_out_new_pictures("none"), 0);
     }
 

@@ -5,10 +5,12 @@
 
 mod history;
 mod message;
+mod size;
 mod tool;
 mod usage;
 
 pub use history::{History, Wording};
 pub use message::{AssistantPart, Content, Message, Opaque, Wire};
+pub use size::{Sizes, text_tokens};
 pub use tool::{Arguments, ToolCall, ToolInput, ToolSpec};
 pub use usage::Usage;

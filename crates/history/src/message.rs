@@ -96,6 +96,11 @@ impl Opaque {
     pub fn open(&self, wire: Wire) -> Option<&Value> {
         (self.wire == wire).then_some(&self.value)
     }
+
+    /// To be measured, not to be read.
+    pub(crate) fn sealed(&self) -> &Value {
+        &self.value
+    }
 }
 
 /// The families of request formats that models are spoken to in.

@@ -20,6 +20,13 @@ pub struct Usage {
     pub reasoning_output_tokens: u64,
 }
 
+impl Usage {
+    /// Tokens of the request and the response.
+    pub fn total(&self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+}
+
 /// Saturates: a vendor's nonsense must not end a session.
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, ReviewResult};
+use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, CompactionReport, ReviewResult};
 
 /// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,14 @@ pub enum ThreadItem {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<ReviewResult>,
     },
+    /// The conversation was summed up, so that there is room again.
+    ContextCompaction {
+        /// Id within the thread.
+        id: String,
+        /// What came of it, once it is known. (Ours.)
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<CompactionReport>,
+    },
 }
 
 impl ThreadItem {
@@ -140,7 +148,8 @@ impl ThreadItem {
             | Self::DynamicToolCall { id, .. }
             | Self::CollabAgentToolCall { id, .. }
             | Self::EnteredReviewMode { id, .. }
-            | Self::ExitedReviewMode { id, .. } => id,
+            | Self::ExitedReviewMode { id, .. }
+            | Self::ContextCompaction { id, .. } => id,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod agents;
 mod approvals;
+mod compaction;
 mod event;
 mod files;
 mod item;
@@ -26,6 +27,7 @@ pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
+pub use compaction::{CompactionReport, ThreadCompactStartParams, ThreadCompactUndoParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
 pub use item::{

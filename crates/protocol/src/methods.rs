@@ -8,13 +8,13 @@ use crate::{
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
     ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, ServerRequestAnswerParams,
-    ServerRequestResolved, ThreadClosed, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
-    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadSearchParams, ThreadSearchResponse,
-    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed,
-    TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult, Warning,
+    ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
+    ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -94,6 +94,8 @@ client_requests! {
     ThreadArchive     "thread/archive"      ThreadReadParams        => Empty,               Theirs;
     ThreadUnarchive   "thread/unarchive"    ThreadReadParams        => ThreadReadResult,    Theirs;
     ThreadDelete      "thread/delete"       ThreadReadParams        => Empty,               Theirs;
+    ThreadCompactStart "thread/compact/start" ThreadCompactStartParams => Empty,              Theirs;
+    ThreadCompactUndo "thread/compact/undo"  ThreadCompactUndoParams => Empty,               Ours;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;
     TerminalTerminate "thread/backgroundTerminals/terminate" BackgroundTerminalTerminateParams => BackgroundTerminalTerminated, Theirs;

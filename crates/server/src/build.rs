@@ -50,6 +50,12 @@ pub(crate) struct Wanted {
 /// Most warnings that are told: a stranger's file must not flood the user, nor the queue of events.
 const WARNINGS: usize = 20;
 
+/// How full a model's context may be before the conversation is summed up by itself: estimates err, and the answer needs
+/// room too.
+const FILLED_PERCENT: u64 = 85;
+/// Tokens that a model's context is taken to hold if nobody says.
+const ASSUMED_WINDOW: u64 = 200_000;
+
 /// A thread's settings, and what the user should know about them.
 pub(crate) struct Built {
     pub(crate) settings: ThreadSettings,
@@ -480,9 +486,22 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
         provider: name.clone(),
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
-        context_window: settings.model_context_window.or_else(|| codex_model::context_window(&settings.model)),
+        context_window: context_window(settings),
+        compact_at: compact_at(settings),
         prices: prices(settings),
     })
+}
+
+/// Tokens that a request may hold, where known.
+fn context_window(settings: &Settings) -> Option<u64> {
+    settings.model_context_window.or_else(|| codex_model::context_window(&settings.model))
+}
+
+/// Of how many tokens on a conversation is summed up by itself.
+fn compact_at(settings: &Settings) -> Option<u64> {
+    let window = context_window(settings).unwrap_or(ASSUMED_WINDOW);
+    let limit = settings.model_auto_compact_token_limit.unwrap_or(window / 100 * FILLED_PERCENT);
+    settings.auto_compact.then_some(limit.min(window))
 }
 
 fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> Result<ResponsesConfig, RpcError> {

@@ -51,6 +51,14 @@ impl Server {
                 self.thread(&params.thread_id)?.run_command(typed).await.map_err(thread_error)?;
                 ClientResponse::ThreadShellCommand(Empty {})
             }
+            ClientRequest::ThreadCompactStart(params) => {
+                self.thread(&params.thread_id)?.compact(params.focus).await.map_err(thread_error)?;
+                ClientResponse::ThreadCompactStart(Empty {})
+            }
+            ClientRequest::ThreadCompactUndo(params) => {
+                self.thread(&params.thread_id)?.undo_compaction().await.map_err(thread_error)?;
+                ClientResponse::ThreadCompactUndo(Empty {})
+            }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
             ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params)?),
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
@@ -406,12 +414,15 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::BusyForWalls
         | ThreadError::BusyForCommands
         | ThreadError::BusyForGoingBack
+        | ThreadError::BusyForCompaction
         | ThreadError::StillRuns(_) => RpcError::new(ErrorKind::Internal, error.to_string()),
         ThreadError::NoActiveTurn
         | ThreadError::NotSteerable
         | ThreadError::AnotherTurn { .. }
         | ThreadError::NoSuchTurn(_)
-        | ThreadError::NothingToRedo => RpcError::new(ErrorKind::NotFound, error.to_string()),
+        | ThreadError::NothingToRedo
+        | ThreadError::NothingToSumUp
+        | ThreadError::NotSummedUp => RpcError::new(ErrorKind::NotFound, error.to_string()),
         ThreadError::EmptyInput
         | ThreadError::EmptyCommand
         | ThreadError::EmptyReview

@@ -1,6 +1,10 @@
 //! A conversation, and the places in it that it can go back to. Pure.
 
-use codex_history::History;
+use std::sync::Arc;
+
+use codex_history::{History, Message};
+
+use crate::Pinned;
 
 /// The messages of a thread that count, with where each turn of them began.
 #[derive(Debug, Clone, Default)]
@@ -9,8 +13,29 @@ pub struct Conversation {
     pub history: History,
     /// Where each turn began that is part of it, oldest first.
     pub marks: Vec<Mark>,
+    /// What is kept word for word when it is summed up.
+    pub pinned: Arc<Pinned>,
+    /// What it was before each time it was summed up.
+    replaced: Vec<Replaced>,
     /// What it was before it went back, the last at the end. Nothing, once a turn has begun since.
-    undone: Vec<(History, Vec<Mark>)>,
+    undone: Vec<Past>,
+}
+
+/// What a summary stands for.
+#[derive(Debug, Clone)]
+struct Replaced {
+    history: History,
+    /// How many messages are in its place.
+    count: usize,
+}
+
+/// What a conversation was.
+#[derive(Debug, Clone)]
+struct Past {
+    history: History,
+    marks: Vec<Mark>,
+    pinned: Arc<Pinned>,
+    replaced: Vec<Replaced>,
 }
 
 /// Where a turn began.
@@ -26,13 +51,17 @@ pub struct Mark {
     pub said: String,
     /// How many messages there were before it.
     length: usize,
+    /// How often the conversation had been summed up.
+    summaries: usize,
+    pinned: Arc<Pinned>,
 }
 
 impl Conversation {
     /// A turn begins here.
     pub(crate) fn begin(&mut self, turn_id: String, seq: u64, at: i64) {
         self.undone.clear();
-        self.marks.push(Mark { turn_id, seq, at, said: String::new(), length: self.history.len() });
+        let (length, summaries, pinned) = (self.history.len(), self.replaced.len(), Arc::clone(&self.pinned));
+        self.marks.push(Mark { turn_id, seq, at, said: String::new(), length, summaries, pinned });
     }
 
     /// The user said something in the last turn.
@@ -46,17 +75,47 @@ impl Conversation {
     /// happens, if that turn was none of it.
     pub fn revert(&mut self, before_turn_id: &str) -> Option<Vec<Mark>> {
         let at = self.marks.iter().position(|mark| mark.turn_id == before_turn_id)?;
-        self.undone.push((self.history.clone(), self.marks.clone()));
+        let (history, marks) = (self.history.clone(), self.marks.clone());
+        let (pinned, replaced) = (Arc::clone(&self.pinned), self.replaced.clone());
+        self.undone.push(Past { history, marks, pinned, replaced });
         let gone = self.marks.split_off(at);
+        while self.replaced.len() > gone[0].summaries
+            && let Some(Replaced { history, .. }) = self.replaced.pop()
+        {
+            self.history = history;
+        }
         self.history.truncate(gone[0].length);
+        self.pinned = Arc::clone(&gone[0].pinned);
         Some(gone)
     }
 
     /// Is again what it was before it last went back; false if there is nothing to return to, because it never did or a turn
     /// has begun since.
     pub fn unrevert(&mut self) -> bool {
-        let Some((history, marks)) = self.undone.pop() else { return false };
-        (self.history, self.marks) = (history, marks);
+        let Some(Past { history, marks, pinned, replaced }) = self.undone.pop() else { return false };
+        (self.history, self.marks, self.pinned, self.replaced) = (history, marks, pinned, replaced);
+        true
+    }
+
+    /// It is exactly these messages from here on.
+    pub(crate) fn compact(&mut self, messages: Vec<Message>) {
+        let compacted: History = messages.into_iter().collect();
+        let count = compacted.len();
+        let history = std::mem::replace(&mut self.history, compacted);
+        self.replaced.push(Replaced { history, count });
+    }
+
+    /// What the newest summary stands for is back, before what was said since; false if there is none.
+    pub fn undo_compaction(&mut self) -> bool {
+        let Some(Replaced { mut history, count }) = self.replaced.pop() else { return false };
+        for mark in self.marks.iter_mut().filter(|mark| mark.summaries > self.replaced.len()) {
+            mark.summaries = self.replaced.len();
+            mark.length = history.len() + mark.length.saturating_sub(count);
+        }
+        history.extend_from(&self.history, count);
+        self.history = history;
+        // What went back since would be summed up still.
+        self.undone.clear();
         true
     }
 

@@ -74,6 +74,13 @@ pub enum Record {
         /// What stands in their places.
         instead: String,
     },
+    /// The conversation is exactly these messages from here on: it was summed up. What was said before stays in the file.
+    Compacted {
+        /// The conversation.
+        messages: Vec<Message>,
+    },
+    /// The newest compaction that still counts does so no more: what it stands for is back, before what was said since.
+    CompactionUndone {},
     /// A call is about to run. Without a later result for it, the call was cut short.
     Started {
         /// Vendor's id of the call.
@@ -312,6 +319,11 @@ mod tests {
                 r#"{"seq":1,"at":2,"type":"reverted","beforeTurnId":"t"}"#,
             ),
             (Record::Unreverted {}, r#"{"seq":1,"at":2,"type":"unreverted"}"#),
+            (
+                Record::Compacted { messages: vec![Message::Developer { text: "x".into() }] },
+                r#"{"seq":1,"at":2,"type":"compacted","messages":[{"role":"developer","text":"x"}]}"#,
+            ),
+            (Record::CompactionUndone {}, r#"{"seq":1,"at":2,"type":"compactionUndone"}"#),
             (
                 Record::Partial { item_id: "a".into(), offset: 3, text: "x".into() },
                 r#"{"seq":1,"at":2,"type":"partial","itemId":"a","offset":3,"text":"x"}"#,

@@ -4,7 +4,7 @@
 //! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
 //! its message, and nothing else is.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::ThreadItem;
@@ -108,6 +108,8 @@ struct Replay {
     ran_on: bool,
     /// What the user said that is no message yet.
     steered: Vec<Steered>,
+    /// Whether the next usage is that of the last answer.
+    is_answered: bool,
 }
 
 struct Steered {
@@ -133,6 +135,7 @@ impl Replay {
         if let Some(answered) = self.answered_command.take() {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
+        Arc::make_mut(&mut self.conversation.pinned).note(&record);
         match record {
             Record::Header(_)
             | Record::Asked { .. }
@@ -159,6 +162,11 @@ impl Replay {
             Record::PicturesLeftOut { instead } => {
                 self.conversation.history.leave_out_new_pictures(&instead);
             }
+            Record::Compacted { messages } => {
+                self.answer_lost_calls();
+                self.conversation.compact(messages);
+            }
+            Record::CompactionUndone {} => drop(self.conversation.undo_compaction()),
             Record::Started { call_id, item_id, access, .. } => {
                 if let Some(call) = self.open_calls.iter_mut().find(|open| open.call.call_id == call_id) {
                     call.begun = true;
@@ -166,6 +174,10 @@ impl Replay {
                 }
             }
             Record::Usage { usage, model } => {
+                // Others ask models as well: whoever sums up, and second agents.
+                if std::mem::take(&mut self.is_answered) {
+                    self.conversation.history.count_is(usage.total());
+                }
                 let model = model.or_else(|| self.epoch.as_ref().map(|epoch| epoch.model.clone()));
                 *self.usage.entry(model.unwrap_or_default()).or_default() += usage;
             }
@@ -218,6 +230,7 @@ impl Replay {
         }
         if let Message::Assistant { .. } = &message {
             self.partials.clear();
+            self.is_answered = true;
             self.open_calls =
                 message.calls().map(|call| OpenCall { call: call.clone(), begun: false, command: None }).collect();
         }
@@ -365,6 +378,74 @@ mod tests {
             let repairs = replay(lines(records.clone())).unwrap().repairs.into_iter();
             let items = repairs.filter(|record| matches!(record, Record::Item { .. }));
             assert!(items.eq(expected), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn a_compaction_stands_for_what_was_before_until_it_is_undone() {
+        let say = |text: &str| Record::Message { message: Message::user(text) };
+        let sum = |text: &str| Record::Compacted { messages: vec![Message::user("rules"), Message::user(text)] };
+        let undo = || Record::CompactionUndone {};
+        let table: [(Vec<Record>, &[&str]); 8] = [
+            (vec![say("a"), sum("A"), say("b")], &["rules", "A", "b"]),
+            (vec![say("a"), sum("A"), say("b"), undo()], &["a", "b"]),
+            (vec![say("a"), sum("A"), say("b"), undo(), say("c")], &["a", "b", "c"]),
+            (vec![say("a"), sum("A"), say("b"), sum("B"), say("c")], &["rules", "B", "c"]),
+            (vec![say("a"), sum("A"), say("b"), sum("B"), say("c"), undo()], &["rules", "A", "b", "c"]),
+            (vec![say("a"), sum("A"), say("b"), sum("B"), say("c"), undo(), undo()], &["a", "b", "c"]),
+            (vec![say("a"), undo()], &["a"]),
+            (vec![say("a"), calls(&["1"]), sum("A"), result("1")], &["rules", "A"]),
+        ];
+        for (records, expected) in table {
+            let replayed = replay(lines(records.clone())).unwrap().conversation;
+            let expected: History = expected.iter().map(|text| Message::user(*text)).collect();
+            let history = replayed.history;
+            assert!(history.messages().eq(expected.messages()), "{records:?}: {history:?}");
+        }
+    }
+
+    #[test]
+    fn going_back_and_compactions_undo_each_other_in_any_order() {
+        let say = |text: &str| Record::Message { message: Message::user(text) };
+        let sum = |text: &str| Record::Compacted { messages: vec![Message::user("rules"), Message::user(text)] };
+        let begin = |id: &str| Record::TurnStarted { turn_id: id.into() };
+        let back = |id: &str| Record::Reverted { before_turn_id: id.into() };
+        let undo = || Record::CompactionUndone {};
+        let start = |rest: Vec<Record>| {
+            let start = [begin("1"), say("a"), begin("2"), say("b"), sum("B"), say("c"), begin("3"), say("d")];
+            start.into_iter().chain(rest).collect::<Vec<_>>()
+        };
+        let table: [(Vec<Record>, &[&str]); 9] = [
+            (vec![], &["rules", "B", "c", "d"]),
+            (vec![back("3")], &["rules", "B", "c"]),
+            (vec![back("2")], &["a"]),
+            (vec![back("1")], &[]),
+            (vec![back("2"), Record::Unreverted {}], &["rules", "B", "c", "d"]),
+            (vec![back("2"), undo()], &["a"]),
+            (vec![undo(), back("3")], &["a", "b", "c"]),
+            (vec![back("3"), undo()], &["a", "b", "c"]),
+            (vec![sum("D"), begin("4"), say("e"), undo(), back("4")], &["rules", "B", "c", "d"]),
+        ];
+        for (records, expected) in table {
+            let history = replay(lines(start(records.clone()))).unwrap().conversation.history;
+            let expected: History = expected.iter().map(|text| Message::user(*text)).collect();
+            assert!(history.messages().eq(expected.messages()), "{records:?}: {history:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_counted_is_that_of_the_last_answer() {
+        let usage = |tokens| Record::Usage { usage: Usage { input_tokens: tokens, ..Usage::default() }, model: None };
+        let sum = || Record::Compacted { messages: vec![Message::user("A")] };
+        let table = [
+            (vec![calls(&[])], None),
+            (vec![calls(&[]), usage(7)], Some(7)),
+            (vec![calls(&[]), usage(7), usage(9)], Some(7)),
+            (vec![calls(&[]), usage(7), usage(9), sum()], None),
+            (vec![calls(&[]), usage(7), sum(), calls(&[]), usage(3)], Some(3)),
+        ];
+        for (records, expected) in table {
+            assert_eq!(replay(lines(records.clone())).unwrap().conversation.history.counted(), expected, "{records:?}");
         }
     }
 

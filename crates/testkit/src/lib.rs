@@ -19,5 +19,5 @@ pub use process::{Finished, WATCHDOG, run_to_end};
 pub use raw::{RawAnswer, RawEnding, RawServer};
 pub use runner::run;
 pub use scenario::{Expected, Output, Run, Scenario};
-pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step};
+pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step, input_tokens};
 pub use server::{Exchange, ModelServer, RecordedRequest};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The answers of a server.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +22,11 @@ pub struct Script {
     /// Answers of their own, in order, to the requests in which a message of the user is exactly this: sessions that run
     /// beside the others.
     pub sessions: BTreeMap<String, Vec<Step>>,
+    /// The answer to each request that offers no tools: one to sum the conversation up.
+    pub summary: Option<Box<Step>>,
+    /// Tokens that the input of a request may have; a longer one is refused in the vendor's words. A token is four bytes
+    /// of JSON here, and the usage of each answer says so.
+    pub window: Option<usize>,
 }
 
 /// How the step for a request is found.
@@ -186,12 +191,30 @@ impl Script {
 
     /// The step for the request with `body` of `session`, of whose requests `earlier` were answered before.
     pub(crate) fn step(&self, session: &str, earlier: usize, body: &Value) -> Step {
-        let done = || Step { text: Some("Done.".into()), ..Step::default() };
         if let Some(steps) = self.sessions.get(session) {
             return steps.get(earlier).cloned().unwrap_or_else(done);
         }
         if let Some(fault) = self.faults.get(earlier) {
             return fault.clone();
+        }
+        let Some(window) = self.window else { return self.picked(earlier, body) };
+        let tokens = input_tokens(body);
+        if tokens > window {
+            let message = format!("This model's maximum context length is {window} tokens, and you sent {tokens}.");
+            let error = json!({ "error": { "code": "context_length_exceeded", "message": message } });
+            return Step { http: Some(400), body: Some(error.to_string()), ..Step::default() };
+        }
+        let picked = self.picked(earlier, body);
+        let said = picked.text.as_ref().map_or(0, String::len) + picked.stream.map_or(0, |filler| filler.bytes);
+        let output = 10 + said / 4;
+        let usage = json!({ "input_tokens": tokens, "output_tokens": output, "total_tokens": tokens + output });
+        Step { usage: Some(usage), ..picked }
+    }
+
+    /// The step by the order of requests, or by what the request says.
+    fn picked(&self, earlier: usize, body: &Value) -> Step {
+        if let Some(summary) = self.summary.as_ref().filter(|_| body["tools"].is_null()) {
+            return Step::clone(summary);
         }
         let step = match self.pick {
             Pick::Request => self.steps.get(earlier - self.faults.len()),
@@ -226,6 +249,15 @@ impl Step {
     }
 }
 
+fn done() -> Step {
+    Step { text: Some("Done.".into()), ..Step::default() }
+}
+
+/// What a script with a window counts of a request.
+pub fn input_tokens(body: &Value) -> usize {
+    body["input"].to_string().len() / 4
+}
+
 fn users(body: &Value) -> usize {
     let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
     items.iter().filter(|item| item["role"] == "user").count()
@@ -240,8 +272,6 @@ fn results_since_user(body: &Value) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn script(value: Value) -> Script {
@@ -297,6 +327,22 @@ mod tests {
         assert_eq!(answer(&said("task"), 0), "own");
         assert_eq!(answer(&said("task"), 1), "Done.");
         assert_eq!(answer(&said("a task"), 0), "main");
+    }
+
+    #[test]
+    fn a_request_without_tools_is_for_a_summary_and_a_long_one_is_refused() {
+        let script = script(json!({ "window": 100, "summary": { "text": "sum" }, "steps": [{ "text": "one" }] }));
+        let body = |bytes: usize, tools: Value| json!({ "input": ["x".repeat(bytes)], "tools": tools });
+        let table = [
+            (body(100, json!([])), Some("one"), None, 26),
+            (body(100, Value::Null), Some("sum"), None, 26),
+            (body(400, json!([])), None, Some(400), 101),
+        ];
+        for (body, text, http, tokens) in table {
+            let step = script.step("", 0, &body);
+            assert_eq!((step.text.as_deref(), step.http, input_tokens(&body)), (text, http, tokens));
+            assert!(http.is_some() || step.usage.unwrap()["input_tokens"] == tokens);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! out as [`Effect`]s, what is to be shown as rows.
 
 mod answers;
+mod compaction;
 mod draw;
 mod effect;
 mod intents;

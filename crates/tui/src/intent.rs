@@ -30,6 +30,10 @@ pub enum Intent {
     Change(Change),
     /// Run a command of one's own, as the agent's are.
     Shell(String),
+    /// Sum the conversation up, and dwell on this.
+    Compact(Option<String>),
+    /// Bring back what the newest summary stands for.
+    UndoCompaction,
     /// Ask the server for something to show.
     Fetch(Fetch),
     /// Forget a rule that was remembered.

@@ -3,6 +3,7 @@
 
 mod agents;
 mod command;
+mod compaction;
 mod error;
 mod export;
 mod feed;
@@ -44,6 +45,7 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         ThreadItem::CollabAgentToolCall { .. } => agents::rows(item, look, expanded),
         ThreadItem::EnteredReviewMode { review, .. } => review::entered(review, look),
         ThreadItem::ExitedReviewMode { review, result, .. } => review::exited(review, result.is_some(), look, expanded),
+        ThreadItem::ContextCompaction { report, .. } => compaction::rows(report.as_ref(), look),
     };
     fitting(rows, look)
 }

@@ -109,6 +109,8 @@ impl ThreadState {
         let mut settings = self.settings.clone();
         settings.workplace = ground.workplace.clone();
         settings.tools.retain(|tool| TOOLS.contains(&tool.name()));
+        // A summary would begin with the thread's instructions.
+        settings.model.compact_at = None;
         self.apart = Some(Apart {
             settings: std::mem::replace(&mut self.settings, settings),
             history: std::mem::take(&mut self.history),

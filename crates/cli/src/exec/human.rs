@@ -2,8 +2,9 @@
 
 use codex_client::{AgentLine, agent_lines, usd};
 use codex_protocol::{
-    CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange, PatchApplyStatus,
-    PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TokenUsage, TurnStatus,
+    CommandExecutionStatus, CompactionReport, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange,
+    PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened,
+    TokenUsage, TurnStatus,
 };
 use serde_json::Value;
 
@@ -90,6 +91,10 @@ impl Human {
                 self.progress.line(Style::Cyan, &format!("$ {command}"));
             }
             ThreadItem::AgentMessage { .. } => self.release(),
+            ThreadItem::ContextCompaction { .. } => {
+                self.release();
+                self.progress.line(Style::Dim, "• summing up the conversation");
+            }
             _ => {}
         }
     }
@@ -130,6 +135,10 @@ impl Human {
             }
             // What it has come to is the message that follows.
             ThreadItem::ExitedReviewMode { .. } => self.release(),
+            ThreadItem::ContextCompaction { report, .. } => {
+                self.release();
+                report.iter().for_each(|report| self.summed_up(report));
+            }
             ThreadItem::DynamicToolCall { tool, arguments, status, content_items, .. } => {
                 self.release();
                 self.progress.line(Style::Cyan, &format!("• {tool} {}", brief(arguments)));
@@ -146,6 +155,20 @@ impl Human {
                     self.output(&more);
                 }
             }
+        }
+    }
+
+    fn summed_up(&self, report: &CompactionReport) {
+        let CompactionReport { tokens_before, tokens_after, kept, dropped, failure, .. } = report;
+        if let Some(why) = failure {
+            let line = format!("warning: the conversation was not summed up, and is as it was: {why}");
+            return self.progress.line(Style::Yellow, &line);
+        }
+        let line = format!("• summed up: about {tokens_before} tokens before, {tokens_after} after");
+        self.progress.line(Style::Cyan, &line);
+        self.progress.line(Style::Dim, &format!("    kept word for word: {}", kept.join(", ")));
+        if !dropped.is_empty() {
+            self.progress.line(Style::Dim, &format!("    in the summary only: {}", dropped.join(", ")));
         }
     }
 

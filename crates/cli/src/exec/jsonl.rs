@@ -93,12 +93,18 @@ impl Jsonl {
 
     /// The item as these events spell it; `None` for items they do not have.
     fn shape(&mut self, item: &ThreadItem) -> Option<Value> {
+        if let ThreadItem::ContextCompaction { id, report } = item {
+            let why = report.as_ref()?.failure.as_ref()?;
+            let message = format!("the conversation was not summed up, and is as it was: {why}");
+            return Some(json!({ "id": self.id(id, false), "type": "error", "message": message }));
+        }
         if !has_shape(item) {
             return None;
         }
         let id = self.id(item.id(), false);
         Some(match item {
             ThreadItem::UserMessage { .. }
+            | ThreadItem::ContextCompaction { .. }
             | ThreadItem::EnteredReviewMode { .. }
             | ThreadItem::ExitedReviewMode { .. } => return None,
             ThreadItem::AgentMessage { text, .. } => json!({ "id": id, "type": "agent_message", "text": text }),

@@ -97,7 +97,6 @@ const STATEMENTS: [(u8, &str); 64] = [
 const OPEN: &[(u8, &str)] = &[
     (3, "nothing is saved before it is destroyed yet"),
     (27, NO_SERVER),
-    (45, "a conversation cannot be summed up yet"),
     (48, "there is no mode for plans yet"),
     (50, "no states of files are kept yet to compare with"),
     (53, "there are no MCP servers yet"),

@@ -10,6 +10,7 @@ mod agents;
 mod approvals;
 mod attacks;
 mod closing;
+mod compaction;
 mod config;
 mod config_cases;
 mod demo;

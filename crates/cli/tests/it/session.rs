@@ -125,6 +125,11 @@ impl Session {
     /// A whole turn whose questions are answered in order. No other may be asked, and each must be.
     pub async fn turn(&mut self, answers: &[ApprovalAnswer]) -> Seen {
         self.say("go").await;
+        self.rest_of_turn(answers).await
+    }
+
+    /// As [`Session::turn`], of a turn that has begun.
+    pub async fn rest_of_turn(&mut self, answers: &[ApprovalAnswer]) -> Seen {
         let (mut asked, mut told, mut items, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         loop {
             let event = match self.message().await {

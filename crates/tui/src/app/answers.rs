@@ -88,6 +88,7 @@ impl App {
             }
             (Purpose::Files(query), ClientResponse::FuzzyFileSearch(found)) => self.found_files(&query, found),
             (Purpose::Answer(id), _) => self.questions.remove(id),
+            (Purpose::UndoCompaction, _) => self.say("the summary is undone: the conversation is whole again"),
             // That a turn has begun is told.
             _ => {}
         }
@@ -97,11 +98,13 @@ impl App {
         match purpose {
             Purpose::Quietly | Purpose::Files(_) | Purpose::Branch => {}
             Purpose::Say(draft) => {
-                // What has not begun by now never will.
-                if let Some(session) = &mut self.session {
-                    session.turn.take_if(|turn| turn.id.is_empty());
-                }
+                self.not_begun();
                 self.not_said(draft, &error.message);
+            }
+            Purpose::Compact => {
+                self.not_begun();
+                self.complain(&error.message);
+                self.say_next();
             }
             Purpose::Steer(draft) => {
                 if let Some(session) = &mut self.session {
@@ -129,6 +132,13 @@ impl App {
                 self.complain(&error.message);
             }
             _ => self.complain(&error.message),
+        }
+    }
+
+    /// A turn that has not begun by now never will.
+    fn not_begun(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.turn.take_if(|turn| turn.id.is_empty());
         }
     }
 

@@ -50,6 +50,10 @@ pub enum Purpose {
     },
     /// To begin a turn with this, or to run the command that it is; it is not lost if that cannot be.
     Say(Draft),
+    /// To sum the conversation up.
+    Compact,
+    /// To bring back what the newest summary stands for.
+    UndoCompaction,
     /// To say this in the turn that runs; it is not lost if that has ended.
     Steer(Draft),
     /// To answer this question.

@@ -48,6 +48,8 @@ impl App {
             }
             Intent::Change(change) => self.change(change),
             Intent::Shell(command) => self.shell(command),
+            Intent::Compact(focus) => self.compact(focus),
+            Intent::UndoCompaction => self.undo_compaction(),
             Intent::Fetch(fetch) => self.fetch(fetch),
             Intent::Open(overlay) => self.lay(overlay),
             Intent::Print(rows) => self.feed.notice(rows),

@@ -20,6 +20,12 @@ pub(super) fn text(item: &ThreadItem) -> String {
         ThreadItem::FileChange { changes, .. } => {
             changes.iter().map(|change| format!("{}\n{}", change.path, change.diff)).collect::<Vec<_>>().join("\n")
         }
+        ThreadItem::ContextCompaction { report, .. } => report
+            .iter()
+            .flat_map(|report| report.kept.iter().chain(&report.dropped))
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n"),
         ThreadItem::DynamicToolCall { tool, arguments, content_items, .. } => {
             let returned =
                 content_items.iter().flatten().map(|DynamicToolCallOutput::InputText { text }| text.as_str());

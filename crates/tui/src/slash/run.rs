@@ -18,6 +18,10 @@ pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::NewThread])
 }
 
+pub(super) fn compact(arguments: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![if arguments == "undo" { Intent::UndoCompaction } else { Intent::Compact(some(arguments)) }])
+}
+
 pub(super) fn init(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Init])
 }

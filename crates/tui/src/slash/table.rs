@@ -36,12 +36,10 @@ pub const COMMANDS: &[Command] = &[
         ..command("clear", "Begin a new session; the one until now can be resumed", run::clear)
     },
     Command {
-        arguments: "[FOCUS]",
-        ..later(
-            "compact",
-            "Sum up the conversation, so that there is room again",
-            "this version cannot sum up a conversation; /clear begins a new one",
-        )
+        arguments: "[FOCUS|undo]",
+        when: When::BetweenTurns,
+        headless: "it happens by itself when the conversation comes near the model's limit",
+        ..command("compact", "Sum up the conversation, so that there is room again", run::compact)
     },
     later(
         "context",

@@ -34,6 +34,11 @@ fn push(item: &ThreadItem, text: &mut String) {
             let change = |change: &codex_protocol::FileUpdateChange| format!("--- {}\n{}\n", change.path, change.diff);
             writeln!(text, "\n{}", fenced("diff", &changes.iter().map(change).collect::<String>()))
         }
+        ThreadItem::ContextCompaction { report: Some(report), .. } if report.failure.is_none() => {
+            let (before, after) = (report.tokens_before, report.tokens_after);
+            writeln!(text, "\n*Here the conversation was summed up: about {before} tokens before, {after} after.*")
+        }
+        ThreadItem::ContextCompaction { .. } => Ok(()),
         ThreadItem::DynamicToolCall { tool, arguments, content_items, .. } => {
             let output = content_items.iter().flatten().map(|output| match output {
                 DynamicToolCallOutput::InputText { text } => text.as_str(),

@@ -65,7 +65,7 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
     // Those that this version has not say so.
-    for name in ["agent x", "compact", "diff", "fork", "mcp", "plan", "plugins", "review"] {
+    for name in ["agent x", "diff", "fork", "mcp", "plan", "plugins", "review"] {
         let word = name.split(' ').next().unwrap();
         terminal.press(&format!("/{name}\r"), &format!("✗ /{word}: this version "));
         // What was typed is there again, to be changed.
@@ -280,4 +280,22 @@ fn s58_experimental_lists_what_can_be_switched() {
     let mut terminal = Terminal::open(&place, &[]);
     terminal.press("/experimental\r", "search:");
     terminal.press("\x1b", "Ask, or /help");
+}
+
+#[test]
+fn s45_compact_sums_the_conversation_up_and_can_be_undone() {
+    let place = Place::new(json!({ "summary": { "text": "In short." }, "steps": [
+        { "text": "The long answer." }, { "text": "unused" }, { "text": "Second." }, { "text": "Third." },
+    ]}));
+    let mut terminal = Terminal::open(&place, &[]);
+    terminal.press("/compact\r", "nothing to sum up yet").rest();
+    terminal.press("begin\r", "The long answer.").rest();
+    terminal.press("/compact the colours\r", "tokens before").until("kept word for word: the instructions").rest();
+    terminal.press("more\r", "Second.").rest();
+    let sent = last_request(&place)["input"].to_string();
+    assert!(sent.contains("In short.") && sent.contains("begin") && !sent.contains("The long answer."), "{sent}");
+    terminal.press("/compact undo\r", "the conversation is whole again").rest();
+    terminal.press("on\r", "Third.").rest();
+    let sent = last_request(&place)["input"].to_string();
+    assert!(sent.contains("The long answer.") && sent.contains("Second.") && !sent.contains("In short."), "{sent}");
 }

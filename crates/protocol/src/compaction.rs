@@ -1,0 +1,43 @@
+//! Conversations that are summed up.
+
+use serde::{Deserialize, Serialize};
+
+/// `thread/compact/start`: sums the conversation up, in a turn of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadCompactStartParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// What the summary shall dwell on. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focus: Option<String>,
+}
+
+/// `thread/compact/undo`: brings back what the newest summary stands for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadCompactUndoParams {
+    /// The thread's id.
+    pub thread_id: String,
+}
+
+/// What came of summing a conversation up. Tokens are estimates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompactionReport {
+    /// Whether nobody asked for it.
+    pub automatic: bool,
+    /// Tokens of the conversation until then.
+    pub tokens_before: u64,
+    /// Tokens of it from then on: the same if there is no summary.
+    pub tokens_after: u64,
+    /// What was kept word for word, in words for people.
+    #[serde(default)]
+    pub kept: Vec<String>,
+    /// What the summary stands for, in words for people.
+    #[serde(default)]
+    pub dropped: Vec<String>,
+    /// Why there is no summary. The conversation is as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}

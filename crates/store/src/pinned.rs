@@ -1,0 +1,65 @@
+//! What of the records is kept word for word when the conversation is summed up.
+
+use std::collections::BTreeSet;
+
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, ThreadItem};
+
+use crate::Record;
+
+/// What the records say of the work itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pinned {
+    /// The plan, as it was recorded last.
+    pub plan: Vec<PlanStep>,
+    /// The files that patches changed: absolute paths.
+    pub changed_files: BTreeSet<String>,
+}
+
+impl Pinned {
+    /// Takes in a record that follows those before.
+    pub fn note(&mut self, record: &Record) {
+        match record {
+            Record::Plan { steps, .. } => self.plan.clone_from(steps),
+            Record::Item {
+                item: ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. }, ..
+            } => {
+                changes.iter().for_each(|change| self.changed(change));
+            }
+            _ => {}
+        }
+    }
+
+    fn changed(&mut self, change: &FileUpdateChange) {
+        self.changed_files.insert(change.path.clone());
+        if let PatchChangeKind::Update { move_path: Some(to) } = &change.kind {
+            self.changed_files.insert(to.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_protocol::PlanStepStatus;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_plan_and_every_changed_file() {
+        let plan = |step: &str| {
+            let steps = vec![PlanStep { step: step.into(), status: PlanStepStatus::Pending }];
+            Record::Plan { turn_id: "1".into(), explanation: None, steps }
+        };
+        let patch = |path: &str, to: Option<&str>, status| {
+            let kind = PatchChangeKind::Update { move_path: to.map(str::to_owned) };
+            let changes = vec![FileUpdateChange { path: path.into(), kind, diff: String::new() }];
+            Record::Item { turn_id: "1".into(), item: ThreadItem::FileChange { id: "i".into(), changes, status } }
+        };
+        let (done, failed) = (PatchApplyStatus::Completed, PatchApplyStatus::Failed);
+        let mut pinned = Pinned::default();
+        let records =
+            [plan("a"), patch("/b", None, done), patch("/a", Some("/c"), done), patch("/d", None, failed), plan("b")];
+        records.iter().for_each(|record| pinned.note(record));
+        assert_eq!(pinned.plan[0].step, "b");
+        assert!(pinned.changed_files.iter().eq(["/a", "/b", "/c"]));
+    }
+}
