@@ -23,9 +23,6 @@ use crate::{
 /// The first bytes of a file of this format.
 const MAGIC: &[u8] = b"codex stat cache 1\n";
 
-/// The file is written again when what is not in it is so large, in bytes, and not a small part of it.
-const WORTH: usize = 256 << 10;
-
 /// What is known of the directories of some roots.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -124,8 +121,8 @@ impl Cache {
     /// Writes the file again if that is worth it. That it cannot be written only makes the next process slower.
     pub(crate) fn save(&mut self) {
         let fresh: usize = self.fresh.values().map(Vec::len).sum();
-        let is_worth_it = fresh > WORTH.max(self.base.len() / 8) || self.base.is_empty();
-        if fresh == 0 || !is_worth_it {
+        // A small part of it is found out again sooner than the whole is written.
+        if fresh <= self.base.len() / 8 {
             return;
         }
         let mut base = Vec::with_capacity(self.base.len() + fresh);
