@@ -49,6 +49,9 @@ pub enum Command {
     /// Go on with an earlier session on the screen
     #[command(after_help = examples::RESUME_SCREEN)]
     Resume(ResumeScreenArguments),
+    /// Branch an earlier session and go on with the branch on the screen
+    #[command(after_help = examples::FORK_SCREEN)]
+    Fork(ForkScreenArguments),
     /// List the sessions that are kept, find, name, export and delete them
     #[command(args_conflicts_with_subcommands = true, after_help = examples::SESSIONS)]
     Sessions(Box<SessionsArguments>),
@@ -164,6 +167,16 @@ pub struct ScreenOptions {
     /// Use the whole screen, and scroll here instead of in the terminal
     #[arg(long, help_heading = SCREEN)]
     pub alt_screen: bool,
+    /// What `codex fork` opens in place of a session of its own.
+    #[arg(skip)]
+    pub fork: Option<ForkPlace>,
+}
+
+/// Where a session branches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForkPlace {
+    /// The last turn that is shared; all of them if none is named.
+    pub at: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +198,9 @@ pub enum ExecCommand {
     /// Go on with an earlier session
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArguments),
+    /// Go on with a branch of an earlier session, which stays as it is
+    #[command(after_help = examples::FORK)]
+    Fork(ForkArguments),
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +221,24 @@ pub struct ResumeArguments {
     /// What to do; `-` or nothing reads it from standard input
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ForkArguments {
+    #[command(flatten)]
+    pub resume: ResumeArguments,
+    /// The last turn that the branch shares, such as turn_3; all without it
+    #[arg(long, value_name = "TURN")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ForkScreenArguments {
+    #[command(flatten)]
+    pub resume: ResumeScreenArguments,
+    /// The last turn that the branch shares, such as turn_3; all without it
+    #[arg(long, value_name = "TURN")]
+    pub at: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -56,6 +56,17 @@ Examples:
 
 Exit codes: 0 done, 1 it could not be done, 2 usage, or there is no such session.";
 
+pub const FORK: &str = "\
+Examples:
+  codex exec fork --last \"try it with a hash map instead\"
+  codex exec fork 0199a213 --at turn_2 \"go on from there\"";
+
+pub const FORK_SCREEN: &str = "\
+Examples:
+  codex fork
+  codex fork --last
+  codex fork 0199a213 --at turn_2";
+
 pub const SANDBOX: &str = "\
 Examples:
   codex sandbox -- make test

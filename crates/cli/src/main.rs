@@ -66,8 +66,10 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
     let anything = of_a_run || *thread != ThreadOptions::default();
     let name = match command {
         Command::Exec(_) => return None,
-        Command::Resume(_) if prompt.is_some() => return Some("the prompt comes after the session's id".into()),
-        Command::Resume(_) => return None,
+        Command::Resume(_) | Command::Fork(_) if prompt.is_some() => {
+            return Some("the prompt comes after the session's id".into());
+        }
+        Command::Resume(_) | Command::Fork(_) => return None,
         Command::Demo(_) => return anything.then(|| "demo takes its own flags only, after the word demo".into()),
         Command::Sandbox(_) => {
             return of_a_run.then(|| "sandbox takes a command after `--`, and no prompt or flags of a run".into());
@@ -122,6 +124,10 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Man(man)) => commands::man::run(&man),
         Some(Command::Resume(resume)) => {
             let (nearer, screen, prompt) = commands::screen::resumed(resume);
+            commands::screen::run(thread.then(nearer), run, screen, prompt, environment).await
+        }
+        Some(Command::Fork(fork)) => {
+            let (nearer, screen, prompt) = commands::screen::forked(fork);
             commands::screen::run(thread.then(nearer), run, screen, prompt, environment).await
         }
         None => commands::screen::run(thread, run, screen, prompt, environment).await,

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Header, Line, Record, name, preview::Preview};
+use crate::{Header, Line, Record, directory::with_id, lineage::codex_home, name, preview::Preview};
 
 /// What a journal says of its session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,9 @@ pub(crate) fn describe(path: &Path) -> Option<Facts> {
     if name::id_of(path) != Some(header.thread_id.as_str()) {
         return None;
     }
-    let mut facts = Facts { header, created_at_ms: first.at, preview: String::new(), name: None, begun: false };
+    // What a fork shares has begun.
+    let begun = header.forked_from.is_some();
+    let mut facts = Facts { header, created_at_ms: first.at, preview: String::new(), name: None, begun };
     let mut preview = Preview::default();
     while next(&mut lines, &mut line, |head| matters(head, &preview)).ok()? {
         let Ok(Line { record, .. }) = serde_json::from_slice::<Line>(&line) else { continue };
@@ -52,6 +54,11 @@ pub(crate) fn describe(path: &Path) -> Option<Facts> {
         }
     }
     facts.preview = preview.text();
+    if let (true, Some(from)) = (facts.preview.is_empty(), &facts.header.forked_from) {
+        // Nothing was said in it yet.
+        let parent = with_id(codex_home(path), &from.thread_id).and_then(|parent| describe(&parent));
+        facts.preview = parent.map(|parent| parent.preview).unwrap_or_default();
+    }
     Some(facts)
 }
 

@@ -90,6 +90,11 @@ pub fn find_current(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreErr
     }
 }
 
+/// The journal of the session with exactly this id. No journal is read for it.
+pub(crate) fn with_id(codex_home: &Path, id: &str) -> Option<PathBuf> {
+    walk(codex_home).into_iter().map(|file| file.path).find(|path| name::id_of(path) == Some(id))
+}
+
 /// The files of the sessions whose name is `wanted`.
 fn named<'found>(codex_home: &Path, wanted: &str, found: &'found [Found]) -> Vec<&'found Found> {
     let wanted = wanted.trim().to_lowercase();

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{ForkedFrom, Header, Line, Record, StoreError, directory::find};
+use crate::{ForkedFrom, Header, Line, Record, StoreError, directory::with_id};
 
 /// Journals lie below directories with these names.
 const JOURNALS: [&str; 2] = ["sessions", "archived_sessions"];
@@ -189,14 +189,10 @@ fn end_of_turn<'a>(records: impl Iterator<Item = &'a Record>, wanted: &str) -> O
 fn inherited(path: &Path, mut from: Option<ForkedFrom>) -> Result<Vec<Part>, StoreError> {
     let mut parts = Vec::new();
     while let Some(ForkedFrom { thread_id, bytes, .. }) = from {
-        let gone = |error: StoreError| match error {
-            StoreError::NotFound(_) => {
-                let reason = format!("it goes on from session `{thread_id}`, which is gone: put its file back");
-                unreadable_because(path, reason)
-            }
-            other => other,
-        };
-        let parent = find(codex_home(path), &thread_id).map_err(gone)?;
+        let parent = with_id(codex_home(path), &thread_id).ok_or_else(|| {
+            let reason = format!("it goes on from session `{thread_id}`, which is gone: put its file back");
+            unreadable_because(path, reason)
+        })?;
         let file = File::open(&parent).map_err(StoreError::io("open", &parent))?;
         let mut last = [0];
         let whole = bytes > 0 && file.read_exact_at(&mut last, bytes - 1).is_ok() && last == *b"\n";
@@ -212,7 +208,7 @@ fn inherited(path: &Path, mut from: Option<ForkedFrom>) -> Result<Vec<Part>, Sto
 }
 
 /// The directory below which the journal `path` lies with all others.
-fn codex_home(path: &Path) -> &Path {
+pub(crate) fn codex_home(path: &Path) -> &Path {
     let is_ours =
         |directory: &&Path| directory.file_name().is_some_and(|name| JOURNALS.iter().any(|ours| name == *ours));
     path.ancestors().find(is_ours).and_then(Path::parent).unwrap_or(path)

@@ -104,10 +104,18 @@ fn a_fork_counts_its_own_tokens_and_shows_what_was_said_in_it() {
         (replayed.preview, replayed.usage.values().map(|usage| usage.input_tokens).sum::<u64>(), replayed.turns)
     };
     assert_eq!(replayed(&child_path), ("one".into(), 0, 2));
+    // It is listed, although nothing was said in it yet.
+    let listed = |path: &Path| {
+        let wanted = crate::SessionsWanted { limit: 9, ..crate::SessionsWanted::default() };
+        let found = crate::list(home, &wanted).0.into_iter().find(|listed| listed.path == path);
+        found.map(|listed| listed.facts.preview)
+    };
+    assert_eq!(listed(&child_path).as_deref(), Some("one"));
     let (mut child, ..) = Journal::open(&child_path).unwrap();
     append(&mut child, &turn(2, "three"));
     drop(child);
     assert_eq!(replayed(&child_path), ("three".into(), 1, 3));
+    assert_eq!(listed(&child_path).as_deref(), Some("three"));
 }
 
 #[test]
@@ -154,6 +162,10 @@ fn a_fork_of_a_fork_needs_only_what_it_shares() {
     assert_eq!(told(&early_path), in_early, "it goes on from the first");
     let error = resumed(&late_path).unwrap_err().to_string();
     assert!(error.contains("goes on from session `second-1`, which is gone"), "{error}");
+    // What goes on from one that is gone is in the list all the same.
+    assert!(crate::look(home, &empty).is_some_and(|listed| listed.facts.preview == "late"));
+    std::fs::remove_file(&late_path).unwrap();
+    assert!(crate::describe::describe(&empty).is_some_and(|facts| facts.preview.is_empty()));
 }
 
 #[test]

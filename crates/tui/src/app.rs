@@ -5,6 +5,7 @@ mod answers;
 mod compaction;
 mod draw;
 mod effect;
+mod fork;
 mod intents;
 mod keys;
 mod messages;
@@ -16,7 +17,9 @@ mod whose;
 
 use std::time::{Duration, Instant};
 
-use codex_protocol::{ClientResponse, RpcError, ServerMessage, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{
+    ClientResponse, RpcError, ServerMessage, ThreadForkParams, ThreadResumeParams, ThreadStartParams,
+};
 
 use crate::{
     composer::Composer,
@@ -60,6 +63,20 @@ pub enum Opening {
     Pick {
         /// With the id to be filled in.
         params: ThreadResumeParams,
+        /// Of all directories.
+        all: bool,
+    },
+    /// A branch of an earlier one.
+    Fork(Box<ThreadForkParams>),
+    /// A branch of the newest of a directory, or of all.
+    ForkLast {
+        /// With the id to be filled in.
+        params: Box<ThreadForkParams>,
+        /// Absolute directory.
+        of: Option<String>,
+    },
+    /// A branch of one that the person chooses.
+    ForkPick {
         /// Of all directories.
         all: bool,
     },
@@ -134,7 +151,6 @@ struct Focus {
 }
 
 /// What happens.
-#[allow(clippy::large_enum_variant, reason = "one at a time, moved and not kept")]
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum AppEvent {

@@ -19,6 +19,8 @@ pub enum Intent {
     NewThread,
     /// Go on with this session.
     ResumeThread(String),
+    /// Go on with a branch of a session.
+    ForkThread(Fork),
     /// Answer a question of the server.
     Answer {
         /// The question.
@@ -82,6 +84,17 @@ impl Draft {
     }
 }
 
+/// Where a session branches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fork {
+    /// Which session; this one if none is named.
+    pub thread_id: Option<String>,
+    /// The last turn that is shared; all of them if none is named.
+    pub last_turn_id: Option<String>,
+    /// What was said then, to be said in another way.
+    pub prompt: Option<String>,
+}
+
 /// A setting of the session to change. What is absent stays.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
@@ -107,6 +120,13 @@ pub enum Fetch {
         /// Of all directories.
         all: bool,
     },
+    /// Sessions to choose one from that is branched.
+    SessionsToFork {
+        /// Of all directories.
+        all: bool,
+    },
+    /// Places where this session can branch.
+    ForkPoints,
     /// Models to choose from.
     Models,
     /// Rules, roots, decisions.

@@ -1,5 +1,6 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
+pub(crate) mod fork;
 mod keys;
 mod line;
 pub(crate) mod list;

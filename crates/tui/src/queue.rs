@@ -40,6 +40,11 @@ impl Queue {
         self.back += 1;
     }
 
+    /// Whether what waits is not sent by itself.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Keeps it until [`Self::release`].
     pub fn hold(&mut self) {
         self.held = !self.waiting.is_empty();

@@ -1,4 +1,4 @@
-//! `codex exec` and `codex exec resume`: flags to a run.
+//! `codex exec`, `codex exec resume` and `codex exec fork`: flags to a run.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,11 +7,11 @@ use std::{
 
 use codex_client::Connection;
 use codex_config::Environment;
-use codex_protocol::{ApprovalPolicy, SandboxMode, SessionSource};
+use codex_protocol::{ApprovalPolicy, SandboxMode, SessionSource, ThreadForkParams};
 use codex_server::Server;
 
 use crate::{
-    args::{ExecArguments, ExecCommand, ResumeArguments, RunOptions, ThreadOptions},
+    args::{ExecArguments, ExecCommand, ForkArguments, ResumeArguments, RunOptions, ThreadOptions},
     commands::slash,
     exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
@@ -26,7 +26,9 @@ pub async fn run(
     arguments: ExecArguments,
     environment: Environment,
 ) -> ExitStatus {
-    let of_resume = |ExecCommand::Resume(resume): &ExecCommand| resume.run.no_stdin;
+    let of_resume = |command: &ExecCommand| match command {
+        ExecCommand::Resume(resume) | ExecCommand::Fork(ForkArguments { resume, .. }) => resume.run.no_stdin,
+    };
     let no_stdin = run.no_stdin || arguments.run.no_stdin || arguments.command.as_ref().is_some_and(of_resume);
     match attempt(thread, run, prompt, arguments, environment).await {
         Ok(status) => status,
@@ -56,6 +58,7 @@ async fn attempt(
             (thread, run, Opening::Start(params), prompt)
         }
         Some(ExecCommand::Resume(resume)) => resumed(thread, run, prompt, resume)?,
+        Some(ExecCommand::Fork(fork)) => forked(thread, run, prompt, fork)?,
     };
     if let Some(refusal) = prompt.as_deref().and_then(slash::refusal) {
         return Err(refusal);
@@ -90,17 +93,52 @@ pub fn connect(environment: Environment) -> Connection {
 /// replaced since, by an update, or by a command that may write there.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
+/// What was typed, put together: flags of the thread and of the run, which thread, the prompt.
+type Typed = (ThreadOptions, RunOptions, Opening, Option<String>);
+
 fn resumed(
     thread: ThreadOptions,
     run: RunOptions,
     prompt: Option<String>,
     resume: ResumeArguments,
-) -> Result<(ThreadOptions, RunOptions, Opening, Option<String>), String> {
-    let thread = thread.then(resume.thread);
-    let run = run.then(resume.run);
-    if run.ephemeral {
+) -> Result<Typed, String> {
+    if run.ephemeral || resume.run.ephemeral {
         return Err("--ephemeral: a session that is gone on with is kept already".into());
     }
+    earlier(thread, run, prompt, resume)
+}
+
+fn forked(
+    thread: ThreadOptions,
+    run: RunOptions,
+    prompt: Option<String>,
+    fork: ForkArguments,
+) -> Result<Typed, String> {
+    let ForkArguments { resume, at } = fork;
+    let (thread, run, opening, prompt) = earlier(thread, run, prompt, resume)?;
+    let params = |from| ThreadForkParams {
+        from,
+        last_turn_id: at,
+        ephemeral: run.ephemeral.then_some(true),
+        thread_source: run.thread_source.clone(),
+    };
+    let opening = match opening {
+        Opening::Resume(from) => Opening::Fork(Box::new(params(from))),
+        Opening::ResumeLast { params: from, of } => Opening::ForkLast { params: Box::new(params(from)), of },
+        other => other,
+    };
+    Ok((thread, run, opening, prompt))
+}
+
+/// A session of before, as it is resumed.
+fn earlier(
+    thread: ThreadOptions,
+    run: RunOptions,
+    prompt: Option<String>,
+    resume: ResumeArguments,
+) -> Result<Typed, String> {
+    let thread = thread.then(resume.thread);
+    let run = run.then(resume.run);
     let mut params = resolve::thread_resume(&thread, &run)?;
     params.approval_policy = Some(ApprovalPolicy::Never);
     let (opening, typed) = if resume.last {

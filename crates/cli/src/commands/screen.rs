@@ -1,4 +1,4 @@
-//! `codex` and `codex resume`: the screen. Flags to what it is opened with.
+//! `codex`, `codex resume` and `codex fork`: the screen. Flags to what it is opened with.
 
 use std::{
     io::{self, IsTerminal},
@@ -6,12 +6,12 @@ use std::{
 };
 
 use codex_config::{Environment, KeySource, Settings, key_source};
-use codex_protocol::{SessionSource, ThreadReadParams, ThreadResumeParams, ThreadStartParams};
+use codex_protocol::{SessionSource, ThreadForkParams, ThreadReadParams, ThreadResumeParams, ThreadStartParams};
 use codex_server::Server;
 use codex_tui::{Draft, Opening, Options};
 
 use crate::{
-    args::{Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
+    args::{ForkPlace, ForkScreenArguments, Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
     commands::exec::{self, OWN_PROGRAM},
     editor,
     exec::ExitStatus,
@@ -51,10 +51,15 @@ pub async fn run(
     let first = Draft { text: prompt.unwrap_or_default(), pictures };
     let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
     let connection = codex_client::Connection::new(calls, events);
-    if let Opening::Resume(params) = &mut opening {
+    let named = match &mut opening {
+        Opening::Resume(params) => Some(&mut params.thread_id),
+        Opening::Fork(params) => Some(&mut params.from.thread_id),
+        _ => None,
+    };
+    if let Some(thread_id) = named {
         // Said here, not on a screen that has no session then.
-        let wanted = ThreadReadParams { thread_id: params.thread_id.clone() };
-        params.thread_id = connection.client.thread_read(wanted).await.map_err(|error| error.message)?.thread.id;
+        let wanted = ThreadReadParams { thread_id: thread_id.clone() };
+        *thread_id = connection.client.thread_read(wanted).await.map_err(|error| error.message)?.thread.id;
     }
     let options = Options {
         environment,
@@ -79,7 +84,15 @@ pub fn resumed(arguments: ResumeScreenArguments) -> (ThreadOptions, ScreenOption
     let ResumeScreenArguments { thread, last, all, alt_screen, session, prompt } = arguments;
     // Without an id, the first word after `--last` is the prompt.
     let (session, prompt) = if last && prompt.is_none() { (None, session) } else { (session, prompt) };
-    (thread, ScreenOptions { resume: Some(session.unwrap_or_default()), last, all, alt_screen }, prompt)
+    let resume = Some(session.unwrap_or_default());
+    (thread, ScreenOptions { resume, last, all, alt_screen, ..ScreenOptions::default() }, prompt)
+}
+
+/// `codex fork`, as what it opens.
+pub fn forked(arguments: ForkScreenArguments) -> (ThreadOptions, ScreenOptions, Option<String>) {
+    let ForkScreenArguments { resume, at } = arguments;
+    let (thread, screen, prompt) = resumed(resume);
+    (thread, ScreenOptions { fork: Some(ForkPlace { at }), ..screen }, prompt)
 }
 
 fn opening(
@@ -89,6 +102,13 @@ fn opening(
     resume: &ThreadResumeParams,
 ) -> Result<Opening, String> {
     let params = resume.clone();
+    if let Some(ForkPlace { at }) = &screen.fork {
+        return fork_opening(
+            screen,
+            workspace,
+            ThreadForkParams { from: params, last_turn_id: at.clone(), ..Default::default() },
+        );
+    }
     Ok(match screen.resume.as_deref() {
         None => Opening::Start(start.clone()),
         Some("") if screen.last => {
@@ -98,6 +118,25 @@ fn opening(
         Some("") => Opening::Pick { params, all: screen.all },
         Some(_) if screen.last => return Err("--last is the newest session: give an id or --last, not both".into()),
         Some(id) => Opening::Resume(ThreadResumeParams { thread_id: id.to_owned(), ..params }),
+    })
+}
+
+fn fork_opening(screen: &ScreenOptions, workspace: &Path, mut params: ThreadForkParams) -> Result<Opening, String> {
+    let session = screen.resume.as_deref().unwrap_or_default();
+    Ok(match session {
+        "" if screen.last => {
+            let of = if screen.all { None } else { Some(resolve::utf8("--cd", workspace)?) };
+            Opening::ForkLast { params: Box::new(params), of }
+        }
+        "" if params.last_turn_id.is_some() => {
+            return Err("--at is a turn of one session: give its id, or --last".into());
+        }
+        "" => Opening::ForkPick { all: screen.all },
+        _ if screen.last => return Err("--last is the newest session: give an id or --last, not both".into()),
+        id => {
+            params.from.thread_id = id.to_owned();
+            Opening::Fork(Box::new(params))
+        }
     })
 }
 

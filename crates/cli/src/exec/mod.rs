@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use codex_client::{Connection, View, thread_of};
+use codex_client::{Client, Connection, View, thread_of};
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, ReviewStartParams, ReviewTarget,
-    RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams, ThreadItem, ThreadListParams, ThreadOpened,
-    ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus,
-    UserInput,
+    RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams, ThreadForkParams, ThreadItem,
+    ThreadListParams, ThreadOpened, ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams,
+    TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -56,6 +56,15 @@ pub enum Opening {
     ResumeLast {
         /// The rest of what resuming takes.
         params: ThreadResumeParams,
+        /// Of this directory only.
+        of: Option<String>,
+    },
+    /// A branch of an earlier one, by id.
+    Fork(Box<ThreadForkParams>),
+    /// A branch of the newest one, of `cwd` or of all directories.
+    ForkLast {
+        /// The rest of what branching takes.
+        params: Box<ThreadForkParams>,
         /// Of this directory only.
         of: Option<String>,
     },
@@ -237,11 +246,9 @@ async fn begin(
                 Err(error) => Err(given_up(&error, source).await),
             };
         }
-        Opening::Resume(params) => {
-            let params = ThreadReadParams { thread_id: params.thread_id.clone() };
-            connection.client.thread_read(params).await.err()
-        }
-        Opening::ResumeLast { .. } => None,
+        Opening::Resume(params) => is_missing(connection, &params.thread_id).await,
+        Opening::Fork(params) => is_missing(connection, &params.from.thread_id).await,
+        Opening::ResumeLast { .. } | Opening::ForkLast { .. } => None,
     };
     if let Some(error) = wrong {
         return Err(given_up(&error, source).await);
@@ -249,6 +256,10 @@ async fn begin(
     let prompt = prompt::read(source).await.map_err(none)?;
     let opened = open(connection, opening).await;
     opened.map(|opened| (opened, prompt)).map_err(|error| refused(&error))
+}
+
+async fn is_missing(connection: &Connection, thread_id: &str) -> Option<RpcError> {
+    connection.client.thread_read(ThreadReadParams { thread_id: thread_id.to_owned() }).await.err()
 }
 
 async fn given_up(error: &RpcError, source: PromptSource) -> ExitStatus {
@@ -263,14 +274,25 @@ async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened,
         Opening::Start(params) => client.thread_start(params).await,
         Opening::Resume(params) => client.thread_resume(params).await,
         Opening::ResumeLast { params, of } => {
-            let list = ThreadListParams { limit: Some(1), cwd: of.clone(), ..Default::default() };
-            let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
-                let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();
-                RpcError::new(ErrorKind::NotFound, format!("there is no session{of}"))
-            })?;
-            client.thread_resume(ThreadResumeParams { thread_id: newest.id, ..params }).await
+            let thread_id = newest(client, of).await?;
+            client.thread_resume(ThreadResumeParams { thread_id, ..params }).await
+        }
+        Opening::Fork(params) => client.thread_fork(*params).await,
+        Opening::ForkLast { mut params, of } => {
+            params.from.thread_id = newest(client, of).await?;
+            client.thread_fork(*params).await
         }
     }
+}
+
+/// Id of the newest session, of the directory `of` or of all.
+async fn newest(client: &Client, of: Option<String>) -> Result<String, RpcError> {
+    let list = ThreadListParams { limit: Some(1), cwd: of.clone(), ..Default::default() };
+    let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
+        let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();
+        RpcError::new(ErrorKind::NotFound, format!("there is no session{of}"))
+    })?;
+    Ok(newest.id)
 }
 
 fn refused(error: &RpcError) -> ExitStatus {

@@ -125,3 +125,43 @@ async fn an_ephemeral_fork_leaves_nothing() {
     assert!(last_request(&place).contains("answer one"));
     assert_eq!(place.journals().len(), 1);
 }
+
+#[test]
+fn exec_runs_a_branch_of_a_session() {
+    let place = Place::new(json!([
+        { "text": "answer one" }, { "text": "answer two" }, { "text": "answer three" }, { "text": "answer four" }
+    ]));
+    let run = |arguments: &[&str]| {
+        let output = place.codex(arguments).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (_, _, said) = run(&["exec", "first"]);
+    let (_, id) = said.rsplit_once("codex exec resume ").unwrap_or_else(|| panic!("{said}"));
+    let id = id.split_whitespace().next().unwrap();
+    assert_eq!(run(&["exec", "resume", id, "second"]).0, 0);
+    let before = place.journals();
+    let (status, answer, said) = run(&["exec", "fork", "--at", "turn_0", id, "third"]);
+    assert_eq!((status, answer.as_str()), (0, "answer three\n"), "{said}");
+    assert!(!said.contains(id), "the branch has an id of its own: {said}");
+    let request = last_request(&place);
+    assert!(request.contains("answer one") && !request.contains("answer two"), "{request}");
+    assert!(place.journals().contains(&before[0]), "the session has changed");
+    // The newest is the branch.
+    assert_eq!(run(&["exec", "fork", "--last", "fourth"]).0, 0);
+    assert!(last_request(&place).contains("answer three"));
+    assert_eq!(place.journals().len(), 3);
+    for (arguments, expected) in [
+        (&["exec", "fork"][..], "which session? Give its id, or --last"),
+        (&["exec", "fork", "00000000", "x"], "no session has the id 00000000"),
+        (&["exec", "fork", id, "--at", "turn_9", "x"], "has no turn `turn_9`"),
+        (&["fork", id], "the screen needs a terminal"),
+    ] {
+        let (status, _, said) = run(arguments);
+        assert_eq!(status, 2, "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}

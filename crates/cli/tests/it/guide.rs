@@ -102,7 +102,6 @@ const OPEN: &[(u8, &str)] = &[
     (53, "there are no MCP servers yet"),
     (54, "there are no plugins yet"),
     (55, "there is one agent at a time yet"),
-    (56, "a session cannot be branched yet"),
     (59, NO_SERVER),
     (60, NO_SERVER),
     (61, NO_SERVER),

@@ -44,6 +44,15 @@ impl App {
                 self.before.is_opening = false;
                 self.lay(overlays::sessions(list.data, all));
             }
+            (Purpose::Fork { prompt }, ClientResponse::ThreadFork(opened)) => self.forked(opened, prompt, now),
+            (Purpose::ForkNewest(params), ClientResponse::ThreadList(list)) => self.fork_newest(*params, list.data),
+            (Purpose::ForkPick { all }, ClientResponse::ThreadList(list)) => {
+                self.before.is_opening = false;
+                self.lay(overlays::fork::sessions(list.data, all));
+            }
+            (Purpose::ForkPoints, ClientResponse::ThreadItemsList(list)) => {
+                self.lay(overlays::fork::points(&list.data, list.next_cursor.is_some()));
+            }
             (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
                 // The newest came first.
                 list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));
@@ -127,9 +136,15 @@ impl App {
                     self.questions.put_again(id);
                 }
             }
-            Purpose::Open | Purpose::Newest | Purpose::Pick { .. } => {
-                self.before.is_opening = false;
+            Purpose::Open
+            | Purpose::Newest
+            | Purpose::Pick { .. }
+            | Purpose::Fork { .. }
+            | Purpose::ForkNewest(_)
+            | Purpose::ForkPick { .. } => {
+                (self.before.is_opening, self.before.is_branching) = (false, false);
                 self.complain(&error.message);
+                self.say_next();
             }
             _ => self.complain(&error.message),
         }
@@ -149,7 +164,7 @@ impl App {
         self.queue.hold();
     }
 
-    fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
+    pub(super) fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
         let header = self.header(&opened);
         self.feed.notice(header);
         self.feed.set_directory(&opened.cwd);

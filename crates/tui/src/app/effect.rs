@@ -1,6 +1,6 @@
 //! What is to be done outside of the state.
 
-use codex_protocol::ClientRequest;
+use codex_protocol::{ClientRequest, ThreadForkParams};
 
 use crate::intent::Draft;
 
@@ -48,6 +48,20 @@ pub enum Purpose {
         /// Of all directories.
         all: bool,
     },
+    /// To branch a session, with this in the composer afterwards.
+    Fork {
+        /// What was said where it branches.
+        prompt: Option<String>,
+    },
+    /// To find the newest session, and branch it so.
+    ForkNewest(Box<ThreadForkParams>),
+    /// To let a person choose the session that is branched: of all directories or of this.
+    ForkPick {
+        /// Of all directories.
+        all: bool,
+    },
+    /// To let a person choose where the session branches.
+    ForkPoints,
     /// To begin a turn with this, or to run the command that it is; it is not lost if that cannot be.
     Say(Draft),
     /// To sum the conversation up.

@@ -37,6 +37,7 @@ impl App {
                 self.leave_thread();
                 self.open(Opening::Resume(ThreadResumeParams { thread_id: id, ..params }));
             }
+            Intent::ForkThread(fork) => self.branch(fork),
             Intent::Answer { request_id, answer } => {
                 let params = ServerRequestAnswerParams { request_id, answer };
                 self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Answer(request_id));
@@ -83,6 +84,12 @@ impl App {
                 self.setup.resume = params;
                 self.fetch(Fetch::Sessions { all });
             }
+            Opening::Fork(params) => self.call(ClientRequest::ThreadFork(*params), Purpose::Fork { prompt: None }),
+            Opening::ForkLast { params, of } => {
+                let list = ThreadListParams { limit: Some(1), cwd: of, ..ThreadListParams::default() };
+                self.call(ClientRequest::ThreadList(list), Purpose::ForkNewest(params));
+            }
+            Opening::ForkPick { all } => self.fetch(Fetch::SessionsToFork { all }),
         }
     }
 
@@ -101,7 +108,7 @@ impl App {
         self.feed.notice(transcript::complaint(text, &self.setup.look));
     }
 
-    fn thread_id(&self) -> Option<String> {
+    pub(super) fn thread_id(&self) -> Option<String> {
         self.session.as_ref().map(super::Session::id)
     }
 
@@ -128,6 +135,9 @@ impl App {
 
     /// Says what waits, if nothing runs.
     pub(super) fn say_next(&mut self) {
+        if self.before.is_branching {
+            return;
+        }
         let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else { return };
         let Some(draft) = self.queue.next() else { return };
         if let Some(command) = shell_command(&draft) {
@@ -159,7 +169,7 @@ impl App {
     }
 
     /// Lets go of the session; what was said and not sent stays.
-    fn leave_thread(&mut self) {
+    pub(super) fn leave_thread(&mut self) {
         let Some(session) = self.session.take() else { return };
         let params = ThreadUnsubscribeParams { thread_id: session.id() };
         self.before.left = Some(params.thread_id.clone());
@@ -220,9 +230,13 @@ impl App {
             let params = ThreadListParams { limit: Some(500), cwd, ..ThreadListParams::default() };
             return self.call(ClientRequest::ThreadList(params), Purpose::Pick { all });
         }
+        if let Fetch::SessionsToFork { all } = fetch {
+            return self.sessions_to_fork(all);
+        }
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
         match fetch {
-            Fetch::Sessions { .. } => {}
+            Fetch::Sessions { .. } | Fetch::SessionsToFork { .. } => {}
+            Fetch::ForkPoints => self.items(None, Purpose::ForkPoints),
             Fetch::Models => {
                 let params = ModelListParams { cwd: self.setup.start.cwd.clone(), ..ModelListParams::default() };
                 self.call(ClientRequest::ModelList(params), Purpose::Models);

@@ -30,6 +30,8 @@ pub struct Before {
     pub left: Option<String>,
     /// Whether one is on its way.
     pub is_opening: bool,
+    /// Whether a branch of this one is on its way: what is said waits for it.
+    pub is_branching: bool,
     /// Tokens of the one that is on its way.
     pub usage: ThreadTokenUsage,
 }

@@ -47,6 +47,11 @@ pub enum More {
         /// Of all.
         all: bool,
     },
+    /// Sessions to branch, of all directories or of this one.
+    SessionsToFork {
+        /// Of all.
+        all: bool,
+    },
     /// The rules that are remembered.
     Rules,
     /// The list of modes; this one is in force.
@@ -63,6 +68,7 @@ impl MoreKey {
     pub fn intent(self) -> Intent {
         match self.wants {
             More::Sessions { all } => Intent::Fetch(Fetch::Sessions { all }),
+            More::SessionsToFork { all } => Intent::Fetch(Fetch::SessionsToFork { all }),
             More::Rules => Intent::Fetch(Fetch::Rules),
             More::Modes(sandbox, approval) => Intent::Open(super::modes(Some((sandbox, approval)))),
         }

@@ -32,7 +32,7 @@ fn sessions_at(list: Vec<Thread>, all: bool, now: Timestamp) -> Picker<String> {
 }
 
 /// How long ago, in one unit.
-fn age(seconds: i64) -> String {
+pub(super) fn age(seconds: i64) -> String {
     match seconds {
         ..60 => "just now".into(),
         60..3600 => format!("{} min ago", seconds / 60),

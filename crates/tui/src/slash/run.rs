@@ -2,7 +2,7 @@
 
 use super::{Snapshot, document};
 use crate::{
-    intent::{Change, Fetch, Intent},
+    intent::{Change, Fetch, Fork, Intent},
     overlays::{self, pickers},
     theme::Theme,
 };
@@ -20,6 +20,14 @@ pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
 
 pub(super) fn compact(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![if arguments == "undo" { Intent::UndoCompaction } else { Intent::Compact(some(arguments)) }])
+}
+
+pub(super) fn branch(arguments: &str, _: &Snapshot<'_>) -> Wanted {
+    match arguments {
+        "" => Ok(vec![Intent::Fetch(Fetch::ForkPoints)]),
+        "now" => Ok(vec![Intent::ForkThread(Fork::default())]),
+        other => Err(unknown("choice", other, ["now"].into_iter())),
+    }
 }
 
 pub(super) fn init(_: &str, _: &Snapshot<'_>) -> Wanted {

@@ -66,7 +66,12 @@ pub const COMMANDS: &[Command] = &[
     },
     command("experimental", "Switch features that are being tried", run::experimental),
     Command { arguments: "[FILE]", ..command("export", "Write the transcript to a file as Markdown", run::export) },
-    later("fork", "Branch the conversation", "this version cannot branch a session; /clear begins a new one"),
+    Command {
+        arguments: "[now]",
+        when: When::BetweenTurns,
+        headless: "use `codex exec fork ID \"PROMPT\"`",
+        ..command("fork", "Branch the conversation, now or before something that was said", run::branch)
+    },
     Command {
         aliases: &["?"],
         arguments: "[COMMAND]",

@@ -107,6 +107,8 @@ fn each_command_wants_what_it_is_for() {
         ("/resume", "Fetch(Sessions { all: false })"),
         ("/resume all", "Fetch(Sessions { all: true })"),
         ("/resume 0198", r#"ResumeThread("0198")"#),
+        ("/fork", "Fetch(ForkPoints)"),
+        ("/fork now", "ForkThread(Fork { thread_id: None, last_turn_id: None, prompt: None })"),
         ("/theme", "Open(Theme)"),
         ("/theme light", r#"theme: Some("light"), vim: None }) Keep { key: "tui.theme", value: "\"light\"" }"#),
         ("/vim", r#"vim: Some(false) }) Keep { key: "tui.vim", value: "false" }"#),
@@ -156,6 +158,8 @@ fn what_cannot_be_done_is_said() {
         (&quiet, "/status now", "/status takes nothing behind it"),
         (&quiet, "/help me", "there is no command /me"),
         (&working, "/clear", "/clear waits until the agent has finished"),
+        (&quiet, "/fork then", "`then` is no choice; there is now"),
+        (&working, "/fork", "/fork waits until the agent has finished"),
         (&working, "/resume", "/resume waits until the agent has finished"),
     ];
     for (snapshot, text, expected) in table {

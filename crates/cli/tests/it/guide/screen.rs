@@ -257,6 +257,34 @@ fn s06_a_session_goes_on_by_its_name_and_an_unknown_one_opens_no_screen() {
 }
 
 #[test]
+fn s56_fork_branches_the_session_now_and_before_what_was_said() {
+    let place = Place::new(json!([]));
+    let mut terminal = Terminal::open(&place, &[]);
+    terminal.press("the first question\r", "Done.").rest();
+    terminal.press("the second question\r", "› the second question").rest();
+    // Before something that was said: that is in the composer, to be said in another way.
+    terminal.press("/fork\r", "before: the first question");
+    terminal.press("second\r", "branched; the session before:").until("going on with: the first question");
+    terminal.press(" in other words\r", "› the second question in other words").rest();
+    let said = last_request(&place)["input"].to_string();
+    assert!(said.contains("the first question") && said.contains("the second question in other words"), "{said}");
+    assert!(!said.contains("\"the second question\""), "{said}");
+    // Now.
+    terminal.press("/fork now\r", "branched; the session before:");
+    terminal.press("the third question\r", "› the third question").rest();
+    assert!(last_request(&place).to_string().contains("the second question in other words"));
+    assert_eq!(place.journals().len(), 3);
+    terminal.send("/quit\r");
+    let fork = left(terminal);
+    // And from the shell.
+    let mut terminal = Terminal::start(&place, &["fork", &fork, "--at", "turn_0"], 24, 80);
+    terminal.until("going on with: the first question").rest();
+    terminal.press("the fourth question\r", "› the fourth question").rest();
+    let said = last_request(&place).to_string();
+    assert!(said.contains("the first question") && !said.contains("the third question"), "{said}");
+}
+
+#[test]
 fn s57_resume_lists_the_saved_sessions_and_finds_one_by_a_word() {
     let place = Place::new(json!([]));
     session(&place, "about cats");

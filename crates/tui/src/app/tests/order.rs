@@ -335,3 +335,16 @@ fn enter_in_the_list_of_commands_takes_no_argument_that_was_not_chosen() {
         assert_eq!(stage.methods(), [expected], "{keys}: {}", stage.shown());
     }
 }
+
+/// What is said before the branch is there is said in it.
+#[test]
+fn what_is_said_while_a_session_branches_waits_for_the_branch() {
+    let mut stage = Stage::opened((80, 24));
+    stage.says("/fork now").says("more");
+    assert_eq!(stage.methods(), ["thread/fork"]);
+    stage.answered(ClientResponse::ThreadFork(thread("first")));
+    assert_eq!(stage.methods(), ["thread/unsubscribe", "turn/start"]);
+    stage.clear_asked().begins("1").ends("1", "completed");
+    stage.says("/fork now").says("again").refused("no room");
+    assert_eq!(stage.methods(), ["turn/start"], "it is said where it was typed");
+}
