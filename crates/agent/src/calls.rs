@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     approvals::{Permit, Who},
+    checkpoints::Before,
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
@@ -125,7 +126,13 @@ impl TurnRun {
         permission: Permission,
         is_shown: bool,
     ) -> Result<Running, StoreError> {
-        let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access))?;
+        let before = self.checkpoint_before(state, &context.item_id, &prepared.access, &permission.confinement).await;
+        if before == Before::Interrupted {
+            let ran = Ok(refused(prepared.started, NEVER_RAN.to_owned(), INTERRUPTED));
+            return Ok(Box::pin(std::future::ready(UnderWay { call, kind: Kind::Refused, shown: None, ran })));
+        }
+        let checkpoint = state.checkpoint_of_action();
+        let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access, checkpoint))?;
         if changes(&prepared.access) {
             state.recorder.flush();
         }
@@ -143,14 +150,14 @@ impl TurnRun {
     /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.
     async fn conclude(&mut self, state: &mut ThreadState, under_way: UnderWay) -> Result<Option<String>, StoreError> {
         let UnderWay { call, kind, shown, ran } = under_way;
-        match ran {
+        let in_circles = match ran {
             Ok(outcome) => {
                 let missed = outcome.missed_network || !outcome.missed_writes.is_empty();
                 let outcome = if missed { self.with_more(state, &call, outcome).await? } else { outcome };
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;
-                Ok(in_circles)
+                in_circles
             }
             Err(reason) => {
                 let sentence = format!("No answer: {reason}. What it did is not known.");
@@ -158,9 +165,11 @@ impl TurnRun {
                 if let Some(item) = shown {
                     self.complete(&mut state.recorder, declined(item, &format!("refused: {reason}"))).await?;
                 }
-                Ok(in_circles)
+                in_circles
             }
-        }
+        };
+        self.checkpoint_after(state).await;
+        Ok(in_circles)
     }
 
     /// Records the answer to a call, with a word to a model that repeats itself. Returns what it repeats, if it does so
@@ -273,12 +282,12 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
 }
 
 /// The record that a call begins.
-fn started(call: &ToolCall, item_id: &str, access: &Access) -> Record {
+fn started(call: &ToolCall, item_id: &str, access: &Access, checkpoint: Option<String>) -> Record {
     Record::Started {
         call_id: call.call_id.clone(),
         item_id: item_id.to_owned(),
         access: serde_json::to_value(access).unwrap_or_default(),
-        checkpoint: None,
+        checkpoint,
     }
 }
 

@@ -164,6 +164,7 @@ async fn begin(
     let (events, told) = mpsc::channel::<ServerMessage>(1000);
     let parts = ThreadParts {
         live: false,
+        keeping: None,
         id: "t".into(),
         settings,
         journal: Journal::ephemeral(),

@@ -74,6 +74,10 @@ impl Thread {
 }
 
 impl Settled<'_> {
+    pub(crate) fn thread_id(&self) -> &str {
+        self.thread.id()
+    }
+
     /// Lets the thread go on under `settings`. Commands that run on keep their walls, so these cannot change then.
     ///
     /// # Errors

@@ -141,6 +141,7 @@ impl ThreadState {
         let not_whole = disarmed.not_whole().filter(|_| !std::mem::replace(&mut known.told_not_whole, true));
         cover(policy, &disarmed.now);
         known.is_behind = still_runs;
+        self.checkpoints.changed |= !disarmed.removed.is_empty();
         if !still_runs {
             known.found = disarmed.now.found;
         }

@@ -20,6 +20,7 @@ use crate::{
     Agents, Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
     agents::take_between_turns,
     approvals::Granted,
+    checkpoints::{Keeper, Keeping},
     context, input,
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
@@ -44,6 +45,7 @@ pub struct Thread {
     running: Arc<Mutex<Option<Running>>>,
     processes: Arc<Processes>,
     pub(crate) standing: SharedStanding,
+    pub(crate) keeping: Option<Keeping>,
     /// Who is asked from the next turn on.
     next_model: Arc<Mutex<Option<ModelChoice>>>,
     agents: Option<Arc<Agents>>,
@@ -68,6 +70,8 @@ pub struct ThreadParts {
     pub live: bool,
     /// What it may use, and has used.
     pub budget: Budget,
+    /// Where the states of files are kept; `None`: none are.
+    pub keeping: Option<Keeping>,
 }
 
 /// What a turn works on. Held by the running turn, by nobody between turns.
@@ -82,6 +86,8 @@ pub(crate) struct ThreadState {
     pub(crate) questions: Arc<Questions>,
     pub(crate) granted: Granted,
     pub(crate) standing: SharedStanding,
+    /// The states that files go through.
+    pub(crate) checkpoints: Keeper,
     /// Kept for its `Drop`: the directory goes with the thread.
     pub(crate) temp: Option<TempDirectory>,
     /// What is the thread's own, while a review has its place.
@@ -162,6 +168,15 @@ pub enum ThreadError {
     /// It did not go back, or went on since.
     #[error("there is nothing to redo: the session did not go back, or has gone on since")]
     NothingToRedo,
+    /// They would change what is restored.
+    #[error("commands still run in this thread ({0}), and may change files: stop them first, in /ps or with /stop")]
+    MayChangeFiles(usize),
+    /// There is nothing to restore files from.
+    #[error("no states of files are kept for this thread, so that none can be restored")]
+    NoStates,
+    /// States of files cannot be taken or read.
+    #[error("files cannot go back: {0}")]
+    States(String),
     /// Nothing says what it was.
     #[error("the thread is ephemeral: nothing of it is kept, so that it cannot go back")]
     Unkept,
@@ -239,6 +254,7 @@ impl Thread {
         state.history = replayed.conversation.history;
         state.turns = replayed.turns;
         state.recorder.set_pinned(replayed.conversation.pinned);
+        state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
         }
@@ -259,13 +275,14 @@ impl Thread {
         let processes = Arc::clone(&state.processes);
         let (journal, record) = (state.recorder.journal_path(), state.recorder.journal());
         let (standing, budget, agents) = (state.standing.clone(), state.budget.clone(), state.settings.agents.clone());
+        let keeping = state.checkpoints.keeping.clone();
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
         if let Some(agents) = &agents {
             tokio::spawn(take_between_turns(id.clone(), Arc::downgrade(&state), Arc::downgrade(agents)));
         }
         let (running, next_model) = (Arc::default(), Arc::default());
-        Self { id, journal, record, budget, state, running, processes, standing, next_model, agents }
+        Self { id, journal, record, budget, state, running, processes, standing, keeping, next_model, agents }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -457,6 +474,7 @@ impl Thread {
         // What cannot be recorded has been done all the same.
         let _ = state.tell_ended(&self.id).await;
         let _ = state.disarm_last(&self.id).await;
+        state.checkpoint_taken(&self.id).await;
         state.recorder.flush();
         state.recorder.flushed(&self.id).await;
         state.recorder.close();
@@ -537,8 +555,10 @@ pub(crate) struct Ended {
 
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
-        let ThreadParts { id, settings, journal, temp, events, questions, live, budget } = parts;
+        let ThreadParts { id, settings, journal, temp, events, questions, live, budget, keeping } = parts;
         let settings = settings.with_agent_tools();
+        // Without a journal nothing would say what they are of.
+        let keeping = keeping.filter(|_| journal.path().is_some());
         let recorder = Recorder::new(journal, events, live);
         let history = History::default();
         let processes = Arc::new(Processes::new(1));
@@ -553,6 +573,7 @@ impl ThreadState {
             questions,
             granted: Granted::default(),
             standing,
+            checkpoints: Keeper::new(keeping),
             temp: Some(temp),
             apart: None,
         };
@@ -587,8 +608,10 @@ impl ThreadState {
     /// Records and tells the ends of commands that ran on after their call.
     pub(crate) async fn tell_ended(&mut self, thread_id: &str) -> Result<(), StoreError> {
         while let Some(EndedProcess { id, turn_id, item }) = self.processes.next_ended() {
+            let item_id = item.id().to_owned();
             complete(&mut self.recorder, thread_id, &turn_id, item).await?;
             self.processes.told(id);
+            self.checkpoint_ended(thread_id, turn_id, item_id).await;
         }
         Ok(())
     }

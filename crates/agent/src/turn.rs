@@ -182,6 +182,7 @@ impl TurnRun {
         self.end_agents(state, status == TurnStatus::Completed).await;
         // Of commands that run on: their end is told by whoever holds the thread.
         let _ = state.tell_ended(&self.thread_id).await;
+        self.checkpoint_end(state).await;
         self.close_steers(state).await;
         // A journal that cannot be written has already failed the turn; its end is told all the same.
         if status == TurnStatus::Interrupted {

@@ -101,6 +101,7 @@ impl TurnRun {
         };
         let running = self.start(state, call, &context, prepared, permission, shown).await?;
         let UnderWay { ran, .. } = running.await;
+        self.checkpoint_after(state).await;
         match ran {
             Ok(Outcome { for_model, for_user, .. }) => {
                 self.show(state, for_user).await?;

@@ -2,6 +2,7 @@
 
 mod config;
 mod review;
+mod rewind;
 mod run;
 mod sessions;
 mod typed;
@@ -15,6 +16,7 @@ use crate::examples;
 
 pub use config::{ConfigCommand, Layer};
 pub use review::ReviewArguments;
+pub use rewind::RewindArguments;
 pub use run::{Limits, RunOptions};
 pub use sessions::{ExportFormat, SessionsArguments, SessionsCommand, SessionsShown};
 
@@ -55,6 +57,9 @@ pub enum Command {
     /// List the sessions that are kept, find, name, export and delete them
     #[command(args_conflicts_with_subcommands = true, after_help = examples::SESSIONS)]
     Sessions(Box<SessionsArguments>),
+    /// Take a session back to an earlier prompt: the conversation, the files that the agent changed, or both
+    #[command(after_help = examples::REWIND)]
+    Rewind(Box<RewindArguments>),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Have changes and failing tests looked at, and leave everything as it is

@@ -67,6 +67,15 @@ Examples:
   codex fork --last
   codex fork 0199a213 --at turn_2";
 
+pub const REWIND: &str = "\
+Examples:
+  codex rewind --list
+  codex rewind --last --files
+  codex rewind 0199a213 --to 3 --dry-run
+  codex rewind --redo
+
+Exit codes: 0 all of it went back, 1 something stayed as it is, 2 usage.";
+
 pub const SANDBOX: &str = "\
 Examples:
   codex sandbox -- make test

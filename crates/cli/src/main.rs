@@ -85,6 +85,7 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Logout(_) => "logout",
         Command::Doctor(_) => "doctor",
         Command::Init { .. } => "init",
+        Command::Rewind(_) => "rewind",
         Command::Config(_) => "config",
     };
     of_a_run.then(|| format!("{name} takes no prompt or flags of a run before it"))
@@ -119,6 +120,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Logout(logout)) => commands::login::forget(&thread, logout, &environment),
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
         Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
+        Some(Command::Rewind(rewind)) => commands::rewind::run(thread, *rewind, environment).await,
         Some(Command::Config(config)) => commands::config::run(thread, config, environment),
         Some(Command::Completion { shell }) => commands::completion::run(shell),
         Some(Command::Man(man)) => commands::man::run(&man),

@@ -4,12 +4,14 @@ use codex_protocol::{
     BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
     BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
-    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadRevertParams, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
-    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage,
+    ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,6 +88,14 @@ calls! {
     thread_items_list ThreadItemsList(ThreadItemsListParams) -> ThreadItemsListResult;
     /// Takes the conversation back to how it was when a turn began.
     thread_revert ThreadRevert(ThreadRevertParams) -> ThreadReadResult;
+    /// Goes back to how it was when a turn began.
+    thread_rewind ThreadRewind(ThreadRewindParams) -> ThreadRewound;
+    /// Lists the turns that a thread can go back to.
+    thread_rewind_list ThreadRewindList(ThreadRewindListParams) -> ThreadRewindListResult;
+    /// Tells what going back would do to files.
+    thread_rewind_preview ThreadRewindPreview(ThreadRewindParams) -> RewindPreview;
+    /// Takes back the last rewind.
+    thread_rewind_redo ThreadRewindRedo(ThreadRewindRedoParams) -> ThreadRewound;
     /// Runs a command that the user typed.
     thread_shell_command ThreadShellCommand(ThreadShellCommandParams) -> Empty;
     /// Finds files by a few letters of their names.

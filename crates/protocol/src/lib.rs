@@ -44,7 +44,10 @@ pub use review::{
     ReviewFinding, ReviewResult, ReviewSeverity, ReviewStartParams, ReviewStartResult, ReviewTarget, ReviewTestStatus,
     ReviewTests,
 };
-pub use rewind::{ThreadRevertParams, ThreadReverted};
+pub use rewind::{
+    RewindFailure, RewindFile, RewindPreview, RewindTurn, RewindWhat, ThreadRevertParams, ThreadReverted,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
+};
 pub use rpc::{ErrorKind, RpcError};
 pub use settings::{SettingsChange, ThreadSettings, ThreadSettingsUpdateParams, ThreadSettingsUpdated};
 pub use terminals::{

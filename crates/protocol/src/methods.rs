@@ -7,10 +7,11 @@ use crate::{
     BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
     ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
-    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, ServerRequestAnswerParams,
+    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
     ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams,
     ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened,
     ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
     ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
     ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
@@ -89,6 +90,10 @@ client_requests! {
     ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;
     ThreadShellCommand "thread/shellCommand" ThreadShellCommandParams => Empty,              Theirs;
     ThreadRevert      "thread/revert"       ThreadRevertParams      => ThreadReadResult,    Theirs;
+    ThreadRewind        "thread/rewind"         ThreadRewindParams     => ThreadRewound,          Ours;
+    ThreadRewindList    "thread/rewind/list"    ThreadRewindListParams => ThreadRewindListResult, Ours;
+    ThreadRewindPreview "thread/rewind/preview" ThreadRewindParams     => RewindPreview,          Ours;
+    ThreadRewindRedo    "thread/rewind/redo"    ThreadRewindRedoParams => ThreadRewound,          Ours;
     ThreadSearch      "thread/search"       ThreadSearchParams      => ThreadSearchResponse, Ours;
     ThreadSetName     "thread/name/set"     ThreadSetNameParams     => Empty,               Theirs;
     ThreadArchive     "thread/archive"      ThreadReadParams        => Empty,               Theirs;

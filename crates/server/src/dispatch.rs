@@ -46,6 +46,16 @@ impl Server {
             | ClientRequest::ThreadDelete(_) => self.of_the_store(request).await?,
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
             ClientRequest::ThreadRevert(params) => ClientResponse::ThreadRevert(self.revert(&params).await?),
+            ClientRequest::ThreadRewind(params) => ClientResponse::ThreadRewind(self.rewind(params).await?),
+            ClientRequest::ThreadRewindList(params) => {
+                ClientResponse::ThreadRewindList(self.rewind_list(&params.thread_id).await?)
+            }
+            ClientRequest::ThreadRewindPreview(params) => {
+                ClientResponse::ThreadRewindPreview(self.rewind_preview(&params).await?)
+            }
+            ClientRequest::ThreadRewindRedo(params) => {
+                ClientResponse::ThreadRewindRedo(self.rewind_redo(params).await?)
+            }
             ClientRequest::ThreadShellCommand(params) => {
                 let typed = UserCommand { command: params.command, timeout: params.timeout_ms };
                 self.thread(&params.thread_id)?.run_command(typed).await.map_err(thread_error)?;
@@ -133,6 +143,7 @@ impl Server {
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
+        self.check_keeping(&codex_home, &mut built.warnings);
         let journal = if ephemeral {
             Journal::ephemeral()
         } else {
@@ -184,6 +195,7 @@ impl Server {
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
+        self.check_keeping(&codex_home, &mut built.warnings);
         for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
             if count > 0 {
                 built.warnings.push(format!("{count} {what} of {} could not be read and are left out", path.display()));
@@ -262,8 +274,9 @@ impl Server {
         let (id, questions, path) = (id.to_owned(), Arc::clone(&self.questions), temp.path().to_owned());
         let settings = ThreadSettings { agents: self.agents_of(&id, &ties), ..built.settings };
         let Ties { live, budget, events, place } = ties;
+        let keeping = self.keeping();
         self.put(&id, place);
-        (ThreadParts { id, settings, journal, temp, events, questions, live, budget }, path)
+        (ThreadParts { id, settings, journal, temp, events, questions, live, budget, keeping }, path)
     }
 
     fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {
@@ -415,6 +428,8 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::BusyForCommands
         | ThreadError::BusyForGoingBack
         | ThreadError::BusyForCompaction
+        | ThreadError::MayChangeFiles(_)
+        | ThreadError::States(_)
         | ThreadError::StillRuns(_) => RpcError::new(ErrorKind::Internal, error.to_string()),
         ThreadError::NoActiveTurn
         | ThreadError::NotSteerable
@@ -428,6 +443,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::EmptyReview
         | ThreadError::ReadOnly
         | ThreadError::Unkept
+        | ThreadError::NoStates
         | ThreadError::Picture { .. } => RpcError::new(ErrorKind::Configuration, error.to_string()),
     }
 }

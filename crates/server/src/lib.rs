@@ -26,10 +26,11 @@ mod trust;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use codex_agent::{AgentRequest, Questions, Thread};
+use codex_checkpoints::Checkpoints;
 use codex_config::Environment;
 use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
@@ -52,6 +53,8 @@ pub struct Server {
     threads: Mutex<HashMap<String, Arc<Kept>>>,
     questions: Arc<Questions>,
     files: reading::FileIndexes,
+    /// Opened when the first thread is.
+    checkpoints: OnceLock<Result<Arc<Checkpoints>, String>>,
     events: mpsc::Sender<ServerMessage>,
     /// Where threads ask for sub-agents.
     agents: mpsc::Sender<AgentRequest>,
@@ -91,8 +94,10 @@ impl Server {
     ) -> (Self, mpsc::Receiver<ServerMessage>, mpsc::Receiver<AgentRequest>) {
         let (events, told) = mpsc::channel(EVENTS);
         let (agents, asked) = mpsc::channel(1);
-        let (http, threads, questions, files, places) = Default::default();
-        (Self { environment, helper, source, http, threads, questions, files, events, agents, places }, told, asked)
+        let (http, threads, questions, files, checkpoints, places) = Default::default();
+        let server =
+            Self { environment, helper, source, http, threads, questions, files, checkpoints, events, agents, places };
+        (server, told, asked)
     }
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {

@@ -20,6 +20,7 @@ mod record;
 mod remove;
 mod replay;
 mod search;
+mod states;
 mod temp;
 #[cfg(test)]
 mod testing;
@@ -37,4 +38,5 @@ pub use pinned::Pinned;
 pub use record::{Answered, Answerer, Epoch, FORMAT, ForkedFrom, Header, Line, Record, TurnOutcome};
 pub use replay::{Replayed, replay};
 pub use search::{Said, search};
+pub use states::{ChangedBy, Span, States, Undone};
 pub use temp::TempDirectory;

@@ -89,7 +89,7 @@ pub enum Record {
         item_id: String,
         /// What it declared to touch.
         access: Value,
-        /// Checkpoint taken before it.
+        /// The newest state of the writable roots before it, if one will be taken after it.
         checkpoint: Option<String>,
     },
     /// Whether a call may run was asked, and what came of it. Nothing of the conversation.
@@ -133,8 +133,26 @@ pub enum Record {
         /// Id of the item whose action left it so; none: it is the state before the turn's first action.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         item_id: Option<String>,
-        /// Id of the snapshot.
+        /// Id of the snapshot; empty: it could not be taken, so that nobody knows what the turn changes.
         snapshot: String,
+        /// Whether commands run on, so that what is changed next may be theirs.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        runs_on: bool,
+    },
+    /// Files were taken back to how they were when a turn began, or brought forth again.
+    Restored {
+        /// Id of that turn.
+        before_turn_id: String,
+        /// Id of the snapshot right before it.
+        before: String,
+        /// Id of the snapshot right after it.
+        after: String,
+        /// Whether the conversation goes the same way: the next line says so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        conversation: bool,
+        /// Whether they were brought forth again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        redo: bool,
     },
     /// The conversation goes back to how it was when a turn began: that turn and later ones are not part of it any more.
     Reverted {
@@ -311,7 +329,7 @@ mod tests {
             ),
             (Record::Renamed { name: Some("x".into()) }, r#"{"seq":1,"at":2,"type":"renamed","name":"x"}"#),
             (
-                Record::Checkpoint { turn_id: "t".into(), item_id: None, snapshot: "00ff".into() },
+                Record::Checkpoint { turn_id: "t".into(), item_id: None, snapshot: "00ff".into(), runs_on: false },
                 r#"{"seq":1,"at":2,"type":"checkpoint","turnId":"t","snapshot":"00ff"}"#,
             ),
             (

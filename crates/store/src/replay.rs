@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::ThreadItem;
 
-use crate::{Conversation, Epoch, Header, Line, Record, TurnOutcome, preview};
+use crate::{Conversation, Epoch, Header, Line, Record, States, TurnOutcome, preview};
 
 /// Answer to a call that had begun when the record ends.
 const CUT_SHORT: &str = "The program ended while this call ran. What it did is not known: look before you repeat it.";
@@ -28,6 +28,8 @@ pub struct Replayed {
     pub started_at: i64,
     /// The conversation so far, repairs included, and the places in it that it can go back to.
     pub conversation: Conversation,
+    /// What happened to files.
+    pub states: States,
     /// Settings last in force; `None` if the thread was cut off before it had any.
     pub epoch: Option<Epoch>,
     /// Directory the thread last worked in.
@@ -71,13 +73,14 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
             replay.conversation.history.push(message.clone());
         }
     }
-    let Replay { conversation, epoch, name, usage, turns, orphans, ran_on, .. } = replay;
+    let Replay { conversation, states, epoch, name, usage, turns, orphans, ran_on, .. } = replay;
     let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
     let preview = conversation.preview(shared).to_owned();
     Some(Replayed {
         header,
         started_at,
         conversation,
+        states,
         epoch,
         cwd,
         preview,
@@ -93,6 +96,7 @@ pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
 #[derive(Default)]
 struct Replay {
     conversation: Conversation,
+    states: States,
     epoch: Option<Epoch>,
     name: Option<String>,
     usage: BTreeMap<String, Usage>,
@@ -136,6 +140,7 @@ impl Replay {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
         Arc::make_mut(&mut self.conversation.pinned).note(&record);
+        self.states.apply(seq, &record, self.open_turn.as_deref());
         match record {
             Record::Header(_)
             | Record::Asked { .. }
@@ -143,7 +148,8 @@ impl Replay {
             | Record::Item { .. }
             | Record::Plan { .. }
             | Record::Checkpoint { .. }
-            | Record::Renamed { .. } => {}
+            | Record::Renamed { .. }
+            | Record::Restored { .. } => {}
             Record::Epoch(epoch) => {
                 self.ran_on &= epoch.midway;
                 self.epoch = Some(epoch);

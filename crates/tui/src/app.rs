@@ -6,6 +6,7 @@ mod compaction;
 mod draw;
 mod effect;
 mod fork;
+mod going_back;
 mod intents;
 mod keys;
 mod messages;
@@ -142,6 +143,8 @@ struct Focus {
     hint: Option<String>,
     /// Whether the next Ctrl+C leaves.
     leaving: bool,
+    /// Whether the next Esc goes back.
+    going_back: bool,
     /// Rows that the transcript is scrolled up, where the whole screen is ours.
     scroll: usize,
     /// When what is typed or waits was last another.
@@ -151,8 +154,8 @@ struct Focus {
 }
 
 /// What happens.
-#[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+#[derive(Debug)]
 pub enum AppEvent {
     /// At the terminal.
     Input(Input),
@@ -197,6 +200,7 @@ impl App {
                 popup: None,
                 hint: None,
                 leaving: false,
+                going_back: false,
                 scroll: 0,
                 unsaved: None,
                 kept: std::collections::VecDeque::new(),

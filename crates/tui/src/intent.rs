@@ -1,6 +1,6 @@
 //! What a person wants, as keys, commands and overlays say it; [`crate::app`] alone does it.
 
-use codex_protocol::{ApprovalAnswer, ApprovalPolicy, SandboxMode, UserInput};
+use codex_protocol::{ApprovalAnswer, ApprovalPolicy, RewindTurn, RewindWhat, SandboxMode, UserInput};
 
 use crate::{overlays::Overlay, text::Row};
 
@@ -38,6 +38,8 @@ pub enum Intent {
     UndoCompaction,
     /// Ask the server for something to show.
     Fetch(Fetch),
+    /// Go back in the session, or forth again.
+    GoBack(GoBack),
     /// Forget a rule that was remembered.
     Forget(String),
     /// Lay this over the composer.
@@ -59,6 +61,28 @@ pub enum Intent {
     },
     /// Make `.codex/config.toml` as `codex init` does.
     Init,
+}
+
+/// Going back in the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoBack {
+    /// Choose a prompt to go back to.
+    List,
+    /// See what going back before this turn would do.
+    Preview(RewindTurn),
+    /// Go back.
+    Go {
+        /// Before this turn.
+        turn_id: String,
+        /// What goes back.
+        what: RewindWhat,
+        /// Conflicts that are taken back all the same.
+        overwrite: Vec<String>,
+    },
+    /// Take back the files of the last turn.
+    Undo,
+    /// Take back the last going back.
+    Redo,
 }
 
 /// What is typed and not sent.

@@ -11,6 +11,7 @@ mod permissions;
 mod picker;
 pub(crate) mod pickers;
 mod question;
+mod rewind;
 #[cfg(test)]
 mod testing;
 
@@ -33,6 +34,7 @@ pub use pickers::{
     Feature, experimental, keep_theme, mode, mode_names, models, modes, sessions, terminals, theme, theme_names, themes,
 };
 pub use question::question;
+pub use rewind::{rewind, rewinds};
 
 /// The items of a transcript in the pager, the newest seen first. `earlier`: where those before them are.
 pub fn transcript(items: Vec<ThreadItem>, earlier: Option<String>) -> Box<dyn Overlay> {

@@ -10,6 +10,7 @@ pub mod login;
 pub mod man;
 pub mod permissions;
 pub mod review;
+pub mod rewind;
 pub mod sandbox;
 pub mod screen;
 pub mod sessions;

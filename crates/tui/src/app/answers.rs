@@ -53,6 +53,14 @@ impl App {
             (Purpose::ForkPoints, ClientResponse::ThreadItemsList(list)) => {
                 self.lay(overlays::fork::points(&list.data, list.next_cursor.is_some()));
             }
+            (
+                purpose @ (Purpose::Rewinds
+                | Purpose::Undo
+                | Purpose::RewindPreview(_)
+                | Purpose::Rewind
+                | Purpose::Redo),
+                response,
+            ) => self.gone_back(purpose, response),
             (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
                 // The newest came first.
                 list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));

@@ -86,6 +86,16 @@ pub enum Purpose {
     Rules,
     /// To forget this rule.
     Forget(String),
+    /// To choose a prompt to go back to.
+    Rewinds,
+    /// To show what going back before this turn would do.
+    RewindPreview(codex_protocol::RewindTurn),
+    /// To go back.
+    Rewind,
+    /// To go forth again.
+    Redo,
+    /// To take back the files of the last turn.
+    Undo,
     /// To show what an earlier session said last.
     Tail,
     /// To show the whole transcript.

@@ -47,6 +47,7 @@ impl App {
                     PermissionsForgetParams { thread_id: self.thread_id().unwrap_or_default(), rule: rule.clone() };
                 self.call(ClientRequest::PermissionsForget(params), Purpose::Forget(rule));
             }
+            Intent::GoBack(wanted) => self.go_back(wanted),
             Intent::Change(change) => self.change(change),
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),

@@ -7,7 +7,7 @@ use codex_protocol::FuzzyFileSearchResult;
 use super::{App, Effect, intents::shell_command};
 use crate::{
     composer::{Pressed, Token},
-    intent::{Draft, Fetch, Intent},
+    intent::{Draft, Fetch, GoBack, Intent},
     key::{Key, KeyCode, KeyModifiers},
     keymap::{Action, Context},
     popup::Popup,
@@ -67,6 +67,7 @@ impl App {
         self.focus.last_key = Some(now);
         self.focus.hint = None;
         let was_leaving = std::mem::take(&mut self.focus.leaving);
+        let was_going_back = std::mem::take(&mut self.focus.going_back);
         let on_its_way = key.typed().is_some() && self.questions.just_raised(now, ON_THEIR_WAY);
         if !self.overlays.is_empty() && !on_its_way {
             self.questions.seen();
@@ -79,7 +80,10 @@ impl App {
         if self.composer.press(key, &self.setup.keymap) == Pressed::Ignored
             && let Some(action) = self.setup.keymap.action(Context::Global, key)
         {
-            self.act(action, was_leaving);
+            match action {
+                Action::Interrupt => self.interrupt_or_go_back(was_going_back),
+                action => self.act(action, was_leaving),
+            }
         }
         self.renew_popup();
     }
@@ -145,7 +149,6 @@ impl App {
                     self.composer.set(draft);
                 }
             }
-            Action::Interrupt if works && self.composer.mode() != Some("INSERT") => self.interrupt(),
             Action::ClearOrQuit => self.clear_or_quit(works, was_leaving),
             Action::Quit if self.composer.is_empty() => self.effects.push(Effect::Quit),
             Action::Suspend => self.effects.push(Effect::Suspend),
@@ -156,6 +159,23 @@ impl App {
             Action::PageUp if self.setup.full => self.scroll(self.setup.size.rows as isize / 2),
             Action::PageDown if self.setup.full => self.scroll(-(self.setup.size.rows as isize / 2)),
             _ => {}
+        }
+    }
+
+    /// Stops what runs. Where nothing runs and nothing is typed, twice goes back to an earlier prompt.
+    fn interrupt_or_go_back(&mut self, was_going_back: bool) {
+        let works = self.session.as_ref().is_some_and(|session| session.turn.is_some());
+        if self.composer.mode() == Some("INSERT") || (!works && !self.composer.is_empty()) {
+            return;
+        }
+        if works {
+            self.interrupt();
+        } else if was_going_back {
+            self.intend(Intent::GoBack(GoBack::List));
+        } else {
+            self.focus.going_back = true;
+            let key = self.setup.keymap.shown(Action::Interrupt);
+            self.focus.hint = Some(format!("{key} again goes back to an earlier prompt"));
         }
     }
 

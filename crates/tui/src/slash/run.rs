@@ -2,7 +2,7 @@
 
 use super::{Snapshot, document};
 use crate::{
-    intent::{Change, Fetch, Fork, Intent},
+    intent::{Change, Fetch, Fork, GoBack, Intent},
     overlays::{self, pickers},
     theme::Theme,
 };
@@ -44,6 +44,18 @@ pub(super) fn status(_: &str, _: &Snapshot<'_>) -> Wanted {
 
 pub(super) fn ps(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Terminals)])
+}
+
+pub(super) fn rewind(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::GoBack(GoBack::List)])
+}
+
+pub(super) fn undo(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::GoBack(GoBack::Undo)])
+}
+
+pub(super) fn redo(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::GoBack(GoBack::Redo)])
 }
 
 pub(super) fn stop(arguments: &str, _: &Snapshot<'_>) -> Wanted {

@@ -22,6 +22,8 @@ const fn later(name: &'static str, about: &'static str, missing: &'static str) -
 
 const AFRESH: &str = "each `codex exec` without `resume` starts afresh";
 
+const REWIND: &str = "use `codex rewind`";
+
 /// All commands.
 pub const COMMANDS: &[Command] = &[
     Command {
@@ -108,6 +110,11 @@ pub const COMMANDS: &[Command] = &[
     command("ps", "Commands that run on", run::ps),
     Command { aliases: &["exit", "q"], ..command("quit", "Leave; the session can be resumed", run::quit) },
     Command {
+        when: When::BetweenTurns,
+        headless: REWIND,
+        ..command("redo", "Take back the last /rewind or /undo", run::redo)
+    },
+    Command {
         arguments: "[ID|all]",
         when: When::BetweenTurns,
         headless: "use `codex exec resume ID` or `codex exec resume --last`",
@@ -118,8 +125,9 @@ pub const COMMANDS: &[Command] = &[
         ..later("review", "Look over recent changes", "this version has no reviews; ask for one in your own words")
     },
     Command {
-        aliases: &["undo"],
-        ..later("rewind", "Go back to an earlier state", "this version keeps no states of files to go back to")
+        when: When::BetweenTurns,
+        headless: REWIND,
+        ..command("rewind", "Go back to an earlier prompt: the conversation, the agent's files, or both", run::rewind)
     },
     Command {
         headless: "each run says its model, directory and session on stderr; `-v` says more",
@@ -130,6 +138,11 @@ pub const COMMANDS: &[Command] = &[
         ..command("stop", "End a command that runs on; all of them without an id", run::stop)
     },
     Command { arguments: "[NAME]", completes: Completes::Themes, ..command("theme", "Colours", run::theme) },
+    Command {
+        when: When::BetweenTurns,
+        headless: REWIND,
+        ..command("undo", "Take back what the last turn did to files", run::undo)
+    },
     Command {
         arguments: "[on|off]",
         completes: Completes::Switch,

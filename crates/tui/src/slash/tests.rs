@@ -109,6 +109,9 @@ fn each_command_wants_what_it_is_for() {
         ("/resume 0198", r#"ResumeThread("0198")"#),
         ("/fork", "Fetch(ForkPoints)"),
         ("/fork now", "ForkThread(Fork { thread_id: None, last_turn_id: None, prompt: None })"),
+        ("/rewind", "GoBack(List)"),
+        ("/undo", "GoBack(Undo)"),
+        ("/redo", "GoBack(Redo)"),
         ("/theme", "Open(Theme)"),
         ("/theme light", r#"theme: Some("light"), vim: None }) Keep { key: "tui.theme", value: "\"light\"" }"#),
         ("/vim", r#"vim: Some(false) }) Keep { key: "tui.vim", value: "false" }"#),
@@ -147,7 +150,6 @@ fn what_cannot_be_done_is_said() {
     let working = Snapshot { is_working: true, ..quiet };
     let table = [
         (&quiet, "/diff", "/diff: this version keeps no states of files"),
-        (&quiet, "/undo", "/rewind: this version"),
         (&quiet, "/agent do it", "/agent: this version runs one agent"),
         (&quiet, "/copy", "there is no answer to copy yet"),
         (&quiet, "/theme blue", "`blue` is no theme; there is auto, ansi, dark, light, high-contrast"),
@@ -160,6 +162,7 @@ fn what_cannot_be_done_is_said() {
         (&working, "/clear", "/clear waits until the agent has finished"),
         (&quiet, "/fork then", "`then` is no choice; there is now"),
         (&working, "/fork", "/fork waits until the agent has finished"),
+        (&working, "/rewind", "/rewind waits until the agent has finished"),
         (&working, "/resume", "/resume waits until the agent has finished"),
     ];
     for (snapshot, text, expected) in table {

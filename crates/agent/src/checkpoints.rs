@@ -1,0 +1,248 @@
+//! The states of the writable roots that the turns of a thread go through, so that files can be taken back: one before the
+//! first action of a turn that changes something, and one after each, taken while the model thinks.
+//!
+//! No action that changes something may begin before the state before it is known, unless it cannot be.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use codex_checkpoints::{Captured, Checkpoints, Limits, Scope, SnapshotId};
+use codex_permissions::{Access, SandboxLevel};
+use codex_protocol::{ServerNotification, Warning};
+use codex_sandbox::{Confinement, shown};
+use codex_store::Record;
+use tokio::task::JoinHandle;
+
+use crate::{Workplace, recorder::SharedJournal, thread::ThreadState, turn::TurnRun};
+
+/// Most paths that are named one by one.
+const MOST_NAMED: usize = 3;
+
+/// Where the states of files are kept.
+#[derive(Debug, Clone)]
+pub struct Keeping {
+    /// They are of all sessions.
+    pub store: Arc<Checkpoints>,
+    /// `$CODEX_HOME`, of which nothing is kept.
+    pub codex_home: PathBuf,
+}
+
+/// The states of a thread.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    /// `None`: none are taken.
+    pub(crate) keeping: Option<Keeping>,
+    /// The last that was taken.
+    pub(crate) last: Option<SnapshotId>,
+    /// The turn that runs, once its first state was taken, and whether that could be.
+    turn: Option<(String, bool)>,
+    /// The item whose action began after the last state.
+    open: Option<String>,
+    /// One that is being taken.
+    under_way: Option<Taking>,
+    /// Whether something was changed after the last action of the turn.
+    pub(crate) changed: bool,
+    told_failed: bool,
+    told_omitted: bool,
+}
+
+type Taking = JoinHandle<Result<Captured, String>>;
+
+/// Whether an action may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Yes.
+    Ready,
+    /// The user does not want to wait any more.
+    Interrupted,
+}
+
+/// What states are taken of, under any level: what may be changed there, but for secrets, and for the git directories, which
+/// have a history of their own.
+pub fn checkpoint_scope(workplace: &Workplace, codex_home: &Path) -> Scope {
+    let policy = &workplace.policy;
+    let git = policy.writable.iter().map(|root| root.join(".git")).filter(|git| git.is_dir());
+    // Commands see what is protected and not there as empty directories, which are made for as long as there is a cell.
+    let stubs = policy.protected.iter().chain(&policy.covered).filter(|path| is_empty(path)).cloned();
+    let hidden = policy.hidden.iter().chain(&policy.git).cloned();
+    let own = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
+    Scope {
+        roots: policy.writable.clone(),
+        excluded: git.chain(stubs).chain(hidden).chain([own]).collect(),
+        limits: Limits::default(),
+        whole: Vec::new(),
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    let is_directory = directory.symlink_metadata().is_ok_and(|is| is.is_dir());
+    is_directory && directory.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Whether what the action does may stay in the writable roots.
+fn changes(workplace: &Workplace, access: &Access, confinement: &Confinement) -> bool {
+    let policy = &workplace.policy;
+    if policy.level == SandboxLevel::ReadOnly || policy.thrown_away {
+        return false;
+    }
+    let may_write = match confinement {
+        Confinement::Confined(walls) => !walls.is_read_only(),
+        Confinement::Unconfined => true,
+    };
+    !access.writes.is_empty() || (access.command.is_some() && may_write)
+}
+
+impl Keeper {
+    pub(crate) fn new(keeping: Option<Keeping>) -> Self {
+        Self { keeping, ..Self::default() }
+    }
+
+    /// Begins to take a state; what it is is recorded as soon as it is known.
+    fn take(&mut self, scope: Scope, journal: SharedJournal, record: impl FnOnce(String) -> Record + Send + 'static) {
+        let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
+        let previous = self.last;
+        self.under_way = Some(tokio::task::spawn_blocking(move || {
+            let captured = store.capture(&scope, previous.as_ref()).map_err(|error| error.to_string())?;
+            journal.append(&record(captured.id.to_string())).map_err(|error| error.to_string())?;
+            Ok(captured)
+        }));
+    }
+
+    /// Waits for the state that is being taken; returns what the user is told, and whether there is one if one was.
+    async fn finish(&mut self) -> (Vec<String>, bool) {
+        let Some(taking) = &mut self.under_way else { return (Vec::new(), true) };
+        let taken = taking.await;
+        self.under_way = None;
+        match taken.unwrap_or_else(|error| Err(format!("this program broke down: {error}"))) {
+            Ok(Captured { id, omitted, .. }) => {
+                self.last = Some(id);
+                let told = (!omitted.is_empty() && !std::mem::replace(&mut self.told_omitted, true)).then(|| {
+                    let named: Vec<String> =
+                        omitted.iter().take(MOST_NAMED).map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
+                    let more = omitted.len() - named.len();
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    format!("not kept for going back with /rewind: {}{more}", named.join(", "))
+                });
+                (told.into_iter().collect(), true)
+            }
+            Err(error) => {
+                let is_new = !std::mem::replace(&mut self.told_failed, true);
+                let told =
+                    format!("the state of the files could not be kept, so that /rewind cannot restore it: {error}");
+                (is_new.then_some(told).into_iter().collect(), false)
+            }
+        }
+    }
+}
+
+impl ThreadState {
+    /// Waits for the state that is being taken; false if it could not be.
+    pub(crate) async fn checkpoint_taken(&mut self, thread_id: &str) -> bool {
+        let (told, done) = self.checkpoints.finish().await;
+        for message in told {
+            let warning = Warning { thread_id: Some(thread_id.to_owned()), message };
+            self.recorder.tell(ServerNotification::Warning(warning)).await;
+        }
+        done
+    }
+
+    /// Begins to take the state that an action of `item_id` left.
+    fn checkpoint(&mut self, turn_id: &str, item_id: Option<String>) {
+        let Some(keeping) = &self.checkpoints.keeping else { return };
+        let scope = checkpoint_scope(&self.settings.workplace, &keeping.codex_home);
+        let runs_on = item_id.is_some() && !self.processes.list().is_empty();
+        let turn_id = turn_id.to_owned();
+        self.checkpoints.take(scope, self.recorder.journal(), move |snapshot| Record::Checkpoint {
+            turn_id,
+            item_id,
+            snapshot,
+            runs_on,
+        });
+    }
+
+    /// A command that ran on has ended: takes the state it left. During a turn that has changed something already, the next
+    /// state does.
+    pub(crate) async fn checkpoint_ended(&mut self, thread_id: &str, turn_id: String, item_id: String) {
+        if self.checkpoints.last.is_none() {
+            return;
+        }
+        if self.checkpoints.turn.is_some() {
+            self.checkpoints.changed = true;
+            return;
+        }
+        self.checkpoint_taken(thread_id).await;
+        self.checkpoint(&turn_id, Some(item_id));
+    }
+}
+
+impl TurnRun {
+    /// Before an action begins: waits for the state that the last one left, and takes the first of the turn.
+    pub(crate) async fn checkpoint_before(
+        &self,
+        state: &mut ThreadState,
+        item_id: &str,
+        access: &Access,
+        confinement: &Confinement,
+    ) -> Before {
+        if state.checkpoints.keeping.is_none() || !changes(&state.settings.workplace, access, confinement) {
+            return Before::Ready;
+        }
+        let cancel = self.cancel.clone();
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Before::Interrupted,
+            () = self.know_before(state) => {
+                let is_known = matches!(&state.checkpoints.turn, Some((_, true)));
+                state.checkpoints.open = is_known.then(|| item_id.to_owned());
+                Before::Ready
+            }
+        }
+    }
+
+    async fn know_before(&self, state: &mut ThreadState) {
+        state.checkpoint_taken(&self.thread_id).await;
+        if state.checkpoints.turn.as_ref().is_some_and(|(turn, _)| *turn == self.turn.id) {
+            return;
+        }
+        state.checkpoint(&self.turn.id, None);
+        let is_known = state.checkpoint_taken(&self.thread_id).await;
+        if !is_known {
+            let (turn_id, snapshot) = (self.turn.id.clone(), String::new());
+            // If not even that can be written, the turn fails at the next record.
+            let _ = state.recorder.record(&Record::Checkpoint { turn_id, item_id: None, snapshot, runs_on: false });
+        }
+        state.checkpoints.turn = Some((self.turn.id.clone(), is_known));
+    }
+
+    /// After an action: begins to take the state it left, if it may have changed something.
+    pub(crate) async fn checkpoint_after(&self, state: &mut ThreadState) {
+        let Some(item_id) = state.checkpoints.open.take() else { return };
+        state.checkpoint_taken(&self.thread_id).await;
+        state.checkpoint(&self.turn.id, Some(item_id));
+    }
+
+    /// At the end of the turn: waits for the last state, and takes one more if something may have changed since.
+    pub(crate) async fn checkpoint_end(&self, state: &mut ThreadState) {
+        let turn = state.checkpoints.turn.take();
+        let (open, changed) = (state.checkpoints.open.take(), std::mem::take(&mut state.checkpoints.changed));
+        // Otherwise nothing was changed, or the user did not want to wait for the first state.
+        if turn.is_none_or(|(turn, is_known)| turn != self.turn.id || !is_known) {
+            return;
+        }
+        state.checkpoint_taken(&self.thread_id).await;
+        if changed || open.is_some() || !state.processes.list().is_empty() {
+            state.checkpoint(&self.turn.id, Some(open.unwrap_or_default()));
+            state.checkpoint_taken(&self.thread_id).await;
+        }
+    }
+}
+
+impl ThreadState {
+    /// The newest state, if the action that begins now will be followed by another.
+    pub(crate) fn checkpoint_of_action(&self) -> Option<String> {
+        let is_open = self.checkpoints.open.is_some();
+        self.checkpoints.last.filter(|_| is_open).map(|snapshot| snapshot.to_string())
+    }
+}

@@ -1,0 +1,216 @@
+//! What a journal says of the states of files: between which of them the agent changed something, and what was taken back.
+//! Pure.
+//!
+//! It must never call a change the agent's that may be the user's.
+
+use crate::Record;
+
+/// What happened to files between two states, each named as a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The turn that it belongs to.
+    pub turn_id: String,
+    /// Ordinal of the line that says of the earlier state.
+    pub seq: u64,
+    /// The earlier state; `None`: it could not be taken, so that nobody knows what the turn changed.
+    pub before: Option<String>,
+    /// The later state; `None`: none was taken since, it is what there is now.
+    pub after: Option<String>,
+    /// Who changed what differs.
+    pub by: ChangedBy,
+}
+
+/// Who changed what differs between two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// An action of the agent.
+    Agent,
+    /// The agent or the user: a command ran on, or the program ended during an action.
+    Somebody,
+    /// A rewind, or its redo.
+    Rewind,
+}
+
+/// The last going back that can be redone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The turn it went back before.
+    pub before_turn_id: String,
+    /// States of the files before and after, if they were taken back.
+    pub files: Option<(String, String)>,
+    /// Whether the conversation went back.
+    pub conversation: bool,
+    /// Whether the conversation is to go back yet: the next line says so.
+    awaits: bool,
+}
+
+/// What happened to files in a session.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// The oldest first.
+    pub spans: Vec<Span>,
+    /// The last state that was taken.
+    pub last: Option<String>,
+    /// Where each turn began: its id and the ordinal of that line, turns that are gone included.
+    turns: Vec<(String, u64)>,
+    /// Turns whose files are as they left them, or were changed since: `/undo` takes back the last.
+    standing: Vec<String>,
+    /// Those that a rewind took from `standing`, to come back with a redo.
+    taken: Vec<Vec<String>>,
+    undone: Vec<Undone>,
+    newest: Option<Newest>,
+}
+
+/// The newest state, and whether what comes next may be the agent's.
+#[derive(Debug, Clone)]
+struct Newest {
+    turn_id: String,
+    seq: u64,
+    snapshot: String,
+    may_change: bool,
+}
+
+impl States {
+    /// Takes a line in. `seq` is its ordinal.
+    pub(crate) fn apply(&mut self, seq: u64, record: &Record, open_turn: Option<&str>) {
+        match record {
+            Record::TurnStarted { turn_id } => {
+                self.turns.push((turn_id.clone(), seq));
+                self.undone.clear();
+                self.taken.clear();
+            }
+            Record::Started { checkpoint: Some(_), .. } => {
+                if let Some(newest) = &mut self.newest {
+                    newest.may_change = true;
+                }
+            }
+            Record::Checkpoint { turn_id, item_id, snapshot, runs_on } => {
+                let of_turn = open_turn == Some(turn_id) && item_id.is_some();
+                self.checkpoint(seq, turn_id, (item_id.is_none(), of_turn), snapshot);
+                if let Some(newest) = &mut self.newest {
+                    newest.may_change = *runs_on;
+                }
+            }
+            Record::Restored { before_turn_id, before, after, conversation, redo } => {
+                self.close(before);
+                self.restored(seq, before_turn_id, (before, after), *conversation, *redo);
+            }
+            Record::Reverted { before_turn_id } => match self.undone.last_mut().filter(|undone| undone.awaits) {
+                Some(undone) => (undone.conversation, undone.awaits) = (true, false),
+                None => {
+                    let before_turn_id = before_turn_id.clone();
+                    self.undone.push(Undone { before_turn_id, files: None, conversation: true, awaits: false });
+                }
+            },
+            Record::Unreverted {} => {
+                if let Some(undone) = self.undone.last_mut() {
+                    undone.conversation = false;
+                }
+                self.undone.pop_if(|undone| undone.files.is_none());
+            }
+            _ => {}
+        }
+    }
+
+    /// The last going back, if nothing has happened since.
+    pub fn to_redo(&self) -> Option<&Undone> {
+        self.undone.last()
+    }
+
+    /// The last turn whose files were not taken back.
+    pub fn to_undo(&self) -> Option<&str> {
+        self.standing.last().map(String::as_str)
+    }
+
+    /// What happened to files since the turn began, up to now; `None` if there is no such turn.
+    pub fn since(&self, turn_id: &str) -> Option<Vec<Span>> {
+        let (_, began) = self.turns.iter().find(|(id, _)| id == turn_id)?;
+        let open = self.newest.as_ref().filter(|newest| newest.may_change).map(|newest| Span {
+            turn_id: newest.turn_id.clone(),
+            seq: newest.seq,
+            before: Some(newest.snapshot.clone()),
+            after: None,
+            by: ChangedBy::Somebody,
+        });
+        Some(self.spans.iter().cloned().chain(open).filter(|span| span.seq >= *began).collect())
+    }
+
+    /// A state was taken: the first of its turn, after an action of the turn that runs, or between turns.
+    fn checkpoint(&mut self, seq: u64, turn_id: &str, (first, of_turn): (bool, bool), snapshot: &str) {
+        if snapshot.is_empty() {
+            let (turn_id, by) = (turn_id.to_owned(), ChangedBy::Agent);
+            self.standing.push(turn_id.clone());
+            self.spans.push(Span { turn_id, seq, before: None, after: None, by });
+            self.newest = None;
+            return;
+        }
+        if of_turn {
+            self.span(snapshot, ChangedBy::Agent);
+        } else {
+            self.close(snapshot);
+        }
+        self.last = Some(snapshot.to_owned());
+        // Between turns it stays that turn's.
+        let newest = Newest { turn_id: turn_id.to_owned(), seq, snapshot: snapshot.to_owned(), may_change: false };
+        let keeps_place = !first && !of_turn;
+        match self.newest.as_mut().filter(|_| keeps_place) {
+            Some(old) => (old.snapshot, old.may_change) = (newest.snapshot, false),
+            None => self.newest = Some(newest),
+        }
+    }
+
+    /// What differs from the newest state is the user's, unless the agent may have changed something.
+    fn close(&mut self, snapshot: &str) {
+        if self.newest.as_ref().is_some_and(|newest| newest.may_change) {
+            self.span(snapshot, ChangedBy::Somebody);
+        }
+    }
+
+    fn span(&mut self, after: &str, by: ChangedBy) {
+        let Some(newest) = &self.newest else { return };
+        let span = Span {
+            turn_id: newest.turn_id.clone(),
+            seq: newest.seq,
+            before: Some(newest.snapshot.clone()),
+            after: Some(after.to_owned()),
+            by,
+        };
+        if newest.snapshot != after {
+            if self.standing.last() != Some(&span.turn_id) {
+                self.standing.push(span.turn_id.clone());
+            }
+            self.spans.push(span);
+        }
+    }
+
+    fn restored(&mut self, seq: u64, turn_id: &str, (before, after): (&str, &str), both: bool, redo: bool) {
+        self.spans.push(Span {
+            turn_id: turn_id.to_owned(),
+            seq,
+            before: Some(before.to_owned()),
+            after: Some(after.to_owned()),
+            by: ChangedBy::Rewind,
+        });
+        self.last = Some(after.to_owned());
+        let (owner, snapshot) = (turn_id.to_owned(), after.to_owned());
+        self.newest = Some(Newest { turn_id: owner, seq, snapshot, may_change: false });
+        if redo {
+            self.standing.extend(self.taken.pop().unwrap_or_default());
+            if let Some(undone) = self.undone.last_mut() {
+                undone.files = None;
+            }
+            self.undone.pop_if(|undone| !undone.conversation);
+            return;
+        }
+        let number = |id: &str| self.turns.iter().position(|(turn, _)| turn == id);
+        let from = number(turn_id);
+        let at = self.standing.iter().position(|turn| number(turn) >= from).unwrap_or(self.standing.len());
+        self.taken.push(self.standing.split_off(at));
+        let files = Some((before.to_owned(), after.to_owned()));
+        self.undone.push(Undone { before_turn_id: turn_id.to_owned(), files, conversation: false, awaits: both });
+    }
+}
+
+#[cfg(test)]
+#[path = "states_tests.rs"]
+mod tests;
