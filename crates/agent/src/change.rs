@@ -33,6 +33,9 @@ impl Thread {
     /// # Errors
     /// When a turn runs, or what was found cannot be recorded.
     pub async fn settle(&self) -> Result<Settled<'_>, ThreadError> {
+        if let Some(working) = self.working_agents() {
+            return Err(ThreadError::AgentsWork(working));
+        }
         let mut settled = self.take().await.ok_or(ThreadError::BusyForWalls)?;
         let state = &mut settled.state;
         state.tell_ended(self.id()).await?;

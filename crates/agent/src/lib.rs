@@ -33,7 +33,7 @@ mod user_command;
 mod weaker_walls;
 mod with_more;
 
-pub use agents::{AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, BuiltAgent};
+pub use agents::{AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, BuiltAgent};
 pub use budget::{Budget, Limits, Reached, Spent};
 pub use change::Settled;
 pub use checkpoints::{Keeping, checkpoint_scope};

@@ -1,6 +1,7 @@
 //! A thread: a conversation that turns are started in, one at a time.
 
 use std::{
+    collections::BTreeMap,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -8,8 +9,8 @@ use std::{
 
 use codex_history::{Content, History, Message};
 use codex_protocol::{
-    Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged, TurnStatus,
-    UserInput,
+    CollabAgentState, Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged,
+    TurnStatus, UserInput,
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
@@ -17,7 +18,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    Agents, Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
+    AgentInfo, AgentOrder, Agents, Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
     agents::take_between_turns,
     approvals::Granted,
     checkpoints::{Keeper, Keeping},
@@ -144,6 +145,11 @@ pub enum ThreadError {
     /// Commands would keep walls that the thread does not have any more.
     #[error("commands still run in this thread ({0}), and keep the walls they have: stop them to change the sandbox")]
     StillRuns(usize),
+    /// Sub-agents would keep walls that the thread does not have any more.
+    #[error(
+        "sub-agents still work for this thread ({0}), and keep the walls they have: stop them to change the sandbox"
+    )]
+    AgentsWork(usize),
     /// One turn at a time.
     #[error("a turn is running: run the command when it has ended, or interrupt it first")]
     BusyForCommands,
@@ -200,6 +206,14 @@ pub enum ThreadError {
     /// What is to be looked at has no name.
     #[error("the review has nothing to look at: name a branch, a commit, or what is to be reviewed")]
     EmptyReview,
+    /// Sub-agents are switched off, or this is one that may have none.
+    #[error(
+        "there are no sub-agents here: `[agents]` in the configuration switches them on, and says how deep they go"
+    )]
+    NoAgents,
+    /// A sub-agent was not started.
+    #[error("{0}")]
+    Agent(String),
     /// Nothing was said.
     #[error("the prompt is empty: say what is to be done")]
     EmptyInput,
@@ -237,7 +251,8 @@ impl Thread {
     /// When the journal cannot be written.
     pub fn resume(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
         let told = replayed.ran_on.then_some(ENDED_WITH_THE_PROGRAM);
-        Self::go_on(parts, replayed, told)
+        let lost = replayed.agents.clone();
+        Self::go_on(parts, replayed, told, lost)
     }
 
     /// Goes on from what another thread has recorded, as [`Thread::resume`] does; what that one does besides is none of it.
@@ -245,11 +260,16 @@ impl Thread {
     /// # Errors
     /// When the journal cannot be written.
     pub fn resume_forked(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
-        Self::go_on(parts, replayed, Some(FORKED))
+        Self::go_on(parts, replayed, Some(FORKED), BTreeMap::new())
     }
 
-    /// Goes on with a thread, whose model is told this first.
-    fn go_on(parts: ThreadParts, replayed: Replayed, told: Option<&str>) -> Result<Self, ThreadError> {
+    /// Goes on with a thread, whose model is told this first; `lost` are the sub-agents that it had.
+    fn go_on(
+        parts: ThreadParts,
+        replayed: Replayed,
+        told: Option<&str>,
+        lost: BTreeMap<String, CollabAgentState>,
+    ) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
         state.turns = replayed.turns;
@@ -267,6 +287,7 @@ impl Thread {
         if let Some(text) = told {
             state.record_message(Message::Developer { text: text.trim_end().to_owned() })?;
         }
+        state.record_lost_agents(&id, lost)?;
         state.record_news()?;
         Ok(Self::of(id, state))
     }
@@ -378,6 +399,31 @@ impl Thread {
     pub(crate) async fn steer_any(&self, input: Vec<UserInput>) -> Result<String, ThreadError> {
         let running = self.running().as_ref().map(|running| running.turn_id.clone());
         self.steer(&running.unwrap_or_default(), input).await
+    }
+
+    /// Starts a sub-agent for the user, beside whatever runs. What it comes to becomes part of the conversation.
+    ///
+    /// # Errors
+    /// When the thread may have none, too many work already, or it cannot be built or recorded.
+    pub async fn start_agent(&self, order: AgentOrder) -> Result<AgentInfo, ThreadError> {
+        let agents = self.agents.as_ref().ok_or(ThreadError::NoAgents)?;
+        let task = order.task.clone();
+        let info = agents.spawn(order, None).await.map_err(ThreadError::Agent)?;
+        let turn_id = self.running().as_ref().map(|running| running.turn_id.clone()).filter(|id| !id.is_empty());
+        let last = || self.state.try_lock().map_or(0, |state| state.turns.saturating_sub(1));
+        let turn_id = turn_id.unwrap_or_else(|| format!("turn_{}", last()));
+        agents.tell_started(&self.record, turn_id, task, &info).await?;
+        Ok(info)
+    }
+
+    /// How many sub-agents work for it, if some do.
+    pub(crate) fn working_agents(&self) -> Option<usize> {
+        self.agents.as_ref().map(|agents| agents.working()).filter(|working| *working > 0)
+    }
+
+    /// How its sub-agents stand, the oldest first.
+    pub fn agents(&self) -> Vec<AgentInfo> {
+        self.agents.as_ref().map(|agents| agents.list()).unwrap_or_default()
     }
 
     /// Stops the running turn and what it runs. Its end arrives as an event.

@@ -241,7 +241,7 @@ pub(crate) async fn complete(
     recorder.record_and_tell(&record, item_completed(thread_id, turn_id, item)).await
 }
 
-fn item_completed(thread_id: &str, turn_id: &str, item: ThreadItem) -> ServerNotification {
+pub(crate) fn item_completed(thread_id: &str, turn_id: &str, item: ThreadItem) -> ServerNotification {
     ServerNotification::ItemCompleted(ItemCompleted {
         thread_id: thread_id.to_owned(),
         turn_id: turn_id.to_owned(),

@@ -1,17 +1,17 @@
 //! Asking a server, and hearing from it.
 
 use codex_protocol::{
-    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
-    BackgroundTerminalsParams, BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind,
-    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
-    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage,
-    ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
+    BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
+    BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, FuzzyFileSearchParams,
+    FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams,
+    ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
+    ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams,
+    ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
+    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams,
+    ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -112,6 +112,10 @@ calls! {
     terminal_resize TerminalResize(BackgroundTerminalResizeParams) -> Empty;
     /// Changes the settings of a thread.
     thread_settings_update ThreadSettingsUpdate(ThreadSettingsUpdateParams) -> Empty;
+    /// Starts a sub-agent for the user.
+    agents_start AgentsStart(AgentStartParams) -> AgentStarted;
+    /// Lists the sub-agents of a thread.
+    agents_list AgentsList(AgentListParams) -> AgentListResult;
     /// Tells what commands may do, and what was decided last.
     permissions_read PermissionsRead(PermissionsReadParams) -> ThreadPermissions;
     /// Forgets a rule that was remembered.

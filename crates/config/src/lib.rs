@@ -12,6 +12,7 @@
 //! that show the line, unknown keys are warnings unless they seem to forbid something, and what is known but not
 //! finished is refused or named, never dropped in silence.
 
+mod agent_files;
 mod credentials;
 mod edit;
 mod environment;
@@ -48,6 +49,7 @@ mod walls;
 #[cfg(test)]
 mod tests;
 
+pub use agent_files::AgentFile;
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
 pub use edit::{
     CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, keep_trust, remember, replace_text,

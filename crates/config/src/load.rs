@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::agent_files::{AgentFile, agent_files};
 use crate::explain::{self, Effective};
 use crate::files::{Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
@@ -74,6 +75,8 @@ pub struct Loaded {
     pub profile: Option<(String, Origin)>,
     /// What files of the project want that only a trusted one may have; those that want nothing are not there.
     pub trust: ProjectTrust,
+    /// Descriptions of sub-agents, sorted by name.
+    pub agents: Vec<AgentFile>,
     pub(crate) merged: Merged,
 }
 
@@ -135,7 +138,7 @@ pub fn project_trust(request: &LoadRequest<'_>) -> Result<ProjectTrust, ConfigEr
 
 /// As [`load`]; the warnings outlive an error, for they may explain it.
 fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result<Loaded, ConfigError> {
-    let Layers { files, selected, merged, trust, root } = layers(request, false, warnings)?;
+    let Layers { files, selected, merged, trust, root, agents } = layers(request, false, warnings)?;
     let project = root.as_deref().unwrap_or(request.workspace);
     let settings = resolve::settings(&merged, project, request.environment.home(), warnings)?;
     Ok(Loaded {
@@ -145,6 +148,7 @@ fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result
         files: files.into_iter().map(|file| file.place.path).collect(),
         profile: selected.map(|it| (it.name, it.origin)),
         trust,
+        agents,
         merged,
     })
 }
@@ -156,6 +160,7 @@ struct Layers {
     merged: Merged,
     trust: ProjectTrust,
     root: Option<PathBuf>,
+    agents: Vec<AgentFile>,
 }
 
 /// Reads the layers and puts them together; `all` as for [`wanting`].
@@ -194,9 +199,10 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
         }
     };
     warnings.extend(more);
-    let (trust, held) = conclude(root.as_deref(), &files, found, &merged);
+    let (mut trust, held) = conclude(root.as_deref(), &files, found, &merged);
     warnings.extend(held);
-    Ok(Layers { files, selected, merged, trust, root })
+    let agents = agent_files(request, root.as_deref(), &mut trust, warnings)?;
+    Ok(Layers { files, selected, merged, trust, root, agents })
 }
 
 /// All layers on top of each other.

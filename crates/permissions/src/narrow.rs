@@ -11,7 +11,7 @@ impl Policy {
     /// Whom to ask, the rules and the hosts that can be reached are those of `other`.
     #[must_use]
     pub fn within(&self, other: &Self, own: Option<&Path>) -> Self {
-        let level = strictest(self.level, other.level);
+        let level = self.level.strictest(other.level);
         let is_open = other.level == SandboxLevel::DangerFullAccess;
         let is_own = |path: &PathBuf| own.is_some_and(|own| path.starts_with(own));
         let below = |path: &PathBuf, roots: &[PathBuf]| roots.iter().any(|root| path.starts_with(root));
@@ -41,12 +41,15 @@ impl Policy {
     }
 }
 
-fn strictest(one: SandboxLevel, other: SandboxLevel) -> SandboxLevel {
-    use SandboxLevel::{DangerFullAccess, ReadOnly, WorkspaceWrite};
-    match (one, other) {
-        (ReadOnly, _) | (_, ReadOnly) => ReadOnly,
-        (WorkspaceWrite, _) | (_, WorkspaceWrite) => WorkspaceWrite,
-        (DangerFullAccess, DangerFullAccess) => DangerFullAccess,
+impl SandboxLevel {
+    /// The stricter of the two.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::ReadOnly, _) | (_, Self::ReadOnly) => Self::ReadOnly,
+            (Self::WorkspaceWrite, _) | (_, Self::WorkspaceWrite) => Self::WorkspaceWrite,
+            (Self::DangerFullAccess, Self::DangerFullAccess) => Self::DangerFullAccess,
+        }
     }
 }
 

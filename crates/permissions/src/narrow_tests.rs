@@ -120,8 +120,8 @@ proptest! {
     #[test]
     fn what_is_narrowed_is_never_wider(wish in policy(), other in policy(), access in access()) {
         let narrowed = wish.within(&other, Some(Path::new(OWN)));
-        prop_assert_eq!(strictest(narrowed.level, other.level), narrowed.level);
-        prop_assert_eq!(strictest(narrowed.level, wish.level), narrowed.level);
+        prop_assert_eq!(narrowed.level.strictest(other.level), narrowed.level);
+        prop_assert_eq!(narrowed.level.strictest(wish.level), narrowed.level);
         prop_assert_eq!((narrowed.approval, narrowed.full_auto), (other.approval, other.full_auto));
         if let (Confinement::Confined(one), Confinement::Confined(other)) =
             (narrowed.confinement(), other.confinement())

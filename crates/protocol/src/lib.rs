@@ -22,7 +22,10 @@ mod terminals;
 mod thread;
 mod turn;
 
-pub use agents::{CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus};
+pub use agents::{
+    AgentListParams, AgentListResult, AgentStartParams, AgentStarted, CollabAgentState, CollabAgentStatus,
+    CollabAgentTool, CollabAgentToolCallStatus, SubAgent,
+};
 pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,

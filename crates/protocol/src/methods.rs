@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams, BackgroundTerminalTerminated,
-    BackgroundTerminalsParams, BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty,
-    FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
-    ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
-    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
-    ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened,
-    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
-    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
-    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
+    BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
+    BackgroundTerminalsResult, CommandApprovalParams, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams,
+    FuzzyFileSearchResult, ItemCompleted, ItemStarted, ModelListParams, ModelListResult, PermissionsForgetParams,
+    PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
+    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
+    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
     ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
     TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
@@ -107,6 +108,8 @@ client_requests! {
     TerminalResize    "thread/backgroundTerminals/resize"    BackgroundTerminalResizeParams    => Empty,               Ours;
     ThreadSettingsUpdate "thread/settings/update" ThreadSettingsUpdateParams => Empty,      Theirs;
     ThreadUnsubscribe "thread/unsubscribe"  ThreadUnsubscribeParams => ThreadUnsubscribed,  Theirs;
+    AgentsStart       "thread/agents/start" AgentStartParams        => AgentStarted,        Ours;
+    AgentsList        "thread/agents/list"  AgentListParams         => AgentListResult,     Ours;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;

@@ -9,8 +9,8 @@ use std::{
 
 use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
-    AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode, Settings,
-    WireApi, api_key, variables,
+    AgentFile, AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode,
+    Settings, WireApi, api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -21,7 +21,7 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server,
+    Server, agents,
     limits::{limits, prices},
     network,
     policy::{Ground, policy},
@@ -66,6 +66,8 @@ pub(crate) struct Built {
     pub(crate) config_sources: Vec<String>,
     /// What it may have of sub-agents.
     pub(crate) agents: AgentSettings,
+    /// The descriptions of sub-agents.
+    pub(crate) agent_files: Vec<AgentFile>,
 }
 
 /// What the configuration comes to.
@@ -76,6 +78,8 @@ struct Configured {
     sources: Vec<String>,
     /// Files of the project that `--trust` trusts.
     trusted: Vec<(PathBuf, Hash)>,
+    /// Descriptions of sub-agents.
+    agent_files: Vec<AgentFile>,
 }
 
 impl Wanted {
@@ -221,7 +225,7 @@ pub(crate) async fn thread(
 ) -> Result<Built, RpcError> {
     let mut warnings = trust::ask(server, id, codex_home, wanted).await?;
     let configured = load(&server.environment, codex_home, wanted)?;
-    let Configured { settings, origins, warnings: of_load, sources, trusted } = configured;
+    let Configured { settings, origins, warnings: of_load, sources, trusted, agent_files } = configured;
     warnings.extend(of_load);
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
@@ -229,6 +233,7 @@ pub(crate) async fn thread(
     let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
+    warnings.extend(agents::unknown_tools(&agent_files));
     let workplace =
         workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
@@ -237,7 +242,7 @@ pub(crate) async fn thread(
     let tests = ProjectTests::default();
     let tools = codex_tools::all();
     let built = ThreadSettings { model, workplace, tools, instructions: found.files, agents: None, tests };
-    Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents })
+    Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents, agent_files })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.
@@ -380,7 +385,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     });
     let loaded = loaded.map_err(|error| configuration(&error.to_string()))?;
     let sources = loaded.sources();
-    let Loaded { mut settings, origins, warnings, trust, .. } = loaded;
+    let Loaded { mut settings, origins, warnings, trust, agents, .. } = loaded;
     if let Some(level) = wanted.at_most {
         settings.sandbox = settings.sandbox.min(level);
     }
@@ -392,7 +397,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
         told.extend(trust::remember(codex_home, &trust));
     }
     let trusted = if wanted.trust_project { trust.hashes() } else { Vec::new() };
-    Ok(Configured { settings, origins, warnings: told, sources, trusted })
+    Ok(Configured { settings, origins, warnings: told, sources, trusted, agent_files: agents })
 }
 
 /// The roots, the policy and the environment of a thread.

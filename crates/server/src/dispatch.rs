@@ -101,6 +101,8 @@ impl Server {
                 let status = self.close(params.thread_id).await;
                 ClientResponse::ThreadUnsubscribe(ThreadUnsubscribed { status })
             }
+            ClientRequest::AgentsStart(params) => ClientResponse::AgentsStart(self.start_agent(params).await?),
+            ClientRequest::AgentsList(params) => ClientResponse::AgentsList(self.list_agents(&params.thread_id)?),
             ClientRequest::PermissionsRead(params) => {
                 ClientResponse::PermissionsRead(self.permissions(&params.thread_id)?)
             }
@@ -425,6 +427,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         ThreadError::Store(error) => store_error(error),
         ThreadError::Busy
         | ThreadError::BusyForWalls
+        | ThreadError::AgentsWork(_)
         | ThreadError::BusyForCommands
         | ThreadError::BusyForGoingBack
         | ThreadError::BusyForCompaction
@@ -441,6 +444,8 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         ThreadError::EmptyInput
         | ThreadError::EmptyCommand
         | ThreadError::EmptyReview
+        | ThreadError::NoAgents
+        | ThreadError::Agent(_)
         | ThreadError::ReadOnly
         | ThreadError::Unkept
         | ThreadError::NoStates

@@ -22,6 +22,7 @@ mod review;
 mod rewind;
 mod sessions;
 mod trust;
+mod worktrees;
 
 use std::{
     collections::HashMap,

@@ -31,6 +31,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
         request,
         ClientRequest::ThreadItemsList(_)
             | ClientRequest::FuzzyFileSearch(_)
+            | ClientRequest::AgentsList(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::ThreadList(_)
             | ClientRequest::ThreadRead(_)

@@ -1,6 +1,7 @@
 //! The state of the screen, and what each event makes of it. It calls nothing and writes nothing: what is to be done comes
 //! out as [`Effect`]s, what is to be shown as rows.
 
+mod agents;
 mod answers;
 mod compaction;
 mod draw;
@@ -154,8 +155,8 @@ struct Focus {
 }
 
 /// What happens.
-#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum AppEvent {
     /// At the terminal.
     Input(Input),

@@ -30,6 +30,8 @@ pub enum Intent {
     },
     /// Change settings of the session.
     Change(Change),
+    /// Have a sub-agent do this, beside whatever runs.
+    Agent(String),
     /// Run a command of one's own, as the agent's are.
     Shell(String),
     /// Sum the conversation up, and dwell on this.
@@ -163,6 +165,12 @@ pub enum Fetch {
     Terminals,
     /// End these commands; all without an id.
     StopTerminals(Option<String>),
+    /// Sub-agents.
+    Agents,
+    /// What the sub-agent of this thread said and did, in the pager.
+    AgentTranscript(String),
+    /// Stop the sub-agent of this thread.
+    StopAgent(String),
     /// The newest part of the transcript, in the pager.
     Transcript,
     /// What comes before it, from this place on.

@@ -1,5 +1,6 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
+mod agents;
 pub(crate) mod fork;
 mod keys;
 mod line;
@@ -27,6 +28,7 @@ use crate::{
     text::{Live, Size},
 };
 
+pub use agents::agents;
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};

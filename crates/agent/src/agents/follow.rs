@@ -22,6 +22,7 @@ pub(super) fn follow(agents: &Arc<Agents>, name: &str, id: String, mut events: m
             // Its end is seen before anything that follows from it.
             let _ = outside.send(message).await;
             if let (Some((status, said)), Some(agents)) = (ended, agents.upgrade()) {
+                agents.look_at_changes(&name).await;
                 agents.ended(&name, status, said);
             }
         }

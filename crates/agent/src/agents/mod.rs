@@ -20,16 +20,17 @@ use std::{
 
 use codex_history::Usage;
 use codex_protocol::{
-    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, ServerMessage, ThreadItem,
-    UserInput,
+    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, Event, Position, ServerMessage,
+    ThreadItem, UserInput,
 };
+use codex_store::{Record, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
     report::{Report, take_between_turns},
     tools::agent_tools,
 };
-use crate::{Thread, TurnOptions};
+use crate::{Thread, TurnOptions, recorder::SharedJournal, turn::item_completed};
 
 /// What is asked of whoever builds threads.
 #[derive(Debug)]
@@ -42,6 +43,24 @@ pub enum AgentRequest {
         order: AgentOrder,
         /// The thread, or why there is none, in a sentence. If nobody takes it, it is to be closed.
         answer: oneshot::Sender<Result<BuiltAgent, String>>,
+    },
+    /// What was changed in a worktree that was made so.
+    Changes {
+        /// Id of the thread that the sub-agent works for.
+        parent: String,
+        /// The worktree.
+        worktree: PathBuf,
+        /// What the sub-agent is called.
+        name: String,
+        /// What was changed, if something was; or why that is not known, in a sentence.
+        answer: oneshot::Sender<Result<Option<AgentChanges>, String>>,
+    },
+    /// To remove the worktrees of which nothing is needed any more.
+    Settle {
+        /// Id of the thread whose sub-agents they were made for.
+        parent: String,
+        /// It is done.
+        answer: oneshot::Sender<()>,
     },
     /// A thread that was built so is closed.
     Closed {
@@ -78,6 +97,15 @@ pub struct BuiltAgent {
     pub worktree: Option<PathBuf>,
 }
 
+/// What was changed in a worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentChanges {
+    /// The files, below the top of the repository.
+    pub files: Vec<String>,
+    /// The patch, where commands of the parent find it.
+    pub patch: PathBuf,
+}
+
 /// How a sub-agent stands, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentInfo {
@@ -99,6 +127,8 @@ pub struct AgentInfo {
     pub duration_ms: u64,
     /// Its own git worktree, absolute.
     pub worktree: Option<PathBuf>,
+    /// What it has changed there, once it has ended.
+    pub changes: Option<AgentChanges>,
 }
 
 /// The sub-agents of a thread.
@@ -164,6 +194,7 @@ struct State {
     ended: Option<(CollabAgentStatus, u64)>,
     waits: bool,
     message: Option<String>,
+    changes: Option<AgentChanges>,
     /// Whether its thread knows what it has come to.
     reported: bool,
     closed: bool,
@@ -374,6 +405,24 @@ impl Agents {
         let _ = self.requests.send(AgentRequest::Closed { id }).await;
     }
 
+    /// Records and tells that the user has started one.
+    pub(crate) async fn tell_started(
+        &self,
+        record: &SharedJournal,
+        turn_id: String,
+        task: String,
+        info: &AgentInfo,
+    ) -> Result<(), StoreError> {
+        let (tool, status) = (CollabAgentTool::SpawnAgent, CollabAgentToolCallStatus::Completed);
+        let id = format!("{turn_id}_{}_started", info.name);
+        let item = self.item(id, tool, status, Some(task), std::slice::from_ref(info));
+        let seq = record.append(&Record::Item { turn_id: turn_id.clone(), item: item.clone() })?;
+        let notification = item_completed(&self.parent, &turn_id, item);
+        let event = Event { notification, position: Position::Recorded { seq } };
+        let _ = self.events.send(ServerMessage::Event(event)).await;
+        Ok(())
+    }
+
     /// An item about those of these names; of no others is something said.
     pub(crate) fn item(
         &self,
@@ -411,12 +460,45 @@ impl Agents {
         }
     }
 
+    /// Looks what one has changed in its worktree.
+    async fn look_at_changes(&self, name: &str) {
+        let Some(worktree) = self.update(name, |agent| agent.worktree.clone()).flatten() else { return };
+        let (answer, answered) = oneshot::channel();
+        let (parent, name_of) = (self.parent.clone(), name.to_owned());
+        let request = AgentRequest::Changes { parent, worktree, name: name_of, answer };
+        if self.requests.send(request).await.is_err() {
+            return;
+        }
+        let changes = answered.await.unwrap_or_else(|_| Err("nobody has looked".into()));
+        self.update(name, |agent| match changes {
+            Ok(changes) => agent.state.changes = changes,
+            Err(error) => {
+                let said = agent.state.message.take().unwrap_or_default();
+                agent.state.message =
+                    Some(format!("{said}\n\nWhat it changed is not known: {error}").trim().to_owned());
+            }
+        });
+    }
+
+    /// Has those worktrees removed of which nothing is needed any more.
+    pub(crate) async fn settle(&self) {
+        if !self.table().all.iter().any(|agent| agent.worktree.is_some()) {
+            return;
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.requests.send(AgentRequest::Settle { parent: self.parent.clone(), answer }).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+
     /// It has ended.
     fn ended(&self, name: &str, status: CollabAgentStatus, message: Option<String>) {
         self.update(name, |agent| {
             let took = agent.began.elapsed().as_millis() as u64;
-            let State { total, uncounted, .. } = agent.state;
-            agent.state = State { ended: Some((status, took)), message, total, uncounted, ..State::default() };
+            let State { total, uncounted, changes, message: noted, .. } = std::mem::take(&mut agent.state);
+            let message = message.or(noted);
+            let ended = Some((status, took));
+            agent.state = State { ended, message, changes, total, uncounted, ..State::default() };
         });
     }
 
@@ -461,6 +543,7 @@ impl Agent {
             tokens: total.input_tokens.saturating_add(total.output_tokens),
             duration_ms,
             worktree: self.worktree.clone(),
+            changes: self.state.changes.clone(),
         }
     }
 }

@@ -1,18 +1,20 @@
 //! What sub-agents have come to, made part of the conversation of the thread that they work for, once each.
 
-use std::sync::Weak;
+use std::{collections::BTreeMap, sync::Weak};
 
 use codex_history::Message;
-use codex_protocol::{CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus};
+use codex_protocol::{CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, ThreadItem};
 use codex_store::{Record, StoreError};
 
-use super::{AgentInfo, Agents};
+use super::{AgentChanges, AgentInfo, Agents};
 use crate::{
     context::fill,
     thread::ThreadState,
     turn::{TurnRun, complete},
 };
 
+const CHANGES: &str = include_str!("../prompts/agent_changes.md");
+const LOST: &str = include_str!("../prompts/agents_lost.md");
 const REPORT: &str = include_str!("../prompts/agent_report.md");
 
 /// Most of a result that goes into the conversation or an item, in bytes. The whole of it is in the sub-agent's session.
@@ -29,12 +31,16 @@ pub(crate) struct Report {
 impl Report {
     /// As the model is told it.
     pub(crate) fn text(&self) -> String {
-        let AgentInfo { name, status, message, task, worktree, .. } = &self.info;
+        let AgentInfo { name, status, message, task, worktree, changes, .. } = &self.info;
         let said = message.as_deref().map_or_else(|| "It said nothing.".to_owned(), cut);
         let of = if self.by_user { format!("The user gave it this task: {}\n\n", cut(task)) } else { String::new() };
-        let where_to = match worktree {
-            Some(path) => format!("\n\nWhat it changed is in its worktree {}.", path.display()),
-            None => String::new(),
+        let where_to = match (worktree, changes) {
+            (Some(_), Some(AgentChanges { files, patch })) => {
+                let files = cut(&files.join(", "));
+                fill(CHANGES, &[("files", &files), ("patch", &patch.display().to_string())])
+            }
+            (Some(_), None) => "\n\nIt changed nothing in its worktree.".to_owned(),
+            (None, _) => String::new(),
         };
         let values = [
             ("name", name.as_str()),
@@ -110,6 +116,7 @@ impl TurnRun {
         } else {
             agents.stop_all().await;
         }
+        agents.settle().await;
         // A journal that cannot be written has failed the turn.
         let _ = self.take_reports(state).await;
     }
@@ -138,6 +145,38 @@ async fn report_to(
     complete(&mut state.recorder, thread_id, turn_id, item).await
 }
 
+impl ThreadState {
+    /// Tells, once, of sub-agents that ended with the program, or were killed with it.
+    pub(crate) fn record_lost_agents(
+        &mut self,
+        thread_id: &str,
+        lost: BTreeMap<String, CollabAgentState>,
+    ) -> Result<(), StoreError> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<String> = lost.iter().map(|(id, state)| format!("`{}` (session {id})", state.name)).collect();
+        let text = fill(LOST.trim_end(), &[("agents", &named.join(", "))]);
+        self.record_message(Message::Developer { text })?;
+        let turn_id = format!("turn_{}", self.turns.saturating_sub(1));
+        let message = Some("the program ended before it was done".to_owned());
+        let ended = |(id, state)| {
+            (id, CollabAgentState { status: CollabAgentStatus::Interrupted, message: message.clone(), ..state })
+        };
+        let item = ThreadItem::CollabAgentToolCall {
+            id: format!("{turn_id}_lost_agents_{}", self.history.messages().count()),
+            tool: CollabAgentTool::Wait,
+            status: CollabAgentToolCallStatus::Completed,
+            sender_thread_id: thread_id.to_owned(),
+            receiver_thread_ids: lost.keys().cloned().collect(),
+            prompt: None,
+            model: None,
+            agents_states: lost.into_iter().map(ended).collect(),
+        };
+        self.recorder.record(&Record::Item { turn_id, item }).map(drop)
+    }
+}
+
 /// Takes what they have come to between turns, as long as the thread is there.
 pub(crate) async fn take_between_turns(
     thread_id: String,
@@ -159,5 +198,6 @@ pub(crate) async fn take_between_turns(
             let _ = report_to(&mut state, &agents, &thread_id, &turn_id, report, item_id).await;
         }
         agents.close_ended().await;
+        agents.settle().await;
     }
 }

@@ -1,16 +1,22 @@
 //! Sub-agents: they work beside the session that has started them, may do no more than it, and what they come to reaches
 //! it once.
 
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
 use codex_protocol::{
-    ApprovalPolicy, CollabAgentState, CollabAgentStatus, ServerMessage, ServerNotification, ServerRequest, ThreadItem,
-    TurnStatus,
+    AgentListParams, AgentStartParams, ApprovalPolicy, CollabAgentState, CollabAgentStatus, ServerMessage,
+    ServerNotification, ServerRequest, ThreadItem, TurnStatus,
 };
 use serde_json::{Value, json};
 
 use crate::{
     approvals::run,
     session::{Session, no, terms, yes},
-    support::{Place, events},
+    support::{Place, events, wait_for},
 };
 
 fn spawn(task: &str) -> Value {
@@ -91,7 +97,7 @@ fn exec_shows_what_they_do_and_what_they_come_to() {
     }));
     let output = place.codex(&["exec", "--json", "go"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(std::fs::read_to_string(place.workspace.join("made")).unwrap(), "seen\n");
+    assert_eq!(fs::read_to_string(place.workspace.join("made")).unwrap(), "seen\n");
     let events = events(&output.stdout);
     let done = events.iter().filter(|event| event["type"] == "item.completed").map(|event| &event["item"]);
     let told: Vec<String> = done
@@ -205,4 +211,211 @@ async fn interrupting_a_turn_stops_what_works_for_it() {
     let journals = place.journals();
     let child = journals.iter().find(|journal| journal.contains("\"parent\":")).unwrap();
     assert!(child.contains(r#""type":"turnEnded","turnId":"turn_0","outcome":{"outcome":"interrupted"}"#), "{child}");
+}
+
+/// A repository with one commit in the workspace.
+fn repository(place: &Place) {
+    let git = |arguments: &[&str]| {
+        let done = git(&place.workspace, arguments);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    fs::write(place.workspace.join("a.txt"), "one\n").unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "-m", "one"]);
+}
+
+#[allow(clippy::disallowed_methods, reason = "git makes what the program under test works in")]
+fn git(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(directory).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command.env("HOME", directory).output().unwrap()
+}
+
+fn worktrees(place: &Place) -> usize {
+    fs::read_dir(place.home.join("worktrees")).map_or(0, Iterator::count)
+}
+
+#[tokio::test]
+async fn two_edit_the_same_file_at_once_in_worktrees_and_what_is_taken_over_is_chosen() {
+    let own = |task: &str| json!({ "tool": "spawn_agent", "arguments": { "task": task, "worktree": true } });
+    let place = Place::new(json!({
+        "steps": [
+            { "calls": [own("make it two"), own("make it three"), own("look")] }, wait(), wait(), wait(),
+            run("git apply \"$(grep -l +two /tmp/*.patch)\""),
+            { "text": "ok" },
+        ],
+        "sessions": {
+            "make it two": [run("echo two > a.txt; echo new > new.txt"), { "text": "two" }],
+            "make it three": [run("echo three > a.txt"), { "text": "three" }],
+            "look": [run("cat a.txt"), { "text": "one" }],
+        },
+    }));
+    repository(&place);
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let told = follow(&mut session, yes).await;
+    assert_eq!(told.status, Some(TurnStatus::Completed));
+    let results = results(&place, "go");
+    let changed =
+        |files: &str| results.iter().any(|it| it.contains(&format!("not here: {files}\n`git apply /tmp/agent-")));
+    assert!(changed("a.txt, new.txt") && changed("a.txt"), "{results:?}");
+    assert!(results.iter().any(|it| it.contains("It changed nothing in its worktree.")), "{results:?}");
+    assert_eq!(fs::read_to_string(place.workspace.join("a.txt")).unwrap(), "two\n");
+    assert_eq!(fs::read_to_string(place.workspace.join("new.txt")).unwrap(), "new\n");
+    // Only the one whose changes nobody took is still there, and git knows of it.
+    assert_eq!(worktrees(&place), 1);
+    let listed = git(&place.workspace, &["worktree", "list", "--porcelain"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.matches("worktree ").count(), 2, "{listed}");
+    let kept = fs::read_dir(place.home.join("worktrees")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read_to_string(kept.join("a.txt")).unwrap(), "three\n");
+}
+
+#[tokio::test]
+async fn one_in_a_worktree_writes_nowhere_else() {
+    let own = json!({ "tool": "spawn_agent", "arguments": { "task": "try", "worktree": true } });
+    let there = "../../../workspace";
+    let tries = format!("echo x > {there}/outside; echo x >> {there}/.git/config; echo x > inside; ls {there}");
+    let place = Place::new(json!({
+        "steps": [own, wait(), { "text": "ok" }],
+        "sessions": { "try": [run(&tries), { "text": "tried" }] },
+    }));
+    repository(&place);
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.say("go").await;
+    follow(&mut session, yes).await;
+    assert!(!place.workspace.join("outside").exists());
+    let config = fs::read_to_string(place.workspace.join(".git/config")).unwrap();
+    assert!(!config.contains('x'), "{config}");
+    let results = results(&place, "go");
+    assert!(results.iter().any(|it| it.contains("not here: inside\n")), "{results:?}");
+}
+
+#[tokio::test]
+async fn an_agent_file_says_what_it_is_told_and_what_it_may() {
+    let spawn = json!({ "tool": "spawn_agent", "arguments": { "task": "look", "kind": "finder" } });
+    let none = json!({ "tool": "spawn_agent", "arguments": { "task": "look", "kind": "none" } });
+    let place = Place::new(json!({
+        "steps": [none, spawn, wait(), { "text": "ok" }],
+        "sessions": { "look": [run("touch made"), { "text": "found" }] },
+    }));
+    let text = "---\ndescription: Finds bugs\nmodel: other\ntools: read_file, exec_command\nsandbox: read-only\n---\nBe kind.\n";
+    fs::create_dir_all(place.home.join("agents")).unwrap();
+    fs::write(place.home.join("agents/finder.md"), text).unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let told = follow(&mut session, yes).await;
+    let names: Vec<_> = told.agents().into_iter().map(|it| it.0).collect();
+    assert_eq!(names, ["finder-1", "finder-1"]);
+    assert!(results(&place, "go")[0].contains("there is no kind of sub-agent `none`; there is finder"));
+    let requests = place.server.requests();
+    assert!(requests[0].body["tools"].to_string().contains("- finder: Finds bugs"));
+    let child = requests.iter().find(|it| it.body["input"].to_string().contains("\"text\":\"look\"")).unwrap();
+    assert_eq!((child.body["model"].as_str(), tools(&child.body)), (Some("other"), vec!["read_file".to_owned()]));
+    assert!(child.body["input"].to_string().contains("Be kind."));
+    assert!(!place.workspace.join("made").exists());
+}
+
+#[tokio::test]
+async fn one_that_uses_more_than_it_may_is_stopped_and_says_so() {
+    let spawn = json!({ "tool": "spawn_agent", "arguments": { "task": "count", "kind": "small" } });
+    let usage = json!({ "input_tokens": 900, "output_tokens": 200, "total_tokens": 1100 });
+    let step = json!({ "tool": "exec_command", "arguments": { "cmd": "true" }, "usage": usage });
+    let place = Place::new(json!({
+        "steps": [spawn, wait(), { "text": "ok" }],
+        "sessions": { "count": [step, { "text": "never said" }] },
+    }));
+    fs::create_dir_all(place.home.join("agents")).unwrap();
+    fs::write(place.home.join("agents/small.md"), "---\ndescription: x\nbudget: 1000\n---\nx\n").unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let told = follow(&mut session, yes).await;
+    assert_eq!(told.status, Some(TurnStatus::Completed));
+    let (_, status, message) = told.agents().pop().unwrap();
+    assert_eq!(status, CollabAgentStatus::Errored);
+    assert!(message.contains("its limit of 1000 tokens") && message.contains("1100 are used"), "{message}");
+}
+
+#[tokio::test]
+async fn no_more_work_at_once_than_is_allowed_and_none_where_they_are_switched_off() {
+    let place = Place::new(json!({
+        "steps": [{ "calls": [spawn("one"), spawn("two")] }, { "text": "ok" }, { "text": "ok" }],
+        "sessions": { "one": [run("true"), { "text": "1" }], "two": [run("true"), { "text": "2" }] },
+    }));
+    let config = place.home.join("config.toml");
+    let with = |more: &str| fs::write(&config, fs::read_to_string(&config).unwrap() + more).unwrap();
+    with("\n[agents]\nmax_parallel = 1\n");
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    follow(&mut session, yes).await;
+    let refused = "1 sub-agents work already, and no more may at once";
+    assert_eq!(results(&place, "go").iter().filter(|it| it.contains(refused)).count(), 1);
+    with("enabled = false\n");
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("again").await;
+    follow(&mut session, yes).await;
+    let last = place.server.requests().pop().unwrap();
+    assert!(tools(&last.body).iter().all(|tool| !tool.ends_with("_agent")));
+    let params = AgentStartParams { thread_id: session.thread_id.clone(), task: "x".into(), worktree: None };
+    let error = session.connection.client.agents_start(params).await.unwrap_err();
+    assert!(error.message.contains("there are no sub-agents here"), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_that_the_user_starts_works_beside_and_its_report_is_read_with_the_next_turn() {
+    let place = Place::new(json!({
+        "steps": [{ "text": "ok" }],
+        "sessions": { "look": [run("touch made"), { "text": "seen" }] },
+    }));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let thread_id = session.thread_id.clone();
+    let params = AgentStartParams { thread_id: thread_id.clone(), task: "look".into(), worktree: None };
+    let started = session.connection.client.agents_start(params).await.unwrap().agent;
+    assert_eq!((started.name.as_str(), started.status), ("agent-1", CollabAgentStatus::Running));
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let item = session.next(|told| match told {
+            ServerNotification::ItemCompleted(done) if done.thread_id == thread_id => Some(done.item.clone()),
+            _ => None,
+        });
+        told.extend(
+            codex_client::agent_lines(&item.await).into_iter().map(|line| format!("{}: {}", line.said, line.more)),
+        );
+    }
+    assert_eq!(told, ["Started agent-1: look", "agent-1 is done: seen"]);
+    assert!(place.workspace.join("made").exists());
+    let list = session.connection.client.agents_list(AgentListParams { thread_id }).await.unwrap().data;
+    assert_eq!((list.len(), list[0].message.as_deref()), (1, Some("seen")));
+    session.say("and?").await;
+    follow(&mut session, yes).await;
+    let input = place.server.requests().pop().unwrap().body["input"].to_string();
+    assert!(input.contains("The user gave it this task: look") && input.contains("seen"), "{input}");
+    // Going on with the session, it is there once.
+    let mut session = session.resumed(&place).await;
+    session.say("and now?").await;
+    follow(&mut session, yes).await;
+    let input = place.server.requests().pop().unwrap().body["input"].to_string();
+    assert_eq!(input.matches("<agent_report").count(), 1);
+}
+
+/// What a killed program left is told when the session goes on, to the model and the user, and once.
+#[test]
+fn of_those_that_were_killed_the_session_that_goes_on_is_told() {
+    let place = Place::new(json!({
+        "steps": [spawn("take long"), wait(), { "text": "I see." }, { "text": "And again." }],
+        "sessions": { "take long": [run("echo > begun; sleep 1000")] },
+    }));
+    let pipe = place.pipe("begun");
+    let mut child = place.codex(&["exec", "go"]).spawn().unwrap();
+    wait_for(&pipe, &child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (prompt, told) in [("so?", 1), ("and?", 1)] {
+        assert!(place.codex(&["exec", "resume", "--last", prompt]).output().unwrap().status.success());
+        let input = place.server.requests().pop().unwrap().body["input"].to_string();
+        assert_eq!(input.matches("The program ended before these sub-agents had: `agent-1` (session ").count(), told);
+    }
+    let journal = place.journals().into_iter().find(|journal| !journal.contains("\"parent\":")).unwrap();
+    assert_eq!(journal.matches("the program ended before it was done").count(), 1);
 }

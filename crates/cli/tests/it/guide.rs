@@ -101,7 +101,6 @@ const OPEN: &[(u8, &str)] = &[
     (50, "no states of files are kept yet to compare with"),
     (53, "there are no MCP servers yet"),
     (54, "there are no plugins yet"),
-    (55, "there is one agent at a time yet"),
     (59, NO_SERVER),
     (60, NO_SERVER),
     (61, NO_SERVER),

@@ -280,3 +280,29 @@ fn names_like_secrets_hide_nothing_from_who_is_asked() {
         assert!(shown.contains(told), "{told}: {shown}");
     }
 }
+
+#[test]
+fn descriptions_of_sub_agents_count_in_a_trusted_project_only() {
+    let project = "---\ndescription: of the project\n---\nx\n";
+    let home = Home::new(&[
+        ("p/.codex/agents/finder.md", project),
+        (".codex/agents/finder.md", "---\ndescription: of the user\n---\nx\n"),
+        (".codex/agents/other.md", "---\ndescription: other\n---\nx\n"),
+        (".codex/agents/bad.md", "no\n"),
+    ]);
+    let about = || home.load().agents.into_iter().map(|file| file.description).collect::<Vec<_>>();
+    assert_eq!(about(), ["of the user", "other"]);
+    let bad = "~/.codex/agents/bad.md:1:1: it begins with a line `---`, and lines `key: value` after it; this sub-agent is \
+        left out";
+    let held = "~/p/.codex/agents/finder.md: this project is not trusted, so these descriptions of sub-agents are held back: \
+        finder; `codex trust` shows them and asks, `--trust` honours them";
+    assert_eq!(home.held(), [bad, held]);
+    assert_eq!(shown(&home.asked()), [".codex/agents/finder.md:1:1 agents.finder = \"of the project\" not nothing"]);
+    home.trust();
+    assert_eq!(about(), ["of the project", "other"]);
+    assert_eq!(home.held(), [bad]);
+    home.write("p/.codex/agents/finder.md", &format!("{project}y\n"));
+    assert_eq!(about(), ["of the user", "other"]);
+    let typed = home.with("p/src", |request| request.trust_project = true, load).unwrap();
+    assert_eq!(typed.agents[0].description, "of the project");
+}

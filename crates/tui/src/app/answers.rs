@@ -100,6 +100,7 @@ impl App {
                     self.lay(status_page::page(session, &permissions, now, &self.setup.look));
                 }
             }
+            (Purpose::Agents, ClientResponse::AgentsList(list)) => self.lay(overlays::agents(list.data)),
             (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
                 self.lay(overlays::terminals(list.data));
             }
@@ -134,6 +135,12 @@ impl App {
                     self.say_next();
                 } else {
                     self.not_said(draft, &error.message);
+                }
+            }
+            Purpose::Agent(task) => {
+                self.complain(&error.message);
+                if self.composer.is_empty() {
+                    self.composer.set(Draft { text: format!("/agent {task}"), pictures: Vec::new() });
                 }
             }
             Purpose::Answer(id) => {

@@ -97,6 +97,7 @@ impl App {
             live.rows.push(Row::empty());
         }
         live.rows.extend(working);
+        live.rows.extend(self.session.as_ref().and_then(|session| session.agents.row(&self.setup.look)));
         live.rows.extend(self.unread());
         live.rows.extend(self.queue.rows(&self.setup.look, &self.setup.keymap));
         if size.rows > 4 {

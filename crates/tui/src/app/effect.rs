@@ -80,6 +80,10 @@ pub enum Purpose {
     Status,
     /// To show the commands that run on.
     Terminals,
+    /// To show the sub-agents.
+    Agents,
+    /// To have a sub-agent work on this; it is not lost if that cannot be.
+    Agent(String),
     /// To know the branch, which the turn may have changed.
     Branch,
     /// To choose among the rules that are remembered.

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest, FuzzyFileSearchParams,
-    ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams, SettingsChange,
-    SortDirection, ThreadItemsListParams, ThreadListParams, ThreadResumeParams, ThreadSettingsUpdateParams,
-    ThreadShellCommandParams, ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
+    AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
+    FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams,
+    SettingsChange, SortDirection, ThreadItemsListParams, ThreadListParams, ThreadResumeParams,
+    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams, TurnInterruptParams,
+    TurnStartParams, TurnSteerParams,
 };
 
 use super::{App, Effect, Opening, Purpose, session::Running};
@@ -49,6 +50,11 @@ impl App {
             }
             Intent::GoBack(wanted) => self.go_back(wanted),
             Intent::Change(change) => self.change(change),
+            Intent::Agent(task) => {
+                let thread_id = self.thread_id().unwrap_or_default();
+                let params = AgentStartParams { thread_id, task: task.clone(), worktree: None };
+                self.call(ClientRequest::AgentsStart(params), Purpose::Agent(task));
+            }
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),
             Intent::UndoCompaction => self.undo_compaction(),
@@ -207,6 +213,10 @@ impl App {
     /// Asks for the transcript's items, from a place on that an earlier answer named.
     fn items(&mut self, cursor: Option<String>, purpose: Purpose) {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
+        self.items_of(thread_id, cursor, purpose);
+    }
+
+    fn items_of(&mut self, thread_id: String, cursor: Option<String>, purpose: Purpose) {
         // The newest are looked at first; an export is read from the beginning, as far as it goes.
         let newest = !matches!(purpose, Purpose::Export(_));
         let direction = if newest { SortDirection::Desc } else { SortDirection::Asc };
@@ -245,6 +255,12 @@ impl App {
             Fetch::Permissions => self.read_permissions(thread_id, Purpose::Permissions),
             Fetch::Rules => self.read_permissions(thread_id, Purpose::Rules),
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
+            Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
+            Fetch::AgentTranscript(thread_id) => self.items_of(thread_id, None, Purpose::Transcript),
+            Fetch::StopAgent(thread_id) => {
+                let params = TurnInterruptParams { thread_id, turn_id: String::new() };
+                self.call(ClientRequest::TurnInterrupt(params), Purpose::Do);
+            }
             Fetch::Terminals => {
                 self.call(ClientRequest::TerminalsList(BackgroundTerminalsParams { thread_id }), Purpose::Terminals);
             }

@@ -19,6 +19,9 @@ impl App {
 
     fn notification(&mut self, notification: &ServerNotification, now: Instant) {
         if self.is_of_before(notification) {
+            if let Some(session) = &mut self.session {
+                session.agents.apply(notification);
+            }
             return;
         }
         self.feed.apply(notification);

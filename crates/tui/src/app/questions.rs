@@ -77,13 +77,18 @@ impl App {
             return;
         }
         let Some((id, request)) = self.questions.waiting.pop_front() else { return };
-        let item_id = match &request {
-            ServerRequest::CommandApproval(params) => Some(&params.item_id),
-            ServerRequest::FileChangeApproval(params) => Some(&params.item_id),
+        let about = match &request {
+            ServerRequest::CommandApproval(params) => Some((&params.thread_id, &params.item_id)),
+            ServerRequest::FileChangeApproval(params) => Some((&params.thread_id, &params.item_id)),
             ServerRequest::ProjectTrust(_) => None,
         };
-        let overlay = overlays::question(id, &request, item_id.and_then(|id| self.feed.open_item(id)));
-        if let Some(item_id) = item_id {
+        let is_own = |thread: &str| self.session.as_ref().is_none_or(|session| session.opened.thread.id == thread);
+        let item = about.and_then(|(thread, item)| match is_own(thread) {
+            true => self.feed.open_item(item),
+            false => self.session.as_ref().and_then(|session| session.agents.open_item(thread, item)),
+        });
+        let overlay = overlays::question(id, &request, item);
+        if let Some((_, item_id)) = about.filter(|(thread, _)| is_own(thread)) {
             self.feed.asks_about(item_id);
         }
         self.lay(overlay);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use codex_protocol::{ThreadOpened, ThreadTokenUsage, UserInput};
 
-use super::App;
+use super::{App, agents::Agents};
 
 /// The session on the screen.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Session {
     pub last_message: Option<String>,
     /// Whether anything was said in it.
     pub said: bool,
+    /// Its sub-agents.
+    pub(super) agents: Agents,
 }
 
 /// What is known while there is no session.
@@ -59,7 +61,8 @@ impl Running {
 impl Session {
     /// Just opened.
     pub fn new(opened: ThreadOpened, now: Instant) -> Self {
-        Self { opened, usage: ThreadTokenUsage::default(), turn: None, since: now, last_message: None, said: false }
+        let (usage, agents) = Default::default();
+        Self { opened, usage, turn: None, since: now, last_message: None, said: false, agents }
     }
 
     /// Its id.

@@ -174,7 +174,7 @@ pub fn terminals(list: Vec<BackgroundTerminal>) -> Box<dyn Overlay> {
 }
 
 /// A time, in one unit.
-fn lasting(seconds: u64) -> String {
+pub(super) fn lasting(seconds: u64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),

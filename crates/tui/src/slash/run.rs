@@ -14,6 +14,18 @@ pub(super) fn nothing(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(Vec::new())
 }
 
+pub(super) fn agent(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    match (arguments, snapshot.opened) {
+        ("", _) => Err("/agent takes a task: /agent find out why the build fails".into()),
+        (_, None) => Err("there is no session yet".into()),
+        (task, Some(_)) => Ok(vec![Intent::Agent(task.to_owned())]),
+    }
+}
+
+pub(super) fn agents(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Agents)])
+}
+
 pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::NewThread])
 }

@@ -27,10 +27,10 @@ const REWIND: &str = "use `codex rewind`";
 /// All commands.
 pub const COMMANDS: &[Command] = &[
     Command {
-        arguments: "TASK",
-        ..later("agent", "Let a second agent do a task beside this one", "this version runs one agent at a time")
+        arguments: "[NAME:] TASK",
+        ..command("agent", "Let a sub-agent do a task beside this one; NAME: one of `.codex/agents`", run::agent)
     },
-    later("agents", "Agents that work on a task of their own", "this version runs one agent at a time"),
+    command("agents", "Sub-agents: how they stand, what they did; stop one, take its changes", run::agents),
     Command {
         aliases: &["new"],
         when: When::BetweenTurns,

@@ -96,6 +96,8 @@ fn each_command_wants_what_it_is_for() {
         ("/compact undo", "UndoCompaction"),
         ("/quit", "Quit"),
         ("/status", "Fetch(Status)"),
+        ("/agent do it", r#"Agent("do it")"#),
+        ("/agents", "Fetch(Agents)"),
         ("/ps", "Fetch(Terminals)"),
         ("/stop", "Fetch(StopTerminals(None))"),
         ("/stop 3", r#"Fetch(StopTerminals(Some("3")))"#),
@@ -150,7 +152,7 @@ fn what_cannot_be_done_is_said() {
     let working = Snapshot { is_working: true, ..quiet };
     let table = [
         (&quiet, "/diff", "/diff: this version keeps no states of files"),
-        (&quiet, "/agent do it", "/agent: this version runs one agent"),
+        (&quiet, "/agent", "/agent takes a task"),
         (&quiet, "/copy", "there is no answer to copy yet"),
         (&quiet, "/theme blue", "`blue` is no theme; there is auto, ansi, dark, light, high-contrast"),
         (&quiet, "/vim maybe", "`maybe` is no choice; there is on, off"),

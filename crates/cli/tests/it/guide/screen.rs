@@ -65,7 +65,7 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
     // Those that this version has not say so.
-    for name in ["agent x", "diff", "fork", "mcp", "plan", "plugins", "review"] {
+    for name in ["diff", "mcp", "plan", "plugins", "review"] {
         let word = name.split(' ').next().unwrap();
         terminal.press(&format!("/{name}\r"), &format!("✗ /{word}: this version "));
         // What was typed is there again, to be changed.
@@ -326,4 +326,29 @@ fn s45_compact_sums_the_conversation_up_and_can_be_undone() {
     terminal.press("on\r", "Third.").rest();
     let sent = last_request(&place)["input"].to_string();
     assert!(sent.contains("The long answer.") && sent.contains("Second.") && !sent.contains("In short."), "{sent}");
+}
+
+#[test]
+fn s55_a_sub_agent_works_beside_the_session_and_reports_back() {
+    let place = Place::new(json!({
+        "steps": [{ "text": "I have read it." }],
+        "sessions": {
+            "ask me": [run("touch ../outside"), { "text": "I was told." }],
+            "look": [{ "text": "It was seen." }],
+        },
+    }));
+    fs::create_dir_all(place.home.join("agents")).unwrap();
+    fs::write(place.home.join("agents/finder.md"), "---\ndescription: Finds\n---\nFind.\n").unwrap();
+    let mut terminal = Terminal::open(&place, &[]);
+    terminal.press("/agent ask me\r", "(sub-agent agent-1)");
+    // How it stands, before it is answered and after.
+    terminal.answer("no, and it goes on without");
+    terminal.until("agent-1 is done").until("I was told.").rest();
+    terminal.press("/agent finder: look\r", "finder-2 is done").until("It was seen.").rest();
+    terminal.press("/agents\r", "finder-2 look").until("is done");
+    terminal.press("\r", "transcript");
+    terminal.press("\x1b", "Ask, or /help");
+    terminal.press("well?\r", "I have read it.").rest();
+    let input = last_request(&place)["input"].to_string();
+    assert!(input.contains("I was told.") && input.contains("It was seen."), "{input}");
 }

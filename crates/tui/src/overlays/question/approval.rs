@@ -210,7 +210,8 @@ impl Approval {
             (About::Command { .. }, _) => "Run this command?",
             (About::Files(_), _) => "Make these changes?",
         };
-        row(look, &[("? ", Role::Warning), (title, Role::Strong)])
+        let of = self.terms.agent.as_ref().map(|name| format!(" (sub-agent {name})")).unwrap_or_default();
+        row(look, &[("? ", Role::Warning), (title, Role::Strong), (&of, Role::Warning)])
     }
 
     /// What there is to read.
