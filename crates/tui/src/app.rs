@@ -12,6 +12,7 @@ mod intents;
 mod keys;
 mod messages;
 mod questions;
+mod reviews;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod permissions;
 mod picker;
 pub(crate) mod pickers;
 mod question;
+mod reviews;
 mod rewind;
 #[cfg(test)]
 mod testing;
@@ -37,6 +38,7 @@ pub use pickers::{
 };
 pub use question::question;
 pub use rewind::{rewind, rewinds};
+pub use reviews::{review, reviews, typed as review_typed};
 
 /// The items of a transcript in the pager, the newest seen first. `earlier`: where those before them are.
 pub fn transcript(items: Vec<ThreadItem>, earlier: Option<String>) -> Box<dyn Overlay> {
