@@ -22,6 +22,7 @@ mod revert;
 mod review;
 mod rewind;
 mod sample;
+mod save_first;
 mod settings;
 mod standing;
 mod steers;
