@@ -22,7 +22,6 @@ mod revert;
 mod review;
 mod rewind;
 mod sample;
-mod save_first;
 mod settings;
 mod standing;
 mod steers;

@@ -169,6 +169,9 @@ pub struct ScreenOptions {
     /// With --resume: sessions of all directories
     #[arg(long, requires = "resume", help_heading = SCREEN)]
     pub all: bool,
+    /// With --resume: another process that has the session open lets it go
+    #[arg(long, requires = "resume", help_heading = SCREEN)]
+    pub take_over: bool,
     /// Use the whole screen, and scroll here instead of in the terminal
     #[arg(long, help_heading = SCREEN)]
     pub alt_screen: bool,
@@ -220,6 +223,9 @@ pub struct ResumeArguments {
     /// With --last: of any directory
     #[arg(long, requires = "last")]
     pub all: bool,
+    /// Another process that has the session open lets it go
+    #[arg(long)]
+    pub take_over: bool,
     /// Id of the session, its beginning, or the session's name; with --last, the prompt
     #[arg(value_name = "ID")]
     pub session: Option<String>,
@@ -256,6 +262,9 @@ pub struct ResumeScreenArguments {
     /// Sessions of all directories
     #[arg(long)]
     pub all: bool,
+    /// Another process that has the session open lets it go
+    #[arg(long)]
+    pub take_over: bool,
     /// Use the whole screen, and scroll here instead of in the terminal
     #[arg(long)]
     pub alt_screen: bool,

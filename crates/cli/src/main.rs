@@ -99,8 +99,7 @@ fn anything_but_where(thread: &ThreadOptions, of_a_run: bool) -> Option<String> 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
     let Arguments { thread, run, screen, prompt, command } = arguments;
     if command.is_some() && screen != ScreenOptions::default() {
-        let message =
-            "--resume, --last, --all and --alt-screen belong to the screen: `codex exec resume` goes on without one";
+        let message = "--resume, --last, --all, --take-over and --alt-screen belong to the screen: `codex exec resume` goes on without one";
         terminal::complain(message);
         return ExitStatus::Usage;
     }

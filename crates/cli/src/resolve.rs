@@ -97,6 +97,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         full_auto: start.full_auto,
         strict_config: start.strict_config,
         live_output: start.live_output,
+        take_over: None,
     })
 }
 

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Configuration,
     /// The named thread, turn or request is not there.
     NotFound,
+    /// The thread is open in another process: it can be asked for, or forked.
+    OpenElsewhere,
     /// The server could not do its part (disk, sandbox).
     Internal,
 }

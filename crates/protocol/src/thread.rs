@@ -190,6 +190,9 @@ pub struct ThreadResumeParams {
     /// As in [`ThreadStartParams`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_output: Option<bool>,
+    /// Ask another process that has it open to let it go, and wait for that. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<bool>,
 }
 
 /// `thread/fork`: a new thread that goes on from another, which stays as it is.

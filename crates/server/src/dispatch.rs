@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 
 use codex_agent::{AnswerError, Budget, Thread, ThreadError, ThreadParts, ThreadSettings, TurnOptions, UserCommand};
@@ -15,20 +14,15 @@ use codex_protocol::{
     ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadOpened, ThreadResumeParams,
     ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
 };
-use codex_store::{FORMAT, Header, Journal, Line, StoreError, TempDirectory};
+use codex_store::{FORMAT, Header, Journal, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
     Kept, Known, Server,
     agents::{Place, Ties},
     build::{self, Built, Wanted},
+    holding::open_journal,
 };
-
-/// How long a session is waited for that another process has open. A client program that stops a turn does not wait
-/// for the end of the process that ran it, and may go on with the session at once.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is looked at meanwhile.
-const GLANCE: Duration = Duration::from_millis(20);
 
 impl Server {
     /// Answers a request.
@@ -187,7 +181,8 @@ impl Server {
             let message = format!("the session `{}` is open here already", params.thread_id);
             return Err(RpcError::new(ErrorKind::Configuration, message));
         }
-        let (journal, lines, unreadable) = open_journal(&path).await.map_err(store_error)?;
+        let takes_over = params.take_over.unwrap_or_default();
+        let (journal, lines, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
         let Some(replayed) = codex_store::replay(lines) else {
             return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
         };
@@ -313,17 +308,6 @@ impl Server {
     }
 }
 
-/// As [`Journal::open`], a little later if the session is being closed elsewhere.
-async fn open_journal(path: &Path) -> Result<(Journal, Vec<Line>, usize), StoreError> {
-    let begun = Instant::now();
-    loop {
-        match Journal::open(path) {
-            Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
-            done => return done,
-        }
-    }
-}
-
 /// What a thread may use that has used `before` in earlier sessions.
 pub(crate) fn budget(built: &Built, before: &BTreeMap<String, Usage>) -> Budget {
     Budget::new(built.limits, before, &built.settings.model.prices)
@@ -414,10 +398,12 @@ pub(crate) fn now() -> i64 {
 }
 
 pub(crate) fn store_error(error: StoreError) -> RpcError {
+    let error = error.with_holder();
     let kind = match error {
+        StoreError::Locked { .. } => ErrorKind::OpenElsewhere,
         StoreError::NotFound(_) | StoreError::Ambiguous { .. } | StoreError::NoTurn { .. } => ErrorKind::NotFound,
         StoreError::Archived(_) | StoreError::Name(_) | StoreError::HasForks { .. } => ErrorKind::Configuration,
-        StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,
+        StoreError::Io { .. } | StoreError::Unreadable { .. } => ErrorKind::Internal,
     };
     RpcError::new(kind, error.to_string())
 }

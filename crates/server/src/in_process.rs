@@ -23,6 +23,7 @@ impl Server {
         let (server, told, asked) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
         tokio::spawn(agents::serve(Arc::downgrade(&server), asked));
+        server.attend();
         let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
         // In order: a turn must not start before the thread it belongs to.
         let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();

@@ -10,6 +10,7 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod fork;
+mod holding;
 mod in_process;
 mod keys;
 mod limits;
@@ -51,6 +52,8 @@ pub struct Server {
     helper: PathBuf,
     source: SessionSource,
     http: Arc<HttpClients>,
+    /// Gone before the threads are: what cannot be let go of any more is not asked for.
+    doors: holding::Doors,
     threads: Mutex<HashMap<String, Arc<Kept>>>,
     questions: Arc<Questions>,
     files: reading::FileIndexes,
@@ -95,9 +98,21 @@ impl Server {
     ) -> (Self, mpsc::Receiver<ServerMessage>, mpsc::Receiver<AgentRequest>) {
         let (events, told) = mpsc::channel(EVENTS);
         let (agents, asked) = mpsc::channel(1);
-        let (http, threads, questions, files, checkpoints, places) = Default::default();
-        let server =
-            Self { environment, helper, source, http, threads, questions, files, checkpoints, events, agents, places };
+        let (http, doors, threads, questions, files, checkpoints, places) = Default::default();
+        let server = Self {
+            environment,
+            helper,
+            source,
+            http,
+            doors,
+            threads,
+            questions,
+            files,
+            checkpoints,
+            events,
+            agents,
+            places,
+        };
         (server, told, asked)
     }
 
@@ -125,10 +140,14 @@ impl Server {
     /// The thread, which nobody finds here any more.
     fn release(&self, id: &str) -> Option<Arc<Kept>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.doors.close(id);
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
     fn keep(&self, id: String, kept: Kept) {
+        if let (Some(_), Ok(home)) = (kept.thread.journal(), self.codex_home()) {
+            self.doors.open(&home, &id);
+        }
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(kept));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::{Holder, holder::holder};
+
 /// Why a session could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -16,10 +18,12 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Another process has the session open.
-    #[error("session {} is open in another process; end that one first", path.display())]
+    #[error("session {} is open in {}", path.display(), called(holder.as_ref()))]
     Locked {
         /// The journal.
         path: PathBuf,
+        /// Which, where that was looked for and found.
+        holder: Option<Holder>,
     },
     /// The file is not a journal this version can read.
     #[error("{} is not a readable session: {reason}", path.display())]
@@ -64,7 +68,23 @@ pub enum StoreError {
     },
 }
 
+/// A process, for people.
+fn called(holder: Option<&Holder>) -> String {
+    let Some(Holder { pid, since }) = holder else { return "another process".into() };
+    let since = jiff::Timestamp::try_from(*since).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system());
+    format!("process {pid}, since {}", since.strftime("%Y-%m-%d %H:%M"))
+}
+
 impl StoreError {
+    /// The same, with who has the session open if that is what it is about.
+    #[must_use]
+    pub fn with_holder(self) -> Self {
+        match self {
+            Self::Locked { path, holder: None } => Self::Locked { holder: holder(&path), path },
+            other => other,
+        }
+    }
+
     /// For `map_err`: an I/O error of `action` on `path`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

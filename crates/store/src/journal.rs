@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Error, Read, Write},
+    io::{BufRead, BufReader, Error, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use crate::{FORMAT, Header, Line, Record, StoreError, items, lineage, name};
+use crate::{FORMAT, Header, Line, Record, StoreError, items, lineage, long, name};
 
 /// An open journal. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -79,25 +79,24 @@ impl Journal {
     /// Opens a journal to go on with it. A torn last line is cut off.
     ///
     /// Returns the journal, its lines, those that it shares with others before its own, and how many lines in the middle
-    /// could not be read and were passed over.
+    /// could not be read and were passed over. Of items there are the ids alone, and text that a message repeats is left out: neither
+    /// says anything of the conversation, and they may be long.
     ///
     /// # Errors
     /// When it is open elsewhere, cannot be read, or is not a journal of this version and of the session in its name;
     /// it is then left as it is.
     pub fn open(path: &Path) -> Result<(Self, Vec<Line>, usize), StoreError> {
-        let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
+        let file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
         lock(&file, path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let (lines, unreadable) = parse(&bytes[..whole]);
+        let read = long::read(&file).map_err(StoreError::io("read", path))?;
+        let long::Read { lines, unreadable, whole, length } = read;
         check_header(path, &lines)?;
         let (lines, of_others) = lineage::with_inherited(path, lines)?;
-        if whole < bytes.len() {
-            file.set_len(whole as u64).map_err(StoreError::io("mend", path))?;
+        if whole < length {
+            file.set_len(whole).map_err(StoreError::io("mend", path))?;
         }
         let next_seq = lines.last().map_or(0, |line| line.seq + 1);
-        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: whole as u64, torn: false };
+        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false };
         Ok((journal, lines, unreadable + of_others))
     }
 
@@ -195,13 +194,13 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
             (_, Err(error)) => Err(StoreError::io("open", path)(error)),
             _ => Err(StoreError::io("open", path)(Error::other("another file was put in its place"))),
         },
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned(), holder: None }),
         Err(error) => Err(StoreError::io("lock", path)(error.into())),
     }
 }
 
 /// The readable lines, and how many others there are.
-fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
+pub(crate) fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
     let mut lines = Vec::new();
     let mut unreadable = 0;
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {

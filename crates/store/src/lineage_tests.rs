@@ -48,7 +48,7 @@ fn session(home: &Path, id: &str, from: Option<ForkedFrom>, records: &[Record]) 
 
 /// All lines of the session, as it is gone on with.
 fn resumed(path: &Path) -> Result<Vec<Line>, StoreError> {
-    Journal::open(path).map(|(_, lines, _)| lines)
+    crate::lines(path)
 }
 
 fn records(lines: &[Line]) -> Vec<Record> {

@@ -10,9 +10,9 @@ mod fork;
 mod going_back;
 mod intents;
 mod keys;
+mod manage;
 mod messages;
 mod questions;
-mod reviews;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a person wants, as keys, commands and overlays say it; [`crate::app`] alone does it.
 
-use codex_protocol::{ApprovalAnswer, ApprovalPolicy, ReviewTarget, RewindTurn, RewindWhat, SandboxMode, UserInput};
+use codex_protocol::{ApprovalAnswer, ApprovalPolicy, RewindTurn, RewindWhat, SandboxMode, UserInput};
 
 use crate::{overlays::Overlay, text::Row};
 
@@ -21,6 +21,8 @@ pub enum Intent {
     ResumeThread(String),
     /// Go on with a branch of a session.
     ForkThread(Fork),
+    /// Go on with this session, which another process has open and lets go.
+    TakeOver(String),
     /// Answer a question of the server.
     Answer {
         /// The question.
@@ -32,8 +34,6 @@ pub enum Intent {
     Change(Change),
     /// Have a sub-agent do this, beside whatever runs.
     Agent(String),
-    /// Have this looked at.
-    Review(ReviewTarget),
     /// Run a command of one's own, as the agent's are.
     Shell(String),
     /// Sum the conversation up, and dwell on this.
@@ -44,6 +44,8 @@ pub enum Intent {
     Fetch(Fetch),
     /// Go back in the session, or forth again.
     GoBack(GoBack),
+    /// Do something to a session, open or not.
+    Manage(Manage),
     /// Forget a rule that was remembered.
     Forget(String),
     /// Lay this over the composer.
@@ -123,6 +125,22 @@ pub struct Fork {
     pub prompt: Option<String>,
 }
 
+/// Something that is done to a session, by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manage {
+    /// It gets another name; an empty one takes it away.
+    Rename {
+        /// Its id.
+        id: String,
+        /// The name.
+        name: String,
+    },
+    /// It is laid aside.
+    Archive(String),
+    /// It is deleted.
+    Delete(String),
+}
+
 /// A setting of the session to change. What is absent stays.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
@@ -155,6 +173,13 @@ pub enum Fetch {
     },
     /// Places where this session can branch.
     ForkPoints,
+    /// Sessions in which something was said.
+    Said {
+        /// What.
+        term: String,
+        /// Of all directories.
+        all: bool,
+    },
     /// Models to choose from.
     Models,
     /// Rules, roots, decisions.

@@ -1,6 +1,7 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
 mod agents;
+mod elsewhere;
 pub(crate) mod fork;
 mod keys;
 mod line;
@@ -12,17 +13,17 @@ mod permissions;
 mod picker;
 pub(crate) mod pickers;
 mod question;
-mod reviews;
 mod rewind;
+mod sessions;
 #[cfg(test)]
 mod testing;
 
 use std::fmt::Debug;
 
-use codex_protocol::ThreadItem;
+use codex_protocol::{ThreadItem, ThreadSearchResult};
 
 use crate::{
-    intent::Intent,
+    intent::{Intent, Manage},
     key::Key,
     keymap::Keymap,
     look::Look,
@@ -30,15 +31,16 @@ use crate::{
 };
 
 pub use agents::agents;
+pub use elsewhere::elsewhere;
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};
 pub use pickers::{
-    Feature, experimental, keep_theme, mode, mode_names, models, modes, sessions, terminals, theme, theme_names, themes,
+    Feature, experimental, keep_theme, mode, mode_names, models, modes, terminals, theme, theme_names, themes,
 };
 pub use question::question;
 pub use rewind::{rewind, rewinds};
-pub use reviews::{review, reviews, typed as review_typed};
+pub use sessions::sessions;
 
 /// The items of a transcript in the pager, the newest seen first. `earlier`: where those before them are.
 pub fn transcript(items: Vec<ThreadItem>, earlier: Option<String>) -> Box<dyn Overlay> {
@@ -67,6 +69,12 @@ pub trait Overlay: Debug {
 
     /// Takes items that come before those it shows, and where those before them are, if it has asked for them.
     fn earlier(&mut self, _items: &mut Vec<ThreadItem>, _cursor: &mut Option<String>) {}
+
+    /// Takes the sessions in which `term` was said, if it has asked for them.
+    fn said(&mut self, _term: &str, _found: &mut Vec<ThreadSearchResult>) {}
+
+    /// Something was done to a session that it may list.
+    fn managed(&mut self, _done: &Manage) {}
 
     /// The question of the server that it asks. It goes away when that is answered elsewhere.
     fn question(&self) -> Option<u64> {

@@ -31,6 +31,8 @@ pub enum Item {
     Elapsed,
     /// The session's id, cut to 8 characters.
     Session,
+    /// What the user calls the session.
+    Name,
 }
 
 /// The items with their names in the configuration.
@@ -44,6 +46,7 @@ pub const ITEMS: &[(&str, Item)] = &[
     ("tokens", Item::Tokens),
     ("elapsed", Item::Elapsed),
     ("session", Item::Session),
+    ("name", Item::Name),
 ];
 
 /// Those that are shown unless the configuration says otherwise.
@@ -56,6 +59,7 @@ pub const USUAL: &[Item] = &[
     Item::Context,
     Item::Tokens,
     Item::Elapsed,
+    Item::Name,
 ];
 
 /// The items of these names; those that are known are checked where the configuration is read.
@@ -81,7 +85,8 @@ pub struct Told<'a> {
 }
 
 /// What goes first where there is no room for all, and the directory is as short as it can be. The rest is cut last.
-const SPARED: &[Item] = &[Item::Session, Item::Elapsed, Item::Tokens, Item::Branch, Item::Directory, Item::Sandbox];
+const SPARED: &[Item] =
+    &[Item::Session, Item::Elapsed, Item::Name, Item::Tokens, Item::Branch, Item::Directory, Item::Sandbox];
 /// Columns that the directory keeps at least.
 const DIRECTORY: usize = 12;
 
@@ -169,6 +174,7 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
         }
         Item::Elapsed => quiet(duration(told.elapsed)),
         Item::Session => quiet(opened.thread.id.chars().take(8).collect()),
+        Item::Name => quiet(opened.thread.name.clone()?),
     }
 }
 

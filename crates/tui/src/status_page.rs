@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use codex_protocol::{ThreadPermissions, TokenUsage};
+use codex_protocol::{ThreadOpened, ThreadPermissions, TokenUsage};
 
 use crate::{
     app::Session,
@@ -20,7 +20,7 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     let mut rows = vec![
         page.line("Model", &format!("{} ({})", opened.model, opened.model_provider)),
         page.line("Directory", &opened.cwd),
-        page.line("Session", &opened.thread.id),
+        page.line("Session", &called(opened)),
         page.line("Open for", &duration(now.saturating_duration_since(session.since))),
         page.line("Sandbox", &format!("{} ({})", level(opened), permissions.held_by)),
         page.line("Approval", approval(opened.approval_policy)),
@@ -35,6 +35,12 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     rows.extend(page.list("Settings from", &opened.config_sources));
     rows.extend(page.list("Instructions from", &opened.instruction_sources));
     Box::new(Pager::new("Status", vec![PagerEntry::rows(rows)]))
+}
+
+/// The session's id, and its name behind it.
+fn called(opened: &ThreadOpened) -> String {
+    let name = opened.thread.name.as_ref().map(|name| format!(" ({name})"));
+    opened.thread.id.clone() + &name.unwrap_or_default()
 }
 
 fn context(used: u64, window: Option<u64>) -> String {

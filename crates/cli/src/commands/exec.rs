@@ -141,6 +141,7 @@ fn earlier(
     let run = run.then(resume.run);
     let mut params = resolve::thread_resume(&thread, &run)?;
     params.approval_policy = Some(ApprovalPolicy::Never);
+    params.take_over = resume.take_over.then_some(true);
     let (opening, typed) = if resume.last {
         // Without an id, the first word after `--last` is the prompt.
         let of = if resume.all { None } else { Some(resolve::utf8("--cd", &resolve::workspace(&thread)?)?) };

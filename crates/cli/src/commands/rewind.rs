@@ -79,7 +79,7 @@ fn refused(error: &RpcError) -> ExitStatus {
     terminal::complain(&error.message);
     match error.data {
         Some(ErrorKind::Internal) | None => ExitStatus::Failed,
-        Some(ErrorKind::Configuration | ErrorKind::NotFound) => ExitStatus::Usage,
+        Some(ErrorKind::Configuration | ErrorKind::NotFound | ErrorKind::OpenElsewhere) => ExitStatus::Usage,
     }
 }
 

@@ -81,11 +81,11 @@ pub async fn run(
 
 /// `codex resume`, as the flags that mean the same.
 pub fn resumed(arguments: ResumeScreenArguments) -> (ThreadOptions, ScreenOptions, Option<String>) {
-    let ResumeScreenArguments { thread, last, all, alt_screen, session, prompt } = arguments;
+    let ResumeScreenArguments { thread, last, all, take_over, alt_screen, session, prompt } = arguments;
     // Without an id, the first word after `--last` is the prompt.
     let (session, prompt) = if last && prompt.is_none() { (None, session) } else { (session, prompt) };
     let resume = Some(session.unwrap_or_default());
-    (thread, ScreenOptions { resume, last, all, alt_screen, ..ScreenOptions::default() }, prompt)
+    (thread, ScreenOptions { resume, last, all, take_over, alt_screen, ..ScreenOptions::default() }, prompt)
 }
 
 /// `codex fork`, as what it opens.
@@ -101,7 +101,7 @@ fn opening(
     start: &ThreadStartParams,
     resume: &ThreadResumeParams,
 ) -> Result<Opening, String> {
-    let params = resume.clone();
+    let params = ThreadResumeParams { take_over: screen.take_over.then_some(true), ..resume.clone() };
     if let Some(ForkPlace { at }) = &screen.fork {
         return fork_opening(
             screen,

@@ -54,7 +54,7 @@ pub async fn run(
     match carry_out(command, here, &client).await {
         Ok(status) => Ok(status),
         Err(Failure::Typed(message)) => Err(message),
-        Err(Failure::Server(error)) if error.data == Some(ErrorKind::Internal) => {
+        Err(Failure::Server(error)) if matches!(error.data, Some(ErrorKind::Internal | ErrorKind::OpenElsewhere)) => {
             terminal::complain(&error.message);
             Ok(ExitStatus::Failed)
         }

@@ -296,10 +296,14 @@ async fn newest(client: &Client, of: Option<String>) -> Result<String, RpcError>
 }
 
 fn refused(error: &RpcError) -> ExitStatus {
-    terminal::complain(&error.message);
+    let more = match error.data {
+        Some(ErrorKind::OpenElsewhere) => "; --take-over closes it there, `codex exec fork` goes on beside it",
+        _ => "",
+    };
+    terminal::complain(&format!("{}{more}", error.message));
     match error.data {
         Some(ErrorKind::Internal) | None => ExitStatus::Failed,
-        Some(ErrorKind::Configuration | ErrorKind::NotFound) => ExitStatus::Usage,
+        Some(ErrorKind::Configuration | ErrorKind::NotFound | ErrorKind::OpenElsewhere) => ExitStatus::Usage,
     }
 }
 

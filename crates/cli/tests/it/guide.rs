@@ -6,7 +6,6 @@
 
 mod asking;
 mod configuration;
-mod destructive;
 mod flags;
 mod modes;
 mod permissions;
@@ -96,6 +95,7 @@ const STATEMENTS: [(u8, &str); 64] = [
 
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
+    (3, "nothing is saved before it is destroyed yet"),
     (27, NO_SERVER),
     (48, "there is no mode for plans yet"),
     (50, "no states of files are kept yet to compare with"),
@@ -112,6 +112,7 @@ const NO_SERVER: &str = "there are no remote sessions yet";
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
     (4, "the commands that are still open below"),
+    (11, "that what is destroyed is saved before"),
     (14, "hooks, linters, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
@@ -121,6 +122,7 @@ const PARTLY: &[(u8, &str)] = &[
     (37, "the models themselves; until then an error says that there are none"),
     (44, "the offer to have AGENTS.md written"),
     (47, "models of other providers in the list"),
+    (49, "`/review` in the screen"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),
     (63, "the commands that the answer should name, such as `codex review`"),

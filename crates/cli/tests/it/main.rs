@@ -21,6 +21,7 @@ mod faults;
 mod finding;
 mod fork;
 mod guide;
+mod holding;
 mod interrupt;
 mod items;
 mod items_list;

@@ -61,6 +61,10 @@ impl App {
                 | Purpose::Redo),
                 response,
             ) => self.gone_back(purpose, response),
+            (Purpose::Said(term), ClientResponse::ThreadSearch(mut found)) => {
+                self.overlays.iter_mut().for_each(|overlay| overlay.said(&term, &mut found.data));
+            }
+            (Purpose::Manage(done), _) => self.managed(&done),
             (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
                 // The newest came first.
                 list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));
@@ -151,6 +155,10 @@ impl App {
                     self.questions.put_again(id);
                 }
             }
+            Purpose::Open if error.data == Some(ErrorKind::OpenElsewhere) => {
+                self.before.is_opening = false;
+                self.open_elsewhere(&error.message);
+            }
             Purpose::Open
             | Purpose::Newest
             | Purpose::Pick { .. }
@@ -220,8 +228,9 @@ impl App {
             status_line::approval(opened.approval_policy)
         );
         let mut rows = vec![first, Row::new(&directory, look.style(Role::Path)), Row::new(&walls, quiet)];
-        if !opened.thread.preview.is_empty() {
-            rows.push(Row::new(&format!("going on with: {}", opened.thread.preview), quiet));
+        let called = opened.thread.name.as_ref().unwrap_or(&opened.thread.preview);
+        if !called.is_empty() {
+            rows.push(Row::new(&format!("going on with: {called}"), quiet));
         }
         rows.iter().flat_map(|row| crate::text::wrap(row, look.width, &Row::plain("  "))).collect()
     }

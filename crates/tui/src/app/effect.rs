@@ -2,7 +2,7 @@
 
 use codex_protocol::{ClientRequest, ThreadForkParams};
 
-use crate::intent::Draft;
+use crate::intent::{Draft, Manage};
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
@@ -88,6 +88,10 @@ pub enum Purpose {
     Branch,
     /// To choose among the rules that are remembered.
     Rules,
+    /// To do this to a session.
+    Manage(Manage),
+    /// To find the sessions in which this was said.
+    Said(String),
     /// To forget this rule.
     Forget(String),
     /// To choose a prompt to go back to.

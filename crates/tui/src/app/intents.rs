@@ -43,6 +43,8 @@ impl App {
                 let params = ServerRequestAnswerParams { request_id, answer };
                 self.call(ClientRequest::ServerRequestAnswer(params), Purpose::Answer(request_id));
             }
+            Intent::TakeOver(id) => self.take_over(id),
+            Intent::Manage(manage) => self.manage(manage),
             Intent::Forget(rule) => {
                 let params =
                     PermissionsForgetParams { thread_id: self.thread_id().unwrap_or_default(), rule: rule.clone() };
@@ -55,7 +57,6 @@ impl App {
                 let params = AgentStartParams { thread_id, task: task.clone(), worktree: None };
                 self.call(ClientRequest::AgentsStart(params), Purpose::Agent(task));
             }
-            Intent::Review(target) => self.review(target),
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),
             Intent::UndoCompaction => self.undo_compaction(),
@@ -79,6 +80,7 @@ impl App {
         match opening {
             Opening::Start(params) => self.call(ClientRequest::ThreadStart(params), Purpose::Open),
             Opening::Resume(params) => {
+                self.before.wanted = Some(params.thread_id.clone());
                 // It may be the one that was left.
                 self.before.left.take_if(|left| left.starts_with(&params.thread_id));
                 self.call(ClientRequest::ThreadResume(params), Purpose::Open);
@@ -245,9 +247,12 @@ impl App {
         if let Fetch::SessionsToFork { all } = fetch {
             return self.sessions_to_fork(all);
         }
+        if let Fetch::Said { term, all } = fetch {
+            return self.search_said(term, all);
+        }
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
         match fetch {
-            Fetch::Sessions { .. } | Fetch::SessionsToFork { .. } => {}
+            Fetch::Sessions { .. } | Fetch::SessionsToFork { .. } | Fetch::Said { .. } => {}
             Fetch::ForkPoints => self.items(None, Purpose::ForkPoints),
             Fetch::Models => {
                 let params = ModelListParams { cwd: self.setup.start.cwd.clone(), ..ModelListParams::default() };

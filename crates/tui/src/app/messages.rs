@@ -45,6 +45,10 @@ impl App {
                 }
             }
             ServerNotification::ThreadSettingsUpdated(updated) => self.settings_changed(&updated.thread_settings),
+            ServerNotification::ThreadNameUpdated(updated) => {
+                self.renamed(&updated.thread_id, updated.thread_name.as_deref());
+            }
+            ServerNotification::ThreadClosed(closed) => self.closed_elsewhere(&closed.thread_id),
             ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id, now),
             _ => {}
         }

@@ -30,6 +30,8 @@ pub struct Session {
 pub struct Before {
     /// The one that was left.
     pub left: Option<String>,
+    /// The one that was asked for last.
+    pub wanted: Option<String>,
     /// Whether one is on its way.
     pub is_opening: bool,
     /// Whether a branch of this one is on its way: what is said waits for it.

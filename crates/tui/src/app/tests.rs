@@ -1,6 +1,7 @@
 //! The state of the screen: what is seen in each of its states, and what it asks for in which order.
 
 mod going_back;
+mod manage;
 mod order;
 mod said;
 mod screens;

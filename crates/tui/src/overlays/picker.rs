@@ -177,7 +177,8 @@ impl<T: Debug> Picker<T> {
     }
 }
 
-fn entry_row<T>(entry: &Entry<T>, marks: &[usize], is_chosen: bool, column: usize, look: &Look) -> Row {
+/// An entry in one row; `column`: where what is said of it begins.
+pub(super) fn entry_row<T>(entry: &Entry<T>, marks: &[usize], is_chosen: bool, column: usize, look: &Look) -> Row {
     let mark = if is_chosen { "› " } else { "  " };
     let on = match entry.is_on {
         Some(true) => "● ",

@@ -1,35 +1,15 @@
 //! The lists of the screen: sessions, models, themes, modes, features.
 
-use codex_protocol::{ApprovalPolicy, BackgroundTerminal, Model, SandboxMode, Thread};
-use jiff::Timestamp;
+use codex_protocol::{ApprovalPolicy, BackgroundTerminal, Model, SandboxMode};
 
 use super::{
     Outcome, Overlay,
-    picker::{Entry, More, MoreKey, Picker},
+    picker::{Entry, Picker},
 };
 use crate::{
     intent::{Change, Fetch, Intent},
     theme::Theme,
 };
-
-/// Sessions to go on with, the newest first; `all`: of all directories.
-pub fn sessions(list: Vec<Thread>, all: bool) -> Box<dyn Overlay> {
-    Box::new(sessions_at(list, all, Timestamp::now()))
-}
-
-fn sessions_at(list: Vec<Thread>, all: bool, now: Timestamp) -> Picker<String> {
-    let entries = list.into_iter().map(|thread| {
-        let age = age(now.as_second() - thread.updated_at);
-        let place = if all { format!(" · {}", thread.cwd) } else { String::new() };
-        let name = if thread.preview.trim().is_empty() { "(nothing was said)" } else { &thread.preview };
-        Entry { name: name.to_owned(), about: format!("{age}{place} · {}", thread.id), is_on: None, value: thread.id }
-    });
-    let enter = |entry: &mut Entry<String>| Outcome::done(Intent::ResumeThread(entry.value.clone()));
-    let title = if all { "Sessions of all directories" } else { "Sessions of this directory" };
-    let picker = Picker::new(title, entries.collect(), enter).empty("there are none");
-    let about = if all { "this directory" } else { "all directories" };
-    picker.more(MoreKey { key: "tab", about, wants: More::Sessions { all: !all } })
-}
 
 /// How long ago, in one unit.
 pub(super) fn age(seconds: i64) -> String {

@@ -1,29 +1,9 @@
 //! The lists: what they show, and what their keys want.
 
-use codex_protocol::Thread;
 use serde_json::json;
 
 use super::*;
 use crate::overlays::testing::{SIZES, press, said, screen};
-
-fn thread(id: &str, preview: &str, cwd: &str, updated_at: i64) -> Thread {
-    serde_json::from_value(json!({
-        "id": id, "sessionId": id, "cliVersion": "0", "createdAt": 0, "updatedAt": updated_at, "cwd": cwd,
-        "ephemeral": false, "modelProvider": "openai", "preview": preview, "projectId": null, "source": "cli",
-        "status": { "type": "notLoaded" }, "turns": [],
-    }))
-    .unwrap()
-}
-
-fn sessions_of(all: bool) -> Picker<String> {
-    let now = Timestamp::from_second(1_000_000).unwrap();
-    let list = vec![
-        thread("id-1", "Fix the tests", "/w/one", 999_990),
-        thread("id-2", "Write a\u{1b}[2J parser", "/w/t\u{202e}wo", 996_000),
-        thread("id-3", " ", "/w/one", 700_000),
-    ];
-    sessions_at(list, all, now)
-}
 
 fn models_of() -> Box<dyn Overlay> {
     let model = |id: &str, efforts: &[&str], hidden: bool| -> Model {
@@ -52,14 +32,7 @@ fn features() -> Box<dyn Overlay> {
 
 #[test]
 fn lists_are_shown() {
-    let table: [(&dyn Overlay, &str); 8] = [
-        (
-            &sessions_of(false),
-            "Sessions of this directory\n  search: \n› Fix the tests            just now · id-1\n  \
-             Write a\\u{1b}[2J parser  1 h ago · id-2\n  (nothing was said)       3 d ago · id-3\n\
-             ↑ ↓ choose · enter take · esc leave · tab all directories",
-        ),
-        (&sessions_of(true), "1 h ago · /w/t\\u{202e}wo · id-2"),
+    let table: [(&dyn Overlay, &str); 6] = [
         (&*models_of(), "  ○ small  a model · 200 k tokens\n› ● big    a model · 200 k tokens\n"),
         (&*features(), "  ○ one  does one\n› ● two  does two\n"),
         (&*experimental(Vec::new()), "  this version has none\n"),
@@ -77,23 +50,8 @@ fn lists_are_shown() {
 #[test]
 fn keys_choose() {
     type Make = fn() -> Box<dyn Overlay>;
-    let sessions: Make = || Box::new(sessions_of(false));
-    let all: Make = || Box::new(sessions_of(true));
     let theme: Make = || themes("dark");
-    let table: [(Make, &str, &str); 25] = [
-        (sessions, "enter", r#"closes ResumeThread("id-1")"#),
-        (sessions, "down enter", r#"closes ResumeThread("id-2")"#),
-        (sessions, "up enter", r#"closes ResumeThread("id-3")"#),
-        (sessions, "end enter", r#"closes ResumeThread("id-3")"#),
-        (sessions, "end home enter", r#"closes ResumeThread("id-1")"#),
-        (sessions, "pagedown enter", r#"closes ResumeThread("id-3")"#),
-        (sessions, "p a r s e r enter", r#"closes ResumeThread("id-2")"#),
-        (sessions, "i d - 3 enter", r#"closes ResumeThread("id-3")"#),
-        (sessions, "x y z enter", ""),
-        (sessions, "x y z ctrl+u enter", r#"closes ResumeThread("id-1")"#),
-        (sessions, "tab", "closes Fetch(Sessions { all: true })"),
-        (all, "tab", "closes Fetch(Sessions { all: false })"),
-        (sessions, "esc", "closes "),
+    let table: [(Make, &str, &str); 12] = [
         (models_of, "up enter", r#"closes Change(Change { model: Some("small"), effort: None,"#),
         (models_of, "enter", "closes open How long big thinks"),
         (
@@ -128,24 +86,6 @@ fn how_long_a_model_thinks_is_asked_after_it() {
     let shown = screen(&*efforts, (80, 24)).join("\n");
     assert!(shown.contains("  ○ low     low effort\n› ● medium  medium effort\n  ○ high    high effort\n"), "{shown}");
     assert!(said(&press(&mut *efforts, "down enter")).contains(r#"model: Some("big"), effort: Some("high")"#));
-}
-
-#[test]
-fn what_is_chosen_is_seen_in_a_long_list() {
-    let list: Vec<Thread> = (0..100).map(|n| thread(&format!("id-{n}"), &format!("session {n}."), "/w", 0)).collect();
-    for keys in ["end", "pagedown pagedown", "up up", "down down down", "end pageup", "5 7 ."] {
-        for size in [(80, 24), (40, 12), (80, 5)] {
-            let mut picker = sessions_at(list.clone(), false, Timestamp::from_second(0).unwrap());
-            screen(&picker, size);
-            press(&mut picker, keys);
-            let shown = screen(&picker, size);
-            let chosen: Vec<&String> = shown.iter().filter(|row| row.starts_with('›')).collect();
-            assert_eq!(chosen.len(), 1, "{keys} {size:?}: {shown:?}");
-            let taken = said(&press(&mut picker, "enter"));
-            let name = chosen[0].split('.').next().unwrap().trim_start_matches("› session ");
-            assert!(taken.contains(&format!("\"id-{name}\"")), "{keys}: {chosen:?} {taken}");
-        }
-    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What the commands want.
 
+use codex_protocol::Thread;
+
 use super::{Snapshot, document};
 use crate::{
-    intent::{Change, Fetch, Fork, GoBack, Intent},
+    intent::{Change, Fetch, Fork, GoBack, Intent, Manage},
     overlays::{self, pickers},
     theme::Theme,
 };
@@ -100,18 +102,25 @@ pub(super) fn resume(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     match arguments {
         "" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: false })]),
         "all" => Ok(vec![Intent::Fetch(Fetch::Sessions { all: true })]),
-        id if snapshot.opened.is_some_and(|opened| opened.thread.id == id) => {
+        id if snapshot.opened.is_some_and(|opened| is_called(&opened.thread, id)) => {
             Err("this is the session that is open".into())
         }
         id => Ok(vec![Intent::ResumeThread(id.to_owned())]),
     }
 }
 
-pub(super) fn review(arguments: &str, _: &Snapshot<'_>) -> Wanted {
-    Ok(vec![match arguments {
-        "" => Intent::Open(overlays::reviews()),
-        typed => Intent::Review(overlays::review(typed)?),
-    }])
+fn is_called(thread: &Thread, wanted: &str) -> bool {
+    thread.id == wanted || thread.name.as_ref().is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
+}
+
+pub(super) fn rename(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    let Some(opened) = snapshot.opened else { return Err("the session is not open yet".into()) };
+    let name = match arguments {
+        "" => return Err("/rename takes the new name; `-` takes it away".into()),
+        "-" => "",
+        name => name,
+    };
+    Ok(vec![Intent::Manage(Manage::Rename { id: opened.thread.id.clone(), name: name.to_owned() })])
 }
 
 pub(super) fn theme(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {

@@ -115,16 +115,19 @@ pub const COMMANDS: &[Command] = &[
         ..command("redo", "Take back the last /rewind or /undo", run::redo)
     },
     Command {
-        arguments: "[ID|all]",
+        arguments: "NAME",
+        headless: "use `codex sessions rename ID NAME`",
+        ..command("rename", "Give the session a name; `-` takes it away", run::rename)
+    },
+    Command {
+        arguments: "[ID|NAME|all]",
         when: When::BetweenTurns,
         headless: "use `codex exec resume ID` or `codex exec resume --last`",
         ..command("resume", "Go on with an earlier session", run::resume)
     },
     Command {
         arguments: "[WHAT]",
-        when: When::BetweenTurns,
-        headless: "use `codex review`",
-        ..command("review", "Have changes and failing tests looked at; nothing is changed", run::review)
+        ..later("review", "Look over recent changes", "this version has no reviews; ask for one in your own words")
     },
     Command {
         when: When::BetweenTurns,

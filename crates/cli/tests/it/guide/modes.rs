@@ -68,7 +68,7 @@ fn s08_every_flag_stands_before_and_after_exec() {
         flags.sort();
         flags.dedup();
         // Which session is drawn, and how, has no meaning where nothing is drawn: there is `exec resume`.
-        let drawn = ["--version", "--resume", "--last", "--all", "--alt-screen"];
+        let drawn = ["--version", "--resume", "--last", "--all", "--take-over", "--alt-screen"];
         flags.retain(|flag| !drawn.contains(&flag.as_str()));
         flags
     };

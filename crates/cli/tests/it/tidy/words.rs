@@ -78,6 +78,7 @@ const RESERVED: &[Reserved] = &[
             "crates/store/",
             "crates/server/src/agents.rs",
             "crates/server/src/dispatch.rs",
+            "crates/server/src/holding.rs",
             "crates/server/src/fork.rs",
         ],
         why: "only `store` knows where sessions lie, and only the server opens them",
