@@ -374,7 +374,7 @@ fn text_of(content: &[AssistantPart]) -> Summary {
 }
 
 /// Estimated tokens of a tool on offer.
-fn tool_tokens(tool: &ToolSpec) -> u64 {
+pub(crate) fn tool_tokens(tool: &ToolSpec) -> u64 {
     let input = match &tool.input {
         ToolInput::Json { schema } => schema.to_string(),
         ToolInput::Freeform { lark_grammar } => (*lark_grammar).to_owned(),

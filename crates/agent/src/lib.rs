@@ -13,6 +13,7 @@ mod checkpoints;
 mod compaction;
 mod context;
 mod decisions;
+mod filling;
 mod input;
 mod new_repositories;
 mod questions;

@@ -59,6 +59,7 @@ impl TurnRun {
         if self.lacks_room(state, tools) {
             return Ok(Step::Compact(Reason::NearLimit));
         }
+        state.standing.show_filling(state.filling(tools));
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
         let mut answer = state.settings.model.client.stream(self.request(state, tools));

@@ -6,7 +6,7 @@ use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_workspace::Roots;
 
-use crate::{Decisions, ModelChoice, ThreadSettings};
+use crate::{Decisions, ModelChoice, ThreadSettings, filling::Filling};
 
 /// What a thread runs under.
 #[derive(Debug, Clone)]
@@ -29,11 +29,17 @@ pub(crate) struct SharedStanding(Arc<Mutex<Shared>>);
 struct Shared {
     standing: Standing,
     decisions: Decisions,
+    /// What the last request was made of.
+    filling: Filling,
 }
 
 impl SharedStanding {
     pub(crate) fn new(settings: &ThreadSettings) -> Self {
-        Self(Arc::new(Mutex::new(Shared { standing: standing(settings), decisions: Decisions::default() })))
+        Self(Arc::new(Mutex::new(Shared {
+            standing: standing(settings),
+            decisions: Decisions::default(),
+            filling: Filling::default(),
+        })))
     }
 
     /// Shows what is in force now.
@@ -53,6 +59,15 @@ impl SharedStanding {
     /// Shows who is asked from the next turn on.
     pub(crate) fn show_model(&self, model: ModelChoice) {
         self.lock().standing.model = model;
+    }
+
+    /// Shows what a request is made of.
+    pub(crate) fn show_filling(&self, filling: Filling) {
+        self.lock().filling = filling;
+    }
+
+    pub(crate) fn filling(&self) -> Filling {
+        self.lock().filling.clone()
     }
 
     pub(crate) fn decisions(&self) -> Decisions {

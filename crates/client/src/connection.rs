@@ -6,12 +6,13 @@ use codex_protocol::{
     BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, FuzzyFileSearchParams,
     FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams,
     ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
-    ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams,
-    ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
-    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadForkParams, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
+    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult,
+    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -82,6 +83,8 @@ calls! {
     thread_delete ThreadDelete(ThreadReadParams) -> Empty;
     /// Sums the conversation up, in a turn of its own.
     thread_compact_start ThreadCompactStart(ThreadCompactStartParams) -> Empty;
+    /// Tells what the model's context is filled with.
+    thread_context ThreadContextRead(ThreadReadParams) -> ThreadContext;
     /// Brings back what the newest summary stands for.
     thread_compact_undo ThreadCompactUndo(ThreadCompactUndoParams) -> Empty;
     /// Reads items of a thread that is open or on disk.

@@ -1,4 +1,4 @@
-//! Conversations that are summed up.
+//! How full a conversation is, and conversations that are summed up.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,4 +40,31 @@ pub struct CompactionReport {
     /// Why there is no summary. The conversation is as it was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// Answer to `thread/context/read`: what a model's context is filled with. Tokens are estimates but for what the vendor
+/// counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadContext {
+    /// Tokens of the next request, as far as is known now.
+    pub tokens: u64,
+    /// Whether most of them were counted by the vendor, with its last answer.
+    pub counted: bool,
+    /// Tokens that fit into a request, where that is known.
+    pub window: Option<u64>,
+    /// From so many tokens on, the conversation is summed up by itself; null: it never is.
+    pub compact_at: Option<u64>,
+    /// What they are, each with an estimate; the largest first.
+    pub parts: Vec<ContextPart>,
+}
+
+/// A part of what a model's context is filled with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContextPart {
+    /// What it is, in words for people.
+    pub name: String,
+    /// An estimate: a quarter of its bytes.
+    pub tokens: u64,
 }

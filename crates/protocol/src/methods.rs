@@ -9,9 +9,9 @@ use crate::{
     FuzzyFileSearchResult, ItemCompleted, ItemStarted, ModelListParams, ModelListResult, PermissionsForgetParams,
     PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
     ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
-    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadForkParams, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
     ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
     ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
@@ -101,6 +101,7 @@ client_requests! {
     ThreadUnarchive   "thread/unarchive"    ThreadReadParams        => ThreadReadResult,    Theirs;
     ThreadDelete      "thread/delete"       ThreadReadParams        => Empty,               Theirs;
     ThreadCompactStart "thread/compact/start" ThreadCompactStartParams => Empty,              Theirs;
+    ThreadContextRead "thread/context/read"  ThreadReadParams        => ThreadContext,       Ours;
     ThreadCompactUndo "thread/compact/undo"  ThreadCompactUndoParams => Empty,               Ours;
     TerminalsList     "thread/backgroundTerminals/list"      BackgroundTerminalsParams         => BackgroundTerminalsResult, Theirs;
     TerminalsClean    "thread/backgroundTerminals/clean"     BackgroundTerminalsParams         => Empty,               Theirs;

@@ -59,6 +59,9 @@ impl Server {
                 self.thread(&params.thread_id)?.compact(params.focus).await.map_err(thread_error)?;
                 ClientResponse::ThreadCompactStart(Empty {})
             }
+            ClientRequest::ThreadContextRead(params) => {
+                ClientResponse::ThreadContextRead(self.thread(&params.thread_id)?.context().await)
+            }
             ClientRequest::ThreadCompactUndo(params) => {
                 self.thread(&params.thread_id)?.undo_compaction().await.map_err(thread_error)?;
                 ClientResponse::ThreadCompactUndo(Empty {})

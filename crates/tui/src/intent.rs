@@ -188,6 +188,8 @@ pub enum Fetch {
     Rules,
     /// How the session stands.
     Status,
+    /// What the context is filled with.
+    Context,
     /// Commands that run on.
     Terminals,
     /// End these commands; all without an id.

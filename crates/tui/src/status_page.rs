@@ -1,8 +1,8 @@
-//! How the session stands: the page of `/status`.
+//! How the session stands: the pages of `/status` and `/context`.
 
 use std::time::Instant;
 
-use codex_protocol::{ThreadOpened, ThreadPermissions, TokenUsage};
+use codex_protocol::{ThreadContext, ThreadOpened, ThreadPermissions, TokenUsage};
 
 use crate::{
     app::Session,
@@ -41,6 +41,31 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
 fn called(opened: &ThreadOpened) -> String {
     let name = opened.thread.name.as_ref().map(|name| format!(" ({name})"));
     opened.thread.id.clone() + &name.unwrap_or_default()
+}
+
+/// What the context is filled with.
+pub fn context_page(filled: &ThreadContext, look: &Look) -> Box<dyn Overlay> {
+    let page = Page { look };
+    let how = match filled.counted {
+        true => "counted by the provider, and what came since estimated",
+        false => "estimated: a quarter of the bytes",
+    };
+    let mut rows = vec![page.line("Context", &context(filled.tokens, filled.window)), page.line("", how)];
+    rows.push(match filled.compact_at {
+        Some(limit) => {
+            page.line("Summed up", &format!("by itself from {} tokens on, or by /compact", thousands(limit)))
+        }
+        None => page.line("Summed up", "by /compact only: `auto_compact` is false"),
+    });
+    let all: u64 = filled.parts.iter().map(|part| part.tokens).sum();
+    rows.push(Row::new("Of it, estimated", look.style(Role::Quiet)));
+    let part = |part: &codex_protocol::ContextPart| {
+        let (tokens, share) = (thousands(part.tokens), part.tokens * 100 / all.max(1));
+        Row::new(&format!("  {tokens:>7} {share:>3}%  "), look.style(Role::Plain))
+            .with(&part.name, look.style(Role::Quiet))
+    };
+    rows.extend(filled.parts.iter().map(part));
+    Box::new(Pager::new("Context", vec![PagerEntry::rows(rows)]))
 }
 
 fn context(used: u64, window: Option<u64>) -> String {

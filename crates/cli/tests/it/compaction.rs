@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use codex_protocol::{
     ApprovalPolicy, CompactionReport, ServerNotification, ThreadCompactStartParams, ThreadCompactUndoParams,
-    ThreadItem, ThreadItemsListParams, TurnStatus,
+    ThreadItem, ThreadItemsListParams, ThreadReadParams, TurnStatus,
 };
 use codex_testkit::input_tokens;
 use serde_json::{Value, json};
@@ -151,6 +151,14 @@ async fn it_is_summed_up_when_asked_for_and_brought_back() {
     assert!(error.contains("nothing to undo"), "{error}");
     session.turn(&[]).await;
 
+    let read = ThreadReadParams { thread_id: session.thread_id.clone() };
+    let before = client.thread_context(read.clone()).await.unwrap();
+    assert!(before.counted && before.window == Some(100_000) && before.compact_at == Some(85_000), "{before:?}");
+    let names: Vec<&str> = before.parts.iter().map(|part| part.name.as_str()).collect();
+    for expected in ["instructions of this program", "results of tools", "calls of tools", "answers of the model"] {
+        assert!(names.contains(&expected), "{expected}: {names:?}");
+    }
+
     let seen = compact(&mut session, Some("the colours")).await;
     assert_eq!(seen.turn.status, TurnStatus::Completed);
     let [report] = reports(&seen.items)[..] else { panic!("{seen:?}") };
@@ -158,6 +166,9 @@ async fn it_is_summed_up_when_asked_for_and_brought_back() {
     assert_eq!(report.kept, ["the instructions", "1 message of yours"]);
     assert_eq!(report.dropped, ["2 answers of the model", "1 result of a tool"]);
     assert_eq!(session.view.usage.last.total_tokens, report.tokens_after, "the screen says how full it is now");
+    let after = client.thread_context(read).await.unwrap();
+    assert_eq!((after.counted, after.tokens), (false, report.tokens_after));
+    assert!(after.parts.iter().all(|part| part.name != "results of tools"), "{after:?}");
     let (body, _) = requests(&place).pop().unwrap();
     let asked = texts(&body).pop().unwrap().to_owned();
     assert!(asked.contains("the colours") && body["input"].to_string().contains("echo one"), "{asked}");
@@ -286,6 +297,10 @@ async fn interrupted_it_leaves_everything_as_it_was() {
         _ => None,
     };
     session.next(begun).await;
+    // It can be looked at meanwhile.
+    let read = ThreadReadParams { thread_id: session.thread_id.clone() };
+    let context = session.connection.client.thread_context(read).await.unwrap();
+    assert!(context.parts.iter().any(|part| part.name == "tools on offer"), "{context:?}");
     session.interrupt().await;
     let seen = session.rest_of_turn(&[]).await;
     assert_eq!(seen.turn.status, TurnStatus::Interrupted);

@@ -105,6 +105,9 @@ impl App {
                 }
             }
             (Purpose::Agents, ClientResponse::AgentsList(list)) => self.lay(overlays::agents(list.data)),
+            (Purpose::Context, ClientResponse::ThreadContextRead(context)) => {
+                self.lay(status_page::context_page(&context, &self.setup.look));
+            }
             (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
                 self.lay(overlays::terminals(list.data));
             }

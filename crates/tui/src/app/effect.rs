@@ -78,6 +78,8 @@ pub enum Purpose {
     Permissions,
     /// To show how the session stands.
     Status,
+    /// To show what the context is filled with.
+    Context,
     /// To show the commands that run on.
     Terminals,
     /// To show the sub-agents.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
     FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams,
-    SettingsChange, SortDirection, ThreadItemsListParams, ThreadListParams, ThreadResumeParams,
+    SettingsChange, SortDirection, ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams,
     ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams, TurnInterruptParams,
     TurnStartParams, TurnSteerParams,
 };
@@ -260,6 +260,10 @@ impl App {
             }
             Fetch::Permissions => self.read_permissions(thread_id, Purpose::Permissions),
             Fetch::Rules => self.read_permissions(thread_id, Purpose::Rules),
+            Fetch::Context => {
+                let params = ThreadReadParams { thread_id };
+                self.call(ClientRequest::ThreadContextRead(params), Purpose::Context);
+            }
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
             Fetch::AgentTranscript(thread_id) => self.items_of(thread_id, None, Purpose::Transcript),

@@ -56,6 +56,10 @@ pub(super) fn status(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Status)])
 }
 
+pub(super) fn context(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Context)])
+}
+
 pub(super) fn ps(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Terminals)])
 }

@@ -43,11 +43,7 @@ pub const COMMANDS: &[Command] = &[
         headless: "it happens by itself when the conversation comes near the model's limit",
         ..command("compact", "Sum up the conversation, so that there is room again", run::compact)
     },
-    later(
-        "context",
-        "What the context is filled with",
-        "this version does not count the parts of the context; /status says how full it is",
-    ),
+    command("context", "What the context is filled with", run::context),
     Command {
         arguments: "[code]",
         headless: "use `--output-last-message FILE`",

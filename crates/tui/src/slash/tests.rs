@@ -94,6 +94,7 @@ fn each_command_wants_what_it_is_for() {
         ("/compact", "Compact(None)"),
         ("/compact the colours", r#"Compact(Some("the colours"))"#),
         ("/compact undo", "UndoCompaction"),
+        ("/context", "Fetch(Context)"),
         ("/quit", "Quit"),
         ("/status", "Fetch(Status)"),
         ("/agent do it", r#"Agent("do it")"#),

@@ -318,6 +318,8 @@ fn s45_compact_sums_the_conversation_up_and_can_be_undone() {
     let mut terminal = Terminal::open(&place, &[]);
     terminal.press("/compact\r", "nothing to sum up yet").rest();
     terminal.press("begin\r", "The long answer.").rest();
+    terminal.press("/context\r", "instructions of this program");
+    terminal.press("\x1b", "Ask, or /help").rest();
     terminal.press("/compact the colours\r", "tokens before").until("kept word for word: the instructions").rest();
     terminal.press("more\r", "Second.").rest();
     let sent = last_request(&place)["input"].to_string();
