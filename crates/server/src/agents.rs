@@ -295,7 +295,8 @@ impl Server {
         let all = std::mem::take(&mut *place.worktrees());
         for mut worktree in all {
             let used = self.all_threads().iter().any(|thread| thread.standing().roots.workspace == worktree.workspace);
-            let patch = worktree.path.with_extension("patch");
+            // Not the file that the parent was told of.
+            let patch = worktree.path.with_extension("check");
             let gone = !used && worktree.remove_if_taken(&patch).await;
             let _ = std::fs::remove_file(&patch);
             if !gone {

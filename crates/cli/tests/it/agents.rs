@@ -419,3 +419,50 @@ fn of_those_that_were_killed_the_session_that_goes_on_is_told() {
     let journal = place.journals().into_iter().find(|journal| !journal.contains("\"parent\":")).unwrap();
     assert_eq!(journal.matches("the program ended before it was done").count(), 1);
 }
+
+#[tokio::test]
+async fn one_takes_more_to_do_afterwards_and_another_is_stopped() {
+    let tool = |tool: &str, arguments: Value| json!({ "tool": tool, "arguments": arguments });
+    let place = Place::new(json!({
+        "steps": [
+            spawn("first"), wait(), tool("message_agent", json!({ "agent": "agent-1", "message": "more" })), wait(),
+            spawn("take long"), tool("stop_agent", json!({ "agent": "agent-2" })), { "text": "ok" },
+        ],
+        "sessions": { "first": [{ "text": "one" }, { "text": "two" }], "take long": [run("sleep 1000")] },
+    }));
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let told = follow(&mut session, yes).await;
+    let said: Vec<String> =
+        told.agents().into_iter().map(|(name, status, said)| format!("{name} {status:?} {said}")).collect();
+    let expected = [
+        "agent-1 Running ",
+        "agent-1 Completed one",
+        "agent-1 Running ",
+        "agent-1 Completed two",
+        "agent-2 Running ",
+        "agent-2 Interrupted ",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn where_they_may_go_deeper_a_question_names_the_way_to_who_asks() {
+    let place = Place::new(json!({
+        "steps": [spawn("outer"), wait(), { "text": "ok" }],
+        "sessions": {
+            "outer": [spawn("inner"), wait(), { "text": "outer done" }],
+            "inner": [spawn("too deep"), run("touch made"), { "text": "inner done" }],
+        },
+    }));
+    let config = place.home.join("config.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + "\n[agents]\nmax_depth = 2\n").unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::Untrusted).await;
+    session.say("go").await;
+    let told = follow(&mut session, yes).await;
+    let names: Vec<_> = told.asked.iter().map(|(name, _)| name.as_deref()).collect();
+    assert_eq!(names, [Some("agent-1/agent-1")]);
+    assert_eq!(told.agents().pop().unwrap().2, "outer done");
+    assert!(results(&place, "inner")[0].contains("There is no tool `spawn_agent`"));
+    assert!(place.workspace.join("made").exists());
+}
