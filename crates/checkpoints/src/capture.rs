@@ -104,6 +104,22 @@ impl Checkpoints {
     }
 }
 
+impl Checkpoints {
+    /// Keeps bytes that are not those of a file; returns their hash and number.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn keep(&self, bytes: &[u8]) -> Result<(crate::Hash, u64), CheckpointError> {
+        let mut objects = self.objects();
+        let _in_use = objects.lock("use", FlockOperation::LockShared)?;
+        objects.refresh()?;
+        let mut writer = Writer::new(&mut objects)?;
+        let hash = writer.put_all(bytes)?;
+        writer.flush()?;
+        Ok((hash, bytes.len() as u64))
+    }
+}
+
 impl Scope {
     /// Why the directory `path` would not be saved even as one of `whole`; `None`: it would be, or is not there.
     pub fn why_not_whole(&self, path: &Path) -> Option<Why> {

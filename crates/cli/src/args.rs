@@ -60,6 +60,12 @@ pub enum Command {
     /// Take a session back to an earlier prompt: the conversation, the files that the agent changed, or both
     #[command(after_help = examples::REWIND)]
     Rewind(Box<RewindArguments>),
+    /// Print all that the agent changed in a session, as a patch
+    #[command(after_help = examples::DIFF)]
+    Diff(DiffArguments),
+    /// Do in a directory what the agent did in a session: all of it, or nothing
+    #[command(after_help = examples::APPLY)]
+    Apply(ApplyArguments),
     /// Show the whole program at work on a small project, with no key and no network
     Demo(DemoArguments),
     /// Have changes and failing tests looked at, and leave everything as it is
@@ -241,6 +247,37 @@ pub struct ForkArguments {
     /// The last turn that the branch shares, such as turn_3; all without it
     #[arg(long, value_name = "TURN")]
     pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// Id of the session, or its beginning; without it, the newest of this directory
+    #[arg(value_name = "SESSION")]
+    pub session: Option<String>,
+    /// Only what this turn changed, such as turn_3
+    #[arg(long, value_name = "TURN")]
+    pub turn: Option<String>,
+    /// Only the names, and how many lines came and went
+    #[arg(long, conflicts_with_all = ["name_only", "json"])]
+    pub stat: bool,
+    /// Only the names
+    #[arg(long, conflicts_with = "json")]
+    pub name_only: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// Id of the session, or its beginning; without it, the newest of this directory
+    #[arg(value_name = "SESSION")]
+    pub session: Option<String>,
+    /// Only look whether it fits
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -76,6 +76,17 @@ Examples:
 
 Exit codes: 0 all of it went back, 1 something stayed as it is, 2 usage.";
 
+pub const DIFF: &str = "\
+Examples:
+  codex diff
+  codex diff --stat 0199a213
+  codex diff 0199a213 | git apply --index";
+
+pub const APPLY: &str = "\
+Examples:
+  codex apply 0199a213 --check
+  codex apply 0199a213 -C ../clean-clone";
+
 pub const SANDBOX: &str = "\
 Examples:
   codex sandbox -- make test

@@ -79,6 +79,8 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
             return anything.then(|| "completion and man take nothing before them".into());
         }
         Command::Review(_) => "review",
+        Command::Diff(_) => "diff",
+        Command::Apply(_) => "apply",
         Command::Trust(_) => "trust",
         Command::Permissions(_) => "permissions",
         Command::Login(_) => "login",
@@ -113,6 +115,8 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
         Some(Command::Review(review)) => commands::review::run(thread, *review, environment).await,
         Some(Command::Sandbox(sandbox)) => commands::sandbox::run(thread, sandbox, environment, ahead).await,
+        Some(Command::Diff(diff)) => commands::diff::run(thread, diff, environment).await,
+        Some(Command::Apply(apply)) => commands::apply::run(thread, apply, environment).await,
         Some(Command::Trust(trust)) => commands::trust::run(thread, trust, environment),
         Some(Command::Permissions(permissions)) => commands::permissions::run(thread, permissions, environment).await,
         Some(Command::Login(login)) => commands::login::run(thread, login, environment).await,

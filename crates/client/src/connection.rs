@@ -6,11 +6,11 @@ use codex_protocol::{
     BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, FuzzyFileSearchParams,
     FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams,
     ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadForkParams, ThreadItemsListParams,
-    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions, ThreadReadParams,
-    ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult,
-    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
-    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
     ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
     TurnSteerParams, TurnSteerResult,
 };
@@ -67,6 +67,8 @@ calls! {
     thread_resume ThreadResume(ThreadResumeParams) -> ThreadOpened;
     /// Starts a thread that goes on from another.
     thread_fork ThreadFork(ThreadForkParams) -> ThreadOpened;
+    /// Tells all that the agent changed in a thread.
+    thread_diff ThreadDiff(ThreadDiffParams) -> ThreadDiff;
     /// Tells what is known of a thread on disk.
     thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.

@@ -7,6 +7,7 @@
 mod agents;
 mod approvals;
 mod compaction;
+mod diff;
 mod event;
 mod files;
 mod item;
@@ -31,6 +32,7 @@ pub use approvals::{
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
 pub use compaction::{CompactionReport, ContextPart, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext};
+pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
 pub use item::{

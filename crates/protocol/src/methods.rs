@@ -9,11 +9,11 @@ use crate::{
     FuzzyFileSearchResult, ItemCompleted, ItemStarted, ModelListParams, ModelListResult, PermissionsForgetParams,
     PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
     ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadForkParams, ThreadItemsListParams,
-    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
+    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
     ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
     TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
@@ -85,6 +85,7 @@ macro_rules! server_requests {
 client_requests! {
     ThreadStart       "thread/start"        ThreadStartParams       => ThreadOpened,        Theirs;
     ThreadResume      "thread/resume"       ThreadResumeParams      => ThreadOpened,        Theirs;
+    ThreadDiff        "thread/diff"         ThreadDiffParams        => ThreadDiff,          Ours;
     ThreadFork        "thread/fork"         ThreadForkParams        => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
     ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;

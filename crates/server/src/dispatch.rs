@@ -30,6 +30,7 @@ impl Server {
         Ok(match request {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
+            ClientRequest::ThreadDiff(params) => ClientResponse::ThreadDiff(self.diff(params).await?),
             ClientRequest::ThreadFork(params) => ClientResponse::ThreadFork(self.start_fork(params).await?),
             ClientRequest::ThreadList(_)
             | ClientRequest::ThreadRead(_)

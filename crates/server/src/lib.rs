@@ -4,8 +4,10 @@
 //! each. A server never decides what is shown, and never trusts a client with more than its own configuration gives.
 
 mod agents;
+mod apply;
 mod build;
 mod change;
+mod diff;
 mod dispatch;
 mod doctor;
 mod explain;
@@ -38,6 +40,7 @@ use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
+pub use apply::{Applied, Apply, apply};
 pub use build::{Walls, settings, walls};
 pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};

@@ -33,6 +33,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::AgentsList(_)
             | ClientRequest::ModelList(_)
+            | ClientRequest::ThreadDiff(_)
             | ClientRequest::ThreadList(_)
             | ClientRequest::ThreadRead(_)
             | ClientRequest::ThreadSearch(_)

@@ -171,6 +171,8 @@ pub enum Fetch {
         /// Of all directories.
         all: bool,
     },
+    /// All that the agent changed.
+    Diff,
     /// Places where this session can branch.
     ForkPoints,
     /// Sessions in which something was said.

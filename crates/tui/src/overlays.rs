@@ -1,6 +1,7 @@
 //! What lies over the composer and takes the keys: questions, pickers, the pager.
 
 mod agents;
+pub(crate) mod diff;
 mod elsewhere;
 pub(crate) mod fork;
 mod keys;

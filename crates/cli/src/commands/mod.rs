@@ -1,8 +1,10 @@
 //! The subcommands, a file or folder each.
 
+pub mod apply;
 pub mod completion;
 pub mod config;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod exec;
 pub mod init;

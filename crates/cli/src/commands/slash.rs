@@ -16,7 +16,7 @@ mod tests {
     #[test]
     fn the_first_word_alone_counts() {
         let table = [
-            ("/diff", Some("git diff")),
+            ("/diff", Some("codex diff")),
             ("  /model gpt-4.1\n", Some("--model MODEL")),
             ("/etc/hosts looks odd", None),
             ("/dif", None),

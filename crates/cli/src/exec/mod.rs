@@ -286,7 +286,10 @@ async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened,
 }
 
 /// Id of the newest session, of the directory `of` or of all.
-async fn newest(client: &Client, of: Option<String>) -> Result<String, RpcError> {
+///
+/// # Errors
+/// When there is none.
+pub async fn newest(client: &Client, of: Option<String>) -> Result<String, RpcError> {
     let list = ThreadListParams { limit: Some(1), cwd: of.clone(), ..Default::default() };
     let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
         let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();

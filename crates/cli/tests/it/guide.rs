@@ -98,7 +98,6 @@ const OPEN: &[(u8, &str)] = &[
     (3, "nothing is saved before it is destroyed yet"),
     (27, NO_SERVER),
     (48, "there is no mode for plans yet"),
-    (50, "no states of files are kept yet to compare with"),
     (53, "there are no MCP servers yet"),
     (54, "there are no plugins yet"),
     (59, NO_SERVER),

@@ -14,6 +14,7 @@ mod compaction;
 mod config;
 mod config_cases;
 mod demo;
+mod diff;
 mod doctor;
 mod endings;
 mod environment;

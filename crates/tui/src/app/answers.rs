@@ -50,6 +50,10 @@ impl App {
                 self.before.is_opening = false;
                 self.lay(overlays::fork::sessions(list.data, all));
             }
+            (Purpose::Diff, ClientResponse::ThreadDiff(diff)) => match overlays::diff::page(diff, &self.setup.look) {
+                Some(page) => self.lay(page),
+                None => self.say("the agent has changed nothing in this session"),
+            },
             (Purpose::ForkPoints, ClientResponse::ThreadItemsList(list)) => {
                 self.lay(overlays::fork::points(&list.data, list.next_cursor.is_some()));
             }

@@ -60,6 +60,8 @@ pub enum Purpose {
         /// Of all directories.
         all: bool,
     },
+    /// To show all that the agent changed.
+    Diff,
     /// To let a person choose where the session branches.
     ForkPoints,
     /// To begin a turn with this, or to run the command that it is; it is not lost if that cannot be.

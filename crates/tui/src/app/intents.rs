@@ -5,9 +5,9 @@ use std::time::Instant;
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
     FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams,
-    SettingsChange, SortDirection, ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams,
-    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams, TurnInterruptParams,
-    TurnStartParams, TurnSteerParams,
+    SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams, ThreadListParams, ThreadReadParams,
+    ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams,
+    TurnInterruptParams, TurnStartParams, TurnSteerParams,
 };
 
 use super::{App, Effect, Opening, Purpose, session::Running};
@@ -253,6 +253,10 @@ impl App {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
         match fetch {
             Fetch::Sessions { .. } | Fetch::SessionsToFork { .. } | Fetch::Said { .. } => {}
+            Fetch::Diff => {
+                let params = ThreadDiffParams { thread_id, turn_id: None };
+                self.call(ClientRequest::ThreadDiff(params), Purpose::Diff);
+            }
             Fetch::ForkPoints => self.items(None, Purpose::ForkPoints),
             Fetch::Models => {
                 let params = ModelListParams { cwd: self.setup.start.cwd.clone(), ..ModelListParams::default() };

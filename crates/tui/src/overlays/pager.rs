@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use codex_protocol::ThreadItem;
+use codex_protocol::{FileDiff, ThreadItem};
 
 use super::{Outcome, Overlay, keys::Keys, line::Line, panel::row, parts, picker::MoreKey};
 use crate::{
@@ -36,6 +36,8 @@ const KEPT: usize = 20_000;
 pub enum PagerEntry {
     /// An item of a transcript.
     Item(Box<ThreadItem>),
+    /// What was changed of a file.
+    File(Box<FileDiff>),
     /// Rows of any width.
     Rows(Vec<Row>),
 }
@@ -54,6 +56,7 @@ impl PagerEntry {
     fn drawn(&self, look: &Look, expanded: bool) -> Vec<Row> {
         match self {
             Self::Item(item) => transcript::item(item, look, expanded),
+            Self::File(file) => super::diff::rows(file, look, expanded),
             Self::Rows(rows) => {
                 let wrapped = rows.iter().flat_map(|row| wrap(row, look.width, &Row::plain(&hanging(row, look.width))));
                 wrapped.collect()
@@ -64,6 +67,7 @@ impl PagerEntry {
     fn text(&self) -> String {
         match self {
             Self::Item(item) => parts::text(item),
+            Self::File(file) => file.header.clone() + &file.change.diff,
             Self::Rows(rows) => rows.iter().map(|row| row.text() + "\n").collect(),
         }
     }
@@ -344,7 +348,7 @@ impl Pager {
             }
             (false, None) => format!("`{}` is not there", self.search.needle),
         };
-        if self.entries.iter().any(|entry| matches!(entry.part, PagerEntry::Item(_))) {
+        if self.entries.iter().any(|entry| !matches!(entry.part, PagerEntry::Rows(_))) {
             let [choose, expand, copy] = [Action::NextItem, Action::Expand, Action::Copy].map(shown);
             said += &format!(" · {choose} choose · {expand} expand · {copy} copy");
         }

@@ -55,12 +55,8 @@ pub const COMMANDS: &[Command] = &[
         "this version does not know prices; /status says how many tokens were used",
     ),
     Command {
-        headless: "`git diff` shows what changed",
-        ..later(
-            "diff",
-            "All that the agent has changed in this session",
-            "this version keeps no states of files to compare with; `!git diff` shows what git knows",
-        )
+        headless: "use `codex diff`",
+        ..command("diff", "All that the agent has changed in this session", run::diff)
     },
     command("experimental", "Switch features that are being tried", run::experimental),
     Command { arguments: "[FILE]", ..command("export", "Write the transcript to a file as Markdown", run::export) },

@@ -128,7 +128,8 @@ fn each_command_wants_what_it_is_for() {
         ("/experimental", "Open(Experimental features)"),
         ("/help", "Open(Help)"),
         ("/help stop", "Print(/stop [ID]\n"),
-        ("/help /diff", "Not yet: this version keeps no states"),
+        ("/help /diff", "use `codex diff`"),
+        ("/diff", "Fetch(Diff)"),
     ];
     for (text, expected) in table {
         let wanted = typed(text, &snapshot).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -154,7 +155,6 @@ fn what_cannot_be_done_is_said() {
     };
     let working = Snapshot { is_working: true, ..quiet };
     let table = [
-        (&quiet, "/diff", "/diff: this version keeps no states of files"),
         (&quiet, "/agent", "/agent takes a task"),
         (&quiet, "/copy", "there is no answer to copy yet"),
         (&quiet, "/theme blue", "`blue` is no theme; there is auto, ansi, dark, light, high-contrast"),
@@ -200,7 +200,6 @@ fn names_are_found_by_what_is_like_them() {
     // All of this version, and none of a later one.
     let all = matches("");
     assert!(all.len() > 10 && all.iter().all(|command| !matches!(command.when, When::NotYet(_))));
-    assert!(matches("diff").iter().all(|command| command.name != "diff"));
     assert!(matches("xyz").is_empty());
 }
 
@@ -221,7 +220,7 @@ fn arguments_are_completed() {
 #[test]
 fn a_prompt_for_exec_is_told_from_a_command() {
     let table = [
-        ("/diff", Some(("diff", "`git diff` shows what changed"))),
+        ("/diff", Some(("diff", "use `codex diff`"))),
         ("  /model gpt-4.1\n", Some(("model", "use `--model MODEL`"))),
         ("/new", Some(("new", "each `codex exec` without `resume` starts afresh"))),
         ("/compact", Some(("compact", "it happens by itself when the conversation comes near the model's limit"))),

@@ -218,7 +218,7 @@ fn s12_danger_full_access_is_told_to_the_model_and_the_user() {
 fn s63_slash_commands_are_no_prompts_of_exec() {
     let place = Place::new(json!([]));
     let table =
-        [("/diff", "git diff"), ("/model gpt-4.1", "--model"), ("/resume", "codex exec resume"), ("/compact", "")];
+        [("/diff", "codex diff"), ("/model gpt-4.1", "--model"), ("/resume", "codex exec resume"), ("/compact", "")];
     for (prompt, instead) in table {
         let ran = run(&place, &["exec", prompt]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{prompt}: {}", ran.stderr);

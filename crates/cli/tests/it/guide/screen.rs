@@ -257,6 +257,16 @@ fn s06_a_session_goes_on_by_its_name_and_an_unknown_one_opens_no_screen() {
 }
 
 #[test]
+fn s50_diff_shows_what_a_command_made_without_git() {
+    let place = Place::new(json!([run("printf 'one\\ntwo\\n' > made.txt"), { "text": "Done." }]));
+    let mut terminal = Terminal::open(&place, &["--full-auto"]);
+    terminal.press("/diff\r", "the agent has changed nothing in this session");
+    terminal.press("go\r", "Done.").rest();
+    terminal.press("/diff\r", "What the agent changed: 1 file, +2 −0").until("Added made.txt +2").until("2 +two");
+    terminal.press("\x1b", "Ask, or /help");
+}
+
+#[test]
 fn s56_fork_branches_the_session_now_and_before_what_was_said() {
     let place = Place::new(json!([]));
     let mut terminal = Terminal::open(&place, &[]);
