@@ -13,6 +13,7 @@ mod keys;
 mod manage;
 mod messages;
 mod questions;
+mod reviews;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a person wants, as keys, commands and overlays say it; [`crate::app`] alone does it.
 
-use codex_protocol::{ApprovalAnswer, ApprovalPolicy, RewindTurn, RewindWhat, SandboxMode, UserInput};
+use codex_protocol::{ApprovalAnswer, ApprovalPolicy, ReviewTarget, RewindTurn, RewindWhat, SandboxMode, UserInput};
 
 use crate::{overlays::Overlay, text::Row};
 
@@ -34,6 +34,8 @@ pub enum Intent {
     Change(Change),
     /// Have a sub-agent do this, beside whatever runs.
     Agent(String),
+    /// Have this looked at.
+    Review(ReviewTarget),
     /// Run a command of one's own, as the agent's are.
     Shell(String),
     /// Sum the conversation up, and dwell on this.

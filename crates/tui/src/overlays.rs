@@ -14,6 +14,7 @@ mod permissions;
 mod picker;
 pub(crate) mod pickers;
 mod question;
+mod reviews;
 mod rewind;
 mod sessions;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use pickers::{
     Feature, experimental, keep_theme, mode, mode_names, models, modes, terminals, theme, theme_names, themes,
 };
 pub use question::question;
+pub use reviews::{review, reviews, typed as review_typed};
 pub use rewind::{rewind, rewinds};
 pub use sessions::sessions;
 

@@ -121,7 +121,6 @@ const PARTLY: &[(u8, &str)] = &[
     (37, "the models themselves; until then an error says that there are none"),
     (44, "the offer to have AGENTS.md written"),
     (47, "models of other providers in the list"),
-    (49, "`/review` in the screen"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),
     (63, "the commands that the answer should name, such as `codex review`"),

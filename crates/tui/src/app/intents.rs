@@ -57,6 +57,7 @@ impl App {
                 let params = AgentStartParams { thread_id, task: task.clone(), worktree: None };
                 self.call(ClientRequest::AgentsStart(params), Purpose::Agent(task));
             }
+            Intent::Review(target) => self.review(target),
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),
             Intent::UndoCompaction => self.undo_compaction(),

@@ -131,6 +131,13 @@ pub(super) fn rename(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Manage(Manage::Rename { id: opened.thread.id.clone(), name: name.to_owned() })])
 }
 
+pub(super) fn review(arguments: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![match arguments {
+        "" => Intent::Open(overlays::reviews()),
+        typed => Intent::Review(overlays::review(typed)?),
+    }])
+}
+
 pub(super) fn theme(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     if arguments.is_empty() {
         let current = Theme::ALL.iter().find(|(_, theme)| *theme == snapshot.look.theme);

@@ -119,7 +119,9 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         arguments: "[WHAT]",
-        ..later("review", "Look over recent changes", "this version has no reviews; ask for one in your own words")
+        when: When::BetweenTurns,
+        headless: "use `codex review`",
+        ..command("review", "Have changes and failing tests looked at; nothing is changed", run::review)
     },
     Command {
         when: When::BetweenTurns,

@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::review::{answer, both, finding, project, said, whole};
+use crate::{
+    review::{answer, both, finding, project, said, whole},
+    screen::terminal::Terminal,
+};
 
 #[test]
 fn s49_changes_and_failing_tests_are_looked_at_and_everything_stays_as_it_is() {
@@ -36,4 +39,18 @@ fn s49_changes_and_failing_tests_are_looked_at_and_everything_stays_as_it_is() {
     assert_eq!(stdout, expected);
     assert!(stderr.contains("review of the uncommitted changes") && stderr.contains("$ make test"), "{stderr}");
     assert_eq!(fs::read_dir(place.home.join("tmp")).unwrap().count(), 0, "nothing is left");
+}
+
+#[test]
+fn s49_the_screen_offers_what_can_be_reviewed_and_shows_what_was_found() {
+    let found = answer(&json!([finding("high", "new.txt", 1)]));
+    let place = project(json!([found, found]));
+    let before = whole(&place);
+    let mut terminal = Terminal::open(&place, &["-s", "read-only"]);
+    terminal.press("/review\r", "What to review").until("what has changed since a branch was left");
+    terminal.press("\r", "Review of the uncommitted changes").until("new.txt:1").until("Suggestion:").rest();
+    terminal.press("/review base nowhere\r", "git knows no branch or commit").rest();
+    terminal.press("/review is it fast?\r", "Review of “is it fast?”: 1 finding").rest();
+    assert!(said(&place, 1).contains("is it fast?"));
+    assert_eq!(whole(&place), before);
 }
