@@ -40,8 +40,8 @@ Examples:
   codex review --commit HEAD --json -o review.json
   codex review \"is the new parser safe on input of any length?\"
 
-Exit codes: 0 done, whether something was found or not, 1 the review failed, 2 usage or configuration, 124 the time of
---timeout was up, 130 interrupted, 143 terminated.";
+Exit codes: 0 done, whether something was found or not, 1 the review failed, 2 usage or configuration, 3 it came to one
+of the limits, 124 the time of --timeout was up, 130 interrupted, 143 terminated.";
 
 pub const SESSIONS: &str = "\
 Examples:

@@ -109,6 +109,8 @@ impl ThreadState {
         let mut settings = self.settings.clone();
         settings.workplace = ground.workplace.clone();
         settings.tools.retain(|tool| TOOLS.contains(&tool.name()));
+        // What they report is for the thread: it waits for its next turn.
+        settings.agents = None;
         // A summary would begin with the thread's instructions.
         settings.model.compact_at = None;
         self.apart = Some(Apart {
