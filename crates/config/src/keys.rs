@@ -30,6 +30,8 @@ pub struct Key {
 pub enum Kind {
     /// A string that is not empty and has no control characters.
     Text,
+    /// Such a string, or `false`.
+    TextOrFalse,
     /// The name of an environment variable: letters, digits and `_`. What is none may be a secret, and is not shown.
     Variable,
     /// An address that begins with `http://` or `https://`.
@@ -233,6 +235,7 @@ pub const KEYS: &[Key] = &[
     key("shell_environment_policy", Kind::Strict(ENVIRONMENT_POLICY), "What commands see of the environment"),
     key("limits", Kind::Strict(LIMITS), "The most that a session may use, sub-agents included"),
     key("prices", Kind::Named(PRICE), "What models cost, by their ids; known ones need none"),
+    key("review", Kind::Table(REVIEW), "Reviews"),
     key("search", Kind::Flag, "Web search").default("false"),
     key(
         "web_search",
@@ -378,6 +381,13 @@ pub const LIMITS: &[Key] = &[
     key("cost", Kind::Amount, "USD since the session was opened; the price of the model must be known"),
     key("time", Kind::Count(1, YEAR_S), "Seconds of one turn; looked at between its steps"),
 ];
+
+/// The keys of `[review]`.
+pub const REVIEW: &[Key] = &[key(
+    "test_command",
+    Kind::TextOrFalse,
+    "What runs the project's tests in a review; `false` runs none. Without it, the files of the project say",
+)];
 
 /// The keys of a table of `[prices]`.
 pub const PRICE: &[Key] = &[

@@ -34,6 +34,7 @@ mod overrides;
 mod project_trust;
 mod provider;
 mod resolve;
+mod review;
 mod rules;
 mod schema;
 mod settings;
@@ -66,6 +67,7 @@ pub use origin::{Origin, Origins};
 pub use overrides::Override;
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{ApiKey, KeySource, OPENAI, ProviderSettings, WireApi, api_key, is_usual_variable, key_source};
+pub use review::TestCommand;
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
 pub use settings::{

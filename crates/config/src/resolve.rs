@@ -14,6 +14,7 @@ use crate::limits::RawPrice;
 use crate::merge::Merged;
 use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
+use crate::review::RawReview;
 use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
@@ -52,6 +53,8 @@ struct Raw {
     limits: LimitSettings,
     #[serde(default)]
     prices: BTreeMap<String, RawPrice>,
+    #[serde(default)]
+    review: RawReview,
     search: bool,
     web_search: Option<Value>,
     oss: bool,
@@ -199,6 +202,7 @@ pub(crate) fn settings(
         agents: raw.agents.resolve(),
         tui: raw.tui.resolve(&raw.history),
         limits: limits::check(raw.limits, merged)?,
+        test_command: raw.review.test_command(),
         prices,
     })
 }

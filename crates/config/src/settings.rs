@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{EnvironmentPolicy, LimitSettings, PermissionEntry, PriceSettings, ProviderSettings};
+use crate::{EnvironmentPolicy, LimitSettings, PermissionEntry, PriceSettings, ProviderSettings, TestCommand};
 
 /// What commands and edits may change. In order, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -134,6 +134,8 @@ pub struct Settings {
     pub tui: ScreenSettings,
     /// The most that a session may use.
     pub limits: LimitSettings,
+    /// What runs the project's tests in a review.
+    pub test_command: TestCommand,
     /// What models cost, by their ids, where the user says it.
     pub prices: BTreeMap<String, PriceSettings>,
 }

@@ -40,7 +40,7 @@ impl Fault {
 pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: Base<'_>) -> Result<Value, Fault> {
     let fault = |message: String| Fault::new(value.span(), message);
     match (kind, value.get_ref()) {
-        (Kind::Text | Kind::Suggested(_) | Kind::Known(_), DeValue::String(text)) => {
+        (Kind::Text | Kind::TextOrFalse | Kind::Suggested(_) | Kind::Known(_), DeValue::String(text)) => {
             Ok(Value::String(words(name, text).map_err(fault)?.into()))
         }
         (Kind::Variable, DeValue::String(text)) => {
@@ -60,6 +60,7 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
         (Kind::Flag | Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_), DeValue::Boolean(flag)) => {
             Ok(Value::Boolean(*flag))
         }
+        (Kind::TextOrFalse, DeValue::Boolean(false)) => Ok(Value::Boolean(false)),
         (Kind::Count(least, most), DeValue::Integer(number)) => {
             let digits = number.as_str().replace('_', "");
             match i64::from_str_radix(&digits, number.radix()) {
@@ -150,6 +151,7 @@ fn no_variable(name: &str, secret: &str) -> String {
 pub(crate) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Suggested(_) | Kind::Known(_) | Kind::Path => "a string".into(),
+        Kind::TextOrFalse => "a string or `false`".into(),
         Kind::Variable => "the name of an environment variable".into(),
         Kind::Url => "an address that begins with `https://` or `http://`".into(),
         Kind::Choice(names) => one_of(names.iter().copied()),

@@ -10,7 +10,7 @@ use std::{
 use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
     AgentFile, AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode,
-    Settings, WireApi, api_key, variables,
+    Settings, TestCommand, WireApi, api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -239,7 +239,11 @@ pub(crate) async fn thread(
     workplace.sandbox.limit_memory();
     let model = model(server, &settings)?;
     let limits = limits(&settings, &origins, &model)?;
-    let tests = ProjectTests::default();
+    let tests = match settings.test_command {
+        TestCommand::Found => ProjectTests::Found,
+        TestCommand::Is(command) => ProjectTests::Command(command),
+        TestCommand::Off => ProjectTests::Off,
+    };
     let tools = codex_tools::all();
     let built = ThreadSettings { model, workplace, tools, instructions: found.files, agents: None, tests };
     Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents, agent_files })

@@ -159,6 +159,29 @@ fn what_is_wrong_is_said() {
     assert!(place.server.requests().is_empty());
 }
 
+/// What runs the tests can be said, and that none are to run; a project that is not trusted says neither.
+#[test]
+fn the_settings_say_what_runs_the_tests() {
+    not_inside_another_sandbox!();
+    let table: &[(&str, &str, &str)] = &[
+        ("", "review.test_command=\"echo OTHER; exit 9\"", "Tests (`echo OTHER; exit 9`): failed: exit code 9"),
+        ("", "review.test_command=false", "Tests: not run: `review.test_command` is false"),
+        ("[review]\ntest_command = false\n", "model=\"mock\"", "Tests (`make test`): failed: exit code 2"),
+    ];
+    for (of_project, typed, expected) in table {
+        let place = project(json!([answer(&json!([]))]));
+        fs::create_dir(place.workspace.join(".codex")).unwrap();
+        fs::write(place.workspace.join(".codex/config.toml"), of_project).unwrap();
+        let output = place.codex(&["-c", typed, "review"]).output().unwrap();
+        let (stdout, stderr) = both(&output);
+        assert!(stdout.contains(expected), "{typed}: {stdout}{stderr}");
+    }
+    let place = project(json!([]));
+    let output = place.codex(&["-c", "review.test_command=true", "review"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(both(&output).1.contains("`test_command` must be a string or `false`"), "{}", both(&output).1);
+}
+
 /// An answer that is none is asked for once more; then it is shown as it is.
 #[test]
 fn an_answer_that_is_no_review_is_asked_for_once_more() {

@@ -182,6 +182,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("proxy::the_proxy_ends_with_the_session", DOMAINS),
     ("proxy::there_is_no_other_way_out", DOMAINS),
     ("review::an_interrupt_ends_it_and_the_thread_goes_on", MOUNTS),
+    ("review::the_settings_say_what_runs_the_tests", MOUNTS),
     ("review::without_walls_a_review_still_leaves_everything_as_it_is", MOUNTS),
     ("sandbox::a_server_is_reachable_in_its_cell_and_nowhere_else", NETWORK),
     ("sandbox::caches::a_cache_that_takes_no_overlay_is_read_only", MOUNTS),

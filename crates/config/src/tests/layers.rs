@@ -406,7 +406,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
-                Kind::Text | Kind::Variable | Kind::Path => "\"x\"".into(),
+                Kind::Text | Kind::TextOrFalse | Kind::Variable | Kind::Path => "\"x\"".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };
             out.push(format!("{path}{} = {value}", key.name));
