@@ -145,6 +145,7 @@ impl TurnRun {
         };
         let policy = &*of(who, &state.settings.workplace.policy);
         let Judgement { verdict, rule, reason: why } = judge(policy, access);
+        let first = self.look_first(state, who, access, &verdict).await;
         let note = |allowed, reason: &str| {
             state.standing.note(|decisions| decisions.note(access, allowed, None, rule.clone(), reason));
         };
@@ -155,6 +156,7 @@ impl TurnRun {
                     Some(question) => self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?,
                     None => note(true, &why),
                 }
+                self.save_first(state, first, true).await;
                 return Ok(Permit::Run { permission, shown: item.shown });
             }
             Verdict::Refuse { reason } => {
@@ -166,10 +168,13 @@ impl TurnRun {
                 note(false, &reason);
                 return Ok(refused(&reason));
             }
-            Verdict::Ask(question) => *question,
+            Verdict::Ask(question) => Question { reason: first.added_to(&question.reason), ..*question },
         };
         Ok(match self.consent(state, access, item, &question).await? {
-            Consent::Given { shown } => Permit::Run { permission: question.confinement.into(), shown },
+            Consent::Given { shown } => {
+                self.save_first(state, first, false).await;
+                Permit::Run { permission: question.confinement.into(), shown }
+            }
             Consent::Declined(None) => declined(DECLINED),
             Consent::Declined(Some(message)) => declined_with(message.trim()),
             Consent::Stopped => declined(STOPPED),

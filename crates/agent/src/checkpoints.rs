@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_checkpoints::{Captured, Checkpoints, Limits, Scope, SnapshotId};
+use codex_checkpoints::{Captured, Checkpoints, Limits, Omitted, Scope, SnapshotId};
 use codex_permissions::{Access, SandboxLevel};
 use codex_protocol::{ServerNotification, Warning};
 use codex_sandbox::{Confinement, shown};
@@ -36,6 +36,10 @@ pub(crate) struct Keeper {
     pub(crate) keeping: Option<Keeping>,
     /// The last that was taken.
     pub(crate) last: Option<SnapshotId>,
+    /// What is not in it.
+    pub(crate) omitted: Vec<Omitted>,
+    /// Large directories that are in it all the same, since a command was to destroy them.
+    whole: Vec<PathBuf>,
     /// The turn that runs, once its first state was taken, and whether that could be.
     turn: Option<(String, bool)>,
     /// The item whose action began after the last state.
@@ -71,8 +75,8 @@ pub fn checkpoint_scope(workplace: &Workplace, codex_home: &Path) -> Scope {
     Scope {
         roots: policy.writable.clone(),
         excluded: git.chain(stubs).chain(hidden).chain([own]).collect(),
-        limits: Limits::default(),
         whole: Vec::new(),
+        limits: Limits::default(),
     }
 }
 
@@ -97,6 +101,12 @@ fn changes(workplace: &Workplace, access: &Access, confinement: &Confinement) ->
 impl Keeper {
     pub(crate) fn new(keeping: Option<Keeping>) -> Self {
         Self { keeping, ..Self::default() }
+    }
+
+    /// What the states of the thread are taken of; nothing if none are.
+    pub(crate) fn scope(&self, workplace: &Workplace) -> Option<Scope> {
+        let keeping = self.keeping.as_ref()?;
+        Some(Scope { whole: self.whole.clone(), ..checkpoint_scope(workplace, &keeping.codex_home) })
     }
 
     /// Begins to take a state; what it is is recorded as soon as it is known.
@@ -125,6 +135,7 @@ impl Keeper {
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                     format!("not kept for going back with /rewind: {}{more}", named.join(", "))
                 });
+                self.omitted = omitted;
                 (told.into_iter().collect(), true)
             }
             Err(error) => {
@@ -150,8 +161,7 @@ impl ThreadState {
 
     /// Begins to take the state that an action of `item_id` left.
     fn checkpoint(&mut self, turn_id: &str, item_id: Option<String>) {
-        let Some(keeping) = &self.checkpoints.keeping else { return };
-        let scope = checkpoint_scope(&self.settings.workplace, &keeping.codex_home);
+        let Some(scope) = self.checkpoints.scope(&self.settings.workplace) else { return };
         let runs_on = item_id.is_some() && !self.processes.list().is_empty();
         let turn_id = turn_id.to_owned();
         self.checkpoints.take(scope, self.recorder.journal(), move |snapshot| Record::Checkpoint {
@@ -201,6 +211,35 @@ impl TurnRun {
         }
     }
 
+    /// Makes sure that there is a state before what the turn does next; false if there cannot be, or the user does not want
+    /// to wait.
+    pub(crate) async fn files_are_known(&self, state: &mut ThreadState) -> bool {
+        if state.checkpoints.keeping.is_none() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => false,
+            () = self.know_before(state) => matches!(&state.checkpoints.turn, Some((_, true))),
+        }
+    }
+
+    /// Takes a state with large directories in it, and keeps them in those that follow; false if that cannot be.
+    pub(crate) async fn keep_whole(&self, state: &mut ThreadState, directories: &[PathBuf]) -> bool {
+        if !self.files_are_known(state).await {
+            return false;
+        }
+        let new: Vec<PathBuf> =
+            directories.iter().filter(|path| !state.checkpoints.whole.contains(path)).cloned().collect();
+        if new.is_empty() {
+            return true;
+        }
+        state.checkpoints.whole.extend(new);
+        state.checkpoint(&self.turn.id, None);
+        let is_taken = state.checkpoint_taken(&self.thread_id).await;
+        is_taken && !state.checkpoints.omitted.iter().any(|omitted| directories.contains(&omitted.path))
+    }
+
     async fn know_before(&self, state: &mut ThreadState) {
         state.checkpoint_taken(&self.thread_id).await;
         if state.checkpoints.turn.as_ref().is_some_and(|(turn, _)| *turn == self.turn.id) {
@@ -235,6 +274,10 @@ impl TurnRun {
         if changed || open.is_some() || !state.processes.list().is_empty() {
             state.checkpoint(&self.turn.id, Some(open.unwrap_or_default()));
             state.checkpoint_taken(&self.thread_id).await;
+        }
+        if let Some(Keeping { store, .. }) = state.checkpoints.keeping.clone() {
+            // Nobody waits for it, and what fails is tried again another day.
+            drop(tokio::task::spawn_blocking(move || store.tidy()));
         }
     }
 }

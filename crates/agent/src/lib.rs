@@ -24,6 +24,7 @@ mod revert;
 mod review;
 mod rewind;
 mod sample;
+mod save_first;
 mod settings;
 mod standing;
 mod steers;

@@ -17,7 +17,7 @@ use codex_protocol::{
 use codex_store::{ChangedBy, ItemsWanted, Record, Replayed, Span, StoreError, Undone};
 use similar::{ChangeTag, TextDiff};
 
-use crate::{Keeping, Thread, ThreadError, change::Settled, checkpoints::checkpoint_scope, context::fill};
+use crate::{Keeping, Thread, ThreadError, change::Settled, context::fill};
 
 const REWOUND: &str = include_str!("prompts/files_rewound.md");
 const REDONE: &str = include_str!("prompts/files_redone.md");
@@ -170,7 +170,8 @@ impl Settled<'_> {
     fn files(&self) -> Result<Files, ThreadError> {
         let state = &self.state;
         let keeping = state.checkpoints.keeping.clone().ok_or(ThreadError::NoStates)?;
-        let scope = Arc::new(checkpoint_scope(&state.settings.workplace, &keeping.codex_home));
+        let scope = state.checkpoints.scope(&state.settings.workplace).ok_or(ThreadError::NoStates)?;
+        let scope = Arc::new(scope);
         Ok(Files { keeping, scope, last: state.checkpoints.last })
     }
 

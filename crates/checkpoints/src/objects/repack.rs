@@ -13,7 +13,7 @@ use rustix::fs::FlockOperation;
 use super::{Objects, Record, Writer, index_numbers, record::Form, writer};
 use crate::{CheckpointError, Hash};
 
-/// A file that helps to be quick goes if it was not written for so long.
+/// What only helps to be quick, and branches that were saved before a command, go if they were not written for so long.
 const STALE: Duration = Duration::from_hours(30 * 24);
 
 impl Objects {
@@ -125,7 +125,7 @@ impl Objects {
                     index_numbers(&name).is_some_and(|(number, generation)| indexes[&number] > generation)
                 }
                 Some((_, "tmp")) => true,
-                Some((_, "stat")) => stale()?,
+                Some((_, "stat" | "bundle")) => stale()?,
                 _ => false,
             };
             if goes {

@@ -6,6 +6,7 @@
 
 mod asking;
 mod configuration;
+mod destructive;
 mod flags;
 mod modes;
 mod permissions;
@@ -95,7 +96,6 @@ const STATEMENTS: [(u8, &str); 64] = [
 
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
-    (3, "nothing is saved before it is destroyed yet"),
     (27, NO_SERVER),
     (48, "there is no mode for plans yet"),
     (53, "there are no MCP servers yet"),
@@ -111,7 +111,6 @@ const NO_SERVER: &str = "there are no remote sessions yet";
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
     (4, "the commands that are still open below"),
-    (11, "that what is destroyed is saved before"),
     (14, "hooks, linters, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),

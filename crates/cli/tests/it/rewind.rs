@@ -185,7 +185,7 @@ fn write(place: &Place, name: &str, text: &str) {
 }
 
 /// Each file and link below a directory with its mode and its text.
-fn tree(directory: &Path) -> BTreeMap<String, String> {
+pub fn tree(directory: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -224,7 +224,7 @@ async fn preview(session: &Session, turn: &str) -> RewindPreview {
     session.connection.client.thread_rewind_preview(params).await.unwrap()
 }
 
-async fn rewind(session: &Session, turn: &str, what: RewindWhat, overwrite: &[&str]) -> ThreadRewound {
+pub async fn rewind(session: &Session, turn: &str, what: RewindWhat, overwrite: &[&str]) -> ThreadRewound {
     session.connection.client.thread_rewind(params(session, turn, what, overwrite)).await.unwrap()
 }
 

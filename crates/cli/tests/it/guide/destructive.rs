@@ -1,0 +1,119 @@
+//! S3 and S11 again: what a command destroys is saved before, and what cannot be saved is said before anybody says yes.
+
+use std::{fs, fs::File, process::Command};
+
+use codex_protocol::{ApprovalPolicy, RewindWhat, ServerRequest};
+use serde_json::json;
+
+use super::{exec, place_with};
+use crate::{
+    approvals::run,
+    rewind::{rewind, tree},
+    session::{Session, no, yes},
+    support::Place,
+};
+
+/// What the one question about a command said.
+fn reason(asked: &[ServerRequest]) -> String {
+    match asked {
+        [ServerRequest::CommandApproval(params)] => params.reason.clone().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A directory that git ignores, with more in it than is always kept.
+fn put_large_directory(place: &Place) {
+    fs::create_dir_all(place.workspace.join("out/deep")).unwrap();
+    fs::write(place.workspace.join(".gitignore"), "out/\n").unwrap();
+    for number in 0..2_100 {
+        fs::write(place.workspace.join(format!("out/deep/{number}")), number.to_string()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn s03_what_is_destroyed_is_saved_first() {
+    let place = Place::new(json!([
+        run("echo 1 > made"), run("rm -rf out kept"), run("mkdir out && echo 2 > out/new"), { "text": "ok" }
+    ]));
+    put_large_directory(&place);
+    fs::write(place.workspace.join("kept"), "kept\n").unwrap();
+    let before = tree(&place.workspace);
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[yes()]).await;
+    let asked = reason(&seen.asked);
+    assert!(asked.contains("always asks") && !asked.contains("cannot be undone"), "{asked}");
+    assert_ne!(tree(&place.workspace), before);
+    assert!(!place.workspace.join("out/deep").exists());
+    let gone = rewind(&session, "turn_0", RewindWhat::Files, &[]).await;
+    assert!(gone.conflicts.is_empty() && gone.failed.is_empty(), "{gone:?}");
+    assert_eq!(tree(&place.workspace), before);
+}
+
+#[tokio::test]
+async fn s03_what_cannot_be_saved_is_named_in_the_question() {
+    let cases = [
+        ("git push -f", "it cannot be undone for what `git push -f` destroys, which is no file here"),
+        ("psql -c 'DROP TABLE users'", "what `psql -c 'DROP TABLE users'` destroys"),
+        ("rm -f huge", "huge (a file of 3221225472 bytes is too large)"),
+        ("rm -rf .", "huge (a file of 3221225472 bytes is too large)"),
+        ("cd . && rm -f \"$X\"", "huge (a file of 3221225472 bytes is too large)"),
+    ];
+    for (command, expected) in cases {
+        let place = Place::new(json!([run(command), { "text": "ok" }]));
+        File::create(place.workspace.join("huge")).unwrap().set_len(3 << 30).unwrap();
+        let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+        let seen = session.turn(&[no()]).await;
+        let asked = reason(&seen.asked);
+        assert!(asked.contains(expected), "{command}: {asked}");
+    }
+    let place = Place::new(json!([run("rm -rf small"), { "text": "ok" }]));
+    File::create(place.workspace.join("huge")).unwrap().set_len(3 << 30).unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[no()]).await;
+    assert!(!reason(&seen.asked).contains("huge"), "{:?}", seen.asked);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test makes a repository")]
+fn s11_branches_and_stashes_are_saved_before_they_are_dropped() {
+    for (flags, runs) in [(&["--full-auto", "-v"][..], true), (&[], false)] {
+        let place = place_with(&["git branch -D topic && git stash clear"]);
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=n", "-c", "user.email=e"]).args(arguments);
+            let output = git.current_dir(&place.workspace).env("HOME", &place.home).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        git(&["init", "-q", "-b", "main", "."]);
+        fs::write(place.workspace.join("file"), "1\n").unwrap();
+        git(&["add", "file"]);
+        git(&["commit", "-qm", "one"]);
+        git(&["checkout", "-qb", "topic"]);
+        git(&["commit", "-q", "--allow-empty", "-m", "on topic"]);
+        git(&["checkout", "-q", "main"]);
+        let mut stashes = Vec::new();
+        for text in ["2\n", "3\n"] {
+            fs::write(place.workspace.join("file"), text).unwrap();
+            git(&["stash", "-q"]);
+            stashes.push(git(&["rev-parse", "refs/stash"]));
+        }
+        let ran = exec(&place, flags);
+        let branches = git(&["branch", "--format=%(refname:short)"]);
+        assert_eq!(branches.contains("topic"), !runs, "{branches} {}", ran.stderr);
+        let saved = fs::read_dir(place.home.join("checkpoints")).into_iter().flatten();
+        let bundles =
+            saved.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "bundle"));
+        let bundles: Vec<String> = bundles.map(|path| path.to_str().unwrap().to_owned()).collect();
+        assert_eq!(bundles.len(), usize::from(runs));
+        for bundle in bundles {
+            assert!(ran.stderr.contains(&format!("`git fetch {bundle} 'refs/*:refs/saved/*'`")), "{}", ran.stderr);
+            git(&["gc", "-q", "--prune=now"]);
+            git(&["fetch", "-q", &bundle, "refs/*:refs/saved/*"]);
+            assert!(git(&["log", "--format=%s", "refs/saved/heads/topic"]).contains("on topic"));
+            for stash in &stashes {
+                git(&["cat-file", "-e", stash.trim()]);
+            }
+        }
+    }
+}
