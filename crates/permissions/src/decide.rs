@@ -11,6 +11,7 @@ use crate::{
     Access, Approval, Policy, RuleKind, RuleText, SandboxLevel,
     classes::Class,
     pattern::Fit,
+    planning,
     rules::Pattern,
     shell::{self, Reading, Simple},
     unasked::{exact_rule, unasked},
@@ -75,7 +76,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn allow(confinement: Confinement, rule: Option<RuleText>, reason: &str) -> Self {
+    pub(crate) fn allow(confinement: Confinement, rule: Option<RuleText>, reason: &str) -> Self {
         Self { verdict: Verdict::Allow(confinement), rule, reason: reason.to_owned() }
     }
 
@@ -85,7 +86,7 @@ impl Judgement {
         Self { verdict: Verdict::Ask(Box::new(question)), rule, reason }
     }
 
-    fn refuse(reason: String, rule: Option<RuleText>) -> Self {
+    pub(crate) fn refuse(reason: String, rule: Option<RuleText>) -> Self {
         Self { verdict: Verdict::Refuse { reason: reason.clone() }, rule, reason }
     }
 }
@@ -133,6 +134,10 @@ fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Resu
     }
     if let Some(reason) = beyond_level(policy, access) {
         return Ok(Judgement::refuse(reason, None));
+    }
+    if policy.is_planning {
+        let always_asks = !matches!(denied, Denied::No) || asked_about(policy, access, reading)?.is_some();
+        return planning::judge(policy, access, always_asks);
     }
     if access.read_only_program {
         let walls = policy.confinement_for_our_programs();
@@ -330,6 +335,7 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
     }
     match policy.level {
         SandboxLevel::DangerFullAccess => None,
+        SandboxLevel::ReadOnly if policy.is_planning => None,
         SandboxLevel::ReadOnly if access.command.is_some() => {
             Some("the sandbox is read-only: no commands run. Use the reading tools".into())
         }

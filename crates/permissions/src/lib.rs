@@ -11,6 +11,7 @@ mod decide;
 mod destroys;
 mod narrow;
 mod pattern;
+mod planning;
 mod policy;
 mod read_only;
 mod rules;

@@ -71,6 +71,8 @@ pub struct Policy {
     pub weak: bool,
     /// Whether nothing that commands write is kept: see [`Policy::thrown_away`].
     pub thrown_away: bool,
+    /// Whether it is that of plan mode: see [`Policy::planning`].
+    pub is_planning: bool,
 }
 
 impl Policy {

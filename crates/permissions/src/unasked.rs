@@ -73,7 +73,7 @@ const LOOKING: &[&str] = &[
 /// names: all that git does in it is to look. Where it does more (`git commit`), hooks are a part of what was allowed.
 pub fn disarms_git(policy: &Policy, access: &Access) -> bool {
     let Some(text) = access.command.as_ref().filter(|text| text.contains("git")) else { return false };
-    if policy.approval != Approval::Untrusted || !matches!(unasked(policy, access), Ok(Some(_))) {
+    if (policy.approval != Approval::Untrusted && !policy.is_planning) || !matches!(unasked(policy, access), Ok(Some(_))) {
         return false;
     }
     let commands = shell::plain(text).unwrap_or_default();
@@ -91,7 +91,8 @@ fn segment(policy: &Policy, access: &Access, words: &[String]) -> Result<Option<
     if !trusted {
         return Ok(None);
     }
-    let mut allowing = policy.rules.of(RuleKind::Allow).filter_map(|(rule, pattern)| {
+    // In plan mode it only counts whether it reads.
+    let mut allowing = policy.rules.of(RuleKind::Allow).filter(|_| !policy.is_planning).filter_map(|(rule, pattern)| {
         let (written, of) = match pattern.allows(words) {
             Some(written) => (written, words),
             None => (pattern.allows(inner)?, inner),
@@ -105,7 +106,7 @@ fn segment(policy: &Policy, access: &Access, words: &[String]) -> Result<Option<
     }
     Ok(read_only::listed(inner)?
         // Without walls, settings of a repository could start anything.
-        .filter(|entry| !entry.repository || policy.level == SandboxLevel::WorkspaceWrite)
+        .filter(|entry| !entry.repository || policy.level == SandboxLevel::WorkspaceWrite || policy.is_planning)
         .map(|entry| {
             let text = entry.text(inner.first().map(String::as_str).unwrap_or_default());
             Unasked { rule: RuleText { kind: RuleKind::Allow, text, origin: "built-in".into() }, reads_only: true }
