@@ -202,7 +202,7 @@ impl TurnRun {
             Some(Answer::ForSession) => state.granted.calls.push((access.clone(), question.confinement.clone())),
             Some(Answer::Always(rules)) => {
                 Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules;
-                state.standing.show_policy(&state.settings.workplace.policy);
+                state.standing.show(&state.settings);
             }
             Some(Answer::No(message)) => return Ok(Consent::Declined(message)),
             Some(Answer::Stop) => {

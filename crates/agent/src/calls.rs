@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     approvals::{Permit, Who},
     checkpoints::Before,
+    mode::out_of_place,
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
@@ -87,6 +88,7 @@ impl TurnRun {
                 let message = format!("the turn was stopped because the model goes in circles: {what}");
                 Step::Finish(Finish::Failed(turn_error(message, "other".into())))
             }
+            None if std::mem::take(&mut self.progress.has_plan) => Step::Finish(Finish::Completed),
             None => Step::Sample,
         })
     }
@@ -198,7 +200,10 @@ impl TurnRun {
     pub(crate) async fn show(&mut self, state: &mut ThreadState, for_user: ForUser) -> Result<(), StoreError> {
         let turn_id = self.turn.id.clone();
         match for_user {
-            ForUser::Item(item) => self.complete(&mut state.recorder, item).await,
+            ForUser::Item(item) => {
+                self.progress.has_plan |= matches!(item, ThreadItem::Plan { .. });
+                self.complete(&mut state.recorder, item).await
+            }
             ForUser::Nothing => Ok(()),
             ForUser::Plan { explanation, steps } => {
                 let thread_id = self.thread_id.clone();
@@ -263,6 +268,9 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
         let known: Vec<&str> = state.settings.tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));
     };
+    if let Some(sentence) = out_of_place(call, &state.settings.workplace.policy) {
+        return Err(sentence);
+    }
     if tool.effect() == Effect::Reads {
         return tool.prepare(&call.arguments, context).map_err(|error| error.to_string());
     }
@@ -329,6 +337,7 @@ pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
         ThreadItem::CollabAgentToolCall { status, .. } => *status = CollabAgentToolCallStatus::Failed,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
+        | ThreadItem::Plan { .. }
         | ThreadItem::Reasoning { .. }
         | ThreadItem::EnteredReviewMode { .. }
         | ThreadItem::ExitedReviewMode { .. }

@@ -160,6 +160,7 @@ async fn begin(
         tests: crate::ProjectTests::default(),
         instructions: vec![],
         agents: None,
+        after_planning: None,
     };
     let (events, told) = mpsc::channel::<ServerMessage>(1000);
     let parts = ThreadParts {

@@ -10,7 +10,7 @@ use codex_store::StoreError;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    ModelChoice, Thread, ThreadError, ThreadSettings, Workplace,
+    Mode, ModelChoice, Thread, ThreadError, ThreadSettings, Workplace,
     thread::{ThreadState, Whence},
 };
 
@@ -59,17 +59,10 @@ impl Thread {
     /// When that cannot be recorded.
     pub async fn set_model(&self, model: ModelChoice) -> Result<(), ThreadError> {
         match self.take().await {
-            Some(mut settled) => {
-                let old = std::mem::replace(&mut settled.state.settings.model, model);
-                let changed = settled.state.record_change();
-                if changed.is_err() {
-                    settled.state.settings.model = old;
-                }
-                changed.map_err(ThreadError::from)
-            }
+            Some(settled) => Ok(settled.change(|settings| ThreadSettings { model, ..settings })?),
             None => {
                 self.standing.show_model(model.clone());
-                *self.next_model() = Some(model);
+                self.next().model = Some(model);
                 Ok(())
             }
         }
@@ -81,28 +74,36 @@ impl Settled<'_> {
         self.thread.id()
     }
 
-    /// Lets the thread go on under `settings`. Commands that run on keep their walls, so these cannot change then.
-    ///
-    /// # Errors
-    /// When commands run inside other walls, or the change cannot be recorded; all is as it was then.
-    pub fn set(mut self, settings: ThreadSettings) -> Result<(), ThreadError> {
+    /// Changes the settings, and records that; if it cannot be, all is as it was.
+    pub(crate) fn change(mut self, change: impl FnOnce(ThreadSettings) -> ThreadSettings) -> Result<(), StoreError> {
         let state = &mut *self.state;
-        let running = state.processes.list().len();
-        let ThreadSettings { workplace, model, instructions, tools, tests, .. } = settings;
-        let workplace = match running {
-            0 => workplace,
-            _ if same_walls(&state.settings.workplace, &workplace) => asking_as(&state.settings.workplace, &workplace),
-            _ => return Err(ThreadError::StillRuns(running)),
-        };
-        // Those that were started stay.
-        let agents = state.settings.agents.clone();
-        let new = ThreadSettings { workplace, model, instructions, tools, agents, tests }.with_agent_tools();
-        let old = std::mem::replace(&mut state.settings, new);
+        let old = state.settings.clone();
+        state.settings = change(old.clone());
         let changed = state.record_change();
         if changed.is_err() {
             state.settings = old;
         }
-        changed.map_err(ThreadError::from)
+        changed
+    }
+
+    /// Lets the thread go on under `settings`. Commands that run on keep their walls, so these cannot change then.
+    ///
+    /// # Errors
+    /// When commands run inside other walls, or the change cannot be recorded; all is as it was then.
+    pub fn set(self, settings: ThreadSettings) -> Result<(), ThreadError> {
+        let state = &*self.state;
+        let running = state.processes.list().len();
+        let old = state.settings.clone().in_mode(Mode::Default).workplace;
+        let workplace = match running {
+            0 => settings.workplace.clone(),
+            _ if same_walls(&old, &settings.workplace) => asking_as(&old, &settings.workplace),
+            _ => return Err(ThreadError::StillRuns(running)),
+        };
+        let mode = state.settings.mode();
+        // Those that were started stay.
+        let agents = state.settings.agents.clone();
+        let new = ThreadSettings { workplace, agents, ..settings }.with_agent_tools();
+        Ok(self.change(|_| new.in_mode(mode))?)
     }
 }
 
@@ -116,7 +117,7 @@ impl Settled<'_> {
         if let Ok(rules) = Rules::new(texts) {
             policy.rules = rules;
         }
-        state.standing.show_policy(&state.settings.workplace.policy);
+        state.standing.show(&state.settings);
     }
 }
 

@@ -19,6 +19,7 @@ use self::what_stays::{Stays, SummedUp};
 use crate::{
     Thread, ThreadError,
     context::{self, fill},
+    mode::Next,
     sample::{error_info, token_usage},
     thread::{Because, Ended, ThreadState},
     turn::{Finish, Step, TurnOptions, TurnRun, offered, turn_error, unwritable},
@@ -78,7 +79,7 @@ impl Thread {
     pub async fn compact(&self, focus: Option<String>) -> Result<(), ThreadError> {
         let reach = self.reserve().map_err(|_| ThreadError::BusyForCompaction)?;
         let mut state = Arc::clone(&self.state).lock_owned().await;
-        let begun = state.begin_compaction(self.next_model().take());
+        let begun = state.begin_compaction(std::mem::take(&mut *self.next()));
         let turn_id = begun.inspect_err(|_| drop(self.running().take()))?;
         let run = self.begin_run(&state, turn_id, reach, TurnOptions::default());
         self.spawn(state, run, Because::Compaction(focus));
@@ -106,14 +107,11 @@ impl Thread {
 
 impl ThreadState {
     /// Records that the turn of a compaction began; returns its id.
-    fn begin_compaction(&mut self, model: Option<crate::ModelChoice>) -> Result<String, ThreadError> {
+    fn begin_compaction(&mut self, next: Next) -> Result<String, ThreadError> {
         if !self.history.messages().any(|message| matches!(message, Message::Assistant { .. })) {
             return Err(ThreadError::NothingToSumUp);
         }
-        if let Some(model) = model {
-            self.settings.model = model;
-            self.record_change()?;
-        }
+        self.enter(next)?;
         let turn_id = format!("turn_{}", self.turns);
         self.recorder.record(&Record::TurnStarted { turn_id: turn_id.clone() })?;
         self.turns += 1;

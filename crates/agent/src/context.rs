@@ -13,6 +13,9 @@ const SUMMED_UP: &str = include_str!("prompts/summed_up.md");
 const READ_ONLY: &str = include_str!("prompts/sandbox_read_only.md");
 const WORKSPACE_WRITE: &str = include_str!("prompts/sandbox_workspace_write.md");
 const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_access.md");
+const PLANNING: &str = include_str!("prompts/sandbox_planning.md");
+const PLAN_MODE: &str = include_str!("prompts/plan_mode.md");
+const DEFAULT_MODE: &str = include_str!("prompts/default_mode.md");
 const NETWORK_DOMAINS: &str = include_str!("prompts/network_domains.md");
 
 /// The first messages of a thread: our instructions, then the project's and the environment.
@@ -29,7 +32,10 @@ pub(crate) fn news(
     policy: &Policy,
     date: &str,
 ) -> Option<Message> {
-    let parts = surroundings(instructions, roots, policy, date);
+    let mut parts = surroundings(instructions, roots, policy, date);
+    if !policy.is_planning && says(history, PLAN_MODE) {
+        parts.push(DEFAULT_MODE.to_owned());
+    }
     let content: Vec<Content> = parts.into_iter().filter(|part| !says(history, part)).map(text).collect();
     (!content.is_empty()).then_some(Message::User { content })
 }
@@ -43,12 +49,14 @@ pub(crate) fn surroundings(instructions: &[Instruction], roots: &Roots, policy: 
         })
         .collect();
     parts.push(environment(roots, policy, date));
+    parts.extend(policy.is_planning.then(|| PLAN_MODE.to_owned()));
     parts
 }
 
 fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
     let writable: Vec<String> = policy.writable.iter().map(|path| path.display().to_string()).collect();
     let sandbox = match policy.level {
+        SandboxLevel::ReadOnly if policy.is_planning => PLANNING.to_owned(),
         SandboxLevel::ReadOnly => READ_ONLY.to_owned(),
         SandboxLevel::WorkspaceWrite => fill(WORKSPACE_WRITE, &[("writable", &writable.join(", "))]),
         SandboxLevel::DangerFullAccess => DANGER_FULL_ACCESS.to_owned(),

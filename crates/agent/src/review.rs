@@ -72,13 +72,8 @@ impl Thread {
         let reach = self.reserve()?;
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let turn_id = format!("turn_{}", state.turns);
-        let begun = match self.next_model().take() {
-            Some(model) => {
-                state.settings.model = model;
-                state.record_change()
-            }
-            None => Ok(()),
-        };
+        let next = std::mem::take(&mut *self.next());
+        let begun = state.enter(next);
         let begun = begun.and_then(|()| state.recorder.record(&Record::TurnStarted { turn_id: turn_id.clone() }));
         begun.inspect_err(|_| drop(self.running().take()))?;
         state.turns += 1;

@@ -6,7 +6,7 @@ use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_workspace::Roots;
 
-use crate::{Decisions, ModelChoice, ThreadSettings, filling::Filling};
+use crate::{Decisions, Mode, ModelChoice, ThreadSettings, filling::Filling};
 
 /// What a thread runs under.
 #[derive(Debug, Clone)]
@@ -15,8 +15,12 @@ pub struct Standing {
     pub model: ModelChoice,
     /// Its directories.
     pub roots: Arc<Roots>,
-    /// What is allowed.
+    /// What is allowed; in plan mode, what will be after it.
     pub policy: Arc<Policy>,
+    /// How it works; from the next turn on, if that was changed while one runs.
+    pub mode: Mode,
+    /// Whether it plans now.
+    pub plans_now: bool,
     /// Starts its commands.
     pub sandbox: Arc<Sandbox>,
 }
@@ -47,9 +51,9 @@ impl SharedStanding {
         self.lock().standing = standing(settings);
     }
 
-    /// Shows what is allowed now.
-    pub(crate) fn show_policy(&self, policy: &Arc<Policy>) {
-        self.lock().standing.policy = Arc::clone(policy);
+    /// Shows how it works from the next turn on.
+    pub(crate) fn show_mode(&self, mode: Mode) {
+        self.lock().standing.mode = mode;
     }
 
     pub(crate) fn now(&self) -> Standing {
@@ -89,7 +93,9 @@ fn standing(settings: &ThreadSettings) -> Standing {
     Standing {
         model: settings.model.clone(),
         roots: Arc::clone(&workplace.roots),
-        policy: Arc::clone(&workplace.policy),
+        policy: settings.policy_of_default(),
+        mode: settings.mode(),
+        plans_now: settings.mode() == Mode::Plan,
         sandbox: Arc::clone(&workplace.sandbox),
     }
 }

@@ -18,11 +18,12 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    AgentInfo, AgentOrder, Agents, Budget, Decisions, ModelChoice, Questions, Standing, ThreadSettings, UserCommand,
+    AgentInfo, AgentOrder, Agents, Budget, Decisions, Mode, Questions, Standing, ThreadSettings, UserCommand,
     agents::take_between_turns,
     approvals::Granted,
     checkpoints::{Keeper, Keeping},
     context, input,
+    mode::{self, Next},
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
     standing::SharedStanding,
@@ -47,8 +48,8 @@ pub struct Thread {
     processes: Arc<Processes>,
     pub(crate) standing: SharedStanding,
     pub(crate) keeping: Option<Keeping>,
-    /// Who is asked from the next turn on.
-    next_model: Arc<Mutex<Option<ModelChoice>>>,
+    /// What is in force from the next turn on.
+    next: Arc<Mutex<Next>>,
     agents: Option<Arc<Agents>>,
 }
 
@@ -189,6 +190,9 @@ pub enum ThreadError {
     /// The level of the sandbox lets no command run.
     #[error("no command runs in read-only mode: switch to workspace-write first, in /permissions or with --sandbox")]
     ReadOnly,
+    /// Nothing is run for the user either while the thread plans.
+    #[error("no command runs in plan mode: Shift+Tab, or /plan off, leaves it")]
+    Planning,
     /// There is no such turn, or it has ended.
     #[error("no active turn to interrupt")]
     NoActiveTurn,
@@ -275,6 +279,9 @@ impl Thread {
         state.turns = replayed.turns;
         state.recorder.set_pinned(replayed.conversation.pinned);
         state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
+        let mode = replayed.epoch.as_ref().and_then(|epoch| Mode::named(epoch.mode.as_deref()?));
+        state.settings = state.settings.clone().in_mode(mode.unwrap_or_default());
+        state.standing.show(&state.settings);
         for repair in &replayed.repairs {
             state.recorder.record(repair)?;
         }
@@ -302,8 +309,8 @@ impl Thread {
         if let Some(agents) = &agents {
             tokio::spawn(take_between_turns(id.clone(), Arc::downgrade(&state), Arc::downgrade(agents)));
         }
-        let (running, next_model) = (Arc::default(), Arc::default());
-        Self { id, journal, record, budget, state, running, processes, standing, keeping, next_model, agents }
+        let (running, next) = (Arc::default(), Arc::default());
+        Self { id, journal, record, budget, state, running, processes, standing, keeping, next, agents }
     }
 
     /// Starts a turn and returns as soon as the user's message is recorded.
@@ -312,7 +319,8 @@ impl Thread {
     /// When a turn already runs, nothing was said, or the message cannot be recorded.
     pub async fn start_turn(&self, input: Vec<UserInput>, options: TurnOptions) -> Result<Turn, ThreadError> {
         let reach = self.reserve()?;
-        let begun = self.begin_turn(input).await.inspect_err(|_| drop(self.running().take()))?;
+        let begun =
+            self.begin_turn(input, options.approved_plan.clone()).await.inspect_err(|_| drop(self.running().take()))?;
         let Begun { state, turn_id, item, seq } = begun;
         let run = self.begin_run(&state, turn_id, reach, options);
         let turn = run.turn.clone();
@@ -356,15 +364,13 @@ impl Thread {
     }
 
     /// Records what the user said.
-    async fn begin_turn(&self, input: Vec<UserInput>) -> Result<Begun, ThreadError> {
+    async fn begin_turn(&self, input: Vec<UserInput>, approved_plan: Option<String>) -> Result<Begun, ThreadError> {
         // Between turns nobody holds it for longer than it takes to tell that a command ended.
         let mut state = Arc::clone(&self.state).lock_owned().await;
-        let next_model = self.next_model().take();
-        if let Some(model) = next_model {
-            state.settings.model = model;
-            state.record_change()?;
-        }
-        let (content, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
+        let next = std::mem::take(&mut *self.next());
+        state.enter(next)?;
+        let (mut content, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
+        content.extend(approved_plan.map(|plan| mode::approved(&plan)));
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
         let seq = state.record_turn_start(&turn_id, content, &item)?;
@@ -472,8 +478,8 @@ impl Thread {
         self.standing.decisions()
     }
 
-    pub(crate) fn next_model(&self) -> std::sync::MutexGuard<'_, Option<ModelChoice>> {
-        self.next_model.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn next(&self) -> std::sync::MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The commands that run on after their call.
@@ -664,13 +670,15 @@ impl ThreadState {
 
     /// Returns the ordinal of the record.
     pub(crate) fn record_epoch(&mut self, whence: Whence) -> Result<u64, StoreError> {
-        let level = serde_json::to_value(self.settings.workplace.policy.level).unwrap_or_default();
+        let level = serde_json::to_value(self.settings.policy_of_default().level).unwrap_or_default();
+        let mode = self.settings.mode();
         let record = Record::Epoch(Epoch {
             provider: self.settings.model.provider.clone(),
             model: self.settings.model.id.clone(),
             sandbox: level.as_str().unwrap_or_default().to_owned(),
             cwd: self.settings.workplace.roots.workspace.clone(),
             effort: self.settings.model.reasoning_effort.clone(),
+            mode: (mode != Mode::Default).then(|| mode.name().to_owned()),
             midway: whence == Whence::Midway,
         });
         self.recorder.record(&record)

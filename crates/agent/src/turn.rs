@@ -10,19 +10,18 @@ use std::{
 };
 
 use codex_history::{Message, ToolCall, ToolSpec};
-use codex_permissions::SandboxLevel;
 use codex_protocol::{
     ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
     TurnChanged, TurnError, TurnFailed, TurnStatus,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
-use codex_tools::Effect;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     compaction::{Compactions, Reason},
     context,
+    mode::is_offered,
     new_repositories::FirstLook,
     recorder::Recorder,
     repetition::Repetition,
@@ -61,6 +60,8 @@ pub struct TurnOptions {
     pub output_schema: Option<Arc<Value>>,
     /// Most requests to the model; one that is made again because it failed counts once.
     pub max_requests: Option<NonZeroU32>,
+    /// The plan that the user approves with it.
+    pub approved_plan: Option<String>,
 }
 
 /// What reaches a turn while it runs.
@@ -106,6 +107,8 @@ pub(crate) struct Progress {
     /// When the last of them was made.
     pub(crate) asked: Instant,
     items: Arc<AtomicU32>,
+    /// Whether a plan was proposed: then there is nothing more to do.
+    pub(crate) has_plan: bool,
 }
 
 impl TurnRun {
@@ -113,7 +116,7 @@ impl TurnRun {
         let (repetition, look, compactions) = (Repetition::default(), FirstLook::default(), Compactions::default());
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
-        let progress = Progress { began: now, requests: 0, asked: now, items };
+        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false };
         Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 
@@ -256,9 +259,8 @@ pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNot
 
 /// The tools the model is offered: under read-only, those that only read.
 pub(crate) fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
-    let read_only = state.settings.workplace.policy.level == SandboxLevel::ReadOnly;
     let tools = state.settings.tools.iter();
-    tools.filter(|tool| !read_only || tool.effect() == Effect::Reads).map(|tool| tool.spec()).collect()
+    tools.filter(|tool| is_offered(&***tool, &state.settings.workplace.policy)).map(|tool| tool.spec()).collect()
 }
 
 pub(crate) fn unwritable(error: &StoreError) -> TurnError {

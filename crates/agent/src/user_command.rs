@@ -10,7 +10,7 @@ use codex_store::{Record, StoreError};
 use codex_tools::{ForUser, Outcome, user_command};
 
 use crate::{
-    Thread, ThreadError,
+    Mode, Thread, ThreadError,
     approvals::{Permit, Who},
     calls::{UnderWay, declined},
     context::fill,
@@ -39,6 +39,9 @@ impl Thread {
     pub async fn run_command(&self, typed: UserCommand) -> Result<(), ThreadError> {
         if typed.command.trim().is_empty() {
             return Err(ThreadError::EmptyCommand);
+        }
+        if self.standing().mode == Mode::Plan {
+            return Err(ThreadError::Planning);
         }
         if self.standing().policy.level == SandboxLevel::ReadOnly {
             return Err(ThreadError::ReadOnly);

@@ -51,7 +51,7 @@ impl View {
             ServerNotification::TurnPlanUpdated(updated) => self.plan.clone_from(&updated.plan),
             ServerNotification::TokenUsageUpdated(updated) => self.usage.clone_from(&updated.token_usage),
             ServerNotification::ItemCompleted(completed) => {
-                if let ThreadItem::AgentMessage { text, .. } = &completed.item {
+                if let ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. } = &completed.item {
                     self.last_message = Some(text.clone());
                 }
                 if self.items.len() == WINDOW {

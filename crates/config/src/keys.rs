@@ -420,7 +420,7 @@ const THEMES: &[&str] = &["auto", "ansi", "dark", "light", "high-contrast"];
 const EVENTS: &[&str] = &["agent-turn-complete", "approval-requested"];
 /// Items of the status line.
 const STATUS: &[&str] =
-    &["model", "directory", "branch", "sandbox", "approval", "context", "tokens", "elapsed", "session", "name"];
+    &["model", "directory", "branch", "sandbox", "approval", "context", "tokens", "cost", "elapsed", "session", "name"];
 
 /// The keys of `[tui]`. A project that is not trusted says nothing about keys and the status line: they are how a person
 /// answers, and sees what holds.

@@ -37,6 +37,7 @@ impl Policy {
             domains: if is_open { self.domains.clone() } else { other.domains.clone() },
             weak: self.weak && (is_open || other.weak),
             thrown_away: self.thrown_away || other.thrown_away,
+            is_planning: self.is_planning || other.is_planning,
         }
     }
 }

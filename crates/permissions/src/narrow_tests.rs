@@ -58,6 +58,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             domains,
             weak,
             thrown_away: false,
+            is_planning: false,
         }
     })
 }

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn only_what_reads_runs_whatever_the_level_and_nothing_can_be_written_there() {
         use RuleKind::{Allow, Ask, Deny};
-        let table: [(&str, &[(RuleKind, &str)], bool); 13] = [
+        type Written = &'static [(RuleKind, &'static str)];
+        let table: [(&str, Written, bool); 13] = [
             ("ls -l", &[], true),
             ("git log --oneline | cat", &[], true),
             ("git log", &[(Allow, "git log")], true),

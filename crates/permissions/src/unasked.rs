@@ -73,7 +73,9 @@ const LOOKING: &[&str] = &[
 /// names: all that git does in it is to look. Where it does more (`git commit`), hooks are a part of what was allowed.
 pub fn disarms_git(policy: &Policy, access: &Access) -> bool {
     let Some(text) = access.command.as_ref().filter(|text| text.contains("git")) else { return false };
-    if (policy.approval != Approval::Untrusted && !policy.is_planning) || !matches!(unasked(policy, access), Ok(Some(_))) {
+    if (policy.approval != Approval::Untrusted && !policy.is_planning)
+        || !matches!(unasked(policy, access), Ok(Some(_)))
+    {
         return false;
     }
     let commands = shell::plain(text).unwrap_or_default();
@@ -92,15 +94,16 @@ fn segment(policy: &Policy, access: &Access, words: &[String]) -> Result<Option<
         return Ok(None);
     }
     // In plan mode it only counts whether it reads.
-    let mut allowing = policy.rules.of(RuleKind::Allow).filter(|_| !policy.is_planning).filter_map(|(rule, pattern)| {
-        let (written, of) = match pattern.allows(words) {
-            Some(written) => (written, words),
-            None => (pattern.allows(inner)?, inner),
-        };
-        // What was allowed word for word is what was meant.
-        let exact = rule.text.trim_start().starts_with('=');
-        Some((rule, exact || held(of, written)))
-    });
+    let mut allowing =
+        policy.rules.of(RuleKind::Allow).filter(|_| !policy.is_planning).filter_map(|(rule, pattern)| {
+            let (written, of) = match pattern.allows(words) {
+                Some(written) => (written, words),
+                None => (pattern.allows(inner)?, inner),
+            };
+            // What was allowed word for word is what was meant.
+            let exact = rule.text.trim_start().starts_with('=');
+            Some((rule, exact || held(of, written)))
+        });
     if let Some((rule, _)) = allowing.find(|(_, holds)| *holds) {
         return Ok(Some(Unasked { rule: rule.clone(), reads_only: false }));
     }

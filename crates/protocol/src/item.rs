@@ -25,6 +25,13 @@ pub enum ThreadItem {
         /// Markdown.
         text: String,
     },
+    /// What the model proposes to do, in plan mode.
+    Plan {
+        /// Id within the thread.
+        id: String,
+        /// Markdown.
+        text: String,
+    },
     /// What the model lets us see of its thinking.
     Reasoning {
         /// Id within the thread.
@@ -142,6 +149,7 @@ impl ThreadItem {
         match self {
             Self::UserMessage { id, .. }
             | Self::AgentMessage { id, .. }
+            | Self::Plan { id, .. }
             | Self::Reasoning { id, .. }
             | Self::CommandExecution { id, .. }
             | Self::FileChange { id, .. }

@@ -22,6 +22,7 @@ mod settings;
 mod terminals;
 mod thread;
 mod turn;
+mod usage;
 
 pub use agents::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, CollabAgentState, CollabAgentStatus,
@@ -54,7 +55,10 @@ pub use rewind::{
     ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
 };
 pub use rpc::{ErrorKind, RpcError};
-pub use settings::{SettingsChange, ThreadSettings, ThreadSettingsUpdateParams, ThreadSettingsUpdated};
+pub use settings::{
+    CollaborationMode, ModeKind, ModeSettings, SettingsChange, ThreadSettings, ThreadSettingsUpdateParams,
+    ThreadSettingsUpdated,
+};
 pub use terminals::{
     BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,
     BackgroundTerminalTerminated, BackgroundTerminalsParams, BackgroundTerminalsResult, ThreadShellCommandParams,
@@ -71,3 +75,4 @@ pub use turn::{
     TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
     TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams, TurnSteerResult,
 };
+pub use usage::{ModelUsage, ThreadUsage, ThreadUsageReadParams};

@@ -15,8 +15,8 @@ use crate::{
     ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
     ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, TokenUsageUpdated, TurnChanged, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
-    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -114,6 +114,7 @@ client_requests! {
     AgentsList        "thread/agents/list"  AgentListParams         => AgentListResult,     Ours;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
+    ThreadUsageRead   "thread/usage/read"   ThreadUsageReadParams   => ThreadUsage,         Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;

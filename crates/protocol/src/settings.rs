@@ -27,6 +27,48 @@ pub struct SettingsChange {
     /// Level of the sandbox; it outranks `sandbox_policy`. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxMode>,
+    /// How the thread works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collaboration_mode: Option<CollaborationMode>,
+}
+
+/// How a thread works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollaborationMode {
+    /// Whether it plans.
+    pub mode: ModeKind,
+    /// What goes with it.
+    pub settings: ModeSettings,
+}
+
+/// Whether a thread plans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ModeKind {
+    /// It reads and proposes a plan, and changes nothing.
+    Plan,
+    /// It does what it is told.
+    #[default]
+    Default,
+}
+
+/// What goes with a mode. (The wire spells these members with underscores.)
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModeSettings {
+    /// Model id; empty leaves it as it is.
+    pub model: String,
+    /// How long the model thinks.
+    pub reasoning_effort: Option<String>,
+    /// Always null: there are no instructions of a mode's own.
+    pub developer_instructions: Option<String>,
+}
+
+impl CollaborationMode {
+    /// The mode, with everything else as it is.
+    pub fn only(mode: ModeKind) -> Self {
+        Self { mode, settings: ModeSettings::default() }
+    }
 }
 
 /// `thread/settings/update`: changes a thread's settings from the next turn on.
@@ -68,8 +110,8 @@ pub struct ThreadSettings {
     pub approvals_reviewer: String,
     /// Level of the sandbox, in the wire's spelling of a policy.
     pub sandbox_policy: Value,
-    /// Always the default one.
-    pub collaboration_mode: Value,
+    /// How it works.
+    pub collaboration_mode: CollaborationMode,
     /// What holds commands to it on this machine, in words for people. (Ours.)
     #[serde(default)]
     pub held_by: String,

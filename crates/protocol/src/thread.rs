@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Turn;
+use crate::{ModeKind, Turn};
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -234,6 +234,9 @@ pub struct ThreadOpened {
     /// What holds commands to it on this machine, in words for people. Ours.
     #[serde(default)]
     pub held_by: String,
+    /// How it works. (Ours.)
+    #[serde(default)]
+    pub mode: ModeKind,
     /// Where its settings come from besides flags and defaults, lowest layer first, in words for people: files, and the
     /// profile. (Ours.)
     #[serde(default)]

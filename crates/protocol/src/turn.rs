@@ -76,6 +76,9 @@ pub struct TurnStartParams {
     /// Most requests to the model; a turn that wants more fails. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_requests: Option<NonZeroU32>,
+    /// The plan that the user approves with it, in Markdown. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_plan: Option<String>,
 }
 
 /// Answer to `turn/start`.

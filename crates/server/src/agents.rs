@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_agent::{
-    AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, Budget, BuiltAgent, Limits, Standing,
+    AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, Budget, BuiltAgent, Limits, Mode, Standing,
     Thread,
 };
 use codex_config::{AgentFile, AgentSettings, SandboxMode};
@@ -340,6 +340,9 @@ fn narrow(built: &mut Built, parent: &Standing, own: Option<&Path>) -> Result<()
     workplace.roots =
         Arc::new(Roots { workspace: roots.workspace.clone(), writable, hidden, temp: roots.temp.clone() });
     workplace.policy = Arc::new(narrowed);
+    if parent.plans_now || parent.mode == Mode::Plan {
+        built.settings = built.settings.clone().in_mode(Mode::Plan);
+    }
     Ok(())
 }
 

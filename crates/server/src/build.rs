@@ -244,8 +244,8 @@ pub(crate) async fn thread(
         TestCommand::Is(command) => ProjectTests::Command(command),
         TestCommand::Off => ProjectTests::Off,
     };
-    let tools = codex_tools::all();
-    let built = ThreadSettings { model, workplace, tools, instructions: found.files, agents: None, tests };
+    let (tools, instructions) = (codex_tools::all(), found.files);
+    let built = ThreadSettings { model, workplace, tools, instructions, agents: None, tests, after_planning: None };
     Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents, agent_files })
 }
 

@@ -5,10 +5,11 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use codex_agent::Standing;
+use codex_agent::{Mode, Standing};
 use codex_permissions::SandboxLevel;
 use codex_protocol::{
-    RpcError, ServerNotification, SettingsChange, ThreadSettings as SettingsInfo, ThreadSettingsUpdated,
+    CollaborationMode, ModeKind, ModeSettings, RpcError, ServerNotification, SettingsChange,
+    ThreadSettings as SettingsInfo, ThreadSettingsUpdated,
 };
 use serde_json::{Value, json};
 
@@ -39,13 +40,16 @@ impl Server {
         let standing = kept.thread.standing();
         let flags =
             Flags { model: self.model_flags(&wanted, &standing, change)?, walls: walls_flags(&standing, change)? };
-        if flags.model.is_empty() && flags.walls.is_empty() {
+        let mode = change.collaboration_mode.as_ref().map(|wanted| mode(wanted.mode));
+        let mode = mode.filter(|wanted| *wanted != standing.mode);
+        if flags.model.is_empty() && flags.walls.is_empty() && mode.is_none() {
             return Ok(());
         }
         for (key, value) in flags.model.iter().chain(&flags.walls) {
             wanted.set(key, value)?;
         }
         let held_by = match flags.walls.is_empty() {
+            true if flags.model.is_empty() => kept.held_by(),
             true => {
                 let model = build::model_choice(self, &self.codex_home()?, &wanted)?;
                 kept.thread.set_model(model).await.map_err(thread_error)?;
@@ -53,6 +57,9 @@ impl Server {
             }
             false => self.rebuild(thread_id, &kept, &mut wanted).await?,
         };
+        if let Some(mode) = mode {
+            kept.thread.set_mode(mode).await.map_err(thread_error)?;
+        }
         kept.keep(wanted, &held_by);
         let standing = kept.thread.standing();
         let updated =
@@ -82,7 +89,11 @@ impl Server {
     ) -> Result<Vec<(&'static str, Value)>, RpcError> {
         let now = &standing.model;
         let mut flags = Vec::new();
-        let (mut provider, mut model) = (change.model_provider.clone(), change.model.clone());
+        let of_mode = change.collaboration_mode.as_ref().map(|wanted| &wanted.settings);
+        let of_mode = of_mode.filter(|settings| !settings.model.is_empty());
+        let effort = change.effort.as_ref().or(of_mode.and_then(|settings| settings.reasoning_effort.as_ref()));
+        let of_mode = of_mode.map(|settings| settings.model.clone());
+        let (mut provider, mut model) = (change.model_provider.clone(), change.model.clone().or(of_mode));
         if let (None, Some(typed)) = (&provider, &model)
             && let Some((first, rest)) = typed.split_once('/')
             && *typed != now.id
@@ -96,7 +107,7 @@ impl Server {
         if provider != now.provider || model != now.id {
             flags.extend([("model_provider", provider.into()), ("model", model.into())]);
         }
-        if let Some(effort) = change.effort.as_ref().filter(|effort| now.reasoning_effort.as_ref() != Some(effort)) {
+        if let Some(effort) = effort.filter(|effort| now.reasoning_effort.as_ref() != Some(effort)) {
             flags.push(("model_reasoning_effort", effort.as_str().into()));
         }
         Ok(flags)
@@ -176,13 +187,27 @@ fn of_policy(standing: &Standing, wanted: &Value) -> Result<(Value, Option<bool>
     }
 }
 
+fn mode(wanted: ModeKind) -> Mode {
+    match wanted {
+        ModeKind::Plan => Mode::Plan,
+        ModeKind::Default => Mode::Default,
+    }
+}
+
 /// The settings as the wire spells them.
 pub(crate) fn settings(standing: &Standing, held_by: String) -> SettingsInfo {
     let Standing { model, roots, policy, .. } = standing;
-    let mode = json!({
-        "mode": "default",
-        "settings": { "model": model.id, "reasoning_effort": model.reasoning_effort, "developer_instructions": null },
-    });
+    let collaboration_mode = CollaborationMode {
+        mode: match standing.mode {
+            Mode::Plan => ModeKind::Plan,
+            Mode::Default => ModeKind::Default,
+        },
+        settings: ModeSettings {
+            model: model.id.clone(),
+            reasoning_effort: model.reasoning_effort.clone(),
+            developer_instructions: None,
+        },
+    };
     SettingsInfo {
         cwd: roots.workspace.display().to_string(),
         model: model.id.clone(),
@@ -191,7 +216,7 @@ pub(crate) fn settings(standing: &Standing, held_by: String) -> SettingsInfo {
         approval_policy: approval_policy(policy.approval),
         approvals_reviewer: "user".into(),
         sandbox_policy: build::sandbox_policy(policy),
-        collaboration_mode: mode,
+        collaboration_mode,
         held_by,
     }
 }

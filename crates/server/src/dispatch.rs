@@ -6,15 +6,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use codex_agent::{AnswerError, Budget, Thread, ThreadError, ThreadParts, ThreadSettings, TurnOptions, UserCommand};
+use codex_agent::{
+    AnswerError, Budget, Mode, Thread, ThreadError, ThreadParts, ThreadSettings, TurnOptions, UserCommand,
+};
 use codex_history::Usage;
 use codex_protocol::{
     ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
-    ClientResponse, Empty, ErrorKind, Event, GitInfo, Position, RpcError, ServerMessage, ServerNotification,
+    ClientResponse, Empty, ErrorKind, Event, GitInfo, ModeKind, Position, RpcError, ServerMessage, ServerNotification,
     ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadOpened, ThreadResumeParams,
     ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
 };
-use codex_store::{FORMAT, Header, Journal, StoreError, TempDirectory};
+use codex_store::{FORMAT, Header, Journal, Replayed, StoreError, TempDirectory};
 use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     agents::{Place, Ties},
     build::{self, Built, Wanted},
     holding::open_journal,
+    limits::usage,
 };
 
 impl Server {
@@ -108,11 +111,15 @@ impl Server {
                 self.forget(&params.thread_id, &params.rule).await?;
                 ClientResponse::PermissionsForget(Empty {})
             }
+            ClientRequest::ThreadUsageRead(params) => {
+                ClientResponse::ThreadUsageRead(usage(&*self.thread(&params.thread_id)?))
+            }
             ClientRequest::TurnStart(params) => {
                 self.change(&params.thread_id, &params.change).await?;
                 let thread = self.thread(&params.thread_id)?;
                 let output_schema = params.output_schema.map(Arc::new);
-                let options = TurnOptions { output_schema, max_requests: params.max_requests };
+                let (max_requests, approved_plan) = (params.max_requests, params.approved_plan);
+                let options = TurnOptions { output_schema, max_requests, approved_plan };
                 let turn = thread.start_turn(params.input, options).await.map_err(thread_error)?;
                 ClientResponse::TurnStart(codex_protocol::TurnStartResult { turn })
             }
@@ -211,6 +218,7 @@ impl Server {
             name: replayed.name.clone(),
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
+        let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
         let budget = budget(&built, &replayed.usage);
@@ -312,6 +320,14 @@ impl Server {
     }
 }
 
+/// How a thread worked last.
+pub(crate) fn mode_of(replayed: &Replayed) -> ModeKind {
+    match replayed.epoch.as_ref().and_then(|epoch| epoch.mode.as_deref()).and_then(Mode::named) {
+        Some(Mode::Plan) => ModeKind::Plan,
+        Some(Mode::Default) | None => ModeKind::Default,
+    }
+}
+
 /// What a thread may use that has used `before` in earlier sessions.
 pub(crate) fn budget(built: &Built, before: &BTreeMap<String, Usage>) -> Budget {
     Budget::new(built.limits, before, &built.settings.model.prices)
@@ -363,6 +379,7 @@ pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>
         sandbox: build::sandbox_policy(&settings.workplace.policy),
         reasoning_effort: settings.model.reasoning_effort.clone(),
         held_by: held_by.to_owned(),
+        mode: ModeKind::Default,
         config_sources: built.config_sources.clone(),
         instruction_sources,
     }
@@ -437,6 +454,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::NoAgents
         | ThreadError::Agent(_)
         | ThreadError::ReadOnly
+        | ThreadError::Planning
         | ThreadError::Unkept
         | ThreadError::NoStates
         | ThreadError::Picture { .. } => RpcError::new(ErrorKind::Configuration, error.to_string()),

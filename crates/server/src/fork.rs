@@ -10,7 +10,7 @@ use codex_store::{FORMAT, Fork, Header, Journal, Line, Record, Replayed, TempDir
 use crate::{
     Kept, Known, Server,
     build::{self, Wanted},
-    dispatch::{Begun, budget, now, opened, source_name, store_error, thread_error},
+    dispatch::{Begun, budget, mode_of, now, opened, source_name, store_error, thread_error},
     reading::blocking,
 };
 
@@ -60,6 +60,7 @@ impl Server {
             forked_from: Some(shared.thread_id),
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
+        let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };

@@ -2,10 +2,10 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use codex_agent::{Limits, ModelChoice};
+use codex_agent::{Limits, ModelChoice, Spent, Thread};
 use codex_config::{Origins, Settings};
 use codex_model::{Price, Prices};
-use codex_protocol::RpcError;
+use codex_protocol::{ModelUsage, RpcError, ThreadUsage};
 
 use crate::build::configuration;
 
@@ -30,6 +30,22 @@ pub(crate) fn limits(settings: &Settings, origins: &Origins, model: &ModelChoice
         time: of.time.map(Duration::from_secs),
         turns: of.turns.and_then(NonZeroU32::new),
     })
+}
+
+/// What `thread` has used.
+pub(crate) fn usage(thread: &Thread) -> ThreadUsage {
+    let budget = thread.budget();
+    let model = |(model, spent): (String, Spent)| ModelUsage {
+        model,
+        usage: codex_agent::tokens(spent.usage),
+        cost_usd: spent.cost,
+    };
+    ThreadUsage {
+        models: budget.spent().into_iter().map(model).collect(),
+        cost_usd: budget.cost(),
+        limit_tokens: budget.limits().tokens,
+        limit_cost_usd: budget.limits().cost,
+    }
 }
 
 /// The prices that are known, with those of the user above.

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use codex_history::{Content, Message};
 use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, ThreadItem};
 
 use crate::Record;
+
+/// What the model is told of an approved plan begins with this.
+const APPROVED_PLAN: &str = "<approved_plan>";
 
 /// What the records say of the work itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pinned {
     /// The plan, as it was recorded last.
     pub plan: Vec<PlanStep>,
+    /// The plan that the user approved last, as the model was told it.
+    pub approved_plan: Option<String>,
     /// The files that patches changed: absolute paths.
     pub changed_files: BTreeSet<String>,
 }
@@ -20,6 +26,13 @@ impl Pinned {
     pub fn note(&mut self, record: &Record) {
         match record {
             Record::Plan { steps, .. } => self.plan.clone_from(steps),
+            Record::Message { message: Message::User { content } } => {
+                let approved = content.iter().find_map(|piece| match piece {
+                    Content::Text { text } if text.starts_with(APPROVED_PLAN) => Some(text),
+                    _ => None,
+                });
+                self.approved_plan = approved.or(self.approved_plan.as_ref()).cloned();
+            }
             Record::Item {
                 item: ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. }, ..
             } => {
@@ -42,6 +55,19 @@ mod tests {
     use codex_protocol::PlanStepStatus;
 
     use super::*;
+
+    #[test]
+    fn the_plan_that_was_approved_last() {
+        let said = |texts: &[&str]| {
+            let text = |text: &&str| Content::Text { text: (*text).to_owned() };
+            Record::Message { message: Message::User { content: texts.iter().map(text).collect() } }
+        };
+        let mut pinned = Pinned::default();
+        for record in [said(&["go", "<approved_plan>\none"]), said(&["go", "<approved_plan>\ntwo"]), said(&["more"])] {
+            pinned.note(&record);
+        }
+        assert_eq!(pinned.approved_plan.as_deref(), Some("<approved_plan>\ntwo"));
+    }
 
     #[test]
     fn the_newest_plan_and_every_changed_file() {

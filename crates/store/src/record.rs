@@ -267,6 +267,9 @@ pub struct Epoch {
     /// How long the model thinks, if that is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
+    /// How the thread works: `plan`, or absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// Whether the session was open already: commands that ran on do so still.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub midway: bool,
@@ -299,13 +302,14 @@ mod tests {
             sandbox: "read-only".into(),
             cwd: "/w".into(),
             effort: None,
+            mode: None,
             midway: false,
         };
-        let midway = Epoch { effort: Some("low".into()), midway: true, ..epoch.clone() };
+        let midway = Epoch { effort: Some("low".into()), mode: Some("plan".into()), midway: true, ..epoch.clone() };
         let table = [
             (
                 Record::Epoch(midway),
-                r#"{"seq":1,"at":2,"type":"epoch","provider":"p","model":"m","sandbox":"read-only","cwd":"/w","effort":"low","midway":true}"#,
+                r#"{"seq":1,"at":2,"type":"epoch","provider":"p","model":"m","sandbox":"read-only","cwd":"/w","effort":"low","mode":"plan","midway":true}"#,
             ),
             (
                 Record::Epoch(epoch),

@@ -178,7 +178,7 @@ fn commands_that_ran_on_are_noticed() {
     };
     let settings = |midway| {
         let (provider, model, sandbox, cwd) = ("p".into(), "m".into(), "s".into(), "/w".into());
-        Record::Epoch(Epoch { provider, model, sandbox, cwd, effort: None, midway })
+        Record::Epoch(Epoch { provider, model, sandbox, cwd, effort: None, mode: None, midway })
     };
     let (epoch, changed) = (|| settings(false), || settings(true));
     let table = [
@@ -316,7 +316,15 @@ fn what_is_lost_in_the_middle_is_made_up_for_where_it_was() {
 
 fn epoch(model: &str, cwd: &str) -> Record {
     let (provider, sandbox) = ("p".into(), "read-only".into());
-    Record::Epoch(Epoch { provider, model: model.into(), sandbox, cwd: cwd.into(), effort: None, midway: false })
+    Record::Epoch(Epoch {
+        provider,
+        model: model.into(),
+        sandbox,
+        cwd: cwd.into(),
+        effort: None,
+        mode: None,
+        midway: false,
+    })
 }
 
 fn asked() -> Record {

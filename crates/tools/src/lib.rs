@@ -15,6 +15,7 @@ mod manage_processes;
 mod output;
 mod plain_call;
 mod processes;
+mod propose_plan;
 mod read_file;
 mod request_user_input;
 mod search_files;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Arc<dyn Tool>> {
         Arc::new(git_read::GitRead),
         Arc::new(list_dir::ListDir),
         Arc::new(manage_processes::ManageProcesses),
+        Arc::new(propose_plan::ProposePlan),
         Arc::new(read_file::ReadFile),
         Arc::new(request_user_input::RequestUserInput),
         Arc::new(search_files::SearchFiles),

@@ -12,6 +12,7 @@ mod intents;
 mod keys;
 mod manage;
 mod messages;
+mod plans;
 mod questions;
 mod reviews;
 mod session;
@@ -42,6 +43,7 @@ use crate::{
 };
 
 pub use effect::{Effect, Purpose};
+pub use plans::Proposed;
 use questions::Questions;
 use session::Before;
 pub use session::Session;
@@ -158,7 +160,6 @@ struct Focus {
 
 /// What happens.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum AppEvent {
     /// At the terminal.
     Input(Input),
@@ -233,7 +234,11 @@ impl App {
             AppEvent::Line(line) => self.line(&line),
             AppEvent::Server(message) => self.message(message, now),
             AppEvent::Answered(purpose, result) => self.answered(purpose, result, now),
-            AppEvent::Local(Local::Edited(Ok(text))) => self.composer.set(Draft { text, pictures: Vec::new() }),
+            AppEvent::Local(Local::Edited(Ok(text))) => {
+                if !self.plan_edited(&text) {
+                    self.composer.set(Draft { text, pictures: Vec::new() });
+                }
+            }
             AppEvent::Local(Local::Told(Ok(text))) => self.say(&text),
             AppEvent::Local(Local::Edited(Err(text)) | Local::Told(Err(text))) => self.complain(&text),
             AppEvent::Interrupted => self.interrupted(),

@@ -30,6 +30,19 @@ pub enum Intent {
         /// The answer.
         answer: ApprovalAnswer,
     },
+    /// Have a plan carried out.
+    Approve {
+        /// Markdown.
+        plan: String,
+        /// Settings for that.
+        change: Change,
+    },
+    /// Change the plan in the editor.
+    EditPlan(String),
+    /// Go on planning; what is wrong with the plan is said next.
+    RefusePlan,
+    /// Ask again what becomes of the plan that was proposed.
+    AskAboutPlan,
     /// Change settings of the session.
     Change(Change),
     /// Have a sub-agent do this, beside whatever runs.
@@ -146,6 +159,8 @@ pub enum Manage {
 /// A setting of the session to change. What is absent stays.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
+    /// Whether it plans.
+    pub plans: Option<bool>,
     /// Model id, or `provider/model`.
     pub model: Option<String>,
     /// How long it thinks.
@@ -194,6 +209,8 @@ pub enum Fetch {
     Status,
     /// What the context is filled with.
     Context,
+    /// What it has cost.
+    Cost,
     /// Commands that run on.
     Terminals,
     /// End these commands; all without an id.

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod composer;
+mod cost_page;
 pub mod diff;
 mod fuzzy;
 pub mod highlight;

@@ -13,12 +13,13 @@ mod parts;
 mod permissions;
 mod picker;
 pub(crate) mod pickers;
+mod plan;
 mod question;
 mod reviews;
 mod rewind;
 mod sessions;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt::Debug;
 
@@ -40,6 +41,7 @@ pub use picker::{Entry, More, MoreKey, Picker};
 pub use pickers::{
     Feature, experimental, keep_theme, mode, mode_names, models, modes, terminals, theme, theme_names, themes,
 };
+pub use plan::plan;
 pub use question::question;
 pub use reviews::{review, reviews, typed as review_typed};
 pub use rewind::{rewind, rewinds};

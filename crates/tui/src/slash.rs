@@ -70,6 +70,10 @@ pub struct Snapshot<'app> {
     pub opened: Option<&'app ThreadOpened>,
     /// What the model said last, as Markdown.
     pub last_message: Option<&'app str>,
+    /// Whether the session plans.
+    pub is_planning: bool,
+    /// Whether a plan was proposed, and nothing decided about it.
+    pub has_plan: bool,
     /// Whether the keys are those of vi.
     pub is_vim: bool,
     /// How things are drawn.

@@ -27,6 +27,8 @@ pub enum Item {
     Context,
     /// Tokens so far.
     Tokens,
+    /// What they cost, where prices are known.
+    Cost,
     /// Time since the session was opened.
     Elapsed,
     /// The session's id, cut to 8 characters.
@@ -44,6 +46,7 @@ pub const ITEMS: &[(&str, Item)] = &[
     ("approval", Item::Approval),
     ("context", Item::Context),
     ("tokens", Item::Tokens),
+    ("cost", Item::Cost),
     ("elapsed", Item::Elapsed),
     ("session", Item::Session),
     ("name", Item::Name),
@@ -58,6 +61,7 @@ pub const USUAL: &[Item] = &[
     Item::Approval,
     Item::Context,
     Item::Tokens,
+    Item::Cost,
     Item::Elapsed,
     Item::Name,
 ];
@@ -80,13 +84,17 @@ pub struct Told<'a> {
     pub home: Option<&'a str>,
     /// Since the session was opened.
     pub elapsed: Duration,
+    /// Whether it plans.
+    pub is_planning: bool,
+    /// What it cost in USD, where that is known.
+    pub cost: Option<f64>,
     /// Whether what would have to ask runs too.
     pub full_auto: bool,
 }
 
 /// What goes first where there is no room for all, and the directory is as short as it can be. The rest is cut last.
 const SPARED: &[Item] =
-    &[Item::Session, Item::Elapsed, Item::Name, Item::Tokens, Item::Branch, Item::Directory, Item::Sandbox];
+    &[Item::Session, Item::Elapsed, Item::Name, Item::Tokens, Item::Cost, Item::Branch, Item::Directory, Item::Sandbox];
 /// Columns that the directory keeps at least.
 const DIRECTORY: usize = 12;
 
@@ -162,6 +170,7 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
             level => quiet(level.into()),
         },
         Item::Approval if told.full_auto => Some(("FULL AUTO".into(), Role::Warning)),
+        Item::Approval if told.is_planning => Some(("plan mode".into(), Role::Strong)),
         Item::Approval => quiet(approval(opened.approval_policy).into()),
         Item::Context => {
             let window = told.usage.model_context_window.filter(|window| *window > 0)?;
@@ -172,6 +181,7 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
             let total = told.usage.total.total_tokens;
             if total == 0 { None } else { quiet(format!("{} tokens", thousands(total))) }
         }
+        Item::Cost => quiet(codex_client::usd(told.cost?)),
         Item::Elapsed => quiet(duration(told.elapsed)),
         Item::Session => quiet(opened.thread.id.chars().take(8).collect()),
         Item::Name => quiet(opened.thread.name.clone()?),
@@ -258,8 +268,15 @@ mod tests {
         .unwrap();
         let mut usage = ThreadTokenUsage { model_context_window: Some(100), ..ThreadTokenUsage::default() };
         (usage.last.total_tokens, usage.total.total_tokens) = (50, 1234);
-        let told =
-            Told { opened: &opened, usage: &usage, home: None, elapsed: Duration::from_secs(5), full_auto: false };
+        let told = Told {
+            opened: &opened,
+            usage: &usage,
+            home: None,
+            elapsed: Duration::from_secs(5),
+            is_planning: false,
+            cost: Some(0.5),
+            full_auto: false,
+        };
         let all: Vec<Item> = ITEMS.iter().map(|(_, item)| *item).collect();
         let mut text = String::new();
         for width in [200, 107, 100, 90, 80, 70, 60, 50, 40, 20, 1] {

@@ -13,6 +13,9 @@ use crate::{
     theme::Role,
 };
 
+/// Said in place of what is not known.
+const UNKNOWN: &str = "not known: nothing was used yet, or a model has no price; [prices] in the settings gives it one";
+
 /// How the session stands.
 pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, look: &Look) -> Box<dyn Overlay> {
     let opened = &session.opened;
@@ -31,7 +34,8 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     let usage = &session.usage;
     rows.push(page.line("Context", &context(usage.last.total_tokens, usage.model_context_window)));
     rows.push(page.line("Tokens", &tokens(&usage.total)));
-    rows.push(page.line("Money", "not known: prices of models are not part of this version"));
+    let cost = session.cost.map_or_else(|| UNKNOWN.to_owned(), codex_client::usd);
+    rows.push(page.line("Money", &cost));
     rows.extend(page.list("Settings from", &opened.config_sources));
     rows.extend(page.list("Instructions from", &opened.instruction_sources));
     Box::new(Pager::new("Status", vec![PagerEntry::rows(rows)]))

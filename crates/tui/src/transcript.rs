@@ -38,6 +38,7 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
     let rows = match item {
         ThreadItem::UserMessage { content, .. } => message::user(content, look, expanded),
         ThreadItem::AgentMessage { text, .. } => message::agent(text, look),
+        ThreadItem::Plan { text, .. } => message::plan(text, look),
         ThreadItem::Reasoning { summary, .. } => reasoning::rows(summary, look, expanded),
         ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),

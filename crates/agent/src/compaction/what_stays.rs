@@ -134,6 +134,10 @@ fn on_record(stays: &Stays, kept: &mut Vec<String>) -> String {
         listed.push(format!("and {} more", files.len() - FILES));
     }
     let mut text = String::new();
+    if let Some(approved) = &stays.pinned.approved_plan {
+        text.push_str(&format!("\n{approved}"));
+        kept.push("the approved plan".to_owned());
+    }
     let mut section = |name: &str, lines: &[String], what: String| {
         if !lines.is_empty() {
             text.push_str(&format!("\n<{name}>\n{}\n</{name}>", lines.join("\n")));
@@ -262,6 +266,7 @@ mod tests {
         let mut stays = stays(1_000);
         stays.pinned = Arc::new(Pinned {
             plan: vec![PlanStep { step: "Do {it}".into(), status: PlanStepStatus::InProgress }],
+            approved_plan: Some("<approved_plan>\nthe whole {plan}\n</approved_plan>".into()),
             changed_files: ["/w/a".to_owned(), "/w/b".to_owned()].into(),
         });
         stays.rules = vec!["allow: make".into()];
@@ -272,6 +277,7 @@ mod tests {
         let [Content::Text { text }] = content.as_slice() else { panic!("{content:?}") };
         for expected in [
             "<plan>\n[in progress] Do {it}\n</plan>",
+            "<approved_plan>\nthe whole {plan}\n</approved_plan>",
             "<changed_files>\n/w/a\n/w/b\n</changed_files>",
             "<rules>\nallow: make\n</rules>",
             "<running_commands>\nsession 3: npm start\n</running_commands>",
@@ -284,6 +290,7 @@ mod tests {
             [
                 "the instructions",
                 "2 messages of yours",
+                "the approved plan",
                 "1 step of the plan",
                 "2 changed files, by their names",
                 "1 rule",

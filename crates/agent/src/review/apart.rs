@@ -126,6 +126,6 @@ impl ThreadState {
         let rules = self.settings.workplace.policy.rules.clone();
         Arc::make_mut(&mut settings.workplace.policy).rules = rules;
         (self.settings, self.history, self.processes) = (settings, history, processes);
-        self.standing.show_policy(&self.settings.workplace.policy);
+        self.standing.show(&self.settings);
     }
 }

@@ -8,11 +8,14 @@ use std::{
 
 use clap::{Args, ValueHint};
 
-use super::{ColorChoice, INPUT, LIMITS, OUTPUT};
+use super::{ColorChoice, INPUT, LIMITS, OUTPUT, SAFETY};
 
 // Flags that shape a run without a screen. No doc comment, as above.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct RunOptions {
+    /// Only read, and end with a plan: nothing is changed
+    #[arg(long, help_heading = SAFETY)]
+    pub plan: bool,
     /// Picture to attach; repeatable, or several with commas between them
     #[arg(short, long, value_name = "FILE", value_delimiter = ',', value_hint = ValueHint::FilePath, help_heading = INPUT)]
     pub image: Vec<PathBuf>,
@@ -112,6 +115,7 @@ impl RunOptions {
     /// As [`ThreadOptions::then`].
     pub fn then(self, nearer: Self) -> Self {
         Self {
+            plan: self.plan || nearer.plan,
             json: self.json || nearer.json,
             output_last_message: nearer.output_last_message.or(self.output_last_message),
             output_schema: nearer.output_schema.or(self.output_schema),

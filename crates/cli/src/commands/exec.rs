@@ -77,9 +77,9 @@ async fn attempt(
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };
     let connection = connect(environment);
-    let timeout = run.limits.timeout;
-    let (status, _) =
-        exec::run(Run { opening, prompt, pictures, output_schema, review: None, timeout, shown }, connection).await;
+    let (plan, timeout, review) = (run.plan, run.limits.timeout, None);
+    let run = Run { opening, prompt, pictures, output_schema, review, plan, timeout, shown };
+    let (status, _) = exec::run(run, connection).await;
     Ok(status)
 }
 

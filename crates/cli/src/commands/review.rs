@@ -43,6 +43,7 @@ pub async fn run(
         pictures: Vec::new(),
         output_schema: None,
         review: Some(Review { target, json }),
+        plan: false,
         timeout,
         shown: Shown { json: false, progress, last_message, verbose: false, hint: true },
     };

@@ -106,7 +106,7 @@ impl Human {
         }
         match item {
             ThreadItem::UserMessage { .. } => {}
-            ThreadItem::AgentMessage { text, .. } => {
+            ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. } => {
                 self.release();
                 self.held = Some(text.clone());
             }

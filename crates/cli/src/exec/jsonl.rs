@@ -107,7 +107,9 @@ impl Jsonl {
             | ThreadItem::ContextCompaction { .. }
             | ThreadItem::EnteredReviewMode { .. }
             | ThreadItem::ExitedReviewMode { .. } => return None,
-            ThreadItem::AgentMessage { text, .. } => json!({ "id": id, "type": "agent_message", "text": text }),
+            ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. } => {
+                json!({ "id": id, "type": "agent_message", "text": text })
+            }
             ThreadItem::Reasoning { summary, .. } => {
                 json!({ "id": id, "type": "reasoning", "text": summary.join("\n\n") })
             }

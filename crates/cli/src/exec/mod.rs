@@ -14,10 +14,10 @@ use std::{
 
 use codex_client::{Client, Connection, View, thread_of};
 use codex_protocol::{
-    ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, ErrorKind, Event, ReviewStartParams, ReviewTarget,
-    RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams, ThreadForkParams, ThreadItem,
-    ThreadListParams, ThreadOpened, ThreadReadParams, ThreadResumeParams, ThreadStartParams, TurnInterruptParams,
-    TurnStartParams, TurnStatus, UserInput,
+    ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, CollaborationMode, ErrorKind, Event, ModeKind,
+    ReviewStartParams, ReviewTarget, RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams,
+    SettingsChange, ThreadForkParams, ThreadItem, ThreadListParams, ThreadOpened, ThreadReadParams, ThreadResumeParams,
+    ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -98,6 +98,8 @@ pub struct Run {
     pub output_schema: Option<Value>,
     /// What is to be reviewed, in place of saying something.
     pub review: Option<Review>,
+    /// Whether it plans, and changes nothing.
+    pub plan: bool,
     /// The longest time that it may take.
     pub timeout: Option<Duration>,
     /// How it is shown.
@@ -167,7 +169,7 @@ impl Renderer {
 
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, pictures, output_schema, review, timeout, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, review, plan, timeout, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
     let mut interrupts = match interrupts::listen(timeout) {
         Ok(interrupts) => interrupts,
@@ -195,8 +197,11 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     let thread_id = opened.thread.id.clone();
     let started = match &review {
         None => {
+            // A session that goes on may have planned.
+            let mode = CollaborationMode::only(if plan { ModeKind::Plan } else { ModeKind::Default });
+            let change = SettingsChange { collaboration_mode: Some(mode), ..SettingsChange::default() };
             let (thread_id, rest) = (thread_id.clone(), TurnStartParams::default());
-            let start = TurnStartParams { thread_id, input, output_schema, ..rest };
+            let start = TurnStartParams { thread_id, input, change, output_schema, ..rest };
             connection.client.turn_start(start).await.map(drop)
         }
         Some(Review { target, .. }) => {

@@ -97,7 +97,6 @@ const STATEMENTS: [(u8, &str); 64] = [
 /// Statements without a test, and why.
 const OPEN: &[(u8, &str)] = &[
     (27, NO_SERVER),
-    (48, "there is no mode for plans yet"),
     (53, "there are no MCP servers yet"),
     (54, "there are no plugins yet"),
     (59, NO_SERVER),

@@ -32,6 +32,7 @@ mod login;
 mod new_repositories;
 mod older_kernel;
 mod permissions;
+mod plan;
 mod processes;
 mod proxy;
 mod reference;

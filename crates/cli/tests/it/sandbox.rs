@@ -16,6 +16,7 @@ mod limits;
 mod memory;
 mod mounts;
 mod nothing_holds;
+mod planning;
 mod read_only;
 mod refused_writes;
 mod repositories;

@@ -159,7 +159,7 @@ impl Session {
 }
 
 /// A server of its own in this process.
-fn connection(place: &Place) -> Connection {
+pub fn connection(place: &Place) -> Connection {
     let variables = [("CODEX_HOME", place.home.as_path()), ("HOME", &place.home), ("PATH", Path::new(PATH))];
     let variables = variables.map(|(name, value): (&str, &Path)| (name, value.as_os_str()));
     let environment = Environment::from_pairs(variables);

@@ -219,6 +219,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("sandbox::nothing_holds::one_of_the_two_is_enough", SURROUNDINGS),
     ("sandbox::nothing_holds::where_nothing_holds_no_command_runs", SURROUNDINGS),
     ("sandbox::nothing_holds::where_nothing_holds_the_agent_runs_no_command", SURROUNDINGS),
+    ("sandbox::planning::the_kernel_refuses_every_write_of_plan_mode_and_lets_it_again_after", MOUNTS),
     ("sandbox::read_only::a_file_in_the_way_of_a_protected_path_is_protected", MOUNTS),
     ("sandbox::refused_writes::a_write_that_the_walls_refuse_is_noticed_with_its_real_path", MOUNTS),
     ("sandbox::refused_writes::what_is_protected_in_the_workspace_is_noticed_too", MOUNTS),

@@ -9,6 +9,7 @@ use codex_protocol::{
 
 use super::{App, Effect, Opening, Purpose, Session};
 use crate::{
+    cost_page,
     intent::{Draft, Fetch, Intent},
     overlays, status_line, status_page,
     text::Row,
@@ -112,6 +113,9 @@ impl App {
             (Purpose::Context, ClientResponse::ThreadContextRead(context)) => {
                 self.lay(status_page::context_page(&context, &self.setup.look));
             }
+            (Purpose::Cost, ClientResponse::ThreadUsageRead(usage)) => {
+                self.lay(cost_page::page(&usage, &self.setup.look));
+            }
             (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
                 self.lay(overlays::terminals(list.data));
             }
@@ -135,6 +139,7 @@ impl App {
                 self.complain(&error.message);
                 self.say_next();
             }
+            Purpose::Approve(plan) => self.not_approved(plan, &error.message),
             Purpose::Steer(draft) => {
                 if let Some(session) = &mut self.session {
                     session.not_unread(&draft.clone().input());
@@ -200,8 +205,8 @@ impl App {
         self.feed.set_directory(&opened.cwd);
         self.setup.start.cwd = Some(opened.cwd.clone());
         let id = opened.thread.id.clone();
-        let usage = std::mem::take(&mut self.before.usage);
-        self.session = Some(Session { said: resumed, usage, ..Session::new(opened, now) });
+        let (usage, cost) = (std::mem::take(&mut self.before.usage), self.before.cost.take());
+        self.session = Some(Session { said: resumed, usage, cost, ..Session::new(opened, now) });
         if resumed {
             let params = ThreadItemsListParams {
                 thread_id: id,

@@ -188,6 +188,8 @@ impl App {
                     usage: &session.usage,
                     home: self.setup.home.as_deref(),
                     elapsed: now.saturating_duration_since(session.since),
+                    is_planning: self.is_planning(),
+                    cost: session.cost,
                     full_auto: self.setup.start.full_auto.unwrap_or_default(),
                 };
                 status_line::row(&self.setup.status, &told, &Look { width: room, ..*look })

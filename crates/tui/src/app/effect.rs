@@ -2,6 +2,7 @@
 
 use codex_protocol::{ClientRequest, ThreadForkParams};
 
+use super::Proposed;
 use crate::intent::{Draft, Manage};
 
 /// What is to be done.
@@ -70,6 +71,8 @@ pub enum Purpose {
     Compact,
     /// To bring back what the newest summary stands for.
     UndoCompaction,
+    /// To have this plan carried out; it is not lost if that cannot be.
+    Approve(Proposed),
     /// To say this in the turn that runs; it is not lost if that has ended.
     Steer(Draft),
     /// To answer this question.
@@ -82,6 +85,8 @@ pub enum Purpose {
     Status,
     /// To show what the context is filled with.
     Context,
+    /// To show what the session has cost.
+    Cost,
     /// To show the commands that run on.
     Terminals,
     /// To show the sub-agents.

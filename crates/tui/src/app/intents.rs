@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
-    FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams, ServerRequestAnswerParams,
-    SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams, ThreadListParams, ThreadReadParams,
-    ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams,
-    TurnInterruptParams, TurnStartParams, TurnSteerParams,
+    CollaborationMode, FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams,
+    ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams,
+    ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
+    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
 };
 
 use super::{App, Effect, Opening, Purpose, session::Running};
@@ -58,6 +58,10 @@ impl App {
                 self.call(ClientRequest::AgentsStart(params), Purpose::Agent(task));
             }
             Intent::Review(target) => self.review(target),
+            Intent::Approve { plan, change } => self.approve(plan, change),
+            Intent::EditPlan(text) => self.edit_plan(text),
+            Intent::RefusePlan => self.refuse_plan(),
+            Intent::AskAboutPlan => self.ask_about_plan(),
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),
             Intent::UndoCompaction => self.undo_compaction(),
@@ -155,8 +159,11 @@ impl App {
             return self.shell(command);
         }
         session.turn = Some(Running::begun(Instant::now()));
-        let params =
-            TurnStartParams { thread_id: session.id(), input: draft.clone().input(), ..TurnStartParams::default() };
+        // What was chosen just before holds, whichever the server hears of first.
+        let mode = Some(CollaborationMode::only(session.mode));
+        let change = SettingsChange { collaboration_mode: mode, ..SettingsChange::default() };
+        let (thread_id, input) = (session.id(), draft.clone().input());
+        let params = TurnStartParams { thread_id, input, change, ..TurnStartParams::default() };
         self.call(ClientRequest::TurnStart(params), Purpose::Say(draft));
     }
 
@@ -269,6 +276,9 @@ impl App {
                 let params = ThreadReadParams { thread_id };
                 self.call(ClientRequest::ThreadContextRead(params), Purpose::Context);
             }
+            Fetch::Cost => {
+                self.call(ClientRequest::ThreadUsageRead(ThreadUsageReadParams { thread_id }), Purpose::Cost)
+            }
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
             Fetch::AgentTranscript(thread_id) => self.items_of(thread_id, None, Purpose::Transcript),
@@ -307,15 +317,24 @@ impl App {
         if let Some(on) = change.vim {
             self.composer.set_vim(on);
         }
-        if change.model.is_some() || change.effort.is_some() || change.sandbox.is_some() || change.approval.is_some() {
+        let own = Change { theme: change.theme.clone(), vim: change.vim, ..Change::default() };
+        if change != own {
             self.change_session(change);
         }
     }
 
     fn change_session(&mut self, change: Change) {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
-        let Change { model, effort, sandbox, approval, .. } = change;
-        let change = SettingsChange { model, effort, sandbox, approval_policy: approval, ..SettingsChange::default() };
+        let Change { model, effort, sandbox, approval, plans, .. } = change;
+        let mode = plans.map(|plans| self.enter_mode(plans));
+        let change = SettingsChange {
+            model,
+            effort,
+            sandbox,
+            approval_policy: approval,
+            collaboration_mode: mode.map(CollaborationMode::only),
+            ..SettingsChange::default()
+        };
         self.call(ClientRequest::ThreadSettingsUpdate(ThreadSettingsUpdateParams { thread_id, change }), Purpose::Do);
     }
 }

@@ -7,7 +7,7 @@ use codex_protocol::FuzzyFileSearchResult;
 use super::{App, Effect, intents::shell_command};
 use crate::{
     composer::{Pressed, Token},
-    intent::{Draft, Fetch, GoBack, Intent},
+    intent::{Change, Draft, Fetch, GoBack, Intent},
     key::{Key, KeyCode, KeyModifiers},
     keymap::{Action, Context},
     popup::Popup,
@@ -155,7 +155,10 @@ impl App {
             Action::Transcript => self.intend(Intent::Fetch(Fetch::Transcript)),
             Action::Editor => self.effects.push(Effect::Edit(self.composer.draft().text)),
             Action::Redraw => self.effects.push(Effect::Redraw),
-            Action::Mode => self.say("plan mode is not part of this version yet; /permissions changes the sandbox"),
+            Action::Mode => {
+                let plans = Some(!self.is_planning());
+                self.intend(Intent::Change(Change { plans, ..Change::default() }));
+            }
             Action::PageUp if self.setup.full => self.scroll(self.setup.size.rows as isize / 2),
             Action::PageDown if self.setup.full => self.scroll(-(self.setup.size.rows as isize / 2)),
             _ => {}
@@ -277,6 +280,8 @@ impl App {
             is_working: session.is_some_and(|session| session.turn.is_some()),
             opened: session.map(|session| &session.opened),
             last_message: session.and_then(|session| session.last_message.as_deref()),
+            is_planning: self.is_planning(),
+            has_plan: session.is_some_and(|session| session.plan.is_some()),
             is_vim: self.composer.mode().is_some(),
             look: self.setup.look,
             keymap: &self.setup.keymap,

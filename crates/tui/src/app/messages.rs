@@ -6,7 +6,7 @@ use codex_protocol::{
     ClientRequest, ServerMessage, ServerNotification, ThreadItem, ThreadReadParams, ThreadSettings, TurnStatus,
 };
 
-use super::{App, Purpose, session::Running};
+use super::{App, Proposed, Purpose, session::Running};
 use crate::{notify, status_line};
 
 impl App {
@@ -30,15 +30,25 @@ impl App {
             ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),
             ServerNotification::TokenUsageUpdated(updated) => {
                 // That of an earlier session is told before it has opened.
-                let usage = self.session.as_mut().map_or(&mut self.before.usage, |session| &mut session.usage);
+                let (usage, cost) = match &mut self.session {
+                    Some(session) => (&mut session.usage, &mut session.cost),
+                    None => (&mut self.before.usage, &mut self.before.cost),
+                };
                 usage.clone_from(&updated.token_usage);
+                *cost = updated.cost_usd;
             }
             ServerNotification::ItemCompleted(completed) => {
                 let Some(session) = &mut self.session else { return };
                 match &completed.item {
                     ThreadItem::AgentMessage { text, .. } => session.last_message = Some(text.clone()),
+                    ThreadItem::Plan { text, .. } => {
+                        session.last_message = Some(text.clone());
+                        session.plan = Some(Proposed::new(text));
+                    }
                     ThreadItem::UserMessage { content, .. } => {
                         session.said = true;
+                        // What is said now is about the plan that was there.
+                        session.plan = None;
                         session.not_unread(content);
                     }
                     _ => {}
@@ -75,6 +85,9 @@ impl App {
         }
         self.ask_branch();
         self.say_next();
+        if status == TurnStatus::Completed {
+            self.ask_about_plan();
+        }
     }
 
     /// The turn may have changed the branch.
@@ -102,9 +115,15 @@ impl App {
             opened.sandbox.clone_from(&settings.sandbox_policy);
             changes.push(format!("sandbox {}", status_line::level(opened)));
         }
-        if changes.is_empty() {
+        // It was said when it was chosen.
+        session.mode = settings.collaboration_mode.mode;
+        if opened.reasoning_effort != settings.effort {
+            opened.reasoning_effort.clone_from(&settings.effort);
             changes
                 .push(format!("reasoning effort {}", settings.effort.as_deref().unwrap_or("as the provider has it")));
+        }
+        if changes.is_empty() {
+            return;
         }
         self.say(&format!("from the next turn on: {}", changes.join(", ")));
     }

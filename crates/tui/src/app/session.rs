@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use codex_protocol::{ThreadOpened, ThreadTokenUsage, UserInput};
+use codex_protocol::{ModeKind, ThreadOpened, ThreadTokenUsage, UserInput};
 
-use super::{App, agents::Agents};
+use super::{App, Proposed, agents::Agents};
 
 /// The session on the screen.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Session {
     pub opened: ThreadOpened,
     /// Its tokens.
     pub usage: ThreadTokenUsage,
+    /// What they cost in USD, where that is known.
+    pub cost: Option<f64>,
     /// The turn that runs.
     pub turn: Option<Running>,
     /// When it was opened.
@@ -23,6 +25,10 @@ pub struct Session {
     pub said: bool,
     /// Its sub-agents.
     pub(super) agents: Agents,
+    /// How it works.
+    pub mode: ModeKind,
+    /// The plan that was proposed, until something is decided about it.
+    pub plan: Option<Proposed>,
 }
 
 /// What is known while there is no session.
@@ -38,6 +44,8 @@ pub struct Before {
     pub is_branching: bool,
     /// Tokens of the one that is on its way.
     pub usage: ThreadTokenUsage,
+    /// What they cost in USD, where that is known.
+    pub cost: Option<f64>,
 }
 
 /// A turn that runs.
@@ -64,7 +72,9 @@ impl Session {
     /// Just opened.
     pub fn new(opened: ThreadOpened, now: Instant) -> Self {
         let (usage, agents) = Default::default();
-        Self { opened, usage, turn: None, since: now, last_message: None, said: false, agents }
+        let (mode, turn, since) = (opened.mode, None, now);
+        let (cost, last_message, said, plan) = Default::default();
+        Self { opened, usage, cost, turn, since, last_message, said, agents, mode, plan }
     }
 
     /// Its id.

@@ -3,6 +3,7 @@
 mod going_back;
 mod manage;
 mod order;
+mod plans;
 mod said;
 mod screens;
 mod stage;

@@ -228,7 +228,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Context::Global, Action::Suspend, "suspend", &["ctrl+z"], "Go to the background; `fg` comes back"),
     bind(Context::Global, Action::Transcript, "transcript", &["ctrl+t"], "The whole transcript"),
     bind(Context::Global, Action::Editor, "editor", &["ctrl+g"], "Write in the editor of `$VISUAL` or `$EDITOR`"),
-    bind(Context::Global, Action::Mode, "mode", &["shift+tab"], "Next mode"),
+    bind(Context::Global, Action::Mode, "mode", &["shift+tab"], "Plan mode, and out of it"),
     bind(Context::Global, Action::PastePicture, "paste-picture", &["ctrl+v"], "Take the picture of the clipboard"),
     bind(Context::Global, Action::Redraw, "redraw", &["ctrl+l"], "Draw the screen again"),
     bind(Context::Global, Action::Help, "help", &["f1"], "Keys and commands"),

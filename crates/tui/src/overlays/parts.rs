@@ -12,7 +12,7 @@ pub(super) fn text(item: &ThreadItem) -> String {
             });
             parts.collect::<Vec<_>>().join("\n")
         }
-        ThreadItem::AgentMessage { text, .. } => text.clone(),
+        ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. } => text.clone(),
         ThreadItem::Reasoning { summary, .. } => summary.join("\n\n"),
         ThreadItem::CommandExecution { command, aggregated_output, .. } => {
             format!("{command}\n{}", aggregated_output.as_deref().unwrap_or_default())

@@ -52,12 +52,12 @@ fn keys_choose() {
     type Make = fn() -> Box<dyn Overlay>;
     let theme: Make = || themes("dark");
     let table: [(Make, &str, &str); 12] = [
-        (models_of, "up enter", r#"closes Change(Change { model: Some("small"), effort: None,"#),
+        (models_of, "up enter", r#"closes Change(Change { plans: None, model: Some("small"), effort: None,"#),
         (models_of, "enter", "closes open How long big thinks"),
         (
             theme,
             "down",
-            r#"Change(Change { model: None, effort: None, sandbox: None, approval: None, theme: Some("light")"#,
+            r#"Change(Change { plans: None, model: None, effort: None, sandbox: None, approval: None, theme: Some("light")"#,
         ),
         (theme, "l", r#"theme: Some("light")"#),
         (theme, "down esc", r#"theme: Some("dark")"#),

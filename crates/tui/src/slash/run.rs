@@ -4,7 +4,7 @@ use codex_protocol::Thread;
 
 use super::{Snapshot, document};
 use crate::{
-    intent::{Change, Fetch, Fork, GoBack, Intent, Manage},
+    intent::{Change, Draft, Fetch, Fork, GoBack, Intent, Manage},
     overlays::{self, pickers},
     theme::Theme,
 };
@@ -64,6 +64,10 @@ pub(super) fn context(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Context)])
 }
 
+pub(super) fn cost(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Cost)])
+}
+
 pub(super) fn ps(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Terminals)])
 }
@@ -104,6 +108,21 @@ pub(super) fn permissions(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     }
     let change = pickers::mode(arguments).ok_or_else(|| unknown("mode", arguments, pickers::mode_names()))?;
     Ok(vec![Intent::Change(change)])
+}
+
+pub(super) fn plan(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    let change = |plans| Intent::Change(Change { plans: Some(plans), ..Change::default() });
+    match arguments {
+        "" if snapshot.has_plan => Ok(vec![Intent::AskAboutPlan]),
+        "" if snapshot.is_planning => Err("this is plan mode; /plan off leaves it".into()),
+        "" | "on" => Ok(vec![change(true)]),
+        "off" => Ok(vec![change(false)]),
+        prompt => {
+            let draft = Draft { text: prompt.to_owned(), pictures: Vec::new() };
+            let change = (!snapshot.is_planning).then(|| change(true));
+            Ok(change.into_iter().chain([Intent::Queue(draft)]).collect())
+        }
+    }
 }
 
 pub(super) fn resume(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {

@@ -49,11 +49,10 @@ pub const COMMANDS: &[Command] = &[
         headless: "use `--output-last-message FILE`",
         ..command("copy", "Copy the last answer, or the last code in it, to the clipboard", run::copy)
     },
-    later(
-        "cost",
-        "What the session has cost",
-        "this version does not know prices; /status says how many tokens were used",
-    ),
+    Command {
+        headless: "each run says its tokens and their price on stderr",
+        ..command("cost", "What the session has cost, by model, sub-agents included", run::cost)
+    },
     Command {
         headless: "use `codex diff`",
         ..command("diff", "All that the agent has changed in this session", run::diff)
@@ -91,12 +90,9 @@ pub const COMMANDS: &[Command] = &[
         ..command("permissions", "What the agent may do, by which rules, and what was decided", run::permissions)
     },
     Command {
-        headless: "use `--sandbox read-only`",
-        ..later(
-            "plan",
-            "Plan first, change nothing",
-            "this version has no mode for plans; `/permissions read-only` holds the agent to reading",
-        )
+        arguments: "[PROMPT|off]",
+        headless: "use `codex exec --plan`",
+        ..command("plan", "Plan first, change nothing; then you decide about the plan", run::plan)
     },
     later("plugins", "Plugins and what they add", "this version loads no plugins"),
     command("ps", "Commands that run on", run::ps),

@@ -22,6 +22,7 @@ fn push(item: &ThreadItem, text: &mut String) {
             })
         }
         ThreadItem::AgentMessage { text: said, .. } => writeln!(text, "\n## Agent\n\n{said}"),
+        ThreadItem::Plan { text: plan, .. } => writeln!(text, "\n## Proposed plan\n\n{plan}"),
         ThreadItem::Reasoning { summary, .. } => {
             summary.iter().try_for_each(|paragraph| writeln!(text, "\n> {}", paragraph.replace('\n', "\n> ")))
         }

@@ -48,6 +48,13 @@ pub fn agent(text: &str, look: &Look) -> Vec<Row> {
     marked(rows, &agent_mark(look), &Row::plain("  "), look)
 }
 
+/// What the model proposes to do.
+pub fn plan(text: &str, look: &Look) -> Vec<Row> {
+    let mut rows = vec![Row::new("Proposed plan", look.style(Role::Strong)), Row::empty()];
+    rows.extend(markdown(text, &narrower(look, 2)));
+    marked(rows, &agent_mark(look), &Row::plain("  "), look)
+}
+
 /// What stands before what the model says and does.
 pub fn agent_mark(look: &Look) -> Row {
     Row::new("• ", look.style(Role::Mark))

@@ -44,6 +44,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         prompt: PromptSource::typed(TASK),
         output_schema: None,
         review: None,
+        plan: false,
         timeout: None,
         shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };

@@ -227,3 +227,19 @@ fn s63_slash_commands_are_no_prompts_of_exec() {
     assert_eq!(place.server.requests().len(), 0);
     assert_eq!(run(&place, &["exec", "/etc/hosts looks odd"]).code, Some(0));
 }
+
+#[test]
+fn s48_a_plan_is_made_without_changing_anything_and_carried_out_afterwards() {
+    let place = Place::new(json!([
+        { "tool": "exec_command", "arguments": { "cmd": "ls; touch early" } },
+        { "tool": "propose_plan", "arguments": { "plan": "1. Make `late`." } },
+        { "tool": "exec_command", "arguments": { "cmd": "touch late" } },
+        { "text": "It is done." },
+    ]));
+    let ran = run(&place, &["exec", "--plan", "what would you do?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "1. Make `late`.\n"), "{}", ran.stderr);
+    assert!(!place.workspace.join("early").exists());
+    let ran = run(&place, &["exec", "resume", "--last", "do it"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "It is done.\n"), "{}", ran.stderr);
+    assert!(place.workspace.join("late").exists() && !place.workspace.join("early").exists());
+}

@@ -65,7 +65,7 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
     // Those that this version has not say so.
-    for name in ["diff", "mcp", "plan", "plugins"] {
+    for name in ["mcp", "plugins"] {
         let word = name.split(' ').next().unwrap();
         terminal.press(&format!("/{name}\r"), &format!("✗ /{word}: this version "));
         // What was typed is there again, to be changed.
