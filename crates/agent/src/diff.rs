@@ -123,12 +123,12 @@ impl Changed {
     }
 
     /// The bytes before, and after; `None` for what is no file, or too large to look at.
-    fn sides(&self, store: &Checkpoints) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), CheckpointError> {
+    fn sides(&self, store: &Checkpoints) -> Result<[Option<Vec<u8>>; 2], CheckpointError> {
         let after = match &self.merged {
             Some(merged) => Some(merged.clone()),
             None => text(store, self.after.as_ref())?,
         };
-        Ok((text(store, self.before.as_ref())?, after))
+        Ok([text(store, self.before.as_ref())?, after])
     }
 }
 

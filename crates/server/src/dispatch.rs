@@ -11,13 +11,12 @@ use codex_agent::{
 };
 use codex_history::Usage;
 use codex_protocol::{
-    ApprovalPolicy, BackgroundTerminal, BackgroundTerminalTerminated, BackgroundTerminalsResult, ClientRequest,
-    ClientResponse, Empty, ErrorKind, Event, GitInfo, ModeKind, Position, RpcError, ServerMessage, ServerNotification,
-    ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed, ThreadOpened, ThreadResumeParams,
-    ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed, TurnSteerResult, UnsubscribeStatus, Warning,
+    ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, Event, GitInfo, ModeKind, Position, RpcError,
+    ServerMessage, ServerNotification, ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed,
+    ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed,
+    TurnSteerResult, UnsubscribeStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Replayed, StoreError, TempDirectory};
-use codex_tools::{ProcessInfo, TerminalSize};
 
 use crate::{
     Kept, Known, Server,
@@ -78,22 +77,9 @@ impl Server {
                 ClientResponse::TerminalsClean(Empty {})
             }
             ClientRequest::TerminalTerminate(params) => {
-                let thread = self.thread(&params.thread_id)?;
-                let terminated = match params.process_id.parse() {
-                    Ok(id) => thread.stop_process(id).await,
-                    Err(_) => false,
-                };
-                ClientResponse::TerminalTerminate(BackgroundTerminalTerminated { terminated })
+                ClientResponse::TerminalTerminate(self.end_terminal(params).await?)
             }
-            ClientRequest::TerminalResize(params) => {
-                let size = TerminalSize { rows: params.rows, columns: params.columns };
-                let thread = self.thread(&params.thread_id)?;
-                if !params.process_id.parse().is_ok_and(|id| thread.resize_process(id, size)) {
-                    let message = format!("no command with the process id `{}` is running", params.process_id);
-                    return Err(RpcError::new(ErrorKind::NotFound, message));
-                }
-                ClientResponse::TerminalResize(Empty {})
-            }
+            ClientRequest::TerminalResize(params) => ClientResponse::TerminalResize(self.resize_terminal(&params)?),
             ClientRequest::ThreadSettingsUpdate(params) => {
                 self.change(&params.thread_id, &params.change).await?;
                 ClientResponse::ThreadSettingsUpdate(Empty {})
@@ -286,21 +272,6 @@ impl Server {
         let keeping = self.keeping();
         self.put(&id, place);
         (ThreadParts { id, settings, journal, temp, events, questions, live, budget, keeping }, path)
-    }
-
-    fn terminals(&self, thread_id: &str) -> Result<BackgroundTerminalsResult, RpcError> {
-        let processes = self.thread(thread_id)?.processes();
-        let terminal = |process: ProcessInfo| BackgroundTerminal {
-            process_id: process.id.to_string(),
-            item_id: process.item_id,
-            command: process.command,
-            cwd: process.directory.display().to_string(),
-            os_pid: None,
-            cpu_percent: None,
-            rss_kb: None,
-            running_for_ms: process.running_for.as_millis().try_into().unwrap_or(u64::MAX),
-        };
-        Ok(BackgroundTerminalsResult { data: processes.into_iter().map(terminal).collect(), next_cursor: None })
     }
 
     pub(crate) fn codex_home(&self) -> Result<PathBuf, RpcError> {

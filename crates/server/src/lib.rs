@@ -24,6 +24,7 @@ mod reading;
 mod review;
 mod rewind;
 mod sessions;
+mod terminals;
 mod trust;
 mod worktrees;
 

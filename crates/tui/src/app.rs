@@ -160,6 +160,7 @@ struct Focus {
 
 /// What happens.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "answers are few, and events do not wait in numbers")]
 pub enum AppEvent {
     /// At the terminal.
     Input(Input),

@@ -184,7 +184,7 @@ mod tests {
             assert!(first.starts_with(row), "{first}");
         }
         for nothing in
-            [Popup::commands("xyz"), Popup::commands("diff"), Popup::arguments("quit", ""), Popup::files(vec![])]
+            [Popup::commands("xyz"), Popup::commands("plugins"), Popup::arguments("quit", ""), Popup::files(vec![])]
         {
             assert!(nothing.is_none(), "{nothing:?}");
         }

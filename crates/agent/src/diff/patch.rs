@@ -147,7 +147,7 @@ impl Writer<'_> {
                 _ => {}
             }
         }
-        let (before, after) = changed.sides(self.store)?;
+        let [before, after] = changed.sides(self.store)?;
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         let (Some(before), Some(after)) = (lines(&before), lines(&after)) else {
             let bytes = format!("{NO_TEXT}: {} bytes before, {} after", before.len(), after.len());

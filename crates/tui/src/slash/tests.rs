@@ -136,7 +136,7 @@ fn each_command_wants_what_it_is_for() {
         ("/experimental", "Open(Experimental features)"),
         ("/help", "Open(Help)"),
         ("/help stop", "Print(/stop [ID]\n"),
-        ("/help /diff", "use `codex diff`"),
+        ("/help /diff", "Print(/diff\n"),
         ("/diff", "Fetch(Diff)"),
     ];
     for (text, expected) in table {
