@@ -45,7 +45,12 @@ struct ItemLine {
 #[derive(Deserialize)]
 struct Id {
     id: String,
+    #[serde(rename = "type")]
+    kind: String,
 }
+
+/// Kinds of items of which going on needs the id alone: those that can be long, and say nothing that messages do not. Sorted.
+const ONLY_SHOWN: &[&str] = &["agentMessage", "commandExecution", "dynamicToolCall", "reasoning", "userMessage"];
 
 /// Reads the file from its beginning.
 pub(crate) fn read(file: &File) -> io::Result<Read> {
@@ -75,6 +80,9 @@ fn line(bytes: &[u8]) -> Option<Line> {
         return serde_json::from_slice(bytes).ok();
     }
     let ItemLine { seq, at, turn_id, item } = serde_json::from_slice(bytes).ok()?;
+    if ONLY_SHOWN.binary_search(&item.kind.as_str()).is_err() {
+        return serde_json::from_slice(bytes).ok();
+    }
     let item = ThreadItem::AgentMessage { id: item.id, text: String::new() };
     Some(Line { seq, at, record: Record::Item { turn_id, item } })
 }
@@ -91,6 +99,8 @@ fn keep(line: Line, lines: &mut Vec<Line>) {
 mod tests {
     use std::io::Write;
 
+    use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind};
+
     use super::*;
     use crate::{journal::parse, replay, testing::header};
 
@@ -101,13 +111,19 @@ mod tests {
             let item = ThreadItem::AgentMessage { id: id.into(), text: "x".repeat(1000) };
             Record::Item { turn_id: "1".into(), item }
         };
+        let changed = || {
+            let kind = PatchChangeKind::Add;
+            let changes = vec![FileUpdateChange { path: "/w/a".into(), kind, diff: "+x".into() }];
+            let item = ThreadItem::FileChange { id: "c".into(), changes, status: PatchApplyStatus::Completed };
+            Record::Item { turn_id: "1".into(), item }
+        };
         let partial = |text: &str| Record::Partial { item_id: "a".into(), offset: 0, text: text.into() };
         let assistant = || Record::Message { message: Message::Assistant { content: Vec::new() } };
         let records = vec![
             Record::Header(header("t", "/w")),
             Record::TurnStarted { turn_id: "1".into() },
             user("go"),
-            item("1"),
+            changed(),
             partial("he"),
             partial("hello"),
             assistant(),
@@ -132,6 +148,8 @@ mod tests {
         let messages =
             |replayed: &crate::Replayed| replayed.conversation.history.messages().cloned().collect::<Vec<_>>();
         assert_eq!(messages(&short), messages(&whole));
+        assert_eq!(short.conversation.pinned, whole.conversation.pinned);
+        assert_eq!(short.conversation.pinned.changed_files.len(), 1);
         assert_eq!((&short.repairs, short.ran_on), (&whole.repairs, whole.ran_on));
     }
 }
