@@ -37,6 +37,15 @@ const PART: u64 = 5;
 /// What a summary takes at least, in tokens.
 const SUMMARY: u64 = 500;
 
+/// What becomes of what the user has said and the model has not read yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It stays whole, however long it is.
+    Stays,
+    /// It is cut like all else: the vendor has refused it as it is.
+    MayBeCut,
+}
+
 /// Why a conversation is summed up.
 pub(crate) enum Reason {
     /// The user asked for it, and what the summary shall dwell on.
@@ -130,7 +139,7 @@ impl ThreadState {
     }
 
     /// What is kept word for word when the conversation is summed up.
-    fn stays(&self, is_second: bool) -> Stays {
+    fn stays(&self, is_second: bool, unread: Unread) -> Stays {
         let budget = match self.settings.model.compact_at {
             Some(limit) => MOST.min(limit / PART),
             None => MOST,
@@ -141,8 +150,12 @@ impl ThreadState {
             pinned: Arc::clone(self.recorder.pinned()),
             rules: self.rules(),
             running: running.map(|process| format!("session {}: {}", process.id, process.command)).collect(),
-            // The first time was not enough.
-            budget: if is_second { budget / 4 } else { budget },
+            budget: match (is_second, unread) {
+                // The first time was not enough.
+                (true, _) => budget / 4,
+                (false, Unread::Stays) => budget.max(what_stays::unread(&self.history)),
+                (false, Unread::MayBeCut) => budget,
+            },
             pictures: !is_second,
         }
     }
@@ -182,13 +195,13 @@ impl TurnRun {
         if state.tokens(tools) <= limit || self.compactions.gave_up || self.compactions.in_a_row > 0 {
             return false;
         }
-        let (now, then) = self.sizes(state);
+        let (now, then) = self.sizes(state, Unread::Stays);
         then <= now / 5 * 4
     }
 
     /// Whether a summary may help where a request failed.
     pub(crate) fn may_shorten(&self, state: &ThreadState, failure: &Failure) -> bool {
-        let (now, then) = self.sizes(state);
+        let (now, then) = self.sizes(state, Unread::MayBeCut);
         failure.kind == FailureKind::ContextTooLong
             && state.settings.model.compact_at.is_some()
             && self.compactions.in_a_row < 2
@@ -206,8 +219,8 @@ impl TurnRun {
     }
 
     /// Estimated tokens of the conversation now, and with a short summary.
-    fn sizes(&self, state: &ThreadState) -> (u64, u64) {
-        let stays = state.stays(self.compactions.in_a_row > 0);
+    fn sizes(&self, state: &ThreadState, unread: Unread) -> (u64, u64) {
+        let stays = state.stays(self.compactions.in_a_row > 0, unread);
         let then: History = what_stays::summed_up(&state.history, &stays, "").messages.into_iter().collect();
         (state.history.sizes().total(), then.sizes().total() + SUMMARY)
     }
@@ -234,7 +247,11 @@ impl TurnRun {
         };
         let failure = match self.summary(state, &reason).await? {
             Summary::Text(summary) => {
-                let stays = state.stays(self.compactions.in_a_row > 0);
+                let unread = match reason {
+                    Reason::TooLong(_) => Unread::MayBeCut,
+                    Reason::NearLimit | Reason::Asked(_) => Unread::Stays,
+                };
+                let stays = state.stays(self.compactions.in_a_row > 0, unread);
                 let SummedUp { messages, kept, dropped } = what_stays::summed_up(&state.history, &stays, &summary);
                 state.replace_history(messages)?;
                 self.compactions.in_a_row += 1;

@@ -97,6 +97,13 @@ fn last_said(history: &History, stays: &Stays) -> Said {
     said
 }
 
+/// Tokens of what the user said since the model spoke last.
+pub(crate) fn unread(history: &History) -> u64 {
+    let since = history.messages().rev().take_while(|message| !matches!(message, Message::Assistant { .. }));
+    let said = since.filter(|message| matches!(message, Message::User { content } if !is_of_program(content)));
+    said.map(|message| Sizes::of(message).total()).sum()
+}
+
 fn without_pictures(content: &[Content]) -> Message {
     let texts = content.iter().filter(|piece| matches!(piece, Content::Text { .. }));
     Message::User { content: texts.cloned().collect() }
