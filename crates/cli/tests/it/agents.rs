@@ -414,7 +414,11 @@ fn of_those_that_were_killed_the_session_that_goes_on_is_told() {
     for (prompt, told) in [("so?", 1), ("and?", 1)] {
         assert!(place.codex(&["exec", "resume", "--last", prompt]).output().unwrap().status.success());
         let input = place.server.requests().pop().unwrap().body["input"].to_string();
-        assert_eq!(input.matches("The program ended before these sub-agents had: `agent-1` (session ").count(), told);
+        assert_eq!(
+            input.matches("The program ended before these sub-agents had: `agent-1` (session ").count(),
+            told,
+            "{input}"
+        );
     }
     let journal = place.journals().into_iter().find(|journal| !journal.contains("\"parent\":")).unwrap();
     assert_eq!(journal.matches("the program ended before it was done").count(), 1);

@@ -65,7 +65,8 @@ async fn a_plan_is_proposed_thought_over_after_a_restart_and_carried_out() {
     let thread_id = session.thread_id.clone();
     drop(session);
     let mut session = Session { connection: crate::session::connection(&place), thread_id, view: Default::default() };
-    let params = ThreadResumeParams { thread_id: session.thread_id.clone(), ..Default::default() };
+    let approval_policy = Some(ApprovalPolicy::OnRequest);
+    let params = ThreadResumeParams { thread_id: session.thread_id.clone(), approval_policy, ..Default::default() };
     let opened = session.connection.client.thread_resume(params).await.unwrap();
     assert_eq!((opened.mode, &opened.sandbox["type"]), (ModeKind::Plan, &json!("workspaceWrite")));
     session.turn(&[]).await;

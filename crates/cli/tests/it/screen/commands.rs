@@ -16,12 +16,12 @@ fn each_says_what_it_is_for() {
     let mut terminal = Terminal::open(&place, &[]);
     // Typed, and what is shown then; the last key closes what was opened.
     let table = [
-        ("/help\r", "/permissions", "\x1b"),
+        ("/help\r", "/compact", "\x1b"),
         ("/help vim\r", "Keys of vi in the composer", ""),
         ("/ps\r", "there are none", "\x1b"),
         ("/theme\r", "high-contrast", "\x1b"),
         ("/nothing\r", "/nothing is no command", "\x03"),
-        ("/compact\r", "/clear begins a new one", "\x03"),
+        ("/mcp\r", "this version connects to no MCP servers", "\x03"),
         ("/vim maybe\r", "`maybe` is no choice; there is on, off", "\x03"),
         ("/copy\r", "there is no answer to copy yet", "\x03"),
     ];
