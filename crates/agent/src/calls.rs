@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
-use codex_history::{Content, ToolCall};
+use codex_history::{Arguments, Content, ToolCall};
 use codex_permissions::{Access, Approval};
 use codex_protocol::{
     CollabAgentToolCallStatus, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus,
@@ -147,6 +147,24 @@ impl TurnRun {
         }
         let (work, cancel, kind) = (prepared.run, self.cancel.clone(), kind(state, &call));
         Ok(Box::pin(async move { UnderWay { ran: run((work)(permission), &cancel).await, call, kind, shown } }))
+    }
+
+    /// Runs an allowed command that no model has called for, and waits for it.
+    pub(crate) async fn run_unasked(
+        &mut self,
+        state: &mut ThreadState,
+        context: &ToolContext,
+        prepared: Prepared,
+        permission: Permission,
+        is_shown: bool,
+    ) -> Result<Result<Outcome, &'static str>, StoreError> {
+        let call = ToolCall {
+            call_id: context.item_id.clone(),
+            name: "exec_command".into(),
+            arguments: Arguments::Json("{}".into()),
+            opaque: None,
+        };
+        Ok(self.start(state, call, context, prepared, permission, is_shown).await?.await.ran)
     }
 
     /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.

@@ -11,7 +11,7 @@ mod project_tests;
 
 use std::sync::Arc;
 
-use codex_history::{Arguments, AssistantPart, Message, ToolCall};
+use codex_history::{AssistantPart, Message};
 use codex_protocol::{
     CommandExecutionStatus, ReviewResult, ReviewTarget, ReviewTestStatus, ReviewTests, ThreadItem, Turn,
 };
@@ -23,7 +23,7 @@ use self::apart::Ground;
 use crate::{
     ProjectTests, Thread, ThreadError,
     approvals::{Permit, Who},
-    calls::{UnderWay, declined},
+    calls::declined,
     context::{self, fill},
     thread::{Because, Ended, ThreadState},
     turn::{Finish, Step, TurnOptions, TurnRun, offered, turn_error, unwritable},
@@ -238,14 +238,7 @@ impl TurnRun {
             }
             Permit::Interrupted => return Ok(not_run(Some(command), "interrupted")),
         };
-        let call = ToolCall {
-            call_id: context.item_id.clone(),
-            name: "exec_command".into(),
-            arguments: Arguments::Json("{}".into()),
-            opaque: None,
-        };
-        let running = self.start(state, call, &context, prepared, permission, shown).await?;
-        let UnderWay { ran, .. } = running.await;
+        let ran = self.run_unasked(state, &context, prepared, permission, shown).await?;
         Ok(match ran {
             Err(reason) => not_run(Some(command), &format!("lost: {reason}")),
             Ok(Outcome { for_model, for_user, .. }) => {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use codex_history::{Arguments, Message, ToolCall};
+use codex_history::Message;
 use codex_permissions::SandboxLevel;
 use codex_store::{Record, StoreError};
 use codex_tools::{ForUser, Outcome, user_command};
@@ -12,7 +12,7 @@ use codex_tools::{ForUser, Outcome, user_command};
 use crate::{
     Mode, Thread, ThreadError,
     approvals::{Permit, Who},
-    calls::{UnderWay, declined},
+    calls::declined,
     context::fill,
     thread::{Because, Ended, ThreadState},
     turn::{Finish, TurnOptions, TurnRun, unwritable},
@@ -96,14 +96,7 @@ impl TurnRun {
             Permit::Refused { for_user, .. } => return self.refused(state, item, &for_user).await,
             Permit::Interrupted => return self.refused(state, item, INTERRUPTED).await,
         };
-        let call = ToolCall {
-            call_id: context.item_id.clone(),
-            name: "exec_command".into(),
-            arguments: Arguments::Json("{}".into()),
-            opaque: None,
-        };
-        let running = self.start(state, call, &context, prepared, permission, shown).await?;
-        let UnderWay { ran, .. } = running.await;
+        let ran = self.run_unasked(state, &context, prepared, permission, shown).await?;
         self.checkpoint_after(state).await;
         match ran {
             Ok(Outcome { for_model, for_user, .. }) => {
