@@ -112,9 +112,8 @@ impl Keeper {
     /// Begins to take a state; what it is is recorded as soon as it is known.
     fn take(&mut self, scope: Scope, journal: SharedJournal, record: impl FnOnce(String) -> Record + Send + 'static) {
         let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
-        let previous = self.last;
         self.under_way = Some(tokio::task::spawn_blocking(move || {
-            let captured = store.capture(&scope, previous.as_ref()).map_err(|error| error.to_string())?;
+            let captured = store.capture(&scope).map_err(|error| error.to_string())?;
             journal.append(&record(captured.id.to_string())).map_err(|error| error.to_string())?;
             Ok(captured)
         }));

@@ -57,7 +57,6 @@ struct Done {
 struct Files {
     keeping: Keeping,
     scope: Arc<Scope>,
-    last: Option<SnapshotId>,
 }
 
 impl Thread {
@@ -172,7 +171,7 @@ impl Settled<'_> {
         let keeping = state.checkpoints.keeping.clone().ok_or(ThreadError::NoStates)?;
         let scope = state.checkpoints.scope(&state.settings.workplace).ok_or(ThreadError::NoStates)?;
         let scope = Arc::new(scope);
-        Ok(Files { keeping, scope, last: state.checkpoints.last })
+        Ok(Files { keeping, scope })
     }
 
     /// What the user said first in a turn.
@@ -237,7 +236,7 @@ impl Settled<'_> {
 
 impl Files {
     fn plan(&self, spans: &[Span]) -> Result<Plan, ThreadError> {
-        let now = self.keeping.store.capture(&self.scope, self.last.as_ref())?.id;
+        let now = self.keeping.store.capture(&self.scope)?.id;
         let (mut known, mut unsure, mut unknown) = (Vec::new(), BTreeSet::new(), Vec::new());
         for span in spans {
             match changes(&self.keeping, span, Some(now)) {
@@ -284,7 +283,7 @@ impl Files {
             let failed = restored.failed.iter().map(|(path, why)| failure(path, why));
             rewound.failed.extend(failed);
             rewound.failed.sort_by(|one, other| one.path.cmp(&other.path));
-            after = self.keeping.store.capture(&self.scope, Some(&plan.now))?.id;
+            after = self.keeping.store.capture(&self.scope)?.id;
         }
         Ok(Done { before: plan.now, after, rewound })
     }

@@ -45,16 +45,16 @@ fn main() {
     }
     let scope = Scope { roots: vec![root.clone()], excluded: vec![], whole: vec![], limits: Limits::default() };
     let store = Checkpoints::open(&home).unwrap();
-    let first = timed("first snapshot", || store.capture(&scope, None).unwrap());
+    let first = timed("first snapshot", || store.capture(&scope).unwrap());
     println!("files read: {}", first.read);
-    timed("unchanged, once more", || store.capture(&scope, None).unwrap());
-    let id = timed("unchanged", || store.capture(&scope, None).unwrap()).id;
+    timed("unchanged, once more", || store.capture(&scope).unwrap());
+    let id = timed("unchanged", || store.capture(&scope).unwrap()).id;
     let next = Checkpoints::open(&home).unwrap();
-    timed("unchanged, by a new process", || next.capture(&scope, None).unwrap());
+    timed("unchanged, by a new process", || next.capture(&scope).unwrap());
     for number in (0..FILES).step_by(10_000) {
         fs::write(path(&root, number), "changed\n").unwrap();
     }
-    let changed = timed("ten files changed", || store.capture(&scope, None).unwrap()).id;
+    let changed = timed("ten files changed", || store.capture(&scope).unwrap()).id;
     let changes = timed("what differs", || store.changes(&id, &changed).unwrap());
     println!("changes: {}", changes.len());
     let restored = timed("ten files restored", || store.restore(&scope, &changes).unwrap());
@@ -62,7 +62,7 @@ fn main() {
     for number in (0..FILES).step_by(100) {
         fs::write(path(&root, number), "changed again\n").unwrap();
     }
-    timed("a thousand files changed", || store.capture(&scope, None).unwrap());
+    timed("a thousand files changed", || store.capture(&scope).unwrap());
     let status = fs::read_to_string("/proc/self/status").unwrap();
     println!(
         "{}",

@@ -14,7 +14,7 @@ use crate::{
 /// Makes all files old enough to be taken for unchanged, without waiting: time of change cannot be set, so that they are
 /// captured until the clock has gone on.
 fn settle(bench: &Bench) {
-    while bench.store.capture(&bench.scope, None).unwrap().read > 0 {}
+    while bench.store.capture(&bench.scope).unwrap().read > 0 {}
 }
 
 #[test]
@@ -26,10 +26,10 @@ fn what_did_not_change_is_not_read_again_by_this_process_or_the_next() {
     settle(&bench);
     let id = bench.capture();
     let next = Checkpoints::open(&bench.root.parent().unwrap().join("home/checkpoints")).unwrap();
-    let captured = next.capture(&bench.scope, None).unwrap();
+    let captured = next.capture(&bench.scope).unwrap();
     assert_eq!((captured.id, captured.read), (id, 0));
     bench.put("d3/3", "x");
-    let changed = bench.store.capture(&bench.scope, None).unwrap();
+    let changed = bench.store.capture(&bench.scope).unwrap();
     assert_eq!((changed.read, changed.id == id), (1, false));
     bench.put("d3/3", "3");
     assert_eq!(bench.capture(), id);
@@ -85,7 +85,7 @@ fn a_cache_that_is_damaged_or_of_lost_objects_is_not_believed() {
         damaged[at] ^= 0x40;
         for bytes in [&damaged[..], &whole[..at]] {
             fs::write(&cache, bytes).unwrap();
-            assert_eq!(Checkpoints::open(&home).unwrap().capture(&bench.scope, None).unwrap().id, id, "{at}");
+            assert_eq!(Checkpoints::open(&home).unwrap().capture(&bench.scope).unwrap().id, id, "{at}");
         }
     }
     fs::write(&cache, &whole).unwrap();
@@ -93,7 +93,7 @@ fn a_cache_that_is_damaged_or_of_lost_objects_is_not_believed() {
         fs::remove_file(file).unwrap();
     }
     for store in [&bench.store, &Checkpoints::open(&home).unwrap()] {
-        assert_eq!(store.capture(&bench.scope, None).unwrap().id, id);
+        assert_eq!(store.capture(&bench.scope).unwrap().id, id);
         let path = bench.root.join("d/file");
         let state = store.states(&id, [path.as_path()]).unwrap().remove(&path).unwrap();
         assert_eq!(store.content(&state).unwrap(), b"content");
@@ -140,7 +140,7 @@ fn a_large_directory_that_is_about_to_go_is_saved_whole() {
     }
     fs::remove_file(bench.root.join("out/e")).unwrap();
     let (out, huge) = (bench.root.join("out"), bench.root.join("huge"));
-    let usual = bench.store.capture(&bench.scope, None).unwrap();
+    let usual = bench.store.capture(&bench.scope).unwrap();
     assert_eq!(bench.names(usual.omitted.iter().map(|omitted| &omitted.path)), ["huge", "out"]);
     let refused = Some(Why::IgnoredDirectory { entries: 5, bytes: 5 });
     assert_eq!([&out, &huge].map(|path| bench.scope.why_not_whole(path)), [None, refused]);
@@ -148,7 +148,7 @@ fn a_large_directory_that_is_about_to_go_is_saved_whole() {
 
     bench.scope.whole = vec![out.clone(), huge.clone()];
     let first = fingerprint(&bench.root);
-    let before = bench.store.capture(&bench.scope, None).unwrap();
+    let before = bench.store.capture(&bench.scope).unwrap();
     assert_eq!(bench.names(before.omitted.iter().map(|omitted| &omitted.path)), ["huge"]);
     fs::remove_dir_all(&out).unwrap();
     let undone = bench.undo(&[(before.id, bench.capture())]);

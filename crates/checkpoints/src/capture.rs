@@ -73,13 +73,11 @@ pub struct Omitted {
 }
 
 impl Checkpoints {
-    /// Takes the state of `scope`. `previous` is one of the same roots, if there is one; it makes this quicker, and the
-    /// result is the same without.
+    /// Takes the state of `scope`.
     ///
     /// # Errors
     /// The store cannot be written. What cannot be read in the roots is no error but in `omitted`.
-    pub fn capture(&self, scope: &Scope, previous: Option<&SnapshotId>) -> Result<Captured, CheckpointError> {
-        let _ = previous;
+    pub fn capture(&self, scope: &Scope) -> Result<Captured, CheckpointError> {
         let mut objects = self.objects();
         let _in_use = objects.lock("use", FlockOperation::LockShared)?;
         objects.refresh()?;

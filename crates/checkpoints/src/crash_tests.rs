@@ -74,15 +74,15 @@ fn a_capture_that_is_killed_at_any_write_leaves_all_states_and_the_next_is_whole
         |store| {
             round += 1;
             bench.fill(round);
-            store.capture(&bench.scope, None).is_ok()
+            store.capture(&bench.scope).is_ok()
         },
         || {
             let store = bench.reopened();
             assert_eq!(whole(&store, &first), expected);
-            let now = store.capture(&bench.scope, None).unwrap().id;
+            let now = store.capture(&bench.scope).unwrap().id;
             let back: Vec<Change> = store.changes(&first, &now).unwrap();
             assert!(store.restore(&bench.scope, &back).unwrap().failed.is_empty());
-            assert_eq!(store.capture(&bench.scope, None).unwrap().id, first);
+            assert_eq!(store.capture(&bench.scope).unwrap().id, first);
             assert_eq!(whole(&bench.reopened(), &now).len(), expected.len());
         },
     );
@@ -108,7 +108,7 @@ fn what_nobody_wants_is_given_back_and_a_kill_while_it_is_loses_nothing() {
             let store = bench.reopened();
             assert_eq!(keep.map(|id| whole(&store, &id)), expected);
             // What is left half removed is not taken for whole.
-            let now = store.capture(&bench.scope, None).unwrap().id;
+            let now = store.capture(&bench.scope).unwrap().id;
             assert_eq!(whole(&bench.reopened(), &now).len(), expected[0].len());
         },
     );
@@ -117,7 +117,7 @@ fn what_nobody_wants_is_given_back_and_a_kill_while_it_is_loses_nothing() {
     assert!(bench.bytes() < before / 2, "{before} {}", bench.bytes());
     assert!(collected.after <= bench.bytes());
     // The process that had them before sees that they are gone, and captures them again.
-    assert!(bench.store.capture(&bench.scope, None).is_ok());
+    assert!(bench.store.capture(&bench.scope).is_ok());
     assert!(bench.store.changes(&states[0], &states[1]).is_err());
     bench.fill(0);
     let again = bench.capture();
@@ -211,7 +211,7 @@ fn what_was_damaged_is_never_handed_out() {
         }
         // As after a power failure, which an index may survive.
         fs::write(&pack, &bytes[..bytes.len() / 2]).unwrap();
-        assert_eq!(bench.reopened().capture(&bench.scope, None).unwrap().id, id);
+        assert_eq!(bench.reopened().capture(&bench.scope).unwrap().id, id);
         assert!(whole(&bench.reopened(), &id).iter().any(|(_, read)| *read == content));
     }
 }

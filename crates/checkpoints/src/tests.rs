@@ -46,7 +46,7 @@ impl Bench {
     }
 
     pub(crate) fn capture(&self) -> SnapshotId {
-        self.store.capture(&self.scope, None).unwrap().id
+        self.store.capture(&self.scope).unwrap().id
     }
 
     /// What undoing the changes between the pairs of `spans` means for what is there now.
@@ -243,7 +243,7 @@ fn what_is_not_saved_is_said_and_never_called_absent() {
     bench.put("large", &"x".repeat(9000));
     let _socket = std::os::unix::net::UnixListener::bind(bench.root.join("socket")).unwrap();
     assert!(bench.root.join("socket").metadata().unwrap().file_type().is_socket());
-    let captured = bench.store.capture(&bench.scope, None).unwrap();
+    let captured = bench.store.capture(&bench.scope).unwrap();
     let omitted: Vec<String> = captured
         .omitted
         .iter()

@@ -74,7 +74,7 @@ impl Place<'_> {
             applied.misfits.push((PathBuf::new(), format!("nobody knows what {turn} changed")));
         }
         let scope = self.scope();
-        let now = self.store.capture(&scope, None)?.id;
+        let now = self.store.capture(&scope)?.id;
         let paths: Vec<PathBuf> = diff.changes.iter().filter_map(|changed| self.there(&changed.path)).collect();
         let states = self.store.states(&now, paths.iter().map(PathBuf::as_path))?;
         let mut steps = Vec::new();
