@@ -2,6 +2,7 @@
 
 use std::{cell::Cell, ops::Range};
 
+use super::line::Line;
 use crate::key::Key;
 
 /// Which row of a list is chosen, and which part of it is seen.
@@ -12,7 +13,30 @@ pub struct Chosen {
     page: Cell<usize>,
 }
 
+/// What became of a key, where a list is chosen from and narrowed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    /// Another row may be chosen.
+    Moved,
+    /// What is typed is another.
+    Edited,
+    /// Nothing.
+    Nothing,
+}
+
 impl Chosen {
+    /// Takes a key in a list of `count` that `filter` narrows.
+    pub fn key_beside(&mut self, filter: &mut Line, key: Key, count: usize) -> Took {
+        // While something is typed, home and end move in it.
+        let moves = filter.text().is_empty() || !["home", "end"].contains(&key.to_string().as_str());
+        if moves && self.key(key, count) {
+            return Took::Moved;
+        }
+        let typed = filter.text().to_owned();
+        filter.key(key);
+        if typed == filter.text() { Took::Nothing } else { Took::Edited }
+    }
+
     /// With the row `at` chosen.
     pub fn at(at: usize) -> Self {
         Self { at, ..Self::default() }

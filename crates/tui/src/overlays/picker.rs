@@ -4,7 +4,13 @@ use std::fmt::Debug;
 
 use codex_protocol::{ApprovalPolicy, SandboxMode};
 
-use super::{Outcome, Overlay, keys::Keys, line::Line, list::Chosen, panel::row};
+use super::{
+    Outcome, Overlay,
+    keys::Keys,
+    line::Line,
+    list::{Chosen, Took},
+    panel::row,
+};
 use crate::{
     fuzzy::{Ranked, push_marked, ranked},
     intent::{Change, Fetch, Intent},
@@ -246,14 +252,11 @@ impl<T: Debug> Overlay for Picker<T> {
             },
             _ => {
                 let before = self.entry();
-                // While something is typed, home and end move in it.
-                let moves = self.filter.text().is_empty() || !["home", "end"].contains(&name.as_str());
-                if moves && self.chosen.key(key, self.found.len()) {
-                    return self.after_move(before);
+                match self.chosen.key_beside(&mut self.filter, key, self.found.len()) {
+                    Took::Moved => self.after_move(before),
+                    Took::Edited => self.edited(),
+                    Took::Nothing => Outcome::stay(),
                 }
-                let typed = self.filter.text().to_owned();
-                self.filter.key(key);
-                if typed == self.filter.text() { Outcome::stay() } else { self.edited() }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{
     Outcome, Overlay,
     keys::Keys,
     line::Line,
-    list::Chosen,
+    list::{Chosen, Took},
     panel::row,
     picker::{Entry, entry_row},
     pickers::age,
@@ -239,16 +239,10 @@ impl Overlay for Sessions {
                 Some(entry) => Outcome::done(Intent::ResumeThread(entry.value.clone())),
                 None => Outcome::stay(),
             },
-            _ => {
-                // While something is typed, home and end move in it.
-                let moves = self.filter.text().is_empty() || !["home", "end"].contains(&name.as_str());
-                if moves && self.chosen.key(key, self.found.len()) {
-                    return Outcome::stay();
-                }
-                let typed = self.filter.text().to_owned();
-                self.filter.key(key);
-                if typed == self.filter.text() { Outcome::stay() } else { self.edited() }
-            }
+            _ => match self.chosen.key_beside(&mut self.filter, key, self.found.len()) {
+                Took::Edited => self.edited(),
+                Took::Moved | Took::Nothing => Outcome::stay(),
+            },
         }
     }
 
