@@ -236,16 +236,7 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        Header {
-            format: FORMAT,
-            thread_id: "t".into(),
-            program_version: "0".into(),
-            cwd: "/w".into(),
-            source: "exec".into(),
-            thread_source: None,
-            forked_from: None,
-            parent: None,
-        }
+        crate::testing::header("t", "/w")
     }
 
     fn message(text: &str) -> Record {

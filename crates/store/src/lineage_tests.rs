@@ -4,19 +4,10 @@ use codex_history::{Message, Usage};
 use codex_protocol::ThreadItem;
 
 use super::*;
-use crate::{FORMAT, ItemsWanted, Journal, TurnOutcome, items, replay};
+use crate::{ItemsWanted, Journal, TurnOutcome, items, replay};
 
 fn header(id: &str, forked_from: Option<ForkedFrom>) -> Header {
-    Header {
-        format: FORMAT,
-        thread_id: id.into(),
-        program_version: "0".into(),
-        cwd: "/w".into(),
-        source: "exec".into(),
-        thread_source: None,
-        forked_from,
-        parent: None,
-    }
+    Header { forked_from, ..crate::testing::header(id, "/w") }
 }
 
 /// A whole turn in which `said` is said, and one item.

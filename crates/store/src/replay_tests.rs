@@ -4,19 +4,9 @@ use codex_history::{Arguments, Content, History};
 use serde_json::Value;
 
 use super::*;
-use crate::FORMAT;
 
 fn lines(records: Vec<Record>) -> Vec<Line> {
-    let header = Record::Header(Header {
-        format: FORMAT,
-        thread_id: "t".into(),
-        program_version: "0".into(),
-        cwd: "/w".into(),
-        source: "exec".into(),
-        thread_source: None,
-        forked_from: None,
-        parent: None,
-    });
+    let header = Record::Header(crate::testing::header("t", "/w"));
     let all = std::iter::once(header).chain(records);
     all.zip(0..).map(|(record, seq)| Line { seq, at: 0, record }).collect()
 }
