@@ -12,7 +12,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     args::{RewindArguments, RunOptions, ThreadOptions},
     commands::exec::connect,
-    exec::ExitStatus,
+    exec::{ExitStatus, status_of},
     resolve, terminal,
 };
 
@@ -77,10 +77,7 @@ async fn open(
 
 fn refused(error: &RpcError) -> ExitStatus {
     terminal::complain(&error.message);
-    match error.data {
-        Some(ErrorKind::Internal) | None => ExitStatus::Failed,
-        Some(ErrorKind::Configuration | ErrorKind::NotFound | ErrorKind::OpenElsewhere) => ExitStatus::Usage,
-    }
+    status_of(error)
 }
 
 impl Session {

@@ -309,6 +309,11 @@ fn refused(error: &RpcError) -> ExitStatus {
         _ => "",
     };
     terminal::complain(&format!("{}{more}", error.message));
+    status_of(error)
+}
+
+/// Whether what was typed is wrong, or something failed.
+pub fn status_of(error: &RpcError) -> ExitStatus {
     match error.data {
         Some(ErrorKind::Internal) | None => ExitStatus::Failed,
         Some(ErrorKind::Configuration | ErrorKind::NotFound | ErrorKind::OpenElsewhere) => ExitStatus::Usage,
