@@ -15,7 +15,7 @@ use codex_sandbox::{Confinement, shown};
 use codex_store::Record;
 use tokio::task::JoinHandle;
 
-use crate::{Workplace, recorder::SharedJournal, thread::ThreadState, turn::TurnRun};
+use crate::{Workplace, recorder::SharedJournal, thread::ThreadState, turn::TurnRun, turn_diff::TurnDiff};
 
 /// Most paths that are named one by one.
 const MOST_NAMED: usize = 3;
@@ -48,8 +48,16 @@ pub(crate) struct Keeper {
     under_way: Option<Taking>,
     /// Whether something was changed after the last action of the turn.
     pub(crate) changed: bool,
-    told_failed: bool,
-    told_omitted: bool,
+    /// Tells what the turn has changed, if somebody wants to know.
+    diff: Option<TurnDiff>,
+    told: Told,
+}
+
+/// What the user was told of once.
+#[derive(Debug, Default)]
+struct Told {
+    failed: bool,
+    omitted: bool,
 }
 
 type Taking = JoinHandle<Result<Captured, String>>;
@@ -112,9 +120,14 @@ impl Keeper {
     /// Begins to take a state; what it is is recorded as soon as it is known.
     fn take(&mut self, scope: Scope, journal: SharedJournal, record: impl FnOnce(String) -> Record + Send + 'static) {
         let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
+        let diff = self.diff.clone();
         self.under_way = Some(tokio::task::spawn_blocking(move || {
             let captured = store.capture(&scope).map_err(|error| error.to_string())?;
-            journal.append(&record(captured.id.to_string())).map_err(|error| error.to_string())?;
+            let record = record(captured.id.to_string());
+            let seq = journal.append(&record).map_err(|error| error.to_string())?;
+            if let Some(diff) = diff {
+                diff.note(seq, &record);
+            }
             Ok(captured)
         }));
     }
@@ -127,7 +140,7 @@ impl Keeper {
         match taken.unwrap_or_else(|error| Err(format!("this program broke down: {error}"))) {
             Ok(Captured { id, omitted, .. }) => {
                 self.last = Some(id);
-                let told = (!omitted.is_empty() && !std::mem::replace(&mut self.told_omitted, true)).then(|| {
+                let told = (!omitted.is_empty() && !std::mem::replace(&mut self.told.omitted, true)).then(|| {
                     let named: Vec<String> =
                         omitted.iter().take(MOST_NAMED).map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
                     let more = omitted.len() - named.len();
@@ -138,7 +151,7 @@ impl Keeper {
                 (told.into_iter().collect(), true)
             }
             Err(error) => {
-                let is_new = !std::mem::replace(&mut self.told_failed, true);
+                let is_new = !std::mem::replace(&mut self.told.failed, true);
                 let told =
                     format!("the state of the files could not be kept, so that /rewind cannot restore it: {error}");
                 (is_new.then_some(told).into_iter().collect(), false)
@@ -244,6 +257,7 @@ impl TurnRun {
         if state.checkpoints.turn.as_ref().is_some_and(|(turn, _)| *turn == self.turn.id) {
             return;
         }
+        state.checkpoints.diff = self.diff_of_turn(state);
         state.checkpoint(&self.turn.id, None);
         let is_known = state.checkpoint_taken(&self.thread_id).await;
         if !is_known {
@@ -252,6 +266,14 @@ impl TurnRun {
             let _ = state.recorder.record(&Record::Checkpoint { turn_id, item_id: None, snapshot, runs_on: false });
         }
         state.checkpoints.turn = Some((self.turn.id.clone(), is_known));
+    }
+
+    /// What tells the changes of the turn, if somebody wants to know of them.
+    fn diff_of_turn(&self, state: &ThreadState) -> Option<TurnDiff> {
+        let store = Arc::clone(&state.checkpoints.keeping.as_ref()?.store);
+        let live = state.recorder.live(&self.thread_id)?;
+        let cwd = state.settings.workplace.roots.workspace.clone();
+        Some(TurnDiff::new(live, &self.turn.id, cwd, store))
     }
 
     /// After an action: begins to take the state it left, if it may have changed something.
@@ -273,6 +295,9 @@ impl TurnRun {
         if changed || open.is_some() || !state.processes.list().is_empty() {
             state.checkpoint(&self.turn.id, Some(open.unwrap_or_default()));
             state.checkpoint_taken(&self.thread_id).await;
+        }
+        if let Some(diff) = state.checkpoints.diff.take() {
+            diff.finish().await;
         }
         if let Some(Keeping { store, .. }) = state.checkpoints.keeping.clone() {
             // Nobody waits for it, and what fails is tried again another day.

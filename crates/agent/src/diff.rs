@@ -14,6 +14,7 @@ use codex_checkpoints::{Change, CheckpointError, Checkpoints, SnapshotId, State}
 use codex_store::{ChangedBy, Span};
 
 pub use patch::file_diffs;
+pub(crate) use patch::{Bounds, turn_patch};
 
 /// Longest file whose lines are looked at, in bytes.
 const LONGEST: u64 = 4 << 20;

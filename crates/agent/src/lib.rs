@@ -32,6 +32,7 @@ mod steers;
 mod thinking;
 mod thread;
 mod turn;
+mod turn_diff;
 mod uncovers;
 mod user_command;
 mod weaker_walls;

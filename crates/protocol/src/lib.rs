@@ -72,7 +72,7 @@ pub use thread::{
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,
-    TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnError, TurnFailed, TurnInterruptParams, TurnPlanUpdated,
-    TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams, TurnSteerResult,
+    TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed, TurnInterruptParams,
+    TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams, TurnSteerResult,
 };
 pub use usage::{ModelUsage, ThreadUsage, ThreadUsageReadParams};

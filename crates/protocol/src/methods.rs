@@ -15,8 +15,9 @@ use crate::{
     ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
     ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnDiffUpdated,
+    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams,
+    TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -137,6 +138,7 @@ server_notifications! {
     TokenUsageUpdated     "thread/tokenUsage/updated"           TokenUsageUpdated;
     TurnStarted           "turn/started"                        TurnChanged;
     TurnCompleted         "turn/completed"                      TurnChanged;
+    TurnDiffUpdated       "turn/diff/updated"                   TurnDiffUpdated;
     TurnPlanUpdated       "turn/plan/updated"                   TurnPlanUpdated;
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;

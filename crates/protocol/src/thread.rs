@@ -142,7 +142,8 @@ pub struct ThreadStartParams {
     pub full_auto: Option<bool>,
     /// Whether what would be a warning about the configuration is an error. (Ours.)
     pub strict_config: Option<bool>,
-    /// Whether the client is told the output of commands and the model's thinking while they come. (Ours.)
+    /// Whether the client is told the output of commands and the model's thinking while they come, and after each action
+    /// what the turn has changed. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_output: Option<bool>,
 }

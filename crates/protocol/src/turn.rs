@@ -200,6 +200,19 @@ pub struct ReasoningPartAdded {
     pub summary_index: u64,
 }
 
+/// `turn/diff/updated`: what the turn has changed so far, effects of shell commands included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnDiffUpdated {
+    /// The thread's id.
+    pub thread_id: String,
+    /// The turn's id.
+    pub turn_id: String,
+    /// A unified diff as git writes it, of everything since the turn began; paths are relative to the thread's directory.
+    /// Empty where nothing is changed any more.
+    pub diff: String,
+}
+
 /// `turn/plan/updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -71,8 +71,8 @@ struct Newest {
 }
 
 impl States {
-    /// Takes a line in. `seq` is its ordinal.
-    pub(crate) fn apply(&mut self, seq: u64, record: &Record, open_turn: Option<&str>) {
+    /// Takes a line in. `seq` is its ordinal; `open_turn` is the turn that runs, if one does.
+    pub fn apply(&mut self, seq: u64, record: &Record, open_turn: Option<&str>) {
         match record {
             Record::TurnStarted { turn_id } => {
                 self.turns.push((turn_id.clone(), seq));

@@ -13,10 +13,17 @@ use similar::TextDiff;
 
 use super::{Changed, LONGEST, SessionDiff, within};
 
-/// Longest time spent on finding small diffs.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Most of all diffs together, in bytes. What comes after is named without its lines.
-const MOST_BYTES: usize = 8 << 20;
+/// How much is made of all diffs together. What comes after is named without its lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Longest time spent on finding small diffs.
+    pub(crate) patience: Duration,
+    /// Most of all diffs together.
+    pub(crate) bytes: usize,
+}
+
+const OF_A_SESSION: Bounds = Bounds { patience: Duration::from_secs(2), bytes: 8 << 20 };
+
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
 
@@ -31,7 +38,47 @@ const DOUBTFUL: &str = "a part may be yours: a command ran on meanwhile, or the 
 /// # Errors
 /// When what is kept cannot be read.
 pub fn file_diffs(store: &Checkpoints, diff: &SessionDiff, cwd: &Path) -> Result<Vec<FileDiff>, CheckpointError> {
-    let mut writer = Writer { store, cwd, deadline: Instant::now() + PATIENCE, left: MOST_BYTES };
+    file_diffs_within(store, diff, cwd, OF_A_SESSION)
+}
+
+/// One text of all, as git prints it. Files whose lines cannot be shown are named in it; those outside of `cwd` are not.
+pub(crate) fn turn_patch(
+    store: &Checkpoints,
+    diff: &SessionDiff,
+    cwd: &Path,
+    bounds: Bounds,
+) -> Result<String, CheckpointError> {
+    let mut text = String::new();
+    for file in file_diffs_within(store, diff, cwd, bounds)? {
+        if file.header.is_empty() {
+            text += &unshown(&file.change, cwd);
+        }
+        text += &file.header;
+        text += &file.change.diff;
+    }
+    Ok(text)
+}
+
+/// The words of git for a file whose lines are not shown.
+fn unshown(change: &FileUpdateChange, cwd: &Path) -> String {
+    let Some(path) = within(Path::new(&change.path), cwd) else { return String::new() };
+    let (old, new) = (quoted("a/", path), quoted("b/", path));
+    let none = || "/dev/null".to_owned();
+    let (from, to) = match change.kind {
+        PatchChangeKind::Add => (none(), new.clone()),
+        PatchChangeKind::Delete => (old.clone(), none()),
+        PatchChangeKind::Update { .. } => (old.clone(), new.clone()),
+    };
+    format!("diff --git {old} {new}\nBinary files {from} and {to} differ\n")
+}
+
+fn file_diffs_within(
+    store: &Checkpoints,
+    diff: &SessionDiff,
+    cwd: &Path,
+    bounds: Bounds,
+) -> Result<Vec<FileDiff>, CheckpointError> {
+    let mut writer = Writer { store, cwd, deadline: Instant::now() + bounds.patience, left: bounds.bytes };
     let moves = moves(diff);
     let mut files = Vec::new();
     for changed in &diff.changes {

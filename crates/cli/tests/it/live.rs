@@ -8,7 +8,7 @@ use codex_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::{session::Session, support::Place};
+use crate::{approvals::run, session::Session, support::Place};
 
 async fn session(place: &Place, live: bool) -> Session {
     let approval_policy = Some(ApprovalPolicy::Never);
@@ -81,14 +81,15 @@ async fn output_is_told_while_its_command_runs() {
 #[tokio::test]
 async fn who_does_not_ask_for_it_is_told_of_neither() {
     // Enough to be under way when something would be told.
-    let arguments = json!({ "cmd": "yes | head -c 30000000" });
+    let arguments = json!({ "cmd": "yes | head -c 30000000; touch made" });
     let step = json!({ "reasoning": "Think.", "tool": "exec_command", "arguments": arguments });
     let place = Place::new(json!([step, { "text": "ok" }]));
     for event in turn(&mut session(&place, false).await).await {
         let is_live = match &event.notification {
             ServerNotification::CommandOutputDelta(_)
             | ServerNotification::ReasoningDelta(_)
-            | ServerNotification::ReasoningPartAdded(_) => true,
+            | ServerNotification::ReasoningPartAdded(_)
+            | ServerNotification::TurnDiffUpdated(_) => true,
             ServerNotification::ItemStarted(started) => matches!(started.item, ThreadItem::Reasoning { .. }),
             _ => false,
         };
@@ -159,4 +160,37 @@ async fn thinking_that_is_interrupted_is_kept() {
     let kept = session.view.items.iter().find(|item| matches!(item, ThreadItem::Reasoning { .. }));
     let Some(ThreadItem::Reasoning { summary, .. }) = kept else { panic!("{:?}", session.view.items) };
     assert_eq!(summary, &["Long thoughts."]);
+}
+
+/// The diffs that a turn told.
+fn diffs<'told>(events: &'told [Event]) -> Vec<&'told str> {
+    let diff = |event: &'told Event| match &event.notification {
+        ServerNotification::TurnDiffUpdated(updated) => Some(updated.diff.as_str()),
+        _ => None,
+    };
+    events.iter().filter_map(diff).collect()
+}
+
+#[tokio::test]
+async fn what_a_turn_has_changed_is_told_after_each_action_that_changed_something() {
+    let place = Place::new(json!([
+        run("echo two >> text; printf '\\000' > binary"), run("true"), run("rm binary; mkdir d; echo new > d/new"),
+        { "text": "ok" },
+        run("rm d/new"), run("echo new > d/new"), { "text": "ok" },
+    ]));
+    fs::write(place.workspace.join("text"), "one\n").unwrap();
+    let mut session = session(&place, true).await;
+    let events = turn(&mut session).await;
+    let text = "diff --git a/text b/text\n--- a/text\n+++ b/text\n@@ -1 +1,2 @@\n one\n+two\n";
+    let binary = "diff --git a/binary b/binary\nBinary files /dev/null and b/binary differ\n";
+    let new = "diff --git a/d/new b/d/new\nnew file mode 100644\n--- /dev/null\n+++ b/d/new\n@@ -0,0 +1 @@\n+new\n";
+    assert_eq!(diffs(&events), [format!("{binary}{text}"), format!("{new}{text}")]);
+    let ended = events.iter().position(|event| matches!(event.notification, ServerNotification::TurnCompleted(_)));
+    let told = events.iter().rposition(|event| matches!(event.notification, ServerNotification::TurnDiffUpdated(_)));
+    assert!(told < ended, "all is told before the end: {events:?}");
+
+    // What was undone is told too, and each turn begins with nothing.
+    let events = turn(&mut session).await;
+    assert_eq!(diffs(&events).last(), Some(&""), "{events:?}");
+    assert!(diffs(&events)[0].contains("deleted file mode") && !diffs(&events)[0].contains("two"), "{events:?}");
 }
