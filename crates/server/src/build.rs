@@ -112,8 +112,9 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// The settings of the thread's last `epoch` stand where the client wants nothing else.
-    pub(crate) fn resume(params: ThreadResumeParams, epoch: Option<Epoch>) -> Result<Self, RpcError> {
+    /// The settings of the thread's last `epoch` stand where the client wants nothing else. Of a thread without one only the directory
+    /// is known in which it worked, `cwd`.
+    pub(crate) fn resume(params: ThreadResumeParams, epoch: Option<Epoch>, cwd: &Path) -> Result<Self, RpcError> {
         let says = |keys: &[&str]| params.config.iter().flatten().any(|(key, _)| keys.contains(&key.as_str()));
         let keeps_model = params.model.is_none() && !says(&["model", "model_provider"]);
         // A table that hides something more names no level.
@@ -124,17 +125,17 @@ impl Wanted {
         let keeps_level = params.sandbox.is_none() && !params.config.iter().flatten().any(names_level);
         let effort = epoch.as_ref().and_then(|epoch| epoch.effort.clone());
         let keeps_effort = keeps_model && !says(&["model_reasoning_effort"]);
-        let (model, provider, level, cwd) = match epoch {
-            Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox), Some(epoch.cwd)),
-            None => (None, None, None, None),
+        let (model, provider, level) = match epoch {
+            Some(epoch) => (Some(epoch.model), Some(epoch.provider), Some(epoch.sandbox)),
+            None => (None, None, None),
         };
-        if let (None, Some(cwd)) = (&params.cwd, &cwd) {
+        if params.cwd.is_none() {
             let gone =
                 |error| format!("the session worked in {}: {error}; --cd names another directory", cwd.display());
             cwd.canonicalize().map_err(|error| configuration(&gone(error)))?;
         }
         let mut wanted = Self::start(ThreadStartParams {
-            cwd: params.cwd.or_else(|| cwd.map(|cwd| cwd.display().to_string())),
+            cwd: params.cwd.or_else(|| Some(cwd.display().to_string())),
             model: params.model.or(model.filter(|_| keeps_model)),
             model_provider: params.model_provider.or(provider.filter(|_| keeps_model)),
             sandbox: params.sandbox,

@@ -185,7 +185,7 @@ impl Server {
         };
         let id = replayed.header.thread_id.clone();
         let live = params.live_output.unwrap_or_default();
-        let mut wanted = Wanted::resume(params, replayed.epoch.clone())?;
+        let mut wanted = Wanted::resume(params, replayed.epoch.clone(), &replayed.cwd)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;

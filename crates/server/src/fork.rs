@@ -37,7 +37,7 @@ impl Server {
         let replayed = replay(header.clone(), lines)
             .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))?;
         let live = from.live_output.unwrap_or_default();
-        let mut wanted = Wanted::resume(from, replayed.epoch.clone())?;
+        let mut wanted = Wanted::resume(from, replayed.epoch.clone(), &replayed.cwd)?;
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
@@ -72,8 +72,11 @@ impl Server {
     }
 }
 
-/// What the lines of another thread come to under a header of its own.
+/// What the lines of another thread come to under a header of its own, which has the directory of that one.
 fn replay(header: Header, mut lines: Vec<Line>) -> Option<Replayed> {
-    lines.first_mut()?.record = Record::Header(header);
+    let first = &mut lines.first_mut()?.record;
+    let Record::Header(Header { cwd, .. }) = first else { return None };
+    let cwd = std::mem::take(cwd);
+    *first = Record::Header(Header { cwd, ..header });
     codex_store::replay(lines)
 }

@@ -106,7 +106,7 @@ impl Server {
     /// Where a thread is recorded.
     pub(crate) fn journal(&self, thread_id: &str) -> Result<PathBuf, RpcError> {
         let Ok(thread) = self.thread(thread_id) else {
-            return codex_store::find(&self.codex_home()?, thread_id).map_err(store_error);
+            return codex_store::find_journal(&self.codex_home()?, thread_id).map_err(store_error);
         };
         let unkept = || RpcError::new(ErrorKind::NotFound, "the thread is ephemeral: nothing of it can be read again");
         thread.journal().map(Path::to_owned).ok_or_else(unkept)

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Header, Line, Record, directory::with_id, lineage::codex_home, name, preview::Preview};
+use crate::{Header, Line, Record, directory::with_id, lineage::codex_home, name, preview::Preview, rollout};
 
 /// What a journal says of its session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ const NEAR: u64 = 96;
 
 /// What the journal `path` says; `None` if it is none, or not that of the session in its name.
 pub(crate) fn describe(path: &Path) -> Option<Facts> {
+    if name::is_rollout(path) {
+        return rollout::describe(path);
+    }
     let mut lines = BufReader::with_capacity(BLOCK, File::open(path).ok()?);
     let mut line = Vec::new();
     lines.read_until(b'\n', &mut line).ok()?;

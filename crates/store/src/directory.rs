@@ -1,12 +1,13 @@
 //! Where sessions lie, which there are, and the one that is meant. Reads only.
 
 use std::{
+    collections::HashSet,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use crate::{Header, StoreError, describe::Facts, index::Index, name};
+use crate::{Header, StoreError, describe::Facts, index::Index, name, rollout};
 
 /// A session found on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,12 +79,25 @@ pub fn find(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreError> {
     one(codex_home, wanted, &begins)?.ok_or_else(|| StoreError::NotFound(wanted.to_owned()))
 }
 
-/// As [`find`], for a session that is to be gone on with.
+/// As [`find`], for a session whose journal is to be read. One that the Codex CLI kept gets one, and stays as it is.
 ///
 /// # Errors
-/// As [`find`], and when it was laid aside.
+/// As [`find`], and when a journal cannot be made.
+pub fn find_journal(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreError> {
+    taken_over(&find(codex_home, wanted)?)
+}
+
+/// The journal `path`, or the one that is made of it if the Codex CLI kept it.
+pub(crate) fn taken_over(path: &Path) -> Result<PathBuf, StoreError> {
+    if name::is_rollout(path) { rollout::take_over(path) } else { Ok(path.to_owned()) }
+}
+
+/// As [`find_journal`], for a session that is to be gone on with.
+///
+/// # Errors
+/// As [`find_journal`], and when it was laid aside.
 pub fn find_current(codex_home: &Path, wanted: &str) -> Result<PathBuf, StoreError> {
-    let path = find(codex_home, wanted)?;
+    let path = find_journal(codex_home, wanted)?;
     match path.starts_with(codex_home.join(ARCHIVED)) {
         true => Err(StoreError::Archived(name::id_of(&path).unwrap_or_default().to_owned())),
         false => Ok(path),
@@ -210,8 +224,19 @@ pub(crate) fn listed(file: Found, facts: Facts) -> Listed {
     Listed { path, archived, updated_at, size, facts }
 }
 
-/// All files of sessions that are named as journals are.
+/// The files of all sessions, one each.
 pub(crate) fn walk(codex_home: &Path) -> Vec<Found> {
+    without_taken_over(files(codex_home))
+}
+
+/// The files that the Codex CLI kept of the session with this id.
+pub(crate) fn rollouts(codex_home: &Path, id: &str) -> impl Iterator<Item = PathBuf> {
+    let files = files(codex_home).into_iter().map(|file| file.path);
+    files.filter(move |path| name::is_rollout(path) && name::id_of(path) == Some(id))
+}
+
+/// All files that are named as those of sessions are.
+fn files(codex_home: &Path) -> Vec<Found> {
     let mut found = Vec::new();
     for (place, archived) in [(SESSIONS, false), (ARCHIVED, true)] {
         let mut directories = vec![(codex_home.join(place), 0)];
@@ -229,6 +254,17 @@ pub(crate) fn walk(codex_home: &Path) -> Vec<Found> {
     found
 }
 
+/// Of a session that was taken over from the Codex CLI, our journal is the one that counts.
+fn without_taken_over(mut found: Vec<Found>) -> Vec<Found> {
+    if found.iter().any(|file| name::is_rollout(&file.path)) {
+        let ours = found.iter().filter(|file| !name::is_rollout(&file.path));
+        let ours: HashSet<String> = ours.filter_map(|file| name::id_of(&file.path).map(str::to_owned)).collect();
+        let is_taken = |file: &Found| name::id_of(&file.path).is_some_and(|id| ours.contains(id));
+        found.retain(|file| !name::is_rollout(&file.path) || !is_taken(file));
+    }
+    found
+}
+
 fn found(path: PathBuf, archived: bool) -> Option<Found> {
     let metadata = path.symlink_metadata().ok()?;
     let updated_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -239,7 +275,7 @@ fn found(path: PathBuf, archived: bool) -> Option<Found> {
 /// Where the journal `path` lies when it is laid aside, and when it is not.
 pub(crate) fn places(codex_home: &Path, path: &Path) -> Option<(PathBuf, PathBuf)> {
     let file = path.file_name()?;
-    let day = file.to_str()?.get(..10)?.replace('-', "/");
+    let day = name::day_of(path)?.replace('-', "/");
     Some((codex_home.join(ARCHIVED).join(file), codex_home.join(SESSIONS).join(day).join(file)))
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Version of the format, and of what a journal is asked. A file of another one counts for nothing.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Where the file lies.
 const FILE: &str = "cache/sessions.jsonl";
 /// The file is written again when so many bytes of journals were read, or so many journals.
@@ -160,8 +160,8 @@ mod tests {
             String::new(),
             "\0\u{ff}".into(),
             "{".into(),
-            wrong.replace("{\"format\":1}", "{\"format\":0}"),
-            wrong.replace("{\"format\":1}\n", ""),
+            wrong.replace("{\"format\":2}", "{\"format\":0}"),
+            wrong.replace("{\"format\":2}\n", ""),
             kept[..kept.len() / 2].to_owned(),
             kept.replace("\"facts\"", "\"fact\""),
             // Of another session.

@@ -148,9 +148,7 @@ impl Journal {
             if self.torn {
                 return Err(failed(Error::other("it ends in half a line; resume the session to mend it")));
             }
-            let line = LineRef { seq, at: jiff::Timestamp::now().as_millisecond(), record };
-            let mut bytes = serde_json::to_vec(&line).map_err(|error| failed(Error::other(error)))?;
-            bytes.push(b'\n');
+            let bytes = line(seq, jiff::Timestamp::now().as_millisecond(), record).map_err(failed)?;
             if let Err(error) = file.write_all(&bytes) {
                 // Half a line would make the next one unreadable.
                 self.torn = file.set_len(self.length).is_err();
@@ -171,6 +169,13 @@ impl Journal {
     pub fn sync_handle(&self) -> Option<File> {
         self.file.as_ref().and_then(|file| file.try_clone().ok())
     }
+}
+
+/// A line as it stands in a journal, with its end.
+pub(crate) fn line(seq: u64, at: i64, record: &Record) -> std::io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(&LineRef { seq, at, record })?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 /// The lines of a journal and of those that it goes on from, as [`Journal::open`] gives them. Another process, or this one, may be writing it; what

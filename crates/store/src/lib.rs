@@ -21,6 +21,7 @@ mod preview;
 mod record;
 mod remove;
 mod replay;
+mod rollout;
 mod search;
 mod states;
 mod temp;
@@ -29,7 +30,7 @@ mod testing;
 
 pub use conversation::{Conversation, Mark};
 pub use describe::Facts;
-pub use directory::{Listed, SessionsWanted, find, find_current, list, look};
+pub use directory::{Listed, SessionsWanted, find, find_current, find_journal, list, look};
 pub use disk::{Disk, disk};
 pub use error::StoreError;
 pub use holder::{Door, Holder, LET_GO, ask_for, holder};

@@ -32,7 +32,7 @@ pub fn session_name(typed: &str) -> Result<Option<String>, StoreError> {
 /// When it is open, or cannot be written.
 pub fn rename(path: &Path, name: Option<String>) -> Result<(), StoreError> {
     let written = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let mut journal = Journal::reopen(path)?;
+    let mut journal = Journal::reopen(&directory::taken_over(path)?)?;
     journal.append(&Record::Renamed { name })?;
     if let (Ok(written), Some(file)) = (written, journal.sync_handle()) {
         let _ = file.set_modified(written);
@@ -61,7 +61,7 @@ pub fn archive(codex_home: &Path, path: &Path, aside: bool) -> Result<PathBuf, S
     Ok(to)
 }
 
-/// Deletes the session in the journal `path`.
+/// Deletes the session in the journal `path`, and the file that the Codex CLI kept of it, if it was one of these.
 ///
 /// # Errors
 /// When it is open, others continue it, or it cannot be deleted; nothing has happened to it then.
@@ -75,6 +75,10 @@ pub fn delete(codex_home: &Path, path: &Path) -> Result<(), StoreError> {
         .collect();
     if !forks.is_empty() {
         return Err(StoreError::HasForks { id: id.to_owned(), forks });
+    }
+    // Without the journal, what it was made of would be the session again.
+    for rollout in directory::rollouts(codex_home, id).filter(|rollout| rollout != path) {
+        fs::remove_file(&rollout).map_err(StoreError::io("delete", &rollout))?;
     }
     fs::remove_file(path).map_err(StoreError::io("delete", path))
 }

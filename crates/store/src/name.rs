@@ -1,7 +1,10 @@
 //! The names sessions have on disk. Every path made of a thread's id is made of one that was checked here: an id must
 //! never lead out of the directory it is used in.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::StoreError;
 
@@ -27,9 +30,29 @@ pub(crate) fn journal(now: &jiff::Zoned, id: &str) -> String {
     format!("{}-{id}.jsonl", now.strftime("%Y-%m-%dT%H-%M-%S"))
 }
 
+/// What the name of a session's file begins with that the Codex CLI kept.
+const ROLLOUT: &str = "rollout-";
+
+/// Whether a file is named as the Codex CLI names those of its sessions; but for the beginning it is as ours.
+pub(crate) fn is_rollout(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(ROLLOUT))
+}
+
+/// Where the journal lies that is made of the file `rollout`: beside it, named as ours are.
+pub(crate) fn journal_of(rollout: &Path) -> Option<PathBuf> {
+    Some(rollout.with_file_name(rollout.file_name()?.to_str()?.strip_prefix(ROLLOUT)?))
+}
+
+/// The day in a journal's name: `YYYY-MM-DD`.
+pub(crate) fn day_of(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix(ROLLOUT).unwrap_or(name).get(..10)
+}
+
 /// The id in a journal's name; `None` if it is not named as journals are.
 pub(crate) fn id_of(path: &Path) -> Option<&str> {
     let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+    let name = name.strip_prefix(ROLLOUT).unwrap_or(name);
     let id = name.get(20..)?;
     (name.as_bytes().get(19) == Some(&b'-') && name.starts_with("20") && is_id(id)).then_some(id)
 }
@@ -71,6 +94,8 @@ mod tests {
         let table = [
             (made.as_str(), Some("aa-1")),
             ("/x/2026-01-02T03-04-05-aa-1.jsonl", Some("aa-1")),
+            ("rollout-2026-01-02T03-04-05-aa-1.jsonl", Some("aa-1")),
+            ("rollup-2026-01-02T03-04-05-aa-1.jsonl", None),
             ("2026-01-02T03-04-05-...jsonl", None),
             ("2026-01-02T03-04-05-.jsonl", None),
             ("2026-01-02T03-04-05.jsonl", None),

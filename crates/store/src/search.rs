@@ -12,7 +12,7 @@ use crate::{
     Line, Listed, Record, SessionsWanted,
     directory::{listed, newest_first, walk},
     index::Index,
-    name,
+    name, rollout,
 };
 
 /// A session in which the words were said.
@@ -62,6 +62,9 @@ pub fn search(codex_home: &Path, wanted: &SessionsWanted<'_>) -> (Vec<Said>, Opt
 
 /// Where `term`, in lower case, was said last in the journal `path`.
 fn said(path: &Path, term: &str) -> io::Result<Option<String>> {
+    if name::is_rollout(path) {
+        return rollout::said_last(path, |text| snippet(text, term));
+    }
     let mut lines = BufReader::with_capacity(256 << 10, File::open(path)?);
     let (mut line, mut last) = (Vec::new(), None);
     loop {

@@ -39,6 +39,7 @@ mod reference;
 mod requests;
 mod review;
 mod rewind;
+mod rollouts;
 mod sandbox;
 mod scenarios;
 mod screen;
