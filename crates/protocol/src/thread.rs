@@ -194,6 +194,9 @@ pub struct ThreadResumeParams {
     /// Ask another process that has it open to let it go, and wait for that. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take_over: Option<bool>,
+    /// The ordinal of the last record that the client heard of: what was recorded since is told again. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_seq: Option<u64>,
 }
 
 /// `thread/fork`: a new thread that goes on from another, which stays as it is.

@@ -37,6 +37,8 @@ const EVENTS: usize = 64;
 pub(crate) struct Place {
     /// How many are above it.
     pub(crate) depth: u32,
+    /// Id of the one that it works for.
+    parent: Option<String>,
     limits: AgentSettings,
     /// How many sub-agents work in the whole tree.
     running: Arc<AtomicU32>,
@@ -50,11 +52,11 @@ impl Place {
     /// That of a thread that works for nobody.
     pub(crate) fn root(built: &Built) -> Self {
         let kinds = Arc::new(built.agent_files.clone());
-        Self { depth: 0, limits: built.agents, running: Arc::default(), kinds, worktrees: Arc::default() }
+        Self { depth: 0, parent: None, limits: built.agents, running: Arc::default(), kinds, worktrees: Arc::default() }
     }
 
-    fn below(&self) -> Self {
-        Self { depth: self.depth + 1, worktrees: Arc::default(), ..self.clone() }
+    fn below(&self, parent: &str) -> Self {
+        Self { depth: self.depth + 1, parent: Some(parent.to_owned()), worktrees: Arc::default(), ..self.clone() }
     }
 
     fn kind(&self, name: &str) -> Option<&AgentFile> {
@@ -113,6 +115,11 @@ impl Server {
     pub(crate) fn place(&self, id: &str) -> Result<Place, RpcError> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.get(id).cloned().ok_or_else(|| RpcError::new(ErrorKind::NotFound, format!("thread not found: {id}")))
+    }
+
+    /// Id of the thread that a sub-agent works for.
+    pub(crate) fn works_for(&self, id: &str) -> Option<String> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).get(id)?.parent.clone()
     }
 
     /// A thread is here.
@@ -226,7 +233,7 @@ impl Server {
             }
         };
         let (events, told) = mpsc::channel(EVENTS);
-        let (place, model) = (self.place(parent)?.below(), built.settings.model.id.clone());
+        let (place, model) = (self.place(parent)?.below(parent), built.settings.model.id.clone());
         let turns = kind.and_then(|kind| kind.max_turns).or(built.limits.turns);
         let own = Limits { tokens: kind.and_then(|kind| kind.budget), cost: None, turns, ..built.limits };
         let ties = Ties { live: false, budget: kept.thread.budget().child(own), events, place };

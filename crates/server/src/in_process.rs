@@ -1,4 +1,5 @@
-//! The transport of a client in this process: typed values over channels, no JSON.
+//! The transport of a client in this process: typed values over channels, no JSON. And the order of requests, which is that
+//! of every connection.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,6 +12,18 @@ use crate::{Server, agents, reading::only_reads};
 /// Where a client puts its requests, each with the place for its answer.
 pub type Calls = mpsc::Sender<(ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>)>;
 
+/// An answer, and what is to be done when it was given.
+pub(crate) struct Answered {
+    pub(crate) result: Result<ClientResponse, RpcError>,
+    pub(crate) then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl From<Result<ClientResponse, RpcError>> for Answered {
+    fn from(result: Result<ClientResponse, RpcError>) -> Self {
+        Self { result, then: None }
+    }
+}
+
 impl Server {
     /// Starts a server on the current runtime. It ends when the sender is dropped.
     ///
@@ -20,32 +33,62 @@ impl Server {
         helper: PathBuf,
         source: SessionSource,
     ) -> (Calls, mpsc::Receiver<ServerMessage>) {
+        let (server, told) = Self::begin(environment, helper, source);
+        let calls = in_order(move |request| {
+            let server = Arc::clone(&server);
+            async move { server.dispatch(request).await.into() }
+        });
+        (calls, told)
+    }
+
+    /// A server on the current runtime, and what it tells. It ends when nobody has it any more.
+    pub(crate) fn begin(
+        environment: Environment,
+        helper: PathBuf,
+        source: SessionSource,
+    ) -> (Arc<Self>, mpsc::Receiver<ServerMessage>) {
         let (server, told, asked) = Self::with_events(environment, helper, source);
         let server = Arc::new(server);
         tokio::spawn(agents::serve(Arc::downgrade(&server), asked));
         server.attend();
-        let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
-        // In order: a turn must not start before the thread it belongs to.
-        let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();
-        let worker = Arc::clone(&server);
-        tokio::spawn(async move {
-            while let Some((request, answer)) = in_order.recv().await {
-                let _ = answer.send(worker.dispatch(request).await);
+        (server, told)
+    }
+}
+
+/// Has `handle` answer the requests of one client, until the sender is dropped and all are answered.
+pub(crate) fn in_order<F>(handle: impl Fn(ClientRequest) -> F + Send + Sync + 'static) -> Calls
+where
+    F: Future<Output = Answered> + Send + 'static,
+{
+    let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
+    // A turn must not start before the thread it belongs to.
+    let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();
+    let handle = Arc::new(handle);
+    let worker = Arc::clone(&handle);
+    tokio::spawn(async move {
+        while let Some((request, answer)) = in_order.recv().await {
+            give(answer, worker(request).await);
+        }
+    });
+    tokio::spawn(async move {
+        while let Some((request, answer)) = called.recv().await {
+            // But for answers: a request that came before may wait for one.
+            if matches!(request, ClientRequest::ServerRequestAnswer(_)) {
+                give(answer, handle(request).await);
+            } else if only_reads(&request) {
+                let reading = handle(request);
+                tokio::spawn(async move { give(answer, reading.await) });
+            } else if ordered.send((request, answer)).is_err() {
+                break;
             }
-        });
-        tokio::spawn(async move {
-            while let Some((request, answer)) = called.recv().await {
-                // But for answers: a request that came before may wait for one.
-                if matches!(request, ClientRequest::ServerRequestAnswer(_)) {
-                    let _ = answer.send(server.dispatch(request).await);
-                } else if only_reads(&request) {
-                    let reader = Arc::clone(&server);
-                    tokio::spawn(async move { answer.send(reader.dispatch(request).await) });
-                } else if ordered.send((request, answer)).is_err() {
-                    break;
-                }
-            }
-        });
-        (calls, told)
+        }
+    });
+    calls
+}
+
+fn give(to: oneshot::Sender<Result<ClientResponse, RpcError>>, answered: Answered) {
+    let _ = to.send(answered.result);
+    if let Some(then) = answered.then {
+        then();
     }
 }

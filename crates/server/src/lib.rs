@@ -13,6 +13,7 @@ mod doctor;
 mod explain;
 mod fork;
 mod holding;
+mod hub;
 mod in_process;
 mod keys;
 mod limits;
@@ -45,6 +46,7 @@ pub use apply::{Applied, Apply, apply};
 pub use build::{Walls, settings, walls};
 pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
+pub use hub::Hub;
 pub use in_process::Calls;
 pub use keys::{ProviderKey, ProviderKeys, key_words, provider_keys};
 

@@ -23,6 +23,7 @@ mod finding;
 mod fork;
 mod guide;
 mod holding;
+mod hub;
 mod interrupt;
 mod items;
 mod items_list;

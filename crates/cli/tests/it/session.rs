@@ -160,11 +160,16 @@ impl Session {
 
 /// A server of its own in this process.
 pub fn connection(place: &Place) -> Connection {
+    let helper = env!("CARGO_BIN_EXE_codex").into();
+    let (calls, events) = Server::in_process(environment(place), helper, SessionSource::Cli);
+    Connection::new(calls, events)
+}
+
+/// What a server of the place knows of its surroundings.
+pub fn environment(place: &Place) -> Environment {
     let variables = [("CODEX_HOME", place.home.as_path()), ("HOME", &place.home), ("PATH", Path::new(PATH))];
     let variables = variables.map(|(name, value): (&str, &Path)| (name, value.as_os_str()));
-    let environment = Environment::from_pairs(variables);
-    let (calls, events) = Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli);
-    Connection::new(calls, events)
+    Environment::from_pairs(variables)
 }
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";

@@ -1,0 +1,245 @@
+//! Several connections to one server: which threads each follows, and what each has yet to hear.
+//!
+//! It must never wait for a connection, and threads live on without one. `docs/design/0013-remote-sessions.md` says how.
+
+mod missed;
+mod now;
+mod outbox;
+mod threads;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use codex_config::Environment;
+use codex_protocol::{
+    ClientRequest, ClientResponse, ErrorKind, RpcError, ServerMessage, SessionSource, ThreadOpened, ThreadReadParams,
+    ThreadResumeParams, ThreadUnsubscribed, UnsubscribeStatus,
+};
+use tokio::sync::{Notify, mpsc};
+
+use self::{missed::missed, outbox::Outbox, threads::Threads};
+use crate::{
+    Calls, Server,
+    in_process::{Answered, in_order},
+    reading::blocking,
+};
+
+/// How long a thread that nobody follows and that does nothing stays in memory.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked for those.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// A server with several connections.
+#[derive(Debug)]
+pub struct Hub {
+    server: Arc<Server>,
+    threads: Arc<Mutex<Threads>>,
+    /// Something ended.
+    changed: Notify,
+}
+
+impl Hub {
+    /// Starts a server on the current runtime. It ends when nobody has it any more and all connections have ended.
+    ///
+    /// `helper` is this program's own file.
+    pub fn start(environment: Environment, helper: PathBuf, source: SessionSource) -> Arc<Self> {
+        let (server, told) = Server::begin(environment, helper, source);
+        let (threads, changed) = Default::default();
+        let hub = Arc::new(Self { server, threads, changed });
+        tokio::spawn(listen(Arc::downgrade(&hub), told));
+        tokio::spawn(unload(Arc::downgrade(&hub)));
+        hub
+    }
+
+    /// Another connection. It ends when the sender is dropped; what it is told ends when it falls too far behind.
+    pub fn connect(self: &Arc<Self>) -> (Calls, mpsc::Receiver<ServerMessage>) {
+        let outbox = Arc::new(Outbox::default());
+        let connection = Connected { id: self.lock().join(Arc::clone(&outbox)), hub: Arc::clone(self) };
+        let (listener, hears) = mpsc::channel(16);
+        tokio::spawn(async move { outbox.tell(listener).await });
+        let connection = Arc::new(connection);
+        let calls = in_order(move |request| {
+            let connection = Arc::clone(&connection);
+            async move { connection.hub.answer(connection.id, request).await }
+        });
+        (calls, hears)
+    }
+
+    /// Ends: no turn begins any more, those that run have `grace`, and then all threads are closed.
+    pub async fn drain(&self, grace: Duration) {
+        self.lock().is_closing = true;
+        let quiet = async {
+            loop {
+                let changed = self.changed.notified();
+                if !self.lock().works() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(grace, quiet).await;
+        let open = self.lock().open();
+        for id in open {
+            self.server.close(id).await;
+        }
+    }
+
+    /// Closes threads that nobody follows, and that have done nothing for so long.
+    pub async fn unload_idle(&self, longer_than: Duration) {
+        let idle = self.lock().idle(longer_than);
+        for id in idle {
+            let runs_on = self.server.thread(&id).is_ok_and(|thread| !thread.processes().is_empty());
+            if !runs_on {
+                self.server.close(id).await;
+            }
+        }
+    }
+
+    async fn answer(&self, connection: u64, request: ClientRequest) -> Answered {
+        let live = live_output(&request);
+        match request {
+            ClientRequest::ThreadStart(_) | ClientRequest::ThreadFork(_) => self.open(connection, live, request).await,
+            ClientRequest::ThreadResume(params) => match self.resume(connection, live, params).await {
+                Ok((opened, then)) => Answered { result: Ok(ClientResponse::ThreadResume(opened)), then: Some(then) },
+                Err(error) => Err(error).into(),
+            },
+            ClientRequest::ThreadUnsubscribe(params) => {
+                let is_kept = self.lock().unfollow(connection, &params.thread_id);
+                let status = match is_kept {
+                    true => UnsubscribeStatus::Unsubscribed,
+                    false => self.server.close(params.thread_id).await,
+                };
+                Ok(ClientResponse::ThreadUnsubscribe(ThreadUnsubscribed { status })).into()
+            }
+            ClientRequest::TurnStart(_)
+            | ClientRequest::ReviewStart(_)
+            | ClientRequest::ThreadShellCommand(_)
+            | ClientRequest::ThreadCompactStart(_)
+                if self.lock().is_closing =>
+            {
+                let message = "the server is being stopped: no turn begins any more";
+                Err(RpcError::new(ErrorKind::Internal, message)).into()
+            }
+            request => self.server.dispatch(request).await.into(),
+        }
+    }
+
+    /// Opens a new thread, which the connection follows then.
+    async fn open(&self, connection: u64, live: bool, mut request: ClientRequest) -> Answered {
+        // Others may follow it that want more.
+        match &mut request {
+            ClientRequest::ThreadStart(params) => params.live_output = Some(true),
+            ClientRequest::ThreadFork(params) => params.from.live_output = Some(true),
+            _ => {}
+        }
+        self.lock().opening += 1;
+        let result = self.server.dispatch(request).await;
+        let mut threads = self.lock();
+        threads.opening -= 1;
+        if let Ok(ClientResponse::ThreadStart(opened) | ClientResponse::ThreadFork(opened)) = &result {
+            threads.opened(opened);
+            threads.follow(connection, &opened.thread.id, live);
+        }
+        result.into()
+    }
+
+    /// Goes on with a thread, which may be open here, and what is to be done when that was said.
+    async fn resume(
+        &self,
+        connection: u64,
+        live: bool,
+        params: ThreadResumeParams,
+    ) -> Result<(ThreadOpened, Box<dyn FnOnce() + Send>), RpcError> {
+        let open = self.lock().find(&params.thread_id);
+        let id = match open {
+            Some(id) => id,
+            None => {
+                let wanted = ThreadReadParams { thread_id: params.thread_id.clone() };
+                match self.server.dispatch(ClientRequest::ThreadRead(wanted)).await? {
+                    ClientResponse::ThreadRead(read) => read.thread.id,
+                    _ => params.thread_id.clone(),
+                }
+            }
+        };
+        // Of two that want it, one opens it and the other follows.
+        let turnstile = self.lock().turnstile(&id);
+        let _passed = turnstile.lock().await;
+        let after = params.after_seq;
+        let open = self.lock().find(&id);
+        if open.is_none() {
+            let params =
+                ThreadResumeParams { thread_id: id.clone(), live_output: Some(true), after_seq: None, ..params };
+            self.lock().opening += 1;
+            let opened = self.server.dispatch(ClientRequest::ThreadResume(params)).await;
+            let mut threads = self.lock();
+            threads.opening -= 1;
+            if let ClientResponse::ThreadResume(opened) = opened? {
+                threads.opened(&opened);
+            }
+        }
+        let opened = self.lock().attach(connection, &id, live)?;
+        let missed = match (after, self.server.thread(&id).ok().and_then(|thread| thread.journal().map(PathBuf::from)))
+        {
+            (Some(after), Some(journal)) => {
+                let id = id.clone();
+                blocking(move || missed(&journal, &id, after)).await?
+            }
+            _ => (Vec::new(), 0),
+        };
+        let (threads, whole) = (Arc::clone(&self.threads), after.is_none());
+        let then = move || lock(&threads).catch_up(connection, &id, missed, whole);
+        Ok((opened, Box::new(then)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Threads> {
+        lock(&self.threads)
+    }
+}
+
+fn lock(threads: &Mutex<Threads>) -> MutexGuard<'_, Threads> {
+    threads.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection that has begun and not ended.
+struct Connected {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.hub.lock().leave(self.id);
+    }
+}
+
+/// Has followers told what happens, as long as there is a hub.
+async fn listen(hub: Weak<Hub>, mut told: mpsc::Receiver<ServerMessage>) {
+    while let Some(message) = told.recv().await {
+        let Some(hub) = hub.upgrade() else { return };
+        hub.lock().tell(message, |thread| hub.server.works_for(thread));
+        hub.changed.notify_waiters();
+    }
+}
+
+/// Has idle threads closed, as long as there is a hub.
+async fn unload(hub: Weak<Hub>) {
+    loop {
+        tokio::time::sleep(ROUND).await;
+        let Some(hub) = hub.upgrade() else { return };
+        hub.unload_idle(IDLE).await;
+    }
+}
+
+/// Whether the client wants to be told what is not whole yet.
+fn live_output(request: &ClientRequest) -> bool {
+    let wanted = match request {
+        ClientRequest::ThreadStart(params) => params.live_output,
+        ClientRequest::ThreadResume(params) => params.live_output,
+        ClientRequest::ThreadFork(params) => params.from.live_output,
+        _ => None,
+    };
+    wanted.unwrap_or_default()
+}
