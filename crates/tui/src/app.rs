@@ -286,7 +286,7 @@ impl App {
     fn theme(&mut self, name: &str) {
         self.setup.look.theme = overlays::theme(name).unwrap_or(Theme::Ansi);
         self.setup.theme_name = name.to_owned();
-        self.effects.push(Effect::Redraw);
+        self.effects.push(if name == "auto" { Effect::AskBackground } else { Effect::Redraw });
     }
 
     /// The terminal's background is this: a theme that follows it is known now.

@@ -30,7 +30,7 @@ use crate::{
     key::Key,
     keymap::Keymap,
     look::Look,
-    text::{Live, Size},
+    text::{Live, Row, Size},
 };
 
 pub use agents::agents;
@@ -38,9 +38,7 @@ pub use elsewhere::elsewhere;
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};
-pub use pickers::{
-    Feature, experimental, keep_theme, mode, mode_names, models, modes, terminals, theme, theme_names, themes,
-};
+pub use pickers::{keep_theme, mode, mode_names, models, modes, terminals, theme, theme_names, themes};
 pub use plan::plan;
 pub use question::question;
 pub use reviews::{review, reviews, typed as review_typed};
@@ -70,6 +68,11 @@ pub trait Overlay: Debug {
     /// Whether it is read for a while on a screen of its own, and what was there before comes back after it.
     fn is_page(&self) -> bool {
         false
+    }
+
+    /// All of it in rows, where there is no screen to scroll on, and whether nothing is left to do with it then.
+    fn whole(&self, _look: &Look) -> Option<(Vec<Row>, bool)> {
+        None
     }
 
     /// Takes items that come before those it shows, and where those before them are, if it has asked for them.

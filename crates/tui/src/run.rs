@@ -39,6 +39,8 @@ const FRAME: Duration = Duration::from_millis(16);
 const BATCH: Duration = Duration::from_millis(4);
 /// How long a turn is given to stop at the end. What it did is on disk by then in any case.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long an answer of the terminal is waited for at the end: the shell would take it for keys.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What the screen is opened with.
 #[derive(Debug)]
@@ -90,11 +92,8 @@ pub async fn run(connection: Connection, options: Options) -> io::Result<Ending>
     let (sender, answers) = mpsc::unbounded_channel();
     let (mut app, mut surroundings) = doing::set_up(client, sender, options)?;
     let result = turn_over(&mut app, &mut surroundings, messages, answers).await;
-    surroundings.unsent.keep(app.draft());
-    let Surroundings { client, face, .. } = surroundings;
-    let left = face.leave(&mut app);
-    let _ = tokio::time::timeout(GRACE, stop(&app, &client)).await;
-    result.and(left)?;
+    let _ = tokio::time::timeout(GRACE, stop(&app, &surroundings.client)).await;
+    result?;
     Ok(Ending { session: app.kept_session() })
 }
 
@@ -105,6 +104,28 @@ async fn turn_over(
     mut answers: mpsc::UnboundedReceiver<AppEvent>,
 ) -> io::Result<()> {
     let mut inputs = surroundings.face.inputs();
+    let result = go_on(app, surroundings, &mut inputs, &mut messages, &mut answers).await;
+    surroundings.unsent.keep(app.draft());
+    let left = surroundings.face.leave(app);
+    let end = Instant::now() + ANSWER;
+    while left.is_ok() && surroundings.face.is_asked() {
+        match tokio::time::timeout_at(end.into(), inputs.next()).await {
+            Ok(Some(AppEvent::Input(Input::Answered | Input::Gone)) | None) | Err(_) => surroundings.face.answered(),
+            Ok(Some(_)) => {}
+        }
+    }
+    surroundings.face.give_back();
+    result.and(left)
+}
+
+/// Until the person leaves, or the terminal does.
+async fn go_on(
+    app: &mut App,
+    surroundings: &mut Surroundings,
+    inputs: &mut Inputs,
+    messages: &mut mpsc::Receiver<ServerMessage>,
+    answers: &mut mpsc::UnboundedReceiver<AppEvent>,
+) -> io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
@@ -136,7 +157,7 @@ async fn turn_over(
         };
         let now = Instant::now();
         let soonest = if matches!(event, Some(AppEvent::Server(_))) { shown + FRAME } else { now };
-        take_in(event, app, surroundings, &mut inputs, &mut messages);
+        take_in(event, app, surroundings, inputs, messages);
         show_at = Some(show_at.map_or(soonest, |at: Instant| at.min(soonest)));
     }
 }
@@ -161,8 +182,10 @@ fn take_in(
         Some(AppEvent::Input(input)) => {
             let mut next = Some(AppEvent::Input(input));
             while let Some(event) = next {
-                if matches!(event, AppEvent::Input(Input::Resize(_))) {
-                    surroundings.face.resize();
+                match event {
+                    AppEvent::Input(Input::Resize(_)) => surroundings.face.resize(),
+                    AppEvent::Input(Input::Answered) => surroundings.face.answered(),
+                    _ => {}
                 }
                 app.handle(event, now);
                 // A paste that the terminal does not mark is many keys.

@@ -29,8 +29,9 @@ use shown::Shown;
 
 /// More than any screen has: a movement by so much stops at its edge.
 const EDGE: usize = 9999;
-/// Asks for the colour of the background; the answer comes as an [`Input::Background`], from terminals that know it.
-const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// Asks for the colour of the background; the answer comes as an [`Input::Background`], from terminals that know it. What
+/// every terminal answers is asked behind it (DA1): when that has come, as [`Input::Answered`], nothing more comes.
+const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\\x1b[c";
 
 /// What is on the screen, and what is to come onto it.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Screen<W> {
     clears: bool,
     /// When it is drawn again, after the size has changed.
     settles_at: Option<Instant>,
+    /// Whether the terminal was asked something and has not answered.
+    is_asked: bool,
     /// Bytes of a frame, kept for the next.
     buffer: Vec<u8>,
 }
@@ -72,6 +75,7 @@ impl<W: io::Write> Screen<W> {
             sequences: Vec::new(),
             clears: false,
             settles_at: None,
+            is_asked: false,
             buffer: Vec::new(),
         }
     }
@@ -103,9 +107,20 @@ impl<W: io::Write> Screen<W> {
     }
 
     /// Asks the terminal for the colour of its background, with the next frame. It answers with an
-    /// [`Input::Background`], or not at all.
+    /// [`Input::Background`], or not at all, and then with an [`Input::Answered`].
     pub fn ask_background(&mut self) {
         self.send(ASK_BACKGROUND);
+        self.is_asked = true;
+    }
+
+    /// The terminal has answered.
+    pub fn answered(&mut self) {
+        self.is_asked = false;
+    }
+
+    /// Whether an answer is on its way: who reads the terminal next would take it for keys.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked
     }
 
     /// The terminal has `size` now: the next frame erases what it made of the live area, and paints it again. Also

@@ -17,6 +17,9 @@ const KEPT: usize = 20_000;
 /// Rows that the composer takes at most, unless there is more room than anybody needs.
 const COMPOSER: usize = 12;
 
+/// Rows of a screen on which everything is seen.
+const ALL: usize = 1_000_000;
+
 /// Said in place of the status line where there is no session.
 const NO_SESSION: &str = "  no session: /new begins one, /resume chooses an earlier one, /quit leaves";
 
@@ -62,9 +65,19 @@ impl App {
         self.overlays.last().is_some_and(|overlay| overlay.is_page())
     }
 
-    /// The rows of the topmost overlay.
-    pub fn overlay_rows(&self) -> Vec<Row> {
-        self.overlays.last().map(|overlay| overlay.live(self.setup.size, &self.setup.look).rows).unwrap_or_default()
+    /// The rows of the topmost overlay, where nothing can be drawn: all of a page, which is left then, and all that a
+    /// question is about. Whether that was a page.
+    pub fn overlay_rows(&mut self) -> (Vec<Row>, bool) {
+        let (size, look) = (self.setup.size, self.setup.look);
+        let Some(overlay) = self.overlays.last() else { return Default::default() };
+        if let Some((rows, is_read)) = overlay.whole(&look) {
+            if is_read {
+                self.overlays.pop();
+            }
+            return (rows, is_read);
+        }
+        let rows = if overlay.question().is_some() { ALL } else { size.rows };
+        (overlay.live(Size { rows, ..size }, &look).rows, false)
     }
 
     /// Whether the next line that is typed begins something.

@@ -18,6 +18,8 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Clear the visible screen.
     Clear,
+    /// Ask the terminal which background it has, and draw all of the live area again.
+    AskBackground,
     /// Draw all of the live area again.
     Redraw,
     /// Keep a setting in the user's configuration: dotted path, TOML value.

@@ -30,6 +30,7 @@ impl App {
             Input::Focus(focused) => self.focus.focused = focused,
             Input::Scroll(rows) => self.scroll(-(rows as isize)),
             Input::Background(red, green, blue) => self.background(red, green, blue),
+            Input::Answered => {}
             Input::Gone => self.effects.push(Effect::Quit),
         }
     }
@@ -40,6 +41,10 @@ impl App {
         if asked == 0 {
             self.composer.set(Draft { text: line.to_owned(), pictures: Vec::new() });
             return self.submit();
+        }
+        if line.trim() == "esc" {
+            // A key that no line holds.
+            return self.overlay_key(Key::new(KeyCode::Esc, KeyModifiers::NONE));
         }
         let letters = line.chars().map(|letter| Key::new(KeyCode::Char(letter), KeyModifiers::NONE));
         for key in letters.chain([Key::new(KeyCode::Enter, KeyModifiers::NONE)]) {

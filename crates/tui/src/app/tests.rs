@@ -6,4 +6,5 @@ mod order;
 mod plans;
 mod said;
 mod screens;
+mod sizes;
 mod stage;

@@ -392,6 +392,23 @@ impl Overlay for Pager {
         Live { rows, cursor }
     }
 
+    fn whole(&self, look: &Look) -> Option<(Vec<Row>, bool)> {
+        let mut rows = vec![Row::new(&self.title, look.style(Role::Strong)), Row::empty()];
+        if self.earlier != Earlier::Nothing {
+            rows.push(Row::new("… there is more above: /export writes all of it to a file", look.style(Role::Quiet)));
+        }
+        for entry in &self.entries {
+            rows.extend(entry.part.drawn(look, true));
+            rows.push(Row::empty());
+        }
+        let said = self.more.iter().map(|more| format!("{} {} · ", more.key, more.about)).collect::<String>();
+        let is_read = self.more.is_empty();
+        if !is_read {
+            rows.push(Row::new(&format!("{said}{} leave", self.keys.shown(Action::Close)), look.style(Role::Quiet)));
+        }
+        Some((rows, is_read))
+    }
+
     fn key(&mut self, key: Key) -> Outcome {
         if self.at_end.take() {
             self.top = self.last();

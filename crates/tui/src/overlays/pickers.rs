@@ -162,34 +162,6 @@ pub(super) fn lasting(seconds: u64) -> String {
     }
 }
 
-/// A feature that can be switched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Feature {
-    /// Below `features` in the configuration.
-    pub name: String,
-    /// What it does.
-    pub about: String,
-    /// Whether it is on.
-    pub is_on: bool,
-}
-
-/// Features to switch on and off; each is kept at once.
-pub fn experimental(features: Vec<Feature>) -> Box<dyn Overlay> {
-    let entries = features.into_iter().map(|feature| Entry {
-        name: feature.name.clone(),
-        about: feature.about,
-        is_on: Some(feature.is_on),
-        value: feature.name,
-    });
-    let enter = |entry: &mut Entry<String>| {
-        let is_on = entry.is_on != Some(true);
-        entry.is_on = Some(is_on);
-        Outcome::want(Intent::Keep { key: format!("features.{}", entry.value), value: is_on.to_string() })
-    };
-    let picker = Picker::new("Experimental features", entries.collect(), enter);
-    Box::new(picker.empty("this version has none"))
-}
-
 /// The theme that a name stands for; `auto` is none: it depends on the terminal.
 pub fn theme(name: &str) -> Option<Theme> {
     Theme::ALL.iter().find(|(known, _)| *known == name).map(|(_, theme)| *theme)

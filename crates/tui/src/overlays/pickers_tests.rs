@@ -25,17 +25,10 @@ fn running() -> Box<dyn Overlay> {
     terminals(serde_json::from_value(running).unwrap())
 }
 
-fn features() -> Box<dyn Overlay> {
-    let feature = |name: &str, is_on| Feature { name: name.into(), about: format!("does {name}"), is_on };
-    experimental(vec![feature("one", false), feature("two", true)])
-}
-
 #[test]
 fn lists_are_shown() {
-    let table: [(&dyn Overlay, &str); 6] = [
+    let table: [(&dyn Overlay, &str); 4] = [
         (&*models_of(), "  ○ small  a model · 200 k tokens\n› ● big    a model · 200 k tokens\n"),
-        (&*features(), "  ○ one  does one\n› ● two  does two\n"),
-        (&*experimental(Vec::new()), "  this version has none\n"),
         (&*running(), "› npm \\u{1b}[2J start  7 · 1 min · /w\n"),
         (&*terminals(Vec::new()), "  there are none\n"),
         (&*modes(None), "› ○ read-only    reads, and asks before anything else\n"),
@@ -51,7 +44,7 @@ fn lists_are_shown() {
 fn keys_choose() {
     type Make = fn() -> Box<dyn Overlay>;
     let theme: Make = || themes("dark");
-    let table: [(Make, &str, &str); 12] = [
+    let table: [(Make, &str, &str); 9] = [
         (models_of, "up enter", r#"closes Change(Change { plans: None, model: Some("small"), effort: None,"#),
         (models_of, "enter", "closes open How long big thinks"),
         (
@@ -63,9 +56,6 @@ fn keys_choose() {
         (theme, "down esc", r#"theme: Some("dark")"#),
         (theme, "down enter", r#"theme: Some("light"), vim: None }) Keep { key: "tui.theme", value: "\"light\"" }"#),
         (running, "enter", r#"closes Fetch(StopTerminals(Some("7")))"#),
-        (features, "home enter", r#"Keep { key: "features.one", value: "true" }"#),
-        (features, "home enter enter", r#"Keep { key: "features.one", value: "false" }"#),
-        (features, "enter", r#"Keep { key: "features.two", value: "false" }"#),
         (|| modes(None), "down enter", "sandbox: Some(WorkspaceWrite), approval: Some(Untrusted)"),
         (|| modes(None), "f u l l enter", "sandbox: Some(DangerFullAccess), approval: Some(OnRequest)"),
     ];

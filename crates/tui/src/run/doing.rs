@@ -96,6 +96,11 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
             surroundings.face.clear();
             return Ok(true);
         }
+        Effect::AskBackground => {
+            surroundings.face.ask_background();
+            surroundings.face.resize();
+            return Ok(true);
+        }
         Effect::Redraw => {
             surroundings.face.resize();
             return Ok(true);

@@ -64,10 +64,10 @@ impl Face {
             }
             Self::Lines { shown, prompted } => {
                 let mut text: String = finished.iter().map(|row| row.text() + "\n").collect();
-                let overlay = app.overlay_rows();
+                let (overlay, is_read) = app.overlay_rows();
                 if overlay != *shown {
                     text.extend(overlay.iter().map(|row| row.text() + "\n"));
-                    *shown = overlay;
+                    *shown = if is_read { Vec::new() } else { overlay };
                     *prompted = false;
                 }
                 *prompted &= text.is_empty();
@@ -102,6 +102,18 @@ impl Face {
         if let Self::Drawn { screen, .. } = self {
             screen.ask_background();
         }
+    }
+
+    /// It has answered.
+    pub fn answered(&mut self) {
+        if let Self::Drawn { screen, .. } = self {
+            screen.answered();
+        }
+    }
+
+    /// Whether an answer of it is on its way.
+    pub fn is_asked(&self) -> bool {
+        matches!(self, Self::Drawn { screen, .. } if screen.is_asked())
     }
 
     /// Sends a sequence to it.
@@ -144,22 +156,20 @@ impl Face {
         Ok(())
     }
 
-    /// Gives the terminal back for good, with the rest of what is finished on it.
+    /// Writes the rest of what is finished, and takes away what is not.
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn leave(mut self, app: &mut App) -> io::Result<()> {
+    pub fn leave(&mut self, app: &mut App) -> io::Result<()> {
         let rest = app.finished();
-        match &mut self {
-            Self::Drawn { screen, raw } => {
+        match self {
+            Self::Drawn { screen, .. } => {
                 screen.print(rest);
                 if app.feed.has_begun() {
                     // What the shell says next stands apart.
                     screen.print(vec![Row::empty()]);
                 }
-                let closed = screen.finish(&app.last_rows());
-                raw.leave();
-                closed
+                screen.finish(&app.last_rows())
             }
             Self::Lines { prompted, .. } => {
                 // The line that was waited for is left unfinished.
@@ -168,6 +178,15 @@ impl Face {
                     std::iter::once(begin.to_owned()).chain(rest.iter().map(|row| row.text() + "\n")).collect();
                 io::stdout().write_all(text.as_bytes())
             }
+        }
+    }
+}
+
+impl Face {
+    /// Gives the terminal back for good.
+    pub fn give_back(&self) {
+        if let Self::Drawn { raw, .. } = self {
+            raw.leave();
         }
     }
 }

@@ -32,6 +32,8 @@ pub enum Input {
     Scroll(i32),
     /// The terminal's background: red, green and blue.
     Background(u8, u8, u8),
+    /// The terminal has answered all that it was asked.
+    Answered,
     /// There is no terminal any more. Nothing comes after it.
     Gone,
 }

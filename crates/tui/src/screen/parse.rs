@@ -222,6 +222,9 @@ fn meaning(parameters: &str, last: u8) -> Option<Input> {
     if let Some(mouse) = parameters.strip_prefix('<') {
         return wheel(mouse, last);
     }
+    if parameters.starts_with('?') && last == b'c' {
+        return Some(Input::Answered);
+    }
     if parameters.starts_with(['?', '>', '=']) {
         return None;
     }
@@ -397,7 +400,7 @@ mod tests {
             ("\x1b]11;rgb:1e1e/ffff/0000\x1b\\x", &["background 30 255 0", "x"]),
             ("\x1b]11;rgb:0/80/f\x07", &["background 0 128 255"]),
             ("\x1b]11;rgb:/12345678901/0\x07\x1b]11;rgb:+f/0/0\x07a", &["background 15 0 0", "a"]),
-            ("\x1b[?62;4c\x1b[?1u\x1b[5;7R\x1bP1$r0m\x1b\\b", &["b"]),
+            ("\x1b[?62;4c\x1b[?1u\x1b[5;7R\x1bP1$r0m\x1b\\b", &["Answered", "b"]),
             // Pastes.
             ("\x1b[200~a\rb\r\nc\x1b[A\x1b[201~d", &["paste \"a\\nb\\nc\\u{1b}[A\"", "d"]),
             ("\x1b[200~\x1b[201~\x1b[200~\x1b[201\x1b[201~", &["paste \"\"", "paste \"\\u{1b}[201\""]),

@@ -179,10 +179,6 @@ pub(super) fn vim(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Change(change), Intent::Keep { key: "tui.vim".into(), value: is_on.to_string() }])
 }
 
-pub(super) fn experimental(_: &str, _: &Snapshot<'_>) -> Wanted {
-    Ok(vec![Intent::Open(pickers::experimental(Vec::new()))])
-}
-
 pub(super) fn copy(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     let answer = snapshot.last_message.ok_or("there is no answer to copy yet")?;
     match arguments {

@@ -57,7 +57,7 @@ pub const COMMANDS: &[Command] = &[
         headless: "use `codex diff`",
         ..command("diff", "All that the agent has changed in this session", run::diff)
     },
-    command("experimental", "Switch features that are being tried", run::experimental),
+    later("experimental", "Switch features that are being tried", "this version has no feature that is being tried"),
     Command { arguments: "[FILE]", ..command("export", "Write the transcript to a file as Markdown", run::export) },
     Command {
         arguments: "[now]",

@@ -133,7 +133,6 @@ fn each_command_wants_what_it_is_for() {
         ("/copy code", r#"Copy("ls\n")"#),
         ("/export", "Export(None)"),
         ("/export a b.md", r#"Export(Some("a b.md"))"#),
-        ("/experimental", "Open(Experimental features)"),
         ("/help", "Open(Help)"),
         ("/help stop", "Print(/stop [ID]\n"),
         ("/help /diff", "Print(/diff\n"),

@@ -111,3 +111,34 @@ fn output_and_names_cannot_drive_the_terminal() {
     assert!(!written.contains("\x1b[2J"), "{written:?}");
     let _ = std::io::stdout().flush();
 }
+
+#[test]
+fn an_answer_of_the_terminal_is_never_taken_for_keys() {
+    const ANSWER: &str = "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62;22c";
+    let place = Place::new(json!([]));
+    let mut terminal = Terminal::start(&place, &["-c", "tui.theme=\"auto\""], 24, 80);
+    terminal.until("Ask, or /help");
+    let written = terminal.written();
+    let (asked, frame) = (written.find("\x1b]11;?\x1b\\\x1b[c"), written.find("\x1b[?2026h"));
+    assert!(asked.is_some() && frame < asked, "it is asked with the first frame, which waits for nothing: {written:?}");
+    terminal.press(&format!("a{ANSWER}b"), "› ab");
+    // It may come after the end: it is waited for then.
+    let mut terminal = Terminal::start(&place, &["-c", "tui.theme=\"auto\""], 24, 80);
+    terminal.answers_nothing();
+    terminal.until("Ask, or /help").until(" · approval ");
+    terminal.send("\x04");
+    terminal.until_it("an empty screen", |screen| !screen.contains("Ask, or"));
+    terminal.send(ANSWER);
+    let (status, all) = terminal.end();
+    assert!(status.success() && !all.contains("62;22c") && !all.contains("ffff"), "{all}");
+}
+
+#[test]
+fn a_page_is_read_whole_on_a_dumb_terminal() {
+    let place = Place::new(json!([]));
+    let mut terminal = Terminal::with(&place, &[], &[("TERM", "dumb")], (24, 80));
+    terminal.press("/help\r", "Take the answer that is chosen");
+    terminal.send("/quit\r");
+    let (status, all) = terminal.end();
+    assert!(status.success() && all.contains("/agent") && all.contains("/vim"), "{all}");
+}

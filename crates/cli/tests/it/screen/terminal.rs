@@ -28,6 +28,8 @@ pub struct Terminal {
     controller: File,
     emulator: vt100::Parser,
     written: Vec<u8>,
+    /// Whether it says what it is when it is asked, as terminals do (DA1).
+    answers: bool,
 }
 
 impl Terminal {
@@ -58,7 +60,18 @@ impl Terminal {
         command.stdin(Stdio::from(terminal.try_clone().unwrap()));
         command.stdout(Stdio::from(terminal.try_clone().unwrap())).stderr(Stdio::from(terminal));
         let child = command.spawn().unwrap();
-        Self { child, controller, emulator: vt100::Parser::new(rows, columns, SCROLLBACK), written: Vec::new() }
+        Self {
+            child,
+            controller,
+            emulator: vt100::Parser::new(rows, columns, SCROLLBACK),
+            written: Vec::new(),
+            answers: true,
+        }
+    }
+
+    /// From now on, nothing is answered to what the program asks.
+    pub fn answers_nothing(&mut self) {
+        self.answers = false;
     }
 
     /// Types `keys`: text, or sequences as terminals send them.
@@ -175,6 +188,10 @@ impl Terminal {
         // Linux says EIO when nobody has the other side open any more.
         let count = self.controller.read(&mut bytes).unwrap_or_default();
         self.emulator.process(&bytes[..count]);
+        if self.answers && bytes[..count].windows(3).any(|bytes| bytes == b"\x1b[c") {
+            // Who is gone needs no answer.
+            let _ = self.controller.write_all(b"\x1b[?62;22c");
+        }
         self.written.extend(&bytes[..count]);
         count > 0
     }
