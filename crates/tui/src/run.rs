@@ -130,8 +130,8 @@ async fn go_on(
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     // Before anything slow: keys are taken from here on.
-    surroundings.face.show(app)?;
-    let (mut shown, mut show_at) = (Instant::now(), None);
+    let mut is_behind = surroundings.face.show(app)?;
+    let (mut shown, mut show_at) = (Instant::now(), is_behind.then(Instant::now));
     loop {
         for effect in app.effects() {
             if !doing::carry_out(effect, app, surroundings)? {
@@ -140,9 +140,10 @@ async fn go_on(
         }
         let now = Instant::now();
         if show_at.is_some_and(|at| at <= now) {
-            surroundings.face.show(app)?;
+            is_behind = surroundings.face.show(app)?;
+            shown = Instant::now();
             // After another size, nothing is drawn for a moment.
-            (shown, show_at) = (Instant::now(), surroundings.face.settles_at());
+            show_at = surroundings.face.settles_at().or(is_behind.then_some(shown));
         }
         let wakes_at = [show_at, app.wakes_at(now)].into_iter().flatten().min();
         let event = tokio::select! {
@@ -152,7 +153,8 @@ async fn go_on(
             _ = hung_up.recv() => return Ok(()),
             _ = interrupted.recv() => Some(AppEvent::Interrupted),
             Some(answer) = answers.recv() => Some(answer),
-            message = messages.recv() => Some(message.map_or(AppEvent::Lost, AppEvent::Server)),
+            // What comes faster than it can be shown waits with whoever tells it.
+            message = messages.recv(), if !is_behind => Some(message.map_or(AppEvent::Lost, AppEvent::Server)),
             () = until(wakes_at) => None,
         };
         let now = Instant::now();

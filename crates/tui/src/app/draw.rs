@@ -41,6 +41,11 @@ impl App {
         Vec::new()
     }
 
+    /// Whether there are more of them than were given out the last time.
+    pub fn is_behind(&self) -> bool {
+        self.feed.is_behind()
+    }
+
     /// The live area, no higher than the screen.
     pub fn live(&self, now: Instant) -> Live {
         let size = self.setup.size;

@@ -14,15 +14,21 @@ use crate::{highlight::Highlighter, look::Look, text::Row};
 /// An open block with more source than this is cut where a line or a word ends.
 const MOST: usize = 16 << 10;
 
+/// Source is looked at in pieces of at most so many bytes: the rows of much text take many times its room.
+const PIECE: usize = 16 << 10;
+
 /// Last rows of an open block that are never given out.
 const UNSETTLED: usize = 3;
 
 /// Most targets of links that are kept for what comes below.
 const MOST_REFERENCES: usize = 200;
 
-/// A document that arrives. Only what is open is kept of it.
+/// A document that arrives. Only what is open is kept of it, and what was not looked at yet.
 #[derive(Debug, Default)]
 pub struct Stream {
+    /// What was not looked at yet, from the place `looked_at` on.
+    waiting: String,
+    looked_at: usize,
     /// The source from the beginning of the open block, or within open code.
     tail: String,
     open: Open,
@@ -106,13 +112,20 @@ impl Stream {
 
     /// More of it.
     pub fn push(&mut self, text: &str) {
-        self.tail.push_str(text);
+        let is_little = self.tail.len() + text.len() <= 2 * PIECE;
+        if is_little && self.waiting.is_empty() { &mut self.tail } else { &mut self.waiting }.push_str(text);
+    }
+
+    /// Whether there is source that was not looked at yet.
+    pub fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// The rows that can no longer change, each once. Where the open block needs more than `live_rows` rows, its upper
-    /// rows too.
+    /// rows too. After much text at once, more of them are [left for the next time](Self::is_behind).
     pub fn take(&mut self, look: &Look, live_rows: usize) -> Vec<Row> {
         self.rewrap(look);
+        self.look_at_more();
         let mut rows = Vec::new();
         let mut before = None;
         // Each round gives out what lies before the open block, or enters code, or leaves it.
@@ -134,6 +147,9 @@ impl Stream {
     /// All that is left: nothing more comes.
     pub fn finish(&mut self, look: &Look) -> Vec<Row> {
         let mut rows = Vec::new();
+        while self.is_behind() {
+            rows.extend(self.take(look, usize::MAX));
+        }
         if !self.tail.is_empty() && !self.tail.ends_with('\n') {
             self.tail.push('\n');
         }
@@ -157,6 +173,19 @@ impl Stream {
             rows.insert(0, Row::empty());
         }
         rows
+    }
+
+    /// The next piece is looked at from here on.
+    fn look_at_more(&mut self) {
+        let end = self.waiting.floor_char_boundary(self.looked_at + PIECE);
+        self.tail.push_str(&self.waiting[self.looked_at..end]);
+        self.looked_at = end;
+        if end == self.waiting.len() {
+            // What much text needed at once is no measure for what comes.
+            self.waiting.clear();
+            self.waiting.shrink_to(PIECE);
+            self.looked_at = 0;
+        }
     }
 
     /// Counts anew what was given out, if the width is another.

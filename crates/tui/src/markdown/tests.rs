@@ -134,6 +134,23 @@ proptest! {
 }
 
 #[test]
+fn much_text_at_once_is_printed_bit_by_bit_and_the_same() {
+    let (look, text) = (look(80), case("all").repeat(200));
+    assert!(text.len() > 100_000, "{}", text.len());
+    let (mut stream, mut rows, mut most) = (Stream::new(), Vec::new(), 0);
+    stream.push(&text);
+    while stream.is_behind() {
+        let taken = stream.take(&look, 10);
+        assert!(stream.kept() <= 64 << 10, "{}", stream.kept());
+        most = most.max(taken.len());
+        rows.extend(taken);
+    }
+    rows.extend(stream.finish(&look));
+    assert_eq!(styled(&rows), styled(&markdown(&text, &look)));
+    assert!(most < rows.len() / 5, "{most} rows of {} at once", rows.len());
+}
+
+#[test]
 fn what_never_ends_is_kept_in_small_pieces() {
     let table: &[(&str, &str)] = &[
         ("", "word "),

@@ -45,14 +45,15 @@ impl Face {
         }
     }
 
-    /// Shows what is finished and what is going on.
+    /// Shows what is finished and what is going on. Whether there is more to be shown right away.
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn show(&mut self, app: &mut App) -> io::Result<()> {
-        let finished = app.finished();
+    pub fn show(&mut self, app: &mut App) -> io::Result<bool> {
         match self {
             Self::Drawn { screen, .. } => {
+                // Behind a page nothing is printed; what waits takes less room before it is rows.
+                let finished = if app.is_page() { Vec::new() } else { app.finished() };
                 // It may have another size already, and the signal be still on its way.
                 let size = crate::screen::size();
                 if size != screen.size() {
@@ -60,10 +61,11 @@ impl Face {
                 }
                 screen.print(finished);
                 screen.page(app.is_page());
-                screen.frame(&app.live(Instant::now()))
+                screen.frame(&app.live(Instant::now()))?;
+                Ok(app.is_behind() && !app.is_page())
             }
             Self::Lines { shown, prompted } => {
-                let mut text: String = finished.iter().map(|row| row.text() + "\n").collect();
+                let mut text: String = app.finished().iter().map(|row| row.text() + "\n").collect();
                 let (overlay, is_read) = app.overlay_rows();
                 if overlay != *shown {
                     text.extend(overlay.iter().map(|row| row.text() + "\n"));
@@ -71,13 +73,14 @@ impl Face {
                     *prompted = false;
                 }
                 *prompted &= text.is_empty();
-                if !*prompted && app.waits_for_a_line() {
+                if !*prompted && !app.is_behind() && app.waits_for_a_line() {
                     text += "> ";
                     *prompted = true;
                 }
                 let mut out = io::stdout();
                 out.write_all(text.as_bytes())?;
-                out.flush()
+                out.flush()?;
+                Ok(app.is_behind())
             }
         }
     }
@@ -161,7 +164,10 @@ impl Face {
     /// # Errors
     /// When the terminal cannot be written to.
     pub fn leave(&mut self, app: &mut App) -> io::Result<()> {
-        let rest = app.finished();
+        let mut rest = app.finished();
+        while app.is_behind() {
+            rest.extend(app.finished());
+        }
         match self {
             Self::Drawn { screen, .. } => {
                 screen.print(rest);

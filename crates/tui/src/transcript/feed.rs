@@ -35,7 +35,12 @@ pub struct Feed {
     directory: String,
     /// The item that a question on the screen is about, which shows it.
     asked: Option<String>,
+    /// Whether there is more that is finished than was returned.
+    behind: bool,
 }
+
+/// About how many rows are returned at once: all of a long answer would take many times the room of its text.
+const AT_ONCE: usize = 500;
 
 /// Most of the output of a command that runs, and of a paragraph of thinking, that is kept, in bytes.
 const KEPT: usize = 8 << 10;
@@ -154,7 +159,21 @@ impl Feed {
 
     /// Takes in an item of before, to be printed.
     pub fn replay(&mut self, item: ThreadItem) {
-        self.queue.push_back(Entry::Item(file_change::seen_from(&self.directory, item)));
+        // A message is printed bit by bit, however long it is.
+        match item {
+            ThreadItem::AgentMessage { id, text } => {
+                let mut message = Message::new(&id);
+                message.text.push(&text);
+                (message.received, message.done) = (text.len(), true);
+                self.queue.push_back(Entry::Message(message));
+            }
+            item => self.queue.push_back(Entry::Item(file_change::seen_from(&self.directory, item))),
+        }
+    }
+
+    /// Whether there is more that is finished than was returned the last time.
+    pub fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// Whether something was printed.
@@ -185,10 +204,16 @@ impl Feed {
     }
 
     /// What is finished and was not returned before, in order; also the upper part of a message that needs more than
-    /// `live_rows` rows while it arrives.
+    /// `live_rows` rows while it arrives. Of much at once only a part, and [that there is more](Self::is_behind).
     pub fn finished(&mut self, look: &Look, live_rows: usize) -> Vec<Row> {
         let mut rows = Vec::new();
+        self.behind = false;
         while let Some(mut entry) = self.queue.pop_front() {
+            if rows.len() >= AT_ONCE {
+                self.queue.push_front(entry);
+                self.behind = true;
+                return rows;
+            }
             if let Entry::Item(item) = &entry
                 && let Some(glances) = looks::glances(item)
             {
@@ -199,9 +224,13 @@ impl Feed {
                 if !message.is_silent() {
                     self.release(look, &mut rows);
                 }
-                let done = message.done;
                 self.arrived(message, look, live_rows, &mut rows);
-                if !done {
+                if message.text.is_behind() {
+                    self.queue.push_front(entry);
+                    self.behind = true;
+                    return rows;
+                }
+                if !message.done {
                     self.queue.push_front(entry);
                     break;
                 }
@@ -343,7 +372,10 @@ impl Feed {
     fn arrived(&mut self, message: &mut Message, look: &Look, live_rows: usize, rows: &mut Vec<Row>) {
         let inner = narrower(look, 2);
         let mut part = message.text.take(&inner, live_rows);
-        if message.done {
+        while message.text.is_behind() && rows.len() + part.len() < AT_ONCE {
+            part.extend(message.text.take(&inner, live_rows));
+        }
+        if message.done && !message.text.is_behind() {
             part.extend(message.text.finish(&inner));
         }
         let part = message.mark(part, look);

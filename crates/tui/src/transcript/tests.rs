@@ -320,3 +320,27 @@ fn a_complaint_is_wrapped_beside_its_mark() {
     let rows = complaint("the provider needs a key\nhint: log in", &look(20));
     assert_eq!(plain(&rows), "✗ the provider needs\n  a key\n  hint: log in\n");
 }
+
+#[test]
+fn of_much_at_once_a_part_is_given_out_and_then_the_rest() {
+    let text: String = (0..20_000).map(|at| format!("- item {at}\n")).collect();
+    let long = serde_json::from_value(message("a", &text)).unwrap();
+    let short = |at| serde_json::from_value(message("b", &format!("said {at}"))).unwrap();
+    let (mut feed, look) = (Feed::new(), look(60));
+    feed.replay(long);
+    (0..2_000).for_each(|at| feed.replay(short(at)));
+    feed.notice(vec![Row::plain("last")]);
+    let mut rows = Vec::new();
+    loop {
+        let printed = feed.finished(&look, 8);
+        assert!(printed.len() < 2_000, "{} rows at once", printed.len());
+        rows.extend(printed);
+        if !feed.is_behind() {
+            break;
+        }
+    }
+    let shown: Vec<String> = rows.iter().map(Row::text).filter(|text| !text.is_empty()).collect();
+    assert_eq!(shown.len(), 20_000 + 2_000 + 1);
+    assert_eq!((shown[19_999].trim(), shown[21_999].as_str()), ("- item 19999", "• said 1999"));
+    assert_eq!(shown[22_000], "last");
+}

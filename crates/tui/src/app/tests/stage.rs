@@ -158,6 +158,9 @@ impl Stage {
             }
         }
         self.screen.print(self.app.finished());
+        while self.app.is_behind() {
+            self.screen.print(self.app.finished());
+        }
         self.screen.frame(&self.app.live(self.now)).unwrap();
         self
     }
