@@ -6,6 +6,7 @@ mod answers;
 mod compaction;
 mod draw;
 mod effect;
+mod export;
 mod fork;
 mod going_back;
 mod intents;

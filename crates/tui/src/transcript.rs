@@ -8,6 +8,7 @@ mod error;
 mod export;
 mod feed;
 mod file_change;
+mod html;
 mod looks;
 mod message;
 mod output;
@@ -23,6 +24,7 @@ pub use error::complaint;
 pub use export::export;
 pub use feed::Feed;
 pub use file_change::seen_from;
+pub use html::{html, is_html};
 
 pub use crate::{
     diff::{Hunk, Layout, diff_rows, hunk_rows, hunks},

@@ -98,4 +98,6 @@ pub enum ExportFormat {
     Markdown,
     /// A JSON object a line, one for each item
     Jsonl,
+    /// A page for a browser
+    Html,
 }

@@ -140,6 +140,12 @@ fn they_are_exported() {
     let kinds: Vec<&str> = lines.iter().map(|line| line["item"]["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["userMessage", "commandExecution", "agentMessage"]);
 
+    let page = done(&place, &["sessions", "export", "--format", "html", &said[0]]);
+    for part in ["<title>make it</title>", "<h2>User</h2>", "$ echo made\nmade", "It is <strong>done</strong>."] {
+        assert!(page.contains(part), "{page}");
+    }
+    done(&place, &["sessions", "export", &said[0], "-o", "it.html"]);
+    assert_eq!(fs::read_to_string(place.workspace.join("it.html")).unwrap(), page);
     done(&place, &["sessions", "export", &said[0], "-o", "it.jsonl"]);
     assert_eq!(events(&fs::read(place.workspace.join("it.jsonl")).unwrap()), lines);
     let refusal = refused(&place, &["sessions", "export", &said[0], "-o", "it.jsonl"]);

@@ -7,7 +7,7 @@ use codex_protocol::{
     ThreadItemsListParams, ThreadOpened, ThreadResumeParams,
 };
 
-use super::{App, Effect, Opening, Purpose, Session};
+use super::{App, Opening, Purpose, Session};
 use crate::{
     cost_page,
     intent::{Draft, Fetch, Intent},
@@ -81,10 +81,7 @@ impl App {
                 let (mut items, mut cursor) = (self.oldest_first(list.data), list.next_cursor);
                 self.overlays.iter_mut().for_each(|overlay| overlay.earlier(&mut items, &mut cursor));
             }
-            (Purpose::Export(path), ClientResponse::ThreadItemsList(list)) => {
-                let text = transcript::export(list.data.iter().map(|entry| &entry.item));
-                self.effects.push(Effect::Write { path, text });
-            }
+            (Purpose::Export(export), ClientResponse::ThreadItemsList(list)) => self.exported(export, list),
             (Purpose::Models, ClientResponse::ModelList(list)) => {
                 let current = self.session.as_ref().map(|session| session.opened.model.clone());
                 self.lay(overlays::models(list.data, current.as_deref().unwrap_or_default()));

@@ -122,7 +122,7 @@ pub enum Purpose {
     /// To show more of it, from before.
     Earlier,
     /// To write the transcript to a file.
-    Export(Option<String>),
+    Export(super::export::Export),
     /// To complete a file's name.
     Files(String),
     /// Nothing is to be shown of it, but for an error.

@@ -73,7 +73,7 @@ impl App {
                 self.effects.push(Effect::Send(notify::clipboard(&text)));
                 self.focus.hint = Some("copied, if the terminal lets programs copy (OSC 52)".into());
             }
-            Intent::Export(path) => self.items(None, Purpose::Export(path)),
+            Intent::Export(path) => self.export(path),
             Intent::Keep { key, value } => self.effects.push(Effect::Keep(key, value)),
             Intent::Init => self.effects.push(Effect::Init),
         }
@@ -228,15 +228,12 @@ impl App {
     }
 
     fn items_of(&mut self, thread_id: String, cursor: Option<String>, purpose: Purpose) {
-        // The newest are looked at first; an export is read from the beginning, as far as it goes.
-        let newest = !matches!(purpose, Purpose::Export(_));
-        let direction = if newest { SortDirection::Desc } else { SortDirection::Asc };
-        let limit = if newest { PAGE } else { usize::MAX };
         let params = ThreadItemsListParams {
             thread_id,
             cursor,
-            limit: Some(limit),
-            sort_direction: Some(direction),
+            limit: Some(PAGE),
+            // The newest are looked at first.
+            sort_direction: Some(SortDirection::Desc),
             ..ThreadItemsListParams::default()
         };
         self.call(ClientRequest::ThreadItemsList(params), purpose);

@@ -58,7 +58,14 @@ pub const COMMANDS: &[Command] = &[
         ..command("diff", "All that the agent has changed in this session", run::diff)
     },
     later("experimental", "Switch features that are being tried", "this version has no feature that is being tried"),
-    Command { arguments: "[FILE]", ..command("export", "Write the transcript to a file as Markdown", run::export) },
+    Command {
+        arguments: "[FILE]",
+        ..command(
+            "export",
+            "Write the transcript to a file: Markdown, or a page for a browser if it ends in .html",
+            run::export,
+        )
+    },
     Command {
         arguments: "[now]",
         when: When::BetweenTurns,

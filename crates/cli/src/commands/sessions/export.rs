@@ -26,6 +26,9 @@ pub async fn run(
     let items = items(client, &thread.id).await?;
     let text = match format {
         ExportFormat::Markdown => codex_tui::transcript::export(items.iter().map(|entry| &entry.item)),
+        ExportFormat::Html => {
+            codex_tui::transcript::html(thread.name.as_deref(), items.iter().map(|entry| &entry.item))
+        }
         ExportFormat::Jsonl => lines(&items)?,
     };
     let Some(path) = output else { return Ok(commands::write(text.as_bytes())?) };
@@ -43,6 +46,7 @@ pub async fn run(
 fn named(path: Option<&Path>) -> ExportFormat {
     match path.and_then(Path::extension).and_then(|ending| ending.to_str()) {
         Some("jsonl" | "json" | "ndjson") => ExportFormat::Jsonl,
+        Some("html" | "htm") => ExportFormat::Html,
         _ => ExportFormat::Markdown,
     }
 }
