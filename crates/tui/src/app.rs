@@ -15,6 +15,7 @@ mod manage;
 mod messages;
 mod plans;
 mod questions;
+mod resuming;
 mod reviews;
 mod session;
 #[cfg(test)]

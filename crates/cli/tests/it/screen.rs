@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod keys;
 mod real;
+mod resuming;
 pub mod terminal;
 mod tmux;
 mod turns;

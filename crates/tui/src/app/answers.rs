@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, ErrorKind, RpcError, SortDirection, ThreadItem, ThreadItemEntry,
-    ThreadItemsListParams, ThreadOpened, ThreadResumeParams,
+    ClientResponse, ErrorKind, RpcError, ThreadItem, ThreadItemEntry, ThreadOpened, ThreadResumeParams,
 };
 
 use super::{App, Opening, Purpose, Session};
@@ -16,9 +15,6 @@ use crate::{
     theme::Role,
     transcript,
 };
-
-/// Items of an earlier session that are shown when it is gone on with.
-const TAIL: usize = 30;
 
 impl App {
     pub(super) fn answered(&mut self, purpose: Purpose, result: Result<ClientResponse, RpcError>, now: Instant) {
@@ -70,10 +66,7 @@ impl App {
                 self.overlays.iter_mut().for_each(|overlay| overlay.said(&term, &mut found.data));
             }
             (Purpose::Manage(done), _) => self.managed(&done),
-            (Purpose::Tail, ClientResponse::ThreadItemsList(list)) => {
-                // The newest came first.
-                list.data.into_iter().rev().for_each(|entry| self.feed.replay(entry.item));
-            }
+            (Purpose::Tail(of), ClientResponse::ThreadItemsList(list)) => self.tail_came(&of, list.data),
             (Purpose::Transcript, ClientResponse::ThreadItemsList(list)) => {
                 self.lay(overlays::transcript(self.oldest_first(list.data), list.next_cursor));
             }
@@ -130,6 +123,13 @@ impl App {
             Purpose::Say(draft) => {
                 self.not_begun();
                 self.not_said(draft, &error.message);
+            }
+            Purpose::Tail(of) => {
+                // If it is not open, that says why.
+                if self.before.tail.is_awaited() {
+                    self.complain(&error.message);
+                }
+                self.tail_came(&of, Vec::new());
             }
             Purpose::Compact => {
                 self.not_begun();
@@ -198,24 +198,14 @@ impl App {
 
     pub(super) fn opened(&mut self, opened: ThreadOpened, now: Instant, resumed: bool) {
         let header = self.header(&opened);
-        self.feed.notice(header);
         self.feed.set_directory(&opened.cwd);
         self.setup.start.cwd = Some(opened.cwd.clone());
-        let id = opened.thread.id.clone();
         let (usage, cost) = (std::mem::take(&mut self.before.usage), self.before.cost.take());
         self.session = Some(Session { said: resumed, usage, cost, ..Session::new(opened, now) });
-        if resumed {
-            let params = ThreadItemsListParams {
-                thread_id: id,
-                limit: Some(TAIL),
-                sort_direction: Some(SortDirection::Desc),
-                ..ThreadItemsListParams::default()
-            };
-            self.call(ClientRequest::ThreadItemsList(params), Purpose::Tail);
+        match resumed {
+            true => self.begin_below_tail(header),
+            false => self.begin(header),
         }
-        // A file's name may be half typed.
-        self.renew_popup();
-        self.say_next();
     }
 
     fn directory(&self) -> &str {

@@ -23,6 +23,9 @@ const ALL: usize = 1_000_000;
 /// Said in place of the status line where there is no session.
 const NO_SESSION: &str = "  no session: /new begins one, /resume chooses an earlier one, /quit leaves";
 
+/// Said there where what a session said last is shown, and it is not open yet.
+const OPENING: &str = "  opening the session · what you send waits for it";
+
 impl App {
     /// Rows that are finished, to be printed once. Where the whole screen is ours they are kept here instead.
     pub fn finished(&mut self) -> Vec<Row> {
@@ -212,6 +215,7 @@ impl App {
                 };
                 status_line::row(&self.setup.status, &told, &Look { width: room, ..*look })
             }
+            None if self.before.is_opening && self.before.tail.is_here() => Row::new(OPENING, look.style(Role::Quiet)),
             None if self.before.is_opening => Row::new("  starting", look.style(Role::Quiet)),
             None => Row::new(NO_SESSION, look.style(Role::Quiet)),
         };

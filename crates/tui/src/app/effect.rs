@@ -115,8 +115,8 @@ pub enum Purpose {
     Redo,
     /// To take back the files of the last turn.
     Undo,
-    /// To show what an earlier session said last.
-    Tail,
+    /// To show what this session said last.
+    Tail(String),
     /// To show the whole transcript.
     Transcript,
     /// To show more of it, from before.

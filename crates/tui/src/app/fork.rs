@@ -16,6 +16,9 @@ impl App {
         let Some(thread_id) = fork.thread_id.or_else(|| self.thread_id()) else {
             return self.complain("the session is not open yet");
         };
+        if !self.before.tail.is_of(&thread_id) {
+            self.before.tail = Default::default();
+        }
         let from = ThreadResumeParams { thread_id, ..self.setup.resume.clone() };
         self.before.is_branching = true;
         let params = ThreadForkParams { from, last_turn_id: fork.last_turn_id, ..ThreadForkParams::default() };
@@ -48,7 +51,7 @@ impl App {
         self.before.is_branching = false;
         let before = self.thread_id();
         // What is on the screen already is not shown once more.
-        let is_shown = before.is_some() && prompt.is_none();
+        let is_shown = (before.is_some() || self.before.tail.is_here()) && prompt.is_none();
         let was_held = self.queue.is_held();
         self.leave_thread();
         if !was_held {

@@ -82,12 +82,16 @@ impl App {
     /// Asks the server for a session.
     pub(super) fn open(&mut self, opening: Opening) {
         self.before.is_opening = true;
+        if !matches!(&opening, Opening::Resume(params) if self.before.tail.is_of(&params.thread_id)) {
+            self.before.tail = Default::default();
+        }
         match opening {
             Opening::Start(params) => self.call(ClientRequest::ThreadStart(params), Purpose::Open),
             Opening::Resume(params) => {
                 self.before.wanted = Some(params.thread_id.clone());
                 // It may be the one that was left.
                 self.before.left.take_if(|left| left.starts_with(&params.thread_id));
+                self.ask_tail(&params.thread_id);
                 self.call(ClientRequest::ThreadResume(params), Purpose::Open);
             }
             Opening::Last { params, of } => {
@@ -150,7 +154,7 @@ impl App {
 
     /// Says what waits, if nothing runs.
     pub(super) fn say_next(&mut self) {
-        if self.before.is_branching {
+        if self.before.is_branching || self.before.tail.is_awaited() {
             return;
         }
         let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else { return };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use codex_protocol::{ModeKind, ThreadOpened, ThreadTokenUsage, UserInput};
 
-use super::{App, Proposed, agents::Agents};
+use super::{App, Proposed, agents::Agents, resuming::Tail};
 
 /// The session on the screen.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Before {
     pub is_opening: bool,
     /// Whether a branch of this one is on its way: what is said waits for it.
     pub is_branching: bool,
+    /// What the one that is on its way said last.
+    pub(super) tail: Tail,
     /// Tokens of the one that is on its way.
     pub usage: ThreadTokenUsage,
     /// What they cost in USD, where that is known.

@@ -5,6 +5,7 @@ mod going_back;
 mod manage;
 mod order;
 mod plans;
+mod resuming;
 mod said;
 mod screens;
 mod sizes;

@@ -28,7 +28,8 @@ fn a_session_gets_a_name_and_loses_it() {
 fn what_another_process_has_open_can_be_taken_over() {
     let opening = Opening::Resume(ThreadResumeParams { thread_id: "t".into(), ..ThreadResumeParams::default() });
     let mut stage = Stage::new(Plan { opening, ..Plan::usual(SIZE) });
-    stage.refused_as(ErrorKind::OpenElsewhere, "session t is open in process 7, since 12:00");
+    // What it said last cannot be read either.
+    stage.refused("").refused_as(ErrorKind::OpenElsewhere, "session t is open in process 7, since 12:00");
     let shown = stage.shown();
     assert!(shown.contains("open in process 7") && shown.contains("take it over"), "{shown}");
     stage.keys("down enter");

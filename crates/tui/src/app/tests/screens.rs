@@ -144,8 +144,13 @@ const STATES: &[(&str, Play)] = &[
                     "total": { "totalTokens": 12345 }, "last": { "totalTokens": 50_000 }, "modelContextWindow": 200_000,
                 }}),
             );
-            s.answered(ClientResponse::ThreadResume(thread("fix it")))
-                .answered(items(&["the newest", "the one before"]))
+            s.answered(items(&["the newest", "the one before"]))
+                .answered(ClientResponse::ThreadResume(thread("fix it")))
+        })
+    }),
+    ("resuming", |size| {
+        start(Plan { opening: resume(), ..Plan::usual(size) }, |s| {
+            s.answered(items(&["the newest", "the one before"])).says("go on").types("hal")
         })
     }),
     ("none-to-resume", |size| {
