@@ -24,6 +24,7 @@ impl Given {
     pub(crate) fn of(answer: Option<&Answer>) -> Self {
         let (answer, rule) = match answer {
             Some(Answer::Yes) => (Answered::Accept, None),
+            Some(Answer::Hunks(_)) => (Answered::AcceptHunks, None),
             Some(Answer::ForSession) => (Answered::AcceptForSession, None),
             Some(Answer::Always(rules)) => (Answered::AcceptAlways, rules.texts().last().map(|rule| rule.text.clone())),
             Some(Answer::No(_)) => (Answered::Decline, None),
@@ -56,7 +57,10 @@ impl TurnRun {
         question: &Question,
         Given { answer, by, rule }: Given,
     ) -> Result<(), StoreError> {
-        let allowed = matches!(answer, Answered::Accept | Answered::AcceptForSession | Answered::AcceptAlways);
+        let allowed = matches!(
+            answer,
+            Answered::Accept | Answered::AcceptHunks | Answered::AcceptForSession | Answered::AcceptAlways
+        );
         state.standing.note(|decisions| {
             decisions.note(access, allowed, Some((answer, by)), question.rule.clone(), &question.reason);
             if answer == Answered::AcceptForSession {

@@ -84,6 +84,8 @@ pub(crate) enum Consent {
     Given {
         /// Whether the call's item was told already.
         shown: bool,
+        /// The hunks of its changes that it is given for, if not for all.
+        hunks: Option<BTreeSet<usize>>,
     },
     /// No, and perhaps a word to the model.
     Declined(Option<String>),
@@ -151,7 +153,7 @@ impl TurnRun {
         };
         let question = match verdict {
             Verdict::Allow(confinement) => {
-                let permission = Permission { confinement, disarm_git: disarms_git(policy, access) };
+                let permission = Permission { confinement, disarm_git: disarms_git(policy, access), hunks: None };
                 match answered_by_full_auto(policy, access) {
                     Some(question) => self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?,
                     None => note(true, &why),
@@ -171,9 +173,9 @@ impl TurnRun {
             Verdict::Ask(question) => Question { reason: first.added_to(&question.reason), ..*question },
         };
         Ok(match self.consent(state, access, item, &question).await? {
-            Consent::Given { shown } => {
+            Consent::Given { shown, hunks } => {
                 self.save_first(state, first, false).await;
-                Permit::Run { permission: question.confinement.into(), shown }
+                Permit::Run { permission: Permission { hunks, ..question.confinement.into() }, shown }
             }
             Consent::Declined(None) => declined(DECLINED),
             Consent::Declined(Some(message)) => declined_with(message.trim()),
@@ -193,12 +195,13 @@ impl TurnRun {
     ) -> Result<Consent, StoreError> {
         if offers_session(access, item.item, question) && state.granted.covers(access, &question.confinement) {
             self.record_answer(state, access, item.item, question, Given::EARLIER)?;
-            return Ok(Consent::Given { shown: item.shown });
+            return Ok(Consent::Given { shown: item.shown, hunks: None });
         }
         let answer = self.ask(state, access, item, question).await;
         self.record_answer(state, access, item.item, question, Given::of(answer.as_ref()))?;
         match answer {
             Some(Answer::Yes) => {}
+            Some(Answer::Hunks(hunks)) => return Ok(Consent::Given { shown: true, hunks: Some(hunks) }),
             Some(Answer::ForSession) => state.granted.calls.push((access.clone(), question.confinement.clone())),
             Some(Answer::Always(rules)) => {
                 Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules;
@@ -212,7 +215,7 @@ impl TurnRun {
             None if self.cancel.is_cancelled() => return Ok(Consent::Interrupted),
             None => return Ok(Consent::Unheard),
         }
-        Ok(Consent::Given { shown: true })
+        Ok(Consent::Given { shown: true, hunks: None })
     }
 
     /// Asks a person and waits for the answer. `None`: the turn was interrupted, or nobody listens.
@@ -222,6 +225,7 @@ impl TurnRun {
         let workplace = &state.settings.workplace;
         let offered = Offered {
             for_session: offers_session(access, Some(&item), question),
+            hunks: hunks(access, &item),
             always: always(access, Some(&item), question, &workplace.policy.rules),
             workspace: workplace.roots.workspace.clone(),
         };
@@ -335,6 +339,19 @@ fn always(access: &Access, item: Option<&ThreadItem>, question: &Question, rules
     Some(Always { rule, words, rules: rules.clone() })
 }
 
+/// How many hunks of the changes that are shown can be agreed to one by one; 0 where there is one, or something that is
+/// not made of hunks.
+fn hunks(access: &Access, item: &ThreadItem) -> usize {
+    let ThreadItem::FileChange { changes, .. } = item else { return 0 };
+    let is_whole = |diff: &str| !diff.is_empty() && !diff.starts_with("@@ ");
+    if access.command.is_some() || changes.iter().any(|change| is_whole(&change.diff)) {
+        return 0;
+    }
+    let lines = changes.iter().flat_map(|change| change.diff.lines());
+    let count = lines.filter(|line| line.starts_with("@@ ")).count();
+    if count > 1 { count } else { 0 }
+}
+
 fn decisions(offered: &Offered) -> Vec<ApprovalDecision> {
     let amendment = offered
         .always
@@ -343,6 +360,8 @@ fn decisions(offered: &Offered) -> Vec<ApprovalDecision> {
     let mut decisions = vec![ApprovalDecision::Accept];
     decisions.extend(offered.for_session.then_some(ApprovalDecision::AcceptForSession));
     decisions.extend(amendment);
+    let hunks = (offered.hunks > 0).then(|| ApprovalDecision::AcceptHunks { hunks: (0..offered.hunks).collect() });
+    decisions.extend(hunks);
     decisions.extend([ApprovalDecision::Decline, ApprovalDecision::Cancel]);
     decisions
 }

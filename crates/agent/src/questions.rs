@@ -4,7 +4,7 @@
 //! It must never let an answer mean more than its question offered.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -42,6 +42,8 @@ struct Waiting {
 pub(crate) struct Offered {
     /// Yes for as long as the thread is open.
     pub(crate) for_session: bool,
+    /// How many hunks there are that can be agreed to one by one; 0 where that cannot be.
+    pub(crate) hunks: usize,
     /// Yes for always: a rule.
     pub(crate) always: Option<Always>,
     /// The directory that the thread works in.
@@ -64,6 +66,8 @@ pub(crate) struct Always {
 pub(crate) enum Answer {
     /// Yes, this once.
     Yes,
+    /// Yes to these hunks, and not to others that there are.
+    Hunks(BTreeSet<usize>),
     /// Yes, and the same again as long as the thread is open.
     ForSession,
     /// Yes, and under these rules from now on.
@@ -149,6 +153,9 @@ impl Questions {
                 save(workspace, &rule).map_err(|reason| AnswerError::NotSaved { rule, reason })?;
                 Answer::Always(Box::new(rules))
             }
+            ApprovalDecision::AcceptHunks { hunks } => {
+                some_hunks(waiting.offered.as_ref().map_or(0, |offered| offered.hunks), hunks)?
+            }
             ApprovalDecision::Decline => Answer::No(answer.message.filter(|message| !message.trim().is_empty())),
             ApprovalDecision::Cancel => Answer::Stop,
         };
@@ -161,6 +168,23 @@ impl Questions {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Yes to `hunks`, of so many that were `offered`.
+fn some_hunks(offered: usize, hunks: Vec<usize>) -> Result<Answer, AnswerError> {
+    let refused = |message: String| Err(AnswerError::NotOffered(message));
+    if offered == 0 {
+        return refused("this cannot be agreed to in parts: answer yes or no".into());
+    }
+    let hunks: BTreeSet<usize> = hunks.into_iter().collect();
+    match hunks.last() {
+        None => refused("no hunk is named: answer no if none is wanted".into()),
+        Some(last) if *last >= offered => {
+            refused(format!("there is no hunk {last}: there are {offered}, counted from 0"))
+        }
+        Some(_) if hunks.len() == offered => Ok(Answer::Yes),
+        Some(_) => Ok(Answer::Hunks(hunks)),
     }
 }
 
@@ -196,7 +220,7 @@ mod tests {
             words: rule[1..].split(' ').map(str::to_owned).collect(),
             rules: Rules::default(),
         });
-        questions.put(Offered { for_session, always, workspace: "/w".into() })
+        questions.put(Offered { for_session, hunks: 0, always, workspace: "/w".into() })
     }
 
     fn answer(decision: ApprovalDecision) -> ApprovalAnswer {
@@ -291,6 +315,33 @@ mod tests {
         let (id, answered) = questions.put_plain();
         questions.withdraw(id);
         assert!(!answered.await);
+    }
+
+    #[test]
+    fn hunks_are_those_that_were_offered() {
+        let give = |offered: usize, hunks: &[usize]| {
+            let questions = Questions::default();
+            let (id, mut answered) =
+                questions.put(Offered { for_session: true, hunks: offered, always: None, workspace: "/w".into() });
+            let decision = ApprovalDecision::AcceptHunks { hunks: hunks.to_vec() };
+            match questions.answer(id, answer(decision), |_, _| Ok(())) {
+                Ok(()) => format!("{:?}", answered.try_recv().unwrap()),
+                Err(error) => {
+                    assert!(questions.open().waiting.contains_key(&id), "it goes on waiting");
+                    error.to_string()
+                }
+            }
+        };
+        for (offered, hunks, expected) in [
+            (3, &[2, 0, 2][..], "Hunks({0, 2})"),
+            (2, &[1, 0], "Yes"),
+            (2, &[], "no hunk is named"),
+            (2, &[0, 2], "there is no hunk 2"),
+            (0, &[0], "cannot be agreed to in parts"),
+        ] {
+            let given = give(offered, hunks);
+            assert!(given.contains(expected), "{offered} {hunks:?}: {given}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl TurnRun {
         let question =
             Question { confinement: walls, reason: reason(), rule: None, remember: None, not_held: &NOT_HELD_ALONE };
         let message = match self.consent(state, access, untold, &question).await? {
-            Consent::Given { shown } => {
+            Consent::Given { shown, .. } => {
                 Arc::make_mut(&mut state.settings.workplace.policy).weak = true;
                 return Ok(Ok(Item { item, shown }));
             }

@@ -112,7 +112,7 @@ impl TurnRun {
             state.granted.not_these.extend(more.directories);
         }
         Ok(match consent {
-            Consent::Given { shown } => {
+            Consent::Given { shown, .. } => {
                 let permission = question.confinement.into();
                 let running = self.start(state, call.clone(), &context, prepared, permission, shown).await?;
                 let UnderWay { ran, .. } = running.await;

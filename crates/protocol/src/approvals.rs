@@ -174,6 +174,12 @@ pub enum ApprovalDecision {
         /// with an underscore.)
         execpolicy_amendment: Vec<String>,
     },
+    /// Yes to these hunks of the changes alone. (Ours.)
+    AcceptHunks {
+        /// Counted from 0 through all files of the item, in the order of their diffs. Offered are all of them; some are
+        /// answered.
+        hunks: Vec<usize>,
+    },
     /// No; the turn goes on.
     Decline,
     /// No, and the turn ends.

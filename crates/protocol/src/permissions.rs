@@ -74,7 +74,7 @@ pub struct PermissionDecision {
     pub action: String,
     /// Whether it could run.
     pub allowed: bool,
-    /// The answer, if it was asked: `accept`, `acceptForSession`, `acceptAlways`, `decline`, `cancel`, `nothing`.
+    /// The answer, if it was asked: `accept`, `acceptHunks`, `acceptForSession`, `acceptAlways`, `decline`, `cancel`, `nothing`.
     pub answer: Option<String>,
     /// Whose answer it is: `user`, `session`, `fullAuto`, `nobody`.
     pub by: Option<String>,

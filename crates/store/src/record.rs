@@ -189,6 +189,8 @@ pub enum Record {
 pub enum Answered {
     /// Yes, this once.
     Accept,
+    /// Yes to some hunks of the changes.
+    AcceptHunks,
     /// Yes, and the same again as long as the thread is open.
     AcceptForSession,
     /// Yes, and by a rule from now on.

@@ -203,7 +203,7 @@ struct Call {
 }
 
 impl Call {
-    async fn run(self, Permission { confinement, disarm_git }: Permission) -> Outcome {
+    async fn run(self, Permission { confinement, disarm_git, .. }: Permission) -> Outcome {
         let Self { shown, mut start, wait, for_model, context } = self;
         if disarm_git {
             codex_workspace::disarm_git(&mut start.command.environment);

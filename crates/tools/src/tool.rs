@@ -1,6 +1,13 @@
 //! The trait every tool implements, and what passes through it.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+};
 
 use codex_history::{Arguments, Content, ToolSpec};
 use codex_permissions::Access;
@@ -80,11 +87,13 @@ pub struct Permission {
     pub confinement: Confinement,
     /// Whether git in it is to run nothing that a repository names: nobody looked at this command.
     pub disarm_git: bool,
+    /// The hunks of the changes that are shown, counted from 0 through all files, if not all of them are to be made.
+    pub hunks: Option<BTreeSet<usize>>,
 }
 
 impl From<Confinement> for Permission {
     fn from(confinement: Confinement) -> Self {
-        Self { confinement, disarm_git: false }
+        Self { confinement, disarm_git: false, hunks: None }
     }
 }
 

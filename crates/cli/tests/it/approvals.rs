@@ -1,5 +1,6 @@
 //! Questions and their answers: what is asked is what runs, and nothing runs that nobody has said yes to.
 
+mod hunks;
 mod rules;
 mod uncovers;
 mod weaker_walls;
@@ -27,7 +28,7 @@ fn escalated(command: &str, why: &str) -> Value {
     json!({ "tool": "exec_command", "arguments": arguments })
 }
 
-fn patch(hunks: &str) -> Value {
+pub fn patch(hunks: &str) -> Value {
     json!({ "custom": "apply_patch", "input": format!("*** Begin Patch\n{hunks}*** End Patch\n") })
 }
 

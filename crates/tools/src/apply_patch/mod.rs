@@ -7,6 +7,7 @@ mod content;
 mod diff;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod hunks;
 mod lines;
 mod named;
 mod parse;
@@ -16,11 +17,14 @@ mod text;
 mod undo;
 mod work;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
-use codex_protocol::{FileUpdateChange, PatchApplyStatus, ThreadItem};
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ThreadItem};
 use codex_sandbox::Confinement;
 use codex_workspace::{Beneath, is_protected};
 use serde::Deserialize;
@@ -77,13 +81,24 @@ pub(crate) fn prepare(patch: &str, base: &Path, context: &ToolContext) -> Result
     let access = Access { writes: plan.writes(), ..Access::default() };
     let started = Some(shown.clone().item(PatchApplyStatus::InProgress));
     let cancel = context.cancel.clone();
-    let run = Box::new(move |Permission { confinement, .. }| {
+    let run = Box::new(move |Permission { confinement, hunks, .. }| {
         let work = async move {
             if cancel.is_cancelled() {
                 return shown.outcome(Err("nothing was changed: interrupted by the user".into()));
             }
-            let work = move || write(&plan, &confinement).map(|()| plan.report());
-            let done = tokio::task::spawn_blocking(work).await;
+            let mut shown = shown;
+            let done = match hunks {
+                None => tokio::task::spawn_blocking(move || write(&plan, &confinement).map(|()| plan.report())).await,
+                Some(hunks) => {
+                    let done = tokio::task::spawn_blocking(move || write_part(plan, &confinement, &hunks)).await;
+                    done.map(|done| {
+                        done.map(|(report, changes)| {
+                            shown.changes = changes;
+                            report
+                        })
+                    })
+                }
+            };
             shown.outcome(done.unwrap_or_else(|error| Err(format!("the tool broke down: {error}"))))
         };
         Box::pin(work) as _
@@ -111,6 +126,26 @@ fn write(plan: &Plan, confinement: &Confinement) -> Result<(), String> {
         }
     };
     plan.write(&beneath.map_err(|error| format!("nothing was changed: {error}"))?)
+}
+
+/// Writes these hunks of what was planned: what the model is told, and what was changed.
+fn write_part(
+    mut plan: Plan,
+    confinement: &Confinement,
+    hunks: &BTreeSet<usize>,
+) -> Result<(String, Vec<FileUpdateChange>), String> {
+    let left_out = plan.keep_only(hunks)?;
+    write(&plan, confinement)?;
+    let is_left = |change: &FileUpdateChange| {
+        change.diff.is_empty() && matches!(change.kind, PatchChangeKind::Update { move_path: None })
+    };
+    let changes: Vec<FileUpdateChange> = plan.changes().into_iter().filter(|change| !is_left(change)).collect();
+    let files: String = changes.iter().map(|change| format!("{}\n", change.path)).collect();
+    let report = format!(
+        "The user accepted a part of the patch, and that was applied. Files changed:\n{files}\nThe user rejected these \
+         hunks, and they were left out. Do not make these changes again unless the user asks for them.\n{left_out}"
+    );
+    Ok((report, changes))
 }
 
 /// What of a patch is shown all along.

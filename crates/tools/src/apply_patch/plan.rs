@@ -25,7 +25,7 @@ const MOST_TOGETHER: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Plan {
     /// In the order in which the patch first speaks of them.
-    files: Vec<File>,
+    pub(super) files: Vec<File>,
     /// The mark `A`, `M` or `D` and the path as written, an operation each.
     summary: Vec<(char, String)>,
     /// What the model should check.
@@ -44,9 +44,9 @@ pub(super) struct File {
     /// Mode and owner of the file that was moved here.
     pub(super) attributes: Option<Attributes>,
     /// Whether the patch deletes it or moves it away, at least for a while.
-    deleted: bool,
+    pub(super) deleted: bool,
     /// Index of the file it became.
-    moved_to: Option<usize>,
+    pub(super) moved_to: Option<usize>,
 }
 
 /// What was at a path.
@@ -282,15 +282,20 @@ impl Plan {
 
     /// What the user is shown, an entry for every file that changes; a file that moved is told by where it was.
     pub(super) fn changes(&self) -> Vec<FileUpdateChange> {
+        self.shown().into_iter().map(|(_, change)| change).collect()
+    }
+
+    /// The changes with the indices of their files.
+    pub(super) fn shown(&self) -> Vec<(usize, FileUpdateChange)> {
         let told: BTreeSet<usize> = self.files.iter().filter_map(|file| self.target(file)).collect();
         let files = self.files.iter().enumerate().filter(|(index, _)| !told.contains(index));
         let mut differ = Differ::new();
-        files.filter_map(|(_, file)| self.change(file, &mut differ)).collect()
+        files.filter_map(|(index, file)| Some((index, self.change(file, &mut differ)?))).collect()
     }
 
     /// The index of the file that `file` moved to, if that is still what came of it: a patch may move it on, or make
     /// it again in its place.
-    fn target(&self, file: &File) -> Option<usize> {
+    pub(super) fn target(&self, file: &File) -> Option<usize> {
         let index = file.moved_to.filter(|_| file.after.is_none())?;
         self.files[index].after.is_some().then_some(index)
     }

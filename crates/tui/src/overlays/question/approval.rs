@@ -31,6 +31,10 @@ use crate::{
 /// Between the sentence why it is asked and what the model says of it, which stands in a place of its own here.
 const MODEL_SAYS: &str = "; the model says: “";
 
+/// What is said of a yes, to all and to what is not marked.
+const YES: &str = "yes, this once";
+const YES_TO_THE_REST: &str = "yes, to all that is not marked";
+
 /// A question about what the agent wants to do.
 #[derive(Debug)]
 pub(super) struct Approval {
@@ -79,13 +83,14 @@ impl Approval {
 
     pub(super) fn of_files(id: u64, params: FileChangeApprovalParams, item: Option<&ThreadItem>) -> Self {
         let FileChangeApprovalParams { reason, available_decisions, terms, .. } = params;
-        Self::new(id, reason, terms, About::Files(Hunks::of(item)), &available_decisions)
+        let about = About::Files(Hunks::of(item, &available_decisions));
+        Self::new(id, reason, terms, about, &available_decisions)
     }
 
     fn new(id: u64, reason: Option<String>, terms: ApprovalTerms, about: About, offered: &[ApprovalDecision]) -> Self {
         let words = |answer: Answer| match (answer, &about) {
             (Answer::Yes, _) if !terms.not_held.is_empty() => "yes, for the rest of the session".to_owned(),
-            (Answer::Yes, _) => "yes, this once".to_owned(),
+            (Answer::Yes, _) => YES.to_owned(),
             (Answer::ForSession, About::Files(_)) => "session: yes, and the same files again".to_owned(),
             (Answer::ForSession, About::Command { .. }) => "session: yes, and the same command again".to_owned(),
             (Answer::Always, About::Command { rule: Some(rule), .. }) => format!("always: by a rule… {}", rule.text()),
@@ -125,11 +130,21 @@ impl Approval {
         }
     }
 
+    fn wanted(&self) -> Option<Vec<usize>> {
+        match &self.about {
+            About::Files(hunks) => hunks.wanted(),
+            About::Command { .. } => None,
+        }
+    }
+
     fn give(&mut self, answer: Answer) -> Outcome {
         // Who has marked something does not want all of it.
         let is_yes = matches!(answer, Answer::Yes | Answer::ForSession | Answer::Always);
         if is_yes && self.unwanted().is_some() {
-            return Outcome::stay();
+            return match (answer, self.wanted()) {
+                (Answer::Yes, Some(hunks)) => self.answer(ApprovalDecision::AcceptHunks { hunks }, None),
+                _ => Outcome::stay(),
+            };
         }
         match answer {
             Answer::Yes => self.answer(ApprovalDecision::Accept, None),
@@ -155,8 +170,10 @@ impl Approval {
                 "space" => hunks.toggle(),
                 _ => return self.choose_answer(key),
             }
+            let is_part = hunks.wanted().is_some();
             self.drawn.take();
             self.scroll.follow();
+            self.choices.say(Answer::Yes, if is_part { YES_TO_THE_REST } else { YES });
             return Outcome::stay();
         }
         self.choose_answer(key)
@@ -304,9 +321,12 @@ impl Approval {
                     && hunks.are_many()
                 {
                     let (left, right, mark) = (shown(Action::Left), shown(Action::Right), shown(Action::Mark));
-                    let said = match hunks.unwanted() {
-                        Some(_) => format!("✗ not wanted: say no, and the model is told which · {mark} unmarks"),
-                        None => format!("{left} {right} from hunk to hunk · {mark} marks one as not wanted"),
+                    let said = match (hunks.unwanted(), hunks.wanted()) {
+                        (Some(_), Some(_)) => format!("✗ not wanted: yes leaves it out · {mark} unmarks"),
+                        (Some(_), None) => {
+                            format!("✗ not wanted: say no, and the model is told which · {mark} unmarks")
+                        }
+                        (None, _) => format!("{left} {right} from hunk to hunk · {mark} marks one as not wanted"),
                     };
                     live.append(hint(&said));
                 }

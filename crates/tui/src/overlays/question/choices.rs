@@ -95,6 +95,12 @@ impl Choices {
         Self { answers, chosen: Chosen::at(at) }
     }
 
+    /// Says `words` of `answer` from now on.
+    pub(super) fn say(&mut self, answer: Answer, words: &str) {
+        let said = self.answers.iter_mut().filter(|(offered, _)| *offered == answer);
+        said.for_each(|(_, said)| words.clone_into(said));
+    }
+
     fn offered(&self, answer: Answer) -> Option<Answer> {
         self.answers.iter().any(|(offered, _)| *offered == answer).then_some(answer)
     }

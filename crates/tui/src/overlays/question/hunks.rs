@@ -1,7 +1,7 @@
-//! The changes that a question is about, hunk by hunk. What is not wanted of them can be marked; an answer of no then says
-//! which hunks these are, for a patch is taken as a whole or not at all.
+//! The changes that a question is about, hunk by hunk. What is not wanted of them can be marked: a yes is for the rest
+//! then, where the server takes that, and a no says which hunks these are.
 
-use codex_protocol::{FileUpdateChange, PatchChangeKind, ThreadItem};
+use codex_protocol::{ApprovalDecision, FileUpdateChange, PatchChangeKind, ThreadItem};
 
 use crate::{
     diff::{Hunk, Line, hunk_rows},
@@ -32,13 +32,24 @@ pub(super) struct Hunks {
     files: Vec<FileUpdateChange>,
     parts: Vec<Part>,
     at: usize,
+    /// Whether the server takes a yes to some of them.
+    are_apart: bool,
 }
 
 impl Hunks {
-    pub(super) fn of(item: Option<&ThreadItem>) -> Self {
+    /// Those of `item`, of which the server takes a yes to some if there are as many as were `offered`.
+    pub(super) fn of(item: Option<&ThreadItem>, offered: &[ApprovalDecision]) -> Self {
         let Some(ThreadItem::FileChange { changes, .. }) = item else { return Self::default() };
-        let parts = changes.iter().enumerate().flat_map(|(file, change)| parts(file, change)).collect();
-        Self { files: changes.clone(), parts, at: 0 }
+        let parts: Vec<Part> = changes.iter().enumerate().flat_map(|(file, change)| parts(file, change)).collect();
+        let all = ApprovalDecision::AcceptHunks { hunks: (0..parts.len()).collect() };
+        Self { files: changes.clone(), are_apart: offered.contains(&all), parts, at: 0 }
+    }
+
+    /// The hunks that are not marked, if some are and a yes can be for these.
+    pub(super) fn wanted(&self) -> Option<Vec<usize>> {
+        let parts = self.parts.iter().enumerate();
+        let wanted: Vec<usize> = parts.filter(|(_, part)| !part.is_unwanted).map(|(at, _)| at).collect();
+        (self.are_apart && !wanted.is_empty() && wanted.len() < self.parts.len()).then_some(wanted)
     }
 
     /// Goes to the next hunk, or the one before.

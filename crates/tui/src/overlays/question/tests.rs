@@ -43,9 +43,13 @@ fn weaker() -> Box<dyn Overlay> {
 }
 
 fn files_with(item: Option<ThreadItem>) -> Box<dyn Overlay> {
+    files_offered(item, json!(["accept", "acceptForSession", "decline", "cancel"]))
+}
+
+fn files_offered(item: Option<ThreadItem>, offered: serde_json::Value) -> Box<dyn Overlay> {
     let request = json!({ "method": "item/fileChange/requestApproval", "params": {
         "threadId": "t", "turnId": "u", "itemId": "i", "startedAtMs": 0, "reason": "the policy asks before edits",
-        "grantRoot": null, "availableDecisions": ["accept", "acceptForSession", "decline", "cancel"],
+        "grantRoot": null, "availableDecisions": offered,
         "terms": { "confinement": "writes the files of the patch" },
     }});
     question(7, &serde_json::from_value::<ServerRequest>(request).unwrap(), item.as_ref())
@@ -54,7 +58,16 @@ fn files_with(item: Option<ThreadItem>) -> Box<dyn Overlay> {
 const DIFF: &str = "@@ -1,2 +1,2 @@\n-old\n+new\n same\n@@ -10 +10,3 @@\n ten\n+eleven\n+twelve\n";
 
 fn files() -> Box<dyn Overlay> {
-    files_with(Some(ThreadItem::FileChange {
+    files_with(Some(changed()))
+}
+
+/// The same, of which some hunks can be agreed to alone.
+fn apart() -> Box<dyn Overlay> {
+    files_offered(Some(changed()), json!(["accept", { "acceptHunks": { "hunks": [0, 1, 2] } }, "decline", "cancel"]))
+}
+
+fn changed() -> ThreadItem {
+    ThreadItem::FileChange {
         id: "i".into(),
         changes: serde_json::from_value(json!([
             { "path": "/w/a.rs", "kind": { "type": "update", "move_path": null }, "diff": DIFF },
@@ -62,7 +75,7 @@ fn files() -> Box<dyn Overlay> {
         ]))
         .unwrap(),
         status: codex_protocol::PatchApplyStatus::InProgress,
-    }))
+    }
 }
 
 fn trust() -> Box<dyn Overlay> {
@@ -86,7 +99,7 @@ fn trust() -> Box<dyn Overlay> {
 }
 
 type Make = fn() -> Box<dyn Overlay>;
-const QUESTIONS: [Make; 6] = [usual, plain, weaker, files, trust, || files_with(None)];
+const QUESTIONS: [Make; 7] = [usual, plain, weaker, files, apart, trust, || files_with(None)];
 
 fn decided(decision: &str) -> String {
     format!("closes Answer {{ request_id: 7, answer: ApprovalAnswer {{ decision: {decision}, message: None }} }}")
@@ -104,7 +117,7 @@ fn always(words: &[&str]) -> String {
 
 #[test]
 fn each_answer_is_one_key_and_a_row_of_the_list() {
-    let table: [(Make, &str, String); 50] = [
+    let table: [(Make, &str, String); 57] = [
         (usual, "y", decided("Accept")),
         (usual, "Y", decided("Accept")),
         (usual, "enter", decided("Accept")),
@@ -170,6 +183,20 @@ fn each_answer_is_one_key_and_a_row_of_the_list() {
             "right right right left space m u g l y enter",
             declined(
                 "ugly\nNot wanted of these changes: in /w/a.rs, hunk 2 of 2 (lines 10-12). The rest may be proposed again without them.",
+            ),
+        ),
+        // Where the server takes it, a yes is for what is not marked.
+        (apart, "y", decided("Accept")),
+        (apart, "space y", decided("AcceptHunks { hunks: [1, 2] }")),
+        (apart, "right space enter", decided("AcceptHunks { hunks: [0, 2] }")),
+        (apart, "space space y", decided("Accept")),
+        (apart, "space right space right space y", String::new()),
+        (apart, "space s", String::new()),
+        (
+            apart,
+            "space n",
+            declined(
+                "Not wanted of these changes: in /w/a.rs, hunk 1 of 2 (lines 1-2). The rest may be proposed again without them.",
             ),
         ),
         (trust, "y", decided("Accept")),
