@@ -27,6 +27,8 @@ pub struct Keeping {
     pub store: Arc<Checkpoints>,
     /// `$CODEX_HOME`, of which nothing is kept.
     pub codex_home: PathBuf,
+    /// For how many days.
+    pub days: u32,
 }
 
 /// The states of a thread.
@@ -299,9 +301,9 @@ impl TurnRun {
         if let Some(diff) = state.checkpoints.diff.take() {
             diff.finish().await;
         }
-        if let Some(Keeping { store, .. }) = state.checkpoints.keeping.clone() {
+        if let Some(Keeping { store, days, .. }) = state.checkpoints.keeping.clone() {
             // Nobody waits for it, and what fails is tried again another day.
-            drop(tokio::task::spawn_blocking(move || store.tidy()));
+            drop(tokio::task::spawn_blocking(move || store.tidy(days)));
         }
     }
 }

@@ -122,10 +122,11 @@ impl TurnRun {
         if let Some(lost) = first.said().filter(|_| unasked) {
             self.warn(state, format!("a command that destroys something runs unasked; {lost}")).await;
         }
+        let days = state.checkpoints.keeping.as_ref().map_or(0, |keeping| keeping.days);
         for bundle in &first.bundles {
             let path = shown(bundle);
             let message = format!(
-                "branches, tags and stashes were saved first, for 30 days: `git fetch {path} 'refs/*:refs/saved/*'` brings \
+                "branches, tags and stashes were saved first, for {days} days: `git fetch {path} 'refs/*:refs/saved/*'` brings \
                  them back"
             );
             self.warn(state, message).await;

@@ -17,8 +17,8 @@ use crate::{
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// How long states are kept, in seconds.
-const KEPT: u32 = 30 * 24 * 3600;
+/// How long branches are kept where nobody says, in seconds.
+const BRANCHES: u32 = 30 * 24 * 3600;
 
 /// What was given back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,12 +40,12 @@ impl Checkpoints {
         self.collect_older(keep, GRACE)
     }
 
-    /// Removes, once a day at most, what no state needs that was taken in the last 30 days. Does nothing while another
+    /// Removes, once a day at most, what no state needs that was taken in the last `days`, and branches that were saved before. Does nothing while another
     /// process uses the store.
     ///
     /// # Errors
     /// As [`Checkpoints::collect`].
-    pub fn tidy(&self) -> Result<Option<Collected>, CheckpointError> {
+    pub fn tidy(&self, days: u32) -> Result<Option<Collected>, CheckpointError> {
         let mark = self.directory.join("tidied");
         let tidied = fs::metadata(&mark).and_then(|mark| mark.modified());
         let is_due = tidied.map_or(true, |time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY));
@@ -54,7 +54,8 @@ impl Checkpoints {
         }
         // What fails would fail again at once.
         fs::write(&mark, "").map_err(|source| CheckpointError::io("write", &mark, source))?;
-        match self.collect_by(&[], KEPT, FlockOperation::NonBlockingLockExclusive) {
+        let age = days.saturating_mul(24 * 3600);
+        match self.collect_by(&[], (age, age), FlockOperation::NonBlockingLockExclusive) {
             Err(CheckpointError::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
             collected => collected.map(Some),
         }
@@ -62,10 +63,16 @@ impl Checkpoints {
 
     /// As [`Checkpoints::collect`], with another age in seconds.
     pub(crate) fn collect_older(&self, keep: &[SnapshotId], age: u32) -> Result<Collected, CheckpointError> {
-        self.collect_by(keep, age, FlockOperation::LockExclusive)
+        self.collect_by(keep, (age, BRANCHES), FlockOperation::LockExclusive)
     }
 
-    fn collect_by(&self, keep: &[SnapshotId], age: u32, lock: FlockOperation) -> Result<Collected, CheckpointError> {
+    /// `age` is that of states, `branches` that of branches that were saved, both in seconds.
+    fn collect_by(
+        &self,
+        keep: &[SnapshotId],
+        (age, branches): (u32, u32),
+        lock: FlockOperation,
+    ) -> Result<Collected, CheckpointError> {
         let mut objects = self.objects();
         let _alone = objects.lock("use", lock)?;
         let before = objects.bytes_on_disk()?;
@@ -78,7 +85,7 @@ impl Checkpoints {
                 }
             }
         }
-        objects.repack(&wanted)?;
+        objects.repack(&wanted, Duration::from_secs(branches.into()))?;
         Ok(Collected { before, after: objects.bytes_on_disk()? })
     }
 }

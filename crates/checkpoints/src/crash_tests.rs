@@ -146,15 +146,30 @@ fn the_store_is_tidied_once_a_day_and_never_beside_its_use() {
         let file = fs::File::options().write(true).open(&mark).unwrap();
         file.set_times(fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH)).unwrap();
     };
-    assert!(bench.store.tidy().unwrap().is_some());
-    assert_eq!(bench.store.tidy().unwrap(), None);
+    assert!(bench.store.tidy(30).unwrap().is_some());
+    assert_eq!(bench.store.tidy(30).unwrap(), None);
     long_ago();
     let in_use = bench.reopened().objects().lock("use", FlockOperation::LockShared).unwrap();
-    assert_eq!(bench.store.tidy().unwrap(), None);
+    assert_eq!(bench.store.tidy(30).unwrap(), None);
     drop(in_use);
     long_ago();
-    assert!(bench.store.tidy().unwrap().is_some());
+    assert!(bench.store.tidy(30).unwrap().is_some());
     assert!(whole(&bench.store, &id).len() > 12, "it is younger than 30 days");
+}
+
+#[test]
+fn branches_that_were_saved_go_when_they_are_older_than_states_may_be() {
+    let bench = Bench::new();
+    let bundle = bench.root.parent().unwrap().join("home/checkpoints/1.bundle");
+    let mark = bundle.with_file_name("tidied");
+    fs::write(&bundle, "").unwrap();
+    let two_days_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(48);
+    fs::File::open(&bundle).unwrap().set_modified(two_days_ago).unwrap();
+    for (days, is_there) in [(3, true), (1, false)] {
+        bench.store.tidy(days).unwrap().unwrap();
+        assert_eq!(bundle.exists(), is_there, "{days}");
+        fs::remove_file(&mark).unwrap();
+    }
 }
 
 #[test]

@@ -250,6 +250,7 @@ pub const KEYS: &[Key] = &[
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
     key("history", Kind::Table(HISTORY), "What was written in the screen before"),
+    key("sessions", Kind::Table(SESSIONS), "How long sessions are kept"),
     key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
@@ -412,6 +413,30 @@ const HISTORY: &[Key] = &[
     )
     .default("\"save-all\""),
     later("max_bytes", "How long the file may become"),
+];
+
+/// A hundred years in days.
+const CENTURY_DAYS: i64 = 36_500;
+
+/// The keys of `[sessions]`.
+const SESSIONS: &[Key] = &[
+    key(
+        "keep_days",
+        Kind::Count(1, CENTURY_DAYS),
+        "Days after which a session that nobody has gone on with is deleted; for ever if not set. Those that are named, archived or forked \
+         from stay",
+    ),
+    key(
+        "max_total_mb",
+        Kind::Count(1, 1_000_000_000),
+        "Megabytes that the sessions may take together before the oldest are deleted; without end if not set. The same stay",
+    ),
+    key(
+        "keep_checkpoints_days",
+        Kind::Count(1, CENTURY_DAYS),
+        "Days for which states of files are kept, to go back to",
+    )
+    .default("30"),
 ];
 
 /// Looks of the screen.

@@ -71,7 +71,8 @@ pub use review::TestCommand;
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
 pub use settings::{
-    AgentSettings, ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, Settings, WorkspaceWrite,
+    AgentSettings, ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
+    WorkspaceWrite,
 };
 pub use shell_environment::{EnvironmentPolicy, Inherit, Patterns};
 pub use trust_store::{Hash, TrustStore, TrustedProject, Verdict, revoke, trust};

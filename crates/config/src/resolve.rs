@@ -20,8 +20,8 @@ use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
     AgentSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications, Origin,
-    Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, Settings, Warning, WireApi,
-    WorkspaceWrite, limits, rules,
+    Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings, Warning,
+    WireApi, WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -46,6 +46,7 @@ struct Raw {
     shell_environment_policy: RawEnvironmentPolicy,
     agents: RawAgents,
     history: RawHistory,
+    sessions: SessionSettings,
     tui: RawScreen,
     #[serde(rename = "permissions")]
     _permissions: Option<IgnoredAny>,
@@ -201,6 +202,7 @@ pub(crate) fn settings(
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         tui: raw.tui.resolve(&raw.history),
+        sessions: raw.sessions,
         limits: limits::check(raw.limits, merged)?,
         test_command: raw.review.test_command(),
         prices,

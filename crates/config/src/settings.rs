@@ -132,10 +132,24 @@ pub struct Settings {
     pub agents: AgentSettings,
     /// The screen.
     pub tui: ScreenSettings,
+    /// How long sessions are kept.
+    pub sessions: SessionSettings,
     /// The most that a session may use.
     pub limits: LimitSettings,
     /// What runs the project's tests in a review.
     pub test_command: TestCommand,
     /// What models cost, by their ids, where the user says it.
     pub prices: BTreeMap<String, PriceSettings>,
+}
+
+/// How long sessions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    /// Days since one was last written; `None`: for ever.
+    pub keep_days: Option<u32>,
+    /// Megabytes (10⁶ bytes) that all may take; `None`: without end.
+    pub max_total_mb: Option<u64>,
+    /// Days for which states of files are kept.
+    pub keep_checkpoints_days: u32,
 }

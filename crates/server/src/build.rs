@@ -10,7 +10,7 @@ use std::{
 use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
     AgentFile, AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode,
-    Settings, TestCommand, WireApi, api_key, variables,
+    SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -61,6 +61,8 @@ pub(crate) struct Built {
     pub(crate) settings: ThreadSettings,
     /// What it may use at most.
     pub(crate) limits: Limits,
+    /// How long sessions are kept.
+    pub(crate) sessions: SessionSettings,
     pub(crate) warnings: Vec<String>,
     /// As in [`codex_protocol::ThreadOpened`].
     pub(crate) config_sources: Vec<String>,
@@ -247,7 +249,15 @@ pub(crate) async fn thread(
     };
     let (tools, instructions) = (codex_tools::all(), found.files);
     let built = ThreadSettings { model, workplace, tools, instructions, agents: None, tests, after_planning: None };
-    Ok(Built { settings: built, limits, warnings, config_sources: sources, agents: settings.agents, agent_files })
+    Ok(Built {
+        settings: built,
+        limits,
+        sessions: settings.sessions,
+        warnings,
+        config_sources: sources,
+        agents: settings.agents,
+        agent_files,
+    })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.

@@ -15,11 +15,11 @@ impl Server {
         let path = self.journal(&params.thread_id)?;
         let none =
             || RpcError::new(ErrorKind::Internal, "no states of files are kept, so that nobody knows what changed");
-        let keeping = self.keeping().ok_or_else(none)?;
+        let store = self.states().ok_or_else(none)?;
         blocking(move || {
             let replayed = replayed(&path)?;
-            let diff = changes(&keeping.store, &replayed, params.turn_id.as_deref())?;
-            let files = file_diffs(&keeping.store, &diff, &replayed.cwd).map_err(unreadable)?;
+            let diff = changes(&store, &replayed, params.turn_id.as_deref())?;
+            let files = file_diffs(&store, &diff, &replayed.cwd).map_err(unreadable)?;
             let unknown = diff
                 .unknown
                 .iter()

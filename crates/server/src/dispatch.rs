@@ -165,6 +165,7 @@ impl Server {
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
         let budget = budget(&built, &BTreeMap::new());
+        self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::start(parts).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
@@ -211,6 +212,7 @@ impl Server {
         let spent = codex_agent::token_usage(&id, "", &budget, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
@@ -269,7 +271,7 @@ impl Server {
         let (id, questions, path) = (id.to_owned(), Arc::clone(&self.questions), temp.path().to_owned());
         let settings = ThreadSettings { agents: self.agents_of(&id, &ties), ..built.settings };
         let Ties { live, budget, events, place } = ties;
-        let keeping = self.keeping();
+        let keeping = self.keeping(built.sessions.keep_checkpoints_days);
         self.put(&id, place);
         (ThreadParts { id, settings, journal, temp, events, questions, live, budget, keeping }, path)
     }

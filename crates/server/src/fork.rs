@@ -65,6 +65,7 @@ impl Server {
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
         let budget = budget(&built, &replayed.usage);
+        self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::resume_forked(parts, replayed).map_err(thread_error)?);
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });

@@ -22,6 +22,7 @@ mod network;
 mod permissions;
 mod policy;
 mod reading;
+mod retention;
 mod review;
 mod rewind;
 mod sessions;

@@ -16,10 +16,14 @@ use codex_protocol::{
 use crate::{Server, dispatch::thread_error};
 
 impl Server {
-    /// Where the states of files are kept; `None` where that cannot be.
-    pub(crate) fn keeping(&self) -> Option<Keeping> {
-        let codex_home = self.codex_home().ok()?;
-        self.checkpoints(&codex_home).as_ref().ok().map(|store| Keeping { store: Arc::clone(store), codex_home })
+    /// Where the states of files are kept, and for how many days; `None` where that cannot be.
+    pub(crate) fn keeping(&self, days: u32) -> Option<Keeping> {
+        Some(Keeping { store: self.states()?, codex_home: self.codex_home().ok()?, days })
+    }
+
+    /// The states of files that are kept.
+    pub(crate) fn states(&self) -> Option<Arc<Checkpoints>> {
+        self.checkpoints(&self.codex_home().ok()?).as_ref().ok().cloned()
     }
 
     /// A warning where no states of files can be kept.

@@ -235,6 +235,12 @@ pub(crate) fn rollouts(codex_home: &Path, id: &str) -> impl Iterator<Item = Path
     files.filter(move |path| name::is_rollout(path) && name::id_of(path) == Some(id))
 }
 
+/// The ids of the sessions that the Codex CLI kept.
+pub(crate) fn ids_of_rollouts(codex_home: &Path) -> HashSet<String> {
+    let files = files(codex_home).into_iter().map(|file| file.path);
+    files.filter(|path| name::is_rollout(path)).filter_map(|path| name::id_of(&path).map(str::to_owned)).collect()
+}
+
 /// All files that are named as those of sessions are.
 fn files(codex_home: &Path) -> Vec<Found> {
     let mut found = Vec::new();

@@ -34,7 +34,7 @@ impl Objects {
     }
 
     /// Leaves the objects `wanted`, and no others. The lock `use` is held alone.
-    pub(crate) fn repack(&mut self, wanted: &HashSet<Hash>) -> Result<(), CheckpointError> {
+    pub(crate) fn repack(&mut self, wanted: &HashSet<Hash>, branches: Duration) -> Result<(), CheckpointError> {
         let mut kept: HashMap<u32, Vec<(Hash, Record)>> =
             self.packs.keys().map(|number| (*number, Vec::new())).collect();
         for (hash, (number, record)) in &self.places {
@@ -63,7 +63,7 @@ impl Objects {
             self.remove_pack(*number)
                 .map_err(|source| CheckpointError::io("remove", &self.pack_path(*number), source))?;
         }
-        self.sweep().map_err(|source| CheckpointError::io("clean", &self.directory, source))?;
+        self.sweep(branches).map_err(|source| CheckpointError::io("clean", &self.directory, source))?;
         self.refresh()
     }
 
@@ -108,16 +108,16 @@ impl Objects {
     }
 
     /// Removes what a writer that was killed left, and what nobody used for long.
-    fn sweep(&mut self) -> io::Result<()> {
+    fn sweep(&mut self, branches: Duration) -> io::Result<()> {
         let _lock = self.lock("append", FlockOperation::LockExclusive).map_err(io::Error::other)?;
         let indexes = self.indexes()?;
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
             let name = entry.file_name();
             let text = name.to_str().unwrap_or_default();
-            let stale = || {
+            let is_older = |than: Duration| {
                 let written = entry.metadata()?.modified()?;
-                io::Result::Ok(SystemTime::now().duration_since(written).is_ok_and(|age| age > STALE))
+                io::Result::Ok(SystemTime::now().duration_since(written).is_ok_and(|age| age > than))
             };
             let goes = match text.rsplit_once('.') {
                 Some((number, "pack")) => number.parse().is_ok_and(|number: u32| !indexes.contains_key(&number)),
@@ -125,7 +125,8 @@ impl Objects {
                     index_numbers(&name).is_some_and(|(number, generation)| indexes[&number] > generation)
                 }
                 Some((_, "tmp")) => true,
-                Some((_, "stat" | "bundle")) => stale()?,
+                Some((_, "stat")) => is_older(STALE)?,
+                Some((_, "bundle")) => is_older(branches)?,
                 _ => false,
             };
             if goes {

@@ -38,6 +38,7 @@ mod processes;
 mod proxy;
 mod reference;
 mod requests;
+mod retention;
 mod review;
 mod rewind;
 mod rollouts;
