@@ -9,8 +9,8 @@ use std::{
 
 use codex_history::{Content, History, Message};
 use codex_protocol::{
-    CollabAgentState, Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn, TurnChanged,
-    TurnStatus, UserInput,
+    CollabAgentState, Event, ItemsView, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn,
+    TurnChanged, TurnStatus, UserInput,
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
@@ -341,6 +341,7 @@ impl Thread {
         let turn = Turn {
             id: turn_id,
             items: Vec::new(),
+            items_view: ItemsView::NotLoaded,
             status: TurnStatus::InProgress,
             error: None,
             started_at: Some(context::now_ms() / 1000),

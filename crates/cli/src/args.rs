@@ -94,6 +94,9 @@ pub enum Command {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
+    /// Serve a program that has started this one, over standard input and output
+    #[command(after_help = examples::APP_SERVER)]
+    AppServer(AppServerArguments),
     /// Show the settings and where each comes from, and change them
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),
@@ -375,6 +378,18 @@ pub struct LogoutArguments {
     /// Forget the keys of all providers
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AppServerArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// Where to listen: stdio://, which is standard input and output
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The same as --listen stdio://
+    #[arg(long, conflicts_with = "listen")]
+    pub stdio: bool,
 }
 
 #[derive(Debug, Args)]

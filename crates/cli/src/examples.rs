@@ -22,6 +22,14 @@ Examples:
 Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 3 it came to a limit of what it may use, 124 the time
 of --timeout was up, 130 interrupted, 143 terminated.";
 
+pub const APP_SERVER: &str = "\
+Examples:
+  codex app-server
+  codex -m gpt-4.1 -s read-only app-server --listen stdio://
+
+A message is one line of JSON, in either direction; docs/protocol.md says what there is. Flags hold for the sessions that
+the program starts, unless it says otherwise itself. It ends when its standard input does.";
+
 pub const RESUME: &str = "\
 Examples:
   codex exec resume --last \"now write a test for it\"

@@ -7,12 +7,12 @@ use codex_protocol::{
     FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams,
     ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
     ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
+    ThreadLoadedListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
+    ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -73,6 +73,8 @@ calls! {
     thread_read ThreadRead(ThreadReadParams) -> ThreadReadResult;
     /// Lists threads on disk.
     thread_list ThreadList(ThreadListParams) -> ThreadListResult;
+    /// Lists the threads that are open.
+    thread_loaded_list ThreadLoadedList(ThreadLoadedListParams) -> ThreadLoadedListResult;
     /// Finds threads on disk by what was said in them.
     thread_search ThreadSearch(ThreadSearchParams) -> ThreadSearchResponse;
     /// Gives a thread a name.

@@ -76,7 +76,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use codex_protocol::{
-        ApprovalTerms, FileChangeApprovalParams, ItemCompleted, Position, ServerRequestResolved, TurnChanged,
+        ApprovalTerms, FileChangeApprovalParams, ItemCompleted, ItemsView, Position, ServerRequestResolved, TurnChanged,
     };
 
     use super::*;
@@ -85,6 +85,7 @@ mod tests {
         let turn = Turn {
             id: "1".into(),
             items: vec![],
+            items_view: ItemsView::NotLoaded,
             status,
             error: None,
             started_at: None,

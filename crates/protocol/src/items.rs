@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ThreadItem;
+use crate::{ItemsView, ThreadItem, Turn};
 
 /// `thread/items/list`: finished items of a thread that is open or on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,34 @@ pub struct ThreadItemsListResult {
     /// Where to go on in the same direction; null at the end.
     pub next_cursor: Option<String>,
     /// Where to go the other way from the first of `data`, without it.
+    pub backwards_cursor: Option<String>,
+}
+
+/// `thread/turns/list`: turns of a thread that is open or on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadTurnsListParams {
+    /// The thread's id.
+    pub thread_id: String,
+    /// Where to go on, as an earlier answer said.
+    pub cursor: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Which come first; the newest when absent.
+    pub sort_direction: Option<SortDirection>,
+    /// Which of their items are told; the summary when absent.
+    pub items_view: Option<ItemsView>,
+}
+
+/// Answer to `thread/turns/list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadTurnsListResult {
+    /// In the direction that was asked for.
+    pub data: Vec<Turn>,
+    /// Where to go on in the same direction; null at the end.
+    pub next_cursor: Option<String>,
+    /// Where to begin in the other direction with the first of `data`.
     pub backwards_cursor: Option<String>,
 }
 

@@ -40,7 +40,10 @@ pub use item::{
     CommandExecutionSource, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange,
     PatchApplyStatus, PatchChangeKind, ThreadItem, UserInput,
 };
-pub use items::{SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult};
+pub use items::{
+    SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadTurnsListParams,
+    ThreadTurnsListResult,
+};
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use permissions::{
@@ -65,14 +68,15 @@ pub use terminals::{
 };
 pub use thread::{
     ApprovalPolicy, Empty, GitInfo, SandboxMode, SessionSource, Thread, ThreadClosed, ThreadForkParams,
-    ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadSearchParams, ThreadSearchResponse, ThreadSearchResult, ThreadSetNameParams,
-    ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged, ThreadUnsubscribeParams, ThreadUnsubscribed,
-    TypedFlag, UnsubscribeStatus, Warning,
+    ThreadListParams, ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated,
+    ThreadOpened, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSearchResult, ThreadSetNameParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadStatusChanged,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TypedFlag, UnsubscribeStatus, Warning,
 };
 pub use turn::{
-    Delta, ItemCompleted, ItemStarted, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded, ThreadTokenUsage,
-    TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed, TurnInterruptParams,
-    TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams, TurnSteerResult,
+    Delta, ItemCompleted, ItemStarted, ItemsView, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded,
+    ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams,
+    TurnSteerResult,
 };
 pub use usage::{ModelUsage, ThreadUsage, ThreadUsageReadParams};

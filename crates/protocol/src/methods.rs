@@ -10,14 +10,15 @@ use crate::{
     PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
     ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
     ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadNameUpdated, ThreadOpened,
-    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
-    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
-    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
-    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadUnsubscribeParams,
-    ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnDiffUpdated,
-    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams,
-    TurnSteerResult, Warning,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
+    ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult,
+    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged,
+    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -69,6 +70,15 @@ macro_rules! server_notifications {
         pub enum ServerNotification {
             $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
         }
+
+        impl ServerNotification {
+            /// Its name on the wire.
+            pub fn method(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+        }
     };
 }
 
@@ -89,8 +99,10 @@ client_requests! {
     ThreadDiff        "thread/diff"         ThreadDiffParams        => ThreadDiff,          Ours;
     ThreadFork        "thread/fork"         ThreadForkParams        => ThreadOpened,        Theirs;
     ThreadList        "thread/list"         ThreadListParams        => ThreadListResult,    Theirs;
+    ThreadLoadedList  "thread/loaded/list"  ThreadLoadedListParams  => ThreadLoadedListResult, Theirs;
     ThreadRead        "thread/read"         ThreadReadParams        => ThreadReadResult,    Theirs;
     ThreadItemsList   "thread/items/list"   ThreadItemsListParams   => ThreadItemsListResult, Theirs;
+    ThreadTurnsList   "thread/turns/list"   ThreadTurnsListParams   => ThreadTurnsListResult, Theirs;
     ThreadShellCommand "thread/shellCommand" ThreadShellCommandParams => Empty,              Theirs;
     ThreadRevert      "thread/revert"       ThreadRevertParams      => ThreadReadResult,    Theirs;
     ThreadRewind        "thread/rewind"         ThreadRewindParams     => ThreadRewound,          Ours;

@@ -347,6 +347,26 @@ pub struct ThreadListResult {
     pub next_cursor: Option<String>,
 }
 
+/// `thread/loaded/list`: the threads that are open on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadLoadedListParams {
+    /// Ignored: the list is told at once.
+    pub cursor: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// Answer to `thread/loaded/list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadLoadedListResult {
+    /// Ids, the oldest thread first.
+    pub data: Vec<String>,
+    /// Always null.
+    pub next_cursor: Option<String>,
+}
+
 /// `thread/started`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -15,6 +15,9 @@ pub struct Turn {
     pub id: String,
     /// Its items, where they were asked for.
     pub items: Vec<ThreadItem>,
+    /// Which of its items these are.
+    #[serde(default)]
+    pub items_view: ItemsView,
     /// How it stands.
     pub status: TurnStatus,
     /// Why it failed.
@@ -29,6 +32,19 @@ pub struct Turn {
     /// Wall time in milliseconds.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+}
+
+/// Which items of a turn are told with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ItemsView {
+    /// None.
+    #[default]
+    NotLoaded,
+    /// What the user said, and the last that the model said.
+    Summary,
+    /// All.
+    Full,
 }
 
 /// How a turn stands.

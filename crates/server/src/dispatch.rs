@@ -41,7 +41,9 @@ impl Server {
             | ClientRequest::ThreadArchive(_)
             | ClientRequest::ThreadUnarchive(_)
             | ClientRequest::ThreadDelete(_) => self.of_the_store(request).await?,
+            ClientRequest::ThreadLoadedList(params) => ClientResponse::ThreadLoadedList(self.loaded(&params)),
             ClientRequest::ThreadItemsList(params) => ClientResponse::ThreadItemsList(self.items(params).await?),
+            ClientRequest::ThreadTurnsList(params) => ClientResponse::ThreadTurnsList(self.turns(params).await?),
             ClientRequest::ThreadRevert(params) => ClientResponse::ThreadRevert(self.revert(&params).await?),
             ClientRequest::ThreadRewind(params) => ClientResponse::ThreadRewind(self.rewind(params).await?),
             ClientRequest::ThreadRewindList(params) => {

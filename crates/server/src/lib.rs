@@ -15,6 +15,7 @@ mod fork;
 mod holding;
 mod hub;
 mod in_process;
+mod json;
 mod keys;
 mod limits;
 mod models;
@@ -28,6 +29,7 @@ mod rewind;
 mod sessions;
 mod terminals;
 mod trust;
+mod turns;
 mod worktrees;
 
 use std::{
@@ -49,6 +51,7 @@ pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
 pub use hub::Hub;
 pub use in_process::Calls;
+pub use json::{Facts, serve_json};
 pub use keys::{ProviderKey, ProviderKeys, key_words, provider_keys};
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.

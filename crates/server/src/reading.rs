@@ -9,7 +9,7 @@ use std::{
 
 use codex_protocol::{
     ClientRequest, ErrorKind, FoundFile, FuzzyFileSearchParams, FuzzyFileSearchResult, RpcError, SortDirection,
-    ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult,
+    ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadLoadedListParams, ThreadLoadedListResult,
 };
 use codex_store::{ItemsWanted, StoredItem};
 use codex_tools::FileIndex;
@@ -35,8 +35,10 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::ModelList(_)
             | ClientRequest::ThreadDiff(_)
             | ClientRequest::ThreadList(_)
+            | ClientRequest::ThreadLoadedList(_)
             | ClientRequest::ThreadRead(_)
             | ClientRequest::ThreadSearch(_)
+            | ClientRequest::ThreadTurnsList(_)
     )
 }
 
@@ -63,6 +65,16 @@ impl Server {
             next_cursor: page.next.map(|next| next.to_string()),
             backwards_cursor: Some(page.began.to_string()),
         })
+    }
+
+    /// The threads that are open here.
+    pub(crate) fn loaded(&self, params: &ThreadLoadedListParams) -> ThreadLoadedListResult {
+        let mut data: Vec<String> =
+            self.threads.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        // Ids begin with the time.
+        data.sort();
+        data.truncate(params.limit.unwrap_or(usize::MAX));
+        ThreadLoadedListResult { data, next_cursor: None }
     }
 
     /// Files and directories below the roots that fit the query.

@@ -28,6 +28,7 @@ mod states;
 mod temp;
 #[cfg(test)]
 mod testing;
+mod turns;
 
 pub use conversation::{Conversation, Mark};
 pub use describe::Facts;
@@ -46,3 +47,4 @@ pub use retain::{Removed, Retention, retain, retention_due};
 pub use search::{Said, search};
 pub use states::{ChangedBy, Span, States, Undone};
 pub use temp::TempDirectory;
+pub use turns::{StoredTurn, turns};

@@ -1,5 +1,6 @@
 //! The subcommands, a file or folder each.
 
+pub mod app_server;
 pub mod apply;
 pub mod completion;
 pub mod config;

@@ -7,6 +7,7 @@ mod support;
 
 mod agent_attacks;
 mod agents;
+mod app_server;
 mod approvals;
 mod attacks;
 mod closing;

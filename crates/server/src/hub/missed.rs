@@ -65,5 +65,9 @@ fn ended(thread_id: String, turn_id: String, outcome: TurnOutcome) -> Vec<Server
 
 fn turn(thread_id: String, id: String, status: TurnStatus, error: Option<TurnError>) -> TurnChanged {
     let (items, started_at, completed_at, duration_ms) = Default::default();
-    TurnChanged { thread_id, turn: Turn { id, items, status, error, started_at, completed_at, duration_ms } }
+    let items_view = codex_protocol::ItemsView::NotLoaded;
+    TurnChanged {
+        thread_id,
+        turn: Turn { id, items, items_view, status, error, started_at, completed_at, duration_ms },
+    }
 }
