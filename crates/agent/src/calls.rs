@@ -134,7 +134,9 @@ impl TurnRun {
             return Ok(Box::pin(std::future::ready(UnderWay { call, kind: Kind::Refused, shown: None, ran })));
         }
         let checkpoint = state.checkpoint_of_action();
-        let seq = state.recorder.record(&started(&call, &context.item_id, &prepared.access, checkpoint))?;
+        let started = started(&call, &context.item_id, &prepared.access, checkpoint);
+        let seq = state.recorder.record(&started)?;
+        state.checkpoints.others.above.iter().for_each(|above| above.append(&started));
         if changes(&prepared.access) {
             state.recorder.flush();
         }
@@ -173,7 +175,13 @@ impl TurnRun {
         let in_circles = match ran {
             Ok(outcome) => {
                 let missed = outcome.missed_network || !outcome.missed_writes.is_empty();
-                let outcome = if missed { self.with_more(state, &call, outcome).await? } else { outcome };
+                let outcome = if missed {
+                    // What happens while somebody is asked is not the command's.
+                    self.checkpoint_after(state).await;
+                    self.with_more(state, &call, outcome).await?
+                } else {
+                    outcome
+                };
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;

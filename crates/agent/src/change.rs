@@ -74,6 +74,11 @@ impl Settled<'_> {
         self.thread.id()
     }
 
+    /// How many sub-agents work for the thread, if some do.
+    pub(crate) fn working_agents(&self) -> Option<usize> {
+        self.thread.working_agents()
+    }
+
     /// Changes the settings, and records that; if it cannot be, all is as it was.
     pub(crate) fn change(mut self, change: impl FnOnce(ThreadSettings) -> ThreadSettings) -> Result<(), StoreError> {
         let state = &mut *self.state;

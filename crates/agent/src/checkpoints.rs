@@ -15,7 +15,9 @@ use codex_sandbox::{Confinement, shown};
 use codex_store::Record;
 use tokio::task::JoinHandle;
 
-use crate::{Workplace, recorder::SharedJournal, thread::ThreadState, turn::TurnRun, turn_diff::TurnDiff};
+use crate::{
+    Workplace, agents::Above, recorder::SharedJournal, thread::ThreadState, turn::TurnRun, turn_diff::TurnDiff,
+};
 
 /// Most paths that are named one by one.
 const MOST_NAMED: usize = 3;
@@ -50,9 +52,17 @@ pub(crate) struct Keeper {
     under_way: Option<Taking>,
     /// Whether something was changed after the last action of the turn.
     pub(crate) changed: bool,
+    pub(crate) others: Others,
+    told: Told,
+}
+
+/// Who else is told of states.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others {
     /// Tells what the turn has changed, if somebody wants to know.
     diff: Option<TurnDiff>,
-    told: Told,
+    /// The threads that this one works for, in their directories.
+    pub(crate) above: Vec<Above>,
 }
 
 /// What the user was told of once.
@@ -78,21 +88,16 @@ pub(crate) enum Before {
 pub fn checkpoint_scope(workplace: &Workplace, codex_home: &Path) -> Scope {
     let policy = &workplace.policy;
     let git = policy.writable.iter().map(|root| root.join(".git")).filter(|git| git.is_dir());
-    // Commands see what is protected and not there as empty directories, which are made for as long as there is a cell.
-    let stubs = policy.protected.iter().chain(&policy.covered).filter(|path| is_empty(path)).cloned();
     let hidden = policy.hidden.iter().chain(&policy.git).cloned();
     let own = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
     Scope {
         roots: policy.writable.clone(),
-        excluded: git.chain(stubs).chain(hidden).chain([own]).collect(),
+        excluded: git.chain(hidden).chain([own]).collect(),
+        // Commands see what is protected and not there as empty directories, which are made for as long as there is a cell.
+        stubs: policy.protected.iter().chain(&policy.covered).cloned().collect(),
         whole: Vec::new(),
         limits: Limits::default(),
     }
-}
-
-fn is_empty(directory: &Path) -> bool {
-    let is_directory = directory.symlink_metadata().is_ok_and(|is| is.is_dir());
-    is_directory && directory.read_dir().is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Whether what the action does may stay in the writable roots.
@@ -119,13 +124,23 @@ impl Keeper {
         Some(Scope { whole: self.whole.clone(), ..checkpoint_scope(workplace, &keeping.codex_home) })
     }
 
-    /// Begins to take a state; what it is is recorded as soon as it is known.
-    fn take(&mut self, scope: Scope, journal: SharedJournal, record: impl FnOnce(String) -> Record + Send + 'static) {
+    /// Begins to take a state; what it is is recorded as soon as it is known, if it is another than `known`.
+    fn take(
+        &mut self,
+        scope: Scope,
+        journal: SharedJournal,
+        known: Option<SnapshotId>,
+        record: impl FnOnce(String) -> Record + Send + 'static,
+    ) {
         let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
-        let diff = self.diff.clone();
+        let Others { diff, above } = self.others.clone();
         self.under_way = Some(tokio::task::spawn_blocking(move || {
             let captured = store.capture(&scope).map_err(|error| error.to_string())?;
             let record = record(captured.id.to_string());
+            above.iter().for_each(|above| above.append(&record));
+            if known == Some(captured.id) {
+                return Ok(captured);
+            }
             let seq = journal.append(&record).map_err(|error| error.to_string())?;
             if let Some(diff) = diff {
                 diff.note(seq, &record);
@@ -178,12 +193,22 @@ impl ThreadState {
         let Some(scope) = self.checkpoints.scope(&self.settings.workplace) else { return };
         let runs_on = item_id.is_some() && !self.processes.list().is_empty();
         let turn_id = turn_id.to_owned();
-        self.checkpoints.take(scope, self.recorder.journal(), move |snapshot| Record::Checkpoint {
+        // That nothing has changed is worth a line only after an action, and at the beginning of a turn.
+        let known = self.checkpoints.last.filter(|_| item_id.is_none() && self.checkpoints.turn.is_some());
+        self.checkpoints.take(scope, self.recorder.journal(), known, move |snapshot| Record::Checkpoint {
             turn_id,
             item_id,
             snapshot,
             runs_on,
         });
+    }
+
+    /// Begins to take the state that an action left which the end of the program cut off: what changes from now on is the
+    /// user's.
+    pub(crate) fn checkpoint_cut_off(&mut self, cut_off: Option<(String, String)>) {
+        if let Some((turn_id, item_id)) = cut_off {
+            self.checkpoint(&turn_id, Some(item_id));
+        }
     }
 
     /// A command that ran on has ended: takes the state it left. During a turn that has changed something already, the next
@@ -256,11 +281,19 @@ impl TurnRun {
 
     async fn know_before(&self, state: &mut ThreadState) {
         state.checkpoint_taken(&self.thread_id).await;
-        if state.checkpoints.turn.as_ref().is_some_and(|(turn, _)| *turn == self.turn.id) {
+        if let Some((_, is_known)) = state.checkpoints.turn.as_ref().filter(|(turn, _)| *turn == self.turn.id) {
+            if *is_known {
+                self.know_again(state).await;
+            }
             return;
         }
-        state.checkpoints.diff = self.diff_of_turn(state);
-        state.checkpoint(&self.turn.id, None);
+        state.checkpoints.others.diff = self.diff_of_turn(state);
+        self.know_now(state, None).await;
+    }
+
+    /// Takes a state, and records if it cannot be.
+    async fn know_now(&self, state: &mut ThreadState, item_id: Option<String>) {
+        state.checkpoint(&self.turn.id, item_id);
         let is_known = state.checkpoint_taken(&self.thread_id).await;
         if !is_known {
             let (turn_id, snapshot) = (self.turn.id.clone(), String::new());
@@ -268,6 +301,14 @@ impl TurnRun {
             let _ = state.recorder.record(&Record::Checkpoint { turn_id, item_id: None, snapshot, runs_on: false });
         }
         state.checkpoints.turn = Some((self.turn.id.clone(), is_known));
+    }
+
+    /// Looks whether something has changed since the last action: that is the user's, unless commands of the agent ran.
+    async fn know_again(&self, state: &mut ThreadState) {
+        let ended = std::mem::take(&mut state.checkpoints.changed);
+        if ended || state.processes.list().is_empty() {
+            self.know_now(state, ended.then(String::new)).await;
+        }
     }
 
     /// What tells the changes of the turn, if somebody wants to know of them.
@@ -298,7 +339,7 @@ impl TurnRun {
             state.checkpoint(&self.turn.id, Some(open.unwrap_or_default()));
             state.checkpoint_taken(&self.thread_id).await;
         }
-        if let Some(diff) = state.checkpoints.diff.take() {
+        if let Some(diff) = state.checkpoints.others.diff.take() {
             diff.finish().await;
         }
         if let Some(Keeping { store, days, .. }) = state.checkpoints.keeping.clone() {

@@ -84,8 +84,12 @@ impl Thread {
                 prompt: mark.said.clone(),
                 files_changed: counted.get(mark.turn_id.as_str()).map_or(Some(0), |all| Some(all.as_ref()?.len())),
             };
+            // Files of a turn that is gone can be chosen yet.
+            let gone = states.to_redo().filter(|undone| undone.conflicts);
+            let gone = gone.and_then(|undone| conversation.gone(&undone.before_turn_id));
+            let gone = gone.filter(|gone| conversation.marks.iter().all(|mark| mark.turn_id != gone.turn_id));
             Ok(ThreadRewindListResult {
-                turns: conversation.marks.iter().map(turn).collect(),
+                turns: conversation.marks.iter().chain(gone).map(turn).collect(),
                 undo_turn_id: states.to_undo().map(str::to_owned),
                 redo: states.to_redo().map(what),
             })
@@ -98,9 +102,9 @@ impl Thread {
     /// # Errors
     /// When a turn runs, there is no such turn, no states of files are kept, or these cannot be read.
     pub async fn rewind_preview(&self, before_turn_id: &str) -> Result<RewindPreview, ThreadError> {
-        let settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
+        let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
         let files = settled.files()?;
-        let spans = spans(&settled.replayed().await?, before_turn_id)?;
+        let spans = spans(&settled.known().await?, before_turn_id)?;
         blocking(move || {
             let plan = files.plan(&spans)?;
             Ok(files.preview(&plan))
@@ -113,10 +117,15 @@ impl Thread {
     /// # Errors
     /// As [`Thread::rewind_preview`] and [`Thread::revert`]; also when commands still run that may change files. If files
     /// cannot go back at all, the conversation does not either.
-    pub async fn rewind(&self, before_turn_id: &str, rewind: Rewind) -> Result<ThreadRewound, ThreadError> {
+    pub async fn rewind(&self, before_turn_id: &str, mut rewind: Rewind) -> Result<ThreadRewound, ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
-        let replayed = settled.replayed().await?;
+        let replayed = settled.known().await?;
         let is_there = replayed.conversation.marks.iter().any(|mark| mark.turn_id == before_turn_id);
+        // The conversation is there already: what is left are files that were not chosen.
+        let undone = replayed.states.to_redo().filter(|undone| undone.before_turn_id == before_turn_id);
+        if rewind.what == RewindWhat::Both && !is_there && undone.is_some_and(|undone| undone.conflicts) {
+            rewind.what = RewindWhat::Files;
+        }
         if rewind.what != RewindWhat::Files && !is_there {
             return Err(ThreadError::NoSuchTurn(before_turn_id.to_owned()));
         }
@@ -141,7 +150,7 @@ impl Thread {
     /// When there is nothing to redo; else as [`Thread::rewind`].
     pub async fn rewind_redo(&self, overwrite: BTreeSet<PathBuf>) -> Result<ThreadRewound, ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
-        let Replayed { mut conversation, states, .. } = settled.replayed().await?;
+        let Replayed { mut conversation, states, .. } = settled.known().await?;
         let undone = states.to_redo().ok_or(ThreadError::NothingToRedo)?;
         let mut rewound = ThreadRewound::default();
         if let Some((before, after)) = &undone.files {
@@ -174,6 +183,13 @@ impl Settled<'_> {
         Ok(Files { keeping, scope })
     }
 
+    /// What the journal says, once the state that is being taken is in it.
+    async fn known(&mut self) -> Result<Replayed, ThreadError> {
+        let thread_id = self.thread_id().to_owned();
+        self.state.checkpoint_taken(&thread_id).await;
+        self.replayed().await
+    }
+
     /// What the user said first in a turn.
     async fn said(&self, turn_id: &str) -> Result<Vec<UserInput>, ThreadError> {
         let path = self.state.recorder.journal_path().ok_or(ThreadError::Unkept)?;
@@ -200,8 +216,9 @@ impl Settled<'_> {
         if running > 0 {
             return Err(ThreadError::MayChangeFiles(running));
         }
-        let thread_id = self.thread_id().to_owned();
-        self.state.checkpoint_taken(&thread_id).await;
+        if let Some(working) = self.working_agents() {
+            return Err(ThreadError::AgentsMayChangeFiles(working));
+        }
         let files = self.files()?;
         let done = blocking(move || files.restore(&spans, &overwrite)).await?;
         let state = &mut *self.state;
@@ -213,6 +230,7 @@ impl Settled<'_> {
                 after: done.after.to_string(),
                 conversation,
                 redo,
+                conflicts: !done.rewound.conflicts.is_empty(),
             };
             state.recorder.record(&record)?;
             state.recorder.flush();

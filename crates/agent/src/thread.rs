@@ -178,6 +178,9 @@ pub enum ThreadError {
     /// They would change what is restored.
     #[error("commands still run in this thread ({0}), and may change files: stop them first, in /ps or with /stop")]
     MayChangeFiles(usize),
+    /// They would change what is restored.
+    #[error("sub-agents still work for this thread ({0}), and may change files: stop them first, in /agents")]
+    AgentsMayChangeFiles(usize),
     /// There is nothing to restore files from.
     #[error("no states of files are kept for this thread, so that none can be restored")]
     NoStates,
@@ -255,8 +258,8 @@ impl Thread {
     /// When the journal cannot be written.
     pub fn resume(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
         let told = replayed.ran_on.then_some(ENDED_WITH_THE_PROGRAM);
-        let lost = replayed.agents.clone();
-        Self::go_on(parts, replayed, told, lost)
+        let (lost, cut_off) = (replayed.agents.clone(), replayed.states.cut_off());
+        Self::go_on(parts, replayed, told, (lost, cut_off))
     }
 
     /// Goes on from what another thread has recorded, as [`Thread::resume`] does; what that one does besides is none of it.
@@ -264,15 +267,16 @@ impl Thread {
     /// # Errors
     /// When the journal cannot be written.
     pub fn resume_forked(parts: ThreadParts, replayed: Replayed) -> Result<Self, ThreadError> {
-        Self::go_on(parts, replayed, Some(FORKED), BTreeMap::new())
+        Self::go_on(parts, replayed, Some(FORKED), (BTreeMap::new(), None))
     }
 
-    /// Goes on with a thread, whose model is told this first; `lost` are the sub-agents that it had.
+    /// Goes on with a thread, whose model is told this first. `lost` are the sub-agents that it had, `cut_off` the turn and
+    /// the item of an action that had not ended.
     fn go_on(
         parts: ThreadParts,
         replayed: Replayed,
         told: Option<&str>,
-        lost: BTreeMap<String, CollabAgentState>,
+        (lost, cut_off): (BTreeMap<String, CollabAgentState>, Option<(String, String)>),
     ) -> Result<Self, ThreadError> {
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
@@ -296,6 +300,7 @@ impl Thread {
         }
         state.record_lost_agents(&id, lost)?;
         state.record_news()?;
+        state.checkpoint_cut_off(cut_off);
         Ok(Self::of(id, state))
     }
 
@@ -303,10 +308,12 @@ impl Thread {
         let processes = Arc::clone(&state.processes);
         let (journal, record) = (state.recorder.journal_path(), state.recorder.journal());
         let (standing, budget, agents) = (state.standing.clone(), state.budget.clone(), state.settings.agents.clone());
-        let keeping = state.checkpoints.keeping.clone();
+        let (keeping, last) = (state.checkpoints.keeping.clone(), state.turns.saturating_sub(1));
         let state = Arc::new(tokio::sync::Mutex::new(state));
         tokio::spawn(tell_ends(id.clone(), Arc::downgrade(&state), processes.ends()));
         if let Some(agents) = &agents {
+            agents.record_in(record.clone());
+            agents.turn_is(&format!("turn_{last}"));
             tokio::spawn(take_between_turns(id.clone(), Arc::downgrade(&state), Arc::downgrade(agents)));
         }
         let (running, next) = (Arc::default(), Arc::default());
@@ -337,6 +344,9 @@ impl Thread {
         options: TurnOptions,
     ) -> TurnRun {
         let directory = state.settings.workplace.roots.workspace.clone();
+        if let Some(agents) = &self.agents {
+            agents.turn_is(&turn_id);
+        }
         *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory });
         let turn = Turn {
             id: turn_id,
@@ -421,6 +431,11 @@ impl Thread {
         let turn_id = turn_id.unwrap_or_else(|| format!("turn_{}", last()));
         agents.tell_started(&self.record, turn_id, task, &info).await?;
         Ok(info)
+    }
+
+    /// Its sub-agents; `None`: it may have none.
+    pub(crate) fn own_agents(&self) -> Option<&Arc<Agents>> {
+        self.agents.as_ref()
     }
 
     /// How many sub-agents work for it, if some do.

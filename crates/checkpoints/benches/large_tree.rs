@@ -43,7 +43,8 @@ fn main() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content(number)).unwrap();
     }
-    let scope = Scope { roots: vec![root.clone()], excluded: vec![], whole: vec![], limits: Limits::default() };
+    let scope =
+        Scope { roots: vec![root.clone()], excluded: vec![], stubs: vec![], whole: vec![], limits: Limits::default() };
     let store = Checkpoints::open(&home).unwrap();
     let first = timed("first snapshot", || store.capture(&scope).unwrap());
     println!("files read: {}", first.read);

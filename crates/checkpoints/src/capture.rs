@@ -45,6 +45,9 @@ pub struct Scope {
     pub roots: Vec<PathBuf>,
     /// Files and directories that are left out: canonical, absolute.
     pub excluded: Vec<PathBuf>,
+    /// Directories that count as not there while they are empty, and that are never removed: who confines commands makes
+    /// them, and removes them when they are not needed any more.
+    pub stubs: Vec<PathBuf>,
     /// Directories that are saved although they are above the limits of ignored ones, up to limits of their own, since
     /// something is about to destroy them: canonical, absolute.
     pub whole: Vec<PathBuf>,
@@ -154,6 +157,7 @@ struct Walk<'store> {
     /// Names that are left out, by the directory that they are in.
     excluded: HashMap<PathBuf, HashSet<OsString>>,
     whole: HashSet<PathBuf>,
+    stubs: HashSet<PathBuf>,
     omitted: Vec<Omitted>,
     ignored: Ignored,
     /// Files and directories so far.
@@ -192,6 +196,7 @@ impl<'store> Walk<'store> {
             limits: scope.limits,
             excluded,
             whole: scope.whole.iter().cloned().collect(),
+            stubs: scope.stubs.iter().cloned().collect(),
             omitted: Vec::new(),
             ignored: Ignored::default(),
             entries: 0,
@@ -280,6 +285,7 @@ impl<'store> Walk<'store> {
         }
         let node = match kind {
             FileType::RegularFile => return self.file(place, name, &path, &stat),
+            FileType::Directory if self.stubs.contains(&path) && is_empty(place.descriptor, name) => return Ok(None),
             FileType::Directory => return self.subdirectory(place, name, &path, &stat).map(Some),
             FileType::Symlink => match readlinkat(place.descriptor, name, Vec::new()) {
                 Ok(target) => Node::Symlink { target: OsString::from_vec(target.into_bytes()) },
@@ -420,6 +426,12 @@ impl Count {
 fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty())
+}
+
+/// Whether there is a directory with nothing in it.
+pub(crate) fn is_empty(directory: impl AsFd, name: &OsStr) -> bool {
+    let opened = open_directory(directory.as_fd(), name);
+    opened.is_ok_and(|opened| names(opened.as_fd()).is_ok_and(|names| names.is_empty()))
 }
 
 /// The names in a directory, sorted by their bytes.

@@ -26,7 +26,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Change, CheckpointError, Checkpoints, Hash, Scope, State, Why, objects::Objects};
+use crate::{Change, CheckpointError, Checkpoints, Hash, Scope, State, Why, capture::is_empty, objects::Objects};
 
 /// What was brought back, and what was not. Both lists are sorted by path.
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ impl Checkpoints {
         }
         let beneath = Beneath::new(roots.iter().copied());
         let beneath = beneath.map_err(|error| CheckpointError::io("open", &self.directory, io::Error::other(error)))?;
-        let mut work = Work { objects: &mut objects, beneath, roots, over: BTreeMap::new() };
+        let mut work = Work { objects: &mut objects, beneath, roots, stubs: &scope.stubs, over: BTreeMap::new() };
         let mut steps: Vec<&Change> = steps.iter().collect();
         steps.sort_by(|one, other| one.path.cmp(&other.path));
         // What goes goes first, the innermost before all, to make room; modes come last, or nothing could be put there.
@@ -105,6 +105,8 @@ struct Work<'call> {
     objects: &'call mut Objects,
     beneath: Beneath,
     roots: Vec<&'call Path>,
+    /// Directories that are not there while they are empty, and stay.
+    stubs: &'call [PathBuf],
     /// Paths that nothing is done to any more, each with how that ended.
     over: BTreeMap<PathBuf, Outcome>,
 }
@@ -150,6 +152,10 @@ impl Work<'_> {
             return Ok(());
         }
         let (directory, name) = self.beneath.parent(&step.path)?;
+        if step.before.is_none() && self.stubs.contains(&step.path) {
+            // A cell may still hold it, and would hold it no more.
+            return if is_empty(&directory, name) { Ok(()) } else { Err(NotRestored::NotEmpty) };
+        }
         let flags = if matches!(after, State::Directory { .. }) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         let removed = writable(&directory, || unlinkat(&directory, name, flags));
         removed.map_err(|error| if error == Errno::NOTEMPTY { NotRestored::NotEmpty } else { error.into() })
@@ -160,6 +166,12 @@ impl Work<'_> {
         let Some(before) = &step.before else { return Ok(()) };
         if self.is_root(step) {
             return Ok(());
+        }
+        if matches!(before, State::Directory { .. }) && step.after.is_none() && self.stubs.contains(&step.path) {
+            let (directory, name) = self.beneath.parent(&step.path)?;
+            if is_empty(&directory, name) {
+                return Ok(writable_for_us(&directory, name)?);
+            }
         }
         let replaces = match (before, &step.after) {
             (State::Directory { .. }, Some(State::Directory { .. })) => return Ok(()),
@@ -314,6 +326,11 @@ fn set_mode(directory: &OwnedFd, name: &OsStr, mode: u32) -> Result<(), Errno> {
         return Err(Errno::LOOP);
     }
     set_mode_of(&opened, mode)
+}
+
+/// Opens a directory to us, whatever its mode was.
+fn writable_for_us(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
+    set_mode(directory, name, Mode::RWXU.as_raw_mode())
 }
 
 /// Of what a descriptor stands for that may have been opened without any right to it.

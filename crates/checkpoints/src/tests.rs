@@ -28,7 +28,13 @@ impl Bench {
         let root = base.join("w");
         fs::create_dir(&root).unwrap();
         let store = Checkpoints::open(&base.join("home/checkpoints")).unwrap();
-        let scope = Scope { roots: vec![root.clone()], excluded: vec![], whole: vec![], limits: Limits::default() };
+        let scope = Scope {
+            roots: vec![root.clone()],
+            excluded: vec![],
+            stubs: vec![],
+            whole: vec![],
+            limits: Limits::default(),
+        };
         Self { _directory: directory, store, root, scope }
     }
 
@@ -270,4 +276,30 @@ fn what_is_not_saved_is_said_and_never_called_absent() {
     assert_eq!(bench.names(undone.unsaved.iter().map(|(path, _)| path)), ["ignored", "large"]);
     assert_eq!(bench.names(undone.restore.iter().map(|step| &step.path)), ["small", "small/file"]);
     assert!(undone.conflicts.is_empty());
+}
+
+#[test]
+fn a_stub_is_there_only_with_something_in_it_and_is_never_removed() {
+    let mut bench = Bench::new();
+    bench.scope.stubs = vec![bench.root.join(".vscode")];
+    let stub = bench.root.join(".vscode");
+    let without = bench.capture();
+    fs::create_dir(&stub).unwrap();
+    fs::set_permissions(&stub, Permissions::from_mode(0o555)).unwrap();
+    assert_eq!(bench.capture(), without, "an empty one is not there");
+    fs::set_permissions(&stub, Permissions::from_mode(0o755)).unwrap();
+    bench.put(".vscode/deep/settings.json", "{}");
+    let with = bench.capture();
+    let changes = bench.store.changes(&without, &with).unwrap();
+    let paths: Vec<PathBuf> = changes.iter().map(|change| change.path.clone()).collect();
+    assert_eq!(bench.names(&paths), [".vscode", ".vscode/deep", ".vscode/deep/settings.json"]);
+    let restored = bench.store.restore(&bench.scope, &changes).unwrap();
+    assert!(restored.failed.is_empty() && fs::read_dir(&stub).unwrap().next().is_none(), "{restored:?}");
+    assert_eq!(bench.capture(), without);
+    // And forth again, from the directory as it was made for commands.
+    fs::set_permissions(&stub, Permissions::from_mode(0o555)).unwrap();
+    let forth: Vec<Change> = changes.iter().cloned().map(Change::reversed).collect();
+    let restored = bench.store.restore(&bench.scope, &forth).unwrap();
+    assert!(restored.failed.is_empty(), "{restored:?}");
+    assert_eq!(bench.capture(), with);
 }

@@ -122,7 +122,7 @@ impl Place<'_> {
         let git = self.to.join(".git");
         let roots = vec![self.to.to_owned()];
         // In a worktree it is a file; that is left out as well.
-        Scope { roots, excluded: vec![git], limits: Limits::default(), whole: Vec::new() }
+        Scope { roots, excluded: vec![git], stubs: Vec::new(), limits: Limits::default(), whole: Vec::new() }
     }
 
     /// The path where the changes go.

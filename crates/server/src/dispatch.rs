@@ -413,6 +413,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::BusyForCommands
         | ThreadError::BusyForGoingBack
         | ThreadError::BusyForCompaction
+        | ThreadError::AgentsMayChangeFiles(_)
         | ThreadError::MayChangeFiles(_)
         | ThreadError::States(_)
         | ThreadError::StillRuns(_) => RpcError::new(ErrorKind::Internal, error.to_string()),

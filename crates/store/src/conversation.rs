@@ -97,6 +97,11 @@ impl Conversation {
         true
     }
 
+    /// A turn that the last going back took out of it.
+    pub fn gone(&self, turn_id: &str) -> Option<&Mark> {
+        self.undone.last()?.marks.iter().find(|mark| mark.turn_id == turn_id)
+    }
+
     /// It is exactly these messages from here on.
     pub(crate) fn compact(&mut self, messages: Vec<Message>) {
         let compacted: History = messages.into_iter().collect();

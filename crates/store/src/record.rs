@@ -153,6 +153,9 @@ pub enum Record {
         /// Whether they were brought forth again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         redo: bool,
+        /// Whether some stay as somebody else had changed them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        conflicts: bool,
     },
     /// The conversation goes back to how it was when a turn began: that turn and later ones are not part of it any more.
     Reverted {

@@ -135,10 +135,17 @@ struct OpenCall {
 
 impl Replay {
     fn apply(&mut self, Line { seq, at, record }: Line) {
-        if let Record::Renamed { name } = record {
-            // It may come between any two others.
-            self.name = name;
-            return;
+        match record {
+            // These may come between any two others: a sub-agent acts, or the user gives a name.
+            Record::Checkpoint { .. } => return self.states.apply(seq, &record, self.open_turn.as_deref()),
+            Record::Started { ref call_id, .. } if call_id.is_empty() => {
+                return self.states.apply(seq, &record, self.open_turn.as_deref());
+            }
+            Record::Renamed { name } => {
+                self.name = name;
+                return;
+            }
+            _ => {}
         }
         if let Some(answered) = self.answered_command.take() {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);

@@ -25,7 +25,7 @@ pub struct Span {
 pub enum ChangedBy {
     /// An action of the agent.
     Agent,
-    /// The agent or the user: a command ran on, or the program ended during an action.
+    /// The agent or the user: a command ran on, or nobody looked when an action had ended.
     Somebody,
     /// A rewind, or its redo.
     Rewind,
@@ -40,6 +40,8 @@ pub struct Undone {
     pub files: Option<(String, String)>,
     /// Whether the conversation went back.
     pub conversation: bool,
+    /// Whether files stay as somebody else had changed them, and can be chosen yet.
+    pub conflicts: bool,
     /// Whether the conversation is to go back yet: the next line says so.
     awaits: bool,
 }
@@ -59,15 +61,19 @@ pub struct States {
     taken: Vec<Vec<String>>,
     undone: Vec<Undone>,
     newest: Option<Newest>,
+    /// Items of actions that began after a state and were not followed by one.
+    acting: Vec<String>,
+    /// Those of them that are over.
+    cut_off: Vec<String>,
 }
 
-/// The newest state, and whether what comes next may be the agent's.
+/// The newest state, and whether commands of the agent ran on when it was taken.
 #[derive(Debug, Clone)]
 struct Newest {
     turn_id: String,
     seq: u64,
     snapshot: String,
-    may_change: bool,
+    runs_on: bool,
 }
 
 impl States {
@@ -79,27 +85,32 @@ impl States {
                 self.undone.clear();
                 self.taken.clear();
             }
-            Record::Started { checkpoint: Some(_), .. } => {
-                if let Some(newest) = &mut self.newest {
-                    newest.may_change = true;
-                }
+            Record::TurnEnded { turn_id, .. } => self.end(&format!("{turn_id}_item_")),
+            // Whatever ran when the program ended has ended too.
+            Record::Epoch(epoch) if !epoch.midway => self.end(""),
+            Record::Started { checkpoint: Some(_), item_id, .. } if self.newest.is_some() => {
+                self.acting.push(item_id.clone());
             }
             Record::Checkpoint { turn_id, item_id, snapshot, runs_on } => {
                 let of_turn = open_turn == Some(turn_id) && item_id.is_some();
-                self.checkpoint(seq, turn_id, (item_id.is_none(), of_turn), snapshot);
+                self.checkpoint(seq, turn_id, (item_id.as_deref(), of_turn), snapshot);
                 if let Some(newest) = &mut self.newest {
-                    newest.may_change = *runs_on;
+                    newest.runs_on = *runs_on;
                 }
             }
-            Record::Restored { before_turn_id, before, after, conversation, redo } => {
+            Record::Restored { before_turn_id, before, after, conversation, redo, conflicts } => {
                 self.close(before);
                 self.restored(seq, before_turn_id, (before, after), *conversation, *redo);
+                if let Some(undone) = self.undone.last_mut().filter(|_| !redo) {
+                    undone.conflicts = *conflicts;
+                }
             }
             Record::Reverted { before_turn_id } => match self.undone.last_mut().filter(|undone| undone.awaits) {
                 Some(undone) => (undone.conversation, undone.awaits) = (true, false),
                 None => {
                     let before_turn_id = before_turn_id.clone();
-                    self.undone.push(Undone { before_turn_id, files: None, conversation: true, awaits: false });
+                    let (files, conflicts, awaits) = (None, false, false);
+                    self.undone.push(Undone { before_turn_id, files, conversation: true, conflicts, awaits });
                 }
             },
             Record::Unreverted {} => {
@@ -125,7 +136,7 @@ impl States {
     /// What happened to files since the turn began, up to now; `None` if there is no such turn.
     pub fn since(&self, turn_id: &str) -> Option<Vec<Span>> {
         let (_, began) = self.turns.iter().find(|(id, _)| id == turn_id)?;
-        let open = self.newest.as_ref().filter(|newest| newest.may_change).map(|newest| Span {
+        let open = self.newest.as_ref().filter(|newest| self.may_change(newest)).map(|newest| Span {
             turn_id: newest.turn_id.clone(),
             seq: newest.seq,
             before: Some(newest.snapshot.clone()),
@@ -135,8 +146,23 @@ impl States {
         Some(self.spans.iter().cloned().chain(open).filter(|span| span.seq >= *began).collect())
     }
 
-    /// A state was taken: the first of its turn, after an action of the turn that runs, or between turns.
-    fn checkpoint(&mut self, seq: u64, turn_id: &str, (first, of_turn): (bool, bool), snapshot: &str) {
+    /// The turn and the item of an action that the end of the program cut off, if nobody has looked since what it did.
+    pub fn cut_off(&self) -> Option<(String, String)> {
+        let item = self.acting.last().or(self.cut_off.last())?;
+        self.newest.as_ref().map(|newest| (newest.turn_id.clone(), item.clone()))
+    }
+
+    /// Actions whose items begin so are over.
+    fn end(&mut self, items: &str) {
+        self.cut_off.extend(self.acting.extract_if(.., |item| item.starts_with(items)));
+    }
+
+    fn may_change(&self, newest: &Newest) -> bool {
+        newest.runs_on || !self.acting.is_empty() || !self.cut_off.is_empty()
+    }
+
+    /// A state was taken: before an action; after one, of the turn that runs or another; or between turns.
+    fn checkpoint(&mut self, seq: u64, turn_id: &str, (item_id, of_turn): (Option<&str>, bool), snapshot: &str) {
         if snapshot.is_empty() {
             let (turn_id, by) = (turn_id.to_owned(), ChangedBy::Agent);
             self.standing.push(turn_id.clone());
@@ -144,24 +170,30 @@ impl States {
             self.newest = None;
             return;
         }
-        if of_turn {
+        let of_action = item_id.is_some_and(|item| self.acting.iter().chain(&self.cut_off).any(|other| other == item));
+        if of_turn || of_action {
             self.span(snapshot, ChangedBy::Agent);
         } else {
             self.close(snapshot);
         }
+        self.acting.retain(|item| Some(item.as_str()) != item_id);
+        self.cut_off.clear();
         self.last = Some(snapshot.to_owned());
         // Between turns it stays that turn's.
-        let newest = Newest { turn_id: turn_id.to_owned(), seq, snapshot: snapshot.to_owned(), may_change: false };
-        let keeps_place = !first && !of_turn;
+        let newest = Newest { turn_id: turn_id.to_owned(), seq, snapshot: snapshot.to_owned(), runs_on: false };
+        let keeps_place = item_id.is_some() && !of_turn;
         match self.newest.as_mut().filter(|_| keeps_place) {
-            Some(old) => (old.snapshot, old.may_change) = (newest.snapshot, false),
+            Some(old) => (old.snapshot, old.runs_on) = (newest.snapshot, false),
             None => self.newest = Some(newest),
         }
     }
 
-    /// What differs from the newest state is the user's, unless the agent may have changed something.
+    /// What differs from the newest state is the user's, unless the agent may have changed something. While it acts, it
+    /// is the agent's: two of its actions may overlap.
     fn close(&mut self, snapshot: &str) {
-        if self.newest.as_ref().is_some_and(|newest| newest.may_change) {
+        if !self.acting.is_empty() {
+            self.span(snapshot, ChangedBy::Agent);
+        } else if self.newest.as_ref().is_some_and(|newest| self.may_change(newest)) {
             self.span(snapshot, ChangedBy::Somebody);
         }
     }
@@ -193,7 +225,7 @@ impl States {
         });
         self.last = Some(after.to_owned());
         let (owner, snapshot) = (turn_id.to_owned(), after.to_owned());
-        self.newest = Some(Newest { turn_id: owner, seq, snapshot, may_change: false });
+        self.newest = Some(Newest { turn_id: owner, seq, snapshot, runs_on: false });
         if redo {
             self.standing.extend(self.taken.pop().unwrap_or_default());
             if let Some(undone) = self.undone.last_mut() {
@@ -207,7 +239,8 @@ impl States {
         let at = self.standing.iter().position(|turn| number(turn) >= from).unwrap_or(self.standing.len());
         self.taken.push(self.standing.split_off(at));
         let files = Some((before.to_owned(), after.to_owned()));
-        self.undone.push(Undone { before_turn_id: turn_id.to_owned(), files, conversation: false, awaits: both });
+        let before_turn_id = turn_id.to_owned();
+        self.undone.push(Undone { before_turn_id, files, conversation: false, conflicts: false, awaits: both });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whose a change is, and what can be taken back.
 
 use super::*;
+use crate::Epoch;
 
 fn turn(id: &str) -> Record {
     Record::TurnStarted { turn_id: id.into() }
@@ -18,14 +19,22 @@ fn after(turn: &str, snapshot: &str) -> Record {
     state(turn, Some("i"), snapshot, false)
 }
 
+fn after_item(turn: &str, item: &str, snapshot: &str) -> Record {
+    state(turn, Some(item), snapshot, false)
+}
+
 fn acts() -> Record {
+    acts_as("i")
+}
+
+fn acts_as(item: &str) -> Record {
     let access = serde_json::Value::Null;
-    Record::Started { call_id: "c".into(), item_id: "i".into(), access, checkpoint: Some("s".into()) }
+    Record::Started { call_id: "c".into(), item_id: item.into(), access, checkpoint: Some("s".into()) }
 }
 
 fn restored(turn: &str, states: (&str, &str), conversation: bool, redo: bool) -> Record {
     let (before, after) = (states.0.to_owned(), states.1.to_owned());
-    Record::Restored { before_turn_id: turn.into(), before, after, conversation, redo }
+    Record::Restored { before_turn_id: turn.into(), before, after, conversation, redo, conflicts: false }
 }
 
 fn back(turn: &str) -> Record {
@@ -43,6 +52,12 @@ fn states(records: Vec<Record>) -> States {
         }
     }
     states
+}
+
+/// Of a program that goes on with what another has left.
+fn resumed() -> Record {
+    let (provider, model, sandbox) = Default::default();
+    Record::Epoch(Epoch { provider, model, sandbox, cwd: "/".into(), effort: None, mode: None, midway: false })
 }
 
 fn ended() -> Record {
@@ -66,15 +81,71 @@ fn since(states: &States, turn: &str) -> Vec<String> {
 #[test]
 fn what_lies_between_turns_is_the_users() {
     let one = || vec![turn("0"), before("0", "a"), acts(), after("0", "b"), acts(), after("0", "c"), ended()];
+    let cut = || vec![turn("0"), before("0", "a"), acts(), ended(), resumed()];
     let two = || vec![turn("1"), before("1", "d"), acts(), after("1", "e"), ended()];
-    let table: [(Vec<Record>, &str, &[&str]); 10] = [
+    let table: [(Vec<Record>, &str, &[&str]); 16] = [
         ([one(), two()].concat(), "0", &["0 agent a-b", "0 agent b-c", "1 agent d-e"]),
         ([one(), two()].concat(), "1", &["1 agent d-e"]),
         (vec![turn("0"), before("0", "a"), acts(), after("0", "a"), ended()], "0", &[]),
-        // The program ended during an action.
-        (vec![turn("0"), before("0", "a"), acts()], "0", &["0 somebody a-?"]),
-        ([vec![turn("0"), before("0", "a"), acts()], two()].concat(), "0", &["0 somebody a-d", "1 agent d-e"]),
-        ([vec![turn("0"), before("0", "a"), acts()], two()].concat(), "1", &["1 agent d-e"]),
+        // So is what lies between two actions.
+        (
+            vec![
+                turn("0"),
+                before("0", "a"),
+                acts(),
+                after("0", "b"),
+                before("0", "c"),
+                acts(),
+                after("0", "d"),
+                ended(),
+            ],
+            "0",
+            &["0 agent a-b", "0 agent c-d"],
+        ),
+        // The program ended during an action, and nobody looked when the next began.
+        (cut(), "0", &["0 somebody a-?"]),
+        ([cut(), two()].concat(), "0", &["0 somebody a-d", "1 agent d-e"]),
+        ([cut(), two()].concat(), "1", &["1 agent d-e"]),
+        // It did.
+        ([cut(), vec![after("0", "b")], two()].concat(), "0", &["0 agent a-b", "1 agent d-e"]),
+        ([cut(), vec![turn("1"), after("0", "b"), before("1", "c")]].concat(), "0", &["0 agent a-b"]),
+        // The state after an action could not be taken.
+        (
+            vec![turn("0"), before("0", "a"), acts_as("0_item_1"), ended(), turn("1"), before("1", "b")],
+            "0",
+            &["0 somebody a-b"],
+        ),
+        // Two actions at once, of sub-agents: one of them outlasts its turn.
+        (
+            vec![
+                turn("0"),
+                before("0", "a"),
+                acts_as("one"),
+                before("0", "b"),
+                acts_as("two"),
+                after_item("0", "one", "c"),
+                ended(),
+                turn("1"),
+                after_item("1", "two", "d"),
+                before("1", "e"),
+            ],
+            "0",
+            &["0 agent a-b", "0 agent b-c", "0 agent c-d"],
+        ),
+        // Between turns.
+        (
+            vec![
+                turn("0"),
+                ended(),
+                before("0", "a"),
+                acts_as("one"),
+                after_item("0", "one", "b"),
+                turn("1"),
+                before("1", "c"),
+            ],
+            "0",
+            &["0 agent a-b"],
+        ),
         // A command ran on, and ended between turns, or in the next.
         (
             vec![turn("0"), before("0", "a"), acts(), state("0", Some("i"), "b", true), ended()],

@@ -3,6 +3,7 @@
 //! The loop never builds a thread: it asks whoever does ([`AgentRequest`]). A sub-agent must never outlive the thread that
 //! it works for, and what it has come to reaches that thread exactly once.
 
+mod above;
 mod follow;
 mod report;
 mod tools;
@@ -26,7 +27,9 @@ use codex_protocol::{
 use codex_store::{Record, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::above::Records;
 pub(crate) use self::{
+    above::Above,
     report::{Report, take_between_turns},
     tools::agent_tools,
 };
@@ -146,6 +149,7 @@ pub struct Agents {
     kinds: Vec<(String, String)>,
     table: Mutex<Table>,
     changed: watch::Sender<u64>,
+    records: Records,
 }
 
 /// What [`Agents`] are made of.
@@ -219,8 +223,8 @@ impl Agents {
     /// None yet.
     pub fn new(parts: AgentsParts) -> Self {
         let AgentsParts { parent, most, running, requests, events, kinds } = parts;
-        let changed = watch::Sender::new(0);
-        Self { parent, most, running, requests, events, kinds, table: Mutex::default(), changed }
+        let (changed, table, records) = (watch::Sender::new(0), Mutex::default(), Records::default());
+        Self { parent, most, running, requests, events, kinds, table, changed, records }
     }
 
     /// The first number that is given out: no name comes twice in a thread.
@@ -261,6 +265,9 @@ impl Agents {
         let gone = || "nobody builds sub-agents any more: the session is being closed".to_owned();
         self.requests.send(request).await.map_err(|_| gone())?;
         let BuiltAgent { thread, id, events, kind, model, worktree } = answered.await.map_err(|_| gone())??;
+        if worktree.is_none() {
+            self.tie(&thread, &id).await;
+        }
         let name = {
             let mut table = self.table();
             table.numbered += 1;

@@ -214,7 +214,7 @@ async fn interrupting_a_turn_stops_what_works_for_it() {
 }
 
 /// A repository with one commit in the workspace.
-fn repository(place: &Place) {
+pub fn repository(place: &Place) {
     let git = |arguments: &[&str]| {
         let done = git(&place.workspace, arguments);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -23,7 +23,7 @@ pub fn run(command: &str) -> Value {
     json!({ "tool": "exec_command", "arguments": { "cmd": command } })
 }
 
-fn escalated(command: &str, why: &str) -> Value {
+pub fn escalated(command: &str, why: &str) -> Value {
     let arguments = json!({ "cmd": command, "sandbox_permissions": "require_escalated", "justification": why });
     json!({ "tool": "exec_command", "arguments": arguments })
 }

@@ -54,3 +54,4 @@ mod steering;
 mod tidy;
 mod trust;
 mod user_shell;
+mod whose;

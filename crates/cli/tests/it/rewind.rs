@@ -155,6 +155,37 @@ async fn files_go_back_and_forth_and_those_of_the_user_stay() {
     assert!(redo(&session, &[]).await.is_err(), "a turn has begun since");
 }
 
+/// What stays because the user changed it too can be chosen afterwards, and both steps can be taken back.
+#[tokio::test]
+async fn files_that_were_left_can_be_chosen_when_the_conversation_has_gone_back() {
+    let place = Place::new(json!([run("echo 1 > a; echo 1 > b; echo 1 > c"), { "text": "answer 1" }]));
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    write(&place, "a", "the user's\n");
+    write(&place, "b", "the user's\n");
+    let gone = rewind(&session, "turn_0", RewindWhat::Both, &[]).await;
+    assert_eq!((gone.what, gone.conflicts.len(), said(&session).await.len()), (RewindWhat::Both, 2, 0));
+    let listed = list(&session).await;
+    assert_eq!(listed.turns.iter().map(|turn| turn.turn_id.as_str()).collect::<Vec<_>>(), ["turn_0"]);
+    let left: Vec<_> =
+        preview(&session, "turn_0").await.conflicts.iter().map(|file| name(&place, &file.path)).collect();
+    assert_eq!(left, ["a", "b"]);
+    let chosen = place.workspace.join("a").display().to_string();
+    let gone = rewind(&session, "turn_0", RewindWhat::Both, &[&chosen]).await;
+    assert_eq!((gone.what, gone.restored, gone.conflicts.len()), (RewindWhat::Files, vec![chosen], 1));
+    assert_eq!(tree(&place.workspace).into_keys().collect::<Vec<_>>(), ["b"]);
+
+    assert_eq!(redo(&session, &[]).await.unwrap().what, RewindWhat::Files);
+    assert_eq!(fs::read_to_string(place.workspace.join("a")).unwrap(), "the user's\n");
+    assert_eq!(redo(&session, &[]).await.unwrap().what, RewindWhat::Both);
+    assert_eq!(tree(&place.workspace).into_keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(said(&session).await, ["answer 1"]);
+    // What was taken back wholly is not listed any more.
+    let all: Vec<String> = ["a", "b"].iter().map(|name| place.workspace.join(name).display().to_string()).collect();
+    rewind(&session, "turn_0", RewindWhat::Both, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(list(&session).await.turns, []);
+}
+
 /// What commands do that run on is known as far as it is certain whose it is.
 #[tokio::test]
 async fn what_a_command_does_that_runs_on_is_not_taken_for_the_users() {
@@ -180,7 +211,7 @@ async fn what_a_command_does_that_runs_on_is_not_taken_for_the_users() {
     assert_eq!(names(&preview.conflicts), ["a", "late", "other"], "whose these are is not certain");
 }
 
-fn write(place: &Place, name: &str, text: &str) {
+pub fn write(place: &Place, name: &str, text: &str) {
     fs::write(place.workspace.join(name), text).unwrap();
 }
 
@@ -205,11 +236,11 @@ pub fn tree(directory: &Path) -> BTreeMap<String, String> {
     found
 }
 
-fn name(place: &Place, path: &str) -> String {
+pub fn name(place: &Place, path: &str) -> String {
     Path::new(path).strip_prefix(&place.workspace).unwrap().display().to_string()
 }
 
-async fn list(session: &Session) -> ThreadRewindListResult {
+pub async fn list(session: &Session) -> ThreadRewindListResult {
     let params = ThreadRewindListParams { thread_id: session.thread_id.clone() };
     session.connection.client.thread_rewind_list(params).await.unwrap()
 }
@@ -219,7 +250,7 @@ fn params(session: &Session, turn: &str, what: RewindWhat, overwrite: &[&str]) -
     ThreadRewindParams { thread_id: session.thread_id.clone(), before_turn_id: turn.into(), what, overwrite }
 }
 
-async fn preview(session: &Session, turn: &str) -> RewindPreview {
+pub async fn preview(session: &Session, turn: &str) -> RewindPreview {
     let params = params(session, turn, RewindWhat::Files, &[]);
     session.connection.client.thread_rewind_preview(params).await.unwrap()
 }
@@ -307,10 +338,7 @@ fn what_was_done_before_a_kill_can_be_taken_back() {
                 .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
         };
         match rewind(&[]) {
-            Ok(rewound) => {
-                let overwrite = rewound.conflicts.iter().flat_map(|file| ["--overwrite", &file.path]);
-                rewind(&overwrite.collect::<Vec<_>>()).unwrap();
-            }
+            Ok(rewound) => assert_eq!(rewound.conflicts, [], "killed after {lines} lines: {journal}"),
             Err(error) => assert!(
                 !journal.contains("turnStarted") && (error.contains("no prompt") || error.contains("no session")),
                 "{error}"
