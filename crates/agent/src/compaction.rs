@@ -4,6 +4,7 @@
 //!
 //! It happens between steps, never while a call is open, and until the summary is whole and recorded, nothing has changed.
 
+mod changed_files;
 mod request;
 mod what_stays;
 
@@ -251,7 +252,8 @@ impl TurnRun {
                     Reason::TooLong(_) => Unread::MayBeCut,
                     Reason::NearLimit | Reason::Asked(_) => Unread::Stays,
                 };
-                let stays = state.stays(self.compactions.in_a_row > 0, unread);
+                let mut stays = state.stays(self.compactions.in_a_row > 0, unread);
+                Arc::make_mut(&mut stays.pinned).changed_files = state.changed_files(&self.thread_id).await;
                 let SummedUp { messages, kept, dropped } = what_stays::summed_up(&state.history, &stays, &summary);
                 state.replace_history(messages)?;
                 self.compactions.in_a_row += 1;

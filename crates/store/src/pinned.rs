@@ -17,7 +17,7 @@ pub struct Pinned {
     pub plan: Vec<PlanStep>,
     /// The plan that the user approved last, as the model was told it.
     pub approved_plan: Option<String>,
-    /// The files that patches changed: absolute paths.
+    /// The files that patches changed: absolute paths. What commands changed is known from states of files.
     pub changed_files: BTreeSet<String>,
 }
 

@@ -341,3 +341,31 @@ fn killed_while_it_is_summed_up_the_session_goes_on_as_it_was() {
     }
     assert!(!is_summary);
 }
+
+/// What commands changed is on the list, and what was taken back or undone again is not.
+#[tokio::test]
+async fn the_list_of_changed_files_knows_what_commands_did() {
+    let patch = "*** Begin Patch\n*** Add File: patched\n+made\n*** Add File: gone\n+made\n*** End Patch\n";
+    let place = place(
+        16_000,
+        16_000,
+        json!({
+            "steps": [
+                { "custom": "apply_patch", "input": patch }, run("mkdir d; echo 1 > d/made; echo 2 >> edited; rm gone"),
+                { "text": "ok" }, { "text": "ok" },
+            ],
+            "summary": { "text": "In short." },
+        }),
+    );
+    std::fs::write(place.workspace.join("edited"), "1\n").unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    std::fs::write(place.workspace.join("mine"), "the user's\n").unwrap();
+    compact(&mut session, None).await;
+    session.turn(&[]).await;
+    let (body, _) = requests(&place).pop().unwrap();
+    let listed: Vec<String> =
+        ["d/made", "edited", "patched"].iter().map(|name| place.workspace.join(name).display().to_string()).collect();
+    let expected = format!("<changed_files>\n{}\n</changed_files>", listed.join("\n"));
+    assert!(texts(&body).iter().any(|text| text.contains(&expected)), "{body}");
+}
