@@ -61,6 +61,8 @@ pub struct Options {
     pub settings: ScreenSettings,
     /// What the selected provider of models lacks: the variable or the provider's name.
     pub lacks_key: Option<String>,
+    /// Whether the session begins in plan mode.
+    pub plan: bool,
     /// Opens the person's editor on a file and waits for its end.
     pub editor: fn(&Environment, &Path) -> Result<(), String>,
 }

@@ -70,6 +70,7 @@ pub async fn run(
         first: (!first.is_empty()).then_some(first),
         settings: own,
         lacks_key,
+        plan: run.plan,
         editor: editor::open,
     };
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
@@ -143,6 +144,7 @@ fn fork_opening(screen: &ScreenOptions, workspace: &Path, mut params: ThreadFork
 /// What is typed of a run without a screen has no meaning here.
 fn of_the_screen(run: &RunOptions) -> Result<(), String> {
     let kept = RunOptions {
+        plan: run.plan,
         image: run.image.clone(),
         ephemeral: run.ephemeral,
         skip_git_repo_check: run.skip_git_repo_check,

@@ -82,3 +82,11 @@ fn another_size_leaves_no_copy_behind() {
     let all = terminal.all();
     assert_eq!(all.matches("Ask, or /help").count(), 1, "{all}");
 }
+
+#[test]
+fn it_may_begin_in_plan_mode() {
+    let place = Place::new(json!([{ "tool": "propose_plan", "arguments": { "plan": "1. Do it." } }, { "text": "ok" }]));
+    let mut terminal = Terminal::start(&place, &["--plan", "look"], 24, 80);
+    terminal.until("plan mode").until("Proposed plan").until("1. Do it.");
+    assert!(place.server.requests()[0].body["tools"].to_string().contains("propose_plan"));
+}

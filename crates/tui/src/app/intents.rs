@@ -324,7 +324,7 @@ impl App {
         }
     }
 
-    fn change_session(&mut self, change: Change) {
+    pub(super) fn change_session(&mut self, change: Change) {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
         let Change { model, effort, sandbox, approval, plans, .. } = change;
         let mode = plans.map(|plans| self.enter_mode(plans));

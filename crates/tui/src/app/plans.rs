@@ -30,6 +30,18 @@ impl Proposed {
 }
 
 impl App {
+    /// The session that is opened first begins in plan mode.
+    pub fn plan_first(&mut self) {
+        self.before.plans = true;
+    }
+
+    /// Enters plan mode, once, if that was wanted.
+    pub(super) fn plan_if_wanted(&mut self) {
+        if std::mem::take(&mut self.before.plans) && !self.is_planning() {
+            self.change_session(Change { plans: Some(true), ..Change::default() });
+        }
+    }
+
     pub(super) fn is_planning(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.mode == ModeKind::Plan)
     }

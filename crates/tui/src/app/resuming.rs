@@ -85,6 +85,7 @@ impl App {
     pub(super) fn begin(&mut self, header: Vec<Row>) {
         self.before.tail = Tail::default();
         self.feed.notice(header);
+        self.plan_if_wanted();
         // A file's name may be half typed.
         self.renew_popup();
         self.say_next();

@@ -44,6 +44,8 @@ pub struct Before {
     pub is_branching: bool,
     /// What the one that is on its way said last.
     pub(super) tail: Tail,
+    /// Whether the first one begins in plan mode.
+    pub plans: bool,
     /// Tokens of the one that is on its way.
     pub usage: ThreadTokenUsage,
     /// What they cost in USD, where that is known.

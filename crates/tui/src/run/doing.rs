@@ -30,7 +30,7 @@ pub fn set_up(
     events: mpsc::UnboundedSender<AppEvent>,
     options: Options,
 ) -> io::Result<(App, Surroundings)> {
-    let Options { environment, codex_home, opening, start, resume, first, settings, lacks_key, editor } = options;
+    let Options { environment, codex_home, opening, start, resume, first, settings, lacks_key, plan, editor } = options;
     let capabilities = Capabilities::of(&environment);
     let keymap =
         Keymap::new(&settings.keymap).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
@@ -70,7 +70,10 @@ pub fn set_up(
         start,
         resume,
     };
-    let app = App::new(setup, composer, opening, first);
+    let mut app = App::new(setup, composer, opening, first);
+    if plan {
+        app.plan_first();
+    }
     Ok((app, Surroundings { client, events, face, environment, codex_home, editor, unsent }))
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     super::{AppEvent, Effect, Local},
-    stage::Stage,
+    stage::{Plan, Stage},
 };
 
 const SIZE: (usize, usize) = (100, 24);
@@ -88,4 +88,15 @@ fn a_plan_can_be_changed_put_off_and_talked_about() {
     stage.item(json!({ "type": "userMessage", "id": "u2", "content": [{ "type": "text", "text": "not like that" }] }));
     stage.ends("2", "completed");
     assert!(!stage.shown().contains("carry it out"), "what was refused is not asked about again: {}", stage.shown());
+}
+
+#[test]
+fn a_session_may_begin_in_plan_mode() {
+    let mut stage = Stage::new(Plan { first: Some("look"), ..Plan::usual(SIZE) });
+    stage.app.plan_first();
+    stage.open();
+    assert_eq!(stage.methods(), ["thread/settings/update", "turn/start"]);
+    stage.asked.pop_front();
+    assert_eq!(mode(&started(&stage)), Some(ModeKind::Plan));
+    assert!(stage.keys("x").shown().contains("· plan mode ·"), "{}", stage.shown());
 }
