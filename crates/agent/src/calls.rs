@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     approvals::{Permit, Who},
     checkpoints::Before,
-    mode::out_of_place,
+    mode::{PROPOSE, out_of_place},
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
@@ -96,7 +96,12 @@ impl TurnRun {
     /// Takes a call as far as it goes without waiting. One that does not run has its outcome at once, and waits with
     /// it until its turn comes: answers are given in the order of the calls.
     async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
-        let context = self.tool_context(state);
+        let mut context = self.tool_context(state);
+        if call.name == PROPOSE
+            && let Some(begun) = self.progress.plan_item.take()
+        {
+            context.item_id = begun;
+        }
         if tool(state, &call).is_some_and(|tool| tool.effect() == Effect::Runs) {
             self.look.end(state).await;
         }

@@ -37,6 +37,7 @@ mod uncovers;
 mod user_command;
 mod weaker_walls;
 mod with_more;
+mod writing_plan;
 
 pub use agents::{AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, BuiltAgent};
 pub use budget::{Budget, Limits, Reached, Spent};

@@ -15,7 +15,7 @@ use crate::{ModelChoice, Thread, ThreadError, ThreadSettings, context::fill, thr
 const APPROVED: &str = include_str!("prompts/approved_plan.md");
 
 /// The tool that proposes a plan.
-const PROPOSE: &str = "propose_plan";
+pub(crate) const PROPOSE: &str = "propose_plan";
 /// The tool that reaches a sub-agent, which may have begun before and then has other walls.
 const MESSAGE: &str = "message_agent";
 /// The tool whose commands are looked at one by one.

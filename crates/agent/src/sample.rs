@@ -19,6 +19,7 @@ use crate::{
     thinking::Thinking,
     thread::ThreadState,
     turn::{Finish, Progress, Step, TurnRun, turn_error},
+    writing_plan::WritingPlan,
 };
 
 /// Text that has arrived is recorded and told at most this much later.
@@ -31,6 +32,7 @@ const PICTURE_LEFT_OUT: &str = include_str!("prompts/picture_left_out.md");
 struct Arriving {
     texts: Vec<ArrivingText>,
     thinking: Thinking,
+    plan: WritingPlan,
     /// Items that were begun by an answer that does not count; the next texts take them over.
     begun: VecDeque<String>,
     /// When what is not recorded yet must be.
@@ -90,6 +92,12 @@ impl TurnRun {
                 Some(StreamEvent::ReasoningDelta { part, paragraph, text }) => {
                     if state.recorder.tells_thinking() {
                         self.think(&state.recorder, &mut arriving.thinking, (part, paragraph), &text).await;
+                        self.flush_if_due(&mut state.recorder, &mut arriving).await?;
+                    }
+                }
+                Some(StreamEvent::ArgumentsDelta { part, name, text }) => {
+                    if state.recorder.tells_thinking() && state.apart.is_none() {
+                        self.write_plan(&state.recorder, &mut arriving.plan, (part, &name), &text).await;
                         self.flush_if_due(&mut state.recorder, &mut arriving).await?;
                     }
                 }
@@ -181,6 +189,7 @@ impl TurnRun {
     async fn flush(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
         arriving.due = None;
         self.tell_thinking(recorder, &mut arriving.thinking).await;
+        self.tell_plan(recorder, &mut arriving.plan).await;
         let Some(open) = arriving.texts.last_mut().filter(|open| open.recorded < open.text.len()) else {
             return Ok(());
         };
@@ -204,6 +213,7 @@ impl TurnRun {
         content: Vec<AssistantPart>,
         usage: Option<Usage>,
     ) -> Result<Step, StoreError> {
+        self.tell_plan(&state.recorder, &mut arriving.plan).await;
         let mut item_ids = std::mem::take(&mut arriving.texts).into_iter().map(|text| text.item_id);
         let mut thoughts = std::mem::take(&mut arriving.thinking).ids();
         let mut items = Vec::new();

@@ -109,6 +109,8 @@ pub(crate) struct Progress {
     items: Arc<AtomicU32>,
     /// Whether a plan was proposed: then there is nothing more to do.
     pub(crate) has_plan: bool,
+    /// The item of a plan that was told while the model wrote it.
+    pub(crate) plan_item: Option<String>,
 }
 
 impl TurnRun {
@@ -116,7 +118,7 @@ impl TurnRun {
         let (repetition, look, compactions) = (Repetition::default(), FirstLook::default(), Compactions::default());
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
-        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false };
+        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item: None };
         Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 

@@ -17,7 +17,7 @@ pub fn thread_of(notification: &ServerNotification) -> Option<&str> {
         TurnPlanUpdated(it) => Some(&it.thread_id),
         ItemStarted(it) => Some(&it.thread_id),
         ItemCompleted(it) => Some(&it.thread_id),
-        AgentMessageDelta(it) | CommandOutputDelta(it) => Some(&it.thread_id),
+        AgentMessageDelta(it) | PlanDelta(it) | CommandOutputDelta(it) => Some(&it.thread_id),
         ReasoningDelta(it) => Some(&it.thread_id),
         ReasoningPartAdded(it) => Some(&it.thread_id),
         Error(it) => Some(&it.thread_id),

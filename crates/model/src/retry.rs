@@ -159,6 +159,8 @@ impl Attempts {
                         return Some(StreamEvent::ReasoningDelta { part, paragraph, text });
                     }
                 }
+                delta @ StreamEvent::ArgumentsDelta { .. } if self.repetition == 0 => return Some(delta),
+                StreamEvent::ArgumentsDelta { .. } => {}
                 StreamEvent::Discarded => {
                     self.shown.clear();
                     return Some(StreamEvent::Discarded);

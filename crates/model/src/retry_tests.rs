@@ -23,6 +23,10 @@ fn text(text: &str) -> StreamEvent {
     StreamEvent::TextDelta { part: 0, text: text.into() }
 }
 
+fn arguments(text: &str) -> StreamEvent {
+    StreamEvent::ArgumentsDelta { part: 0, name: "tool".into(), text: text.into() }
+}
+
 fn completed(text: &str) -> StreamEvent {
     StreamEvent::Completed { content: vec![AssistantPart::Text { text: text.into(), opaque: None }], usage: None }
 }
@@ -67,6 +71,7 @@ fn names(events: &[StreamEvent]) -> String {
     let letter = |event: &StreamEvent| match event {
         StreamEvent::TextDelta { .. } => 't',
         StreamEvent::ReasoningDelta { .. } => 'r',
+        StreamEvent::ArgumentsDelta { .. } => 'a',
         StreamEvent::Retrying { .. } => '~',
         StreamEvent::Discarded => 'D',
         StreamEvent::Completed { .. } => 'C',
@@ -93,6 +98,8 @@ async fn no_text_is_ever_doubled() {
         (vec![vec![text("Hello world")], vec![text("Hello"), completed("")]], "t~DtC", "Hello"),
         // Nothing at all this time.
         (vec![vec![text("Hello world")], vec![completed("")]], "t~DC", ""),
+        // Arguments are shown of the first attempt only.
+        (vec![vec![arguments("{")], vec![arguments("{\"a"), completed("")]], "a~C", ""),
         // Nothing shown before the failure.
         (vec![vec![], vec![text("Hi"), completed("")]], "~tC", "Hi"),
     ];

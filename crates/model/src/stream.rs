@@ -57,6 +57,16 @@ pub enum StreamEvent {
         /// The text.
         text: String,
     },
+    /// Text was appended to the arguments of a call, as the vendor writes them. Of the first attempt only: what a repeated
+    /// request says is known when it is whole.
+    ArgumentsDelta {
+        /// Index of the part.
+        part: usize,
+        /// What is called.
+        name: String,
+        /// The text.
+        text: String,
+    },
     /// The request is being made again after a failure that may pass.
     Retrying {
         /// Which repetition this is, from 1.

@@ -155,6 +155,7 @@ server_notifications! {
     ItemStarted           "item/started"                        ItemStarted;
     ItemCompleted         "item/completed"                      ItemCompleted;
     AgentMessageDelta     "item/agentMessage/delta"             Delta;
+    PlanDelta             "item/plan/delta"                     Delta;
     CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
     ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
     ReasoningPartAdded    "item/reasoning/summaryPartAdded"     ReasoningPartAdded;

@@ -172,7 +172,7 @@ pub struct ItemCompleted {
     pub completed_at_ms: i64,
 }
 
-/// `item/agentMessage/delta`, `item/commandExecution/outputDelta`: text appended to an open item.
+/// `item/agentMessage/delta`, `item/plan/delta`, `item/commandExecution/outputDelta`: text appended to an open item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {

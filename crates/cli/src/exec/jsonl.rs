@@ -33,7 +33,7 @@ impl Jsonl {
             ServerNotification::TurnStarted(_) => emit(&json!({ "type": "turn.started" })),
             ServerNotification::ItemStarted(started) => match &started.item {
                 // These have no started event.
-                ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => Ok(()),
+                ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } | ThreadItem::Plan { .. } => Ok(()),
                 item => self.item("item.started", item),
             },
             ServerNotification::ItemCompleted(completed) => self.item("item.completed", &completed.item),

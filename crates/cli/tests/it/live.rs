@@ -3,8 +3,8 @@
 use std::fs;
 
 use codex_protocol::{
-    ApprovalPolicy, Event, Position, ReasoningDelta, ServerMessage, ServerNotification, ThreadItem, ThreadStartParams,
-    TurnStatus,
+    ApprovalPolicy, CollaborationMode, Event, ModeKind, Position, ReasoningDelta, ServerMessage, ServerNotification,
+    SettingsChange, ThreadItem, ThreadSettingsUpdateParams, ThreadStartParams, TurnStatus,
 };
 use serde_json::{Value, json};
 
@@ -193,4 +193,39 @@ async fn what_a_turn_has_changed_is_told_after_each_action_that_changed_somethin
     let events = turn(&mut session).await;
     assert_eq!(diffs(&events).last(), Some(&""), "{events:?}");
     assert!(diffs(&events)[0].contains("deleted file mode") && !diffs(&events)[0].contains("two"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_plan_is_told_while_it_is_written() {
+    let plan = "# Plan\n\n1. Say \"hello\" \u{1f600}.\n2. ".to_owned() + &"And a step of some length. ".repeat(40);
+    for live in [true, false] {
+        let place = Place::new(json!([{ "tool": "propose_plan", "arguments": { "plan": plan } }, { "text": "ok" }]));
+        let mut session = session(&place, live).await;
+        let mode = Some(CollaborationMode::only(ModeKind::Plan));
+        let change = SettingsChange { collaboration_mode: mode, ..SettingsChange::default() };
+        let params = ThreadSettingsUpdateParams { thread_id: session.thread_id.clone(), change };
+        session.connection.client.thread_settings_update(params).await.unwrap();
+        let (mut begun, mut told, mut ended) = (None, String::new(), None);
+        for event in turn(&mut session).await {
+            match event.notification {
+                ServerNotification::ItemStarted(started) if matches!(started.item, ThreadItem::Plan { .. }) => {
+                    begun = Some(started.item.id().to_owned());
+                }
+                ServerNotification::PlanDelta(delta) => {
+                    let Position::Delta { offset, .. } = event.position else { panic!("{:?}", event.position) };
+                    assert_eq!((Some(&delta.item_id), offset as usize), (begun.as_ref(), told.len()));
+                    told.push_str(&delta.delta);
+                }
+                ServerNotification::ItemCompleted(done) => {
+                    if let ThreadItem::Plan { id, text } = done.item {
+                        ended = Some((id, text));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let (id, text) = ended.unwrap();
+        assert_eq!((&text, session.view.ended()), (&plan, Some(TurnStatus::Completed)));
+        assert_eq!((begun, told), if live { (Some(id), plan.clone()) } else { (None, String::new()) });
+    }
 }

@@ -4,6 +4,7 @@
 //! call whose `done` never came is not a call: running half of one could do anything.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     hash::{BuildHasher, RandomState},
     sync::Arc,
@@ -39,6 +40,8 @@ struct Slot {
     index: Option<u64>,
     /// As it is written in JSON.
     id: Option<String>,
+    /// What a call calls.
+    name: Option<String>,
     /// Text that deltas brought: one element for a message, one per paragraph of a reasoning summary.
     streamed: Vec<String>,
     done: Option<AssistantPart>,
@@ -104,6 +107,7 @@ impl Assembler {
         match kind {
             TEXT_DELTA | "response.refusal.delta" => self.text(&serde_json::from_str(data)?),
             "response.reasoning_summary_text.delta" => self.reasoning(&serde_json::from_str(data)?),
+            "response.function_call_arguments.delta" => self.arguments_delta(&serde_json::from_str(data)?),
             "response.reasoning_summary_part.added" => self.paragraph(data)?,
             "response.output_item.added" => self.item_added(&serde_json::from_str(data)?)?,
             "response.output_item.done" => {
@@ -146,7 +150,7 @@ impl Assembler {
         };
         self.slots.iter().rposition(fits).unwrap_or_else(|| {
             let id = place.id.map(str::to_owned);
-            self.slots.push(Slot { kind, index: place.index, id, streamed: Vec::new(), done: None });
+            self.slots.push(Slot { kind, index: place.index, id, name: None, streamed: Vec::new(), done: None });
             self.slots.len() - 1
         })
     }
@@ -162,6 +166,15 @@ impl Assembler {
         // A number beyond the next one is no reason to make room for all between.
         let paragraph = delta.summary_index.map_or(begun.saturating_sub(1), |index| (index as usize).min(begun));
         self.show(part, paragraph, &delta.delta);
+    }
+
+    /// Shows what is known of a call before it is whole.
+    fn arguments_delta(&mut self, delta: &Delta) {
+        let part = self.slot(Kind::Call, delta.place());
+        if let (Some(name), false) = (self.slots[part].name.clone(), delta.delta.is_empty()) {
+            let text = delta.delta.clone().into_owned();
+            self.ready.push_back(StreamEvent::ArgumentsDelta { part, name, text });
+        }
     }
 
     fn paragraph(&mut self, data: &str) -> Read<()> {
@@ -205,7 +218,8 @@ impl Assembler {
     fn item_added(&mut self, event: &ItemEvent) -> Read<()> {
         let head: ItemHead = serde_json::from_str(event.item.get())?;
         if let Some(kind) = Kind::of_item(&head.kind) {
-            self.slot(kind, Place { index: event.output_index, id: head.id.map(RawValue::get) });
+            let part = self.slot(kind, Place { index: event.output_index, id: head.id.map(RawValue::get) });
+            self.slots[part].name = head.name.map(Cow::into_owned);
         }
         Ok(())
     }

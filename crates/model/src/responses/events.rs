@@ -24,7 +24,8 @@ pub(super) struct Place<'a> {
     pub(super) id: Option<&'a str>,
 }
 
-/// `response.output_text.delta`, `response.refusal.delta`, `response.reasoning_summary_text.delta`.
+/// `response.output_text.delta`, `response.refusal.delta`, `response.reasoning_summary_text.delta`,
+/// `response.function_call_arguments.delta`.
 #[derive(Deserialize)]
 pub(super) struct Delta<'a> {
     /// Absent where the SSE name alone says it.
@@ -59,6 +60,9 @@ pub(super) struct ItemHead<'a> {
     pub(super) kind: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) id: Option<&'a RawValue>,
+    /// What a call calls.
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
 }
 
 /// An item `message`.

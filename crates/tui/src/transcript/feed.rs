@@ -293,7 +293,7 @@ impl Feed {
     fn started(&mut self, item: &ThreadItem) {
         match item {
             ThreadItem::AgentMessage { id, .. } => drop(self.message(id)),
-            ThreadItem::UserMessage { .. } | ThreadItem::Reasoning { .. } => {}
+            ThreadItem::UserMessage { .. } | ThreadItem::Reasoning { .. } | ThreadItem::Plan { .. } => {}
             _ => {
                 let (item, output) = (file_change::seen_from(&self.directory, item.clone()), String::new());
                 self.running.push(Running { item, since: Instant::now(), output, aside: false });
