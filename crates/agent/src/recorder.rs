@@ -59,7 +59,7 @@ impl Recorder {
     /// Appends a record; returns its ordinal.
     pub(crate) fn record(&mut self, record: &Record) -> Result<u64, StoreError> {
         self.last = self.journal.append(record)?;
-        Arc::make_mut(&mut self.pinned).note(record);
+        Pinned::note(&mut self.pinned, record);
         Ok(self.last)
     }
 

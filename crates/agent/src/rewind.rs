@@ -14,7 +14,7 @@ use codex_protocol::{
     PatchChangeKind, RewindFailure, RewindFile, RewindPreview, RewindTurn, RewindWhat, ThreadItem,
     ThreadRewindListResult, ThreadRewound, UserInput,
 };
-use codex_store::{ChangedBy, ItemsWanted, Record, Replayed, Span, StoreError, Undone};
+use codex_store::{ChangedBy, ItemsWanted, Record, Replayed, Span, Summaries, Undone};
 use similar::{ChangeTag, TextDiff};
 
 use crate::{Keeping, Thread, ThreadError, change::Settled, context::fill};
@@ -68,7 +68,7 @@ impl Thread {
         let path = self.journal().ok_or(ThreadError::Unkept)?.to_owned();
         let keeping = self.keeping.clone();
         blocking(move || {
-            let Replayed { conversation, states, .. } = replayed(&path)?;
+            let Replayed { conversation, states, .. } = codex_store::replayed(&path, Summaries::Stand)?;
             let mut counted = BTreeMap::<&str, Option<BTreeSet<PathBuf>>>::new();
             for span in states.spans.iter().filter(|span| span.by == ChangedBy::Agent) {
                 let paths = keeping.as_ref().and_then(|keeping| changes(keeping, span, None));
@@ -365,13 +365,9 @@ fn what(undone: &Undone) -> RewindWhat {
     }
 }
 
-/// What a journal says.
+/// What a journal says, with what summaries stand for.
 pub(crate) fn replayed(journal: &Path) -> Result<Replayed, ThreadError> {
-    let lines = codex_store::lines(journal)?;
-    codex_store::replay(lines).ok_or_else(|| {
-        let reason = "its first line is not a header".to_owned();
-        StoreError::Unreadable { path: journal.to_owned(), reason }.into()
-    })
+    Ok(codex_store::replayed(journal, Summaries::CanBeUndone)?)
 }
 
 /// Does `work` on the blocking pool.

@@ -5,7 +5,7 @@ use std::path::Path;
 use codex_agent::{SessionDiff, file_diffs, session_diff};
 use codex_checkpoints::Checkpoints;
 use codex_protocol::{ErrorKind, RpcError, ThreadDiff, ThreadDiffParams};
-use codex_store::{Replayed, Span};
+use codex_store::{Replayed, Span, Summaries};
 
 use crate::{Server, dispatch::store_error, reading::blocking};
 
@@ -32,9 +32,7 @@ impl Server {
 
 /// What the journal at `path` says.
 pub(crate) fn replayed(path: &Path) -> Result<Replayed, RpcError> {
-    let lines = codex_store::lines(path).map_err(store_error)?;
-    codex_store::replay(lines)
-        .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))
+    codex_store::replayed(path, Summaries::Stand).map_err(store_error)
 }
 
 /// What the agent changed, in one turn or in all.

@@ -182,10 +182,7 @@ impl Server {
             return Err(RpcError::new(ErrorKind::Configuration, message));
         }
         let takes_over = params.take_over.unwrap_or_default();
-        let (journal, lines, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
-        let Some(replayed) = codex_store::replay(lines) else {
-            return Err(RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())));
-        };
+        let (journal, replayed, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
         let id = replayed.header.thread_id.clone();
         let live = params.live_output.unwrap_or_default();
         let mut wanted = Wanted::resume(params, replayed.epoch.clone(), &replayed.cwd)?;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_protocol::UnsubscribeStatus;
-use codex_store::{Door, Journal, LET_GO, Line, StoreError};
+use codex_store::{Door, Journal, LET_GO, Replayed, StoreError};
 use tokio::{
     io::AsyncReadExt,
     net::{UnixListener, UnixStream},
@@ -120,7 +120,7 @@ impl Server {
 ///
 /// # Errors
 /// As [`Journal::open`]; with who has it open, if that can be told.
-pub(crate) async fn open_journal(path: &Path, takes_over: bool) -> Result<(Journal, Vec<Line>, usize), StoreError> {
+pub(crate) async fn open_journal(path: &Path, takes_over: bool) -> Result<(Journal, Replayed, usize), StoreError> {
     let begun = Instant::now();
     let mut asked = false;
     loop {

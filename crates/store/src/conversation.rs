@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codex_history::{History, Message};
 
-use crate::Pinned;
+use crate::{Pinned, Summaries};
 
 /// The messages of a thread that count, with where each turn of them began.
 #[derive(Debug, Clone, Default)]
@@ -19,12 +19,17 @@ pub struct Conversation {
     replaced: Vec<Replaced>,
     /// What it was before it went back, the last at the end. Nothing, once a turn has begun since.
     undone: Vec<Past>,
+    /// Whether what summaries stand for is not held.
+    forgets: bool,
+    /// Whether it should have gone back to something that was not held: it is not what it should be.
+    lacks: bool,
 }
 
 /// What a summary stands for.
 #[derive(Debug, Clone)]
 struct Replaced {
-    history: History,
+    /// `None`: it is not held.
+    history: Option<History>,
     /// How many messages are in its place.
     count: usize,
 }
@@ -57,6 +62,25 @@ pub struct Mark {
 }
 
 impl Conversation {
+    /// Nothing yet.
+    pub(crate) fn new(summaries: Summaries) -> Self {
+        Self { forgets: summaries == Summaries::Stand, ..Self::default() }
+    }
+
+    /// Whether it went back to something that was not held, so that it is not what it should be.
+    pub(crate) fn lacks_some(&self) -> bool {
+        self.lacks
+    }
+
+    /// Messages that are held, those that it could go back to included.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let replaced =
+            |all: &[Replaced]| all.iter().flat_map(|replaced| &replaced.history).map(History::len).sum::<usize>();
+        let past = |past: &Past| past.history.len() + replaced(&past.replaced);
+        self.history.len() + replaced(&self.replaced) + self.undone.iter().map(past).sum::<usize>()
+    }
+
     /// A turn begins here.
     pub(crate) fn begin(&mut self, turn_id: String, seq: u64, at: i64) {
         self.undone.clear();
@@ -82,7 +106,8 @@ impl Conversation {
         while self.replaced.len() > gone[0].summaries
             && let Some(Replaced { history, .. }) = self.replaced.pop()
         {
-            self.history = history;
+            self.lacks |= history.is_none();
+            self.history = history.unwrap_or_default();
         }
         self.history.truncate(gone[0].length);
         self.pinned = Arc::clone(&gone[0].pinned);
@@ -107,12 +132,14 @@ impl Conversation {
         let compacted: History = messages.into_iter().collect();
         let count = compacted.len();
         let history = std::mem::replace(&mut self.history, compacted);
-        self.replaced.push(Replaced { history, count });
+        self.replaced.push(Replaced { history: (!self.forgets).then_some(history), count });
     }
 
     /// What the newest summary stands for is back, before what was said since; false if there is none.
     pub fn undo_compaction(&mut self) -> bool {
-        let Some(Replaced { mut history, count }) = self.replaced.pop() else { return false };
+        let Some(Replaced { history, count }) = self.replaced.pop() else { return false };
+        self.lacks |= history.is_none();
+        let mut history = history.unwrap_or_default();
         for mark in self.marks.iter_mut().filter(|mark| mark.summaries > self.replaced.len()) {
             mark.summaries = self.replaced.len();
             mark.length = history.len() + mark.length.saturating_sub(count);

@@ -172,6 +172,31 @@ fn page(
     Ok(page)
 }
 
+/// The lines of the journal `path` and of those that it goes on from after the one with the ordinal `after`, oldest first, and
+/// the last ordinal. Another process, or this one, may be writing it; what cannot be read is passed over.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn lines_after(path: &Path, after: u64) -> Result<(Vec<Line>, u64), StoreError> {
+    let failed = || StoreError::io("read", path);
+    let file = Joined::open(path)?;
+    let end = whole_lines(&file).map_err(failed())?;
+    let mut lines = Backwards { file: &file, at: end, held: Vec::new() };
+    let (mut newest_first, mut last) = (Vec::new(), 0);
+    while let Some((line, _)) = lines.previous().map_err(failed())? {
+        let Ok(line) = serde_json::from_slice::<Line>(&line) else { continue };
+        last = last.max(line.seq);
+        match line.record {
+            // Of each journal that it goes on from there is one, whose ordinal says nothing.
+            Record::Header(_) => {}
+            _ if line.seq <= after => break,
+            _ => newest_first.push(line),
+        }
+    }
+    newest_first.reverse();
+    Ok((newest_first, last))
+}
+
 /// Where the last whole line of the journal `path` itself ends, and the last line that `read` takes.
 pub(crate) fn last_line<T>(path: &Path, read: impl Fn(&[u8]) -> Option<T>) -> io::Result<(u64, Option<T>)> {
     let file = Joined::own(path)?;
@@ -431,8 +456,19 @@ mod tests {
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(format!("\n{}{}{}", line(item("a")), line(item("b")), line(item("c"))).as_bytes()).unwrap();
         let wanted = ItemsWanted { limit: 2, newest_first: true, ..ItemsWanted::default() };
+        #[cfg(target_os = "linux")]
+        let before = bytes_read();
         let page = items(file.path(), &wanted).unwrap();
         assert_eq!(ids(&page), ["c", "b"]);
         assert!(page.next.is_some());
+        #[cfg(target_os = "linux")]
+        assert!((1..10 * BLOCK).contains(&(bytes_read() - before)), "{}", bytes_read() - before);
+    }
+
+    /// How many bytes this thread has read.
+    #[cfg(target_os = "linux")]
+    fn bytes_read() -> u64 {
+        let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+        counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 }

@@ -10,7 +10,10 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use crate::{FORMAT, Header, Line, Record, StoreError, items, lineage, long, name};
+use crate::{
+    FORMAT, Header, Line, Record, Replayed, StoreError, Summaries, items, name,
+    reading::{self, Told},
+};
 
 /// An open journal. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -78,26 +81,21 @@ impl Journal {
 
     /// Opens a journal to go on with it. A torn last line is cut off.
     ///
-    /// Returns the journal, its lines, those that it shares with others before its own, and how many lines in the middle
-    /// could not be read and were passed over. Of items there are the ids alone, and text that a message repeats is left out: neither
-    /// says anything of the conversation, and they may be long.
+    /// Returns the journal, what it says together with what it shares with others, and how many lines in the middle could not
+    /// be read and were passed over. No more of it is in memory at a time than goes on counting ([`Summaries::Stand`]).
     ///
     /// # Errors
     /// When it is open elsewhere, cannot be read, or is not a journal of this version and of the session in its name;
     /// it is then left as it is.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Line>, usize), StoreError> {
+    pub fn open(path: &Path) -> Result<(Self, Replayed, usize), StoreError> {
         let file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
         lock(&file, path)?;
-        let read = long::read(&file).map_err(StoreError::io("read", path))?;
-        let long::Read { lines, unreadable, whole, length } = read;
-        check_header(path, &lines)?;
-        let (lines, of_others) = lineage::with_inherited(path, lines)?;
-        if whole < length {
-            file.set_len(whole).map_err(StoreError::io("mend", path))?;
+        let Told { replayed, next_seq, unreadable, ends } = reading::told(path, &file, Summaries::Stand)?;
+        if ends.whole < ends.length {
+            file.set_len(ends.whole).map_err(StoreError::io("mend", path))?;
         }
-        let next_seq = lines.last().map_or(0, |line| line.seq + 1);
-        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false };
-        Ok((journal, lines, unreadable + of_others))
+        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: ends.whole, torn: false };
+        Ok((journal, replayed, unreadable))
     }
 
     /// Opens a journal to add something to it that does not depend on what it says. A torn last line is cut off.
@@ -111,7 +109,7 @@ impl Journal {
         lock(&file, path)?;
         BufReader::new(&file).read_line(&mut first).map_err(failed())?;
         let first = parse(first.as_bytes()).0;
-        check_header(path, &first)?;
+        check_header(path, first.first())?;
         let inherited = match first.first().map(|line| &line.record) {
             Some(Record::Header(Header { forked_from: Some(from), .. })) => from.seq,
             _ => 0,
@@ -178,19 +176,6 @@ pub(crate) fn line(seq: u64, at: i64, record: &Record) -> std::io::Result<Vec<u8
     Ok(bytes)
 }
 
-/// The lines of a journal and of those that it goes on from, as [`Journal::open`] gives them. Another process, or this one, may be writing it; what
-/// cannot be read is passed over.
-///
-/// # Errors
-/// When it cannot be read, or is not a journal of this version and of the session in its name.
-pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
-    let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let (lines, _) = parse(&bytes[..whole]);
-    check_header(path, &lines)?;
-    lineage::with_inherited(path, lines).map(|(lines, _)| lines)
-}
-
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         // Whoever had it until now may have moved or deleted it.
@@ -217,9 +202,10 @@ pub(crate) fn parse(bytes: &[u8]) -> (Vec<Line>, usize) {
     (lines, unreadable)
 }
 
-fn check_header(path: &Path, lines: &[Line]) -> Result<(), StoreError> {
+/// Whether the first line is a header of this version and of the session in the file's name.
+pub(crate) fn check_header(path: &Path, first: Option<&Line>) -> Result<(), StoreError> {
     let unreadable = |reason: String| Err(StoreError::Unreadable { path: path.to_owned(), reason });
-    match lines.first().map(|line| &line.record) {
+    match first.map(|line| &line.record) {
         Some(Record::Header(header)) if header.format > FORMAT => unreadable(format!(
             "it has format {}, this version reads up to {FORMAT}; use the newer version that wrote it",
             header.format
@@ -239,6 +225,7 @@ mod tests {
     use codex_history::Message;
 
     use super::*;
+    use crate::testing::opened;
 
     fn header() -> Header {
         crate::testing::header("t", "/w")
@@ -256,7 +243,7 @@ mod tests {
         assert_eq!(journal.append(&message("b")).unwrap(), 2);
         let path = journal.path().unwrap().to_owned();
         drop(journal);
-        let (mut journal, lines, unreadable) = Journal::open(&path).unwrap();
+        let (mut journal, lines, unreadable) = opened(&path);
         assert_eq!(unreadable, 0);
         let read: Vec<_> = lines.iter().map(|line| (line.seq, &line.record)).collect();
         assert_eq!(read, [(0, &Record::Header(header())), (1, &message("a")), (2, &message("b"))]);
@@ -275,13 +262,13 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for cut in first_line as usize..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let (mut journal, lines, unreadable) = Journal::open(&path).unwrap();
+            let (mut journal, lines, unreadable) = opened(&path);
             assert_eq!(unreadable, 0, "cut at {cut}");
             let expected = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(lines.len(), expected, "cut at {cut}");
             journal.append(&message("next")).unwrap();
             drop(journal);
-            let (_journal, lines, unreadable) = Journal::open(&path).unwrap();
+            let (_journal, lines, unreadable) = opened(&path);
             assert_eq!((lines.len(), unreadable), (expected + 1, 0), "cut at {cut}");
         }
     }
@@ -392,7 +379,7 @@ mod tests {
         assert!(error.contains("half a line"), "{error}");
         let path = journal.path.clone();
         drop(journal);
-        let (mut journal, lines, unreadable) = Journal::open(&path).unwrap();
+        let (mut journal, lines, unreadable) = opened(&path);
         assert_eq!((lines.len(), unreadable), (2, 0));
         assert_eq!(journal.append(&message("d")).unwrap(), 2);
     }

@@ -45,6 +45,40 @@ pub struct Fork {
     pub unreadable: usize,
 }
 
+impl Part {
+    /// All that is in the journal `path` now, which is open as `file`.
+    pub(crate) fn whole(path: &Path, file: &File) -> Result<Self, StoreError> {
+        let failed = || StoreError::io("read", path);
+        let length = file.metadata().map_err(failed())?.len();
+        Ok(Self { path: path.to_owned(), file: file.try_clone().map_err(failed())?, length })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what counts of it.
+    pub(crate) fn reader(&self) -> PartReader<'_> {
+        PartReader { part: self, at: 0 }
+    }
+}
+
+/// Reads a journal.
+#[derive(Debug)]
+pub(crate) struct PartReader<'part> {
+    part: &'part Part,
+    at: u64,
+}
+
+impl Read for PartReader<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.part.length - self.at).unwrap_or(usize::MAX).min(bytes.len());
+        let read = self.part.file.read_at(&mut bytes[..left], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 impl Joined {
     /// Opens the journal `path` and all that it goes on from.
     ///
@@ -113,29 +147,6 @@ impl Read for Reader<'_> {
     }
 }
 
-/// The lines of a journal with those before them that it shares; its header stays the first. Returns also how many of the
-/// shared lines could not be read and were passed over.
-///
-/// # Errors
-/// As [`fork_at`].
-pub(crate) fn with_inherited(path: &Path, lines: Vec<Line>) -> Result<(Vec<Line>, usize), StoreError> {
-    let Some(Line { record: Record::Header(Header { forked_from: Some(from), .. }), .. }) = lines.first() else {
-        return Ok((lines, 0));
-    };
-    let parts = inherited(path, Some(from.clone()))?;
-    let mut own = lines.into_iter();
-    let mut all: Vec<Line> = own.next().into_iter().collect();
-    let mut unreadable = 0;
-    for part in &parts {
-        let (read, passed_over) = placed(part)?;
-        // Headers are the lines 0.
-        all.extend(read.into_iter().map(|(line, _)| line).filter(|line| line.seq > 0));
-        unreadable += passed_over;
-    }
-    all.extend(own);
-    Ok((all, unreadable))
-}
-
 /// Where a fork of the session in the journal `path` begins that goes on from the end of the turn `last_turn`; without
 /// one, from the last whole line. Another process, or this one, may be writing the journal; it stays as it is.
 ///
@@ -186,7 +197,10 @@ fn end_of_turn<'a>(records: impl Iterator<Item = &'a Record>, wanted: &str) -> O
 }
 
 /// The journals that one goes on from, oldest first, each up to what is shared.
-fn inherited(path: &Path, mut from: Option<ForkedFrom>) -> Result<Vec<Part>, StoreError> {
+///
+/// # Errors
+/// When one of them cannot be read, is gone, or is shorter than when it was forked.
+pub(crate) fn inherited(path: &Path, mut from: Option<ForkedFrom>) -> Result<Vec<Part>, StoreError> {
     let mut parts = Vec::new();
     while let Some(ForkedFrom { thread_id, bytes, .. }) = from {
         let parent = with_id(codex_home(path), &thread_id).ok_or_else(|| {
@@ -214,7 +228,7 @@ pub(crate) fn codex_home(path: &Path) -> &Path {
     path.ancestors().find(is_ours).and_then(Path::parent).unwrap_or(path)
 }
 
-fn unreadable_because(path: &Path, reason: String) -> StoreError {
+pub(crate) fn unreadable_because(path: &Path, reason: String) -> StoreError {
     StoreError::Unreadable { path: path.to_owned(), reason }
 }
 

@@ -39,7 +39,7 @@ fn session(home: &Path, id: &str, from: Option<ForkedFrom>, records: &[Record]) 
 
 /// All lines of the session, as it is gone on with.
 fn resumed(path: &Path) -> Result<Vec<Line>, StoreError> {
-    crate::lines(path)
+    crate::testing::lines(path)
 }
 
 fn records(lines: &[Line]) -> Vec<Record> {
@@ -219,4 +219,20 @@ fn a_parent_that_is_not_what_it_was_is_named() {
     std::fs::write(&own_path, text.replace("\"bytes\":100}", &format!("\"bytes\":{}}}", text.len()))).unwrap();
     let error = resumed(&own_path).unwrap_err().to_string();
     assert!(error.contains("is not what it was"), "{error}");
+}
+
+#[test]
+fn the_lines_after_one_are_those_of_all_journals() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let (_parent, path) = session(home, "parent-1", None, &[turn(0, "one"), turn(1, "two")].concat());
+    let from = fork_at(&path, Some("turn_0")).unwrap().from;
+    let (_child, path) = session(home, "child-1", Some(from), &turn(1, "other"));
+    let all = resumed(&path).unwrap();
+    for after in 0..=all.len() as u64 {
+        let (lines, last) = crate::lines_after(&path, after).unwrap();
+        let expected = all.iter().filter(|line| line.seq > after && line.seq > 0);
+        assert!(lines.iter().eq(expected), "after {after}: {lines:?}");
+        assert_eq!(last, all.len() as u64 - 1);
+    }
 }

@@ -2,15 +2,14 @@
 //! room for.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
+    path::Path,
 };
 
-use codex_history::Message;
 use codex_protocol::ThreadItem;
 use serde::Deserialize;
 
-use crate::{Line, Record};
+use crate::{Line, Record, StoreError};
 
 /// How much is read at once, in bytes.
 const BLOCK: usize = 256 << 10;
@@ -19,12 +18,10 @@ const NEAR: usize = 96;
 /// What a line of an item has there.
 const ITEM: &[u8] = br#""type":"item""#;
 
-/// What was read.
-#[derive(Debug)]
-pub(crate) struct Read {
-    /// The readable lines.
-    pub(crate) lines: Vec<Line>,
-    /// How many others there are.
+/// How a file was read.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// How many lines could not be read.
     pub(crate) unreadable: usize,
     /// Where the last whole line ends, in bytes.
     pub(crate) whole: u64,
@@ -52,22 +49,29 @@ struct Id {
 /// Kinds of items of which going on needs the id alone: those that can be long, and say nothing that messages do not. Sorted.
 const ONLY_SHOWN: &[&str] = &["agentMessage", "commandExecution", "dynamicToolCall", "reasoning", "userMessage"];
 
-/// Reads the file from its beginning.
-pub(crate) fn read(file: &File) -> io::Result<Read> {
-    let mut reader = BufReader::with_capacity(BLOCK, file);
-    let mut read = Read { lines: Vec::new(), unreadable: 0, whole: 0, length: 0 };
+/// Gives `take` the readable lines of a journal, from its beginning.
+///
+/// # Errors
+/// What `take` says, and when the journal, which is the file `path`, cannot be read.
+pub(crate) fn each(
+    journal: impl Read,
+    path: &Path,
+    mut take: impl FnMut(Line) -> Result<(), StoreError>,
+) -> Result<Ends, StoreError> {
+    let mut reader = BufReader::with_capacity(BLOCK, journal);
+    let mut ends = Ends::default();
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        let length = reader.read_until(b'\n', &mut bytes)?;
-        read.length += length as u64;
+        let length = reader.read_until(b'\n', &mut bytes).map_err(StoreError::io("read", path))?;
+        ends.length += length as u64;
         if bytes.pop_if(|last| *last == b'\n').is_none() {
-            return Ok(read);
+            return Ok(ends);
         }
-        read.whole = read.length;
+        ends.whole = ends.length;
         match line(&bytes) {
-            Some(line) => keep(line, &mut read.lines),
-            None => read.unreadable += usize::from(!bytes.is_empty()),
+            Some(line) => take(line)?,
+            None => ends.unreadable += usize::from(!bytes.is_empty()),
         }
         // One long line must not be paid for to the end.
         bytes.shrink_to(BLOCK);
@@ -87,18 +91,9 @@ fn line(bytes: &[u8]) -> Option<Line> {
     Some(Line { seq, at, record: Record::Item { turn_id, item } })
 }
 
-/// What an answer's message repeats is not kept beside it.
-fn keep(line: Line, lines: &mut Vec<Line>) {
-    if matches!(line.record, Record::Message { message: Message::Assistant { .. } }) {
-        while lines.pop_if(|last| matches!(last.record, Record::Partial { .. })).is_some() {}
-    }
-    lines.push(line);
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
+    use codex_history::Message;
     use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind};
 
     use super::*;
@@ -135,14 +130,17 @@ mod tests {
             .zip(records)
             .map(|(seq, record)| serde_json::to_string(&Line { seq, at: 1, record }).unwrap() + "\n")
             .collect();
-        let mut file = tempfile::tempfile().unwrap();
         let torn = "{\"seq\":";
-        file.write_all(format!("{text}\nnot JSON\n{torn}").as_bytes()).unwrap();
-        io::Seek::rewind(&mut file).unwrap();
-        let Read { lines, unreadable, whole, length } = read(&file).unwrap();
+        let journal = format!("{text}\nnot JSON\n{torn}");
+        let mut lines = Vec::new();
+        let take = |line| {
+            lines.push(line);
+            Ok(())
+        };
+        let Ends { unreadable, whole, length } = each(journal.as_bytes(), Path::new("/j"), take).unwrap();
         assert_eq!((unreadable, length - whole), (1, torn.len() as u64));
-        let seqs: Vec<u64> = lines.iter().map(|line| line.seq).collect();
-        assert_eq!(seqs, [0, 1, 2, 3, 6, 7, 8, 9]);
+        let shown = |line: &Line| matches!(&line.record, Record::Item { item: ThreadItem::AgentMessage { text, .. }, .. } if text.is_empty());
+        assert_eq!((lines.len(), lines.iter().filter(|line| shown(line)).count()), (10, 1));
         let (whole, _) = parse(text.as_bytes());
         let (short, whole) = (replay(lines).unwrap(), replay(whole).unwrap());
         let messages =

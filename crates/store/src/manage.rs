@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(after.facts.name.as_deref(), expected);
             assert_eq!((after.updated_at, after.facts.preview), (before.updated_at, before.facts.preview.clone()));
         }
-        let (_journal, lines, unreadable) = Journal::open(&path).unwrap();
+        let (_journal, lines, unreadable) = crate::testing::opened(&path);
         let seqs: Vec<u64> = lines.iter().map(|line| line.seq).collect();
         assert_eq!((seqs, unreadable), ((0..9).collect(), 0));
         assert!(matches!(rename(&path, None), Err(StoreError::Locked { .. })));

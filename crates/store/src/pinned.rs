@@ -1,6 +1,6 @@
 //! What of the records is kept word for word when the conversation is summed up.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use codex_history::{Content, Message};
 use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, ThreadItem};
@@ -22,32 +22,41 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Takes in a record that follows those before.
-    pub fn note(&mut self, record: &Record) {
+    /// Takes in a record that follows those before. Most say nothing of the work, and cost nothing.
+    pub fn note(pinned: &mut Arc<Self>, record: &Record) {
         match record {
-            Record::Plan { steps, .. } => self.plan.clone_from(steps),
+            Record::Plan { steps, .. } => Arc::make_mut(pinned).plan.clone_from(steps),
             Record::Message { message: Message::User { content } } => {
                 let approved = content.iter().find_map(|piece| match piece {
                     Content::Text { text } if text.starts_with(APPROVED_PLAN) => Some(text),
                     _ => None,
                 });
-                self.approved_plan = approved.or(self.approved_plan.as_ref()).cloned();
+                if let Some(approved) = approved {
+                    Arc::make_mut(pinned).approved_plan = Some(approved.clone());
+                }
             }
             Record::Item {
                 item: ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. }, ..
             } => {
-                changes.iter().for_each(|change| self.changed(change));
+                changes.iter().flat_map(paths).for_each(|path| {
+                    // Each turn remembers what there was before it: it is copied where it grows, and only there.
+                    if !pinned.changed_files.contains(path) {
+                        Arc::make_mut(pinned).changed_files.insert(path.clone());
+                    }
+                });
             }
             _ => {}
         }
     }
+}
 
-    fn changed(&mut self, change: &FileUpdateChange) {
-        self.changed_files.insert(change.path.clone());
-        if let PatchChangeKind::Update { move_path: Some(to) } = &change.kind {
-            self.changed_files.insert(to.clone());
-        }
-    }
+/// The files that a change is of.
+fn paths(change: &FileUpdateChange) -> impl Iterator<Item = &String> {
+    let to = match &change.kind {
+        PatchChangeKind::Update { move_path } => move_path.as_ref(),
+        _ => None,
+    };
+    std::iter::once(&change.path).chain(to)
 }
 
 #[cfg(test)]
@@ -62,9 +71,9 @@ mod tests {
             let text = |text: &&str| Content::Text { text: (*text).to_owned() };
             Record::Message { message: Message::User { content: texts.iter().map(text).collect() } }
         };
-        let mut pinned = Pinned::default();
+        let mut pinned = Arc::<Pinned>::default();
         for record in [said(&["go", "<approved_plan>\none"]), said(&["go", "<approved_plan>\ntwo"]), said(&["more"])] {
-            pinned.note(&record);
+            Pinned::note(&mut pinned, &record);
         }
         assert_eq!(pinned.approved_plan.as_deref(), Some("<approved_plan>\ntwo"));
     }
@@ -81,11 +90,24 @@ mod tests {
             Record::Item { turn_id: "1".into(), item: ThreadItem::FileChange { id: "i".into(), changes, status } }
         };
         let (done, failed) = (PatchApplyStatus::Completed, PatchApplyStatus::Failed);
-        let mut pinned = Pinned::default();
+        let mut pinned = Arc::<Pinned>::default();
         let records =
             [plan("a"), patch("/b", None, done), patch("/a", Some("/c"), done), patch("/d", None, failed), plan("b")];
-        records.iter().for_each(|record| pinned.note(record));
+        records.iter().for_each(|record| Pinned::note(&mut pinned, record));
         assert_eq!(pinned.plan[0].step, "b");
         assert!(pinned.changed_files.iter().eq(["/a", "/b", "/c"]));
+    }
+    #[test]
+    fn what_says_nothing_new_copies_nothing() {
+        let changes = vec![FileUpdateChange { path: "/a".into(), kind: PatchChangeKind::Add, diff: String::new() }];
+        let item = ThreadItem::FileChange { id: "i".into(), changes, status: PatchApplyStatus::Completed };
+        let patch = Record::Item { turn_id: "1".into(), item };
+        let mut pinned = Arc::<Pinned>::default();
+        Pinned::note(&mut pinned, &patch);
+        let before = Arc::clone(&pinned);
+        for record in [patch, Record::Message { message: Message::user("go") }, Record::Unreverted {}] {
+            Pinned::note(&mut pinned, &record);
+            assert!(Arc::ptr_eq(&before, &pinned), "{record:?}");
+        }
     }
 }

@@ -4,12 +4,12 @@
 //! whatever is left this must make a conversation that a model accepts: every call is answered once, directly after
 //! its message, and nothing else is.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::{CollabAgentState, CollabAgentStatus, ThreadItem};
 
-use crate::{Conversation, Epoch, Header, Line, Record, States, TurnOutcome, preview};
+use crate::{Conversation, Epoch, Header, Line, Pinned, Record, States, TurnOutcome, preview};
 
 /// Answer to a call that had begun when the record ends.
 const CUT_SHORT: &str = "The program ended while this call ran. What it did is not known: look before you repeat it.";
@@ -62,38 +62,83 @@ pub struct Replayed {
 /// record is made of either: every replay of the same lines does the same, whatever was appended since.
 pub fn replay(lines: Vec<Line>) -> Option<Replayed> {
     let mut lines = lines.into_iter();
-    let Line { at: started_at, record: Record::Header(header), .. } = lines.next()? else { return None };
-    let mut replay = Replay::default();
-    // The ordinal of the last line that is another session's as well. That one has paid for it, and has its name.
-    let shared = header.forked_from.as_ref().map_or(0, |from| from.seq);
-    let counts =
-        |line: &Line| line.seq > shared || !matches!(line.record, Record::Usage { .. } | Record::Renamed { .. });
-    lines.filter(counts).for_each(|line| replay.apply(line));
-    let repairs = replay.repairs();
-    for repair in &repairs {
-        if let Record::Message { message } = repair {
-            replay.conversation.history.push(message.clone());
+    let mut replayer = Replayer::begin(lines.next()?, Summaries::CanBeUndone)?;
+    lines.for_each(|line| replayer.take(line));
+    Some(replayer.end())
+}
+
+/// What becomes of what a summary stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summaries {
+    /// It is there: the conversation can go back to it.
+    CanBeUndone,
+    /// It is left out, however long it was: the conversation can only go on.
+    Stand,
+}
+
+/// A replay that takes a line after another.
+pub(crate) struct Replayer {
+    header: Header,
+    started_at: i64,
+    next_seq: u64,
+    /// The ordinal of the last line that is another session's as well. That one has paid for it, and has its name.
+    shared: u64,
+    replay: Replay,
+}
+
+impl Replayer {
+    /// The first line is a header, or nothing comes of it.
+    pub(crate) fn begin(first: Line, summaries: Summaries) -> Option<Self> {
+        let Line { at: started_at, record: Record::Header(header), .. } = first else { return None };
+        let shared = header.forked_from.as_ref().map_or(0, |from| from.seq);
+        let replay = Replay { conversation: Conversation::new(summaries), ..Replay::default() };
+        Some(Self { header, started_at, next_seq: 1, shared, replay })
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Ordinal of the line after those that were taken.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    pub(crate) fn take(&mut self, line: Line) {
+        self.next_seq = line.seq + 1;
+        if line.seq > self.shared || !matches!(line.record, Record::Usage { .. } | Record::Renamed { .. }) {
+            self.replay.apply(line);
         }
     }
-    let Replay { conversation, states, epoch, name, usage, turns, orphans, ran_on, agents, .. } = replay;
-    let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
-    let preview = conversation.preview(shared).to_owned();
-    Some(Replayed {
-        header,
-        started_at,
-        conversation,
-        states,
-        epoch,
-        cwd,
-        preview,
-        name,
-        usage,
-        turns,
-        orphans,
-        ran_on,
-        agents,
-        repairs,
-    })
+
+    pub(crate) fn end(mut self) -> Replayed {
+        let repairs = self.replay.repairs();
+        for repair in &repairs {
+            if let Record::Message { message } = repair {
+                self.replay.conversation.history.push(message.clone());
+            }
+        }
+        let Self { header, started_at, shared, replay, .. } = self;
+        let Replay { conversation, states, epoch, name, usage, turns, orphans, ran_on, agents, .. } = replay;
+        let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
+        let preview = conversation.preview(shared).to_owned();
+        Replayed {
+            header,
+            started_at,
+            conversation,
+            states,
+            epoch,
+            cwd,
+            preview,
+            name,
+            usage,
+            turns,
+            orphans,
+            ran_on,
+            agents,
+            repairs,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -150,7 +195,7 @@ impl Replay {
         if let Some(answered) = self.answered_command.take() {
             self.ran_on |= !matches!(&record, Record::Item { item, .. } if *item.id() == *answered);
         }
-        Arc::make_mut(&mut self.conversation.pinned).note(&record);
+        Pinned::note(&mut self.conversation.pinned, &record);
         self.states.apply(seq, &record, self.open_turn.as_deref());
         match record {
             Record::Header(_)

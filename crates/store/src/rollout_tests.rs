@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::{
-    ItemsWanted, Journal, SessionsWanted, delete, find, find_current, find_journal, items, list, rename, replay, search,
+    ItemsWanted, SessionsWanted, delete, find, find_current, find_journal, items, list, rename, replay, search,
 };
 
 const ID: &str = "0198c5f2-7a6e-7000-8000-0123456789ab";
@@ -79,7 +79,7 @@ fn a_session_of_the_codex_cli_is_listed_and_gone_on_with() {
     );
     assert_eq!(fs::read(&path).unwrap(), before, "the file is as it was");
 
-    let (_open, lines, unreadable) = Journal::open(&journal).unwrap();
+    let (_open, lines, unreadable) = crate::testing::opened(&journal);
     let replayed = replay(lines).unwrap();
     let word = |message: &Message| match message {
         Message::User { content } => format!("user {}", preview::line(content)),
@@ -117,7 +117,7 @@ fn what_it_says_is_taken_with_its_times_and_pictures() {
     let journal = find_journal(home.path(), ID).unwrap();
     assert_eq!(journal, path.with_file_name(format!("2025-08-20T10-11-12-{ID}.jsonl")));
     assert_eq!(journal.metadata().unwrap().modified().unwrap(), written, "nothing was said since");
-    let (_open, lines, _) = Journal::open(&journal).unwrap();
+    let (_open, lines, _) = crate::testing::opened(&journal);
     assert!(lines.iter().all(|line| line.at == 1_755_684_672_000), "{lines:?}");
     let pictures: Vec<_> = lines
         .iter()

@@ -1,11 +1,18 @@
 //! Sessions for tests.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use codex_history::Message;
 use codex_protocol::{ThreadItem, UserInput};
 
-use crate::{FORMAT, Header, Journal, Record};
+use crate::{
+    FORMAT, Header, Journal, Line, Record, StoreError,
+    journal::{check_header, parse},
+    lineage::inherited,
+};
 
 /// A first line.
 pub fn header(id: &str, cwd: &str) -> Header {
@@ -35,4 +42,25 @@ pub fn session(home: &Path, id: &str, cwd: &str, said: &str) -> PathBuf {
         journal.append(&record).unwrap();
     }
     journal.path().unwrap().to_owned()
+}
+
+/// The lines of the journal `path`, those that it shares with others before its own.
+pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
+    let (own, _) = parse(&std::fs::read(path).map_err(StoreError::io("read", path))?);
+    check_header(path, own.first())?;
+    let Record::Header(header) = &own[0].record else { unreachable!("that was checked") };
+    let mut lines = vec![own[0].clone()];
+    for part in inherited(path, header.forked_from.clone())? {
+        let mut bytes = Vec::new();
+        part.reader().read_to_end(&mut bytes).unwrap();
+        lines.extend(parse(&bytes).0.into_iter().filter(|line| line.seq > 0));
+    }
+    lines.extend(own.into_iter().skip(1));
+    Ok(lines)
+}
+
+/// The journal `path`, opened to go on with it, its lines, and how many others there are.
+pub fn opened(path: &Path) -> (Journal, Vec<Line>, usize) {
+    let (journal, _, unreadable) = Journal::open(path).unwrap();
+    (journal, lines(path).unwrap(), unreadable)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use codex_protocol::ThreadItem;
 
-use crate::{Line, Record, StoreError, TurnOutcome, lines};
+use crate::{Line, Record, StoreError, TurnOutcome, lines_after};
 
 /// A turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,7 @@ pub struct StoredTurn {
 /// # Errors
 /// When they cannot be read.
 pub fn turns(path: &Path) -> Result<Vec<StoredTurn>, StoreError> {
-    lines(path).map(turns_of)
+    lines_after(path, 0).map(|(lines, _)| turns_of(lines))
 }
 
 fn turns_of(lines: Vec<Line>) -> Vec<StoredTurn> {

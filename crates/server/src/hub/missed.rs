@@ -15,10 +15,8 @@ use crate::dispatch::store_error;
 /// # Errors
 /// When the record cannot be read.
 pub(crate) fn missed(journal: &Path, thread_id: &str, after: u64) -> Result<(Vec<ServerMessage>, u64), RpcError> {
-    let lines = codex_store::lines(journal).map_err(store_error)?;
-    let last = lines.last().map_or(0, |line| line.seq);
-    let lines = lines.into_iter().filter(|line| line.seq > after);
-    Ok((lines.flat_map(|line| told(thread_id, line)).collect(), last))
+    let (lines, last) = codex_store::lines_after(journal, after).map_err(store_error)?;
+    Ok((lines.into_iter().flat_map(|line| told(thread_id, line)).collect(), last))
 }
 
 fn told(thread_id: &str, Line { seq, at, record }: Line) -> Vec<ServerMessage> {
