@@ -80,7 +80,9 @@ impl ScreenRunner<'_> {
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
         let arguments = agent.screen_arguments(self.case.is_prompted);
         let invocation = Invocation { program: program.clone(), arguments };
-        let said: Said = self.meter.play(self.case.name.trim_start_matches(PREFIX), &invocation, &stage)?;
+        let all = self.case.name.trim_start_matches(PREFIX);
+        let scenario = self.case.warm_up.filter(|_| number == 0).unwrap_or(all);
+        let said: Said = self.meter.play(scenario, &invocation, &stage)?;
         row.has_all_cpu &= said.has_all_cpu;
         let name = format!("{} {} {}", self.case.name, row.program, run_name(number));
         let found = match said.failure {
