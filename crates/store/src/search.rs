@@ -32,7 +32,7 @@ const BEHIND: usize = 80;
 
 /// Sessions in which `wanted.term` was said, by the user or by the agent, or in whose name it is: the last written first, with
 /// the place where it was said last; and after which one the next list goes on. Upper and lower case are the same. What a
-/// conversation went back before is found as well: it may be what is looked for.
+/// conversation went back before is none of it.
 pub fn search(codex_home: &Path, wanted: &SessionsWanted<'_>) -> (Vec<Said>, Option<String>) {
     let all = walk(codex_home);
     let mut index = Index::open(codex_home);
@@ -66,20 +66,60 @@ fn said(path: &Path, term: &str) -> io::Result<Option<String>> {
         return rollout::said_last(path, |text| snippet(text, term));
     }
     let mut lines = BufReader::with_capacity(256 << 10, File::open(path)?);
-    let (mut line, mut last) = (Vec::new(), None);
+    let (mut line, mut found) = (Vec::new(), Found::default());
     loop {
         line.clear();
         if lines.by_ref().take(NEAR).read_until(b'\n', &mut line)? == 0 {
-            return Ok(last);
+            return Ok(found.last());
         }
         let wanted = has(&line, br#""type":"item""#)
             && (has(&line, br#""type":"userMessage""#) || has(&line, br#""type":"agentMessage""#));
+        let wanted = wanted || OF_TURNS.iter().any(|mark| has(&line, mark));
         if line.last() != Some(&b'\n') {
             let _ = if wanted { lines.read_until(b'\n', &mut line)? } else { lines.skip_until(b'\n')? };
         }
-        if wanted && let Ok(Line { record: Record::Item { item, .. }, .. }) = serde_json::from_slice(&line) {
-            last = texts(&item).find_map(|text| snippet(text, term)).or(last);
+        if wanted && let Ok(Line { record, .. }) = serde_json::from_slice(&line) {
+            found.take(record, |item| texts(item).find_map(|text| snippet(text, term)));
         }
+    }
+}
+
+/// What lines record that say which turns count.
+const OF_TURNS: [&[u8]; 3] = [br#""type":"turnStarted""#, br#""type":"reverted""#, br#""type":"unreverted""#];
+
+/// Where the words were said, in the turns that count.
+#[derive(Debug, Default)]
+struct Found {
+    before_turns: Option<String>,
+    /// Each turn with the last place in it.
+    turns: Vec<(String, Option<String>)>,
+    /// What the conversation went back before, the last at the end.
+    undone: Vec<Vec<(String, Option<String>)>>,
+}
+
+impl Found {
+    fn take(&mut self, record: Record, snippet: impl Fn(&ThreadItem) -> Option<String>) {
+        match record {
+            Record::Item { item, .. } => {
+                let last = self.turns.last_mut().map_or(&mut self.before_turns, |(_, last)| last);
+                *last = snippet(&item).or(last.take());
+            }
+            Record::TurnStarted { turn_id } => {
+                self.undone.clear();
+                self.turns.push((turn_id, None));
+            }
+            Record::Reverted { before_turn_id } => {
+                // Of a fork that went back beyond its own beginning, nothing is left.
+                let at = self.turns.iter().position(|(turn, _)| *turn == before_turn_id).unwrap_or_default();
+                self.undone.push(self.turns.split_off(at));
+            }
+            Record::Unreverted {} => self.turns.extend(self.undone.pop().into_iter().flatten()),
+            _ => {}
+        }
+    }
+
+    fn last(self) -> Option<String> {
+        self.turns.into_iter().rev().find_map(|(_, said)| said).or(self.before_turns)
     }
 }
 
@@ -186,5 +226,35 @@ mod tests {
         let (rest, end) = search(home.path(), &after);
         assert_eq!((page.len() + rest.len(), end), (2, None));
         assert_ne!(page, rest);
+    }
+
+    #[test]
+    fn what_a_conversation_went_back_before_is_not_found() {
+        use crate::{Journal, testing::header};
+        let said = |turn: &str, text: &str| {
+            let content = vec![UserInput::Text { text: text.into() }];
+            let item = ThreadItem::UserMessage { id: "i".into(), content };
+            [Record::TurnStarted { turn_id: turn.into() }, Record::Item { turn_id: turn.into(), item }]
+        };
+        let back = |turn: &str| Record::Reverted { before_turn_id: turn.into() };
+        let forth = || Record::Unreverted {};
+        let two = || [said("1", "parser one"), said("2", "parser two")].concat();
+        let table = [
+            (two(), Some("parser two")),
+            ([two(), vec![back("2")]].concat(), Some("parser one")),
+            ([two(), vec![back("1")]].concat(), None),
+            ([two(), vec![back("2"), back("1"), forth()]].concat(), Some("parser one")),
+            ([two(), vec![back("2"), back("1"), forth(), forth()]].concat(), Some("parser two")),
+            ([two(), vec![back("1")], said("3", "other").to_vec(), vec![forth()]].concat(), None),
+            ([two(), vec![back("of another journal")]].concat(), None),
+        ];
+        for (records, expected) in table {
+            let home = tempfile::tempdir().unwrap();
+            let mut journal = Journal::create(home.path(), header("one", "/")).unwrap();
+            records.iter().for_each(|record| _ = journal.append(record).unwrap());
+            let wanted = SessionsWanted { term: "parser", limit: 9, ..SessionsWanted::default() };
+            let found = search(home.path(), &wanted).0.pop().map(|said| said.snippet);
+            assert_eq!(found.as_deref(), expected, "{records:?}");
+        }
     }
 }
