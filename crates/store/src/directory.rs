@@ -144,7 +144,9 @@ fn one(codex_home: &Path, wanted: &str, found: &[&Found]) -> Result<Option<PathB
 /// What is known of the session in the journal `path` without opening it for writing; `None` if it cannot be read.
 pub fn look(codex_home: &Path, path: &Path) -> Option<Listed> {
     let file = found(path.to_owned(), path.starts_with(codex_home.join(ARCHIVED)))?;
-    let facts = Index::open(codex_home).facts(&file)?;
+    let mut index = Index::open(codex_home);
+    let facts = index.facts(&file)?;
+    index.keep_known();
     Some(listed(file, facts))
 }
 

@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    describe::{Facts, describe},
+    describe::{Described, Facts, describe, describe_more},
     directory::Found,
     name,
 };
@@ -50,6 +50,8 @@ struct Known {
     path: PathBuf,
     size: u64,
     stamp: (i64, i64, u64),
+    /// Up to where it was read, in bytes: the end of a line.
+    whole: u64,
     /// `None`: it is not readable. A line without it is none of this format.
     #[serde(deserialize_with = "Option::deserialize")]
     facts: Option<Facts>,
@@ -64,15 +66,26 @@ impl Index {
 
     /// What the journal `file` says; `None` if it cannot be read.
     pub(crate) fn facts(&mut self, file: &Found) -> Option<Facts> {
-        let Ok(path) = file.path.strip_prefix(&self.codex_home) else { return describe(&file.path) };
+        let Ok(path) = file.path.strip_prefix(&self.codex_home) else {
+            return describe(&file.path).map(|described| described.facts);
+        };
         let known = self.known.get(path).filter(|known| (known.size, known.stamp) == (file.size, file.stamp));
         if let Some(known) = known {
             return known.facts.clone();
         }
-        let facts = describe(&file.path);
-        let known = Known { path: path.to_owned(), size: file.size, stamp: file.stamp, facts: facts.clone() };
+        // A journal grows at its end; another file in its place has another number.
+        let earlier = self.known.get(path).filter(|known| known.stamp.2 == file.stamp.2 && known.whole <= file.size);
+        let described = match earlier {
+            Some(Known { facts: Some(facts), whole, .. }) => describe_more(&file.path, facts, *whole),
+            _ => describe(&file.path),
+        };
+        let (facts, whole, read) = match described {
+            Some(Described { facts, whole, read }) => (Some(facts), whole, read),
+            None => (None, 0, file.size),
+        };
+        let known = Known { path: path.to_owned(), size: file.size, stamp: file.stamp, whole, facts: facts.clone() };
         self.known.insert(path.to_owned(), known);
-        self.read += file.size;
+        self.read += read;
         self.anew += 1;
         facts
     }
@@ -80,13 +93,24 @@ impl Index {
     /// Writes it for the next time, if that saves much; of `all` journals that there are. That it cannot be written is
     /// no error.
     pub(crate) fn keep(mut self, all: &[Found]) {
-        if self.read < MUCH && self.anew < MANY {
+        if !self.is_worth_it() {
             return;
         }
         let there: HashSet<&Path> =
             all.iter().filter_map(|file| file.path.strip_prefix(&self.codex_home).ok()).collect();
         self.known.retain(|path, _| there.contains(path.as_path()));
         let _ = self.write();
+    }
+
+    /// As [`Index::keep`], of all journals that are known.
+    pub(crate) fn keep_known(self) {
+        if self.is_worth_it() {
+            let _ = self.write();
+        }
+    }
+
+    fn is_worth_it(&self) -> bool {
+        self.read >= MUCH || self.anew >= MANY
     }
 
     fn write(&self) -> std::io::Result<()> {
@@ -205,5 +229,40 @@ mod tests {
         let mut index = Index::open(home.path());
         assert_eq!((index.facts(&found[0]), index.anew), (None, 1));
         assert_eq!((index.facts(&found[0]), index.anew), (None, 1));
+    }
+
+    #[test]
+    fn of_a_journal_that_has_grown_only_what_was_added_is_read() {
+        use crate::{Journal, Record};
+        let home = tempfile::tempdir().unwrap();
+        let path = session(home.path(), "id-1", "/", "said");
+        let mut index = Index::open(home.path());
+        let facts = |index: &mut Index| {
+            let before = index.read;
+            let facts = index.facts(&directory::walk(home.path())[0]);
+            assert_eq!(facts, describe(&path).map(|described| described.facts), "as if it were read anew");
+            (facts.unwrap(), index.read - before)
+        };
+        let size = || path.metadata().unwrap().len();
+        assert_eq!(facts(&mut index).1, size());
+        let add = |record: Record| {
+            let before = size();
+            Journal::open(&path).unwrap().0.append(&record).unwrap();
+            size() - before
+        };
+        let turn = |turn_id: &str| Record::TurnStarted { turn_id: turn_id.into() };
+        let added = add(turn("2")) + add(Record::Renamed { name: Some("name".into()) });
+        let (known, read) = facts(&mut index);
+        assert_eq!((known.name.as_deref(), known.preview.as_str(), read), (Some("name"), "said", added));
+        // Half a line is read again when it is a whole one.
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{{\"seq\":9,\"type\":\"ren")).unwrap();
+        facts(&mut index);
+        let added = add(Record::Renamed { name: None });
+        assert_eq!((facts(&mut index).0.name, added < size()), (None, true));
+        // What was said first may be another thing now: all of it is read.
+        add(Record::Reverted { before_turn_id: "1".into() });
+        let (known, read) = facts(&mut index);
+        assert_eq!((known.preview.as_str(), read), ("", size()));
     }
 }

@@ -156,7 +156,7 @@ fn a_fork_of_a_fork_needs_only_what_it_shares() {
     // What goes on from one that is gone is in the list all the same.
     assert!(crate::look(home, &empty).is_some_and(|listed| listed.facts.preview == "late"));
     std::fs::remove_file(&late_path).unwrap();
-    assert!(crate::describe::describe(&empty).is_some_and(|facts| facts.preview.is_empty()));
+    assert!(crate::describe::describe(&empty).is_some_and(|described| described.facts.preview.is_empty()));
 }
 
 #[test]
