@@ -174,17 +174,45 @@ fn header(path: &Path, line: &Line) -> Option<(Header, i64)> {
 
 /// What was said in a line.
 enum Said {
+    /// The conversation was summed up, and is this from there on.
+    Compacted(Vec<Message>),
     User(Vec<Content>),
     Agent(String),
     Call(ToolCall),
-    Result { call_id: String, freeform: bool, content: Vec<Content> },
+    Result {
+        call_id: String,
+        freeform: bool,
+        content: Vec<Content>,
+    },
 }
 
 fn said(line: &Line) -> Option<Said> {
-    if line.kind != "response_item" {
-        return None;
+    match line.kind.as_str() {
+        "response_item" => said_in(&line.payload),
+        "compacted" => compacted(&line.payload),
+        _ => None,
     }
-    let item = &line.payload;
+}
+
+fn compacted(payload: &Value) -> Option<Said> {
+    let message = |item| match said_in(item)? {
+        Said::User(content) => Some(Message::User { content }),
+        Said::Agent(text) if !text.is_empty() => {
+            Some(Message::Assistant { content: vec![AssistantPart::Text { text, opaque: None }] })
+        }
+        _ => None,
+    };
+    let kept = payload.get("replacement_history").and_then(Value::as_array);
+    let mut messages: Vec<Message> = kept.into_iter().flatten().filter_map(message).collect();
+    if messages.is_empty() {
+        // Older files have the summary alone.
+        messages.push(Message::user(payload.get("message").and_then(Value::as_str)?));
+    }
+    Some(Said::Compacted(messages))
+}
+
+/// What an item of the Responses API says.
+fn said_in(item: &Value) -> Option<Said> {
     let text = |member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
     let kind = item.get("type")?.as_str()?;
     match (kind, item.get("role").and_then(Value::as_str)) {
@@ -268,6 +296,11 @@ impl Taken {
                 let item = ThreadItem::UserMessage { id: self.item_id(), content: input };
                 self.record(Record::Message { message: Message::User { content } });
                 self.item(item);
+            }
+            Said::Compacted(messages) => {
+                self.end_answer();
+                self.open.clear();
+                self.record(Record::Compacted { messages });
             }
             // Before the first turn nothing was said.
             _ if self.turns == 0 => {}

@@ -150,6 +150,41 @@ fn what_is_done_to_the_session_counts_for_either_file() {
 }
 
 #[test]
+fn what_was_summed_up_stays_summed_up() {
+    let message = |role: &str, text: &str| serde_json::json!({ "type": "message", "role": role, "content": [{ "type": "input_text", "text": text }] });
+    let replacement = [
+        message("developer", "rules"),
+        message("user", "<environment_context>x</environment_context>"),
+        message("user", "mend the parser"),
+        message("user", "Summary."),
+    ];
+    let table = [
+        (
+            serde_json::json!({ "message": "Summary.", "replacement_history": replacement }),
+            vec!["mend the parser", "Summary."],
+        ),
+        (serde_json::json!({ "message": "Summary." }), vec!["Summary."]),
+        // Nothing is known of it.
+        (serde_json::json!({ "message": null }), vec!["mend the parser", "thanks"]),
+    ];
+    for (payload, expected) in table {
+        let home = tempfile::tempdir().unwrap();
+        let path = kept(home.path());
+        let line =
+            serde_json::json!({ "timestamp": "2025-08-20T10:11:12.000Z", "type": "compacted", "payload": payload });
+        let before = fs::read_to_string(&path).unwrap();
+        fs::write(&path, before.replace("{\"torn", &format!("{line}\n{{\"torn"))).unwrap();
+        let (_open, replayed, _) = crate::Journal::open(&find_journal(home.path(), ID).unwrap()).unwrap();
+        let users = replayed.conversation.history.messages().filter_map(|message| match message {
+            Message::User { content } => Some(preview::line(content)),
+            _ => None,
+        });
+        assert_eq!(users.collect::<Vec<_>>(), expected, "{payload}");
+        assert_eq!(replayed.preview, "mend the parser");
+    }
+}
+
+#[test]
 fn what_is_none_is_left_out() {
     let home = tempfile::tempdir().unwrap();
     let path = kept(home.path());
