@@ -98,6 +98,7 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
         strict_config: start.strict_config,
         live_output: start.live_output,
         take_over: None,
+        without_model: None,
         after_seq: None,
     })
 }

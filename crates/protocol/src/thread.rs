@@ -194,6 +194,9 @@ pub struct ThreadResumeParams {
     /// Ask another process that has it open to let it go, and wait for that. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take_over: Option<bool>,
+    /// The model will not be asked: that the provider's key is missing is no error. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_model: Option<bool>,
     /// The ordinal of the last record that the client heard of: what was recorded since is told again. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_seq: Option<u64>,

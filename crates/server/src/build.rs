@@ -9,8 +9,8 @@ use std::{
 
 use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
 use codex_config::{
-    AgentFile, AgentSettings, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings, SandboxMode,
-    SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
+    AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
+    SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
 use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
@@ -41,7 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) accepted: Vec<(PathBuf, Hash)>,
     full_auto: bool,
     pub(crate) strict: bool,
-    /// Whether there is a turn that could ask.
+    /// Whether there will be turns, which could ask a person, and will ask the model.
     asks: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
     at_most: Option<SandboxMode>,
@@ -136,6 +136,7 @@ impl Wanted {
                 |error| format!("the session worked in {}: {error}; --cd names another directory", cwd.display());
             cwd.canonicalize().map_err(|error| configuration(&gone(error)))?;
         }
+        let without_model = params.without_model.unwrap_or_default();
         let mut wanted = Self::start(ThreadStartParams {
             cwd: params.cwd.or_else(|| Some(cwd.display().to_string())),
             model: params.model.or(model.filter(|_| keeps_model)),
@@ -155,6 +156,7 @@ impl Wanted {
         if let Some(effort) = effort.filter(|_| keeps_effort) {
             wanted.set("model_reasoning_effort", &effort.into())?;
         }
+        wanted.asks = !without_model;
         wanted.at_most = level.filter(|_| keeps_level).and_then(|name| serde_json::from_value(json!(name)).ok());
         Ok(wanted)
     }
@@ -240,7 +242,7 @@ pub(crate) async fn thread(
     let workplace =
         workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
-    let model = model(server, &settings)?;
+    let model = model(server, &settings, wanted)?;
     let limits = limits(&settings, &origins, &model)?;
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
@@ -468,7 +470,7 @@ async fn workplace(
 /// Who is asked where `wanted` says.
 pub(crate) fn model_choice(server: &Server, codex_home: &Path, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
     let Configured { settings, origins, .. } = load(&server.environment, codex_home, wanted)?;
-    let model = model(server, &settings)?;
+    let model = model(server, &settings, wanted)?;
     limits(&settings, &origins, &model)?;
     Ok(model)
 }
@@ -483,7 +485,7 @@ pub(crate) fn knows_provider(
     Ok(load(&server.environment, codex_home, wanted)?.settings.model_providers.contains_key(name))
 }
 
-fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> {
+fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
     let name = &settings.model_provider;
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
@@ -491,7 +493,7 @@ fn model(server: &Server, settings: &Settings) -> Result<ModelChoice, RpcError> 
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses, _) => {
             let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
-            let config = responses(server, settings, provider)?;
+            let config = responses(server, settings, provider, wanted)?;
             Arc::new(Retrying::new(Arc::new(Responses::new(config, Arc::clone(&server.http))), policy))
         }
         (WireApi::Scripted, Some(script)) => {
@@ -524,8 +526,17 @@ fn compact_at(settings: &Settings) -> Option<u64> {
     settings.auto_compact.then_some(limit.min(window))
 }
 
-fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) -> Result<ResponsesConfig, RpcError> {
-    let key = api_key(settings, &server.environment).map_err(|error| configuration(&error.to_string()))?;
+fn responses(
+    server: &Server,
+    settings: &Settings,
+    provider: &ProviderSettings,
+    wanted: &Wanted,
+) -> Result<ResponsesConfig, RpcError> {
+    let key = match api_key(settings, &server.environment) {
+        Ok(ApiKey { value, variable, .. }) => (value, variable),
+        Err(_) if !wanted.asks => Default::default(),
+        Err(error) => return Err(configuration(&error.to_string())),
+    };
     let base_url = provider.base_url.clone().unwrap_or_default();
     let variables = provider.env_http_headers.iter();
     let (set, unset): (Vec<_>, Vec<_>) =
@@ -537,8 +548,8 @@ fn responses(server: &Server, settings: &Settings, provider: &ProviderSettings) 
     let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     Ok(ResponsesConfig {
-        api_key: key.value,
-        key_variable: Some(key.variable).filter(|variable| !variable.is_empty()),
+        api_key: key.0,
+        key_variable: Some(key.1).filter(|variable| !variable.is_empty()),
         http_headers: headers.chain(from_environment).collect(),
         query_params: provider.query_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         idle_timeout: std::time::Duration::from_millis(provider.stream_idle_timeout_ms),

@@ -6,7 +6,7 @@ use codex_server::{Applied, Apply};
 use crate::{
     args::{ApplyArguments, ThreadOptions},
     commands::exec::connect,
-    exec::{ExitStatus, newest},
+    exec::{ExitStatus, named_or_newest},
     resolve, terminal,
 };
 
@@ -21,13 +21,9 @@ pub async fn run(
 ) -> Result<ExitStatus, String> {
     let ApplyArguments { thread, session, check } = arguments;
     let directory = resolve::workspace(&outer.then(thread))?;
-    let thread_id = match session {
-        Some(id) => id,
-        None => {
-            let of = resolve::utf8("--cd", &directory)?;
-            newest(&connect(environment.clone()).client, Some(of)).await.map_err(|error| error.message)?
-        }
-    };
+    let of = resolve::utf8("--cd", &directory)?;
+    let client = connect(environment.clone()).client;
+    let thread_id = named_or_newest(&client, session, of).await.map_err(|error| error.message)?;
     let apply = Apply { thread_id, directory, check };
     let Applied { changed, already, misfits } =
         codex_server::apply(&environment, &apply).map_err(|error| error.message)?;

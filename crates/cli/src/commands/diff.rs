@@ -8,7 +8,7 @@ use codex_protocol::{FileDiff, PatchChangeKind, ThreadDiff, ThreadDiffParams};
 use crate::{
     args::{DiffArguments, ThreadOptions},
     commands::exec::connect,
-    exec::{ExitStatus, newest},
+    exec::{ExitStatus, named_or_newest},
     resolve, terminal,
 };
 
@@ -23,13 +23,8 @@ pub async fn run(
 ) -> Result<ExitStatus, String> {
     let DiffArguments { session, turn, stat, name_only, json } = arguments;
     let connection = connect(environment);
-    let thread_id = match session {
-        Some(id) => id,
-        None => {
-            let of = resolve::utf8("--cd", &resolve::workspace(&outer)?)?;
-            newest(&connection.client, Some(of)).await.map_err(|error| error.message)?
-        }
-    };
+    let of = resolve::utf8("--cd", &resolve::workspace(&outer)?)?;
+    let thread_id = named_or_newest(&connection.client, session, of).await.map_err(|error| error.message)?;
     let params = ThreadDiffParams { thread_id, turn_id: turn };
     let diff = connection.client.thread_diff(params).await.map_err(|error| error.message)?;
     if json {

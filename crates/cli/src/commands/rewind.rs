@@ -4,15 +4,15 @@ use codex_client::{Client, Connection};
 use codex_config::Environment;
 use codex_protocol::{
     ApprovalPolicy, ErrorKind, PatchChangeKind, RewindFailure, RewindFile, RewindPreview, RewindWhat, RpcError,
-    ThreadListParams, ThreadResumeParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams,
-    ThreadRewindRedoParams, ThreadRewound, ThreadUnsubscribeParams,
+    ThreadResumeParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
+    ThreadRewound, ThreadUnsubscribeParams,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     args::{RewindArguments, RunOptions, ThreadOptions},
     commands::exec::connect,
-    exec::{ExitStatus, status_of},
+    exec::{ExitStatus, named_or_newest, status_of},
     resolve, terminal,
 };
 
@@ -37,6 +37,7 @@ pub async fn run(
     }
     let mut params = resolve::thread_resume(&thread, &RunOptions::default())?;
     params.approval_policy = Some(ApprovalPolicy::Never);
+    params.without_model = Some(true);
     let workspace = resolve::workspace(&thread)?;
     let overwrite = arguments.overwrite.iter().map(|path| resolve::utf8("--overwrite", &workspace.join(path)));
     let overwrite = overwrite.collect::<Result<Vec<_>, _>>()?;
@@ -63,15 +64,7 @@ async fn open(
     of: String,
 ) -> Result<String, RpcError> {
     let client = &connection.client;
-    let thread_id = match session {
-        Some(id) => id,
-        None => {
-            let list = ThreadListParams { limit: Some(1), cwd: Some(of.clone()), ..ThreadListParams::default() };
-            let newest = client.thread_list(list).await?.data.pop();
-            let none = || RpcError::new(ErrorKind::NotFound, format!("there is no session that began in {of}"));
-            newest.ok_or_else(none)?.id
-        }
-    };
+    let thread_id = named_or_newest(client, session, of).await?;
     Ok(client.thread_resume(ThreadResumeParams { thread_id, ..params }).await?.thread.id)
 }
 

@@ -279,29 +279,40 @@ async fn open(connection: &Connection, opening: Opening) -> Result<ThreadOpened,
         Opening::Start(params) => client.thread_start(params).await,
         Opening::Resume(params) => client.thread_resume(params).await,
         Opening::ResumeLast { params, of } => {
-            let thread_id = newest(client, of).await?;
+            let thread_id = newest(client, of, WITH_ALL).await?;
             client.thread_resume(ThreadResumeParams { thread_id, ..params }).await
         }
         Opening::Fork(params) => client.thread_fork(*params).await,
         Opening::ForkLast { mut params, of } => {
-            params.from.thread_id = newest(client, of).await?;
+            params.from.thread_id = newest(client, of, WITH_ALL).await?;
             client.thread_fork(*params).await
         }
     }
 }
 
-/// Id of the newest session, of the directory `of` or of all.
+/// The session that was named, or the newest of the directory `of`; its id, or what else it was named by.
 ///
 /// # Errors
 /// When there is none.
-pub async fn newest(client: &Client, of: Option<String>) -> Result<String, RpcError> {
+pub async fn named_or_newest(client: &Client, named: Option<String>, of: String) -> Result<String, RpcError> {
+    match named {
+        Some(session) => Ok(session),
+        None => newest(client, Some(of), "name one of another; `codex sessions --all` lists them").await,
+    }
+}
+
+/// Id of the newest session, of the directory `of` or of all. Where that has none, `elsewhere` says how others are found.
+async fn newest(client: &Client, of: Option<String>, elsewhere: &str) -> Result<String, RpcError> {
     let list = ThreadListParams { limit: Some(1), cwd: of.clone(), ..Default::default() };
     let newest = client.thread_list(list).await?.data.pop().ok_or_else(|| {
-        let of = of.map(|cwd| format!(" that began in {cwd}; --all looks everywhere")).unwrap_or_default();
+        let of = of.map(|cwd| format!(" that began in {cwd}; {elsewhere}")).unwrap_or_default();
         RpcError::new(ErrorKind::NotFound, format!("there is no session{of}"))
     })?;
     Ok(newest.id)
 }
+
+/// How sessions of other directories are found where `--all` can be typed.
+const WITH_ALL: &str = "--all looks everywhere";
 
 fn refused(error: &RpcError) -> ExitStatus {
     let more = match error.data {

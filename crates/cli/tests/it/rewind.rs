@@ -278,10 +278,15 @@ fn a_session_is_taken_back_from_a_shell() {
     let read = |name: &str| fs::read_to_string(place.workspace.join(name)).ok();
     let (code, _, said) = codex(&["rewind", "--last"]);
     assert!(code == Some(2) && said.contains("there is no session that began in"), "{said}");
+    assert!(said.contains("`codex sessions --all` lists them"), "{said}");
     for arguments in [&["exec", "one"][..], &["exec", "resume", "--last", "two"]] {
         assert_eq!(codex(arguments).0, Some(0), "{arguments:?}");
     }
-    let (code, listed, said) = codex(&["rewind", "--list"]);
+    // No model is asked.
+    let without_key = ["-c", "model_providers.mock.env_key=NOBODY_HAS_SET"];
+    let (code, _, said) = codex(&[&["exec", "resume", "--last", "x"][..], &without_key].concat());
+    assert!(code == Some(2) && said.contains("NOBODY_HAS_SET"), "{said}");
+    let (code, listed, said) = codex(&[&["rewind", "--list"][..], &without_key].concat());
     assert_eq!((code, listed.lines().count()), (Some(0), 2), "{listed}{said}");
     assert!(listed.contains("1 path  one") && listed.contains("2 paths  two"), "{listed}");
     let (code, shown, _) = codex(&["rewind", "--last", "--dry-run"]);

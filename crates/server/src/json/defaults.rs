@@ -53,6 +53,7 @@ fn resume(params: ThreadResumeParams, defaults: ThreadStartParams) -> ThreadResu
         strict_config: params.strict_config.or(defaults.strict_config),
         live_output: params.live_output.or(Some(true)),
         take_over: params.take_over,
+        without_model: params.without_model,
         after_seq: params.after_seq,
     }
 }
