@@ -187,7 +187,7 @@ fn take_in(
             let mut next = Some(AppEvent::Input(input));
             while let Some(event) = next {
                 match event {
-                    AppEvent::Input(Input::Resize(_)) => surroundings.face.resize(),
+                    AppEvent::Input(Input::Resize(_)) => surroundings.face.resize(app),
                     AppEvent::Input(Input::Answered) => surroundings.face.answered(),
                     _ => {}
                 }

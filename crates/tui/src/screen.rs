@@ -139,6 +139,12 @@ impl<W: io::Write> Screen<W> {
         }
     }
 
+    /// How many rows of the live area a lower screen has pushed into the scrollback, from where nothing takes them away:
+    /// what is printed next and is the same as these stands there already.
+    pub fn left_behind(&self) -> usize {
+        if self.is_full || self.behind.is_some() { 0 } else { self.shown.left_behind() }
+    }
+
     /// Until when frames do nothing. One has to be drawn then.
     pub fn settles_at(&self) -> Option<Instant> {
         self.settles_at
@@ -167,7 +173,8 @@ impl<W: io::Write> Screen<W> {
         self.settles_at = None;
         let mut next = Shown::of(live, self.size);
         let turns = self.is_page != self.behind.is_some();
-        let above = if self.is_full || self.is_page { Vec::new() } else { std::mem::take(&mut self.finished) };
+        let mut above = if self.is_full || self.is_page { Vec::new() } else { std::mem::take(&mut self.finished) };
+        above.drain(..self.behind.as_mut().unwrap_or(&mut self.shown).already_printed(&above));
         let paints_all = turns || self.clears || !above.is_empty() || self.shown.is_stale();
         if !paints_all && self.sequences.is_empty() && next == self.shown {
             return Ok(());
@@ -188,8 +195,9 @@ impl<W: io::Write> Screen<W> {
         } else {
             self.shown.repair(&mut pen, &next);
         }
+        let old = std::mem::take(&mut self.shown);
         if above.is_empty() {
-            next.follows(&self.shown);
+            next.follows(old);
         }
         self.shown = next;
         self.shown.end(&mut pen);

@@ -101,11 +101,11 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
         }
         Effect::AskBackground => {
             surroundings.face.ask_background();
-            surroundings.face.resize();
+            surroundings.face.resize(app);
             return Ok(true);
         }
         Effect::Redraw => {
-            surroundings.face.resize();
+            surroundings.face.resize(app);
             return Ok(true);
         }
         Effect::Edit(text) => {

@@ -55,11 +55,12 @@ impl Face {
                 // Behind a page nothing is printed; what waits takes less room before it is rows.
                 let finished = if app.is_page() { Vec::new() } else { app.finished() };
                 // It may have another size already, and the signal be still on its way.
-                let size = crate::screen::size();
-                if size != screen.size() {
-                    screen.resize(size);
-                }
+                let is_other = crate::screen::size() != screen.size();
                 screen.print(finished);
+                if is_other {
+                    self.resize(app);
+                }
+                let Self::Drawn { screen, .. } = self else { return Ok(false) };
                 screen.page(app.is_page());
                 screen.frame(&app.live(Instant::now()))?;
                 Ok(app.is_behind() && !app.is_page())
@@ -93,10 +94,14 @@ impl Face {
         }
     }
 
-    /// The terminal has another size.
-    pub fn resize(&mut self) {
-        if let Self::Drawn { screen, .. } = self {
-            screen.resize(crate::screen::size());
+    /// The terminal has another size, of which `app` has not been told.
+    pub fn resize(&mut self, app: &mut App) {
+        let Self::Drawn { screen, .. } = self else { return };
+        screen.resize(crate::screen::size());
+        // What a lower screen has pushed out stays where it is, and so it is finished.
+        let left = screen.left_behind();
+        if left > 0 {
+            screen.print(app.left_behind(left, Instant::now()));
         }
     }
 

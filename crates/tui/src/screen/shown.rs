@@ -16,8 +16,29 @@ pub struct Shown {
     /// Old rows of the live area that a screen became too low for: they are in the scrollback, right above, and come
     /// back with a higher screen.
     pushed: usize,
+    /// What of them is there as a whole.
+    left: Left,
     /// If the terminal has made something else of these rows: what.
     stale: Option<Stale>,
+}
+
+/// Rows of the live area that are in the scrollback, right above: nothing takes them away any more.
+#[derive(Debug, Clone, Default)]
+struct Left {
+    /// Of live areas before.
+    before: Vec<Row>,
+    /// Of this one.
+    here: Vec<Row>,
+    /// Rows of the screen on which the last of these ends.
+    rest: usize,
+    /// The width for which the terminal wraps them; as wide as can be where it does not.
+    columns: usize,
+}
+
+impl Left {
+    fn height(&self, row: &Row) -> usize {
+        wrapped_height(row, self.columns)
+    }
 }
 
 /// What a terminal of another size has made of the live area.
@@ -47,7 +68,8 @@ impl Shown {
         let (row, column) = live.cursor.unwrap_or((first, 0));
         let row = (row - first).min(rows.len().saturating_sub(1));
         let at = (row, column.min(size.columns - 1));
-        Self { rows, at, has_cursor: live.cursor.is_some(), screen_rows: size.rows, pushed: 0, stale: None }
+        let has_cursor = live.cursor.is_some();
+        Self { rows, at, has_cursor, screen_rows: size.rows, ..Self::default() }
     }
 
     pub fn rows(&self) -> &[Row] {
@@ -69,8 +91,40 @@ impl Shown {
     }
 
     /// Takes the place of `old`, below which nothing was printed.
-    pub fn follows(&mut self, old: &Self) {
+    pub fn follows(&mut self, old: Self) {
         self.pushed = old.stale.map_or(old.pushed, |stale| stale.pushed);
+        let Left { mut before, mut here, rest, columns } = old.left;
+        if rest > 0 {
+            // Its end was erased.
+            here.pop();
+        }
+        before.extend(here);
+        self.left = Left { before, columns, ..Left::default() };
+    }
+
+    /// How many rows of this live area are in the scrollback, the last of them perhaps in part.
+    pub fn left_behind(&self) -> usize {
+        self.left.here.len()
+    }
+
+    /// How many of `finished`, which are to be printed next, stand right above already: as rows of the live area that a
+    /// screen became too low for. They are finished rows from then on.
+    pub fn already_printed(&mut self, finished: &[Row]) -> usize {
+        let left = self.left.before.iter().chain(&self.left.here);
+        let same = left.zip(finished).take_while(|(left, row)| left == row).count();
+        let mut height: usize = finished.iter().take(same).map(|row| self.left.height(row)).sum();
+        let of_before = same.min(self.left.before.len());
+        self.left.before.drain(..of_before);
+        self.left.here.drain(..same - of_before);
+        if self.left.here.is_empty() {
+            // The end of the last one stays on the screen.
+            let rest = std::mem::take(&mut self.left.rest);
+            height -= rest.min(height);
+            self.stale.iter_mut().for_each(|stale| stale.above = stale.above.saturating_sub(rest));
+        }
+        let pushed = self.stale.as_mut().map_or(&mut self.pushed, |stale| &mut stale.pushed);
+        *pushed = pushed.saturating_sub(height);
+        same
     }
 
     /// The terminal has another size. One that reflows has wrapped each row that is longer; the cursor stays with
@@ -80,7 +134,22 @@ impl Shown {
         let above = if reflows { self.wrapped_above(size.columns) } else { self.at.0 };
         let back = self.pushed.min(size.rows.saturating_sub(self.screen_rows));
         let on_screen = (above + back).min(size.rows - 1);
-        self.stale = Some(Stale { above: on_screen, pushed: self.pushed + above - on_screen });
+        let pushed = self.pushed + above - on_screen;
+        self.stale = Some(Stale { above: on_screen, pushed });
+        self.left.columns = if reflows { size.columns } else { usize::MAX };
+        let mut height = self.pushed;
+        let begins_above = |row: &&Row| {
+            let begins = height < pushed;
+            height += if begins { self.left.height(row) } else { 0 };
+            begins
+        };
+        let here: Vec<Row> = self.rows.iter().take(self.at.0).take_while(begins_above).cloned().collect();
+        self.left.rest = if here.is_empty() { 0 } else { height.saturating_sub(pushed) };
+        self.left.here = here;
+        if back > 0 {
+            // They are on the screen again, and erased with the rest.
+            self.left.before.clear();
+        }
     }
 
     fn wrapped_above(&self, columns: usize) -> usize {

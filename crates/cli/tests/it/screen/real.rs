@@ -108,6 +108,28 @@ fn another_size_while_an_answer_streams_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn a_much_lower_screen_has_nothing_twice_of_an_answer_that_goes_on() {
+    let rows: Vec<String> = (1..=60).map(|number| format!("- row number {number} of what the model says")).collect();
+    for ((columns, rows_before), (to_columns, to_rows)) in [((100, 30), (52, 12)), ((120, 40), (38, 8))] {
+        let place = Place::new(json!([{ "text": rows.join("\n") + "\n", "delta": 700, "hang": true }]));
+        let terminal = Tmux::start(&place, columns, rows_before);
+        terminal.codex("go");
+        terminal.until("row number 60 of");
+        terminal.until("Working");
+        terminal.resize(to_columns, to_rows);
+        terminal.keys(&["-l", "x"]);
+        terminal.until("› x");
+        terminal.keys(&["BSpace", "Escape"]);
+        terminal
+            .until_it("the end of the turn", |lines| count(lines, "Working") == 0 && count(lines, "nterrupted") == 1);
+        let all = terminal.lines().join("\n");
+        for number in 1..=60 {
+            assert_eq!(all.matches(&format!("row number {number} of what")).count(), 1, "{number}:\n{all}");
+        }
+    }
+}
+
+#[test]
 fn an_editor_gets_the_terminal_and_gives_it_back() {
     let place = Place::new(json!([{ "text": "It is read." }]));
     let terminal = Tmux::start(&place, 80, 24);

@@ -296,3 +296,31 @@ fn a_page_is_left_before_the_terminal_is_given_back() {
     pair.finish(&rows(&["bye"]));
     assert_eq!(pair.emulator.lines(), ["1", "bye"]);
 }
+
+/// What a lower screen has pushed out, and is finished then, is not printed again: neither whole rows nor one whose
+/// end is still to be seen.
+#[test]
+fn what_was_pushed_out_is_not_printed_again() {
+    // The width that it becomes, how many rows are finished, and what is there then.
+    let long = "four is longer than that";
+    let open = ["one", "two", "three", long, "five", "six", "working", "> x"];
+    for (columns, finished) in [(30, 2), (30, 4), (10, 4), (12, 3), (30, 0)] {
+        let mut pair = Pair::<Alacritty>::new(30, 12);
+        pair.screen.print(rows(&["printed"]));
+        pair.frame(&live(&open));
+        pair.resize(columns, 4);
+        assert!(pair.screen.left_behind() >= 4, "{columns}: {}", pair.screen.left_behind());
+        pair.screen.print(rows(&open[..finished]));
+        pair.frame(&live(&["working", "> x"]));
+        let lines = pair.emulator.lines();
+        // What is not finished by then stands there, and is printed later.
+        let pushed = lines.iter().take(1 + finished).map(String::as_str);
+        assert!(pushed.eq(std::iter::once("printed").chain(open[..finished].iter().copied())), "{columns}: {lines:?}");
+        pair.screen.print(rows(&open[finished..6]));
+        pair.frame(&live(&["> x"]));
+        let lines = pair.emulator.lines();
+        let twice: Vec<&&str> =
+            open.iter().filter(|row| lines.iter().filter(|line| line == *row).count() > 1).collect();
+        assert!(twice.is_empty() && open[..6].iter().all(|row| lines.iter().any(|line| line == row)), "{lines:#?}");
+    }
+}
