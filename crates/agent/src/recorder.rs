@@ -22,6 +22,8 @@ pub(crate) struct Recorder {
     last: u64,
     /// Whether the listener is told what is not recorded before it is whole.
     live: bool,
+    /// Whether something of the thread is kept: else the log names nothing of it.
+    kept: bool,
     /// What the records say of the work.
     pinned: Arc<Pinned>,
 }
@@ -47,6 +49,7 @@ impl Recorder {
 
     pub(crate) fn new(journal: Journal, events: mpsc::Sender<ServerMessage>, live: bool) -> Self {
         Self {
+            kept: journal.path().is_some(),
             journal: SharedJournal(Arc::new(Mutex::new(journal))),
             events,
             flush: None,
@@ -97,6 +100,13 @@ impl Recorder {
         let seq = self.record(record)?;
         self.send(notification, Position::Recorded { seq }).await;
         Ok(())
+    }
+
+    /// Writes a line into the log. What was said must not stand in it.
+    pub(crate) fn log(&self, level: codex_log::Level, text: std::fmt::Arguments<'_>) {
+        if self.kept {
+            codex_log::write(level, text);
+        }
     }
 
     /// Tells of something that is not recorded.

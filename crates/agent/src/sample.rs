@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
+use codex_log::Level;
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
 use codex_protocol::{
     Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, TurnError,
@@ -277,6 +278,8 @@ impl TurnRun {
     ) {
         let wait = delay.as_secs_f32();
         let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
+        let (thread, turn) = (&self.thread_id, &self.turn.id);
+        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: request {attempt} of {of} again: {reason}"));
         state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
     }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use codex_history::{Message, ToolCall, ToolSpec};
+use codex_log::Level;
 use codex_protocol::{
     ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
     TurnChanged, TurnError, TurnFailed, TurnStatus,
@@ -203,7 +204,25 @@ impl TurnRun {
         self.turn.status = status;
         self.turn.completed_at = Some(context::now_ms() / 1000);
         self.turn.duration_ms = Some(self.progress.began.elapsed().as_millis() as u64);
+        self.log_end(state);
         Ended { thread_id: self.thread_id, turn: self.turn, position }
+    }
+
+    /// How the turn ended, for the log.
+    fn log_end(&self, state: &ThreadState) {
+        let (thread, turn, requests) = (&self.thread_id, &self.turn.id, self.progress.requests);
+        let milliseconds = self.turn.duration_ms.unwrap_or_default();
+        let how = match self.turn.status {
+            TurnStatus::Interrupted => "interrupted",
+            TurnStatus::Failed => "failed",
+            TurnStatus::Completed | TurnStatus::InProgress => "completed",
+        };
+        let (level, why) = match &self.turn.error {
+            Some(error) => (Level::Error, format!(": {}", error.message)),
+            None => (Level::Info, String::new()),
+        };
+        let text = format_args!("{thread} {turn}: {how} after {milliseconds} ms and {requests} requests{why}");
+        state.recorder.log(level, text);
     }
 
     /// An id that no other item of the thread has.

@@ -236,6 +236,7 @@ pub const KEYS: &[Key] = &[
     key("limits", Kind::Strict(LIMITS), "The most that a session may use, sub-agents included"),
     key("prices", Kind::Named(PRICE), "What models cost, by their ids; known ones need none"),
     key("review", Kind::Table(REVIEW), "Reviews"),
+    key("log", Kind::Table(LOG), "The log in `$CODEX_HOME/log`"),
     key("search", Kind::Flag, "Web search").default("false"),
     key(
         "web_search",
@@ -389,6 +390,14 @@ pub const REVIEW: &[Key] = &[key(
     Kind::TextOrFalse,
     "What runs the project's tests in a review; `false` runs none. Without it, the files of the project say",
 )];
+
+/// The keys of `[log]`.
+pub const LOG: &[Key] = &[key(
+    "level",
+    Kind::Choice(&["off", "error", "warn", "info", "debug"]),
+    "What is written there: nothing, what failed, what may be wrong too, sessions and turns too, or all",
+)
+.default("\"info\"")];
 
 /// The keys of a table of `[prices]`.
 pub const PRICE: &[Key] = &[

@@ -54,6 +54,7 @@ struct Raw {
     limits: LimitSettings,
     #[serde(default)]
     prices: BTreeMap<String, RawPrice>,
+    log: RawLog,
     #[serde(default)]
     review: RawReview,
     search: bool,
@@ -63,6 +64,12 @@ struct Raw {
     _profiles: Option<IgnoredAny>,
     #[serde(rename = "default_profile")]
     _default_profile: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    level: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,6 +211,7 @@ pub(crate) fn settings(
         tui: raw.tui.resolve(&raw.history),
         sessions: raw.sessions,
         limits: limits::check(raw.limits, merged)?,
+        log_level: raw.log.level,
         test_command: raw.review.test_command(),
         prices,
     })

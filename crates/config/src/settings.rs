@@ -136,6 +136,8 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// The most that a session may use.
     pub limits: LimitSettings,
+    /// What is written into the log: `off`, `error`, `warn`, `info` or `debug`.
+    pub log_level: String,
     /// What runs the project's tests in a review.
     pub test_command: TestCommand,
     /// What models cost, by their ids, where the user says it.

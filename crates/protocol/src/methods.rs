@@ -48,6 +48,15 @@ macro_rules! client_requests {
             $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
         }
 
+        impl ClientRequest {
+            /// Its method's name on the wire.
+            pub fn method(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+        }
+
         /// A server's answer, one variant for each [`ClientRequest`].
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(untagged)]

@@ -58,6 +58,8 @@ const ASSUMED_WINDOW: u64 = 200_000;
 
 /// A thread's settings, and what the user should know about them.
 pub(crate) struct Built {
+    /// What is written into the log, by the name that settings have for it.
+    pub(crate) log_level: String,
     pub(crate) settings: ThreadSettings,
     /// What it may use at most.
     pub(crate) limits: Limits,
@@ -253,6 +255,7 @@ pub(crate) async fn thread(
     let built = ThreadSettings { model, workplace, tools, instructions, agents: None, tests, after_planning: None };
     Ok(Built {
         settings: built,
+        log_level: settings.log_level,
         limits,
         sessions: settings.sessions,
         warnings,

@@ -24,11 +24,17 @@ use crate::{
     build::{self, Built, Wanted},
     holding::open_journal,
     limits::usage,
+    log,
 };
 
 impl Server {
     /// Answers a request.
     pub(crate) async fn dispatch(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
+        let method = request.method();
+        self.answer_to(request).await.inspect_err(|error| log::refused(method, error))
+    }
+
+    async fn answer_to(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
         Ok(match request {
             ClientRequest::ThreadStart(params) => ClientResponse::ThreadStart(self.start(params).await?),
             ClientRequest::ThreadResume(params) => ClientResponse::ThreadResume(self.resume(params).await?),
@@ -163,6 +169,7 @@ impl Server {
             forked_from: None,
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
+        log::opened("begun", &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
@@ -205,6 +212,7 @@ impl Server {
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
         let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
+        log::opened("resumed", &codex_home, &built.log_level, &opened);
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
         let budget = budget(&built, &replayed.usage);
@@ -222,6 +230,9 @@ impl Server {
     pub(crate) async fn close(&self, thread_id: String) -> UnsubscribeStatus {
         let Some(kept) = self.release(&thread_id) else { return UnsubscribeStatus::NotLoaded };
         kept.thread.close().await;
+        if kept.thread.journal().is_some() {
+            codex_log::info!("{thread_id}: closed");
+        }
         self.tell(ServerNotification::ThreadClosed(ThreadClosed { thread_id })).await;
         UnsubscribeStatus::Unsubscribed
     }
@@ -281,6 +292,7 @@ impl Server {
 
     pub(crate) async fn warn(&self, thread_id: &str, warnings: &[String]) {
         for message in warnings {
+            codex_log::warn!("{message}");
             let warning = Warning { thread_id: Some(thread_id.to_owned()), message: message.clone() };
             self.tell(ServerNotification::Warning(warning)).await;
         }

@@ -114,6 +114,7 @@ pub async fn diagnose(
     });
     checks.push(mcp(found.as_ref().map_or(&[], |found| &found.files)));
     checks.push(disk(&home));
+    checks.push(log(&home, found.as_ref().ok().map(|found| found.settings.log_level.as_str())));
     checks
 }
 
@@ -305,6 +306,18 @@ fn disk(home: &Path) -> Check {
         TOO_LITTLE..LITTLE => Check::warn(NAME, detail, "make room: old sessions lie in `sessions` there"),
         _ => Check::ok(NAME, detail),
     }
+}
+
+fn log(home: &Path, level: Option<&str>) -> Check {
+    let directory = home.join(crate::log::DIRECTORY).display().to_string();
+    Check::ok(
+        "log",
+        match level {
+            Some("off") => format!("nothing is written into {directory}"),
+            Some(level) => format!("{directory}, level {level}"),
+            None => directory,
+        },
+    )
 }
 
 fn bytes(number: u64) -> String {

@@ -18,6 +18,7 @@ mod in_process;
 mod json;
 mod keys;
 mod limits;
+mod log;
 mod models;
 mod network;
 mod permissions;

@@ -31,7 +31,7 @@ fn where_all_is_well_nothing_fails() {
     assert_eq!(code, Some(0), "{found}");
     let names: Vec<&str> =
         found["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["terminal", "versions", "configuration", "keys", "endpoint", "sandbox", "mcp", "disk"]);
+    assert_eq!(names, ["terminal", "versions", "configuration", "keys", "endpoint", "sandbox", "mcp", "disk", "log"]);
     for (name, part) in [
         ("versions", concat!("codex ", env!("CARGO_PKG_VERSION"))),
         ("configuration", "config.toml"),
@@ -39,6 +39,7 @@ fn where_all_is_well_nothing_fails() {
         ("endpoint", "answers (HTTP "),
         ("mcp", "no servers"),
         ("disk", "0 sessions, 0 kB; "),
+        ("log", "home/log, level info"),
     ] {
         let (status, detail, _) = check(&found, name);
         assert!(status == "ok" && detail.contains(part), "{name}: {found}");
@@ -51,7 +52,7 @@ fn where_all_is_well_nothing_fails() {
     // In lines, for people.
     let output = place.codex(&["doctor", "--offline"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.lines().filter(|line| line.starts_with("ok ") || line.starts_with("warn ")).count() == 8, "{text}");
+    assert!(text.lines().filter(|line| line.starts_with("ok ") || line.starts_with("warn ")).count() == 9, "{text}");
     assert!(text.contains("was not asked (--offline)") && place.server.lists().len() == 1, "{text}");
 }
 

@@ -30,6 +30,7 @@ mod items;
 mod items_list;
 mod killed;
 mod live;
+mod log;
 mod login;
 mod new_repositories;
 mod older_kernel;
