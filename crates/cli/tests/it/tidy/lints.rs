@@ -31,6 +31,7 @@ const KEPT: [(&str, &[&str]); 3] = [
         &[
             "crates/sandbox/src/cell.rs",
             "crates/config/src/environment.rs",
+            "crates/cli/build.rs",
             "crates/cli/src/editor.rs",
             "crates/permissions/build.rs",
         ],
