@@ -1,6 +1,7 @@
 //! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
 
 mod config;
+mod remote;
 mod review;
 mod rewind;
 mod run;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 use crate::examples;
 
 pub use config::{ConfigCommand, Layer};
+pub use remote::{Access, RemoteOptions, ServeArguments, ServeCommand, TokenCommand};
 pub use review::ReviewArguments;
 pub use rewind::RewindArguments;
 pub use run::{Limits, RunOptions};
@@ -34,6 +36,8 @@ pub struct Arguments {
     pub run: RunOptions,
     #[command(flatten)]
     pub screen: ScreenOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// What to do; without it, the screen waits for what you type
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
@@ -94,6 +98,9 @@ pub enum Command {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
+    /// Let programs elsewhere work here, over a WebSocket or a local socket
+    #[command(after_help = examples::SERVE, args_conflicts_with_subcommands = true)]
+    Serve(Box<ServeArguments>),
     /// Serve a program that has started this one, over standard input and output
     #[command(after_help = examples::APP_SERVER)]
     AppServer(AppServerArguments),
@@ -164,6 +171,9 @@ pub struct ThreadOptions {
     /// Make what would be a warning about the configuration an error
     #[arg(long, help_heading = CONFIGURATION)]
     pub strict_config: bool,
+    /// Whether directories are those of another machine: set by `--remote`.
+    #[arg(skip)]
+    pub elsewhere: bool,
 }
 
 // Flags of the screen. No doc comment, as above.
@@ -384,7 +394,7 @@ pub struct LogoutArguments {
 pub struct AppServerArguments {
     #[command(flatten)]
     pub thread: ThreadOptions,
-    /// Where to listen: stdio://, which is standard input and output
+    /// Where to listen: stdio://, which is standard input and output; ws://HOST:PORT or unix://PATH, as `codex serve` does
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// The same as --listen stdio://
@@ -522,6 +532,7 @@ impl ThreadOptions {
             oss: self.oss || nearer.oss,
             trust: self.trust || nearer.trust,
             strict_config: self.strict_config || nearer.strict_config,
+            elsewhere: self.elsewhere || nearer.elsewhere,
         }
     }
 }

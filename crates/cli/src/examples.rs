@@ -22,6 +22,17 @@ Examples:
 Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 3 it came to a limit of what it may use, 124 the time
 of --timeout was up, 130 interrupted, 143 terminated.";
 
+pub const SERVE: &str = "\
+Examples:
+  codex serve
+  codex serve 0.0.0.0:8080 --allow-cwd ~/src
+  codex serve unix:///run/user/1000/codex.sock
+  codex serve token add laptop --expires 720h
+
+Elsewhere: codex --remote ws://HOST:PORT, or codex --remote ws://HOST:PORT exec \"PROMPT\". A token opens the server;
+without TLS, listen on 127.0.0.1 and use a tunnel: ssh -L 8080:localhost:8080 HOST. Flags hold for the sessions that
+clients start; they may tighten them, and choose the model and when to be asked.";
+
 pub const APP_SERVER: &str = "\
 Examples:
   codex app-server

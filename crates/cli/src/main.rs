@@ -13,9 +13,10 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Command, RunOptions, ScreenOptions, ThreadOptions};
+use args::{Arguments, Command, RemoteOptions, RunOptions, ScreenOptions, ThreadOptions};
 use codex_config::Environment;
 use codex_sandbox::Helper;
+use commands::remote::Elsewhere;
 use exec::ExitStatus;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
@@ -87,11 +88,38 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Logout(_) => "logout",
         Command::Doctor(_) => "doctor",
         Command::AppServer(_) => "app-server",
+        Command::Serve(_) => "serve",
         Command::Init { .. } => "init",
         Command::Rewind(_) => "rewind",
         Command::Config(_) => "config",
     };
     of_a_run.then(|| format!("{name} takes no prompt or flags of a run before it"))
+}
+
+/// Where the command works, and the command that `--serve` means.
+///
+/// # Errors
+/// A sentence when these flags have no meaning for the command.
+fn place(
+    remote: &RemoteOptions,
+    command: Option<Command>,
+    prompt: Option<&String>,
+) -> Result<(Option<Elsewhere>, Option<Command>), String> {
+    let elsewhere = Elsewhere::typed(remote)?;
+    match (&remote.serve, command) {
+        (Some(_), Some(_)) => Err("--serve takes no command after it; `codex serve` has more flags".into()),
+        (Some(_), None) if prompt.is_some() => Err("--serve takes no prompt".into()),
+        (Some(address), None) => Ok((None, Some(Command::Serve(Box::new(commands::serve::at(address.clone())))))),
+        (None, Some(command)) if elsewhere.is_some() && !works_elsewhere(&command) => {
+            Err("--remote works with the screen, `exec`, `resume` and `fork`; other commands are typed on that machine"
+                .into())
+        }
+        (None, command) => Ok((elsewhere, command)),
+    }
+}
+
+fn works_elsewhere(command: &Command) -> bool {
+    matches!(command, Command::Exec(_) | Command::Resume(_) | Command::Fork(_))
 }
 
 /// Why what was typed before a command that works on what is kept has no meaning.
@@ -100,7 +128,15 @@ fn anything_but_where(thread: &ThreadOptions, of_a_run: bool) -> Option<String> 
 }
 
 async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helper>) -> ExitStatus {
-    let Arguments { thread, run, screen, prompt, command } = arguments;
+    let Arguments { mut thread, run, screen, remote, prompt, command } = arguments;
+    let (elsewhere, command) = match place(&remote, command, prompt.as_ref()) {
+        Ok(place) => place,
+        Err(message) => {
+            terminal::complain(&message);
+            return ExitStatus::Usage;
+        }
+    };
+    thread.elsewhere = elsewhere.is_some();
     if command.is_some() && screen != ScreenOptions::default() {
         let message = "--resume, --last, --all, --take-over and --alt-screen belong to the screen: `codex exec resume` goes on without one";
         terminal::complain(message);
@@ -111,7 +147,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         return ExitStatus::Usage;
     }
     let result = match command {
-        Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment).await),
+        Some(Command::Exec(exec)) => Ok(commands::exec::run(thread, run, prompt, *exec, environment, elsewhere).await),
         Some(Command::Sessions(sessions)) => commands::sessions::run(&thread, *sessions, environment).await,
         Some(Command::Demo(demo)) => commands::demo::run(demo, environment).await,
         Some(Command::Review(review)) => commands::review::run(thread, *review, environment).await,
@@ -123,6 +159,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Login(login)) => commands::login::run(thread, login, environment).await,
         Some(Command::Logout(logout)) => commands::login::forget(&thread, logout, &environment),
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
+        Some(Command::Serve(serve)) => commands::serve::run(thread, *serve, environment).await,
         Some(Command::AppServer(served)) => commands::app_server::run(thread, served, environment).await,
         Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
         Some(Command::Rewind(rewind)) => commands::rewind::run(thread, *rewind, environment).await,
@@ -131,13 +168,13 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Man(man)) => commands::man::run(&man),
         Some(Command::Resume(resume)) => {
             let (nearer, screen, prompt) = commands::screen::resumed(resume);
-            commands::screen::run(thread.then(nearer), run, screen, prompt, environment).await
+            commands::screen::run(thread.then(nearer), run, screen, prompt, environment, elsewhere).await
         }
         Some(Command::Fork(fork)) => {
             let (nearer, screen, prompt) = commands::screen::forked(fork);
-            commands::screen::run(thread.then(nearer), run, screen, prompt, environment).await
+            commands::screen::run(thread.then(nearer), run, screen, prompt, environment, elsewhere).await
         }
-        None => commands::screen::run(thread, run, screen, prompt, environment).await,
+        None => commands::screen::run(thread, run, screen, prompt, environment, elsewhere).await,
     };
     result.unwrap_or_else(|message| {
         terminal::complain(&message);

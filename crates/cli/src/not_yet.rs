@@ -4,8 +4,8 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 const FLAGS: &[(&str, &str)] = &[
-    ("--remote", "--remote: sessions on another machine are not part of this version yet"),
-    ("--serve", "--serve: sessions for other machines are not part of this version yet"),
+    ("--remote", "--remote comes before the command: `codex --remote URL exec \"PROMPT\"`"),
+    ("--serve", "--serve comes without a command: `codex --serve ADDRESS`, or `codex serve ADDRESS`"),
     (
         "--resume",
         "--resume belongs to the screen: `codex exec resume ID \"PROMPT\"` goes on without one, `--last` in place of ID with \

@@ -13,6 +13,7 @@ use crate::args::{ApprovalLevel, Limits, RunOptions, SandboxLevel, ThreadOptions
 /// # Errors
 /// A sentence for the user when a directory is missing, or flags contradict each other.
 pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadStartParams, String> {
+    let there = options.elsewhere;
     let cwd = workspace(options)?;
     let mut config = Map::new();
     for text in &options.config {
@@ -29,7 +30,8 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
     }
     let mut flags = Vec::new();
     for path in &options.add_dir {
-        let value = utf8("--add-dir", &directory("--add-dir", &cwd.join(path))?)?;
+        let value = if there { path.clone() } else { directory("--add-dir", &cwd.join(path))? };
+        let value = utf8("--add-dir", &value)?;
         let typed = format!("--add-dir {}", path.display());
         flags.push(TypedFlag { typed, key: "add_dir".into(), value: Value::Array(vec![value.into()]) });
     }
@@ -43,7 +45,11 @@ pub fn thread_start(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadS
         config.insert("profile".into(), Value::String(profile.clone()));
     }
     Ok(ThreadStartParams {
-        cwd: Some(utf8("--cd", &cwd)?),
+        cwd: match &options.cd {
+            // Without one, it is the server's.
+            cd if there => cd.as_deref().map(|cd| utf8("--cd", cd)).transpose()?,
+            _ => Some(utf8("--cd", &cwd)?),
+        },
         model: options.model.clone(),
         model_provider: None,
         sandbox: options.sandbox.map(sandbox_mode),
@@ -103,12 +109,26 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
     })
 }
 
-/// The directory to work in: `--cd`, else the current one. Other relative paths of flags are relative to it.
+/// The directory to work in: `--cd`, else the current one. Other relative paths of flags are relative to it. Where the work is done
+/// elsewhere, it is the current one: files that flags name are here.
 ///
 /// # Errors
 /// A sentence for the user when it is missing.
 pub fn workspace(options: &ThreadOptions) -> Result<PathBuf, String> {
-    directory("--cd", options.cd.as_deref().unwrap_or(Path::new(".")))
+    let cd = options.cd.as_deref().filter(|_| !options.elsewhere);
+    directory("--cd", cd.unwrap_or(Path::new(".")))
+}
+
+/// The directory whose sessions are meant; elsewhere, those of all unless one is named.
+///
+/// # Errors
+/// As [`workspace`].
+pub fn sessions_of(options: &ThreadOptions) -> Result<Option<String>, String> {
+    match (&options.cd, options.elsewhere) {
+        (None, true) => Ok(None),
+        (Some(cd), true) => utf8("--cd", cd).map(Some),
+        (_, false) => utf8("--cd", &workspace(options)?).map(Some),
+    }
 }
 
 /// `path` as text, as it travels.

@@ -6,6 +6,7 @@
 mod agents;
 mod connection;
 mod money;
+pub mod remote;
 mod view;
 mod whose;
 

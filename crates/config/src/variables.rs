@@ -55,6 +55,7 @@ table! {
     CODEX_PROFILE =
         variable("CODEX_PROFILE", "Group of settings to use, as `--profile` names it; outranks `default_profile`");
     OPENAI_BASE_URL = setting("OPENAI_BASE_URL", "openai_base_url", "Address of the provider `openai`");
+    CODEX_REMOTE_TOKEN = variable("CODEX_REMOTE_TOKEN", "Token of the server that `--remote` names");
     CODEX_INTERNAL_ORIGINATOR_OVERRIDE = variable(
         "CODEX_INTERNAL_ORIGINATOR_OVERRIDE",
         "Name that requests to providers carry, set by programs that start this one",

@@ -64,6 +64,15 @@ macro_rules! client_requests {
             $(#[doc = concat!("Answer to `", $name, "`")] $variant($result),)*
         }
 
+        impl ClientRequest {
+            /// What reads the answer to this request from its JSON.
+            pub fn reader(&self) -> fn(&str) -> serde_json::Result<ClientResponse> {
+                match self {
+                    $(Self::$variant(_) => |text| serde_json::from_str(text).map(ClientResponse::$variant),)*
+                }
+            }
+        }
+
         /// All methods a client may call.
         pub fn methods() -> &'static [Method] {
             &[$(Method { name: $name, class: MethodClass::$class },)*]

@@ -45,6 +45,8 @@ pub(crate) struct Wanted {
     asks: bool,
     /// The level the thread ran under, unless the client names one: going on may tighten it, never loosen.
     at_most: Option<SandboxMode>,
+    /// The level that nobody loosens.
+    ceiling: Option<SandboxMode>,
 }
 
 /// Most warnings that are told: a stranger's file must not flood the user, nor the queue of events.
@@ -87,6 +89,12 @@ struct Configured {
 }
 
 impl Wanted {
+    /// Never looser than `level`, whatever is typed or configured.
+    pub(crate) fn under(self, level: Option<codex_protocol::SandboxMode>) -> Self {
+        let ceiling = level.and_then(|level| serde_json::from_value(json!(level)).ok());
+        Self { ceiling, ..self }
+    }
+
     pub(crate) fn start(params: ThreadStartParams) -> Result<Self, RpcError> {
         let Some(cwd) = params.cwd else {
             return Err(configuration("thread/start: `cwd` is missing"));
@@ -206,6 +214,7 @@ impl Wanted {
             strict: false,
             asks: true,
             at_most: None,
+            ceiling: None,
         })
     }
 
@@ -406,7 +415,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     let loaded = loaded.map_err(|error| configuration(&error.to_string()))?;
     let sources = loaded.sources();
     let Loaded { mut settings, origins, warnings, trust, agents, .. } = loaded;
-    if let Some(level) = wanted.at_most {
+    for level in [wanted.at_most, wanted.ceiling].into_iter().flatten() {
         settings.sandbox = settings.sandbox.min(level);
     }
     let mut told: Vec<String> = warnings.iter().take(WARNINGS).map(ToString::to_string).collect();

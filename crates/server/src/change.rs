@@ -40,6 +40,9 @@ impl Server {
         let standing = kept.thread.standing();
         let flags =
             Flags { model: self.model_flags(&wanted, &standing, change)?, walls: walls_flags(&standing, change)? };
+        if self.ceiling.is_some() && flags.walls.contains(&("sandbox_workspace_write.network_access", true.into())) {
+            return Err(configuration("whether commands reach the network is for whoever starts the server to say"));
+        }
         let mode = change.collaboration_mode.as_ref().map(|wanted| mode(wanted.mode));
         let mode = mode.filter(|wanted| *wanted != standing.mode);
         if flags.model.is_empty() && flags.walls.is_empty() && mode.is_none() {

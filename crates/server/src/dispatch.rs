@@ -140,7 +140,7 @@ impl Server {
         let ephemeral = params.ephemeral.unwrap_or_default();
         let thread_source = params.thread_source.clone();
         let live = params.live_output.unwrap_or_default();
-        let mut wanted = Wanted::start(params)?;
+        let mut wanted = Wanted::start(params)?.under(self.ceiling);
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
@@ -192,7 +192,7 @@ impl Server {
         let (journal, replayed, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
         let id = replayed.header.thread_id.clone();
         let live = params.live_output.unwrap_or_default();
-        let mut wanted = Wanted::resume(params, replayed.epoch.clone(), &replayed.cwd)?;
+        let mut wanted = Wanted::resume(params, replayed.epoch.clone(), &replayed.cwd)?.under(self.ceiling);
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;

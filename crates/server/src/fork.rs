@@ -38,7 +38,7 @@ impl Server {
         let replayed = replay(header.clone(), lines)
             .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))?;
         let live = from.live_output.unwrap_or_default();
-        let mut wanted = Wanted::resume(from, replayed.epoch.clone(), &replayed.cwd)?;
+        let mut wanted = Wanted::resume(from, replayed.epoch.clone(), &replayed.cwd)?.under(self.ceiling);
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;

@@ -22,13 +22,15 @@ use tokio::sync::{Notify, mpsc};
 
 use self::{missed::missed, outbox::Outbox, threads::Threads};
 use crate::{
-    Calls, Server,
+    Calls, Ceiling, Server,
     in_process::{Answered, in_order},
     reading::blocking,
 };
 
 /// How long a thread that nobody follows and that does nothing stays in memory.
 const IDLE: Duration = Duration::from_secs(10 * 60);
+/// How long what was told last may be on its way to the outboxes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often it is looked for those.
 const ROUND: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,8 @@ const ROUND: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Hub {
     server: Arc<Server>,
+    /// The most that clients get; without it, what they ask for.
+    ceiling: Option<Ceiling>,
     threads: Arc<Mutex<Threads>>,
     /// Something ended.
     changed: Notify,
@@ -45,10 +49,16 @@ impl Hub {
     /// Starts a server on the current runtime. It ends when nobody has it any more and all connections have ended.
     ///
     /// `helper` is this program's own file.
-    pub fn start(environment: Environment, helper: PathBuf, source: SessionSource) -> Arc<Self> {
-        let (server, told) = Server::begin(environment, helper, source);
+    pub fn start(
+        environment: Environment,
+        helper: PathBuf,
+        source: SessionSource,
+        ceiling: Option<Ceiling>,
+    ) -> Arc<Self> {
+        let level = ceiling.as_ref().map(|ceiling| ceiling.sandbox);
+        let (server, told) = Server::begin(environment, helper, source, level);
         let (threads, changed) = Default::default();
-        let hub = Arc::new(Self { server, threads, changed });
+        let hub = Arc::new(Self { server, ceiling, threads, changed });
         tokio::spawn(listen(Arc::downgrade(&hub), told));
         tokio::spawn(unload(Arc::downgrade(&hub)));
         hub
@@ -71,20 +81,33 @@ impl Hub {
     /// Ends: no turn begins any more, those that run have `grace`, and then all threads are closed.
     pub async fn drain(&self, grace: Duration) {
         self.lock().is_closing = true;
-        let quiet = async {
+        self.until(grace, |threads| !threads.works()).await;
+        let open = self.lock().open();
+        for id in open {
+            self.server.close(id).await;
+        }
+        // That they are is on its way here.
+        self.until(LAST_WORDS, |threads| threads.open().is_empty()).await;
+        self.lock().hang_up();
+    }
+
+    /// Waits until this is so, or for so long.
+    async fn until(&self, most: Duration, is_so: impl Fn(&Threads) -> bool) {
+        let wait = async {
             loop {
                 let changed = self.changed.notified();
-                if !self.lock().works() {
+                if is_so(&self.lock()) {
                     return;
                 }
                 changed.await;
             }
         };
-        let _ = tokio::time::timeout(grace, quiet).await;
-        let open = self.lock().open();
-        for id in open {
-            self.server.close(id).await;
-        }
+        let _ = tokio::time::timeout(most, wait).await;
+    }
+
+    /// Whether it ends: no turn begins any more.
+    pub fn is_closing(&self) -> bool {
+        self.lock().is_closing
     }
 
     /// Closes threads that nobody follows, and that have done nothing for so long.
@@ -98,7 +121,13 @@ impl Hub {
         }
     }
 
-    async fn answer(&self, connection: u64, request: ClientRequest) -> Answered {
+    async fn answer(&self, connection: u64, mut request: ClientRequest) -> Answered {
+        if let Some(ceiling) = &self.ceiling {
+            match ceiling.hold(&mut request) {
+                Ok(left_out) => self.lock().warn(connection, left_out),
+                Err(error) => return Err(error).into(),
+            }
+        }
         let live = live_output(&request);
         match request {
             ClientRequest::ThreadStart(_) | ClientRequest::ThreadFork(_) => self.open(connection, live, request).await,
@@ -129,6 +158,11 @@ impl Hub {
 
     /// Opens a new thread, which the connection follows then.
     async fn open(&self, connection: u64, live: bool, mut request: ClientRequest) -> Answered {
+        if let ClientRequest::ThreadFork(params) = &request
+            && let Err(error) = self.locate(&params.from.thread_id, params.from.cwd.as_deref()).await
+        {
+            return Err(error).into();
+        }
         // Others may follow it that want more.
         match &mut request {
             ClientRequest::ThreadStart(params) => params.live_output = Some(true),
@@ -156,13 +190,7 @@ impl Hub {
         let open = self.lock().find(&params.thread_id);
         let id = match open {
             Some(id) => id,
-            None => {
-                let wanted = ThreadReadParams { thread_id: params.thread_id.clone() };
-                match self.server.dispatch(ClientRequest::ThreadRead(wanted)).await? {
-                    ClientResponse::ThreadRead(read) => read.thread.id,
-                    _ => params.thread_id.clone(),
-                }
-            }
+            None => self.locate(&params.thread_id, params.cwd.as_deref()).await?,
         };
         // Of two that want it, one opens it and the other follows.
         let turnstile = self.lock().turnstile(&id);
@@ -192,6 +220,18 @@ impl Hub {
         let (threads, whole) = (Arc::clone(&self.threads), after.is_none());
         let then = move || lock(&threads).catch_up(connection, &id, missed, whole);
         Ok((opened, Box::new(then)))
+    }
+
+    /// The whole id of a thread on disk, which may be worked on where it is, or in `cwd`.
+    async fn locate(&self, thread_id: &str, cwd: Option<&str>) -> Result<String, RpcError> {
+        let wanted = ThreadReadParams { thread_id: thread_id.to_owned() };
+        let ClientResponse::ThreadRead(read) = self.server.dispatch(ClientRequest::ThreadRead(wanted)).await? else {
+            return Ok(thread_id.to_owned());
+        };
+        if let (Some(ceiling), None) = (&self.ceiling, cwd) {
+            ceiling.directory(&read.thread.cwd)?;
+        }
+        Ok(read.thread.id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Threads> {

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use codex_config::Environment;
-use codex_protocol::{ClientRequest, ClientResponse, RpcError, ServerMessage, SessionSource};
+use codex_protocol::{ClientRequest, ClientResponse, RpcError, SandboxMode, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Server, agents, reading::only_reads};
@@ -33,7 +33,7 @@ impl Server {
         helper: PathBuf,
         source: SessionSource,
     ) -> (Calls, mpsc::Receiver<ServerMessage>) {
-        let (server, told) = Self::begin(environment, helper, source);
+        let (server, told) = Self::begin(environment, helper, source, None);
         let calls = in_order(move |request| {
             let server = Arc::clone(&server);
             async move { server.dispatch(request).await.into() }
@@ -41,14 +41,15 @@ impl Server {
         (calls, told)
     }
 
-    /// A server on the current runtime, and what it tells. It ends when nobody has it any more.
+    /// A server on the current runtime, no thread of which has a looser sandbox than `ceiling`, and what it tells. It ends when nobody has it any more.
     pub(crate) fn begin(
         environment: Environment,
         helper: PathBuf,
         source: SessionSource,
+        ceiling: Option<SandboxMode>,
     ) -> (Arc<Self>, mpsc::Receiver<ServerMessage>) {
         let (server, told, asked) = Self::with_events(environment, helper, source);
-        let server = Arc::new(server);
+        let server = Arc::new(Self { ceiling, ..server });
         tokio::spawn(agents::serve(Arc::downgrade(&server), asked));
         server.attend();
         (server, told)

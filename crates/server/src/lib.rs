@@ -5,7 +5,9 @@
 
 mod agents;
 mod apply;
+pub mod auth;
 mod build;
+mod ceiling;
 mod change;
 mod diff;
 mod dispatch;
@@ -29,6 +31,7 @@ mod review;
 mod rewind;
 mod sessions;
 mod terminals;
+pub mod transports;
 mod trust;
 mod turns;
 mod worktrees;
@@ -43,11 +46,12 @@ use codex_agent::{AgentRequest, Questions, Thread};
 use codex_checkpoints::Checkpoints;
 use codex_config::Environment;
 use codex_net::HttpClients;
-use codex_protocol::{ErrorKind, RpcError, ServerMessage, SessionSource};
+use codex_protocol::{ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
 
 pub use apply::{Applied, Apply, apply};
 pub use build::{Walls, settings, walls};
+pub use ceiling::Ceiling;
 pub use doctor::{Check, Status, diagnose};
 pub use explain::{Explained, Rule, RulesInForce, class, explain_command, rules_in_force};
 pub use hub::Hub;
@@ -62,6 +66,8 @@ pub struct Server {
     /// This program's own file, started again as sandbox helper.
     helper: PathBuf,
     source: SessionSource,
+    /// The loosest sandbox that a thread may have.
+    ceiling: Option<SandboxMode>,
     http: Arc<HttpClients>,
     /// Gone before the threads are: what cannot be let go of any more is not asked for.
     doors: holding::Doors,
@@ -114,6 +120,7 @@ impl Server {
             environment,
             helper,
             source,
+            ceiling: None,
             http,
             doors,
             threads,

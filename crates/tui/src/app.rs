@@ -103,8 +103,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// Items of the line at the bottom.
     pub status: Vec<status_line::Item>,
-    /// Absolute path of the user's home.
-    pub home: Option<String>,
+    /// Where directories are.
+    pub whereabouts: status_line::Whereabouts,
     /// Whether the whole screen is ours, and the transcript is kept here.
     pub full: bool,
     /// How a person who looks elsewhere is told.

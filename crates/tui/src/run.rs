@@ -65,6 +65,8 @@ pub struct Options {
     pub plan: bool,
     /// Opens the person's editor on a file and waits for its end.
     pub editor: fn(&Environment, &Path) -> Result<(), String>,
+    /// The address of the machine that the session is on, if it is another.
+    pub machine: Option<String>,
 }
 
 /// How it ended.

@@ -73,6 +73,15 @@ pub fn items(names: Option<&[String]>) -> Vec<Item> {
     names.iter().filter_map(known).collect()
 }
 
+/// Where directories are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The user's home, for `~`.
+    pub home: Option<String>,
+    /// The address of another machine, whose directories they are.
+    pub machine: Option<String>,
+}
+
 /// What the line tells.
 #[derive(Debug)]
 pub struct Told<'a> {
@@ -80,8 +89,8 @@ pub struct Told<'a> {
     pub opened: &'a ThreadOpened,
     /// Its tokens.
     pub usage: &'a ThreadTokenUsage,
-    /// The user's home, for `~`.
-    pub home: Option<&'a str>,
+    /// Where directories are.
+    pub whereabouts: &'a Whereabouts,
     /// Since the session was opened.
     pub elapsed: Duration,
     /// Whether it plans.
@@ -163,7 +172,7 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
     let quiet = |text: String| Some((text, Role::Quiet));
     match item {
         Item::Model => quiet(opened.model.clone()),
-        Item::Directory => quiet(directory(&opened.cwd, told.home)),
+        Item::Directory => quiet(directory(&opened.cwd, told.whereabouts)),
         Item::Branch => quiet(opened.thread.git_info.as_ref()?.branch.clone()?),
         Item::Sandbox => match level(opened) {
             "danger-full-access" => Some(("no sandbox".into(), Role::Warning)),
@@ -207,8 +216,11 @@ pub fn approval(policy: ApprovalPolicy) -> &'static str {
 }
 
 /// `path` as people write it.
-pub fn directory(path: &str, home: Option<&str>) -> String {
-    match home.and_then(|home| path.strip_prefix(home)) {
+pub fn directory(path: &str, whereabouts: &Whereabouts) -> String {
+    if let Some(machine) = &whereabouts.machine {
+        return format!("{machine} {path}");
+    }
+    match whereabouts.home.as_deref().and_then(|home| path.strip_prefix(home)) {
         Some("") => "~".into(),
         Some(rest) if rest.starts_with('/') => format!("~{rest}"),
         _ => path.to_owned(),
@@ -250,7 +262,7 @@ mod tests {
         }
         let paths = [("/home/u", "~"), ("/home/u/a", "~/a"), ("/home/user2", "/home/user2"), ("/etc", "/etc")];
         for (path, expected) in paths {
-            assert_eq!(directory(path, Some("/home/u")), expected);
+            assert_eq!(directory(path, &Whereabouts { home: Some("/home/u".into()), machine: None }), expected);
         }
     }
 
@@ -271,7 +283,7 @@ mod tests {
         let told = Told {
             opened: &opened,
             usage: &usage,
-            home: None,
+            whereabouts: &Whereabouts::default(),
             elapsed: Duration::from_secs(5),
             is_planning: false,
             cost: Some(0.5),

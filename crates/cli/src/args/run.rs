@@ -90,7 +90,7 @@ fn money(typed: &str) -> Result<f64, String> {
 }
 
 /// A length of time as it is typed.
-fn time(typed: &str) -> Result<Duration, String> {
+pub fn time(typed: &str) -> Result<Duration, String> {
     let number = typed.trim_end_matches(['s', 'm', 'h']);
     let unit = match typed.strip_prefix(number) {
         Some("" | "s") => Some(1),

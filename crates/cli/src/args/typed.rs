@@ -4,7 +4,7 @@ use std::{env, ffi::OsString};
 
 use clap::Parser;
 
-use super::{Arguments, Command, RunOptions, SandboxArguments, ScreenOptions, ThreadOptions};
+use super::{Arguments, Command, RemoteOptions, RunOptions, SandboxArguments, ScreenOptions, ThreadOptions};
 
 impl Arguments {
     /// What was typed.
@@ -30,6 +30,7 @@ fn of_sandbox(typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
         thread: ThreadOptions::default(),
         run: RunOptions::default(),
         screen: ScreenOptions::default(),
+        remote: RemoteOptions::default(),
         prompt: None,
         command,
     })

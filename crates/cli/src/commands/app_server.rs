@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     args::{AppServerArguments, RunOptions, ThreadOptions},
-    commands::exec::OWN_PROGRAM,
+    commands::{exec::OWN_PROGRAM, serve},
     exec::ExitStatus,
     resolve, stdin, terminal,
 };
@@ -36,7 +36,7 @@ pub async fn run(
 ) -> Result<ExitStatus, String> {
     let AppServerArguments { thread, listen, stdio: _ } = arguments;
     if let Some(address) = listen.filter(|address| address != "stdio://") {
-        return Err(format!("--listen {address}: only stdio:// is served"));
+        return serve::run(outer.then(thread), serve::at(address), environment).await;
     }
     let home = environment.codex_home().map_err(|error| error.to_string())?;
     let defaults = resolve::thread_start(&outer.then(thread), &RunOptions::default())?;
@@ -44,7 +44,7 @@ pub async fn run(
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let mut stop = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer);
+    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, None);
     let (outgoing, written) = writer().map_err(failed)?;
     let incoming = reader(outgoing.downgrade()).map_err(failed)?;
     tokio::select! {

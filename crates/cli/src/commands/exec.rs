@@ -12,7 +12,7 @@ use codex_server::Server;
 
 use crate::{
     args::{ExecArguments, ExecCommand, ForkArguments, ResumeArguments, RunOptions, ThreadOptions},
-    commands::slash,
+    commands::{remote::Elsewhere, slash},
     exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
     terminal::{self, Progress},
@@ -25,12 +25,13 @@ pub async fn run(
     prompt: Option<String>,
     arguments: ExecArguments,
     environment: Environment,
+    elsewhere: Option<Elsewhere>,
 ) -> ExitStatus {
     let of_resume = |command: &ExecCommand| match command {
         ExecCommand::Resume(resume) | ExecCommand::Fork(ForkArguments { resume, .. }) => resume.run.no_stdin,
     };
     let no_stdin = run.no_stdin || arguments.run.no_stdin || arguments.command.as_ref().is_some_and(of_resume);
-    match attempt(thread, run, prompt, arguments, environment).await {
+    match attempt(thread, run, prompt, arguments, environment, elsewhere).await {
         Ok(status) => status,
         Err(message) => {
             terminal::complain(&message);
@@ -46,6 +47,7 @@ async fn attempt(
     prompt: Option<String>,
     arguments: ExecArguments,
     environment: Environment,
+    elsewhere: Option<Elsewhere>,
 ) -> Result<ExitStatus, String> {
     let thread = thread.then(arguments.thread);
     let run = run.then(arguments.run);
@@ -76,9 +78,13 @@ async fn attempt(
     prompt.check()?;
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };
-    let connection = connect(environment);
+    let lets_go = elsewhere.is_some();
+    let connection = match elsewhere {
+        Some(elsewhere) => elsewhere.connect(&environment).await?,
+        None => connect(environment),
+    };
     let (plan, timeout, review) = (run.plan, run.limits.timeout, None);
-    let run = Run { opening, prompt, pictures, output_schema, review, plan, timeout, shown };
+    let run = Run { opening, prompt, pictures, output_schema, review, plan, timeout, lets_go, shown };
     let (status, _) = exec::run(run, connection).await;
     Ok(status)
 }
@@ -144,7 +150,7 @@ fn earlier(
     params.take_over = resume.take_over.then_some(true);
     let (opening, typed) = if resume.last {
         // Without an id, the first word after `--last` is the prompt.
-        let of = if resume.all { None } else { Some(resolve::utf8("--cd", &resolve::workspace(&thread)?)?) };
+        let of = if resume.all { None } else { resolve::sessions_of(&thread)? };
         (Opening::ResumeLast { params, of }, one(resume.session, resume.prompt)?)
     } else {
         let Some(id) = resume.session else {

@@ -45,6 +45,7 @@ pub async fn run(
         review: Some(Review { target, json }),
         plan: false,
         timeout,
+        lets_go: false,
         shown: Shown { json: false, progress, last_message, verbose: false, hint: true },
     };
     let (status, _) = exec::run(run, connect(environment)).await;

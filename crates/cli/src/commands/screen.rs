@@ -1,9 +1,6 @@
 //! `codex`, `codex resume` and `codex fork`: the screen. Flags to what it is opened with.
 
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-};
+use std::io::{self, IsTerminal};
 
 use codex_config::{Environment, KeySource, Settings, key_source};
 use codex_protocol::{SessionSource, ThreadForkParams, ThreadReadParams, ThreadResumeParams, ThreadStartParams};
@@ -12,7 +9,10 @@ use codex_tui::{Draft, Opening, Options};
 
 use crate::{
     args::{ForkPlace, ForkScreenArguments, Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
-    commands::exec::{self, OWN_PROGRAM},
+    commands::{
+        exec::{self, OWN_PROGRAM},
+        remote::Elsewhere,
+    },
     editor,
     exec::ExitStatus,
     resolve, terminal,
@@ -28,6 +28,7 @@ pub async fn run(
     screen: ScreenOptions,
     prompt: Option<String>,
     environment: Environment,
+    elsewhere: Option<Elsewhere>,
 ) -> Result<ExitStatus, String> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(
@@ -43,14 +44,26 @@ pub async fn run(
     let workspace = resolve::workspace(&thread)?;
     let pictures = run.image.iter().map(|path| exec::picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
     let codex_home = environment.codex_home().map_err(|error| error.to_string())?;
-    let settings = codex_server::settings(&environment, start.clone()).map_err(|error| error.to_string())?.settings;
-    let lacks_key = lacks_key(&settings, &environment);
+    // The screen is the person's, wherever the session is.
+    let here = match elsewhere {
+        Some(_) => ThreadStartParams { cwd: Some(resolve::utf8("--cd", &workspace)?), ..ThreadStartParams::default() },
+        None => start.clone(),
+    };
+    let settings = codex_server::settings(&environment, here).map_err(|error| error.to_string())?.settings;
+    let lacks_key = if elsewhere.is_some() { None } else { lacks_key(&settings, &environment) };
     let mut own = settings.tui;
     own.alternate_screen |= screen.alt_screen;
-    let mut opening = opening(&screen, &workspace, &start, &resume)?;
+    let mut opening = opening(&screen, resolve::sessions_of(&thread)?, &start, &resume)?;
     let first = Draft { text: prompt.unwrap_or_default(), pictures };
-    let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
-    let connection = codex_client::Connection::new(calls, events);
+    let machine = elsewhere.as_ref().map(|elsewhere| elsewhere.address.to_string());
+    let connection = match &elsewhere {
+        Some(elsewhere) => elsewhere.connect(&environment).await?,
+        None => {
+            let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
+            codex_client::Connection::new(calls, events)
+        }
+    };
+    let go_on = machine.as_ref().map(|url| format!(" --remote {url}")).unwrap_or_default();
     let named = match &mut opening {
         Opening::Resume(params) => Some(&mut params.thread_id),
         Opening::Fork(params) => Some(&mut params.from.thread_id),
@@ -72,10 +85,11 @@ pub async fn run(
         lacks_key,
         plan: run.plan,
         editor: editor::open,
+        machine,
     };
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
     if let Some(id) = ending.session {
-        let _ = terminal::print(&format!("go on with: codex --resume {id}\n"));
+        let _ = terminal::print(&format!("go on with: codex{go_on} --resume {id}\n"));
     }
     Ok(ExitStatus::Done)
 }
@@ -98,7 +112,7 @@ pub fn forked(arguments: ForkScreenArguments) -> (ThreadOptions, ScreenOptions, 
 
 fn opening(
     screen: &ScreenOptions,
-    workspace: &Path,
+    here: Option<String>,
     start: &ThreadStartParams,
     resume: &ThreadResumeParams,
 ) -> Result<Opening, String> {
@@ -106,14 +120,14 @@ fn opening(
     if let Some(ForkPlace { at }) = &screen.fork {
         return fork_opening(
             screen,
-            workspace,
+            here,
             ThreadForkParams { from: params, last_turn_id: at.clone(), ..Default::default() },
         );
     }
     Ok(match screen.resume.as_deref() {
         None => Opening::Start(start.clone()),
         Some("") if screen.last => {
-            let of = if screen.all { None } else { Some(resolve::utf8("--cd", workspace)?) };
+            let of = here.filter(|_| !screen.all);
             Opening::Last { params, of }
         }
         Some("") => Opening::Pick { params, all: screen.all },
@@ -122,11 +136,11 @@ fn opening(
     })
 }
 
-fn fork_opening(screen: &ScreenOptions, workspace: &Path, mut params: ThreadForkParams) -> Result<Opening, String> {
+fn fork_opening(screen: &ScreenOptions, here: Option<String>, mut params: ThreadForkParams) -> Result<Opening, String> {
     let session = screen.resume.as_deref().unwrap_or_default();
     Ok(match session {
         "" if screen.last => {
-            let of = if screen.all { None } else { Some(resolve::utf8("--cd", workspace)?) };
+            let of = here.filter(|_| !screen.all);
             Opening::ForkLast { params: Box::new(params), of }
         }
         "" if params.last_turn_id.is_some() => {

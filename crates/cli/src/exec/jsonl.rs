@@ -6,7 +6,7 @@ use codex_client::View;
 use codex_protocol::{
     CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, CommandExecutionStatus,
     DynamicToolCallOutput, DynamicToolCallStatus, Event, PatchApplyStatus, PatchChangeKind, PlanStepStatus,
-    ServerNotification, ThreadItem, ThreadOpened, TurnStatus,
+    ServerNotification, ThreadItem, ThreadOpened, TurnStatus, Warning,
 };
 use serde_json::{Map, Value, json};
 
@@ -38,6 +38,11 @@ impl Jsonl {
             },
             ServerNotification::ItemCompleted(completed) => self.item("item.completed", &completed.item),
             ServerNotification::TurnPlanUpdated(_) => self.plan(view),
+            // Of the connection, not of the session.
+            ServerNotification::Warning(Warning { thread_id: None, message }) => {
+                terminal::complain(&format!("warning: {message}"));
+                Ok(())
+            }
             ServerNotification::Warning(warning) => {
                 let id = self.id("warning", true);
                 let item = json!({ "id": id, "type": "error", "message": warning.message });

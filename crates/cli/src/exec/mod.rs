@@ -17,7 +17,7 @@ use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, CollaborationMode, ErrorKind, Event, ModeKind,
     ReviewStartParams, ReviewTarget, RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams,
     SettingsChange, ThreadForkParams, ThreadItem, ThreadListParams, ThreadOpened, ThreadReadParams, ThreadResumeParams,
-    ThreadStartParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+    ThreadStartParams, ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -102,6 +102,8 @@ pub struct Run {
     pub plan: bool,
     /// The longest time that it may take.
     pub timeout: Option<Duration>,
+    /// Whether the server lives on, and is told that the thread is not needed any more.
+    pub lets_go: bool,
     /// How it is shown.
     pub shown: Shown,
 }
@@ -167,9 +169,12 @@ impl Renderer {
     }
 }
 
+/// How long a server elsewhere may take to let go of a thread whose turn has ended.
+const LETTING_GO: Duration = Duration::from_secs(3);
+
 /// Runs one turn and shows it. Returns how it ended and what is known of it.
 pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
-    let Run { opening, prompt, pictures, output_schema, review, plan, timeout, shown } = run;
+    let Run { opening, prompt, pictures, output_schema, review, plan, timeout, lets_go, shown } = run;
     // From here on a Ctrl-C is the turn's, even if it comes before the turn has begun.
     let mut interrupts = match interrupts::listen(timeout) {
         Ok(interrupts) => interrupts,
@@ -214,7 +219,16 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
         return (refused(&error), View::default());
     }
     let (mut view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
-    end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
+    if lets_go {
+        // Where this fails it is closed when it has been idle for some time.
+        let _ = tokio::time::timeout(LETTING_GO, async {
+            end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
+            let _ = connection.client.thread_unsubscribe(ThreadUnsubscribeParams { thread_id }).await;
+        })
+        .await;
+    } else {
+        end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
+    }
     let status = match stopped {
         Some(Stopped::By(interrupt)) if view.ended() == Some(TurnStatus::Interrupted) => interrupt.status(),
         Some(Stopped::Unwritable(error)) => unwritable(&error),

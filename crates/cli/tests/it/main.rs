@@ -39,6 +39,7 @@ mod plan;
 mod processes;
 mod proxy;
 mod reference;
+mod remote;
 mod requests;
 mod retention;
 mod review;

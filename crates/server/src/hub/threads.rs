@@ -9,6 +9,7 @@ use std::{
 use codex_client::thread_of;
 use codex_protocol::{
     ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification, ServerRequest, ThreadOpened, ThreadStatus,
+    Warning,
 };
 
 use super::{now::Now, outbox::Outbox};
@@ -68,6 +69,20 @@ impl Threads {
         }
         for followed in self.all.values_mut() {
             followed.followers.remove(&connection);
+        }
+    }
+
+    /// Nothing more is told to anybody.
+    pub(crate) fn hang_up(&self) {
+        self.connections.values().for_each(|outbox| outbox.close());
+    }
+
+    /// Tells one connection what it should know.
+    pub(crate) fn warn(&self, connection: u64, messages: Vec<String>) {
+        let Some(outbox) = self.connections.get(&connection) else { return };
+        for message in messages {
+            let notification = ServerNotification::Warning(Warning { thread_id: None, message });
+            outbox.put(ServerMessage::Event(Event { notification, position: Position::Transient {} }));
         }
     }
 

@@ -218,7 +218,7 @@ impl App {
         let version = env!("CARGO_PKG_VERSION");
         let quiet = look.style(Role::Quiet);
         let held = if opened.held_by.is_empty() { String::new() } else { format!(" ({})", opened.held_by) };
-        let directory = status_line::directory(&opened.cwd, self.setup.home.as_deref());
+        let directory = status_line::directory(&opened.cwd, &self.setup.whereabouts);
         let first = Row::new(&format!("codex {version}"), look.style(Role::Strong))
             .with(&format!(" · {} ({})", opened.model, opened.model_provider), quiet);
         let walls = format!(

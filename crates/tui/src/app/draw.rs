@@ -217,7 +217,7 @@ impl App {
                 let told = Told {
                     opened: &session.opened,
                     usage: &session.usage,
-                    home: self.setup.home.as_deref(),
+                    whereabouts: &self.setup.whereabouts,
                     elapsed: now.saturating_duration_since(session.since),
                     is_planning: self.is_planning(),
                     cost: session.cost,

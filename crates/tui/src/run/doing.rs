@@ -30,7 +30,8 @@ pub fn set_up(
     events: mpsc::UnboundedSender<AppEvent>,
     options: Options,
 ) -> io::Result<(App, Surroundings)> {
-    let Options { environment, codex_home, opening, start, resume, first, settings, lacks_key, plan, editor } = options;
+    let Options { environment, codex_home, opening, start, resume, first, settings, lacks_key, plan, editor, machine } =
+        options;
     let capabilities = Capabilities::of(&environment);
     let keymap =
         Keymap::new(&settings.keymap).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
@@ -63,7 +64,10 @@ pub fn set_up(
         size,
         keymap,
         status: status_line::items(settings.status_line.as_deref()),
-        home: environment.home().map(|home| home.display().to_string()),
+        whereabouts: status_line::Whereabouts {
+            home: environment.home().map(|home| home.display().to_string()),
+            machine,
+        },
         full: full && matches!(face, Face::Drawn { .. }),
         notifications: notify::method(&settings),
         onboarding: lacks_key.map(|lack| onboarding::guide("its key is missing", &lack, &look)).unwrap_or_default(),
@@ -113,7 +117,14 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
             Local::Edited(surroundings.face.lend(|| edit(&text, editor, &environment))?)
         }
         Effect::Keep(key, value) => Local::Told(keep(&key, &value, surroundings)),
+        // Files that the person names are here, wherever the session is.
+        Effect::Write { path, text } if app.setup.whereabouts.machine.is_some() => {
+            Local::Told(write(Path::new("."), path, &text))
+        }
         Effect::Write { path, text } => Local::Told(write(&directory(), path, &text)),
+        Effect::Init if app.setup.whereabouts.machine.is_some() => {
+            Local::Told(Err("settings of a project are made on its machine: `codex init` there".into()))
+        }
         Effect::Init => Local::Told(init(&directory(), surroundings)),
     };
     let _ = surroundings.events.send(AppEvent::Local(told));

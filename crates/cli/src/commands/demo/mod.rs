@@ -46,6 +46,7 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         review: None,
         plan: false,
         timeout: None,
+        lets_go: false,
         shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };
     let connection = connect(environment.clone().with(variables::CODEX_HOME, &place.home));

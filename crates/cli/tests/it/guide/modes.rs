@@ -69,7 +69,9 @@ fn s08_every_flag_stands_before_and_after_exec() {
         flags.dedup();
         // Which session is drawn, and how, has no meaning where nothing is drawn: there is `exec resume`.
         let drawn = ["--version", "--resume", "--last", "--all", "--take-over", "--alt-screen"];
-        flags.retain(|flag| !drawn.contains(&flag.as_str()));
+        // Where a session is stands before the command.
+        let place = ["--serve", "--remote", "--remote-token-file", "--insecure-plaintext"];
+        flags.retain(|flag| !drawn.contains(&flag.as_str()) && !place.contains(&flag.as_str()));
         flags
     };
     let interactive = flags(&["--help"]);

@@ -98,7 +98,7 @@ impl Stage {
             size,
             keymap: Keymap::new(&Default::default()).unwrap(),
             status: status_line::USUAL.to_vec(),
-            home: Some("/home/u".into()),
+            whereabouts: status_line::Whereabouts { home: Some("/home/u".into()), machine: None },
             full: plan.full,
             notifications: notify::Method::Osc9,
             onboarding: if plan.lacks_key { guide } else { Vec::new() },

@@ -1,0 +1,60 @@
+//! Sessions on another machine, as the guide says them.
+
+use serde_json::json;
+
+use super::run;
+use crate::{
+    remote::{Elsewhere, Served, said_to, token},
+    support::Place,
+};
+
+#[test]
+fn s27_a_session_elsewhere_is_named_by_its_address() {
+    let place = Place::new(json!([{ "text": "from there" }]));
+    let served = Served::start(&place, &[]);
+    assert!(served.url.starts_with("ws://127.0.0.1:"), "{}", served.url);
+    let ran = run(&place, &["--remote", &served.url, "exec", "go"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "from there\n"), "{}", ran.stderr);
+    for (url, expected) in [("ws://localhost", "the port is missing"), ("http://localhost:1", "the scheme")] {
+        let ran = run(&place, &["--remote", url, "exec", "go"]);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn s59_serve_opens_a_websocket_for_who_has_the_token() {
+    let place = Place::new(json!([]));
+    let mut child = place.codex(&["--serve", "127.0.0.1:0"]).spawn().unwrap();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ws://").unwrap().to_owned();
+    let request = |token: &str| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Authorization: Bearer {token}\r\n\r\n"
+        )
+    };
+    let answers = [token(&place), "another".to_owned()].map(|token| said_to(&address, request(&token).as_bytes()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(answers[0].starts_with("HTTP/1.1 101"), "{}", answers[0]);
+    assert!(answers[0].to_lowercase().contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{}", answers[0]);
+    assert!(answers[1].starts_with("HTTP/1.1 401"), "{}", answers[1]);
+}
+
+#[test]
+fn s62_exec_runs_there_and_streams_back() {
+    let place = Place::new(json!([{ "tool": "exec_command", "arguments": { "cmd": "pwd" } }, { "text": "done" }]));
+    let served = Served::start(&place, &[]);
+    let elsewhere = Elsewhere::new();
+    let mut command = elsewhere.codex(&["--remote", &served.url, "exec", "--json", "go"]);
+    let output = command.env("CODEX_REMOTE_TOKEN", token(&place)).output().unwrap();
+    let events = crate::support::events(&output.stdout);
+    let ran =
+        events.iter().find_map(|event| event["item"]["aggregated_output"].as_str().filter(|text| !text.is_empty()));
+    assert_eq!(ran.map(str::trim), place.workspace.to_str(), "{events:?}");
+    assert_eq!(output.status.code(), Some(0));
+}

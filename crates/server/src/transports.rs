@@ -1,0 +1,11 @@
+//! Connections from elsewhere: what listens, who is let in, and what carries a connection.
+//!
+//! It must never do anything for somebody who was not let in, and bound what everybody can make it hold.
+
+mod carry;
+mod gate;
+mod listen;
+mod session;
+
+pub use gate::{Gate, Origins};
+pub use listen::{Bound, Listening, bind};

@@ -1,0 +1,338 @@
+//! What listens: HTTP over TCP or a local socket, of which nothing is wanted but to become a WebSocket.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use codex_client::remote::{LARGEST, RECEIVED, SESSION};
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{
+        CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+        WWW_AUTHENTICATE,
+    },
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use super::{
+    carry::{Carriage, carry},
+    gate::{Gate, Refusal},
+    session::Session,
+};
+use crate::{Facts, Hub};
+
+/// How long a connection may take to become a WebSocket.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections that may be about to, at once.
+const HANDSHAKES: usize = 256;
+/// Sessions at once, carried or not.
+const SESSIONS: usize = 1024;
+/// Bytes of a request's head.
+const HEAD: usize = 16 * 1024;
+
+/// What is listened on.
+#[derive(Debug)]
+pub enum Bound {
+    /// An address of this machine.
+    Tcp(TcpListener),
+    /// A local socket, which only its owner can open.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Bound {
+    /// Whether only this machine can connect.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().is_ok_and(|address| address.ip().is_loopback()),
+            Self::Unix(..) => true,
+        }
+    }
+
+    /// Where it is, as a client is told it: `ws://HOST:PORT` or `unix://PATH`.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => format!("ws://{address}"),
+                Err(_) => "ws://?".into(),
+            },
+            Self::Unix(_, path) => format!("unix://{}", path.display()),
+        }
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Listens on `HOST:PORT`, `ws://HOST:PORT` or `unix://PATH`.
+///
+/// # Errors
+/// A sentence, when the address is none or cannot be listened on.
+pub async fn bind(address: &str) -> Result<Bound, String> {
+    let failed = |error: std::io::Error| format!("cannot listen on {address}: {error}");
+    if let Some(path) = address.strip_prefix("unix://") {
+        let path = PathBuf::from(path);
+        if UnixStream::connect(&path).await.is_ok() {
+            return Err(format!("cannot listen on {address}: another server does"));
+        }
+        // Made aside, so that there is no moment in which others can open it.
+        let aside = path.with_extension(format!("new-{}", std::process::id()));
+        let listener = UnixListener::bind(&aside).map_err(failed)?;
+        let private = std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600));
+        private.and_then(|()| std::fs::rename(&aside, &path)).map_err(|error| {
+            let _ = std::fs::remove_file(&aside);
+            failed(error)
+        })?;
+        return Ok(Bound::Unix(listener, path));
+    }
+    let place = address.strip_prefix("ws://").unwrap_or(address).trim_end_matches('/');
+    let is_named = |(host, port): (&str, &str)| !host.contains("//") && port.parse::<u16>().is_ok();
+    if place.parse::<SocketAddr>().is_err() && !place.rsplit_once(':').is_some_and(is_named) {
+        return Err(format!("`{address}` is no address: give HOST:PORT, such as 127.0.0.1:8080, or unix://PATH"));
+    }
+    TcpListener::bind(place).await.map(Bound::Tcp).map_err(failed)
+}
+
+/// A server that can be reached from elsewhere.
+#[derive(Debug)]
+pub struct Listening {
+    hub: Arc<Hub>,
+    facts: Facts,
+    gate: Gate,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    handshakes: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+}
+
+impl Listening {
+    /// A server on `hub`, for those whom `gate` lets in.
+    pub fn new(hub: Arc<Hub>, facts: Facts, gate: Gate) -> Arc<Self> {
+        let (handshakes, connections) = (Semaphore::new(HANDSHAKES).into(), Semaphore::new(SESSIONS).into());
+        Arc::new(Self { hub, facts, gate, sessions: Mutex::default(), handshakes, connections })
+    }
+
+    /// Lets clients in, until it is dropped.
+    pub async fn serve(self: &Arc<Self>, bound: &Bound) {
+        loop {
+            let accepted = match bound {
+                Bound::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                    // Keys and answers are small, and waited for.
+                    let _ = stream.set_nodelay(true);
+                    self.attend(stream);
+                }),
+                Bound::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
+                    let own = rustix::process::geteuid().as_raw();
+                    if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+                        self.attend(stream);
+                    }
+                }),
+            };
+            if accepted.is_err() {
+                // There are no descriptors left, perhaps.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Waits until all connections have ended, or for so long.
+    pub async fn quiet(&self, most: Duration) {
+        let _ = timeout(most, self.connections.acquire_many(SESSIONS as u32)).await;
+    }
+
+    fn attend<S>(self: &Arc<Self>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.handshakes).try_acquire_owned() else { return };
+        let listening = Arc::clone(self);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let answer = listening.answer(request);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let connection = http1::Builder::new().max_buf_size(HEAD).serve_connection(TokioIo::new(stream), service);
+            let _ = timeout(HANDSHAKE, connection.with_upgrades()).await;
+            drop(permit);
+        });
+    }
+
+    fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Err(refusal) = self.gate.admits(request.headers()) {
+            return refused(&refusal);
+        }
+        let path = request.uri().path();
+        if request.method() != Method::GET {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET");
+        }
+        match path {
+            "/healthz" => return plain(StatusCode::OK, "ok"),
+            "/readyz" if self.hub.is_closing() => return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            "/readyz" => return plain(StatusCode::OK, "ok"),
+            "/" => {}
+            _ => return plain(StatusCode::NOT_FOUND, "there is /, a WebSocket, /healthz and /readyz"),
+        }
+        if let Err(refusal) = self.gate.opens(request.headers()) {
+            return refused(&refusal);
+        }
+        let Some(key) = key(request.headers()) else {
+            return plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
+        };
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "there are too many connections");
+        };
+        self.upgrade(request, &key, permit)
+    }
+
+    fn upgrade(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        key: &str,
+        permit: OwnedSemaphorePermit,
+    ) -> Response<Full<Bytes>> {
+        let mut response = plain(StatusCode::SWITCHING_PROTOCOLS, "");
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        let named = text(request.headers(), SESSION).filter(|name| name.len() <= 64).map(str::to_owned);
+        let received = text(request.headers(), RECEIVED).and_then(|count| count.parse().ok()).unwrap_or_default();
+        let (session, how) = match &named {
+            Some(name) => {
+                let (session, carrier, of_client) = self.session(name, received);
+                let first = match of_client {
+                    Some(count) => {
+                        headers.insert(SESSION, HeaderValue::from_static("known"));
+                        headers.insert(RECEIVED, count.into());
+                        received
+                    }
+                    None => 0,
+                };
+                (session, Carriage { carrier, first, confirms: true })
+            }
+            None => {
+                let session = Session::begin(&self.hub, self.facts.clone());
+                let carrier = session.take_over(0).map_or(0, |(carrier, _)| carrier);
+                (session, Carriage { carrier, first: 0, confirms: false })
+            }
+        };
+        let listening = Arc::clone(self);
+        tokio::spawn(async move {
+            let _permit = permit;
+            let comes_back = match hyper::upgrade::on(&mut request).await {
+                Ok(upgraded) => {
+                    let config =
+                        WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
+                    let stream = TokioIo::new(upgraded);
+                    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+                    carry(&session, socket, how).await
+                }
+                Err(_) => how.confirms,
+            };
+            session.leave(how.carrier);
+            if !comes_back {
+                session.end();
+                if let Some(name) = named {
+                    listening.forget(&name, &session);
+                }
+            }
+        });
+        response
+    }
+
+    /// The session of this name, carried by a new connection, with how many texts of the client came if it was known.
+    fn session(&self, name: &str, received: u64) -> (Arc<Session>, u64, Option<u64>) {
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| {
+            let over = session.is_over();
+            if over {
+                session.end();
+            }
+            !over
+        });
+        if let Some(known) = sessions.get(name)
+            && let Some((carrier, of_client)) = known.take_over(received)
+        {
+            return (Arc::clone(known), carrier, Some(of_client));
+        }
+        let session = Session::begin(&self.hub, self.facts.clone());
+        let carrier = session.take_over(0).map_or(0, |(carrier, _)| carrier);
+        if sessions.len() < SESSIONS
+            && let Some(before) = sessions.insert(name.to_owned(), Arc::clone(&session))
+        {
+            before.end();
+        }
+        (session, carrier, None)
+    }
+
+    fn forget(&self, name: &str, session: &Arc<Session>) {
+        let mut sessions = self.lock();
+        if sessions.get(name).is_some_and(|known| Arc::ptr_eq(known, session)) {
+            sessions.remove(name);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The key of a request that wants to become a WebSocket.
+fn key(headers: &HeaderMap) -> Option<String> {
+    let has = |name: HeaderName, word: &str| {
+        let words = text(headers, name.as_str()).unwrap_or_default().split(',');
+        words.map(str::trim).any(|found| found.eq_ignore_ascii_case(word))
+    };
+    let upgrades = has(UPGRADE, "websocket") && has(CONNECTION, "upgrade") && has(SEC_WEBSOCKET_VERSION, "13");
+    text(headers, SEC_WEBSOCKET_KEY.as_str()).filter(|_| upgrades).map(str::to_owned)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let mut response = plain(refusal.status, refusal.says);
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some((name, proof)) = refusal.proof_header() {
+        response.headers_mut().insert(name, proof.clone());
+    }
+    response
+}
+
+fn plain(status: StatusCode, says: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(says.as_bytes())));
+    *response.status_mut() = status;
+    response
+}
