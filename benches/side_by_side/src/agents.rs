@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use crate::cases::Task;
+use crate::{cases::Task, kept};
 
 /// A program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -75,12 +75,17 @@ impl Agent {
             (Task::Sandbox(level), Self::Codex) => {
                 return words(&["sandbox", "-c", &format!("sandbox_mode=\"{level}\""), "--", "true"]);
             }
-            (Task::Turn(_) | Task::Configured(_), Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
-            (Task::Turn(_) | Task::Configured(_), Self::Codex) => {
+            (Task::List { .. }, _) => return words(&["sessions", "list", "--all"]),
+            (Task::Turn(_) | Task::Configured(_) | Task::Resume(_), Self::Ours) => {
+                &["exec", "--skip-git-repo-check", "-C"]
+            }
+            (Task::Turn(_) | Task::Configured(_) | Task::Resume(_), Self::Codex) => {
                 &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"]
             }
         };
-        words(turn).into_iter().chain([workspace.into(), PROMPT.into()]).collect()
+        let earlier: &[&str] = if matches!(task, Task::Resume(_)) { &["resume", kept::ID] } else { &[] };
+        let typed = words(earlier).into_iter().chain([PROMPT.into()]);
+        words(turn).into_iter().chain([workspace.into()]).chain(typed).collect()
     }
 }
 
@@ -118,6 +123,12 @@ mod tests {
             (Agent::Codex, Task::Sandbox("read-only"), "sandbox -c sandbox_mode=\"read-only\" -- true"),
             (Agent::Ours, turn, "exec --skip-git-repo-check -C /w go"),
             (Agent::Codex, turn, "exec --skip-git-repo-check -s workspace-write -C /w go"),
+            (Agent::Ours, Task::List { is_known: true }, "sessions list --all"),
+            (
+                Agent::Codex,
+                Task::Resume(1),
+                "exec --skip-git-repo-check -s workspace-write -C /w resume 0198c5f2-7a6e-7000-8000-0123456789ab go",
+            ),
         ] {
             let arguments = agent.arguments(task, Path::new("/w")).join(" ".as_ref());
             assert_eq!(arguments, expected, "{agent:?}");

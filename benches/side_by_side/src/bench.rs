@@ -16,6 +16,7 @@ use crate::{
     arguments::Arguments,
     cases::{self, CASES, Case, Floor, Proof, Task, WORKSPACE},
     figures::Figures,
+    kept,
     measure::{Invocation, Meter},
     results::{CaseResults, Results, Row},
     screens::{
@@ -139,7 +140,7 @@ impl Bench {
     fn case(&self, case: &'static Case, failures: &mut Vec<String>) -> Result<CaseResults, String> {
         let server = match case.task {
             Task::Version | Task::Sandbox(_) => None,
-            Task::Turn(_) | Task::Configured(_) => Some(Server::start(&self.myself, case.name)?),
+            _ => Some(Server::start(&self.myself, case.name)?),
         };
         let base_url = server.as_ref().map_or(NOBODY.to_owned(), |server| server.base_url.clone());
         let floor = self.floor(case, &base_url);
@@ -241,6 +242,7 @@ impl CaseRunner<'_> {
         let stage = Stage::set(&self.bench.work, &self.bench.path, warm.as_ref())?;
         let config = agent.config(self.case.task, &self.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
+        self.lay_out(*agent, program, &stage, number)?;
         let arguments = agent.arguments(self.case.task, &stage.workspace);
         let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, &stage)?;
         let requests = self.server.as_mut().map_or(Ok(Vec::new()), Server::requests)?;
@@ -256,6 +258,35 @@ impl CaseRunner<'_> {
             *warm = Some(stage);
         }
         Ok(())
+    }
+
+    /// Puts the sessions there that the case is about. Later runs have those of the warm-up, with what that has made of them.
+    fn lay_out(&mut self, agent: Agent, program: &Path, stage: &Stage, number: usize) -> Result<(), String> {
+        let home = stage.codex_home();
+        let run = |task: Task| {
+            let arguments = agent.arguments(task, &stage.workspace);
+            let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, stage)?;
+            measured.figures().map(drop)
+        };
+        match self.case.task {
+            Task::Resume(megabytes) if number == 0 => kept::long(&home, &stage.workspace, megabytes)?,
+            Task::List { is_known } => {
+                if number == 0 {
+                    run(Task::Turn(cases::text))?;
+                    kept::multiply(&home)?;
+                }
+                if is_known {
+                    run(self.case.task)?;
+                } else if let Err(error) = fs::remove_dir_all(home.join("cache"))
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    return Err(format!("{}: {error}", home.display()));
+                }
+            }
+            _ => {}
+        }
+        // Forgotten, so that they do not count as those of the run.
+        self.server.as_mut().map_or(Ok(()), |server| server.requests().map(drop))
     }
 
     /// One run of the floor.

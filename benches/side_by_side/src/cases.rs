@@ -52,6 +52,13 @@ pub(crate) enum Task {
     Turn(fn() -> Script),
     /// The same with a full configuration. (Ours alone.)
     Configured(fn() -> Script),
+    /// The sessions that are kept, of which there are many. (Ours alone.)
+    List {
+        /// Whether they were listed before.
+        is_known: bool,
+    },
+    /// A turn in a session whose history takes so many megabytes.
+    Resume(usize),
 }
 
 /// What the same work costs without an agent.
@@ -194,7 +201,43 @@ pub(crate) static CASES: &[Case] = &[
         most_runs: 3,
         proof: Proof::Says("All files were read."),
     },
+    Case {
+        name: "list_cold",
+        about: "`sessions list` of 10,000 sessions, for the first time",
+        task: Task::List { is_known: false },
+        is_ours_alone: true,
+        floor: Floor::Nothing,
+        goals: None,
+        most_runs: usize::MAX,
+        proof: Proof::Says("go"),
+    },
+    Case {
+        name: "list_warm",
+        about: "`sessions list` of 10,000 sessions that were listed before",
+        task: Task::List { is_known: true },
+        is_ours_alone: true,
+        floor: Floor::Nothing,
+        goals: None,
+        most_runs: usize::MAX,
+        proof: Proof::Says("go"),
+    },
+    resume("resume1", "one turn in a session of 1 MB: a short text", 1),
+    resume("resume50", "the same with 50 MB", 50),
+    resume("resume500", "the same with 500 MB", 500),
 ];
+
+const fn resume(name: &'static str, about: &'static str, megabytes: usize) -> Case {
+    Case {
+        name,
+        about,
+        task: Task::Resume(megabytes),
+        is_ours_alone: false,
+        floor: Floor::Nothing,
+        goals: None,
+        most_runs: 3,
+        proof: Proof::Says("Hello from the scripted model."),
+    }
+}
 
 /// The case of this name.
 pub(crate) fn case(name: &str) -> Option<&'static Case> {
@@ -214,7 +257,7 @@ fn runs(command: &str) -> Step {
     Step { shell: Some(command.into()), ..Step::default() }
 }
 
-fn text() -> Script {
+pub(crate) fn text() -> Script {
     script([says("Hello from the scripted model.")])
 }
 

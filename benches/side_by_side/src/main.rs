@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod cases;
 mod figures;
+mod kept;
 mod markdown;
 mod marks;
 mod measure;

@@ -28,6 +28,7 @@ use crate::{
 pub(crate) fn serve(name: &str) -> Result<(), String> {
     let of_case = |case: &Case| match case.task {
         Task::Turn(script) | Task::Configured(script) => script(),
+        Task::List { .. } | Task::Resume(_) => cases::text(),
         Task::Version | Task::Sandbox(_) => Script::default(),
     };
     let of_screen = || screens::screen(name).map(|case| (case.script)());
