@@ -169,7 +169,7 @@ impl Server {
             forked_from: None,
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
-        log::opened("begun", &codex_home, &built.log_level, &opened);
+        log::opened("begun", self.source, &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
@@ -212,7 +212,7 @@ impl Server {
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
         let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
-        log::opened("resumed", &codex_home, &built.log_level, &opened);
+        log::opened("resumed", self.source, &codex_home, &built.log_level, &opened);
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
         let budget = budget(&built, &replayed.usage);

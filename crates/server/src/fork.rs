@@ -62,7 +62,7 @@ impl Server {
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
         let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
-        log::opened("forked", &codex_home, &built.log_level, &opened);
+        log::opened("forked", self.source, &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
         let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };

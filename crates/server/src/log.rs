@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use codex_log::Level;
-use codex_protocol::{RpcError, ThreadOpened};
+use codex_protocol::{RpcError, SessionSource, ThreadOpened};
 
 use crate::dispatch::source_name;
 
@@ -11,8 +11,8 @@ use crate::dispatch::source_name;
 pub(crate) const DIRECTORY: &str = "log";
 
 /// A session was opened, as `how` says: from here on the log is written as its settings say. One that leaves no trace is not
-/// named, and begins none.
-pub(crate) fn opened(how: &str, codex_home: &Path, level: &str, opened: &ThreadOpened) {
+/// named, and begins none. `by` is what opened it.
+pub(crate) fn opened(how: &str, by: SessionSource, codex_home: &Path, level: &str, opened: &ThreadOpened) {
     let ThreadOpened { thread, cwd, model, model_provider, held_by, .. } = opened;
     if thread.ephemeral {
         return;
@@ -22,7 +22,7 @@ pub(crate) fn opened(how: &str, codex_home: &Path, level: &str, opened: &ThreadO
         "{}: {how} by codex {} ({}) in {cwd}, model {model} of {model_provider}, sandbox {}, approval {:?}",
         thread.id,
         env!("CARGO_PKG_VERSION"),
-        source_name(thread.source),
+        source_name(by),
         if held_by.is_empty() { "unconfined" } else { held_by },
         opened.approval_policy,
     );
