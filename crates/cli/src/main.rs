@@ -1,6 +1,7 @@
 //! The `codex` command.
 
 mod args;
+mod clipboard;
 mod commands;
 mod editor;
 mod examples;

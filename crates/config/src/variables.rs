@@ -74,6 +74,9 @@ table! {
     TERM_PROGRAM = variable("TERM_PROGRAM", TERMINAL);
     TMUX = variable("TMUX", TERMINAL);
     XTERM_VERSION = variable("XTERM_VERSION", TERMINAL);
+    WAYLAND_DISPLAY = variable("WAYLAND_DISPLAY", CLIPBOARD);
+    DISPLAY = variable("DISPLAY", CLIPBOARD);
+    XAUTHORITY = variable("XAUTHORITY", CLIPBOARD);
     XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project, and `codex config edit` its copy");
     TMPDIR = variable("TMPDIR", "The same, if `XDG_RUNTIME_DIR` names no directory");
     XDG_CONFIG_HOME = variable("XDG_CONFIG_HOME", "Where git has its list of ignored files; hidden paths are added to it");
@@ -96,6 +99,7 @@ table! {
 /// What the names of the locale are read for.
 const LOCALE: &str = "Whether the terminal takes UTF-8, for `codex doctor`";
 /// What the names of terminals are read for.
+const CLIPBOARD: &str = "Where the clipboard is, out of which Ctrl+V takes a picture";
 const TERMINAL: &str = "Which terminal it is: its colours, and what becomes of its rows at another width";
 /// What the proxies are read for.
 const PROXY: &str =

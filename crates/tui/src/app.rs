@@ -185,6 +185,8 @@ pub enum AppEvent {
 pub enum Local {
     /// The editor was closed; what it left.
     Edited(Result<String, String>),
+    /// The clipboard was looked at: the absolute path of a picture.
+    Picture(Result<String, String>),
     /// Something was written, and this is to be said of it.
     Told(Result<String, String>),
 }
@@ -230,7 +232,9 @@ impl App {
         let waited = self.queue.drafts().count();
         let typed = matches!(
             event,
-            AppEvent::Input(Input::Key(_) | Input::Paste(_)) | AppEvent::Line(_) | AppEvent::Local(Local::Edited(_))
+            AppEvent::Input(Input::Key(_) | Input::Paste(_))
+                | AppEvent::Line(_)
+                | AppEvent::Local(Local::Edited(_) | Local::Picture(Ok(_)))
         );
         match event {
             AppEvent::Input(input) => self.input(input, now),
@@ -242,7 +246,12 @@ impl App {
                     self.composer.set(Draft { text, pictures: Vec::new() });
                 }
             }
+            AppEvent::Local(Local::Picture(Ok(path))) => {
+                self.focus.hint = None;
+                self.composer.paste(&path);
+            }
             AppEvent::Local(Local::Told(Ok(text))) => self.say(&text),
+            AppEvent::Local(Local::Picture(Err(text))) => self.focus.hint = Some(text),
             AppEvent::Local(Local::Edited(Err(text)) | Local::Told(Err(text))) => self.complain(&text),
             AppEvent::Interrupted => self.interrupted(),
             AppEvent::Lost => {

@@ -32,5 +32,5 @@ pub mod transcript;
 
 pub use app::Opening;
 pub use intent::Draft;
-pub use run::{Ending, Options, run};
+pub use run::{Ending, Looked, Options, Programs, run};
 pub use text::harmless;

@@ -11,6 +11,7 @@ mod unsent;
 use std::{
     io,
     path::{Path, PathBuf},
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -63,11 +64,23 @@ pub struct Options {
     pub lacks_key: Option<String>,
     /// Whether the session begins in plan mode.
     pub plan: bool,
-    /// Opens the person's editor on a file and waits for its end.
-    pub editor: fn(&Environment, &Path) -> Result<(), String>,
     /// The address of the machine that the session is on, if it is another.
     pub machine: Option<String>,
+    /// Programs of the person's own.
+    pub programs: Programs,
 }
+
+/// What starts programs of the person's own. An error is a sentence for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Programs {
+    /// Opens the editor on a file and waits for its end.
+    pub editor: fn(&Environment, &Path) -> Result<(), String>,
+    /// Puts the picture that is in the clipboard into a file below the directory of sessions, and says where it is.
+    pub clipboard: fn(Environment, PathBuf) -> Looked,
+}
+
+/// A look into the clipboard, under way.
+pub type Looked = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +96,7 @@ struct Surroundings {
     face: Face,
     environment: Environment,
     codex_home: PathBuf,
-    editor: fn(&Environment, &Path) -> Result<(), String>,
+    programs: Programs,
     unsent: Unsent,
 }
 

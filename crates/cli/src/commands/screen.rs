@@ -5,10 +5,11 @@ use std::io::{self, IsTerminal};
 use codex_config::{Environment, KeySource, Settings, key_source};
 use codex_protocol::{SessionSource, ThreadForkParams, ThreadReadParams, ThreadResumeParams, ThreadStartParams};
 use codex_server::Server;
-use codex_tui::{Draft, Opening, Options};
+use codex_tui::{Draft, Opening, Options, Programs};
 
 use crate::{
     args::{ForkPlace, ForkScreenArguments, Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
+    clipboard,
     commands::{
         exec::{self, OWN_PROGRAM},
         remote::Elsewhere,
@@ -84,8 +85,11 @@ pub async fn run(
         settings: own,
         lacks_key,
         plan: run.plan,
-        editor: editor::open,
         machine,
+        programs: Programs {
+            editor: editor::open,
+            clipboard: |environment, codex_home| Box::pin(clipboard::picture(environment, codex_home)),
+        },
     };
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
     if let Some(id) = ending.session {

@@ -14,6 +14,8 @@ pub enum Effect {
     Suspend,
     /// Let the person's editor have the text.
     Edit(String),
+    /// Take the picture that is in the clipboard.
+    TakePicture,
     /// Send this to the terminal: a bell, a notification, the clipboard.
     Send(Vec<u8>),
     /// Clear the visible screen.

@@ -160,6 +160,10 @@ impl App {
             Action::Transcript => self.intend(Intent::Fetch(Fetch::Transcript)),
             Action::Editor => self.effects.push(Effect::Edit(self.composer.draft().text)),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::PastePicture => {
+                self.focus.hint = Some("looking for a picture in the clipboard".into());
+                self.effects.push(Effect::TakePicture);
+            }
             Action::Mode => {
                 let plans = Some(!self.is_planning());
                 self.intend(Intent::Change(Change { plans, ..Change::default() }));

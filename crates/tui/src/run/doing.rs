@@ -30,8 +30,19 @@ pub fn set_up(
     events: mpsc::UnboundedSender<AppEvent>,
     options: Options,
 ) -> io::Result<(App, Surroundings)> {
-    let Options { environment, codex_home, opening, start, resume, first, settings, lacks_key, plan, editor, machine } =
-        options;
+    let Options {
+        environment,
+        codex_home,
+        opening,
+        start,
+        resume,
+        first,
+        settings,
+        lacks_key,
+        plan,
+        programs,
+        machine,
+    } = options;
     let capabilities = Capabilities::of(&environment);
     let keymap =
         Keymap::new(&settings.keymap).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
@@ -78,7 +89,7 @@ pub fn set_up(
     if plan {
         app.plan_first();
     }
-    Ok((app, Surroundings { client, events, face, environment, codex_home, editor, unsent }))
+    Ok((app, Surroundings { client, events, face, environment, codex_home, programs, unsent }))
 }
 
 /// Carries `effect` out. `false`: the person leaves.
@@ -112,8 +123,15 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
             surroundings.face.resize(app);
             return Ok(true);
         }
+        Effect::TakePicture => {
+            let (environment, codex_home) = (surroundings.environment.clone(), surroundings.codex_home.clone());
+            let (looked, events) =
+                ((surroundings.programs.clipboard)(environment, codex_home), surroundings.events.clone());
+            tokio::spawn(async move { events.send(AppEvent::Local(Local::Picture(looked.await))) });
+            return Ok(true);
+        }
         Effect::Edit(text) => {
-            let (editor, environment) = (surroundings.editor, surroundings.environment.clone());
+            let (editor, environment) = (surroundings.programs.editor, surroundings.environment.clone());
             Local::Edited(surroundings.face.lend(|| edit(&text, editor, &environment))?)
         }
         Effect::Keep(key, value) => Local::Told(keep(&key, &value, surroundings)),

@@ -77,3 +77,46 @@ fn several_lines_are_one_message() {
     assert!(last_request(&place).contains("one\\ntwo\\nthree\\nfour"), "{}", last_request(&place));
     assert_eq!(place.server.requests().len(), 1);
 }
+
+/// A desktop whose clipboard holds what the script `wl-paste` says.
+fn with_clipboard(place: &Place, script: Option<&str>) -> Terminal {
+    let programs = place.home.join("programs");
+    fs::create_dir(&programs).unwrap();
+    // What starts the program in its terminal is found there, too.
+    std::os::unix::fs::symlink("/usr/bin/setsid", programs.join("setsid")).unwrap();
+    if let Some(script) = script {
+        fs::write(programs.join("wl-paste"), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(programs.join("wl-paste"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let variables = [("PATH", programs.to_str().unwrap()), ("WAYLAND_DISPLAY", "wayland-9")];
+    let mut terminal = Terminal::with(place, &[], &variables, (24, 80));
+    terminal.until("Ask, or /help").until(" · approval ");
+    terminal
+}
+
+#[test]
+fn ctrl_v_takes_the_picture_of_the_clipboard() {
+    let place = Place::new(json!([{ "text": "It is seen." }]));
+    let png = r"printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\006\000\000\000'";
+    let mut terminal = with_clipboard(&place, Some(&format!("[ \"$*\" = '--type image/png' ] && {png}")));
+    terminal.press("what is \x16", "› what is [Image #1 clipboard-");
+    terminal.press("?\r", "It is seen.");
+    let request = last_request(&place);
+    assert!(request.contains("data:image/png;base64,iVBORw0KGgo"), "{request}");
+}
+
+#[test]
+fn without_a_picture_it_says_so_and_nothing_is_lost() {
+    let table = [
+        (Some("echo 'Nothing is copied' >&2; exit 1"), "there is no picture in the clipboard"),
+        (Some("echo text"), "there is no picture in the clipboard"),
+        (None, "install `wl-paste` (package wl-clipboard)"),
+    ];
+    for (script, said) in table {
+        let place = Place::new(json!([]));
+        let mut terminal = with_clipboard(&place, script);
+        terminal.press("half", "› half");
+        terminal.press("\x16", said).until("› half");
+        assert!(!place.home.join("pictures").exists());
+    }
+}
