@@ -37,6 +37,8 @@ pub(crate) struct First {
     lost: Vec<String>,
     /// Directories that are too large to be saved always.
     whole: Vec<PathBuf>,
+    /// Directories that are larger even, and whose files get a second name.
+    linked: Vec<PathBuf>,
     /// Where the branches, tags and stashes of a repository are now.
     bundles: Vec<PathBuf>,
 }
@@ -119,6 +121,10 @@ impl TurnRun {
         if !first.whole.is_empty() && !self.keep_whole(state, &first.whole).await {
             self.warn(state, "a large directory could not be saved before it was destroyed".into()).await;
         }
+        for directory in &first.linked {
+            let message = state.link(directory).await;
+            self.warn(state, message).await;
+        }
         if let Some(lost) = first.said().filter(|_| unasked) {
             self.warn(state, format!("a command that destroys something runs unasked; {lost}")).await;
         }
@@ -158,6 +164,29 @@ impl TurnRun {
     }
 }
 
+impl ThreadState {
+    /// Whether the files of a directory can get a second name.
+    fn may_link(&self, directory: &Path) -> bool {
+        self.checkpoints.keeping.as_ref().is_some_and(|keeping| keeping.store.may_link(directory))
+    }
+
+    /// Gives the files of a directory a second name; returns what the user is told.
+    async fn link(&self, directory: &Path) -> String {
+        let lost = |why: &dyn std::fmt::Display| format!("{} could not be saved first: {why}", shown(directory));
+        let Some(keeping) = self.checkpoints.keeping.clone() else { return lost(&"no states are kept") };
+        let (from, days) = (directory.to_owned(), keeping.days);
+        let linked = tokio::task::spawn_blocking(move || keeping.store.keep_links(&from)).await;
+        match linked {
+            Ok(Ok(kept)) => {
+                let (kept, from) = (shown(&kept), shown(directory));
+                format!("{from} was kept first as hard links, for {days} days: `cp -al {kept} {from}` brings it back")
+            }
+            Ok(Err(error)) => lost(&error),
+            Err(error) => lost(&error),
+        }
+    }
+}
+
 /// Adds to `first` what of the files that are destroyed is not saved always.
 fn look_at_files(
     state: &ThreadState,
@@ -182,6 +211,8 @@ fn look_at_files(
             Why::IgnoredDirectory { .. } => match scope.why_not_whole(&omitted.path) {
                 None if first.whole.contains(&omitted.path) => {}
                 None => first.whole.push(omitted.path.clone()),
+                Some(_) if first.linked.contains(&omitted.path) => {}
+                Some(_) if found.unlinks && state.may_link(&omitted.path) => first.linked.push(omitted.path.clone()),
                 Some(why) => first.lose(format!("{} ({why})", shown(&omitted.path))),
             },
             why => first.lose(format!("{} ({why})", shown(&omitted.path))),

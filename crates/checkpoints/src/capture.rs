@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Directories within directories that are gone into; each takes a descriptor.
-const DEEPEST: usize = 200;
+pub(crate) const DEEPEST: usize = 200;
 
 /// How often a file that changes while it is read is read again.
 const ATTEMPTS: usize = 3;
@@ -423,7 +423,7 @@ impl Count {
     }
 }
 
-fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty())
 }
@@ -435,7 +435,7 @@ pub(crate) fn is_empty(directory: impl AsFd, name: &OsStr) -> bool {
 }
 
 /// The names in a directory, sorted by their bytes.
-fn names(directory: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
+pub(crate) fn names(directory: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
     let mut buffer = Vec::with_capacity(32 << 10);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     let mut names = Vec::new();

@@ -15,6 +15,7 @@ mod error;
 mod hash;
 mod ignored;
 mod limits;
+mod links;
 mod objects;
 #[cfg(test)]
 mod random_tests;

@@ -17,6 +17,8 @@ pub struct Destroys {
     pub files: Files,
     /// Branches, tags and the stash of a repository.
     pub refs: bool,
+    /// Whether it only takes names away: what has another one stays whole.
+    pub unlinks: bool,
 }
 
 /// Which files a command destroys.
@@ -88,12 +90,24 @@ pub fn destroys(access: &Access) -> Vec<Destroys> {
             () if saves.contains(&Saves::Files) => named(command, bases.as_deref()),
             () => Files::No,
         };
-        let next = Destroys { line: command.line(), files, refs: saves.contains(&Saves::Refs) };
+        let refs = saves.contains(&Saves::Refs);
+        let next = Destroys { line: command.line(), files, refs, unlinks: unlinks(command) };
         if !found.contains(&next) {
             found.push(next);
         }
     }
     found
+}
+
+/// Whether a command is one that takes names away and never writes into a file.
+fn unlinks(command: &Simple) -> bool {
+    let has = |word: &str| command.words.iter().any(|other| other == word);
+    match command.program().as_str() {
+        "rm" | "rmdir" | "unlink" => command.writes.is_empty(),
+        "find" => has("-delete") && !has("-exec") && !has("-execdir") && !has("-ok") && !has("-okdir"),
+        "git" => command.words.get(1).is_some_and(|word| word == "clean"),
+        _ => false,
+    }
 }
 
 /// The words of a command that may be names of files, in each of the directories.
@@ -148,6 +162,7 @@ mod tests {
             let destroys = |(line, files, refs): &(&str, Files, bool)| Destroys {
                 line: (*line).into(),
                 files: files.clone(),
+                unlinks: ["rm ", "find ", "git clean "].iter().any(|start| line.starts_with(start)),
                 refs: *refs,
             };
             assert_eq!(found, expected.iter().map(destroys).collect::<Vec<_>>(), "{command}");

@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::FlockOperation;
 
 use super::{Objects, Record, Writer, index_numbers, record::Form, writer};
-use crate::{CheckpointError, Hash};
+use crate::{CheckpointError, Hash, links::SUFFIX};
 
 /// What only helps to be quick, and branches that were saved before a command, go if they were not written for so long.
 const STALE: Duration = Duration::from_hours(30 * 24);
@@ -127,6 +127,11 @@ impl Objects {
                 Some((_, "tmp")) => true,
                 Some((_, "stat")) => is_older(STALE)?,
                 Some((_, "bundle")) => is_older(branches)?,
+                Some((_, SUFFIX)) if is_older(branches)? => {
+                    // What cannot go now is tried again another day.
+                    let _ = fs::remove_dir_all(entry.path());
+                    false
+                }
                 _ => false,
             };
             if goes {

@@ -49,6 +49,32 @@ async fn s03_what_is_destroyed_is_saved_first() {
     assert_eq!(tree(&place.workspace), before);
 }
 
+/// More than is ever copied: files that only lose a name get a second one, and it is said where.
+#[tokio::test]
+async fn s03_what_is_too_large_to_be_copied_keeps_its_files_under_another_name() {
+    let place =
+        Place::new(json!([run("rm -rf out"), { "text": "ok" }, run("truncate -s 0 out/deep/0"), { "text": "ok" }]));
+    let deep = place.workspace.join("out/deep");
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(place.workspace.join(".gitignore"), "out/\n").unwrap();
+    // Each name counts.
+    fs::write(deep.join("0"), vec![b'x'; 64 << 20]).unwrap();
+    (1..40).for_each(|number| fs::hard_link(deep.join("0"), deep.join(number.to_string())).unwrap());
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[yes()]).await;
+    assert!(!reason(&seen.asked).contains("cannot be undone"), "{:?}", seen.asked);
+    assert!(!deep.exists());
+    let said = seen.warnings.iter().find(|said| said.contains("hard links")).unwrap();
+    let kept = said.split("`cp -al ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(kept.starts_with(place.home.join("checkpoints").to_str().unwrap()), "{said}");
+    fs::rename(kept, place.workspace.join("out")).unwrap();
+    assert_eq!(fs::read_dir(&deep).unwrap().count(), 40);
+    assert_eq!(fs::metadata(deep.join("39")).unwrap().len(), 64 << 20);
+    // A file that is written into would be the same under every name.
+    let seen = session.turn(&[no()]).await;
+    assert!(reason(&seen.asked).contains("out (an ignored directory of"), "{:?}", seen.asked);
+}
+
 #[tokio::test]
 async fn s03_what_cannot_be_saved_is_named_in_the_question() {
     let cases = [
