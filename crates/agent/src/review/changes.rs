@@ -5,16 +5,25 @@ use std::{
     fmt::Write as _,
     io::Read,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use codex_protocol::{PatchApplyStatus, ReviewTarget, ThreadItem};
 use codex_store::ItemsWanted;
 use codex_workspace::{Roots, View, open_to_read};
 
-use crate::{thread::ThreadState, uncovers::git::Git};
+use crate::{
+    Keeping,
+    diff::{Bounds, session_diff, turn_patch},
+    rewind::replayed,
+    thread::ThreadState,
+    uncovers::git::Git,
+};
 
 /// Most of one diff, in bytes.
 const DIFF: usize = 96 << 10;
+/// Twice as much, so that what is cut is seen to be.
+const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(2), bytes: 2 * DIFF };
 /// Most of a list, in bytes.
 const LIST: usize = 8 << 10;
 /// Most of a new file, in bytes.
@@ -163,30 +172,50 @@ fn content(view: &View, path: &Path) -> String {
     }
 }
 
-/// What the session's own patches have changed, in their order.
+/// What the session has changed, as the states of files say that are kept; else what its patches have.
 async fn without_git(state: &ThreadState, target: &ReviewTarget) -> Result<Changes, String> {
     if let ReviewTarget::BaseBranch { .. } | ReviewTarget::Commit { .. } = target {
         return Err(format!("{} is in no git repository", state.settings.workplace.roots.workspace.display()));
     }
-    let journal = state.recorder.journal_path();
+    let cwd = state.settings.workplace.roots.workspace.clone();
+    let (keeping, journal) = (state.checkpoints.keeping.clone(), state.recorder.journal_path());
     let read = move || {
-        let wanted = ItemsWanted { limit: usize::MAX, ..ItemsWanted::default() };
-        journal.and_then(|path| codex_store::items(&path, &wanted).ok())
+        let Some(journal) = journal else { return (String::new(), false) };
+        let known = keeping.and_then(|keeping| kept(&keeping, &journal, &cwd));
+        known.unwrap_or_else(|| (patched(&journal), false))
     };
-    let page = tokio::task::spawn_blocking(read).await.ok().flatten();
+    let (diffs, more) = tokio::task::spawn_blocking(read).await.unwrap_or_default();
     let mut text = Text::default();
+    if !diffs.is_empty() {
+        let end = diffs.floor_char_boundary(DIFF);
+        text.has_changes = true;
+        text.push("what this session has changed (there is no git here)", &diffs[..end], end < diffs.len());
+    }
+    if more {
+        text.has_changes = true;
+        text.push("more", "Of some turns it is not known what they changed.", false);
+    }
+    Ok(text.finish("There is no git here to say what has changed, and this session has changed nothing."))
+}
+
+/// What the states of files say, and whether there are turns of which they say nothing. `None`: they cannot be read.
+fn kept(keeping: &Keeping, journal: &Path, cwd: &Path) -> Option<(String, bool)> {
+    let replayed = replayed(journal).ok()?;
+    let diff = session_diff(&keeping.store, &replayed.states.spans).ok()?;
+    let text = turn_patch(&keeping.store, &diff, cwd, BOUNDS).ok()?;
+    Some((text, !diff.unknown.is_empty()))
+}
+
+/// What the session's own patches have changed, in their order.
+fn patched(journal: &Path) -> String {
+    let wanted = ItemsWanted { limit: usize::MAX, ..ItemsWanted::default() };
     let mut diffs = String::new();
-    for stored in page.into_iter().flat_map(|page| page.items) {
+    for stored in codex_store::items(journal, &wanted).map(|page| page.items).unwrap_or_default() {
         if let ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. } = stored.item {
             for change in changes {
                 let _ = writeln!(diffs, "### {}\n{}", change.path, change.diff.trim_end());
             }
         }
     }
-    if !diffs.is_empty() {
-        let end = diffs.floor_char_boundary(DIFF);
-        text.has_changes = true;
-        text.push("what this session has changed (there is no git here)", &diffs[..end], end < diffs.len());
-    }
-    Ok(text.finish("There is no git here to say what has changed, and this session has changed nothing."))
+    diffs
 }

@@ -12,7 +12,7 @@ use codex_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::{sandbox::thrown_away::state, session::Session, support::Place};
+use crate::{approvals::run, sandbox::thrown_away::state, session::Session, support::Place};
 
 /// Runs git in the workspace, as the user would.
 #[allow(clippy::disallowed_methods, reason = "the repository is made by the test")]
@@ -212,6 +212,26 @@ fn where_nothing_differs_the_model_is_not_asked() {
     let output = bare.codex(&["review"]).output().unwrap();
     assert!(both(&output).0.contains("There is no git here to say what has changed"), "{}", both(&output).0);
     assert!(place.server.requests().is_empty() && bare.server.requests().is_empty());
+}
+
+/// Without git, what the session has changed is what its commands did too, and not what the user did.
+#[tokio::test]
+async fn without_git_the_changes_of_the_session_are_looked_at() {
+    let place = Place::new(json!([
+        run("echo AGENTS >> both; echo MADE > made; rm gone"), { "text": "ok" }, answer(&json!([])), { "text": "ok" }
+    ]));
+    fs::write(place.workspace.join("both"), "before\n").unwrap();
+    fs::write(place.workspace.join("gone"), "GONE\n").unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    fs::write(place.workspace.join("mine"), "THE-USERS\n").unwrap();
+    review(&session, ReviewTarget::UncommittedChanges).await.unwrap();
+    session.rest_of_turn(&[]).await;
+    let asked = said(&place, 2);
+    for part in ["+AGENTS", "+MADE", "-GONE", "what this session has changed"] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+    assert!(!asked.contains("THE-USERS"), "{asked}");
 }
 
 async fn review(session: &Session, target: ReviewTarget) -> Result<String, RpcError> {
