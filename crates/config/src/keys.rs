@@ -453,8 +453,20 @@ const THEMES: &[&str] = &["auto", "ansi", "dark", "light", "high-contrast"];
 /// What a notification may be about.
 const EVENTS: &[&str] = &["agent-turn-complete", "approval-requested"];
 /// Items of the status line.
-const STATUS: &[&str] =
-    &["model", "directory", "branch", "sandbox", "approval", "context", "tokens", "cost", "elapsed", "session", "name"];
+const STATUS: &[&str] = &[
+    "model",
+    "directory",
+    "branch",
+    "sandbox",
+    "approval",
+    "context",
+    "tokens",
+    "cost",
+    "elapsed",
+    "session",
+    "name",
+    "agents",
+];
 
 /// The keys of `[tui]`. A project that is not trusted says nothing about keys and the status line: they are how a person
 /// answers, and sees what holds.
@@ -467,7 +479,11 @@ pub const TUI: &[Key] = &[
         .project(Project::Harmless),
     key("vim", Kind::Flag, "Whether the composer has the keys of vi").aliases(&["vim_mode_default"]).default("false"),
     key("keymap", Kind::Lists, "Keys, by the name of what they do; `docs/keys.md` has the names"),
-    key("status_line", Kind::KnownTexts(STATUS), "Items of the status line, in their order; all of them if not set"),
+    key(
+        "status_line",
+        Kind::KnownTexts(STATUS),
+        "Items of the status line, in their order; all but `session` and `agents` if not set",
+    ),
     key("notifications", Kind::FlagOrKnownTexts(EVENTS), "What you are told of while you look elsewhere")
         .default("true"),
     key(

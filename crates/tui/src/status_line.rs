@@ -35,6 +35,8 @@ pub enum Item {
     Session,
     /// What the user calls the session.
     Name,
+    /// How many sub-agents work, if some do.
+    Agents,
 }
 
 /// The items with their names in the configuration.
@@ -50,6 +52,7 @@ pub const ITEMS: &[(&str, Item)] = &[
     ("elapsed", Item::Elapsed),
     ("session", Item::Session),
     ("name", Item::Name),
+    ("agents", Item::Agents),
 ];
 
 /// Those that are shown unless the configuration says otherwise.
@@ -99,11 +102,22 @@ pub struct Told<'a> {
     pub cost: Option<f64>,
     /// Whether what would have to ask runs too.
     pub full_auto: bool,
+    /// How many sub-agents work.
+    pub agents: usize,
 }
 
 /// What goes first where there is no room for all, and the directory is as short as it can be. The rest is cut last.
-const SPARED: &[Item] =
-    &[Item::Session, Item::Elapsed, Item::Name, Item::Tokens, Item::Cost, Item::Branch, Item::Directory, Item::Sandbox];
+const SPARED: &[Item] = &[
+    Item::Session,
+    Item::Agents,
+    Item::Elapsed,
+    Item::Name,
+    Item::Tokens,
+    Item::Cost,
+    Item::Branch,
+    Item::Directory,
+    Item::Sandbox,
+];
 /// Columns that the directory keeps at least.
 const DIRECTORY: usize = 12;
 
@@ -194,6 +208,11 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
         Item::Elapsed => quiet(duration(told.elapsed)),
         Item::Session => quiet(opened.thread.id.chars().take(8).collect()),
         Item::Name => quiet(opened.thread.name.clone()?),
+        Item::Agents => match told.agents {
+            0 => None,
+            1 => quiet("1 sub-agent".into()),
+            many => quiet(format!("{many} sub-agents")),
+        },
     }
 }
 
@@ -288,6 +307,7 @@ mod tests {
             is_planning: false,
             cost: Some(0.5),
             full_auto: false,
+            agents: 2,
         };
         let all: Vec<Item> = ITEMS.iter().map(|(_, item)| *item).collect();
         let mut text = String::new();

@@ -73,7 +73,7 @@ fn what_only_the_existing_cli_knows_is_passed_over() {
         &[
             "~/.codex/config.toml:2:9: passed over, since `theme` knows only auto, ansi, dark, light, high-contrast: `nord`",
             "~/.codex/config.toml:3:15: passed over, since `status_line` knows only model, directory, branch, sandbox, \
-             approval, context, tokens, cost, elapsed, session, name: `x`",
+             approval, context, tokens, cost, elapsed, session, name, agents: `x`",
             "~/.codex/config.toml:4:17: passed over, since `notifications` knows only agent-turn-complete, \
              approval-requested: `y`",
             "~/.codex/config.toml:6:1: unknown key `raw` in `[tui]`",

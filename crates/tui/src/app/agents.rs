@@ -43,6 +43,11 @@ impl Agents {
         self.open.get(&(thread.to_owned(), id.to_owned()))
     }
 
+    /// How many work.
+    pub(super) fn working(&self) -> usize {
+        self.working.len()
+    }
+
     /// How many work, in a row; nothing if none does.
     pub(super) fn row(&self, look: &Look) -> Option<Row> {
         let what = match self.working.len() {

@@ -222,6 +222,7 @@ impl App {
                     is_planning: self.is_planning(),
                     cost: session.cost,
                     full_auto: self.setup.start.full_auto.unwrap_or_default(),
+                    agents: session.agents.working(),
                 };
                 status_line::row(&self.setup.status, &told, &Look { width: room, ..*look })
             }
