@@ -21,6 +21,7 @@ use crate::{
     approvals::{Permit, Who},
     checkpoints::Before,
     mode::{PROPOSE, out_of_place},
+    recorder::SharedJournal,
     repetition::{Kind, Repeated, told},
     thread::ThreadState,
     turn::{Finish, Step, TurnRun, turn_error},
@@ -29,6 +30,9 @@ use crate::{
 
 /// How long a tool may take to stop: longer than the end of a command may take, of which it then tells.
 const GRACE: Duration = Duration::from_secs(8);
+
+/// How exactly it is known until when the program was there, if it ends during an action.
+const LIFE: Duration = Duration::from_millis(100);
 
 /// Most calls that run together.
 const TOGETHER: usize = 8;
@@ -153,7 +157,14 @@ impl TurnRun {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
         let (work, cancel, kind) = (prepared.run, self.cancel.clone(), kind(state, &call));
-        Ok(Box::pin(async move { UnderWay { ran: run((work)(permission), &cancel).await, call, kind, shown } }))
+        let records = state.records_of_action();
+        Ok(Box::pin(async move {
+            let ran = tokio::select! {
+                ran = run((work)(permission), &cancel) => ran,
+                never = show_life(records) => match never {},
+            };
+            UnderWay { ran, call, kind, shown }
+        }))
     }
 
     /// Runs an allowed command that no model has called for, and waits for it.
@@ -269,6 +280,17 @@ async fn run(work: Work, cancel: &CancellationToken) -> Result<Outcome, &'static
     tokio::select! {
         ran = work => ran.map_err(|_| "it failed inside this program"),
         () = given_up(cancel) => Err("it did not stop when it was interrupted"),
+    }
+}
+
+/// Shows in the records, as long as it is waited for, that the program is there.
+async fn show_life(records: Vec<SharedJournal>) -> std::convert::Infallible {
+    if records.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(LIFE).await;
+        records.iter().for_each(SharedJournal::touch);
     }
 }
 

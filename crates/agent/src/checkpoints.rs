@@ -4,11 +4,13 @@
 //! No action that changes something may begin before the state before it is known, unless it cannot be.
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
-use codex_checkpoints::{Captured, Checkpoints, Limits, Omitted, Scope, SnapshotId};
+use codex_checkpoints::{Captured, Change, Checkpoints, Limits, Omitted, Scope, SnapshotId};
 use codex_permissions::{Access, SandboxLevel};
 use codex_protocol::{ServerNotification, Warning};
 use codex_sandbox::{Confinement, shown};
@@ -100,6 +102,13 @@ pub fn checkpoint_scope(workplace: &Workplace, codex_home: &Path) -> Scope {
     }
 }
 
+/// When what is at a path changed last, or what is nearest above it if nothing is there. Nobody can set that time.
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    let found = path.ancestors().find_map(|path| path.symlink_metadata().ok())?;
+    let (seconds, nanoseconds) = (u64::try_from(found.ctime()).ok()?, u32::try_from(found.ctime_nsec()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+}
+
 /// Whether what the action does may stay in the writable roots.
 fn changes(workplace: &Workplace, access: &Access, confinement: &Confinement) -> bool {
     let policy = &workplace.policy;
@@ -130,13 +139,13 @@ impl Keeper {
         scope: Scope,
         journal: SharedJournal,
         known: Option<SnapshotId>,
-        record: impl FnOnce(String) -> Record + Send + 'static,
+        record: impl FnOnce(&Checkpoints, SnapshotId) -> Record + Send + 'static,
     ) {
         let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
         let Others { diff, above } = self.others.clone();
         self.under_way = Some(tokio::task::spawn_blocking(move || {
             let captured = store.capture(&scope).map_err(|error| error.to_string())?;
-            let record = record(captured.id.to_string());
+            let record = record(&store, captured.id);
             above.iter().for_each(|above| above.append(&record));
             if known == Some(captured.id) {
                 return Ok(captured);
@@ -195,20 +204,28 @@ impl ThreadState {
         let turn_id = turn_id.to_owned();
         // That nothing has changed is worth a line only after an action, and at the beginning of a turn.
         let known = self.checkpoints.last.filter(|_| item_id.is_none() && self.checkpoints.turn.is_some());
-        self.checkpoints.take(scope, self.recorder.journal(), known, move |snapshot| Record::Checkpoint {
+        self.checkpoints.take(scope, self.recorder.journal(), known, move |_, snapshot| Record::Checkpoint {
             turn_id,
             item_id,
-            snapshot,
+            snapshot: snapshot.to_string(),
             runs_on,
+            late: Vec::new(),
         });
     }
 
     /// Begins to take the state that an action left which the end of the program cut off: what changes from now on is the
-    /// user's.
-    pub(crate) fn checkpoint_cut_off(&mut self, cut_off: Option<(String, String)>) {
-        if let Some((turn_id, item_id)) = cut_off {
-            self.checkpoint(&turn_id, Some(item_id));
-        }
+    /// user's. `left`: until when the program was there; what may have changed later is not certain to be the agent's.
+    pub(crate) fn checkpoint_cut_off(&mut self, cut_off: Option<(String, String)>, left: Option<SystemTime>) {
+        let scope = self.checkpoints.scope(&self.settings.workplace);
+        let (Some((turn_id, item_id)), Some(scope)) = (cut_off, scope) else { return };
+        let before = self.checkpoints.last;
+        self.checkpoints.take(scope, self.recorder.journal(), None, move |store, snapshot| {
+            let changes = before.and_then(|before| store.changes(&before, &snapshot).ok()).unwrap_or_default();
+            let is_late =
+                |change: &&Change| left.is_none_or(|left| changed_at(&change.path).is_none_or(|at| at > left));
+            let late = changes.iter().filter(is_late).map(|change| change.path.display().to_string()).collect();
+            Record::Checkpoint { turn_id, item_id: Some(item_id), snapshot: snapshot.to_string(), runs_on: false, late }
+        });
     }
 
     /// A command that ran on has ended: takes the state it left. During a turn that has changed something already, the next
@@ -298,7 +315,13 @@ impl TurnRun {
         if !is_known {
             let (turn_id, snapshot) = (self.turn.id.clone(), String::new());
             // If not even that can be written, the turn fails at the next record.
-            let _ = state.recorder.record(&Record::Checkpoint { turn_id, item_id: None, snapshot, runs_on: false });
+            let _ = state.recorder.record(&Record::Checkpoint {
+                turn_id,
+                item_id: None,
+                snapshot,
+                runs_on: false,
+                late: Vec::new(),
+            });
         }
         state.checkpoints.turn = Some((self.turn.id.clone(), is_known));
     }
@@ -350,6 +373,15 @@ impl TurnRun {
 }
 
 impl ThreadState {
+    /// The records that show by their time that the program is there, while an action runs that changes something.
+    pub(crate) fn records_of_action(&self) -> Vec<SharedJournal> {
+        if self.checkpoints.open.is_none() {
+            return Vec::new();
+        }
+        let above = self.checkpoints.others.above.iter().map(Above::journal);
+        above.chain([self.recorder.journal()]).collect()
+    }
+
     /// The newest state, if the action that begins now will be followed by another.
     pub(crate) fn checkpoint_of_action(&self) -> Option<String> {
         let is_open = self.checkpoints.open.is_some();

@@ -13,6 +13,8 @@ use std::{
 use codex_checkpoints::{Change, CheckpointError, Checkpoints, SnapshotId, State};
 use codex_store::{ChangedBy, Span};
 
+use crate::rewind::is_late;
+
 pub use patch::file_diffs;
 pub(crate) use patch::{Bounds, turn_patch};
 
@@ -62,7 +64,7 @@ pub fn session_diff<'span>(
             continue;
         };
         for change in changes {
-            let doubtful = span.by == ChangedBy::Somebody;
+            let doubtful = span.by == ChangedBy::Somebody || is_late(span, &change.path);
             match changed.get_mut(&change.path) {
                 Some(earlier) => earlier.then(store, change, doubtful)?,
                 None => drop(changed.insert(change.path.clone(), Changed::first(change, doubtful))),

@@ -37,6 +37,11 @@ impl SharedJournal {
         self.lock().append(record)
     }
 
+    /// Shows by its time that the program is there.
+    pub(crate) fn touch(&self) {
+        self.lock().touch();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Journal> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -160,6 +160,7 @@ impl Thread {
                 before: Some(before.clone()),
                 after: Some(after.clone()),
                 by: ChangedBy::Rewind,
+                late: Vec::new(),
             };
             let states = (undone.conversation, true);
             rewound = settled.restore(&undone.before_turn_id, vec![span], overwrite, states).await?;
@@ -262,7 +263,11 @@ impl Files {
                     unsure.extend(changes.iter().map(|change| change.path.clone()));
                     known.push(changes);
                 }
-                Some(changes) => known.push(changes),
+                Some(changes) => {
+                    let late = changes.iter().filter(|change| is_late(span, &change.path));
+                    unsure.extend(late.map(|change| change.path.clone()));
+                    known.push(changes);
+                }
                 None => unknown.push(span.turn_id.clone()),
             }
         }
@@ -329,6 +334,11 @@ impl Files {
         let count = |tag| diff.iter_all_changes().filter(|line| line.tag() == tag).count();
         Some((count(ChangeTag::Insert), count(ChangeTag::Delete)))
     }
+}
+
+/// Whether it is not certain that a path was changed before the program ended.
+pub(crate) fn is_late(span: &Span, path: &Path) -> bool {
+    !span.late.is_empty() && span.late.contains(&path.display().to_string())
 }
 
 fn not_restorable(plan: &Plan) -> Vec<RewindFailure> {

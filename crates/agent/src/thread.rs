@@ -278,6 +278,7 @@ impl Thread {
         told: Option<&str>,
         (lost, cut_off): (BTreeMap<String, CollabAgentState>, Option<(String, String)>),
     ) -> Result<Self, ThreadError> {
+        let left = parts.journal.left();
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
         state.turns = replayed.turns;
@@ -300,7 +301,7 @@ impl Thread {
         }
         state.record_lost_agents(&id, lost)?;
         state.record_news()?;
-        state.checkpoint_cut_off(cut_off);
+        state.checkpoint_cut_off(cut_off, left);
         Ok(Self::of(id, state))
     }
 

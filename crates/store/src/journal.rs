@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Error, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -25,6 +26,8 @@ pub struct Journal {
     length: u64,
     /// A line was written in part and could not be cut off: another one would become part of it.
     torn: bool,
+    /// When whoever had it before wrote to it last; `None`: nobody did, or that is not known any more.
+    left: Option<SystemTime>,
 }
 
 #[derive(Serialize)]
@@ -67,7 +70,7 @@ impl Journal {
 
     fn begin(file: File, path: PathBuf, header: Header) -> Result<Self, StoreError> {
         lock(&file, &path)?;
-        let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0, torn: false };
+        let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0, torn: false, left: None };
         let inherited = header.forked_from.as_ref().map_or(0, |from| from.seq);
         journal.append(&Record::Header(header))?;
         journal.next_seq = inherited + 1;
@@ -76,7 +79,7 @@ impl Journal {
 
     /// A journal that keeps nothing: for sessions that shall leave no trace.
     pub fn ephemeral() -> Self {
-        Self { file: None, path: PathBuf::new(), next_seq: 1, length: 0, torn: false }
+        Self { file: None, path: PathBuf::new(), next_seq: 1, length: 0, torn: false, left: None }
     }
 
     /// Opens a journal to go on with it. A torn last line is cut off.
@@ -90,11 +93,12 @@ impl Journal {
     pub fn open(path: &Path) -> Result<(Self, Replayed, usize), StoreError> {
         let file = OpenOptions::new().read(true).append(true).open(path).map_err(StoreError::io("open", path))?;
         lock(&file, path)?;
+        let left = left(path, &file);
         let Told { replayed, next_seq, unreadable, ends } = reading::told(path, &file, Summaries::Stand)?;
         if ends.whole < ends.length {
             file.set_len(ends.whole).map_err(StoreError::io("mend", path))?;
         }
-        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: ends.whole, torn: false };
+        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: ends.whole, torn: false, left };
         Ok((journal, replayed, unreadable))
     }
 
@@ -120,7 +124,7 @@ impl Journal {
             file.set_len(whole).map_err(StoreError::io("mend", path))?;
         }
         let next_seq = last.map_or(0, |line| line.seq).max(inherited) + 1;
-        Ok(Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false })
+        Ok(Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false, left: None })
     }
 
     /// Holds the lock of the journal `path` until the file is dropped.
@@ -163,10 +167,30 @@ impl Journal {
         self.file.is_some().then_some(self.path.as_path())
     }
 
+    /// When whoever had it before wrote to it last, or showed that it was there; `None` if that is not known.
+    pub fn left(&self) -> Option<SystemTime> {
+        self.left
+    }
+
+    /// Shows that whoever has it is there, by its time. What fails says nothing.
+    pub fn touch(&self) {
+        if let Some(file) = &self.file {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
     /// A second handle to the file, for `fdatasync(2)` on another thread.
     pub fn sync_handle(&self) -> Option<File> {
         self.file.as_ref().and_then(|file| file.try_clone().ok())
     }
+}
+
+/// When whoever had the journal wrote to it last.
+fn left(path: &Path, file: &File) -> Option<SystemTime> {
+    let (_, last) = items::last_line(path, |line| serde_json::from_slice::<Line>(line).ok()).ok()?;
+    // A name may have been given long after.
+    let is_known = !matches!(last?.record, Record::Renamed { .. });
+    file.metadata().and_then(|file| file.modified()).ok().filter(|_| is_known)
 }
 
 /// A line as it stands in a journal, with its end.

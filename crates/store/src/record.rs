@@ -138,6 +138,9 @@ pub enum Record {
         /// Whether commands run on, so that what is changed next may be theirs.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         runs_on: bool,
+        /// Paths that may have changed after the action had ended, where the program ended during it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        late: Vec<String>,
     },
     /// Files were taken back to how they were when a turn began, or brought forth again.
     Restored {
@@ -338,7 +341,13 @@ mod tests {
             ),
             (Record::Renamed { name: Some("x".into()) }, r#"{"seq":1,"at":2,"type":"renamed","name":"x"}"#),
             (
-                Record::Checkpoint { turn_id: "t".into(), item_id: None, snapshot: "00ff".into(), runs_on: false },
+                Record::Checkpoint {
+                    turn_id: "t".into(),
+                    item_id: None,
+                    snapshot: "00ff".into(),
+                    runs_on: false,
+                    late: vec![],
+                },
                 r#"{"seq":1,"at":2,"type":"checkpoint","turnId":"t","snapshot":"00ff"}"#,
             ),
             (

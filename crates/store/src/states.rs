@@ -18,6 +18,8 @@ pub struct Span {
     pub after: Option<String>,
     /// Who changed what differs.
     pub by: ChangedBy,
+    /// Paths of which that is not certain.
+    pub late: Vec<String>,
 }
 
 /// Who changed what differs between two states.
@@ -91,11 +93,14 @@ impl States {
             Record::Started { checkpoint: Some(_), item_id, .. } if self.newest.is_some() => {
                 self.acting.push(item_id.clone());
             }
-            Record::Checkpoint { turn_id, item_id, snapshot, runs_on } => {
+            Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late } => {
                 let of_turn = open_turn == Some(turn_id) && item_id.is_some();
                 self.checkpoint(seq, turn_id, (item_id.as_deref(), of_turn), snapshot);
                 if let Some(newest) = &mut self.newest {
                     newest.runs_on = *runs_on;
+                }
+                if let Some(span) = self.spans.last_mut().filter(|_| !late.is_empty()) {
+                    span.late.clone_from(late);
                 }
             }
             Record::Restored { before_turn_id, before, after, conversation, redo, conflicts } => {
@@ -142,6 +147,7 @@ impl States {
             before: Some(newest.snapshot.clone()),
             after: None,
             by: ChangedBy::Somebody,
+            late: Vec::new(),
         });
         Some(self.spans.iter().cloned().chain(open).filter(|span| span.seq >= *began).collect())
     }
@@ -166,7 +172,7 @@ impl States {
         if snapshot.is_empty() {
             let (turn_id, by) = (turn_id.to_owned(), ChangedBy::Agent);
             self.standing.push(turn_id.clone());
-            self.spans.push(Span { turn_id, seq, before: None, after: None, by });
+            self.spans.push(Span { turn_id, seq, before: None, after: None, by, late: Vec::new() });
             self.newest = None;
             return;
         }
@@ -206,6 +212,7 @@ impl States {
             before: Some(newest.snapshot.clone()),
             after: Some(after.to_owned()),
             by,
+            late: Vec::new(),
         };
         if newest.snapshot != after {
             if self.standing.last() != Some(&span.turn_id) {
@@ -222,6 +229,7 @@ impl States {
             before: Some(before.to_owned()),
             after: Some(after.to_owned()),
             by: ChangedBy::Rewind,
+            late: Vec::new(),
         });
         self.last = Some(after.to_owned());
         let (owner, snapshot) = (turn_id.to_owned(), after.to_owned());

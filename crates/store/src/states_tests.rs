@@ -8,7 +8,8 @@ fn turn(id: &str) -> Record {
 }
 
 fn state(turn: &str, item: Option<&str>, snapshot: &str, runs_on: bool) -> Record {
-    Record::Checkpoint { turn_id: turn.into(), item_id: item.map(str::to_owned), snapshot: snapshot.into(), runs_on }
+    let (turn_id, item_id, snapshot, late) = (turn.into(), item.map(str::to_owned), snapshot.into(), Vec::new());
+    Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late }
 }
 
 fn before(turn: &str, snapshot: &str) -> Record {
@@ -211,5 +212,17 @@ fn each_going_back_can_be_redone_until_a_turn_begins() {
         since(&states, "2"),
         ["2 agent c-d", "1 rewind x-b"],
         "what the user changed between is not the rewind's"
+    );
+}
+
+#[test]
+fn what_may_have_changed_after_the_end_is_not_certain() {
+    let (turn_id, item_id, snapshot) = ("0".into(), Some("i".into()), "b".into());
+    let state = Record::Checkpoint { turn_id, item_id, snapshot, runs_on: false, late: vec!["/late".into()] };
+    let states = states(vec![turn("0"), before("0", "a"), acts(), ended(), resumed(), state, before("0", "c")]);
+    let spans = states.since("0").unwrap();
+    assert_eq!(
+        spans.iter().map(|span| (span.by, span.late.clone())).collect::<Vec<_>>(),
+        [(ChangedBy::Agent, vec!["/late".to_owned()])]
     );
 }

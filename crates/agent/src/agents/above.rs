@@ -43,6 +43,7 @@ impl Above {
                 item_id: item_id.as_ref().map(item),
                 snapshot: snapshot.clone(),
                 runs_on: *runs_on,
+                late: Vec::new(),
             },
             Record::Started { item_id, checkpoint: Some(checkpoint), .. } => Record::Started {
                 // It is no call of that thread's model.
@@ -55,6 +56,13 @@ impl Above {
         };
         // If it cannot be written, that thread's own next record fails, and says so.
         let _ = self.journal.append(&record);
+    }
+}
+
+impl Above {
+    /// Where that record is.
+    pub(crate) fn journal(&self) -> SharedJournal {
+        self.journal.clone()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    process::Child,
+    os::unix::fs::MetadataExt,
+    path::Path,
 };
 
 use codex_protocol::{ApprovalPolicy, RewindFile, RewindWhat, ServerNotification, ThreadDiffParams};
@@ -57,13 +58,26 @@ async fn what_the_user_changes_between_two_actions_of_a_turn_is_the_users() {
     assert_eq!(left, ["a", "both", "mine"]);
 }
 
-/// Kills the program once `pipe` is read from.
-fn kill_in_the_middle(mut child: Child, place: &Place) {
-    // Opening it takes until the command reads from it.
-    let pipe = File::options().write(true).open(place.workspace.join("pipe")).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    drop(pipe);
+/// When what is at `path` changed last.
+fn changed(path: &Path) -> (i64, i64) {
+    let found = path.symlink_metadata().unwrap();
+    (found.ctime(), found.ctime_nsec())
+}
+
+/// When the newest journal was written to last.
+fn written(place: &Place) -> (i64, i64) {
+    let mut left = vec![place.home.join("sessions")];
+    let mut newest = (0, 0);
+    while let Some(path) = left.pop() {
+        match path.is_dir() {
+            true => left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path())),
+            false => {
+                let found = path.metadata().unwrap();
+                newest = newest.max((found.mtime(), found.mtime_nsec()));
+            }
+        }
+    }
+    newest
 }
 
 #[tokio::test]
@@ -71,23 +85,32 @@ async fn what_an_action_did_that_a_kill_cut_off_is_the_agents() {
     let place =
         Place::new(json!([run("mkfifo pipe"), run("echo 2 > kept; echo new > new; cat pipe"), { "text": "ok" }]));
     write(&place, "kept", "1\n");
-    let child = place.codex(&["exec", "go"]).spawn().unwrap();
+    let mut child = place.codex(&["exec", "go"]).spawn().unwrap();
     while !place.workspace.join("pipe").exists() {
         tokio::task::yield_now().await;
     }
-    kill_in_the_middle(child, &place);
-    assert_eq!(fs::read_to_string(place.workspace.join("kept")).unwrap(), "2\n");
+    // Opening it takes until the command reads from it; a little later the program shows that it is there still.
+    let pipe = File::options().write(true).open(place.workspace.join("pipe")).unwrap();
+    while written(&place) < changed(&place.workspace.join("new")) {
+        tokio::task::yield_now().await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(pipe);
+    // After that it is the user who changes something.
+    let mine = place.workspace.join("mine");
+    write(&place, "mine", "the user's\n");
+    while changed(&mine) <= written(&place) {
+        write(&place, "mine", "the user's\n");
+    }
     let id = place.journals()[0].split("\"threadId\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let session = Session::resume(&place, id).await;
     let shown = preview(&session, "turn_0").await;
-    assert_eq!(
-        (names(&place, &shown.files), names(&place, &shown.conflicts)),
-        (vec!["kept".into(), "new".into()], vec![])
-    );
-    // From then on it is the user who changes something.
+    assert_eq!(names(&place, &shown.files), ["kept", "new"]);
+    assert_eq!(names(&place, &shown.conflicts), ["mine"]);
     write(&place, "new", "the user's\n");
     let done = rewind(&session, "turn_0", RewindWhat::Files, &[]).await;
-    assert_eq!(names(&place, &done.conflicts), ["new"]);
+    assert_eq!(names(&place, &done.conflicts), ["mine", "new"]);
     assert_eq!(fs::read_to_string(place.workspace.join("kept")).unwrap(), "1\n");
 }
 
