@@ -8,10 +8,12 @@ mod connection;
 mod money;
 pub mod remote;
 mod view;
+mod whole;
 mod whose;
 
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
 pub use money::usd;
 pub use view::View;
+pub use whole::OpenItems;
 pub use whose::thread_of;

@@ -9,11 +9,13 @@ mod ids;
 mod incoming;
 mod initialize;
 mod questions;
+mod sentences;
 mod stubs;
 mod turns;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use codex_client::OpenItems;
 use codex_protocol::{ClientRequest, ClientResponse, Event, RpcError, ServerMessage, ThreadStartParams};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -57,6 +59,7 @@ pub async fn serve_json(
         beginning: 0,
         held: Vec::new(),
         questions: OpenQuestions::default(),
+        items: OpenItems::default(),
     };
     let (mut speaks, mut hears) = (true, true);
     // A question that nobody is there to answer would keep the request that it came of for ever.
@@ -95,6 +98,7 @@ struct Face {
     beginning: usize,
     held: Vec<Event>,
     questions: OpenQuestions,
+    items: OpenItems,
 }
 
 /// A request and its answer.
@@ -192,7 +196,7 @@ impl Face {
             (Some(id), Ok(result)) => self.succeed(id, thread.as_deref(), &result).await,
             (Some(id), Err(error)) => {
                 let error = match thread.filter(|_| !self.is_native()) {
-                    Some(thread) => RpcError { message: ids::outward_words(&error.message, &thread), ..error },
+                    Some(thread) => sentences::known(error, &thread),
                     None => error,
                 };
                 self.refuse(Some(id), &error).await
@@ -207,10 +211,6 @@ impl Face {
     async fn tell(&mut self, message: ServerMessage) -> bool {
         match message {
             ServerMessage::Event(event) => {
-                let wanted = self.client.as_ref().is_some_and(|client| client.wants(event.notification.method()));
-                if !wanted {
-                    return true;
-                }
                 self.held.push(event);
                 (self.beginning > 0 && self.held.len() < HELD) || self.release().await
             }
@@ -229,11 +229,18 @@ impl Face {
     async fn release(&mut self) -> bool {
         for event in std::mem::take(&mut self.held) {
             self.questions.heard(&event.notification);
-            if !self.pass_on(&Told { event: &event, emitted_at_ms: now_ms() }).await {
-                return false;
+            let before = if self.is_native() { Vec::new() } else { self.items.before(&event) };
+            for event in before.iter().chain([&event]) {
+                if self.wants(event) && !self.pass_on(&Told { event, emitted_at_ms: now_ms() }).await {
+                    return false;
+                }
             }
         }
         true
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        self.client.as_ref().is_some_and(|client| client.wants(event.notification.method()))
     }
 
     /// Whether the client is one of this program's own, which takes everything as it is.

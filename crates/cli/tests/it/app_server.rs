@@ -89,6 +89,7 @@ fn a_turn_is_told_in_the_order_in_which_it_happens_and_after_the_answer_that_nam
     };
     let items: Vec<String> = told.iter().filter_map(kind).collect();
     let expected = [
+        "item/started userMessage",
         "item/completed userMessage",
         "item/started agentMessage",
         "item/completed agentMessage",

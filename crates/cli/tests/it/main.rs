@@ -49,6 +49,7 @@ mod sandbox;
 mod scenarios;
 mod screen;
 mod sdk;
+mod sdk_python;
 mod session;
 mod sessions;
 mod settings;

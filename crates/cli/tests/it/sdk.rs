@@ -7,6 +7,7 @@ use std::{
     sync::Mutex,
 };
 
+use codex_testkit::run_to_end;
 use serde_json::{Value, json};
 
 use crate::support::{Place, wait_for_end};
@@ -18,21 +19,39 @@ fn run(program: &str, arguments: &[&str], directory: &Path) -> Option<Output> {
     Command::new(program).args(arguments).current_dir(directory).output().ok()
 }
 
+/// Node, to be started in `directory`.
+#[allow(clippy::disallowed_methods, reason = "Node is a part of the test")]
+pub fn node(directory: &Path) -> Command {
+    let mut command = Command::new("node");
+    command.current_dir(directory);
+    command
+}
+
 /// The directory that the SDK is installed in, once for all runs; `None` where there is no Node, which is said.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn sdk() -> Option<PathBuf> {
+    npm_package("typescript-sdk", PACKAGE, "node_modules/@openai/codex-sdk/dist/index.js")
+}
+
+/// The directory `name`, in which `package` is installed, once for all runs, as is seen from its file `there`; `None` where
+/// there is no Node, which is said.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[allow(clippy::disallowed_methods, reason = "npm is a part of the test")]
+pub fn npm_package(name: &str, package: &str, there: &str) -> Option<PathBuf> {
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = INSTALLING.lock();
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("typescript-sdk");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&directory).unwrap();
     if run("node", &["--version"], &directory).is_none() {
         eprintln!("skipped: Node is not installed");
         return None;
     }
-    if !directory.join("node_modules/@openai/codex-sdk/dist/index.js").exists() {
-        let arguments = ["install", "--omit=optional", "--no-audit", "--no-fund", "--prefix", ".", PACKAGE];
-        let installed = run("npm", &arguments, &directory)?;
-        assert!(installed.status.success(), "npm: {}", String::from_utf8_lossy(&installed.stderr));
+    if !directory.join(there).exists() {
+        // A registry that does not answer ends the test, after two attempts or when the watchdog barks.
+        let quick = ["--fetch-timeout=20000", "--fetch-retries=1", "--prefer-offline"];
+        let arguments = ["install", "--omit=optional", "--no-audit", "--no-fund", "--prefix", ".", package];
+        let mut npm = Command::new("npm");
+        let installed = run_to_end(npm.args(arguments).args(quick).current_dir(&directory), "").unwrap();
+        assert!(installed.exit == 0, "npm: {}", installed.stderr);
     }
     Some(directory)
 }
