@@ -104,6 +104,12 @@ pub enum Command {
     /// Serve a program that has started this one, over standard input and output
     #[command(after_help = examples::APP_SERVER)]
     AppServer(AppServerArguments),
+    /// Be the agent of an editor, by the Agent Client Protocol over standard input and output
+    #[command(after_help = examples::ACP)]
+    Acp(FaceArguments),
+    /// Be a tool of another agent, by the Model Context Protocol over standard input and output
+    #[command(after_help = examples::MCP_SERVER)]
+    McpServer(FaceArguments),
     /// Show the settings and where each comes from, and change them
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),
@@ -400,6 +406,12 @@ pub struct AppServerArguments {
     /// The same as --listen stdio://
     #[arg(long, conflicts_with = "listen")]
     pub stdio: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FaceArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
 }
 
 #[derive(Debug, Args)]

@@ -41,6 +41,21 @@ Examples:
 A message is one line of JSON, in either direction; docs/protocol.md says what there is. Flags hold for the sessions that
 the program starts, unless it says otherwise itself. It ends when its standard input does.";
 
+pub const ACP: &str = "\
+Examples:
+  codex acp
+  codex -m gpt-4.1 acp
+
+An editor starts it: in Zed as a custom agent server with the command `codex` and the argument `acp`.";
+
+pub const MCP_SERVER: &str = "\
+Examples:
+  codex mcp-server
+  codex -s read-only mcp-server
+
+It has two tools: `codex` does a task in a directory, `codex-reply` goes on with it. Where the other agent cannot be asked,
+nothing that would have to be asked about is done.";
+
 pub const RESUME: &str = "\
 Examples:
   codex exec resume --last \"now write a test for it\"

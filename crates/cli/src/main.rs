@@ -10,6 +10,7 @@ mod hidden;
 mod not_yet;
 mod resolve;
 mod stdin;
+mod stdio;
 mod terminal;
 
 use std::process::ExitCode;
@@ -90,6 +91,8 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::Doctor(_) => "doctor",
         Command::AppServer(_) => "app-server",
         Command::Serve(_) => "serve",
+        Command::Acp(_) => "acp",
+        Command::McpServer(_) => "mcp-server",
         Command::Init { .. } => "init",
         Command::Rewind(_) => "rewind",
         Command::Config(_) => "config",
@@ -162,6 +165,8 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Doctor(doctor)) => commands::doctor::run(thread, doctor, environment).await,
         Some(Command::Serve(serve)) => commands::serve::run(thread, *serve, environment).await,
         Some(Command::AppServer(served)) => commands::app_server::run(thread, served, environment).await,
+        Some(Command::Acp(face)) => commands::app_server::acp(thread, face, environment).await,
+        Some(Command::McpServer(face)) => commands::app_server::mcp(thread, face, environment).await,
         Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
         Some(Command::Rewind(rewind)) => commands::rewind::run(thread, *rewind, environment).await,
         Some(Command::Config(config)) => commands::config::run(thread, config, environment),

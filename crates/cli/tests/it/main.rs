@@ -19,6 +19,7 @@ mod diff;
 mod doctor;
 mod endings;
 mod environment;
+mod faces;
 mod faults;
 mod finding;
 mod fork;
