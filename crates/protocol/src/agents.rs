@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was asked of sub-agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum CollabAgentTool {
     /// A sub-agent was started.
@@ -18,6 +19,7 @@ pub enum CollabAgentTool {
 
 /// How such a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum CollabAgentToolCallStatus {
     /// It runs.
@@ -32,6 +34,7 @@ pub enum CollabAgentToolCallStatus {
 
 /// How a sub-agent stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum CollabAgentStatus {
     /// It works.
@@ -46,6 +49,7 @@ pub enum CollabAgentStatus {
 
 /// A sub-agent and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CollabAgentState {
     /// How it stands.
@@ -60,6 +64,7 @@ pub struct CollabAgentState {
 
 /// `thread/agents/start`: starts a sub-agent for the user, beside whatever runs. (Ours.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentStartParams {
     /// Id of the thread that it works for.
@@ -72,6 +77,7 @@ pub struct AgentStartParams {
 
 /// Answer to `thread/agents/start`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentStarted {
     /// The sub-agent.
     pub agent: SubAgent,
@@ -80,6 +86,7 @@ pub struct AgentStarted {
 /// `thread/agents/list`: the sub-agents that work for a thread, or have since it was opened. (Ours.) One is stopped as any
 /// thread: by `turn/interrupt`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentListParams {
     /// Id of the thread that they work for.
@@ -88,6 +95,7 @@ pub struct AgentListParams {
 
 /// Answer to `thread/agents/list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentListResult {
     /// The oldest first.
     pub data: Vec<SubAgent>,
@@ -95,6 +103,7 @@ pub struct AgentListResult {
 
 /// How a sub-agent stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SubAgent {
     /// What it is called in its parent.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// `item/commandExecution/requestApproval`: may this command run?
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CommandApprovalParams {
     /// Always `command`.
@@ -42,6 +43,7 @@ pub struct CommandApprovalParams {
 
 /// `item/fileChange/requestApproval`: may these files be changed? The item, told before, shows how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FileChangeApprovalParams {
     /// The thread's id.
@@ -66,6 +68,7 @@ pub struct FileChangeApprovalParams {
 
 /// What a yes would mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApprovalTerms {
     /// What the sandbox will enforce if the answer is yes, in a sentence.
@@ -87,6 +90,7 @@ pub struct ApprovalTerms {
 
 /// A rule, and where it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalRule {
     /// `deny`, `ask` or `allow`.
@@ -101,6 +105,7 @@ pub struct ApprovalRule {
 /// before a thread is built, of a client that said `askTrust`. Who says yes is not asked again while they are as they are
 /// now. (Ours.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectTrustParams {
     /// The id that the thread has, or will have.
@@ -117,6 +122,7 @@ pub struct ProjectTrustParams {
 
 /// A file of settings that is not trusted as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UntrustedFile {
     /// The file, absolute.
@@ -131,6 +137,7 @@ pub struct UntrustedFile {
 
 /// A setting that is held back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HeldSetting {
     /// Its dotted path.
@@ -151,6 +158,7 @@ pub struct HeldSetting {
 
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ApprovalAnswer {
     /// What was decided.
     pub decision: ApprovalDecision,
@@ -161,6 +169,7 @@ pub struct ApprovalAnswer {
 
 /// What a person decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ApprovalDecision {
     /// Yes, this once.
@@ -188,6 +197,7 @@ pub enum ApprovalDecision {
 
 /// `serverRequest/answer`: the answer to a question. (Ours: over a wire, a response with the question's id is the same.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ServerRequestAnswerParams {
     /// Id of the question.
@@ -199,6 +209,7 @@ pub struct ServerRequestAnswerParams {
 
 /// `serverRequest/resolved`: a question was answered, by whomever, or is not asked any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ServerRequestResolved {
     /// The thread's id.

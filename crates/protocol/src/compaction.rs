@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `thread/compact/start`: sums the conversation up, in a turn of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadCompactStartParams {
     /// The thread's id.
@@ -15,6 +16,7 @@ pub struct ThreadCompactStartParams {
 
 /// `thread/compact/undo`: brings back what the newest summary stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadCompactUndoParams {
     /// The thread's id.
@@ -23,6 +25,7 @@ pub struct ThreadCompactUndoParams {
 
 /// What came of summing a conversation up. Tokens are estimates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CompactionReport {
     /// Whether nobody asked for it.
@@ -45,6 +48,7 @@ pub struct CompactionReport {
 /// Answer to `thread/context/read`: what a model's context is filled with. Tokens are estimates but for what the vendor
 /// counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadContext {
     /// Tokens of the next request, as far as is known now.
@@ -61,6 +65,7 @@ pub struct ThreadContext {
 
 /// A part of what a model's context is filled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContextPart {
     /// What it is, in words for people.

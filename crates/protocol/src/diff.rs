@@ -6,6 +6,7 @@ use crate::FileUpdateChange;
 
 /// `thread/diff`: all that the agent changed in a thread that is open or on disk, shell commands' effects included. (Ours.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadDiffParams {
     /// The thread's id.
@@ -16,6 +17,7 @@ pub struct ThreadDiffParams {
 
 /// Answer to `thread/diff`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadDiff {
     /// Absolute directory that the headers of `files` are relative to: the thread's.
@@ -28,6 +30,7 @@ pub struct ThreadDiff {
 
 /// What the agent changed of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FileDiff {
     /// Its absolute path, what happened to it, and the hunks of its unified diff; none where lines cannot be compared.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `fuzzyFileSearch`: files and directories whose paths have the letters of `query` in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct FuzzyFileSearchParams {
     /// What is looked for; words apart are found in any order. With nothing in it, what lies at the top is found.
@@ -19,6 +20,7 @@ pub struct FuzzyFileSearchParams {
 
 /// Answer to `fuzzyFileSearch`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FuzzyFileSearchResult {
     /// The best first.
     pub files: Vec<FoundFile>,
@@ -26,6 +28,7 @@ pub struct FuzzyFileSearchResult {
 
 /// A file or directory that was found. (The wire spells its members with underscores.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FoundFile {
     /// The directory it was found in, as the search named it.
     pub root: String,
@@ -43,6 +46,7 @@ pub struct FoundFile {
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum FoundKind {
     /// A file, or a link.

@@ -9,6 +9,7 @@ use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, Compac
 
 /// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ThreadItem {
     /// What the user said.
@@ -164,6 +165,7 @@ impl ThreadItem {
 
 /// A piece of what the user said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum UserInput {
     /// Text.
@@ -180,6 +182,7 @@ pub enum UserInput {
 
 /// Whose command it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum CommandExecutionSource {
     /// The model called for it.
@@ -197,6 +200,7 @@ impl CommandExecutionSource {
 
 /// How a command stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum CommandExecutionStatus {
     /// It runs.
@@ -211,6 +215,7 @@ pub enum CommandExecutionStatus {
 
 /// How a patch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum PatchApplyStatus {
     /// It is being written.
@@ -225,6 +230,7 @@ pub enum PatchApplyStatus {
 
 /// How a tool call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum DynamicToolCallStatus {
     /// It runs.
@@ -237,6 +243,7 @@ pub enum DynamicToolCallStatus {
 
 /// A piece of what a tool returned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum DynamicToolCallOutput {
     /// Text.
@@ -248,6 +255,7 @@ pub enum DynamicToolCallOutput {
 
 /// One file of a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileUpdateChange {
     /// Absolute path; the old one where the file moves.
     pub path: String,
@@ -259,6 +267,7 @@ pub struct FileUpdateChange {
 
 /// What a patch does to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum PatchChangeKind {
     /// The file is made.

@@ -6,6 +6,7 @@ use crate::{ItemsView, ThreadItem, Turn};
 
 /// `thread/items/list`: finished items of a thread that is open or on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadItemsListParams {
     /// The thread's id.
@@ -22,6 +23,7 @@ pub struct ThreadItemsListParams {
 
 /// Which come first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum SortDirection {
     /// The oldest.
@@ -33,6 +35,7 @@ pub enum SortDirection {
 
 /// Answer to `thread/items/list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadItemsListResult {
     /// In the direction that was asked for.
@@ -45,6 +48,7 @@ pub struct ThreadItemsListResult {
 
 /// `thread/turns/list`: turns of a thread that is open or on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadTurnsListParams {
     /// The thread's id.
@@ -61,6 +65,7 @@ pub struct ThreadTurnsListParams {
 
 /// Answer to `thread/turns/list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadTurnsListResult {
     /// In the direction that was asked for.
@@ -73,6 +78,7 @@ pub struct ThreadTurnsListResult {
 
 /// A finished item and where it belongs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadItemEntry {
     /// Id of the turn.

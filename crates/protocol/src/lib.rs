@@ -18,6 +18,8 @@ mod permissions;
 mod review;
 mod rewind;
 mod rpc;
+#[cfg(test)]
+mod schema_tests;
 mod settings;
 mod terminals;
 mod thread;

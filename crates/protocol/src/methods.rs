@@ -1,5 +1,7 @@
 //! The table of methods: one line each. A method that is not here does not exist.
 
+#[cfg(test)]
+use schemars::{Schema as Shape, SchemaGenerator as Shapes};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -73,6 +75,17 @@ macro_rules! client_requests {
             }
         }
 
+        /// Of each method: its name, whose it is, and the shapes of its parameters and its result.
+        #[cfg(test)]
+        pub(crate) fn request_shapes(all: &mut Shapes) -> Vec<(&'static str, MethodClass, Shape, Shape)> {
+            vec![$((
+                $name,
+                MethodClass::$class,
+                all.subschema_for::<$params>(),
+                all.subschema_for::<$result>(),
+            ),)*]
+        }
+
         /// All methods a client may call.
         pub fn methods() -> &'static [Method] {
             &[$(Method { name: $name, class: MethodClass::$class },)*]
@@ -87,6 +100,12 @@ macro_rules! server_notifications {
         #[serde(tag = "method", content = "params")]
         pub enum ServerNotification {
             $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
+        }
+
+        /// Of each notification: its name, and the shape of its parameters.
+        #[cfg(test)]
+        pub(crate) fn notification_shapes(all: &mut Shapes) -> Vec<(&'static str, Shape)> {
+            vec![$(($name, all.subschema_for::<$params>()),)*]
         }
 
         impl ServerNotification {
@@ -107,6 +126,12 @@ macro_rules! server_requests {
         #[serde(tag = "method", content = "params")]
         pub enum ServerRequest {
             $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($params),)*
+        }
+
+        /// Of each question: its name, and the shape of its parameters.
+        #[cfg(test)]
+        pub(crate) fn question_shapes(all: &mut Shapes) -> Vec<(&'static str, Shape)> {
+            vec![$(($name, all.subschema_for::<$params>()),)*]
         }
     };
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `model/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ModelListParams {
     /// Ignored: the list is short.
@@ -21,6 +22,7 @@ pub struct ModelListParams {
 
 /// Answer to `model/list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelListResult {
     /// The default first.
@@ -31,6 +33,7 @@ pub struct ModelListResult {
 
 /// A model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
     /// `provider/model`, which `thread/start` takes as a model; the model alone for the default provider.
@@ -57,6 +60,7 @@ pub struct Model {
 
 /// How long a model can think.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReasoningEffortOption {
     /// As `model_reasoning_effort` names it.

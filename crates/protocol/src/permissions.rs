@@ -6,6 +6,7 @@ use crate::{ApprovalPolicy, ApprovalRule, SandboxMode};
 
 /// `thread/permissions/read`. (Ours.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct PermissionsReadParams {
     /// The thread's id.
@@ -14,6 +15,7 @@ pub struct PermissionsReadParams {
 
 /// Answer to `thread/permissions/read`: what holds now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadPermissions {
     /// Level of the sandbox.
@@ -40,6 +42,7 @@ pub struct ThreadPermissions {
 
 /// What commands reach of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum NetworkReach {
     /// Nothing.
@@ -55,6 +58,7 @@ pub enum NetworkReach {
 
 /// A rule in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PermissionRule {
     /// The rule.
@@ -66,6 +70,7 @@ pub struct PermissionRule {
 
 /// What was decided about a command, or about an edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PermissionDecision {
     /// Milliseconds since the epoch.
@@ -86,6 +91,7 @@ pub struct PermissionDecision {
 
 /// `thread/permissions/forget`: a rule that was remembered is one no more, in this thread and in later ones. (Ours.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct PermissionsForgetParams {
     /// The thread's id.

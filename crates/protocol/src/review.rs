@@ -7,6 +7,7 @@ use crate::Turn;
 /// `review/start`: a turn in which the model looks at changes, with a conversation of its own, and leaves everything as it
 /// is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewStartParams {
     /// The thread's id.
@@ -20,6 +21,7 @@ pub struct ReviewStartParams {
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum ReviewTarget {
     /// What is in no commit: staged, changed and new.
@@ -43,6 +45,7 @@ pub enum ReviewTarget {
 
 /// Answer to `review/start`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewStartResult {
     /// The turn, just begun.
@@ -53,6 +56,7 @@ pub struct ReviewStartResult {
 
 /// What a review has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewResult {
     /// What was looked at, in a few words.
@@ -67,6 +71,7 @@ pub struct ReviewResult {
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewFinding {
     /// How bad it is.
@@ -91,6 +96,7 @@ pub struct ReviewFinding {
 
 /// How bad something is, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ReviewSeverity {
     /// It loses data, opens a hole, or nothing works any more.
@@ -105,6 +111,7 @@ pub enum ReviewSeverity {
 
 /// What the project's tests say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewTests {
     /// How it stands.
@@ -119,6 +126,7 @@ pub struct ReviewTests {
 
 /// How the tests of a review stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ReviewTestStatus {
     /// The command ended with 0.

@@ -6,6 +6,7 @@ use crate::{PatchChangeKind, UserInput};
 
 /// `thread/revert`: takes the conversation of an open thread back to how it was when a turn began. Files stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadRevertParams {
     /// The thread's id.
@@ -16,6 +17,7 @@ pub struct ThreadRevertParams {
 
 /// `thread/reverted`: the conversation went back, or forth again. Its items are to be read anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadReverted {
     /// The thread's id.
@@ -24,6 +26,7 @@ pub struct ThreadReverted {
 
 /// `thread/rewind/list`: the turns that an open thread can go back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadRewindListParams {
     /// The thread's id.
@@ -32,6 +35,7 @@ pub struct ThreadRewindListParams {
 
 /// Answer to `thread/rewind/list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadRewindListResult {
     /// Oldest first.
@@ -44,6 +48,7 @@ pub struct ThreadRewindListResult {
 
 /// A turn that a thread can go back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RewindTurn {
     /// Its id.
@@ -58,6 +63,7 @@ pub struct RewindTurn {
 
 /// What goes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum RewindWhat {
     /// The conversation; files stay as they are.
@@ -71,6 +77,7 @@ pub enum RewindWhat {
 
 /// `thread/rewind/preview` and `thread/rewind`: an open thread goes back to how it was when a turn began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadRewindParams {
     /// The thread's id.
@@ -86,6 +93,7 @@ pub struct ThreadRewindParams {
 
 /// `thread/rewind/redo`: takes back the last rewind, if no turn has begun since.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadRewindRedoParams {
     /// The thread's id.
@@ -97,6 +105,7 @@ pub struct ThreadRewindRedoParams {
 
 /// What a rewind would do to files. Lists are sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RewindPreview {
     /// What would change.
@@ -109,6 +118,7 @@ pub struct RewindPreview {
 
 /// A path that a rewind would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RewindFile {
     /// Absolute.
@@ -123,6 +133,7 @@ pub struct RewindFile {
 
 /// A path that is not brought back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RewindFailure {
     /// Absolute; empty if it is not known which.
@@ -133,6 +144,7 @@ pub struct RewindFailure {
 
 /// Answer to `thread/rewind` and `thread/rewind/redo`. Lists are sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadRewound {
     /// What went.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RpcError {
     /// Always −32600: the clients of this protocol tell errors apart by sentence.
     pub code: i64,
@@ -16,6 +17,7 @@ pub struct RpcError {
 
 /// What a client should conclude from an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ErrorKind {
     /// What was asked for, or the configuration it meets, is wrong; asking again does not help.

@@ -7,6 +7,7 @@ use crate::{ApprovalPolicy, SandboxMode};
 
 /// What is to change of a thread's settings; what is absent stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SettingsChange {
     /// Model id, or `provider/model`.
@@ -34,6 +35,7 @@ pub struct SettingsChange {
 
 /// How a thread works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CollaborationMode {
     /// Whether it plans.
     pub mode: ModeKind,
@@ -43,6 +45,7 @@ pub struct CollaborationMode {
 
 /// Whether a thread plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ModeKind {
     /// It reads and proposes a plan, and changes nothing.
@@ -54,6 +57,7 @@ pub enum ModeKind {
 
 /// What goes with a mode. (The wire spells these members with underscores.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ModeSettings {
     /// Model id; empty leaves it as it is.
@@ -73,6 +77,7 @@ impl CollaborationMode {
 
 /// `thread/settings/update`: changes a thread's settings from the next turn on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadSettingsUpdateParams {
     /// The thread's id.
@@ -84,6 +89,7 @@ pub struct ThreadSettingsUpdateParams {
 
 /// `thread/settings/updated`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadSettingsUpdated {
     /// The thread's id.
@@ -94,6 +100,7 @@ pub struct ThreadSettingsUpdated {
 
 /// The settings that a thread runs under, or will from its next turn on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadSettings {
     /// Absolute workspace directory.

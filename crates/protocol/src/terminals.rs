@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `thread/backgroundTerminals/list`, and `…/clean`, which ends them all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackgroundTerminalsParams {
     /// The thread's id.
@@ -12,6 +13,7 @@ pub struct BackgroundTerminalsParams {
 
 /// Answer to `thread/backgroundTerminals/list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundTerminalsResult {
     /// The oldest first.
@@ -22,6 +24,7 @@ pub struct BackgroundTerminalsResult {
 
 /// A command that runs on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundTerminal {
     /// What the model calls its session ID.
@@ -44,6 +47,7 @@ pub struct BackgroundTerminal {
 
 /// `thread/backgroundTerminals/terminate`: ends one with all it started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackgroundTerminalTerminateParams {
     /// The thread's id.
@@ -54,6 +58,7 @@ pub struct BackgroundTerminalTerminateParams {
 
 /// Answer to `thread/backgroundTerminals/terminate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackgroundTerminalTerminated {
     /// Whether one of that id was running.
     pub terminated: bool,
@@ -61,6 +66,7 @@ pub struct BackgroundTerminalTerminated {
 
 /// `thread/backgroundTerminals/resize`: changes the size of its terminal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackgroundTerminalResizeParams {
     /// The thread's id.
@@ -75,6 +81,7 @@ pub struct BackgroundTerminalResizeParams {
 
 /// `thread/shellCommand`: runs what the user typed, as a turn of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadShellCommandParams {
     /// The thread's id.

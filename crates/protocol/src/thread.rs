@@ -7,6 +7,7 @@ use crate::{ModeKind, Turn};
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Thread {
     /// UUID, version 7.
@@ -51,6 +52,7 @@ pub struct Thread {
 
 /// What git says of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GitInfo {
     /// The branch; the beginning of the commit where there is none.
     pub branch: Option<String>,
@@ -58,6 +60,7 @@ pub struct GitInfo {
 
 /// What started a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum SessionSource {
     /// The screen.
@@ -70,6 +73,7 @@ pub enum SessionSource {
 
 /// How a thread stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum ThreadStatus {
     /// On disk only.
@@ -88,6 +92,7 @@ pub enum ThreadStatus {
 
 /// The three levels of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
     /// Files can be read; nothing can be written, no command runs.
@@ -100,6 +105,7 @@ pub enum SandboxMode {
 
 /// When the user is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ApprovalPolicy {
     /// Before every edit and every command that is not pre-approved.
@@ -112,6 +118,7 @@ pub enum ApprovalPolicy {
 
 /// `thread/start`: a new thread. What is absent comes from the configuration of `cwd`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadStartParams {
     /// Absolute workspace directory; the server's own when absent.
@@ -150,6 +157,7 @@ pub struct ThreadStartParams {
 
 /// A setting that was typed as a flag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TypedFlag {
     /// The flag as it was typed, for messages.
     pub typed: String,
@@ -161,6 +169,7 @@ pub struct TypedFlag {
 
 /// `thread/resume`: goes on with a thread on disk.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadResumeParams {
     /// The thread's id.
@@ -204,6 +213,7 @@ pub struct ThreadResumeParams {
 
 /// `thread/fork`: a new thread that goes on from another, which stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadForkParams {
     /// The thread to go on from, which may be open elsewhere, and what the new one runs under.
@@ -219,6 +229,7 @@ pub struct ThreadForkParams {
 
 /// A thread that was started, resumed or forked, and the settings it runs under.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadOpened {
     /// The thread.
@@ -256,6 +267,7 @@ pub struct ThreadOpened {
 /// `thread/read`: what is known of a thread on disk; and, of such a thread, `thread/archive` lays it aside, `thread/unarchive`
 /// brings it back, `thread/delete` deletes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadReadParams {
     /// The thread's id, its beginning, or the thread's name.
@@ -264,6 +276,7 @@ pub struct ThreadReadParams {
 
 /// Answer to `thread/read` and `thread/unarchive`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ThreadReadResult {
     /// The thread, without its turns.
     pub thread: Thread,
@@ -271,6 +284,7 @@ pub struct ThreadReadResult {
 
 /// `thread/list`: threads on disk, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadListParams {
     /// Where to go on, as an earlier answer said.
@@ -287,6 +301,7 @@ pub struct ThreadListParams {
 
 /// `thread/search`: threads on disk in which something was said, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadSearchParams {
     /// What was said, by the user or by the agent; upper and lower case are the same.
@@ -303,6 +318,7 @@ pub struct ThreadSearchParams {
 
 /// Answer to `thread/search`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadSearchResponse {
     /// Newest first.
@@ -313,6 +329,7 @@ pub struct ThreadSearchResponse {
 
 /// A thread in which it was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ThreadSearchResult {
     /// It, with some of what was said around it, on one line.
     pub snippet: String,
@@ -322,6 +339,7 @@ pub struct ThreadSearchResult {
 
 /// `thread/name/set`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadSetNameParams {
     /// As in [`ThreadReadParams`].
@@ -332,6 +350,7 @@ pub struct ThreadSetNameParams {
 
 /// `thread/name/updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadNameUpdated {
     /// The thread's id.
@@ -342,6 +361,7 @@ pub struct ThreadNameUpdated {
 
 /// Threads on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadListResult {
     /// Newest first.
@@ -352,6 +372,7 @@ pub struct ThreadListResult {
 
 /// `thread/loaded/list`: the threads that are open on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadLoadedListParams {
     /// Ignored: the list is told at once.
@@ -362,6 +383,7 @@ pub struct ThreadLoadedListParams {
 
 /// Answer to `thread/loaded/list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadLoadedListResult {
     /// Ids, the oldest thread first.
@@ -372,6 +394,7 @@ pub struct ThreadLoadedListResult {
 
 /// `thread/started`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadStarted {
     /// The thread.
@@ -381,6 +404,7 @@ pub struct ThreadStarted {
 /// `thread/unsubscribe`: lets go of a thread. Nobody else has it here, so it is closed: its turn is interrupted, its
 /// commands end, and its session can be opened by others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadUnsubscribeParams {
     /// The thread's id.
@@ -389,6 +413,7 @@ pub struct ThreadUnsubscribeParams {
 
 /// Answer to `thread/unsubscribe`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ThreadUnsubscribed {
     /// What came of it.
     pub status: UnsubscribeStatus,
@@ -396,6 +421,7 @@ pub struct ThreadUnsubscribed {
 
 /// What came of `thread/unsubscribe`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum UnsubscribeStatus {
     /// It was not open.
@@ -406,6 +432,7 @@ pub enum UnsubscribeStatus {
 
 /// `thread/closed`, `thread/archived`, `thread/unarchived`, `thread/deleted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadClosed {
     /// The thread's id.
@@ -414,6 +441,7 @@ pub struct ThreadClosed {
 
 /// `thread/status/changed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadStatusChanged {
     /// The thread's id.
@@ -424,6 +452,7 @@ pub struct ThreadStatusChanged {
 
 /// `warning`: something the user should know that stops nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     /// The thread it concerns.
@@ -434,4 +463,5 @@ pub struct Warning {
 
 /// A result or parameter with nothing in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Empty {}

@@ -9,6 +9,7 @@ use crate::{SettingsChange, ThreadItem, UserInput};
 
 /// One user message and everything the agent does about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Turn {
     /// Id within the thread.
@@ -36,6 +37,7 @@ pub struct Turn {
 
 /// Which items of a turn are told with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ItemsView {
     /// None.
@@ -49,6 +51,7 @@ pub enum ItemsView {
 
 /// How a turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum TurnStatus {
     /// It runs.
@@ -63,6 +66,7 @@ pub enum TurnStatus {
 
 /// Why a turn failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnError {
     /// What happened, and what to do about it.
@@ -77,6 +81,7 @@ pub struct TurnError {
 
 /// `turn/start`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnStartParams {
     /// The thread's id.
@@ -99,6 +104,7 @@ pub struct TurnStartParams {
 
 /// Answer to `turn/start`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnStartResult {
     /// The turn, just begun.
     pub turn: Turn,
@@ -106,6 +112,7 @@ pub struct TurnStartResult {
 
 /// `turn/steer`: says something to the turn that runs. The model reads it with its next request, and there is one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnSteerParams {
     /// The thread's id.
@@ -118,6 +125,7 @@ pub struct TurnSteerParams {
 
 /// Answer to `turn/steer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnSteerResult {
     /// The turn's id.
@@ -126,6 +134,7 @@ pub struct TurnSteerResult {
 
 /// `turn/interrupt`: stops the turn and what it runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnInterruptParams {
     /// The thread's id.
@@ -136,6 +145,7 @@ pub struct TurnInterruptParams {
 
 /// `turn/started`, `turn/completed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnChanged {
     /// The thread's id.
@@ -146,6 +156,7 @@ pub struct TurnChanged {
 
 /// `item/started`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ItemStarted {
     /// The thread's id.
@@ -160,6 +171,7 @@ pub struct ItemStarted {
 
 /// `item/completed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ItemCompleted {
     /// The thread's id.
@@ -174,6 +186,7 @@ pub struct ItemCompleted {
 
 /// `item/agentMessage/delta`, `item/plan/delta`, `item/commandExecution/outputDelta`: text appended to an open item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
     /// The thread's id.
@@ -188,6 +201,7 @@ pub struct Delta {
 
 /// `item/reasoning/summaryTextDelta`: text appended to a paragraph of the model's thinking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReasoningDelta {
     /// The thread's id.
@@ -204,6 +218,7 @@ pub struct ReasoningDelta {
 
 /// `item/reasoning/summaryPartAdded`: a paragraph of the model's thinking begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReasoningPartAdded {
     /// The thread's id.
@@ -218,6 +233,7 @@ pub struct ReasoningPartAdded {
 
 /// `turn/diff/updated`: what the turn has changed so far, effects of shell commands included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnDiffUpdated {
     /// The thread's id.
@@ -231,6 +247,7 @@ pub struct TurnDiffUpdated {
 
 /// `turn/plan/updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnPlanUpdated {
     /// The thread's id.
@@ -245,6 +262,7 @@ pub struct TurnPlanUpdated {
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStep {
     /// What is to be done.
@@ -255,6 +273,7 @@ pub struct PlanStep {
 
 /// How a step of a plan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum PlanStepStatus {
     /// Not begun.
@@ -267,6 +286,7 @@ pub enum PlanStepStatus {
 
 /// `thread/tokenUsage/updated`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenUsageUpdated {
     /// The thread's id.
@@ -285,6 +305,7 @@ pub struct TokenUsageUpdated {
 
 /// Tokens of a thread.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadTokenUsage {
     /// Of all responses so far.
@@ -297,6 +318,7 @@ pub struct ThreadTokenUsage {
 
 /// Token counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TokenUsage {
     /// Input and output together.
@@ -315,6 +337,7 @@ pub struct TokenUsage {
 
 /// `error`: something went wrong in a turn; fatal unless `will_retry`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnFailed {
     /// The thread's id.

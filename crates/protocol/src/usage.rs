@@ -6,6 +6,7 @@ use crate::TokenUsage;
 
 /// `thread/usage/read`. (Ours.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadUsageReadParams {
     /// The thread's id.
@@ -14,6 +15,7 @@ pub struct ThreadUsageReadParams {
 
 /// Answer to `thread/usage/read`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadUsage {
     /// Of each model, sub-agents included, by the model's id.
@@ -28,6 +30,7 @@ pub struct ThreadUsage {
 
 /// What one model was used for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelUsage {
     /// Model id.
