@@ -4,6 +4,7 @@
 mod address;
 mod link;
 mod socket;
+mod tls;
 mod unconfirmed;
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 pub use self::{
-    address::{Address, AddressError},
+    address::{Address, AddressError, Trust},
     socket::{Refused, Secret, proof},
     unconfirmed::Unconfirmed,
 };

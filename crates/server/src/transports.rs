@@ -6,6 +6,8 @@ mod carry;
 mod gate;
 mod listen;
 mod session;
+mod tls;
 
 pub use gate::{Gate, Origins};
 pub use listen::{Bound, Listening, bind};
+pub use tls::Certificate;

@@ -12,9 +12,12 @@ pub struct RemoteOptions {
     /// Let others work here: HOST:PORT or unix://PATH; the same as `codex serve`
     #[arg(long, value_name = "ADDRESS", conflicts_with = "remote", help_heading = OPEN)]
     pub serve: Option<String>,
-    /// Work on another machine: ws://HOST:PORT or unix://PATH of its `codex serve`
+    /// Work on another machine: ws://HOST:PORT, wss://HOST:PORT or unix://PATH of its `codex serve`
     #[arg(long, value_name = "URL", help_heading = OPEN)]
     pub remote: Option<String>,
+    /// With --remote: dangerous flags too where others on the way can change what is said
+    #[arg(long, requires = "remote", help_heading = OPEN)]
+    pub insecure_plaintext: bool,
     /// With --remote: file with the token of the server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "remote", help_heading = OPEN)]
     pub remote_token_file: Option<PathBuf>,
@@ -39,6 +42,15 @@ pub struct Access {
     /// File with the one token that opens the server, instead of those that it keeps
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub token_file: Option<PathBuf>,
+    /// Encrypt with a certificate of the server's own, which clients know by its fingerprint
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub tls: bool,
+    /// Encrypt with the certificate in this file (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Another directory in which sessions may work, besides the one to work in; repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub allow_cwd: Vec<PathBuf>,

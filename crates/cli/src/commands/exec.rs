@@ -68,6 +68,12 @@ async fn attempt(
     if thread.full_auto && thread.sandbox.map(resolve::sandbox_mode) == Some(SandboxMode::DangerFullAccess) {
         terminal::complain("warning: --full-auto without a sandbox: nothing is asked and nothing is held back");
     }
+    if let Some(elsewhere) = &elsewhere {
+        elsewhere.check(&thread)?;
+        if !run.image.is_empty() {
+            return Err("--image: pictures are not sent to another machine yet".into());
+        }
+    }
     let workspace = resolve::workspace(&thread)?;
     let output_schema = run.output_schema.map(|path| schema(&workspace.join(path))).transpose()?;
     let pictures = run.image.iter().map(|path| picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;

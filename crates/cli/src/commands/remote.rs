@@ -15,13 +15,17 @@ use codex_client::{
 use codex_config::{Environment, variables};
 use codex_server::auth::read_token;
 
-use crate::{args::RemoteOptions, hidden, terminal};
+use crate::{
+    args::{RemoteOptions, SandboxLevel, ThreadOptions},
+    hidden, terminal,
+};
 
 /// Where a session is that is not here.
 #[derive(Debug, Clone)]
 pub struct Elsewhere {
     pub address: Address,
     token_file: Option<PathBuf>,
+    insecure_plaintext: bool,
 }
 
 impl Elsewhere {
@@ -32,7 +36,36 @@ impl Elsewhere {
     pub fn typed(options: &RemoteOptions) -> Result<Option<Self>, String> {
         let Some(url) = &options.remote else { return Ok(None) };
         let address = Address::parse(url).map_err(|error| format!("--remote: {error}"))?;
-        Ok(Some(Self { address, token_file: options.remote_token_file.clone() }))
+        let (token_file, insecure_plaintext) = (options.remote_token_file.clone(), options.insecure_plaintext);
+        Ok(Some(Self { address, token_file, insecure_plaintext }))
+    }
+
+    /// Warns where others on the way can hear and change what is said, and refuses there what would be theirs to use.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn check(&self, thread: &ThreadOptions) -> Result<(), String> {
+        if !self.address.is_plain() {
+            return Ok(());
+        }
+        let unsafe_flag = match thread.sandbox {
+            Some(SandboxLevel::DangerFullAccess) => Some("--sandbox danger-full-access"),
+            _ if thread.full_auto => Some("--full-auto"),
+            _ => None,
+        };
+        if let Some(flag) = unsafe_flag.filter(|_| !self.insecure_plaintext) {
+            return Err(format!(
+                "{flag}: without TLS others on the way to {} could have anything done there; use `wss://`, or an SSH \
+                 tunnel, or --insecure-plaintext",
+                self.address
+            ));
+        }
+        terminal::complain(&format!(
+            "warning: {} is not encrypted: others on the way can read and change everything; use `wss://`, or a tunnel: \
+             ssh -L 8080:localhost:8080 HOST",
+            self.address
+        ));
+        Ok(())
     }
 
     /// Connects, with a token from a flag, the environment, this machine's own server, an earlier time, or a question.

@@ -39,6 +39,12 @@ pub async fn run(
         );
     }
     of_the_screen(&run)?;
+    if let Some(elsewhere) = &elsewhere {
+        elsewhere.check(&thread)?;
+        if !run.image.is_empty() {
+            return Err("--image: pictures are not sent to another machine yet".into());
+        }
+    }
     let (ask_trust, live_output) = (Some(true), Some(true));
     let start = ThreadStartParams { ask_trust, live_output, ..resolve::thread_start(&thread, &run)? };
     let resume = ThreadResumeParams { ask_trust, live_output, ..resolve::thread_resume(&thread, &run)? };

@@ -13,7 +13,7 @@ use codex_protocol::{SandboxMode, SessionSource, ThreadStartParams};
 use codex_server::{
     Ceiling, Facts, Hub,
     auth::{self, Tokens},
-    transports::{Bound, Gate, Listening, Origins, bind},
+    transports::{Bound, Certificate, Gate, Listening, Origins, bind},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -56,10 +56,11 @@ pub async fn run(
         (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);
     let bound = bind(&address).await?;
     let gate = gate(&access, &bound, &home)?;
+    let certificate = certificate(&access, &bound, &home)?;
     let facts = Facts { codex_home: resolve::utf8("CODEX_HOME", Path::new(&home))?, defaults };
     let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, Some(ceiling));
-    announce(&bound, &gate, &access, &home)?;
-    let listening = Listening::new(Arc::clone(&hub), facts, gate);
+    announce(&bound, &gate, certificate.as_ref(), &access, &home)?;
+    let listening = Listening::new(Arc::clone(&hub), facts, gate, certificate);
     let stopped = tokio::select! {
         () = listening.serve(&bound) => ExitStatus::Failed,
         _ = stop.recv() => ExitStatus::Done,
@@ -113,9 +114,28 @@ fn gate(access: &Access, bound: &Bound, home: &Path) -> Result<Gate, String> {
     Ok(Gate { tokens: tokens.map(Arc::new), origins, is_local })
 }
 
+/// What makes connections secret, if they are to be.
+fn certificate(access: &Access, bound: &Bound, home: &Path) -> Result<Option<Certificate>, String> {
+    match (&access.tls_cert, &access.tls_key, bound) {
+        (None, None, _) if !access.tls => Ok(None),
+        (_, _, Bound::Unix(..)) => Err("TLS is for HOST:PORT: a local socket needs none".into()),
+        (Some(certificate), Some(key), _) => Certificate::read(certificate, key).map(Some),
+        _ => Certificate::own(home).map(Some),
+    }
+}
+
 /// Says where it listens and what to type elsewhere. The token is for the terminal alone, never for a log.
-fn announce(bound: &Bound, gate: &Gate, access: &Access, home: &Path) -> Result<(), String> {
-    let url = bound.url();
+fn announce(
+    bound: &Bound,
+    gate: &Gate,
+    certificate: Option<&Certificate>,
+    access: &Access,
+    home: &Path,
+) -> Result<(), String> {
+    let url = match certificate {
+        Some(certificate) => bound.url().replacen("ws://", "wss://", 1) + &certificate.suffix(),
+        None => bound.url(),
+    };
     let mut text = format!("listening on {url}\n");
     text += &format!("type elsewhere: codex --remote {url}\n");
     if let Some(tokens) = &gate.tokens {
@@ -129,7 +149,7 @@ fn announce(bound: &Bound, gate: &Gate, access: &Access, home: &Path) -> Result<
     if access.insecure_no_auth {
         terminal::complain("warning: --insecure-no-auth: every program on this machine can work here as you");
     }
-    if !bound.is_local() {
+    if !bound.is_local() && certificate.is_none() {
         terminal::complain(
             "warning: without TLS whoever is on the way can read and change everything. Listen on 127.0.0.1 and use \
              `ssh -L 8080:localhost:8080 HOST` elsewhere, with `codex --remote ws://localhost:8080`",

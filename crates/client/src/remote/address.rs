@@ -1,4 +1,4 @@
-//! Where a server is: `ws://HOST:PORT`, `unix://PATH`.
+//! Where a server is: `ws://HOST:PORT`, `wss://HOST:PORT`, `unix://PATH`.
 
 use std::{fmt, path::PathBuf};
 
@@ -11,9 +11,20 @@ pub enum Address {
         host: String,
         /// The port.
         port: u16,
+        /// Whether what is said is secret, and by what the server is known then.
+        trust: Option<Trust>,
     },
     /// A socket of this machine.
     Unix(PathBuf),
+}
+
+/// By what a server is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// By an authority that this machine trusts.
+    Authorities,
+    /// By the SHA-256 of its certificate.
+    Fingerprint([u8; 32]),
 }
 
 /// Why an address is none.
@@ -34,16 +45,24 @@ impl Address {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(typed: &str) -> Result<Self, AddressError> {
-        let wrong = |why: &str| AddressError(format!("`{typed}`: {why}; give `ws://HOST:PORT` or `unix://PATH`"));
+        let wrong = |why: &str| {
+            AddressError(format!("`{typed}`: {why}; give `ws://HOST:PORT`, `wss://HOST:PORT` or `unix://PATH`"))
+        };
         if let Some(path) = typed.strip_prefix("unix://") {
             return if path.is_empty() { Err(wrong("the path is missing")) } else { Ok(Self::Unix(path.into())) };
         }
-        if typed.starts_with("wss://") {
-            return Err(wrong(
-                "this version has no TLS of its own: use an SSH tunnel, `ssh -L 8080:localhost:8080 HOST`",
-            ));
-        }
-        let rest = typed.strip_prefix("ws://").ok_or_else(|| wrong("the scheme is not `ws`"))?;
+        let (rest, trust) = match (typed.strip_prefix("wss://"), typed.strip_prefix("ws://")) {
+            (Some(rest), _) => match rest.split_once('#') {
+                None => (rest, Some(Trust::Authorities)),
+                Some((rest, named)) => {
+                    let hash = named.strip_prefix("sha256=").and_then(fingerprint);
+                    let hash = hash.ok_or_else(|| wrong("what stands behind `#` is not `sha256=` and 64 digits"))?;
+                    (rest, Some(Trust::Fingerprint(hash)))
+                }
+            },
+            (None, Some(rest)) => (rest, None),
+            (None, None) => return Err(wrong("the scheme is not `ws`")),
+        };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#', '@']) {
             return Err(wrong("there is more than a host and a port; a token never belongs into an address"));
@@ -58,7 +77,7 @@ impl Address {
         if bare.is_empty() || port == 0 {
             return Err(wrong("the host or the port is missing"));
         }
-        Ok(Self::Tcp { host: bare.to_owned(), port })
+        Ok(Self::Tcp { host: bare.to_owned(), port, trust })
     }
 
     /// Whether nobody else than this machine can hear what is said.
@@ -71,12 +90,17 @@ impl Address {
         }
     }
 
+    /// Whether others on the way can hear what is said.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Tcp { trust: None, .. }) && !self.is_local()
+    }
+
     /// As it stands in the `Host` header.
     pub(crate) fn host(&self) -> String {
         match self {
             Self::Unix(_) => "localhost".into(),
-            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => format!("{host}:{port}"),
         }
     }
 }
@@ -85,9 +109,17 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { .. } => write!(f, "ws://{}", self.host()),
+            Self::Tcp { trust: None, .. } => write!(f, "ws://{}", self.host()),
+            Self::Tcp { .. } => write!(f, "wss://{}", self.host()),
         }
     }
+}
+
+/// 64 hexadecimal digits.
+fn fingerprint(typed: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = typed.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    bytes.try_into().ok().filter(|_| digits.len() == 64)
 }
 
 #[cfg(test)]
@@ -96,12 +128,21 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_they_are_typed() {
-        let tcp = |host: &str, port| Some(Address::Tcp { host: host.into(), port });
+        let known = |host: &str, port, trust| Some(Address::Tcp { host: host.into(), port, trust });
+        let tcp = |host: &str, port| known(host, port, None);
+        let hash = "0f".repeat(32);
+        let pinned = format!("wss://box:1#sha256={hash}");
+        let short = &pinned[..pinned.len() - 1];
         let table = [
             ("ws://localhost:8080", tcp("localhost", 8080)),
             ("ws://10.0.0.1:1/", tcp("10.0.0.1", 1)),
             ("ws://[::1]:80", tcp("::1", 80)),
             ("unix:///run/x", Some(Address::Unix("/run/x".into()))),
+            ("wss://box:1", known("box", 1, Some(Trust::Authorities))),
+            (&pinned, known("box", 1, Some(Trust::Fingerprint([15; 32])))),
+            (short, None),
+            ("wss://box:1#sha1=00", None),
+            ("ws://box:1#sha256=00", None),
             ("unix://", None),
             ("ws://localhost", None),
             ("ws://localhost:0", None),

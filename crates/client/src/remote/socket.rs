@@ -4,7 +4,7 @@ use std::{fmt, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, Join, join, split},
     net::{TcpStream, UnixStream},
 };
 use tokio_tungstenite::{
@@ -17,17 +17,20 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Address, Endpoint, LARGEST, NONCE, PROOF, RECEIVED, SESSION};
+use super::{Address, Endpoint, LARGEST, NONCE, PROOF, RECEIVED, SESSION, tls::secure};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What carries a connection.
-pub(crate) trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
+type Carrier = Join<Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>>;
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Carrier for T {}
+pub(crate) type Socket = WebSocketStream<Carrier>;
 
-pub(crate) type Socket = WebSocketStream<Box<dyn Carrier>>;
+fn carrier(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Carrier {
+    let (read, write) = split(stream);
+    join(Box::new(read), Box::new(write))
+}
 
 /// What opens a server.
 #[derive(Clone)]
@@ -152,14 +155,17 @@ fn refused(address: &Address, response: Response<Option<Vec<u8>>>) -> (Refused, 
     (refused, parts.headers)
 }
 
-async fn reach(address: &Address) -> io::Result<Box<dyn Carrier>> {
+async fn reach(address: &Address) -> io::Result<Carrier> {
     Ok(match address {
-        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-        Address::Tcp { host, port } => {
+        Address::Unix(path) => carrier(UnixStream::connect(path).await?),
+        Address::Tcp { host, port, trust } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             // Keys and answers are small, and waited for.
             stream.set_nodelay(true)?;
-            Box::new(stream)
+            match trust {
+                Some(trust) => carrier(secure(stream, host, *trust).await?),
+                None => carrier(stream),
+            }
         }
     })
 }

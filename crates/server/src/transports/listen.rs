@@ -3,6 +3,8 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    future::ready,
+    io,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -42,6 +44,7 @@ use super::{
     carry::{Carriage, carry},
     gate::{Gate, Refusal},
     session::Session,
+    tls::Certificate,
 };
 use crate::{Facts, Hub};
 
@@ -97,7 +100,7 @@ impl Drop for Bound {
 /// # Errors
 /// A sentence, when the address is none or cannot be listened on.
 pub async fn bind(address: &str) -> Result<Bound, String> {
-    let failed = |error: std::io::Error| format!("cannot listen on {address}: {error}");
+    let failed = |error: io::Error| format!("cannot listen on {address}: {error}");
     if let Some(path) = address.strip_prefix("unix://") {
         let path = PathBuf::from(path);
         if UnixStream::connect(&path).await.is_ok() {
@@ -127,16 +130,17 @@ pub struct Listening {
     hub: Arc<Hub>,
     facts: Facts,
     gate: Gate,
+    certificate: Option<Certificate>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     handshakes: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
 
 impl Listening {
-    /// A server on `hub`, for those whom `gate` lets in.
-    pub fn new(hub: Arc<Hub>, facts: Facts, gate: Gate) -> Arc<Self> {
+    /// A server on `hub`, for those whom `gate` lets in. With a certificate, TCP is TLS.
+    pub fn new(hub: Arc<Hub>, facts: Facts, gate: Gate, certificate: Option<Certificate>) -> Arc<Self> {
         let (handshakes, connections) = (Semaphore::new(HANDSHAKES).into(), Semaphore::new(SESSIONS).into());
-        Arc::new(Self { hub, facts, gate, sessions: Mutex::default(), handshakes, connections })
+        Arc::new(Self { hub, facts, gate, certificate, sessions: Mutex::default(), handshakes, connections })
     }
 
     /// Lets clients in, until it is dropped.
@@ -146,12 +150,15 @@ impl Listening {
                 Bound::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                     // Keys and answers are small, and waited for.
                     let _ = stream.set_nodelay(true);
-                    self.attend(stream);
+                    match &self.certificate {
+                        Some(Certificate { acceptor, .. }) => self.attend(acceptor.accept(stream)),
+                        None => self.attend(ready(Ok(stream))),
+                    }
                 }),
                 Bound::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
                     let own = rustix::process::geteuid().as_raw();
                     if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-                        self.attend(stream);
+                        self.attend(ready(Ok(stream)));
                     }
                 }),
             };
@@ -167,19 +174,26 @@ impl Listening {
         let _ = timeout(most, self.connections.acquire_many(SESSIONS as u32)).await;
     }
 
-    fn attend<S>(self: &Arc<Self>, stream: S)
+    fn attend<S>(self: &Arc<Self>, stream: impl Future<Output = io::Result<S>> + Send + 'static)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Ok(permit) = Arc::clone(&self.handshakes).try_acquire_owned() else { return };
         let listening = Arc::clone(self);
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let answer = listening.answer(request);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            let connection = http1::Builder::new().max_buf_size(HEAD).serve_connection(TokioIo::new(stream), service);
-            let _ = timeout(HANDSHAKE, connection.with_upgrades()).await;
+            let attended = async {
+                let Ok(stream) = stream.await else { return };
+                let service = service_fn(move |request| {
+                    let answer = listening.answer(request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                let connection = http1::Builder::new()
+                    .half_close(true)
+                    .max_buf_size(HEAD)
+                    .serve_connection(TokioIo::new(stream), service);
+                let _ = connection.with_upgrades().await;
+            };
+            let _ = timeout(HANDSHAKE, attended).await;
             drop(permit);
         });
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::run;
 use crate::{
     remote::{Elsewhere, Served, said_to, token},
+    screen::terminal::Terminal,
     support::Place,
 };
 
@@ -46,6 +47,28 @@ fn s59_serve_opens_a_websocket_for_who_has_the_token() {
 }
 
 #[test]
+fn s60_the_screen_works_there_as_here() {
+    let place = Place::new(json!([
+        { "tool": "exec_command", "arguments": { "cmd": "touch made" } },
+        { "text": "It is made." },
+        { "text": "It goes on." },
+    ]));
+    let served = Served::start(&place, &[]);
+    let (url, address) = (served.url.clone(), served.address().to_owned());
+    let mut terminal = Terminal::start(&place, &["--remote", &url], 24, 100);
+    terminal.until(&format!("{url} {}", place.workspace.display()));
+    terminal.press("go\r", "touch made").answer("yes, this once");
+    terminal.until("It is made.").rest();
+    assert!(place.workspace.join("made").exists());
+    terminal.press("!echo typed there\r", "typed there").rest();
+    served.kill();
+    terminal.until("is lost; trying again");
+    let _served = Served::at(&place, &address, &[]);
+    terminal.until("connected to");
+    terminal.press("and now\r", "It goes on.");
+}
+
+#[test]
 fn s62_exec_runs_there_and_streams_back() {
     let place = Place::new(json!([{ "tool": "exec_command", "arguments": { "cmd": "pwd" } }, { "text": "done" }]));
     let served = Served::start(&place, &[]);
@@ -57,4 +80,18 @@ fn s62_exec_runs_there_and_streams_back() {
         events.iter().find_map(|event| event["item"]["aggregated_output"].as_str().filter(|text| !text.is_empty()));
     assert_eq!(ran.map(str::trim), place.workspace.to_str(), "{events:?}");
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn s61_what_is_not_encrypted_is_warned_about() {
+    let place = Place::new(json!([{ "text": "secret" }]));
+    let served = Served::start(&place, &["--tls"]);
+    let ran = run(&place, &["--remote", &served.url, "exec", "go"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "secret\n"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("not encrypted"), "{}", ran.stderr);
+    drop(served);
+    let plain = Served::at(&place, "0.0.0.0:0", &[]);
+    assert!(plain.stop().1.contains("warning: without TLS"));
+    let ran = run(&place, &["--remote", "ws://192.0.2.1.invalid:1", "exec", "go"]);
+    assert!(ran.stderr.contains("is not encrypted"), "{}", ran.stderr);
 }

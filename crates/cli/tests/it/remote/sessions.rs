@@ -199,3 +199,64 @@ fn a_local_socket_is_its_owners_and_needs_no_token() {
     assert_eq!(served.stop().0, Some(0));
     assert!(!path.exists());
 }
+
+#[test]
+fn a_connection_is_secret_and_the_server_is_known_by_its_fingerprint() {
+    let place = Place::new(json!([{ "text": "one" }, { "text": "two" }]));
+    let served = Served::start(&place, &["--tls"]);
+    let url = served.url.clone();
+    let (address, hash) = url.split_once("#sha256=").unwrap();
+    assert!(address.starts_with("wss://127.0.0.1:"), "{address}");
+    let say = |url: &str| place.codex(&["--remote", url, "exec", "go"]).output().unwrap();
+    let known = say(&served.url);
+    assert_eq!(known.stdout, b"one\n", "{}", stderr(&known));
+    let other = format!("{address}#sha256={}", "0".repeat(hash.len()));
+    for unknown in [address, other.as_str(), &address.replacen("wss", "ws", 1)] {
+        let refused = say(unknown);
+        assert_eq!(refused.status.code(), Some(2), "{unknown}: {}", stderr(&refused));
+    }
+    assert_eq!(place.server.requests().len(), 1);
+    drop(served);
+    let again = Served::at(&place, address.strip_prefix("wss://").unwrap(), &["--tls"]);
+    assert_eq!(again.url, url, "the certificate is kept");
+    let files = ["certificate.pem", "key.pem"].map(|name| place.home.join("serve").join(name));
+    let files = files.map(|path| path.to_str().unwrap().to_owned());
+    drop(again);
+    let own = Served::start(&place, &["--tls-cert", &files[0], "--tls-key", &files[1]]);
+    assert!(own.url.starts_with("wss://") && !own.url.contains('#'), "{}", own.url);
+    let pinned = say(&format!("{}#sha256={hash}", own.url));
+    assert_eq!(pinned.stdout, b"two\n", "{}", stderr(&pinned));
+}
+
+#[test]
+fn what_others_on_the_way_could_use_is_refused_without_encryption() {
+    let place = Place::new(json!([]));
+    // Nobody is there, and nobody needs to be.
+    let say = |flags: &[&str]| {
+        let arguments = [&["--remote", "ws://192.0.2.1.invalid:1"], flags, &["exec", "go"]].concat();
+        let output = place.codex(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        stderr(&output)
+    };
+    assert!(say(&[]).contains("is not encrypted"));
+    for flags in [&["--full-auto"][..], &["--sandbox", "danger-full-access"]] {
+        let said = say(flags);
+        assert!(said.contains("--insecure-plaintext") && !said.contains("is not encrypted"), "{said}");
+        assert!(say(&[&["--insecure-plaintext"], flags].concat()).contains("is not encrypted"));
+    }
+    let served = Served::at(&place, "0.0.0.0:0", &[]);
+    let (code, said) = served.stop();
+    assert!(code == Some(0) && said.contains("without TLS") && said.contains("ssh -L"), "{said}");
+    let refused = place.codex(&["serve", "0.0.0.0:0", "--insecure-no-auth"]).output().unwrap();
+    assert!(stderr(&refused).contains("only a loopback address"), "{}", stderr(&refused));
+}
+
+#[test]
+fn commands_cannot_read_the_token() {
+    let place = Place::new(json!([run("cat ../home/serve/*; ls ../home/serve; echo over"), { "text": "one" }]));
+    let served = Served::start(&place, &[]);
+    let output = place.codex(&["--remote", &served.url, "exec", "go"]).output().unwrap();
+    assert_eq!(output.stdout, b"one\n", "{}", stderr(&output));
+    let told = place.server.requests().pop().unwrap().body.to_string();
+    assert!(told.contains("over") && !told.contains(&token(&place)), "{told}");
+}
