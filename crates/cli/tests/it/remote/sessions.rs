@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Elsewhere, Served, stderr, token};
 use crate::{
     approvals::run,
+    sandbox::visible_directory,
     support::{Place, events, wait_for},
 };
 
@@ -253,10 +254,13 @@ fn what_others_on_the_way_could_use_is_refused_without_encryption() {
 
 #[test]
 fn commands_cannot_read_the_token() {
-    let place = Place::new(json!([run("cat ../home/serve/*; ls ../home/serve; echo over"), { "text": "one" }]));
+    let steps = json!([run("cat ../home/seen; cat ../home/serve/*; ls ../home/serve; echo over"), { "text": "one" }]);
+    let place = Place::below(&visible_directory(), steps);
+    fs::write(place.home.join("seen"), "what lies beside it is seen").unwrap();
     let served = Served::start(&place, &[]);
     let output = place.codex(&["--remote", &served.url, "exec", "go"]).output().unwrap();
     assert_eq!(output.stdout, b"one\n", "{}", stderr(&output));
     let told = place.server.requests().pop().unwrap().body.to_string();
-    assert!(told.contains("over") && !told.contains(&token(&place)), "{told}");
+    assert!(told.contains("beside it is seen") && told.contains("over"), "{told}");
+    assert!(!told.contains(&token(&place)), "{told}");
 }
