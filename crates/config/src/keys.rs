@@ -438,7 +438,8 @@ const SESSIONS: &[Key] = &[
     key(
         "max_total_mb",
         Kind::Count(1, 1_000_000_000),
-        "Megabytes that the sessions may take together before the oldest are deleted; without end if not set. The same stay",
+        "Megabytes that the sessions that may be deleted may take together before the oldest of them are; without end if not set. The same \
+         stay, and do not count; nor do the Codex CLI's own",
     ),
     key(
         "keep_checkpoints_days",

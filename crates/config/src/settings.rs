@@ -150,7 +150,7 @@ pub struct Settings {
 pub struct SessionSettings {
     /// Days since one was last written; `None`: for ever.
     pub keep_days: Option<u32>,
-    /// Megabytes (10⁶ bytes) that all may take; `None`: without end.
+    /// Megabytes (10⁶ bytes) that all those may take that may be deleted; `None`: without end.
     pub max_total_mb: Option<u64>,
     /// Days for which states of files are kept.
     pub keep_checkpoints_days: u32,

@@ -17,7 +17,8 @@ use crate::{Journal, Listed, directory, name};
 pub struct Retention {
     /// Sessions that were written so recently; `None`: however long ago.
     pub newer_than: Option<Duration>,
-    /// So many bytes of sessions; `None`: however many there are.
+    /// So many bytes of sessions that may go; `None`: however many there are. What stays in any case counts for nothing: however
+    /// large that is, it is no reason to delete others.
     pub most: Option<u64>,
 }
 
@@ -50,17 +51,22 @@ pub fn retention_due(codex_home: &Path) -> bool {
 pub fn retain(codex_home: &Path, retention: &Retention) -> Removed {
     let mut all = directory::everything(codex_home);
     all.sort_by(|a, b| (a.updated_at, &a.path).cmp(&(b.updated_at, &b.path)));
-    let mut total: u64 = all.iter().map(|session| session.size).sum();
     let all = Sessions::new(codex_home, &all);
+    let may_go = || all.in_order.iter().filter(|session| !all.is_of_another(session) && all.may_go(session));
+    let mut total: u64 = match retention.most {
+        Some(_) => may_go().filter(|session| !is_open(session)).map(|session| all.size_with_agents(session)).sum(),
+        None => 0,
+    };
     let now = SystemTime::now();
     let mut removed = Removed::default();
-    for session in all.in_order.iter().filter(|session| !all.is_of_another(session)) {
+    for session in may_go() {
         let age = now.duration_since(session.updated_at).unwrap_or_default();
         let is_old = retention.newer_than.is_some_and(|kept| age >= kept);
         let is_too_much = retention.most.is_some_and(|most| total > most);
-        if (is_old || is_too_much) && all.may_go(session) && remove(session) {
+        if (is_old || is_too_much) && remove(session) {
             let freed = session.size + all.remove_agents_of(session);
-            total -= freed;
+            // Something may have been closed, or begun, since it was counted.
+            total = total.saturating_sub(freed);
             removed = Removed { sessions: removed.sessions + 1, bytes: removed.bytes + freed };
         }
     }
@@ -113,12 +119,23 @@ impl<'a> Sessions<'a> {
             && !self.of_others.contains(id)
     }
 
+    /// The bytes that go if it does.
+    fn size_with_agents(&self, session: &Listed) -> u64 {
+        let agents = self.agents.get(session.id()).into_iter().flatten().filter(|agent| self.may_go(agent));
+        session.size + agents.map(|agent| self.size_with_agents(agent)).sum::<u64>()
+    }
+
     /// The bytes that are given back.
     fn remove_agents_of(&self, session: &Listed) -> u64 {
         let agents = self.agents.get(session.id()).into_iter().flatten();
         let gone = agents.filter(|agent| self.may_go(agent) && remove(agent));
         gone.map(|agent| agent.size + self.remove_agents_of(agent)).sum()
     }
+}
+
+/// Whether it is open somewhere, or cannot be looked at.
+fn is_open(session: &Listed) -> bool {
+    Journal::lock(&session.path).is_err()
 }
 
 /// `false`: it is open, was gone on with since it was looked at, or cannot be removed.
@@ -132,8 +149,10 @@ fn remove(session: &Listed) -> bool {
 mod tests {
     use std::path::PathBuf;
 
+    use codex_history::Message;
+
     use super::*;
-    use crate::{ForkedFrom, Header, archive, rename, testing};
+    use crate::{ForkedFrom, Header, Record, archive, rename, testing};
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -186,11 +205,44 @@ mod tests {
         let paths = sessions(home.path(), &["a", "b", "c", "d"]);
         rename(&paths[3], Some("name".into())).unwrap();
         let size = |path: &PathBuf| path.metadata().unwrap().len();
-        let most = Some(size(&paths[0]) + size(&paths[1]) + size(&paths[3]));
+        let most = Some(size(&paths[0]) + size(&paths[1]));
         assert_eq!(retain(home.path(), &Retention { newer_than: None, most }).sessions, 1);
         assert_eq!(left(home.path()), ["a", "b", "d"]);
         assert_eq!(retain(home.path(), &Retention { newer_than: None, most: Some(0) }).sessions, 2);
         assert_eq!(left(home.path()), ["d"]);
+    }
+
+    #[test]
+    fn what_stays_in_any_case_is_no_reason_to_delete_others() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = sessions(home.path(), &["a-new", "b-old", "c-named", "d-aside", "e-open", "f-parent"]);
+        let size = |path: &PathBuf| path.metadata().unwrap().len();
+        rename(&paths[2], Some("long".repeat(100))).unwrap();
+        archive(home.path(), &paths[3], true).unwrap();
+        let (mut open, ..) = Journal::open(&paths[4]).unwrap();
+        open.append(&Record::Message { message: Message::user("long".repeat(10_000)) }).unwrap();
+        let from = ForkedFrom { thread_id: "f-parent".into(), seq: 4, bytes: 9 };
+        let fork = Header { forked_from: Some(from), ..testing::header("g-fork", "/") };
+        let fork = Journal::create(home.path(), fork).unwrap().path().unwrap().to_owned();
+        rename(&fork, Some("name".into())).unwrap();
+        let agent = Header { parent: Some("a-new".into()), ..testing::header("h-agent", "/") };
+        let agent = Journal::create(home.path(), agent).unwrap().path().unwrap().to_owned();
+        let rollout = home.path().join("sessions/2026/01/02/rollout-2026-01-02T03-04-05-i-theirs.jsonl");
+        fs::create_dir_all(rollout.parent().unwrap()).unwrap();
+        let meta =
+            r#"{"timestamp":"2026-01-02T03:04:05.000Z","type":"session_meta","payload":{"id":"i-theirs","cwd":"/"}}"#;
+        fs::write(&rollout, format!("{meta}\n{}\n", " ".repeat(1 << 20))).unwrap();
+        assert_eq!(left(home.path()).len(), 9);
+
+        let all_that_may_go = size(&paths[0]) + size(&paths[1]) + size(&agent);
+        assert_eq!(
+            retain(home.path(), &Retention { newer_than: None, most: Some(all_that_may_go) }),
+            Removed::default()
+        );
+        let old = size(&paths[1]);
+        let less = Retention { newer_than: None, most: Some(all_that_may_go - 1) };
+        assert_eq!(retain(home.path(), &less), Removed { sessions: 1, bytes: old });
+        assert!(!paths[1].exists() && left(home.path()).len() == 8);
     }
 
     #[test]
