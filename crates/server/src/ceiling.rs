@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use codex_config::LimitSettings;
 use codex_protocol::{
     ClientRequest, ErrorKind, RpcError, SandboxMode, SettingsChange, ThreadStartParams, TypedFlag, UserInput,
 };
@@ -17,6 +18,8 @@ pub struct Ceiling {
     pub roots: Vec<PathBuf>,
     /// The loosest level of the sandbox.
     pub sandbox: SandboxMode,
+    /// The most that a thread may use.
+    pub limits: LimitSettings,
     /// What the server was started with.
     pub defaults: ThreadStartParams,
 }
@@ -161,7 +164,16 @@ impl Ceiling {
                 Err(_) => Ok(false),
             };
         }
-        Ok(OPEN.contains(&key) || key.starts_with("tui.") || key.starts_with("limits."))
+        if let Some(limit) = key.strip_prefix("limits.") {
+            return Ok(self.is_tighter(limit, value));
+        }
+        Ok(OPEN.contains(&key) || key.starts_with("tui."))
+    }
+
+    /// Whether the limit is no higher than the server's own, if that has one.
+    fn is_tighter(&self, limit: &str, value: &Value) -> bool {
+        let own = json!(self.limits).get(limit).and_then(Value::as_f64);
+        own.is_none_or(|own| value.as_f64().is_some_and(|wanted| wanted <= own))
     }
 
     fn change(&self, change: &SettingsChange) -> Result<(), RpcError> {
@@ -182,7 +194,10 @@ impl Ceiling {
             UserInput::LocalImage { path } => Some(path),
             _ => None,
         });
-        for path in paths.filter(|path| Path::new(path).is_absolute()) {
+        for path in paths {
+            if !Path::new(path).is_absolute() {
+                return Err(refused(format!("{path}: give the whole path of a picture on the server, or its data")));
+            }
             let real =
                 Path::new(path).canonicalize().map_err(|error| refused(format!("{path}: {error} (on the server)")))?;
             if !self.roots.iter().any(|root| real.starts_with(root)) {
@@ -228,7 +243,8 @@ mod tests {
         let cwd = Some(root.join("project").display().to_string());
         let config = [("model_providers.x.base_url".to_owned(), json!("http://localhost"))].into_iter().collect();
         let defaults = ThreadStartParams { cwd, config: Some(config), ..ThreadStartParams::default() };
-        Ceiling { roots: vec![root.join("project")], sandbox: SandboxMode::WorkspaceWrite, defaults }
+        let limits = LimitSettings { turns: Some(5), cost: Some(1.5), ..LimitSettings::default() };
+        Ceiling { roots: vec![root.join("project")], sandbox: SandboxMode::WorkspaceWrite, limits, defaults }
     }
 
     #[test]
@@ -261,6 +277,11 @@ mod tests {
             (flag("add_dir", json!(["below", "/"])), false),
             (flag("search", json!(true)), false),
             (flag("limits.turns", json!(3)), true),
+            (flag("limits.turns", json!(5)), true),
+            (flag("limits.turns", json!(6)), false),
+            (flag("limits.cost", json!(1.6)), false),
+            (flag("limits.cost", json!("1")), false),
+            (flag("limits.tokens", json!(1_000_000)), true),
         ];
         for (params, expected) in table {
             let mut request = ClientRequest::ThreadStart(start(params.clone()));
@@ -307,6 +328,7 @@ mod tests {
             (json!({ "sandboxPolicy": { "type": "workspaceWrite" } }), false),
             (json!({ "sandboxPolicy": { "type": "dangerFullAccess" } }), false),
             (json!({ "input": [{ "type": "localImage", "path": "/etc/hostname" }] }), false),
+            (json!({ "input": [{ "type": "localImage", "path": "../outside.png" }] }), false),
         ];
         for (params, expected) in table {
             let params: TurnStartParams = serde_json::from_value(params.clone()).unwrap();

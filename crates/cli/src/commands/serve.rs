@@ -7,8 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use codex_config::Environment;
-
+use codex_config::{Environment, LimitSettings};
 use codex_protocol::{SandboxMode, SessionSource, ThreadStartParams};
 use codex_server::{
     Ceiling, Facts, Hub,
@@ -49,8 +48,8 @@ pub async fn run(
     let thread = outer.then(thread);
     let defaults = resolve::thread_start(&thread, &RunOptions::default())?;
     // What is wrong with the configuration is said now, not to the first client.
-    codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?;
-    let ceiling = ceiling(&thread, &access, &defaults)?;
+    let limits = codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?.settings.limits;
+    let ceiling = Ceiling { limits, ..ceiling(&thread, &access, &defaults)? };
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let (mut stop, mut interrupt) =
         (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);
@@ -87,7 +86,7 @@ fn ceiling(thread: &ThreadOptions, access: &Access, defaults: &ThreadStartParams
         roots.push(resolve::directory("--allow-cwd", path)?);
     }
     let sandbox = thread.sandbox.map_or(SandboxMode::WorkspaceWrite, resolve::sandbox_mode);
-    Ok(Ceiling { roots, sandbox, defaults: defaults.clone() })
+    Ok(Ceiling { roots, sandbox, limits: LimitSettings::default(), defaults: defaults.clone() })
 }
 
 /// Who is let in.
