@@ -147,7 +147,7 @@ impl TurnRun {
         };
         let policy = &*of(who, &state.settings.workplace.policy);
         let Judgement { verdict, rule, reason: why } = judge(policy, access);
-        let first = self.look_first(state, who, access, &verdict).await;
+        let mut first = self.look_first(state, who, access, &verdict).await;
         let note = |allowed, reason: &str| {
             state.standing.note(|decisions| decisions.note(access, allowed, None, rule.clone(), reason));
         };
@@ -172,7 +172,11 @@ impl TurnRun {
             }
             Verdict::Ask(question) => Question { reason: first.added_to(&question.reason), ..*question },
         };
-        Ok(match self.consent(state, access, item, &question).await? {
+        let consent = self.consent(state, access, item, &question).await?;
+        if !matches!(consent, Consent::Given { .. }) {
+            state.save_nothing(&mut first);
+        }
+        Ok(match consent {
             Consent::Given { shown, hunks } => {
                 self.save_first(state, first, false).await;
                 Permit::Run { permission: Permission { hunks, ..question.confinement.into() }, shown }

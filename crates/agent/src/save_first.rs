@@ -18,6 +18,7 @@ use codex_protocol::{ServerNotification, Warning};
 use codex_sandbox::{Confinement, Exit, Streams, shown};
 use codex_workspace::{find_git, git_command};
 use tokio::{io::AsyncReadExt, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Workplace, approvals::Who, thread::ThreadState, turn::TurnRun};
 
@@ -39,6 +40,8 @@ pub(crate) struct First {
     whole: Vec<PathBuf>,
     /// Directories that are larger even, and whose files get a second name.
     linked: Vec<PathBuf>,
+    /// What was linked: what it was, and where it is.
+    kept: Vec<(PathBuf, PathBuf)>,
     /// Where the branches, tags and stashes of a repository are now.
     bundles: Vec<PathBuf>,
 }
@@ -113,6 +116,13 @@ impl TurnRun {
         if destroyed.iter().any(|found| found.refs || touches_git(found, &directory)) {
             self.bundle(state, &directory, &mut first).await;
         }
+        // Before anybody is asked, so that what fails can be said; it changes nothing.
+        for linked in std::mem::take(&mut first.linked) {
+            match state.link(&linked, self.cancel.clone()).await {
+                Ok(kept) => first.kept.push((linked, kept)),
+                Err(why) => first.lose(format!("{} ({why})", shown(&linked))),
+            }
+        }
         first
     }
 
@@ -121,14 +131,16 @@ impl TurnRun {
         if !first.whole.is_empty() && !self.keep_whole(state, &first.whole).await {
             self.warn(state, "a large directory could not be saved before it was destroyed".into()).await;
         }
-        for directory in &first.linked {
-            let message = state.link(directory).await;
-            self.warn(state, message).await;
-        }
         if let Some(lost) = first.said().filter(|_| unasked) {
             self.warn(state, format!("a command that destroys something runs unasked; {lost}")).await;
         }
         let days = state.checkpoints.keeping.as_ref().map_or(0, |keeping| keeping.days);
+        for (from, kept) in &first.kept {
+            let (kept, from) = (shown(kept), shown(from));
+            let message =
+                format!("{from} was kept first as hard links, for {days} days: `cp -al {kept} {from}` brings it back");
+            self.warn(state, message).await;
+        }
         for bundle in &first.bundles {
             let path = shown(bundle);
             let message = format!(
@@ -170,20 +182,24 @@ impl ThreadState {
         self.checkpoints.keeping.as_ref().is_some_and(|keeping| keeping.store.may_link(directory))
     }
 
-    /// Gives the files of a directory a second name; returns what the user is told.
-    async fn link(&self, directory: &Path) -> String {
-        let lost = |why: &dyn std::fmt::Display| format!("{} could not be saved first: {why}", shown(directory));
-        let Some(keeping) = self.checkpoints.keeping.clone() else { return lost(&"no states are kept") };
-        let (from, days) = (directory.to_owned(), keeping.days);
-        let linked = tokio::task::spawn_blocking(move || keeping.store.keep_links(&from)).await;
+    /// Gives the files of a directory a second name; returns where, or why not.
+    async fn link(&self, directory: &Path, cancel: CancellationToken) -> Result<PathBuf, String> {
+        let Some(keeping) = self.checkpoints.keeping.clone() else { return Err("no states are kept".into()) };
+        let from = directory.to_owned();
+        let linked =
+            tokio::task::spawn_blocking(move || keeping.store.keep_links(&from, &|| cancel.is_cancelled())).await;
         match linked {
-            Ok(Ok(kept)) => {
-                let (kept, from) = (shown(&kept), shown(directory));
-                format!("{from} was kept first as hard links, for {days} days: `cp -al {kept} {from}` brings it back")
-            }
-            Ok(Err(error)) => lost(&error),
-            Err(error) => lost(&error),
+            Ok(kept) => kept.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// The command does not run: what was linked for it is not needed.
+    pub(crate) fn save_nothing(&self, first: &mut First) {
+        let linked = std::mem::take(&mut first.kept);
+        let Some(keeping) = self.checkpoints.keeping.clone().filter(|_| !linked.is_empty()) else { return };
+        // Nobody waits for it.
+        drop(tokio::task::spawn_blocking(move || linked.iter().for_each(|(_, kept)| keeping.store.drop_links(kept))));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs, io,
+    sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
 
@@ -40,12 +41,17 @@ impl Checkpoints {
         self.collect_older(keep, GRACE)
     }
 
-    /// Removes, once a day at most, what no state needs that was taken in the last `days`, and branches that were saved before. Does nothing while another
-    /// process uses the store.
+    /// Removes, once a day at most, what no state needs that was taken in the last `days`, and branches that were saved before.
+    /// Does nothing while another process uses the store. Trees of hard links that hold too much go each time that there
+    /// are new ones.
     ///
     /// # Errors
     /// As [`Checkpoints::collect`].
     pub fn tidy(&self, days: u32) -> Result<Option<Collected>, CheckpointError> {
+        if self.linked.swap(false, Ordering::Relaxed) {
+            // What fails is tried again with the next.
+            let _ = self.bound_links();
+        }
         let mark = self.directory.join("tidied");
         let tidied = fs::metadata(&mark).and_then(|mark| mark.modified());
         let is_due = tidied.map_or(true, |time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY));
@@ -86,6 +92,7 @@ impl Checkpoints {
             }
         }
         objects.repack(&wanted, Duration::from_secs(branches.into()))?;
+        self.bound_links().map_err(|source| CheckpointError::io("clean", &self.directory, source))?;
         Ok(Collected { before, after: objects.bytes_on_disk()? })
     }
 }

@@ -30,7 +30,7 @@ use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 pub use capture::{Captured, Omitted, Scope};
@@ -53,6 +53,8 @@ pub struct Checkpoints {
     objects: Mutex<Objects>,
     /// Of the roots that were captured last.
     cache: Mutex<Option<Cache>>,
+    /// Whether there may be new trees of hard links since they were bounded.
+    linked: AtomicBool,
 }
 
 impl Checkpoints {
@@ -68,6 +70,7 @@ impl Checkpoints {
             directory: directory.to_owned(),
             objects: Mutex::new(Objects::new(directory)),
             cache: Mutex::new(None),
+            linked: AtomicBool::new(false),
         })
     }
 

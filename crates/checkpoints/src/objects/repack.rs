@@ -11,7 +11,10 @@ use std::{
 use rustix::fs::FlockOperation;
 
 use super::{Objects, Record, Writer, index_numbers, record::Form, writer};
-use crate::{CheckpointError, Hash, links::SUFFIX};
+use crate::{
+    CheckpointError, Hash,
+    links::{PATIENCE, SUFFIX, UNFINISHED},
+};
 
 /// What only helps to be quick, and branches that were saved before a command, go if they were not written for so long.
 const STALE: Duration = Duration::from_hours(30 * 24);
@@ -127,6 +130,11 @@ impl Objects {
                 Some((_, "tmp")) => true,
                 Some((_, "stat")) => is_older(STALE)?,
                 Some((_, "bundle")) => is_older(branches)?,
+                // Another process may be at work on a young one.
+                Some((_, UNFINISHED)) if is_older(2 * PATIENCE)? => {
+                    let _ = fs::remove_dir_all(entry.path());
+                    false
+                }
                 Some((_, SUFFIX)) if is_older(branches)? => {
                     // What cannot go now is tried again another day.
                     let _ = fs::remove_dir_all(entry.path());

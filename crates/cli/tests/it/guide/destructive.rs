@@ -75,6 +75,26 @@ async fn s03_what_is_too_large_to_be_copied_keeps_its_files_under_another_name()
     assert!(reason(&seen.asked).contains("out (an ignored directory of"), "{:?}", seen.asked);
 }
 
+/// Whether that works is known before anybody is asked.
+#[tokio::test]
+async fn s03_what_cannot_get_another_name_is_named_in_the_question() {
+    let place = Place::new(json!([run("rm -rf out"), { "text": "ok" }]));
+    let out = place.workspace.join("out");
+    // Deeper than is followed.
+    let deepest = (0..300).fold(out.join("z"), |path, _| path.join("d"));
+    fs::create_dir_all(deepest).unwrap();
+    fs::write(place.workspace.join(".gitignore"), "out/\n").unwrap();
+    fs::write(out.join("0"), vec![b'x'; 64 << 20]).unwrap();
+    (1..40).for_each(|number| fs::hard_link(out.join("0"), out.join(number.to_string())).unwrap());
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[no()]).await;
+    let asked = reason(&seen.asked);
+    assert!(asked.contains("cannot be undone for") && asked.contains("/out (cannot link"), "{asked}");
+    let kept = fs::read_dir(place.home.join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name());
+    let kept: Vec<_> = kept.filter(|name| name.to_str().unwrap().contains("links")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
+}
+
 #[tokio::test]
 async fn s03_what_cannot_be_saved_is_named_in_the_question() {
     let cases = [
