@@ -13,6 +13,7 @@ use crate::{ConfigError, Origin};
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    hidden: Vec<PathBuf>,
 }
 
 impl Environment {
@@ -24,7 +25,8 @@ impl Environment {
 
     /// An environment of these variables alone; a later pair replaces an earlier one of the same name.
     pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self { variables: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, hidden: Vec::new() }
     }
 
     /// This environment with one variable set otherwise.
@@ -32,6 +34,18 @@ impl Environment {
     pub fn with(mut self, variable: Variable, value: impl Into<OsString>) -> Self {
         self.variables.insert(variable.name().into(), value.into());
         self
+    }
+
+    /// This environment with files of this process, absolute paths, that no command may reach: sockets and secrets.
+    #[must_use]
+    pub fn hiding(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.hidden.extend(files);
+        self
+    }
+
+    /// The files that no command may reach.
+    pub fn hidden(&self) -> &[PathBuf] {
+        &self.hidden
     }
 
     /// The value of a variable; `None` if it is unset or empty.

@@ -90,6 +90,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
     }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;
     policy.hidden.extend(chosen);
+    policy.hidden.extend(environment.hidden().iter().filter_map(|path| path.canonicalize().ok()));
     policy.hidden.sort();
     policy.hidden.dedup();
     let of_commands = |it: Variable| ground.commands.get(OsStr::new(it.name())).map(OsString::as_os_str);

@@ -2,12 +2,14 @@
 //!
 //! It must never do anything for somebody who was not let in, and bound what everybody can make it hold.
 
+mod bound;
 mod carry;
 mod gate;
 mod listen;
 mod session;
 mod tls;
 
+pub use bound::{Bound, Local, bind};
 pub use gate::{Gate, Origins};
-pub use listen::{Bound, Listening, bind};
+pub use listen::Listening;
 pub use tls::Certificate;

@@ -5,9 +5,6 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -28,7 +25,6 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -41,6 +37,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    bound::Bound,
     carry::{Carriage, carry},
     gate::{Gate, Refusal},
     session::Session,
@@ -56,73 +53,6 @@ const HANDSHAKES: usize = 256;
 const SESSIONS: usize = 1024;
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
-
-/// What is listened on.
-#[derive(Debug)]
-pub enum Bound {
-    /// An address of this machine.
-    Tcp(TcpListener),
-    /// A local socket, which only its owner can open.
-    Unix(UnixListener, PathBuf),
-}
-
-impl Bound {
-    /// Whether only this machine can connect.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().is_ok_and(|address| address.ip().is_loopback()),
-            Self::Unix(..) => true,
-        }
-    }
-
-    /// Where it is, as a client is told it: `ws://HOST:PORT` or `unix://PATH`.
-    pub fn url(&self) -> String {
-        match self {
-            Self::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("ws://{address}"),
-                Err(_) => "ws://?".into(),
-            },
-            Self::Unix(_, path) => format!("unix://{}", path.display()),
-        }
-    }
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// Listens on `HOST:PORT`, `ws://HOST:PORT` or `unix://PATH`.
-///
-/// # Errors
-/// A sentence, when the address is none or cannot be listened on.
-pub async fn bind(address: &str) -> Result<Bound, String> {
-    let failed = |error: io::Error| format!("cannot listen on {address}: {error}");
-    if let Some(path) = address.strip_prefix("unix://") {
-        let path = PathBuf::from(path);
-        if UnixStream::connect(&path).await.is_ok() {
-            return Err(format!("cannot listen on {address}: another server does"));
-        }
-        // Made aside, so that there is no moment in which others can open it.
-        let aside = path.with_extension(format!("new-{}", std::process::id()));
-        let listener = UnixListener::bind(&aside).map_err(failed)?;
-        let private = std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600));
-        private.and_then(|()| std::fs::rename(&aside, &path)).map_err(|error| {
-            let _ = std::fs::remove_file(&aside);
-            failed(error)
-        })?;
-        return Ok(Bound::Unix(listener, path));
-    }
-    let place = address.strip_prefix("ws://").unwrap_or(address).trim_end_matches('/');
-    let is_named = |(host, port): (&str, &str)| !host.contains("//") && port.parse::<u16>().is_ok();
-    if place.parse::<SocketAddr>().is_err() && !place.rsplit_once(':').is_some_and(is_named) {
-        return Err(format!("`{address}` is no address: give HOST:PORT, such as 127.0.0.1:8080, or unix://PATH"));
-    }
-    TcpListener::bind(place).await.map(Bound::Tcp).map_err(failed)
-}
 
 /// A server that can be reached from elsewhere.
 #[derive(Debug)]
@@ -155,7 +85,7 @@ impl Listening {
                         None => self.attend(ready(Ok(stream))),
                     }
                 }),
-                Bound::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
+                Bound::Unix(local) => local.listener.accept().await.map(|(stream, _)| {
                     let own = rustix::process::geteuid().as_raw();
                     if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
                         self.attend(ready(Ok(stream)));

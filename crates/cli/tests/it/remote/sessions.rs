@@ -202,6 +202,23 @@ fn a_local_socket_is_its_owners_and_needs_no_token() {
 }
 
 #[test]
+fn no_command_reaches_the_socket() {
+    let look = "test -e ../socket && test ! -S ../socket && echo masked";
+    let place = Place::below(&visible_directory(), json!([run(look), { "text": "one" }]));
+    let served = Served::at(&place, "unix://../socket", &[]);
+    let socket = place.workspace.parent().unwrap().join("socket");
+    assert_eq!(served.url, format!("unix://{}", socket.display()));
+    assert!(std::os::unix::fs::FileTypeExt::is_socket(&fs::metadata(&socket).unwrap().file_type()));
+    let output = place.codex(&["--remote", &served.url, "exec", "go"]).output().unwrap();
+    assert_eq!(output.stdout, b"one\n", "{}", stderr(&output));
+    let told = place.server.requests().pop().unwrap().body.to_string();
+    assert!(told.contains("masked\\n"), "{told}");
+    // Nor does one that another process of this program runs, which knows nothing of the server.
+    let output = place.codex(&["sandbox", "-s", "workspace-write", "--", "sh", "-c", look]).output().unwrap();
+    assert_eq!(output.stdout, b"masked\n", "{}", stderr(&output));
+}
+
+#[test]
 fn a_connection_is_secret_and_the_server_is_known_by_its_fingerprint() {
     let place = Place::new(json!([{ "text": "one" }, { "text": "two" }]));
     let served = Served::start(&place, &["--tls"]);
