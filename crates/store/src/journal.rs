@@ -12,7 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
 use crate::{
-    FORMAT, Header, Line, Record, Replayed, StoreError, Summaries, items, name,
+    FORMAT, Header, Line, Record, Replayed, StoreError, Summaries,
+    directory::with_id,
+    items, name,
     reading::{self, Told},
 };
 
@@ -42,8 +44,8 @@ impl Journal {
     /// Makes the journal of a new session below `codex_home` and writes its header.
     ///
     /// # Errors
-    /// When the directory or file cannot be made (then there is none), or the thread's id is not
-    /// `[0-9a-zA-Z-]{1,64}`.
+    /// When the directory or file cannot be made (then there is none), the thread's id is not
+    /// `[0-9a-zA-Z-]{1,64}`, or the session that it goes on from is gone.
     pub fn create(codex_home: &Path, header: Header) -> Result<Self, StoreError> {
         name::check_id(codex_home, &header.thread_id)?;
         let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
@@ -54,6 +56,7 @@ impl Journal {
             .create(&directory)
             .map_err(StoreError::io("make", &directory))?;
         let path = directory.join(name::journal(&now, &header.thread_id));
+        let _parent = header.forked_from.as_ref().map(|from| hold(codex_home, &from.thread_id)).transpose()?;
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
@@ -198,6 +201,15 @@ pub(crate) fn line(seq: u64, at: i64, record: &Record) -> std::io::Result<Vec<u8
     let mut bytes = serde_json::to_vec(&LineRef { seq, at, record })?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Keeps the session `id` from being deleted until what is returned is dropped. Whoever has it open does that too.
+fn hold(codex_home: &Path, id: &str) -> Result<Option<File>, StoreError> {
+    let path = with_id(codex_home, id).ok_or_else(|| StoreError::NotFound(id.to_owned()))?;
+    match Journal::lock(&path) {
+        Err(StoreError::Locked { .. }) => Ok(None),
+        held => held.map(Some),
+    }
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {

@@ -233,7 +233,7 @@ pub(crate) fn unreadable_because(path: &Path, reason: String) -> StoreError {
 }
 
 /// The header of a journal, if its first line is one.
-fn header(file: &File) -> Option<Header> {
+pub(crate) fn header(file: &File) -> Option<Header> {
     let mut bytes = vec![0; HEADER as usize];
     let mut length = 0;
     while let Ok(read @ 1..) = file.read_at(&mut bytes[length..], length as u64) {

@@ -212,10 +212,10 @@ fn a_parent_that_is_not_what_it_was_is_named() {
         }
     }
     // One that says it goes on from itself has no beginning.
-    let itself = ForkedFrom { thread_id: "own-1".into(), seq: 1, bytes: 100 };
-    let (own, own_path) = session(home, "own-1", Some(itself), &[]);
+    let other = ForkedFrom { thread_id: "parent-1".into(), seq: 1, bytes: 100 };
+    let (own, own_path) = session(home, "own-1", Some(other), &[]);
     drop(own);
-    let text = std::fs::read_to_string(&own_path).unwrap();
+    let text = std::fs::read_to_string(&own_path).unwrap().replace("parent-1", "own-1");
     std::fs::write(&own_path, text.replace("\"bytes\":100}", &format!("\"bytes\":{}}}", text.len()))).unwrap();
     let error = resumed(&own_path).unwrap_err().to_string();
     assert!(error.contains("is not what it was"), "{error}");

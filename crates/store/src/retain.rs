@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Journal, Listed, directory, name};
+use crate::{Journal, Listed, directory, lineage, name};
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn retain(codex_home: &Path, retention: &Retention) -> Removed {
         let age = now.duration_since(session.updated_at).unwrap_or_default();
         let is_old = retention.newer_than.is_some_and(|kept| age >= kept);
         let is_too_much = retention.most.is_some_and(|most| total > most);
-        if (is_old || is_too_much) && remove(session) {
+        if (is_old || is_too_much) && all.remove(session) {
             let freed = session.size + all.remove_agents_of(session);
             // Something may have been closed, or begun, since it was counted.
             total = total.saturating_sub(freed);
@@ -75,6 +75,7 @@ pub fn retain(codex_home: &Path, retention: &Retention) -> Removed {
 
 /// All sessions, the last written last, and what they are to one another.
 struct Sessions<'a> {
+    codex_home: &'a Path,
     in_order: &'a [Listed],
     ids: HashSet<&'a str>,
     /// Ids of those that others go on from.
@@ -86,7 +87,7 @@ struct Sessions<'a> {
 }
 
 impl<'a> Sessions<'a> {
-    fn new(codex_home: &Path, in_order: &'a [Listed]) -> Self {
+    fn new(codex_home: &'a Path, in_order: &'a [Listed]) -> Self {
         let mut agents: HashMap<&str, Vec<&Listed>> = HashMap::new();
         for session in in_order {
             if let Some(parent) = &session.header().parent {
@@ -94,6 +95,7 @@ impl<'a> Sessions<'a> {
             }
         }
         Self {
+            codex_home,
             in_order,
             ids: in_order.iter().map(Listed::id).collect(),
             parents: in_order
@@ -128,21 +130,29 @@ impl<'a> Sessions<'a> {
     /// The bytes that are given back.
     fn remove_agents_of(&self, session: &Listed) -> u64 {
         let agents = self.agents.get(session.id()).into_iter().flatten();
-        let gone = agents.filter(|agent| self.may_go(agent) && remove(agent));
+        let gone = agents.filter(|agent| self.may_go(agent) && self.remove(agent));
         gone.map(|agent| agent.size + self.remove_agents_of(agent)).sum()
+    }
+
+    /// `false`: it is open, was gone on with or forked since it was looked at, or cannot be removed.
+    fn remove(&self, session: &Listed) -> bool {
+        let Ok(lock) = Journal::lock(&session.path) else { return false };
+        let is_as_seen = lock.metadata().is_ok_and(|metadata| metadata.len() == session.size);
+        is_as_seen && !self.is_forked_since(session) && fs::remove_file(&session.path).is_ok()
+    }
+
+    /// Whether a session that was not there yet goes on from this one. While this one's lock is held, none is made that does.
+    fn is_forked_since(&self, session: &Listed) -> bool {
+        let seen: HashSet<&Path> = self.in_order.iter().map(|session| &*session.path).collect();
+        let new = directory::walk(self.codex_home).into_iter().filter(|file| !seen.contains(&*file.path));
+        let mut from = new.filter_map(|file| lineage::header(&File::open(file.path).ok()?)?.forked_from);
+        from.any(|from| from.thread_id == session.id())
     }
 }
 
 /// Whether it is open somewhere, or cannot be looked at.
 fn is_open(session: &Listed) -> bool {
     Journal::lock(&session.path).is_err()
-}
-
-/// `false`: it is open, was gone on with since it was looked at, or cannot be removed.
-fn remove(session: &Listed) -> bool {
-    let Ok(lock) = Journal::lock(&session.path) else { return false };
-    let is_as_seen = lock.metadata().is_ok_and(|metadata| metadata.len() == session.size);
-    is_as_seen && fs::remove_file(&session.path).is_ok()
 }
 
 #[cfg(test)]
@@ -152,7 +162,7 @@ mod tests {
     use codex_history::Message;
 
     use super::*;
-    use crate::{ForkedFrom, Header, Record, archive, rename, testing};
+    use crate::{ForkedFrom, Header, Record, StoreError, archive, rename, testing};
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -266,11 +276,30 @@ mod tests {
     fn what_was_gone_on_with_meanwhile_stays() {
         let home = tempfile::tempdir().unwrap();
         let path = sessions(home.path(), &["a"]).remove(0);
-        let seen = directory::everything(home.path()).remove(0);
+        let seen = directory::everything(home.path());
         rename(&path, Some("name".into())).unwrap();
-        assert!(!remove(&seen) && path.exists());
-        let seen = directory::everything(home.path()).remove(0);
-        assert!(remove(&seen) && !path.exists());
+        assert!(!Sessions::new(home.path(), &seen).remove(&seen[0]) && path.exists());
+        let seen = directory::everything(home.path());
+        assert!(Sessions::new(home.path(), &seen).remove(&seen[0]) && !path.exists());
+    }
+
+    #[test]
+    fn what_was_forked_meanwhile_stays_and_what_is_gone_is_not_forked() {
+        let home = tempfile::tempdir().unwrap();
+        let path = sessions(home.path(), &["a"]).remove(0);
+        let fork = |id: &str| {
+            let from = ForkedFrom { thread_id: "a".into(), seq: 4, bytes: 9 };
+            Journal::create(home.path(), Header { forked_from: Some(from), ..testing::header(id, "/") })
+        };
+        let seen = directory::everything(home.path());
+        let open = Journal::open(&path).unwrap();
+        let made = fork("b").unwrap().path().unwrap().to_owned();
+        drop(open);
+        assert!(!Sessions::new(home.path(), &seen).remove(&seen[0]) && path.exists());
+        fs::remove_file(made).unwrap();
+        assert!(Sessions::new(home.path(), &seen).remove(&seen[0]) && !path.exists());
+        assert!(matches!(fork("c"), Err(StoreError::NotFound(id)) if id == "a"));
+        assert_eq!(directory::walk(home.path()), []);
     }
 
     #[test]
