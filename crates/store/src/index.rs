@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Version of the format, and of what a journal is asked. A file of another one counts for nothing.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Where the file lies.
 const FILE: &str = "cache/sessions.jsonl";
 /// The file is written again when so many bytes of journals were read, or so many journals.
@@ -180,12 +180,14 @@ mod tests {
         assert!(listed(home.path()).iter().any(|word| word.ends_with("other")));
 
         let line = |number: usize| kept.lines().find(|line| line.contains(&format!("id-{number}.jsonl"))).unwrap();
+        let head = format!("{{\"format\":{FORMAT}}}\n");
+        assert!(wrong.starts_with(&head));
         let broken = [
             String::new(),
             "\0\u{ff}".into(),
             "{".into(),
-            wrong.replace("{\"format\":2}", "{\"format\":0}"),
-            wrong.replace("{\"format\":2}\n", ""),
+            wrong.replace(&head, "{\"format\":0}\n"),
+            wrong.replace(&head, ""),
             kept[..kept.len() / 2].to_owned(),
             kept.replace("\"facts\"", "\"fact\""),
             // Of another session.

@@ -7,7 +7,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -47,33 +47,76 @@ const NOT_SAID: [&str; 6] = [
     "# AGENTS.md instructions",
 ];
 
+/// What a line is of that says that turns were undone, and how long such a line may be, in bytes.
+const ROLLED_BACK: &str = "thread_rolled_back";
+const ROLLED_BACK_LINE: u64 = 512;
+
 /// What the file `path` says of its session; `None` if it is none of these.
 pub(crate) fn describe(path: &Path) -> Option<Facts> {
     let mut lines = lines(path).ok()?;
     let (header, created_at_ms) = header(path, &lines.next()?.ok()?)?;
     let mut facts = Facts { header, created_at_ms, preview: String::new(), name: None, begun: false };
-    for line in lines {
-        if let Some(Said::User(content)) = said(&line.ok()?) {
+    let user = |said: &Said| match said {
+        Said::User(content) => Some(preview::line(content)),
+        _ => None,
+    };
+    for line in lines.by_ref() {
+        if let Some(first) = said(&line.ok()?).as_ref().and_then(user) {
             facts.begun = true;
-            facts.preview = preview::line(&content);
+            facts.preview = first;
             break;
         }
+    }
+    // Few are: the others need not be read whole.
+    if facts.begun && is_rolled_back(path).ok()? {
+        facts.preview = standing(path, user).ok()?.into_iter().flatten().next().unwrap_or_default();
     }
     Some(facts)
 }
 
-/// Where `term`, in lower case, was said last in the file `path`, as `snippet` finds it.
-pub(crate) fn said_last(path: &Path, snippet: impl Fn(&str) -> Option<String>) -> io::Result<Option<String>> {
-    let mut last = None;
-    for line in lines(path)? {
-        let found = match said(&line?) {
-            Some(Said::User(content)) => texts(&content).find_map(&snippet),
-            Some(Said::Agent(text)) => snippet(&text),
-            _ => None,
-        };
-        last = found.or(last);
+/// Whether turns of it were undone.
+fn is_rolled_back(path: &Path) -> io::Result<bool> {
+    let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
+    let mut head = Vec::new();
+    loop {
+        head.clear();
+        if reader.by_ref().take(ROLLED_BACK_LINE).read_until(b'\n', &mut head)? == 0 {
+            return Ok(false);
+        }
+        if head.windows(ROLLED_BACK.len()).any(|window| window == ROLLED_BACK.as_bytes()) {
+            return Ok(true);
+        }
+        if head.last() != Some(&b'\n') {
+            reader.skip_until(b'\n')?;
+        }
     }
-    Ok(last)
+}
+
+/// The last that `of` finds in each turn that was not undone; before them, that of what was said before the first turn.
+fn standing<T>(path: &Path, of: impl Fn(&Said) -> Option<T>) -> io::Result<Vec<Option<T>>> {
+    let mut turns = vec![None];
+    for line in lines(path)? {
+        let Some(said) = said(&line?) else { continue };
+        match said {
+            Said::RolledBack(count) => turns.truncate(turns.len().saturating_sub(count).max(1)),
+            Said::User(_) => turns.push(None),
+            _ => {}
+        }
+        if let (Some(last), Some(found)) = (turns.last_mut(), of(&said)) {
+            *last = Some(found);
+        }
+    }
+    Ok(turns)
+}
+
+/// Where `term`, in lower case, was said last in the file `path`, as `snippet` finds it, in turns that were not undone.
+pub(crate) fn said_last(path: &Path, snippet: impl Fn(&str) -> Option<String>) -> io::Result<Option<String>> {
+    let turns = standing(path, |said| match said {
+        Said::User(content) => texts(content).find_map(&snippet),
+        Said::Agent(text) => snippet(text),
+        _ => None,
+    })?;
+    Ok(turns.into_iter().rev().flatten().next())
 }
 
 /// Makes a journal of the file `path` beside it, if there is none yet, and returns where that lies. It is there whole or not at all.
@@ -176,6 +219,8 @@ fn header(path: &Path, line: &Line) -> Option<(Header, i64)> {
 enum Said {
     /// The conversation was summed up, and is this from there on.
     Compacted(Vec<Message>),
+    /// The user has undone so many turns.
+    RolledBack(usize),
     User(Vec<Content>),
     Agent(String),
     Call(ToolCall),
@@ -190,8 +235,15 @@ fn said(line: &Line) -> Option<Said> {
     match line.kind.as_str() {
         "response_item" => said_in(&line.payload),
         "compacted" => compacted(&line.payload),
+        "event_msg" => rolled_back(&line.payload),
         _ => None,
     }
+}
+
+fn rolled_back(payload: &Value) -> Option<Said> {
+    let count = payload.get("num_turns").and_then(Value::as_u64)?;
+    let is_it = payload.get("type").and_then(Value::as_str) == Some(ROLLED_BACK);
+    is_it.then(|| Said::RolledBack(usize::try_from(count).unwrap_or(usize::MAX)))
 }
 
 fn compacted(payload: &Value) -> Option<Said> {
@@ -276,6 +328,10 @@ struct Taken {
     /// When what is taken was said, in milliseconds since the epoch.
     at: i64,
     turns: u64,
+    /// Whether the last of them goes on.
+    in_turn: bool,
+    /// Those that were not undone, by their ids.
+    standing: Vec<String>,
     items: u64,
     /// What the agent says that is no message yet.
     answer: Vec<AssistantPart>,
@@ -290,7 +346,9 @@ impl Taken {
                 self.end_turn();
                 self.turns += 1;
                 self.items = 0;
+                self.in_turn = true;
                 let turn_id = self.turn_id();
+                self.standing.push(turn_id.clone());
                 self.record(Record::TurnStarted { turn_id });
                 let input = texts(&content).map(|text| UserInput::Text { text: text.to_owned() }).collect();
                 let item = ThreadItem::UserMessage { id: self.item_id(), content: input };
@@ -302,8 +360,9 @@ impl Taken {
                 self.open.clear();
                 self.record(Record::Compacted { messages });
             }
-            // Before the first turn nothing was said.
-            _ if self.turns == 0 => {}
+            Said::RolledBack(count) => self.roll_back(count),
+            // Outside of turns nothing was said.
+            _ if !self.in_turn => {}
             Said::Agent(text) if text.is_empty() => {}
             Said::Agent(text) => self.answer.push(AssistantPart::Text { text, opaque: None }),
             Said::Call(call) => self.answer.push(AssistantPart::Call(call)),
@@ -313,6 +372,16 @@ impl Taken {
 
     fn record(&mut self, record: Record) {
         self.records.push((self.at, record));
+    }
+
+    fn roll_back(&mut self, count: usize) {
+        self.end_turn();
+        self.open.clear();
+        let at = self.standing.len().saturating_sub(count);
+        let undone = self.standing.split_off(at);
+        if let Some(before_turn_id) = undone.into_iter().next() {
+            self.record(Record::Reverted { before_turn_id });
+        }
     }
 
     fn result(&mut self, call_id: String, freeform: bool, content: Vec<Content>) {
@@ -358,7 +427,7 @@ impl Taken {
 
     fn end_turn(&mut self) {
         self.end_answer();
-        if self.turns > 0 {
+        if std::mem::take(&mut self.in_turn) {
             let turn_id = self.turn_id();
             self.record(Record::TurnEnded { turn_id, outcome: TurnOutcome::Completed });
         }

@@ -185,6 +185,54 @@ fn what_was_summed_up_stays_summed_up() {
 }
 
 #[test]
+fn turns_that_were_undone_do_not_come_back() {
+    let line = |kind: &str, payload: Value| {
+        serde_json::json!({ "timestamp": "2025-08-20T10:11:12.000Z", "type": kind, "payload": payload }).to_string()
+    };
+    let user = |text: &str| {
+        let content = serde_json::json!([{ "type": "input_text", "text": text }]);
+        line("response_item", serde_json::json!({ "type": "message", "role": "user", "content": content }))
+    };
+    let back = |count: u64| line("event_msg", serde_json::json!({ "type": "thread_rolled_back", "num_turns": count }));
+    // In the file the user has said "mend the parser" and "thanks"; the agent, "Mended." before the latter.
+    let table = [
+        (vec![], vec!["mend the parser", "thanks"], true, true),
+        (vec![back(0)], vec!["mend the parser", "thanks"], true, true),
+        (vec![back(1)], vec!["mend the parser"], true, false),
+        (vec![back(2)], vec![], false, false),
+        (vec![back(9)], vec![], false, false),
+        (vec![back(1), user("go on"), back(1)], vec!["mend the parser"], true, false),
+        (vec![back(1), user("go on"), back(2), user("anew")], vec!["anew"], false, false),
+        (vec![back(2), user("anew"), user("thanks again"), back(1)], vec!["anew"], false, false),
+    ];
+    for (added, expected, mended, thanks) in table {
+        let home = tempfile::tempdir().unwrap();
+        let path = kept(home.path());
+        let before = fs::read_to_string(&path).unwrap();
+        fs::write(&path, before.replace("{\"torn", &(added.join("\n") + "\n{\"torn"))).unwrap();
+        let check = |of: &str| {
+            let preview = expected.first().copied().unwrap_or_default();
+            let listed = list(home.path(), &SessionsWanted { limit: 9, ..SessionsWanted::default() }).0.remove(0);
+            assert_eq!(listed.facts.preview, preview, "{of}: {added:?}");
+            let finds = |term| {
+                let wanted = SessionsWanted { term, limit: 9, ..SessionsWanted::default() };
+                !search(home.path(), &wanted).0.is_empty()
+            };
+            assert_eq!((finds("mended"), finds("thanks")), (mended, thanks), "{of}: {added:?}");
+        };
+        check("the rollout");
+        let journal = find_journal(home.path(), ID).unwrap();
+        let (_open, replayed, _) = crate::Journal::open(&journal).unwrap();
+        let users = replayed.conversation.history.messages().filter_map(|message| match message {
+            Message::User { content } => Some(preview::line(content)),
+            _ => None,
+        });
+        assert_eq!(users.collect::<Vec<_>>(), expected, "{added:?}");
+        check("the journal");
+    }
+}
+
+#[test]
 fn what_is_none_is_left_out() {
     let home = tempfile::tempdir().unwrap();
     let path = kept(home.path());
