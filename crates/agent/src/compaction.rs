@@ -339,8 +339,8 @@ impl TurnRun {
                     return Ok(Summary::TooLong(failure.message));
                 }
                 Some(StreamEvent::Failed(failure)) => return Ok(Summary::Failed(failure.message)),
-                Some(StreamEvent::Retrying { attempt, of, delay, reason }) => {
-                    self.tell_retry(state, (attempt, of), delay, &reason).await;
+                Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
+                    self.tell_retry(state, (attempt, of), delay, (kind, &reason)).await;
                 }
                 Some(_) => {}
                 None => return Ok(Summary::Failed("the model's answer ended without an end".into())),

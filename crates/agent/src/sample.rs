@@ -102,8 +102,8 @@ impl TurnRun {
                         self.flush_if_due(&mut state.recorder, &mut arriving).await?;
                     }
                 }
-                Some(StreamEvent::Retrying { attempt, of, delay, reason }) => {
-                    self.tell_retry(state, (attempt, of), delay, &reason).await;
+                Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
+                    self.tell_retry(state, (attempt, of), delay, (kind, &reason)).await;
                 }
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
@@ -119,6 +119,7 @@ impl TurnRun {
                     return Ok(Step::Compact(Reason::TooLong(failure)));
                 }
                 Some(StreamEvent::Failed(failure)) => {
+                    self.progress.failed = Some(failure.kind);
                     let left_out = leave_out_pictures(state, &failure)?;
                     let still_too_long = self.still_too_long(&failure);
                     let error = turn_error(failure.message.clone() + &left_out + still_too_long, error_info(&failure));
@@ -268,18 +269,18 @@ impl TurnRun {
         Ok(Step::Finish(finish))
     }
 
-    /// Tells that a request is made again.
+    /// Tells that a request is made again. The log gets the kind alone: the reason may repeat what was said.
     pub(crate) async fn tell_retry(
         &self,
         state: &ThreadState,
         (attempt, of): (u32, u32),
         delay: Duration,
-        reason: &str,
+        (kind, reason): (FailureKind, &str),
     ) {
         let wait = delay.as_secs_f32();
         let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
         let (thread, turn) = (&self.thread_id, &self.turn.id);
-        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: request {attempt} of {of} again: {reason}"));
+        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: request {attempt} of {of} again: {kind}"));
         state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
     }
 

@@ -11,6 +11,7 @@ use std::{
 
 use codex_history::{Message, ToolCall, ToolSpec};
 use codex_log::Level;
+use codex_model::FailureKind;
 use codex_protocol::{
     ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
     TurnChanged, TurnError, TurnFailed, TurnStatus,
@@ -112,6 +113,8 @@ pub(crate) struct Progress {
     pub(crate) has_plan: bool,
     /// The item of a plan that was told while the model wrote it.
     pub(crate) plan_item: Option<String>,
+    /// How the request failed that ended it.
+    pub(crate) failed: Option<FailureKind>,
 }
 
 impl TurnRun {
@@ -119,7 +122,8 @@ impl TurnRun {
         let (repetition, look, compactions) = (Repetition::default(), FirstLook::default(), Compactions::default());
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
-        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item: None };
+        let (plan_item, failed) = (None, None);
+        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item, failed };
         Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 
@@ -208,7 +212,8 @@ impl TurnRun {
         Ended { thread_id: self.thread_id, turn: self.turn, position }
     }
 
-    /// How the turn ended, for the log.
+    /// How the turn ended, for the log: the kind of failure alone. Its message may have the vendor's words, which may repeat what was
+    /// said.
     fn log_end(&self, state: &ThreadState) {
         let (thread, turn, requests) = (&self.thread_id, &self.turn.id, self.progress.requests);
         let milliseconds = self.turn.duration_ms.unwrap_or_default();
@@ -218,11 +223,19 @@ impl TurnRun {
             TurnStatus::Completed | TurnStatus::InProgress => "completed",
         };
         let (level, why) = match &self.turn.error {
-            Some(error) => (Level::Error, format!(": {}", error.message)),
+            Some(error) => (Level::Error, format!(": {}", self.kind_of(error))),
             None => (Level::Info, String::new()),
         };
         let text = format_args!("{thread} {turn}: {how} after {milliseconds} ms and {requests} requests{why}");
         state.recorder.log(level, text);
+    }
+
+    fn kind_of(&self, error: &TurnError) -> String {
+        match (self.progress.failed, &error.codex_error_info) {
+            (Some(kind), _) => kind.to_string(),
+            (None, Some(Value::Object(class))) => class.keys().cloned().collect(),
+            (None, class) => class.as_ref().and_then(Value::as_str).unwrap_or("other").to_owned(),
+        }
     }
 
     /// An id that no other item of the thread has.

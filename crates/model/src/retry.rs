@@ -216,7 +216,8 @@ impl Attempts {
         };
         self.repetition += 1;
         self.wait = Some(delay);
-        StreamEvent::Retrying { attempt: self.repetition, of: self.policy.retries, delay, reason: failure.message }
+        let (attempt, of) = (self.repetition, self.policy.retries);
+        StreamEvent::Retrying { attempt, of, delay, kind: failure.kind, reason: failure.message }
     }
 }
 

@@ -139,7 +139,8 @@ async fn the_announced_wait_is_waited() {
     let limited = Failure { retry_after: Some(asked), ..failure(FailureKind::RateLimited) };
     let before = tokio::time::Instant::now();
     let events = run(vec![vec![StreamEvent::Failed(limited)], vec![completed("")]]).await;
-    let announced = StreamEvent::Retrying { attempt: 1, of: 5, delay: asked, reason: "it broke".into() };
+    let (kind, reason) = (FailureKind::RateLimited, "it broke".into());
+    let announced = StreamEvent::Retrying { attempt: 1, of: 5, delay: asked, kind, reason };
     assert_eq!(events[0], announced);
     assert!(before.elapsed() >= asked, "the stopped clock moves only by waiting");
 }

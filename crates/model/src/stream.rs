@@ -75,6 +75,8 @@ pub enum StreamEvent {
         of: u32,
         /// How long it waits before.
         delay: Duration,
+        /// What kind of failure.
+        kind: FailureKind,
         /// What failed.
         reason: String,
     },
@@ -130,6 +132,26 @@ pub enum FailureKind {
     Incomplete,
     /// Configuration that only shows when asking, such as a bad URL.
     Configuration,
+}
+
+impl std::fmt::Display for FailureKind {
+    /// For a log: nothing of what the vendor said, which may repeat what was said to it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Server(status) => return write!(f, "server failed (HTTP {status})"),
+            Self::BadRequest(status) => return write!(f, "bad request (HTTP {status})"),
+            Self::Connection => "no connection",
+            Self::Disconnected => "stream broke off",
+            Self::RateLimited => "rate limited (HTTP 429)",
+            Self::Malformed => "answer not understood",
+            Self::Unauthorized => "unauthorized",
+            Self::ContextTooLong => "context too long",
+            Self::ContentRefused => "content refused",
+            Self::QuotaExceeded => "quota exceeded",
+            Self::Incomplete => "answer cut off",
+            Self::Configuration => "configuration",
+        })
+    }
 }
 
 impl FailureKind {

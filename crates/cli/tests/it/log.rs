@@ -48,6 +48,20 @@ fn it_says_what_went_wrong_and_nothing_that_was_said() {
 }
 
 #[test]
+fn nothing_is_said_in_it_by_a_server_that_repeats_what_it_was_told() {
+    let body = json!({ "error": { "message": "cannot read: the prompt" } }).to_string();
+    let place = Place::new(json!([{ "http": 503, "body": body }, { "http": 422, "body": body }]));
+    let output = place.codex(&["exec", "the prompt"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read: the prompt"), "{output:?}");
+    let log = log(&place);
+    assert!(!log.contains("cannot read") && !log.contains("the prompt"), "{log}");
+    for kind in ["again: server failed (HTTP 503)", "requests: bad request (HTTP 422)"] {
+        assert!(log.contains(kind), "{kind}: {log}");
+    }
+}
+
+#[test]
 fn what_opens_no_session_and_what_shall_leave_no_trace_writes_none() {
     let place = Place::new(json!([]));
     let off = "log.level=\"off\"";
