@@ -57,7 +57,9 @@ pub async fn run(
     let gate = gate(&access, &bound, &home)?;
     let certificate = certificate(&access, &bound, &home)?;
     let facts = Facts { codex_home: resolve::utf8("CODEX_HOME", Path::new(&home))?, defaults };
-    let environment = environment.hiding(bound.file().map(Path::to_owned));
+    let secrets = [access.token_file.as_deref(), access.tls_key.as_deref(), bound.file()];
+    let secrets: io::Result<Vec<_>> = secrets.into_iter().flatten().map(std::path::absolute).collect();
+    let environment = environment.hiding(secrets.map_err(failed)?);
     let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, Some(ceiling));
     announce(&bound, &gate, certificate.as_ref(), &access, &home)?;
     let listening = Listening::new(Arc::clone(&hub), facts, gate, certificate);

@@ -1,6 +1,10 @@
 //! Who is let in: by a token, by the kernel's word (a local socket), and never a web page.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use codex_client::remote::{NONCE, PROOF, proof};
 use hyper::{
@@ -66,8 +70,9 @@ impl Gate {
         }
     }
 
-    /// Whether the headers have a token that opens the server.
-    pub(crate) fn opens(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// Whether the headers have a token that opens the server. `at`: where it was reached, if that is an address. Who
+    /// has none gets proof that this server knows its own token, on the machine itself and if nobody can guess it.
+    pub(crate) fn opens(&self, headers: &HeaderMap, at: Option<SocketAddr>) -> Result<(), Refusal> {
         let Some(tokens) = &self.tokens else { return Ok(()) };
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| {
@@ -78,7 +83,9 @@ impl Gate {
             return Ok(());
         }
         let nonce = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok());
-        let proof = nonce.and_then(|nonce| HeaderValue::from_str(&proof(tokens.own(), nonce)).ok());
+        let at = at.filter(|at| at.ip().to_canonical().is_loopback());
+        let proof = || HeaderValue::from_str(&proof(tokens.own_of_chance()?, nonce?, at?)).ok();
+        let proof = proof();
         let says = "a token is needed: Authorization: Bearer TOKEN";
         Err(Refusal { status: StatusCode::UNAUTHORIZED, says, proof })
     }
@@ -152,5 +159,25 @@ mod tests {
         headers.append(ORIGIN, "https://trusted.example".parse().unwrap());
         headers.append(ORIGIN, "https://evil.example".parse().unwrap());
         assert!(gate(true, &[]).admits(&headers).is_err());
+    }
+
+    #[test]
+    fn proof_is_given_on_the_machine_itself_and_of_no_token_that_could_be_guessed() {
+        let home = tempfile::tempdir().unwrap();
+        let (made, typed) = (Tokens::of(home.path()).unwrap(), Tokens::only("correct horse battery".replace(' ', "-")));
+        let expected = proof(made.own(), "n", "127.0.0.1:80".parse().unwrap());
+        let table = [
+            (Arc::new(made), vec![("127.0.0.1:80", true), ("10.0.0.1:80", false), ("[::ffff:127.0.0.1]:80", true)]),
+            (Arc::new(typed.unwrap()), vec![("127.0.0.1:80", false)]),
+        ];
+        let headers = HeaderMap::from_iter([(NONCE.parse().unwrap(), HeaderValue::from_static("n"))]);
+        for (tokens, rows) in table {
+            let gate = Gate { tokens: Some(tokens), ..gate(false, &[]) };
+            for (at, given) in rows {
+                let refusal = gate.opens(&headers, Some(at.parse().unwrap())).unwrap_err();
+                assert_eq!(refusal.proof, given.then(|| expected.parse().unwrap()), "{at}");
+            }
+            assert!(gate.opens(&headers, None).unwrap_err().proof.is_none());
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -80,15 +81,16 @@ impl Listening {
                 Bound::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                     // Keys and answers are small, and waited for.
                     let _ = stream.set_nodelay(true);
+                    let at = stream.local_addr().ok();
                     match &self.certificate {
-                        Some(Certificate { acceptor, .. }) => self.attend(acceptor.accept(stream)),
-                        None => self.attend(ready(Ok(stream))),
+                        Some(Certificate { acceptor, .. }) => self.attend(at, acceptor.accept(stream)),
+                        None => self.attend(at, ready(Ok(stream))),
                     }
                 }),
                 Bound::Unix(local) => local.listener.accept().await.map(|(stream, _)| {
                     let own = rustix::process::geteuid().as_raw();
                     if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-                        self.attend(ready(Ok(stream)));
+                        self.attend(None, ready(Ok(stream)));
                     }
                 }),
             };
@@ -104,7 +106,8 @@ impl Listening {
         let _ = timeout(most, self.connections.acquire_many(SESSIONS as u32)).await;
     }
 
-    fn attend<S>(self: &Arc<Self>, stream: impl Future<Output = io::Result<S>> + Send + 'static)
+    /// Lets somebody in who was accepted `at` this address, if it is one.
+    fn attend<S>(self: &Arc<Self>, at: Option<SocketAddr>, stream: impl Future<Output = io::Result<S>> + Send + 'static)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -114,7 +117,7 @@ impl Listening {
             let attended = async {
                 let Ok(stream) = stream.await else { return };
                 let service = service_fn(move |request| {
-                    let answer = listening.answer(request);
+                    let answer = listening.answer(at, request);
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let connection = http1::Builder::new()
@@ -128,7 +131,7 @@ impl Listening {
         });
     }
 
-    fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(self: &Arc<Self>, at: Option<SocketAddr>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if let Err(refusal) = self.gate.admits(request.headers()) {
             return refused(&refusal);
         }
@@ -143,7 +146,7 @@ impl Listening {
             "/" => {}
             _ => return plain(StatusCode::NOT_FOUND, "there is /, a WebSocket, /healthz and /readyz"),
         }
-        if let Err(refusal) = self.gate.opens(request.headers()) {
+        if let Err(refusal) = self.gate.opens(request.headers(), at) {
             return refused(&refusal);
         }
         let Some(key) = key(request.headers()) else {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 use serde_json::json;
@@ -81,13 +81,7 @@ fn admitted(place: &Place, served: &Served) -> TcpStream {
     let mut stream = TcpStream::connect(served.address()).unwrap();
     let request = upgrade(&format!("Host: localhost\r\nAuthorization: Bearer {}", token(place)));
     stream.write_all(request.as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    assert_eq!(status(&String::from_utf8(head).unwrap()), "101");
+    assert_eq!(status(&head_of(&mut stream)), "101");
     stream
 }
 
@@ -143,4 +137,41 @@ fn connections_that_say_nothing_are_bounded_and_others_go_on() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.stdout, b"fine\n", "{}", stderr(&output));
     assert_eq!(served.stop().0, Some(0), "nobody is waited for");
+}
+
+#[test]
+fn a_proof_that_was_passed_on_opens_nothing() {
+    let place = Place::new(json!([{ "text": "fine" }]));
+    let served = Served::start(&place, &[]);
+    let (relay, server) = (TcpListener::bind("127.0.0.2:0").unwrap(), served.address().to_owned());
+    let url = format!("ws://{}", relay.local_addr().unwrap());
+    // Whoever listens elsewhere on this machine asks the server what it is asked, and says what the server says.
+    let relayed = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        for stream in relay.incoming().take(2) {
+            let mut stream = stream.unwrap();
+            let head = head_of(&mut stream);
+            let answer = said_to(&server, head.as_bytes());
+            stream.write_all(answer.as_bytes()).unwrap();
+            heard.push((head.to_ascii_lowercase(), answer));
+        }
+        heard
+    });
+    let output = place.codex(&["--remote", &url, "exec", "go"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let heard = relayed.join().unwrap();
+    assert!(heard[0].0.contains("codex-nonce") && heard[0].1.contains("codex-proof"), "{heard:?}");
+    assert!(heard.iter().all(|(head, _)| !head.contains("authorization")), "{heard:?}");
+    works(&place, &served);
+}
+
+/// The head of a request.
+fn head_of(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
 }

@@ -281,3 +281,18 @@ fn commands_cannot_read_the_token() {
     assert!(told.contains("beside it is seen") && told.contains("over"), "{told}");
     assert!(!told.contains(&token(&place)), "{told}");
 }
+
+#[test]
+fn commands_cannot_read_a_token_of_the_users_own_making() {
+    let steps = json!([run("cat token; echo over"), { "text": "one" }]);
+    let place = Place::new(steps);
+    let path = place.workspace.join("token");
+    fs::write(&path, "a-token-of-my-own").unwrap();
+    rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    let served = Served::start(&place, &["--token-file", "token"]);
+    let output =
+        place.codex(&["--remote", &served.url, "--remote-token-file", "token", "exec", "go"]).output().unwrap();
+    assert_eq!(output.stdout, b"one\n", "{}", stderr(&output));
+    let told = place.server.requests().pop().unwrap().body.to_string();
+    assert!(told.contains("over") && !told.contains("of-my-own"), "{told}");
+}
