@@ -75,6 +75,24 @@ pub fn session_diff<'span>(
     Ok(SessionDiff { changes, unknown: unknown.into_iter().collect() })
 }
 
+/// Those of `paths` of which the last state says nothing: they lie where none is taken, or in what was too large to be saved.
+///
+/// # Errors
+/// When the state is not kept any more, or cannot be read.
+pub(crate) fn unknown_paths<'path>(
+    store: &Checkpoints,
+    last: Option<&str>,
+    paths: impl IntoIterator<Item = &'path String>,
+) -> Result<BTreeSet<String>, CheckpointError> {
+    let paths: BTreeSet<&String> = paths.into_iter().collect();
+    let Some(last) = last.and_then(|last| last.parse::<SnapshotId>().ok()) else {
+        return Ok(paths.into_iter().cloned().collect());
+    };
+    let states = store.states(&last, paths.iter().map(|path| Path::new(path.as_str())))?;
+    let is_unknown = |path: &&String| matches!(states.get(Path::new(path.as_str())), Some(State::Unsaved { .. }));
+    Ok(paths.into_iter().filter(is_unknown).cloned().collect())
+}
+
 /// What differs between the states of a span; `None`: they are not kept.
 fn changes(store: &Checkpoints, span: &Span) -> Result<Option<Vec<Change>>, CheckpointError> {
     let id = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<SnapshotId>().ok());

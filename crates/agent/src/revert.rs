@@ -7,7 +7,7 @@ use codex_store::{Conversation, Record, Replayed};
 use crate::{
     Thread, ThreadError,
     change::Settled,
-    rewind::{blocking, replayed},
+    rewind::{blocking, replayed_whole},
 };
 
 impl Thread {
@@ -31,7 +31,7 @@ impl Settled<'_> {
     /// What the journal says. It is read on the blocking pool.
     pub(crate) async fn replayed(&self) -> Result<Replayed, ThreadError> {
         let path = self.state.recorder.journal_path().ok_or(ThreadError::Unkept)?;
-        blocking(move || replayed(&path)).await
+        blocking(move || replayed_whole(&path)).await
     }
 
     /// Takes `conversation`, which is the one of the journal, back.

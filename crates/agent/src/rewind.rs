@@ -14,7 +14,7 @@ use codex_protocol::{
     PatchChangeKind, RewindFailure, RewindFile, RewindPreview, RewindTurn, RewindWhat, ThreadItem,
     ThreadRewindListResult, ThreadRewound, UserInput,
 };
-use codex_store::{ChangedBy, ItemsWanted, Record, Replayed, Span, Summaries, Undone};
+use codex_store::{ChangedBy, ItemsWanted, Record, Replayed, Span, States, Summaries, Undone};
 use similar::{ChangeTag, TextDiff};
 
 use crate::{Keeping, Thread, ThreadError, change::Settled, context::fill};
@@ -375,9 +375,14 @@ fn what(undone: &Undone) -> RewindWhat {
     }
 }
 
-/// What a journal says, with what summaries stand for.
-pub(crate) fn replayed(journal: &Path) -> Result<Replayed, ThreadError> {
+/// What a journal says, with what summaries stand for: all that was ever said is in memory then. Only for going back.
+pub(crate) fn replayed_whole(journal: &Path) -> Result<Replayed, ThreadError> {
     Ok(codex_store::replayed(journal, Summaries::CanBeUndone)?)
+}
+
+/// What a journal says of the states of files.
+pub(crate) fn states(journal: &Path) -> Result<States, ThreadError> {
+    Ok(codex_store::replayed(journal, Summaries::Stand)?.states)
 }
 
 /// Does `work` on the blocking pool.

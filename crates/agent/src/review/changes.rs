@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use codex_protocol::{PatchApplyStatus, ReviewTarget, ThreadItem};
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ReviewTarget, ThreadItem};
 use codex_store::ItemsWanted;
 use codex_workspace::{Roots, View, open_to_read};
 
 use crate::{
     Keeping,
-    diff::{Bounds, session_diff, turn_patch},
-    rewind::replayed,
+    diff::{Bounds, session_diff, turn_patch, unknown_paths},
+    rewind::states,
     thread::ThreadState,
     uncovers::git::Git,
 };
@@ -182,7 +182,7 @@ async fn without_git(state: &ThreadState, target: &ReviewTarget) -> Result<Chang
     let read = move || {
         let Some(journal) = journal else { return (String::new(), false) };
         let known = keeping.and_then(|keeping| kept(&keeping, &journal, &cwd));
-        known.unwrap_or_else(|| (patched(&journal), false))
+        known.unwrap_or_else(|| (text(&patches(&journal)), false))
     };
     let (diffs, more) = tokio::task::spawn_blocking(read).await.unwrap_or_default();
     let mut text = Text::default();
@@ -198,24 +198,40 @@ async fn without_git(state: &ThreadState, target: &ReviewTarget) -> Result<Chang
     Ok(text.finish("There is no git here to say what has changed, and this session has changed nothing."))
 }
 
-/// What the states of files say, and whether there are turns of which they say nothing. `None`: they cannot be read.
+/// What the states of files say, and patches of what these do not; and whether there are turns of which they say nothing. `None`:
+/// they cannot be read.
 fn kept(keeping: &Keeping, journal: &Path, cwd: &Path) -> Option<(String, bool)> {
-    let replayed = replayed(journal).ok()?;
-    let diff = session_diff(&keeping.store, &replayed.states.spans).ok()?;
-    let text = turn_patch(&keeping.store, &diff, cwd, BOUNDS).ok()?;
-    Some((text, !diff.unknown.is_empty()))
+    let states = states(journal).ok()?;
+    let diff = session_diff(&keeping.store, &states.spans).ok()?;
+    let known = turn_patch(&keeping.store, &diff, cwd, BOUNDS).ok()?;
+    let mut patches = patches(journal);
+    let named = patches.iter().flat_map(paths);
+    let unknown = unknown_paths(&keeping.store, states.last.as_deref(), named).ok()?;
+    patches.retain(|change| paths(change).any(|path| unknown.contains(path)));
+    Some((known + &text(&patches), !diff.unknown.is_empty()))
 }
 
 /// What the session's own patches have changed, in their order.
-fn patched(journal: &Path) -> String {
+fn patches(journal: &Path) -> Vec<FileUpdateChange> {
     let wanted = ItemsWanted { limit: usize::MAX, ..ItemsWanted::default() };
-    let mut diffs = String::new();
-    for stored in codex_store::items(journal, &wanted).map(|page| page.items).unwrap_or_default() {
-        if let ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. } = stored.item {
-            for change in changes {
-                let _ = writeln!(diffs, "### {}\n{}", change.path, change.diff.trim_end());
-            }
-        }
-    }
-    diffs
+    let items = codex_store::items(journal, &wanted).map(|page| page.items).unwrap_or_default();
+    let changes = items.into_iter().filter_map(|stored| match stored.item {
+        ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. } => Some(changes),
+        _ => None,
+    });
+    changes.flatten().collect()
+}
+
+/// The files that a change is of.
+fn paths(change: &FileUpdateChange) -> impl Iterator<Item = &String> {
+    let to = match &change.kind {
+        PatchChangeKind::Update { move_path } => move_path.as_ref(),
+        _ => None,
+    };
+    std::iter::once(&change.path).chain(to)
+}
+
+fn text(patches: &[FileUpdateChange]) -> String {
+    let text = |change: &FileUpdateChange| format!("### {}\n{}\n", change.path, change.diff.trim_end());
+    patches.iter().map(text).collect()
 }

@@ -342,10 +342,21 @@ fn killed_while_it_is_summed_up_the_session_goes_on_as_it_was() {
     assert!(!is_summary);
 }
 
-/// What commands changed is on the list, and what was taken back or undone again is not.
+/// A directory of which no states are kept: a cache, and larger than others of these.
+pub(crate) fn large_cache(place: &Place, name: &str) {
+    let directory = place.workspace.join(name);
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n").unwrap();
+    for number in 0..2_001 {
+        std::fs::write(directory.join(number.to_string()), "").unwrap();
+    }
+}
+
+/// What commands changed is on the list, and what patches did where no states are kept; what was taken back or undone again is not.
 #[tokio::test]
 async fn the_list_of_changed_files_knows_what_commands_did() {
-    let patch = "*** Begin Patch\n*** Add File: patched\n+made\n*** Add File: gone\n+made\n*** End Patch\n";
+    let patch = "*** Begin Patch\n*** Add File: patched\n+made\n*** Add File: gone\n+made\n*** Add File: large/patched\n+made\n\
+                 *** End Patch\n";
     let place = place(
         16_000,
         16_000,
@@ -358,14 +369,17 @@ async fn the_list_of_changed_files_knows_what_commands_did() {
         }),
     );
     std::fs::write(place.workspace.join("edited"), "1\n").unwrap();
+    large_cache(&place, "large");
     let mut session = Session::start(&place, ApprovalPolicy::Never).await;
     session.turn(&[]).await;
     std::fs::write(place.workspace.join("mine"), "the user's\n").unwrap();
     compact(&mut session, None).await;
     session.turn(&[]).await;
     let (body, _) = requests(&place).pop().unwrap();
-    let listed: Vec<String> =
-        ["d/made", "edited", "patched"].iter().map(|name| place.workspace.join(name).display().to_string()).collect();
+    let listed: Vec<String> = ["d/made", "edited", "large/patched", "patched"]
+        .iter()
+        .map(|name| place.workspace.join(name).display().to_string())
+        .collect();
     let expected = format!("<changed_files>\n{}\n</changed_files>", listed.join("\n"));
     assert!(texts(&body).iter().any(|text| text.contains(&expected)), "{body}");
 }

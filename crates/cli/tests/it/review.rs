@@ -12,7 +12,7 @@ use codex_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::{approvals::run, sandbox::thrown_away::state, session::Session, support::Place};
+use crate::{approvals::run, compaction::large_cache, sandbox::thrown_away::state, session::Session, support::Place};
 
 /// Runs git in the workspace, as the user would.
 #[allow(clippy::disallowed_methods, reason = "the repository is made by the test")]
@@ -217,9 +217,13 @@ fn where_nothing_differs_the_model_is_not_asked() {
 /// Without git, what the session has changed is what its commands did too, and not what the user did.
 #[tokio::test]
 async fn without_git_the_changes_of_the_session_are_looked_at() {
+    const PATCH: &str =
+        "*** Begin Patch\n*** Add File: large/patched\n+PATCHED\n*** Add File: small\n+SMALL\n*** End Patch\n";
     let place = Place::new(json!([
+        { "custom": "apply_patch", "input": PATCH },
         run("echo AGENTS >> both; echo MADE > made; rm gone"), { "text": "ok" }, answer(&json!([])), { "text": "ok" }
     ]));
+    large_cache(&place, "large");
     fs::write(place.workspace.join("both"), "before\n").unwrap();
     fs::write(place.workspace.join("gone"), "GONE\n").unwrap();
     let mut session = Session::start(&place, ApprovalPolicy::Never).await;
@@ -227,9 +231,9 @@ async fn without_git_the_changes_of_the_session_are_looked_at() {
     fs::write(place.workspace.join("mine"), "THE-USERS\n").unwrap();
     review(&session, ReviewTarget::UncommittedChanges).await.unwrap();
     session.rest_of_turn(&[]).await;
-    let asked = said(&place, 2);
-    for part in ["+AGENTS", "+MADE", "-GONE", "what this session has changed"] {
-        assert!(asked.contains(part), "{part}: {asked}");
+    let asked = said(&place, 3);
+    for part in ["+AGENTS", "+MADE", "-GONE", "+SMALL", "+PATCHED", "what this session has changed"] {
+        assert_eq!(asked.matches(part).count(), 1, "{part}: {asked}");
     }
     assert!(!asked.contains("THE-USERS"), "{asked}");
 }

@@ -67,6 +67,12 @@ const RESERVED: &[Reserved] = &[
         why: "only `config` reads the environment, once",
     },
     Reserved {
+        words: &["CanBeUndone", "replayed_whole"],
+        within: &["crates/agent/", "crates/server/"],
+        except: &["crates/agent/src/rewind.rs", "crates/agent/src/revert.rs"],
+        why: "only going back needs all that was ever said in memory",
+    },
+    Reserved {
         words: &["get_named"],
         within: EVERYWHERE,
         except: &["crates/config/src/environment.rs", "crates/config/src/provider.rs", "crates/server/src/build.rs"],
