@@ -133,28 +133,37 @@ impl Keeper {
         Some(Scope { whole: self.whole.clone(), ..checkpoint_scope(workplace, &keeping.codex_home) })
     }
 
-    /// Begins to take a state; what it is is recorded as soon as it is known, if it is another than `known`.
+    /// Begins to take a state; what it is is recorded as soon as it is known, if it is another than `known`. `missed` is
+    /// recorded if it cannot be taken.
     fn take(
         &mut self,
         scope: Scope,
         journal: SharedJournal,
         known: Option<SnapshotId>,
+        missed: Option<Record>,
         record: impl FnOnce(&Checkpoints, SnapshotId) -> Record + Send + 'static,
     ) {
         let Some(Keeping { store, .. }) = self.keeping.clone() else { return };
         let Others { diff, above } = self.others.clone();
         self.under_way = Some(tokio::task::spawn_blocking(move || {
-            let captured = store.capture(&scope).map_err(|error| error.to_string())?;
-            let record = record(&store, captured.id);
-            above.iter().for_each(|above| above.append(&record));
-            if known == Some(captured.id) {
-                return Ok(captured);
-            }
-            let seq = journal.append(&record).map_err(|error| error.to_string())?;
-            if let Some(diff) = diff {
-                diff.note(seq, &record);
-            }
-            Ok(captured)
+            // Others write states of the same directories into the same records.
+            store.capture_then(&scope, |captured| {
+                let taken = captured.map_err(|error| error.to_string());
+                let record = taken.as_ref().map_or(missed, |captured| Some(record(&store, captured.id)));
+                let Some(record) = record else { return taken };
+                above.iter().for_each(|above| above.append(&record));
+                if taken.as_ref().is_ok_and(|captured| known == Some(captured.id)) {
+                    return taken;
+                }
+                let appended = journal.append(&record);
+                // Why there is no state says more than why that is not recorded.
+                let captured = taken?;
+                let seq = appended.map_err(|error| error.to_string())?;
+                if let Some(diff) = diff {
+                    diff.note(seq, &record);
+                }
+                Ok(captured)
+            })
         }));
     }
 
@@ -201,16 +210,20 @@ impl ThreadState {
     fn checkpoint(&mut self, turn_id: &str, item_id: Option<String>) {
         let Some(scope) = self.checkpoints.scope(&self.settings.workplace) else { return };
         let runs_on = item_id.is_some() && !self.processes.list().is_empty();
-        let turn_id = turn_id.to_owned();
+        let (turn_id, is_after) = (turn_id.to_owned(), item_id.is_some());
         // That nothing has changed is worth a line only after an action, and at the beginning of a turn.
         let known = self.checkpoints.last.filter(|_| item_id.is_none() && self.checkpoints.turn.is_some());
-        self.checkpoints.take(scope, self.recorder.journal(), known, move |_, snapshot| Record::Checkpoint {
+        let record = move |snapshot: String| Record::Checkpoint {
             turn_id,
             item_id,
-            snapshot: snapshot.to_string(),
+            snapshot,
             runs_on,
             late: Vec::new(),
-        });
+            agent: None,
+        };
+        let missed = is_after.then(|| record.clone()(String::new()));
+        let journal = self.recorder.journal();
+        self.checkpoints.take(scope, journal, known, missed, move |_, snapshot| record(snapshot.to_string()));
     }
 
     /// Begins to take the state that an action left which the end of the program cut off: what changes from now on is the
@@ -219,12 +232,13 @@ impl ThreadState {
         let scope = self.checkpoints.scope(&self.settings.workplace);
         let (Some((turn_id, item_id)), Some(scope)) = (cut_off, scope) else { return };
         let before = self.checkpoints.last;
-        self.checkpoints.take(scope, self.recorder.journal(), None, move |store, snapshot| {
+        self.checkpoints.take(scope, self.recorder.journal(), None, None, move |store, snapshot| {
             let changes = before.and_then(|before| store.changes(&before, &snapshot).ok()).unwrap_or_default();
             let is_late =
                 |change: &&Change| left.is_none_or(|left| changed_at(&change.path).is_none_or(|at| at > left));
             let late = changes.iter().filter(is_late).map(|change| change.path.display().to_string()).collect();
-            Record::Checkpoint { turn_id, item_id: Some(item_id), snapshot: snapshot.to_string(), runs_on: false, late }
+            let (item_id, snapshot) = (Some(item_id), snapshot.to_string());
+            Record::Checkpoint { turn_id, item_id, snapshot, runs_on: false, late, agent: None }
         });
     }
 
@@ -314,14 +328,11 @@ impl TurnRun {
         let is_known = state.checkpoint_taken(&self.thread_id).await;
         if !is_known {
             let (turn_id, snapshot) = (self.turn.id.clone(), String::new());
+            let (item_id, late, agent) = (None, Vec::new(), None);
+            let record = Record::Checkpoint { turn_id, item_id, snapshot, runs_on: false, late, agent };
+            state.checkpoints.others.above.iter().for_each(|above| above.append(&record));
             // If not even that can be written, the turn fails at the next record.
-            let _ = state.recorder.record(&Record::Checkpoint {
-                turn_id,
-                item_id: None,
-                snapshot,
-                runs_on: false,
-                late: Vec::new(),
-            });
+            let _ = state.recorder.record(&record);
         }
         state.checkpoints.turn = Some((self.turn.id.clone(), is_known));
     }

@@ -106,6 +106,13 @@ impl Checkpoints {
 }
 
 impl Checkpoints {
+    /// As [`Checkpoints::capture`]; does `then` with it before another state is taken so, so that what is written down of
+    /// states is in the order in which they were taken.
+    pub fn capture_then<T>(&self, scope: &Scope, then: impl FnOnce(Result<Captured, CheckpointError>) -> T) -> T {
+        let _order = self.order.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        then(self.capture(scope))
+    }
+
     /// Keeps bytes that are not those of a file; returns their hash and number.
     ///
     /// # Errors

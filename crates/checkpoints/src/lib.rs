@@ -53,6 +53,8 @@ pub struct Checkpoints {
     objects: Mutex<Objects>,
     /// Of the roots that were captured last.
     cache: Mutex<Option<Cache>>,
+    /// Held until a state was written down by who took it.
+    order: Mutex<()>,
     /// Whether there may be new trees of hard links since they were bounded.
     linked: AtomicBool,
 }
@@ -70,6 +72,7 @@ impl Checkpoints {
             directory: directory.to_owned(),
             objects: Mutex::new(Objects::new(directory)),
             cache: Mutex::new(None),
+            order: Mutex::new(()),
             linked: AtomicBool::new(false),
         })
     }

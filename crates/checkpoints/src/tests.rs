@@ -303,3 +303,29 @@ fn a_stub_is_there_only_with_something_in_it_and_is_never_removed() {
     assert!(restored.failed.is_empty(), "{restored:?}");
     assert_eq!(bench.capture(), with);
 }
+
+#[test]
+fn what_is_written_down_of_states_is_in_their_order() {
+    let bench = Bench::new();
+    let (written, made) = (Mutex::new(Vec::new()), std::sync::atomic::AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    // Files only come, so that a later state has more of them.
+                    let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    fs::create_dir(bench.root.join(number.to_string())).unwrap();
+                    bench.store.capture_then(&bench.scope, |captured| {
+                        // Whoever waits has its chance.
+                        (0..20).for_each(|_| std::thread::yield_now());
+                        written.lock().unwrap().push(captured.unwrap().id);
+                    });
+                }
+            });
+        }
+    });
+    for pair in written.into_inner().unwrap().windows(2) {
+        let changes = bench.store.changes(&pair[0], &pair[1]).unwrap();
+        assert!(changes.iter().all(|change| change.after.is_some()), "{changes:?}");
+    }
+}

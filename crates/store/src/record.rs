@@ -133,7 +133,8 @@ pub enum Record {
         /// Id of the item whose action left it so; none: it is the state before the turn's first action.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         item_id: Option<String>,
-        /// Id of the snapshot; empty: it could not be taken, so that nobody knows what the turn changes.
+        /// Id of the snapshot; empty: it could not be taken, so that nobody knows what the action of the item, or else the
+        /// turn, changes.
         snapshot: String,
         /// Whether commands run on, so that what is changed next may be theirs.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -141,6 +142,9 @@ pub enum Record {
         /// Paths that may have changed after the action had ended, where the program ended during it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         late: Vec<String>,
+        /// Id of the sub-agent's thread whose state it is; none: this thread's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
     },
     /// Files were taken back to how they were when a turn began, or brought forth again.
     Restored {
@@ -347,6 +351,7 @@ mod tests {
                     snapshot: "00ff".into(),
                     runs_on: false,
                     late: vec![],
+                    agent: None,
                 },
                 r#"{"seq":1,"at":2,"type":"checkpoint","turnId":"t","snapshot":"00ff"}"#,
             ),

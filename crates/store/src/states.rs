@@ -67,6 +67,8 @@ pub struct States {
     acting: Vec<String>,
     /// Those of them that are over.
     cut_off: Vec<String>,
+    /// Whether one of them is over whose state could not be taken, though the program went on.
+    missed: bool,
 }
 
 /// The newest state, and whether commands of the agent ran on when it was taken.
@@ -93,7 +95,12 @@ impl States {
             Record::Started { checkpoint: Some(_), item_id, .. } if self.newest.is_some() => {
                 self.acting.push(item_id.clone());
             }
-            Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late } => {
+            Record::Checkpoint { item_id: Some(item_id), snapshot, .. } if snapshot.is_empty() => {
+                self.acting.retain(|item| item != item_id);
+                self.missed = true;
+            }
+            Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late, agent } => {
+                self.outlive(turn_id, agent.as_deref(), item_id.as_deref());
                 let of_turn = open_turn == Some(turn_id) && item_id.is_some();
                 self.checkpoint(seq, turn_id, (item_id.as_deref(), of_turn), snapshot);
                 if let Some(newest) = &mut self.newest {
@@ -105,6 +112,7 @@ impl States {
             }
             Record::Restored { before_turn_id, before, after, conversation, redo, conflicts } => {
                 self.close(before);
+                self.missed = false;
                 self.restored(seq, before_turn_id, (before, after), *conversation, *redo);
                 if let Some(undone) = self.undone.last_mut().filter(|_| !redo) {
                     undone.conflicts = *conflicts;
@@ -163,8 +171,22 @@ impl States {
         self.cut_off.extend(self.acting.extract_if(.., |item| item.starts_with(items)));
     }
 
+    /// Whoever takes a state does nothing else: an older item of the same agent, or of the thread if there is none, whose state
+    /// is not there was over before, and nobody knows since when.
+    fn outlive(&mut self, turn_id: &str, agent: Option<&str>, item_id: Option<&str>) {
+        let turns = self.turns.iter().map(|(turn, _)| turn.as_str()).chain([turn_id]);
+        let owners: Vec<String> = match agent {
+            Some(agent) => vec![format!("{agent}_")],
+            None => turns.map(|turn| format!("{turn}_item_")).collect(),
+        };
+        let is_older = |item: &mut String| {
+            Some(item.as_str()) != item_id && owners.iter().any(|owner| item.starts_with(owner.as_str()))
+        };
+        self.missed |= self.acting.extract_if(.., is_older).count() > 0;
+    }
+
     fn may_change(&self, newest: &Newest) -> bool {
-        newest.runs_on || !self.acting.is_empty() || !self.cut_off.is_empty()
+        newest.runs_on || self.missed || !self.acting.is_empty() || !self.cut_off.is_empty()
     }
 
     /// A state was taken: before an action; after one, of the turn that runs or another; or between turns.
@@ -177,13 +199,14 @@ impl States {
             return;
         }
         let of_action = item_id.is_some_and(|item| self.acting.iter().chain(&self.cut_off).any(|other| other == item));
-        if of_turn || of_action {
+        if (of_turn || of_action) && !self.missed {
             self.span(snapshot, ChangedBy::Agent);
         } else {
             self.close(snapshot);
         }
         self.acting.retain(|item| Some(item.as_str()) != item_id);
         self.cut_off.clear();
+        self.missed = false;
         self.last = Some(snapshot.to_owned());
         // Between turns it stays that turn's.
         let newest = Newest { turn_id: turn_id.to_owned(), seq, snapshot: snapshot.to_owned(), runs_on: false };
@@ -197,7 +220,7 @@ impl States {
     /// What differs from the newest state is the user's, unless the agent may have changed something. While it acts, it
     /// is the agent's: two of its actions may overlap.
     fn close(&mut self, snapshot: &str) {
-        if !self.acting.is_empty() {
+        if !self.acting.is_empty() && !self.missed {
             self.span(snapshot, ChangedBy::Agent);
         } else if self.newest.as_ref().is_some_and(|newest| self.may_change(newest)) {
             self.span(snapshot, ChangedBy::Somebody);

@@ -9,7 +9,13 @@ fn turn(id: &str) -> Record {
 
 fn state(turn: &str, item: Option<&str>, snapshot: &str, runs_on: bool) -> Record {
     let (turn_id, item_id, snapshot, late) = (turn.into(), item.map(str::to_owned), snapshot.into(), Vec::new());
-    Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late }
+    Record::Checkpoint { turn_id, item_id, snapshot, runs_on, late, agent: None }
+}
+
+/// As a sub-agent writes it into the record above it; its item begins with its name.
+fn of_agent(agent: &str, item: Option<&str>, snapshot: &str) -> Record {
+    let (turn_id, item_id, agent) = ("0".into(), item.map(|item| format!("{agent}_{item}")), Some(agent.into()));
+    Record::Checkpoint { turn_id, item_id, snapshot: snapshot.into(), runs_on: false, late: Vec::new(), agent }
 }
 
 fn before(turn: &str, snapshot: &str) -> Record {
@@ -174,6 +180,36 @@ fn what_lies_between_turns_is_the_users() {
 }
 
 #[test]
+fn what_an_action_changed_whose_state_could_not_be_taken_is_nobodys_for_certain() {
+    let begun = || vec![turn("0"), before("0", "a"), acts_as("0_item_1")];
+    let agents = || vec![turn("0"), of_agent("x", None, "a"), acts_as("x_0_item_1")];
+    let table: [(Vec<Record>, &[&str]); 8] = [
+        // It was said so, or nothing could be said.
+        ([begun(), vec![state("0", Some("0_item_1"), "", false), before("0", "b")]].concat(), &["0 somebody a-b"]),
+        ([begun(), vec![before("0", "b")]].concat(), &["0 somebody a-b"]),
+        ([begun(), vec![acts_as("0_item_2"), after_item("0", "0_item_2", "b")]].concat(), &["0 somebody a-b"]),
+        // What comes after that is clear again.
+        (
+            [begun(), vec![before("0", "b"), acts_as("0_item_2"), after_item("0", "0_item_2", "c"), before("0", "d")]]
+                .concat(),
+            &["0 somebody a-b", "0 agent b-c"],
+        ),
+        ([agents(), vec![of_agent("x", None, "b")]].concat(), &["0 somebody a-b"]),
+        ([agents(), vec![of_agent("x", Some("0_item_1"), ""), before("0", "b")]].concat(), &["0 somebody a-b"]),
+        // That of another acts yet.
+        (
+            [agents(), vec![of_agent("y", None, "b"), of_agent("x", Some("0_item_1"), "c")]].concat(),
+            &["0 agent a-b", "0 agent b-c"],
+        ),
+        // Nobody knows what was there before.
+        ([agents(), vec![of_agent("x", None, ""), before("0", "b"), before("0", "c")]].concat(), &["0 agent ?-?"]),
+    ];
+    for (records, expected) in table {
+        assert_eq!(since(&states(records.clone()), "0"), expected, "{records:?}");
+    }
+}
+
+#[test]
 fn each_going_back_can_be_redone_until_a_turn_begins() {
     let turns = || {
         let one = |id: &str, from: &str, to: &str| vec![turn(id), before(id, from), acts(), after(id, to), ended()];
@@ -218,7 +254,8 @@ fn each_going_back_can_be_redone_until_a_turn_begins() {
 #[test]
 fn what_may_have_changed_after_the_end_is_not_certain() {
     let (turn_id, item_id, snapshot) = ("0".into(), Some("i".into()), "b".into());
-    let state = Record::Checkpoint { turn_id, item_id, snapshot, runs_on: false, late: vec!["/late".into()] };
+    let state =
+        Record::Checkpoint { turn_id, item_id, snapshot, runs_on: false, late: vec!["/late".into()], agent: None };
     let states = states(vec![turn("0"), before("0", "a"), acts(), ended(), resumed(), state, before("0", "c")]);
     let spans = states.since("0").unwrap();
     assert_eq!(

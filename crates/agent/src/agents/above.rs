@@ -44,6 +44,7 @@ impl Above {
                 snapshot: snapshot.clone(),
                 runs_on: *runs_on,
                 late: Vec::new(),
+                agent: Some(self.agent.clone()),
             },
             Record::Started { item_id, checkpoint: Some(checkpoint), .. } => Record::Started {
                 // It is no call of that thread's model.
