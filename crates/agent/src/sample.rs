@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::{
     Budget,
     compaction::Reason,
+    mode::PROPOSE,
     recorder::Recorder,
     thinking::Thinking,
     thread::ThreadState,
@@ -238,6 +239,9 @@ impl TurnRun {
         for item in items {
             self.complete(&mut state.recorder, item).await?;
         }
+        if calls.iter().all(|call| call.name != PROPOSE) {
+            self.end_plan(&mut state.recorder, &arriving.plan).await?;
+        }
         self.compactions.answered();
         if let Some(usage) = usage {
             state.history.count_is(usage.total());
@@ -266,6 +270,7 @@ impl TurnRun {
             let item = ThreadItem::AgentMessage { id: text.item_id, text: text.text };
             self.complete(&mut state.recorder, item).await?;
         }
+        self.end_plan(&mut state.recorder, &arriving.plan).await?;
         Ok(Step::Finish(finish))
     }
 
@@ -329,7 +334,7 @@ fn discard(recorder: &mut Recorder, arriving: Arriving) -> Result<Arriving, Stor
     let item_ids: Vec<String> = arriving.texts.into_iter().map(|text| text.item_id).collect();
     recorder.record(&Record::Discarded { item_ids: item_ids.clone() })?;
     let begun = item_ids.into_iter().chain(arriving.begun).collect();
-    Ok(Arriving { begun, thinking: arriving.thinking.discard(), ..Arriving::default() })
+    Ok(Arriving { begun, thinking: arriving.thinking.discard(), plan: arriving.plan.discard(), ..Arriving::default() })
 }
 
 /// Tokens as the wire spells them.

@@ -3,6 +3,7 @@
 //! What was told is never taken back: where a request is made again, nothing more is told before the plan is whole.
 
 use codex_protocol::{Delta, ServerNotification, ThreadItem};
+use codex_store::StoreError;
 
 use crate::{mode::PROPOSE, recorder::Recorder, turn::TurnRun};
 
@@ -18,6 +19,15 @@ pub(crate) struct WritingPlan {
     arguments: String,
     /// Bytes of the plan that were told.
     told: usize,
+    /// Whether the answer does not count: the next one's plan takes the item over.
+    discarded: bool,
+}
+
+impl WritingPlan {
+    /// As it is after an answer that does not count.
+    pub(crate) fn discard(self) -> Self {
+        Self { discarded: self.begun.is_some(), ..self }
+    }
 }
 
 impl TurnRun {
@@ -29,7 +39,7 @@ impl TurnRun {
         (part, name): (usize, &str),
         text: &str,
     ) {
-        if name != PROPOSE || writing.begun.as_ref().is_some_and(|(begun, _)| *begun != part) {
+        if name != PROPOSE || writing.discarded || writing.begun.as_ref().is_some_and(|(begun, _)| *begun != part) {
             return;
         }
         writing.arguments.push_str(text);
@@ -43,7 +53,7 @@ impl TurnRun {
 
     /// Tells what has arrived since the last time.
     pub(crate) async fn tell_plan(&self, recorder: &Recorder, writing: &mut WritingPlan) {
-        let Some((_, item_id)) = &writing.begun else { return };
+        let Some((_, item_id)) = writing.begun.as_ref().filter(|_| !writing.discarded) else { return };
         let text = plan(&writing.arguments);
         let Some(delta) = text.get(writing.told..).filter(|delta| !delta.is_empty()) else { return };
         let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
@@ -51,6 +61,13 @@ impl TurnRun {
         let offset = writing.told as u64;
         writing.told = text.len();
         recorder.tell_part(ServerNotification::PlanDelta(delta), offset).await;
+    }
+
+    /// A plan that was begun will not be whole: what was told of it is its item.
+    pub(crate) async fn end_plan(&mut self, recorder: &mut Recorder, writing: &WritingPlan) -> Result<(), StoreError> {
+        let Some(id) = self.progress.plan_item.take() else { return Ok(()) };
+        let text = plan(&writing.arguments).get(..writing.told).unwrap_or_default().to_owned();
+        self.complete(recorder, ThreadItem::Plan { id, text }).await
     }
 }
 

@@ -229,3 +229,60 @@ async fn a_plan_is_told_while_it_is_written() {
         assert_eq!((begun, told), if live { (Some(id), plan.clone()) } else { (None, String::new()) });
     }
 }
+
+#[tokio::test]
+async fn a_plan_that_is_cut_short_is_completed_as_far_as_it_was_told() {
+    let plan = "# Plan\n\n1. ".to_owned() + &"And a step of some length. ".repeat(40);
+    let proposed = |more: Value| {
+        let mut step = json!({ "tool": "propose_plan", "arguments": { "plan": plan } });
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        step
+    };
+    // The turn is interrupted while the plan is written, or when an answer with one does not count.
+    let cut = proposed(json!({ "drop": { "after_events": 8 } }));
+    let written = [
+        json!([proposed(json!({ "hang": true }))]),
+        json!([cut.clone(), { "text": "Something else.", "hang": true }]),
+        json!([cut.clone(), proposed(json!({ "text": "Again.", "hang": true }))]),
+        json!([cut, { "text": "Something else." }]),
+    ];
+    for (case, steps) in written.into_iter().enumerate() {
+        let place = Place::new(steps);
+        let mut session = session(&place, true).await;
+        let mode = Some(CollaborationMode::only(ModeKind::Plan));
+        let change = SettingsChange { collaboration_mode: mode, ..SettingsChange::default() };
+        let params = ThreadSettingsUpdateParams { thread_id: session.thread_id.clone(), change };
+        session.connection.client.thread_settings_update(params).await.unwrap();
+        session.say("go").await;
+        let (mut begun, mut told, mut ended) = (Vec::new(), String::new(), Vec::new());
+        let mut interrupts = case < 3;
+        loop {
+            let ServerMessage::Event(event) = session.message().await else { panic!("a question") };
+            match event.notification {
+                ServerNotification::ItemStarted(started) => {
+                    if let ThreadItem::Plan { id, .. } = started.item {
+                        begun.push(id);
+                    }
+                }
+                ServerNotification::PlanDelta(delta) => told.push_str(&delta.delta),
+                ServerNotification::ItemCompleted(done) => {
+                    if let ThreadItem::Plan { id, text } = done.item {
+                        ended.push((id, text));
+                    }
+                }
+                ServerNotification::TurnCompleted(_) => break,
+                _ => {}
+            }
+            let requests = place.server.requests().len();
+            if interrupts && !begun.is_empty() && (case == 0 && !told.is_empty() || requests == 2) {
+                interrupts = false;
+                session.interrupt().await;
+            }
+        }
+        assert_eq!(ended, begun.iter().map(|id| (id.clone(), told.clone())).collect::<Vec<_>>(), "{case}");
+        assert!(begun.len() == 1 && plan.starts_with(&told), "{case}: {begun:?} {told}");
+        let id = &begun[0];
+        let line = format!(r#""type":"plan","id":"{id}""#);
+        assert!(place.journals().concat().contains(&line), "{case}: {}", place.journals().concat());
+    }
+}
