@@ -54,6 +54,8 @@ pub(crate) struct Keeper {
     under_way: Option<Taking>,
     /// Whether something was changed after the last action of the turn.
     pub(crate) changed: bool,
+    /// Whether the last state was taken for the action that begins now.
+    fresh: bool,
     pub(crate) others: Others,
     told: Told,
 }
@@ -266,6 +268,7 @@ impl TurnRun {
         access: &Access,
         confinement: &Confinement,
     ) -> Before {
+        let is_fresh = std::mem::take(&mut state.checkpoints.fresh);
         if state.checkpoints.keeping.is_none() || !changes(&state.settings.workplace, access, confinement) {
             return Before::Ready;
         }
@@ -273,7 +276,7 @@ impl TurnRun {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Before::Interrupted,
-            () = self.know_before(state) => {
+            () = self.know_before(state, is_fresh) => {
                 let is_known = matches!(&state.checkpoints.turn, Some((_, true)));
                 state.checkpoints.open = is_known.then(|| item_id.to_owned());
                 Before::Ready
@@ -284,19 +287,23 @@ impl TurnRun {
     /// Makes sure that there is a state before what the turn does next; false if there cannot be, or the user does not want
     /// to wait.
     pub(crate) async fn files_are_known(&self, state: &mut ThreadState) -> bool {
+        state.checkpoints.fresh = false;
         if state.checkpoints.keeping.is_none() {
             return false;
         }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => false,
-            () = self.know_before(state) => matches!(&state.checkpoints.turn, Some((_, true))),
+            () = self.know_before(state, false) => matches!(&state.checkpoints.turn, Some((_, true))),
         }
     }
 
-    /// Takes a state with large directories in it, and keeps them in those that follow; false if that cannot be.
+    /// Takes a state with large directories in it, and keeps them in those that follow; false if that cannot be. There is a
+    /// state of the turn before, by [`TurnRun::files_are_known`]; this is the one that the action begins after.
     pub(crate) async fn keep_whole(&self, state: &mut ThreadState, directories: &[PathBuf]) -> bool {
-        if !self.files_are_known(state).await {
+        let is_known =
+            |state: &ThreadState| matches!(&state.checkpoints.turn, Some((turn, true)) if *turn == self.turn.id);
+        if !is_known(state) {
             return false;
         }
         let new: Vec<PathBuf> =
@@ -305,15 +312,16 @@ impl TurnRun {
             return true;
         }
         state.checkpoints.whole.extend(new);
-        state.checkpoint(&self.turn.id, None);
-        let is_taken = state.checkpoint_taken(&self.thread_id).await;
-        is_taken && !state.checkpoints.omitted.iter().any(|omitted| directories.contains(&omitted.path))
+        let ended = std::mem::take(&mut state.checkpoints.changed);
+        self.know_now(state, ended.then(String::new)).await;
+        state.checkpoints.fresh = true;
+        is_known(state) && !state.checkpoints.omitted.iter().any(|omitted| directories.contains(&omitted.path))
     }
 
-    async fn know_before(&self, state: &mut ThreadState) {
+    async fn know_before(&self, state: &mut ThreadState, is_fresh: bool) {
         state.checkpoint_taken(&self.thread_id).await;
         if let Some((_, is_known)) = state.checkpoints.turn.as_ref().filter(|(turn, _)| *turn == self.turn.id) {
-            if *is_known {
+            if *is_known && !is_fresh {
                 self.know_again(state).await;
             }
             return;
