@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use codex_config::{Environment, LimitSettings};
+use codex_config::{Environment, Settings};
 use codex_protocol::{SandboxMode, SessionSource, ThreadStartParams};
 use codex_server::{
     Ceiling, Facts, Hub,
@@ -48,8 +48,8 @@ pub async fn run(
     let thread = outer.then(thread);
     let defaults = resolve::thread_start(&thread, &RunOptions::default())?;
     // What is wrong with the configuration is said now, not to the first client.
-    let limits = codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?.settings.limits;
-    let ceiling = Ceiling { limits, ..ceiling(&thread, &access, &defaults)? };
+    let settings = codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?.settings;
+    let ceiling = ceiling(&thread, &access, &defaults, settings)?;
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let (mut stop, mut interrupt) =
         (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);
@@ -82,14 +82,24 @@ pub async fn run(
     Ok(stopped)
 }
 
-/// Where sessions may work, and behind which walls.
-fn ceiling(thread: &ThreadOptions, access: &Access, defaults: &ThreadStartParams) -> Result<Ceiling, String> {
+/// Where sessions may work, behind which walls and with what limits.
+fn ceiling(
+    thread: &ThreadOptions,
+    access: &Access,
+    defaults: &ThreadStartParams,
+    settings: Settings,
+) -> Result<Ceiling, String> {
     let mut roots = vec![resolve::workspace(thread)?];
     for path in access.allow_cwd.iter().chain(&thread.add_dir) {
         roots.push(resolve::directory("--allow-cwd", path)?);
     }
-    let sandbox = thread.sandbox.map_or(SandboxMode::WorkspaceWrite, resolve::sandbox_mode);
-    Ok(Ceiling { roots, sandbox, limits: LimitSettings::default(), defaults: defaults.clone() })
+    let configured = match settings.sandbox {
+        codex_config::SandboxMode::ReadOnly => SandboxMode::ReadOnly,
+        // Others work without walls only where the command line says so.
+        _ => SandboxMode::WorkspaceWrite,
+    };
+    let sandbox = thread.sandbox.map_or(configured, resolve::sandbox_mode);
+    Ok(Ceiling { roots, sandbox, limits: settings.limits, defaults: defaults.clone() })
 }
 
 /// Who is let in.

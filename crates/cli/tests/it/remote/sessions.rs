@@ -145,6 +145,26 @@ fn a_client_works_where_the_server_lets_it_and_behind_its_walls() {
 }
 
 #[test]
+fn the_servers_own_configuration_says_how_loose_the_walls_are() {
+    let place = Place::new(json!([{ "text": "one" }, { "text": "two" }]));
+    let config = std::fs::read_to_string(place.home.join("config.toml")).unwrap();
+    std::fs::write(place.home.join("config.toml"), format!("sandbox = \"read-only\"\n{config}")).unwrap();
+    let go = |served: &Served, sandbox: &str| {
+        let arguments = ["--remote", &served.url, "--sandbox", sandbox, "exec", "go"];
+        let output = place.codex(&arguments).output().unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    let served = Served::start(&place, &[]);
+    let (code, said) = go(&served, "workspace-write");
+    assert!(code == Some(2) && said.contains("gives `read-only` at most"), "{code:?}: {said}");
+    assert_eq!(go(&served, "read-only").0, Some(0));
+    drop(served);
+    // A flag says it for this once.
+    let served = Served::start(&place, &["--sandbox", "workspace-write"]);
+    assert_eq!(go(&served, "workspace-write").0, Some(0));
+}
+
+#[test]
 fn a_server_that_is_stopped_lets_turns_end_and_says_nothing_of_its_token() {
     let place = Place::new(json!([run("echo > started; read x < go"), { "text": "all done" }]));
     let (started, go) = (place.pipe("started"), place.unopened_pipe("go"));
