@@ -82,7 +82,7 @@ impl TurnRun {
         first: Outcome,
     ) -> Result<Outcome, StoreError> {
         let policy = &state.settings.workplace.policy;
-        if policy.approval == Approval::Never || policy.thrown_away || self.cancel.is_cancelled() {
+        if policy.approval == Approval::Never || !policy.may_leave || policy.thrown_away || self.cancel.is_cancelled() {
             return Ok(first);
         }
         let (mut more, first) = missed(state, first);

@@ -207,6 +207,12 @@ fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Resu
 
 fn leave_sandbox(policy: &Policy, dangerous: Option<(Option<RuleText>, String)>) -> Judgement {
     match policy.approval {
+        _ if !policy.may_leave => Judgement::refuse(
+            "leaving the sandbox is not possible in this session, whoever is asked. Do it inside the sandbox, or say what \
+             you could not do"
+                .into(),
+            None,
+        ),
         Approval::Never => Judgement::refuse(
             "leaving the sandbox was not allowed: nobody can be asked. Do it inside the sandbox, or say what you could not do"
                 .into(),

@@ -10,6 +10,7 @@ fn policy(level: SandboxLevel, approval: Approval) -> Policy {
     Policy {
         level,
         approval,
+        may_leave: true,
         writable: vec!["/w".into(), "/added".into()],
         protected: vec!["/w/.git/hooks".into(), "/w/home".into()],
         temp: "/w/home/temp".into(),
@@ -87,6 +88,22 @@ fn verdicts() {
     for (level, approval, access, expected) in table {
         let verdict = decide(&policy(*level, *approval), access);
         assert_eq!(word(&verdict), *expected, "{level:?} {approval:?} {access:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn where_nobody_may_leave_the_walls_nobody_is_asked_to() {
+    use SandboxLevel::{DangerFullAccess, WorkspaceWrite};
+    let leave = Access { command: Some("true".into()), outside_sandbox: Some("so".into()), ..Access::default() };
+    let table = [
+        (WorkspaceWrite, Approval::OnRequest, "refuse"),
+        (WorkspaceWrite, Approval::Untrusted, "refuse"),
+        (DangerFullAccess, Approval::OnRequest, "allow unconfined"),
+    ];
+    for (level, approval, expected) in table {
+        let policy = Policy { may_leave: false, ..policy(level, approval) };
+        let verdict = decide(&policy, &leave);
+        assert_eq!(word(&verdict), expected, "{level:?} {approval:?}: {verdict:?}");
     }
 }
 

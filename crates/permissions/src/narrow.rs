@@ -23,6 +23,7 @@ impl Policy {
             level,
             approval: other.approval,
             full_auto: other.full_auto,
+            may_leave: other.may_leave,
             rules: other.rules.clone(),
             writable: self.writable.iter().filter(|path| writes(path)).cloned().collect(),
             protected: both(&self.protected, &other.protected),

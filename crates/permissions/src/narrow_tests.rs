@@ -32,11 +32,11 @@ fn policy() -> impl Strategy<Value = Policy> {
         &[SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess][..],
     );
     let approval = prop::sample::select(&[Approval::Untrusted, Approval::OnRequest, Approval::Never][..]);
-    let asking = (level, approval, any::<bool>(), rules());
+    let asking = (level, approval, any::<bool>(), any::<bool>(), rules());
     let walls = (paths(), paths(), paths(), paths(), paths(), paths(), paths());
     let reach = (any::<bool>(), any::<bool>(), prop::collection::vec(Just("x.org".to_owned()), 0..2));
     (asking, walls, reach).prop_map(|(asking, walls, reach)| {
-        let (level, approval, full_auto, rules) = asking;
+        let (level, approval, full_auto, may_leave, rules) = asking;
         let (writable, protected, git, covered, hidden, denied_programs, caches) = walls;
         let (network, weak, domains) = reach;
         let (temp, state) = ("/t".into(), "/s".into());
@@ -44,6 +44,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             level,
             approval,
             full_auto,
+            may_leave,
             rules,
             writable,
             protected,

@@ -42,9 +42,12 @@ pub struct Policy {
     pub approval: Approval,
     /// `--full-auto`: what would have to ask because of its class runs, unless a rule denies it.
     pub full_auto: bool,
+    /// Whether a person's yes may give an action more than the walls do.
+    pub may_leave: bool,
     /// The rules for commands.
     pub rules: Rules,
-    /// Absolute directories that may be written under `workspace-write`: the workspace first, then added ones.
+    /// Absolute, resolved directories that may be written under `workspace-write`: the workspace first, then added ones.
+    /// Nothing runs where one leads elsewhere by then.
     pub writable: Vec<PathBuf>,
     /// Absolute paths below them that stay read-only.
     pub protected: Vec<PathBuf>,
@@ -129,7 +132,8 @@ impl Policy {
             }),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
                 writable: [&self.writable[..], &self.git].concat(),
-                real: Vec::new(),
+                // They were when the policy was made: who may write above one can put a link in its place.
+                real: self.writable.clone(),
                 protected: [&self.protected[..], &self.covered].concat(),
                 hidden: self.hidden.clone(),
                 denied_programs: self.denied_programs.clone(),

@@ -455,6 +455,7 @@ async fn workplace(
         temp,
         helper,
         full_auto: wanted.full_auto,
+        may_leave: wanted.ceiling.is_none_or(|level| level == SandboxMode::DangerFullAccess),
     };
     let (policy, found) = policy(&ground).await?;
     // It has its price, and is of use only to whoever can answer.

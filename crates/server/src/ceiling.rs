@@ -110,6 +110,13 @@ impl Ceiling {
         real.into_os_string().into_string().map_err(|path| refused(format!("{}: it is not UTF-8", path.display())))
     }
 
+    /// Whether a session that worked in `cwd`, absolute, is one of those that others may have. The directory may be gone
+    /// meanwhile; what is left of the way there counts then.
+    pub(crate) fn recorded(&self, cwd: &Path) -> Result<(), RpcError> {
+        let there = cwd.ancestors().find(|place| place.symlink_metadata().is_ok()).unwrap_or(cwd);
+        self.directory(&there.to_string_lossy()).map(drop)
+    }
+
     fn settings(&self, asked: Asked<'_>) -> Result<Vec<String>, RpcError> {
         if let Some(cwd) = asked.cwd {
             *cwd = self.directory(cwd)?;

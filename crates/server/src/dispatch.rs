@@ -249,8 +249,11 @@ impl Server {
         })
     }
 
-    /// Saves a rule for the project that `workspace` belongs to.
+    /// Saves a rule for the project that `workspace` belongs to. One from elsewhere holds for the session and no longer.
     fn remember(&self, workspace: &Path, rule: &str) -> Result<(), String> {
+        if self.ceiling.is_some() {
+            return Ok(());
+        }
         let home = self.codex_home().map_err(|error| error.to_string())?;
         let project = build::project(&self.environment, workspace);
         codex_config::remember(&home, Some(&project), rule).map(drop).map_err(|error| error.to_string())

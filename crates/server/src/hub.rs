@@ -2,6 +2,7 @@
 //!
 //! It must never wait for a connection, and threads live on without one. `docs/design/0013-remote-sessions.md` says how.
 
+mod held;
 mod missed;
 mod now;
 mod outbox;
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use codex_agent::AnswerError;
 use codex_config::Environment;
 use codex_protocol::{
     ClientRequest, ClientResponse, ErrorKind, RpcError, ServerMessage, SessionSource, ThreadOpened, ThreadReadParams,
@@ -127,6 +129,9 @@ impl Hub {
                 Ok(left_out) => self.lock().warn(connection, left_out),
                 Err(error) => return Err(error).into(),
             }
+            if let Err(error) = self.hold_thread(ceiling, &request).await {
+                return Err(error).into();
+            }
         }
         let live = live_output(&request);
         match request {
@@ -143,6 +148,10 @@ impl Hub {
                 };
                 Ok(ClientResponse::ThreadUnsubscribe(ThreadUnsubscribed { status })).into()
             }
+            ClientRequest::ServerRequestAnswer(ref params) if !self.lock().asks(connection, params.request_id) => {
+                let message = AnswerError::NotOpen(params.request_id).to_string();
+                Err(RpcError::new(ErrorKind::NotFound, message)).into()
+            }
             ClientRequest::TurnStart(_)
             | ClientRequest::ReviewStart(_)
             | ClientRequest::ThreadShellCommand(_)
@@ -152,17 +161,12 @@ impl Hub {
                 let message = "the server is being stopped: no turn begins any more";
                 Err(RpcError::new(ErrorKind::Internal, message)).into()
             }
-            request => self.server.dispatch(request).await.into(),
+            request => self.server.dispatch(request).await.map(|response| self.shown(response)).into(),
         }
     }
 
     /// Opens a new thread, which the connection follows then.
     async fn open(&self, connection: u64, live: bool, mut request: ClientRequest) -> Answered {
-        if let ClientRequest::ThreadFork(params) = &request
-            && let Err(error) = self.locate(&params.from.thread_id, params.from.cwd.as_deref()).await
-        {
-            return Err(error).into();
-        }
         // Others may follow it that want more.
         match &mut request {
             ClientRequest::ThreadStart(params) => params.live_output = Some(true),
@@ -170,7 +174,7 @@ impl Hub {
             _ => {}
         }
         self.lock().opening += 1;
-        let result = self.server.dispatch(request).await;
+        let result = self.open_here(request).await;
         let mut threads = self.lock();
         threads.opening -= 1;
         if let Ok(ClientResponse::ThreadStart(opened) | ClientResponse::ThreadFork(opened)) = &result {
@@ -190,7 +194,7 @@ impl Hub {
         let open = self.lock().find(&params.thread_id);
         let id = match open {
             Some(id) => id,
-            None => self.locate(&params.thread_id, params.cwd.as_deref()).await?,
+            None => self.locate(&params.thread_id).await?,
         };
         // Of two that want it, one opens it and the other follows.
         let turnstile = self.lock().turnstile(&id);
@@ -201,7 +205,7 @@ impl Hub {
             let params =
                 ThreadResumeParams { thread_id: id.clone(), live_output: Some(true), after_seq: None, ..params };
             self.lock().opening += 1;
-            let opened = self.server.dispatch(ClientRequest::ThreadResume(params)).await;
+            let opened = self.open_here(ClientRequest::ThreadResume(params)).await;
             let mut threads = self.lock();
             threads.opening -= 1;
             if let ClientResponse::ThreadResume(opened) = opened? {
@@ -222,16 +226,13 @@ impl Hub {
         Ok((opened, Box::new(then)))
     }
 
-    /// The whole id of a thread on disk, which may be worked on where it is, or in `cwd`.
-    async fn locate(&self, thread_id: &str, cwd: Option<&str>) -> Result<String, RpcError> {
+    /// The whole id of a thread on disk.
+    async fn locate(&self, thread_id: &str) -> Result<String, RpcError> {
         let wanted = ThreadReadParams { thread_id: thread_id.to_owned() };
-        let ClientResponse::ThreadRead(read) = self.server.dispatch(ClientRequest::ThreadRead(wanted)).await? else {
-            return Ok(thread_id.to_owned());
-        };
-        if let (Some(ceiling), None) = (&self.ceiling, cwd) {
-            ceiling.directory(&read.thread.cwd)?;
+        match self.server.dispatch(ClientRequest::ThreadRead(wanted)).await? {
+            ClientResponse::ThreadRead(read) => Ok(read.thread.id),
+            _ => Ok(thread_id.to_owned()),
         }
-        Ok(read.thread.id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Threads> {

@@ -48,13 +48,19 @@ impl Server {
         let settled = kept.thread.settle().await.map_err(thread_error)?;
         let home = self.codex_home()?;
         let project = build::project(&self.environment, &kept.thread.standing().roots.workspace);
-        let removed = codex_config::forget(&home, &project, text);
+        // A rule from elsewhere was never saved.
+        let in_session = |rule: &RuleText| rule.text == text && rule.origin == codex_agent::THIS_SESSION;
+        let removed = match &self.ceiling {
+            Some(_) => Ok(kept.thread.standing().policy.rules.texts().iter().any(in_session)),
+            None => codex_config::forget(&home, &project, text),
+        };
         if !removed.map_err(|error| build::configuration(&error.to_string()))? {
             let message = format!("`{text}` is not remembered for this project; rules in files are changed there");
             return Err(RpcError::new(ErrorKind::NotFound, message));
         }
         let own = home.join("config.toml");
-        settled.remove_rules(|rule| rule.text == text && is_remembered(rule, &own));
+        let saved = self.ceiling.is_none();
+        settled.remove_rules(|rule| in_session(rule) || (saved && rule.text == text && is_remembered(rule, &own)));
         Ok(())
     }
 }

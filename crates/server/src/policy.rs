@@ -46,6 +46,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) helper: &'a Path,
     /// `--full-auto`.
     pub(crate) full_auto: bool,
+    /// As in [`Policy`].
+    pub(crate) may_leave: bool,
 }
 
 /// The policy of a thread, and the repositories that it was made for.
@@ -61,6 +63,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
         level,
         approval: if ground.full_auto { Approval::Never } else { approval(settings.ask_for_approval) },
         full_auto: ground.full_auto,
+        may_leave: ground.may_leave,
         rules: rules(settings)?,
         temp: temp.to_owned(),
         state: codex_home.join("run"),

@@ -93,6 +93,22 @@ impl Server {
         Ok(ThreadReadResult { thread: ThreadInfo { git_info, ..thread(listed) } })
     }
 
+    /// Where a session works, or worked when it began, open or on disk: a sub-agent where the session at the top does.
+    pub(crate) async fn workplace_of(&self, thread_id: &str) -> Result<PathBuf, RpcError> {
+        let mut id = thread_id.to_owned();
+        while let Some(above) = self.works_for(&id) {
+            id = above;
+        }
+        if let Ok(thread) = self.thread(&id) {
+            return Ok(thread.standing().roots.workspace.clone());
+        }
+        let mut session = self.look(id).await?;
+        while let Some(above) = session.facts.header.parent.clone() {
+            session = self.look(above).await?;
+        }
+        Ok(session.facts.header.cwd)
+    }
+
     /// What is known of the session that `wanted` says: its id, its name, or the beginning of its id.
     async fn look(&self, wanted: String) -> Result<Listed, RpcError> {
         let home = self.codex_home()?;

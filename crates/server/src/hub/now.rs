@@ -26,6 +26,11 @@ impl Now {
         self.turn.is_some() || !self.questions.is_empty()
     }
 
+    /// Whether this question waits.
+    pub(crate) fn asks(&self, id: u64) -> bool {
+        self.questions.contains_key(&id)
+    }
+
     /// Takes in what `thread_id` or a sub-agent of it tells.
     pub(crate) fn apply(&mut self, thread_id: &str, message: &ServerMessage) {
         let event = match message {

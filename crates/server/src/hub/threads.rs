@@ -159,6 +159,12 @@ impl Threads {
         others
     }
 
+    /// Whether the question waits in a thread that the connection follows, or in one that is being opened.
+    pub(crate) fn asks(&self, connection: u64, question: u64) -> bool {
+        let hears = |it: &Followed| it.opened.is_none() || it.followers.contains_key(&connection);
+        self.all.values().any(|followed| followed.now.asks(question) && hears(followed))
+    }
+
     /// Whether a turn runs.
     pub(crate) fn works(&self) -> bool {
         self.all.values().any(|followed| followed.now.status().is_some())
