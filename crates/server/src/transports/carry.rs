@@ -1,15 +1,18 @@
 //! One WebSocket that carries a session, until it is lost, closed, or another one carries it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use codex_client::remote::CONFIRM_EVERY;
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
-use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, Utf8Bytes},
+};
 
 use super::session::Session;
 
@@ -20,6 +23,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Messages of a client that are read at once, and how many a second after that.
 const BURST: f64 = 1000.0;
 const PACE: f64 = 200.0;
+/// Texts of a client, and bytes of them, that are read while nobody takes them: what confirms stands behind them. No
+/// client of this program sends more than so many before it hears that they came.
+const AHEAD: (usize, usize) = (256, 64 * 1024 * 1024);
 
 /// How a session is carried.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +46,14 @@ where
     let (mut sink, mut stream) = socket.split();
     let due = Notify::new();
     let read = async {
-        let (mut pace, mut unconfirmed) = (Pace::new(), 0);
+        let (mut pace, mut unconfirmed, mut heard) = (Pace::new(), 0, Instant::now());
+        let mut ahead = Ahead::default();
         loop {
-            let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await else { return true };
-            match message {
-                Message::Text(text) => {
-                    sleep(pace.wait()).await;
-                    if !session.say(how.carrier, text.as_str().to_owned()).await {
+            let message = tokio::select! {
+                biased;
+                room = session.room(), if !ahead.texts.is_empty() => {
+                    let Some((room, text)) = room.zip(ahead.next()) else { return true };
+                    if !session.say(how.carrier, room, text.as_str().to_owned()) {
                         return true;
                     }
                     unconfirmed += 1;
@@ -54,13 +61,35 @@ where
                         unconfirmed = 0;
                         due.notify_one();
                     }
+                    continue;
+                }
+                message = stream.next(), if !ahead.is_full() => message,
+                () = sleep_until(heard + SILENCE) => return true,
+            };
+            heard = Instant::now();
+            let Some(Ok(message)) = message else { return true };
+            match message {
+                Message::Text(text) => {
+                    sleep(pace.wait()).await;
+                    ahead.push(text);
                 }
                 Message::Ping(payload) if how.confirms => {
                     if let Ok(count) = payload.as_ref().try_into().map(u64::from_be_bytes) {
                         session.confirm(count);
                     }
                 }
-                Message::Close(_) => return false,
+                Message::Close(_) => {
+                    // What it said before is done, if anything still is.
+                    let rest = async {
+                        while let Some(text) = ahead.next()
+                            && let Some(room) = session.room().await
+                        {
+                            session.say(how.carrier, room, text.as_str().to_owned());
+                        }
+                    };
+                    let _ = timeout(SILENCE, rest).await;
+                    return false;
+                }
                 _ => {}
             }
         }
@@ -102,6 +131,30 @@ where
     }
 }
 
+/// Texts that were read and not taken yet.
+#[derive(Default)]
+struct Ahead {
+    texts: VecDeque<Utf8Bytes>,
+    bytes: usize,
+}
+
+impl Ahead {
+    fn push(&mut self, text: Utf8Bytes) {
+        self.bytes += text.len();
+        self.texts.push_back(text);
+    }
+
+    fn next(&mut self) -> Option<Utf8Bytes> {
+        let text = self.texts.pop_front()?;
+        self.bytes -= text.len();
+        Some(text)
+    }
+
+    fn is_full(&self) -> bool {
+        self.texts.len() >= AHEAD.0 || self.bytes >= AHEAD.1
+    }
+}
+
 /// How fast a client may speak. What comes faster is read later.
 struct Pace {
     left: f64,
@@ -124,7 +177,35 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::duplex;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_client_confirms_is_heard_while_nobody_takes_what_it_says() {
+        let (session, mut said) = Session::bare();
+        let (near, far) = duplex(1 << 16);
+        let near = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let mut client = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+        let (carrier, _) = session.take_over(0).unwrap();
+        session.tell("an answer");
+        let how = Carriage { carrier, first: 0, confirms: true };
+        let carried = Arc::clone(&session);
+        let carrying = tokio::spawn(async move { carry(&carried, near, how).await });
+        let texts: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        for text in &texts {
+            client.send(Message::text(text)).await.unwrap();
+        }
+        client.send(Message::Ping(1_u64.to_be_bytes().to_vec().into())).await.unwrap();
+        // Time stands still unless all wait: a connection that does not read on is given up.
+        timeout(SILENCE, session.all_confirmed()).await.expect("it was not heard");
+        for text in texts {
+            assert_eq!(said.recv().await, Some(text));
+        }
+        client.close(None).await.unwrap();
+        assert!(!carrying.await.unwrap());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_read_at_once_and_a_flood_at_its_pace() {

@@ -8,7 +8,10 @@ use std::{
 
 use codex_client::remote::Unconfirmed;
 use codex_protocol::ServerMessage;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, OwnedPermit},
+};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{Calls, Facts, Hub, serve_json};
@@ -105,11 +108,15 @@ impl Session {
         }
     }
 
-    /// The client says something; false when it is nobody's business any more.
-    pub(crate) async fn say(&self, carrier: u64, text: String) -> bool {
-        let Some(said) = self.lock().said.clone() else { return false };
-        // Counted when there is room for it, and in one step: whoever takes over knows how many came.
-        let Ok(room) = said.reserve().await else { return false };
+    /// Room for what the client says next; `None` when nothing of it is wanted any more.
+    pub(crate) async fn room(&self) -> Option<OwnedPermit<String>> {
+        let said = self.lock().said.clone()?;
+        said.reserve_owned().await.ok()
+    }
+
+    /// The client says something; false when it is nobody's business any more. Counted when there is room for it, and in
+    /// one step: whoever takes over knows how many came.
+    pub(crate) fn say(&self, carrier: u64, room: OwnedPermit<String>, text: String) -> bool {
         let mut state = self.lock();
         let carries = state.carrier == carrier;
         if carries {
@@ -145,6 +152,34 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// A session on nothing, and what its client says.
+    pub(crate) fn bare() -> (Arc<Self>, mpsc::Receiver<String>) {
+        let (said, incoming) = mpsc::channel(1);
+        let (texts, received, carrier, left, ended) = Default::default();
+        let state = Mutex::new(State { said: Some(said), texts, received, carrier, left, ended });
+        (Arc::new(Self { state, changed: Notify::new() }), incoming)
+    }
+
+    /// The client is told something.
+    pub(crate) fn tell(&self, text: &str) {
+        self.lock().texts.push(text.to_owned());
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the client has everything.
+    pub(crate) async fn all_confirmed(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().texts.size().0 == 0 {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
