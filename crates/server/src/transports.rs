@@ -8,6 +8,7 @@ mod gate;
 mod listen;
 mod session;
 mod tls;
+mod waiting;
 
 pub use bound::{Bound, Local, bind};
 pub use gate::{Gate, Origins};

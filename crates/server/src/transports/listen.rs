@@ -23,7 +23,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -43,13 +43,14 @@ use super::{
     gate::{Gate, Refusal},
     session::Session,
     tls::Certificate,
+    waiting::{Peer, Waiting, peer},
 };
 use crate::{Facts, Hub};
 
 /// How long a connection may take to become a WebSocket.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections that may be about to, at once.
-const HANDSHAKES: usize = 256;
+/// How long the head of a request may take.
+const HEAD_TIME: Duration = Duration::from_secs(3);
 /// Sessions at once, carried or not.
 const SESSIONS: usize = 1024;
 /// Bytes of a request's head.
@@ -63,34 +64,35 @@ pub struct Listening {
     gate: Gate,
     certificate: Option<Certificate>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-    handshakes: Arc<Semaphore>,
+    waiting: Mutex<Waiting>,
     connections: Arc<Semaphore>,
 }
 
 impl Listening {
     /// A server on `hub`, for those whom `gate` lets in. With a certificate, TCP is TLS.
     pub fn new(hub: Arc<Hub>, facts: Facts, gate: Gate, certificate: Option<Certificate>) -> Arc<Self> {
-        let (handshakes, connections) = (Semaphore::new(HANDSHAKES).into(), Semaphore::new(SESSIONS).into());
-        Arc::new(Self { hub, facts, gate, certificate, sessions: Mutex::default(), handshakes, connections })
+        let (sessions, waiting) = Default::default();
+        let connections = Semaphore::new(SESSIONS).into();
+        Arc::new(Self { hub, facts, gate, certificate, sessions, waiting, connections })
     }
 
     /// Lets clients in, until it is dropped.
     pub async fn serve(self: &Arc<Self>, bound: &Bound) {
         loop {
             let accepted = match bound {
-                Bound::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                Bound::Tcp(listener) => listener.accept().await.map(|(stream, from)| {
                     // Keys and answers are small, and waited for.
                     let _ = stream.set_nodelay(true);
-                    let at = stream.local_addr().ok();
+                    let (at, from) = (stream.local_addr().ok(), peer(from.ip()));
                     match &self.certificate {
-                        Some(Certificate { acceptor, .. }) => self.attend(at, acceptor.accept(stream)),
-                        None => self.attend(at, ready(Ok(stream))),
+                        Some(Certificate { acceptor, .. }) => self.attend(at, from, acceptor.accept(stream)),
+                        None => self.attend(at, from, ready(Ok(stream))),
                     }
                 }),
                 Bound::Unix(local) => local.listener.accept().await.map(|(stream, _)| {
                     let own = rustix::process::geteuid().as_raw();
                     if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-                        self.attend(None, ready(Ok(stream)));
+                        self.attend(None, None, ready(Ok(stream)));
                     }
                 }),
             };
@@ -106,14 +108,17 @@ impl Listening {
         let _ = timeout(most, self.connections.acquire_many(SESSIONS as u32)).await;
     }
 
-    /// Lets somebody in who was accepted `at` this address, if it is one.
-    fn attend<S>(self: &Arc<Self>, at: Option<SocketAddr>, stream: impl Future<Output = io::Result<S>> + Send + 'static)
-    where
+    /// Lets somebody in who was accepted `at` this address, if it is one, and comes `from` there.
+    fn attend<S>(
+        self: &Arc<Self>,
+        at: Option<SocketAddr>,
+        from: Peer,
+        stream: impl Future<Output = io::Result<S>> + Send + 'static,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(permit) = Arc::clone(&self.handshakes).try_acquire_owned() else { return };
         let listening = Arc::clone(self);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let attended = async {
                 let Ok(stream) = stream.await else { return };
                 let service = service_fn(move |request| {
@@ -122,13 +127,15 @@ impl Listening {
                 });
                 let connection = http1::Builder::new()
                     .half_close(true)
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIME)
                     .max_buf_size(HEAD)
                     .serve_connection(TokioIo::new(stream), service);
                 let _ = connection.with_upgrades().await;
             };
             let _ = timeout(HANDSHAKE, attended).await;
-            drop(permit);
         });
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).join(from, task.abort_handle());
     }
 
     fn answer(self: &Arc<Self>, at: Option<SocketAddr>, request: Request<Incoming>) -> Response<Full<Bytes>> {
