@@ -84,13 +84,17 @@ impl Tokens {
 
     /// Whether the token opens the server. Takes the same time for all that do not.
     pub fn knows(&self, token: &str) -> bool {
-        let given = hash(token);
+        self.knows_hash(&hash(token))
+    }
+
+    /// As [`Tokens::knows`], of the [`hash`] of a token.
+    pub(crate) fn knows_hash(&self, given: &str) -> bool {
         let named = self.named.as_deref().map(read_named).transpose().ok().flatten().unwrap_or_default();
         let now = now();
         let valid = named.iter().filter(|named| named.expires_at.is_none_or(|end| now < end));
         let hashes = valid.map(|named| named.hash.clone()).chain([hash(&self.own)]);
         // All of them are looked at.
-        hashes.fold(false, |known, hash| known | same(&hash, &given))
+        hashes.fold(false, |known, hash| known | same(&hash, given))
     }
 }
 
@@ -199,7 +203,8 @@ fn random() -> Result<String, String> {
     Ok(hexadecimal(&bytes))
 }
 
-fn hash(token: &str) -> String {
+/// What is kept of a token.
+pub(crate) fn hash(token: &str) -> String {
     hexadecimal(&Sha256::digest(token))
 }
 

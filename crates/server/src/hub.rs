@@ -152,7 +152,8 @@ impl Hub {
                 let message = AnswerError::NotOpen(params.request_id).to_string();
                 Err(RpcError::new(ErrorKind::NotFound, message)).into()
             }
-            ClientRequest::TurnStart(_)
+            ClientRequest::AgentsStart(_)
+            | ClientRequest::TurnStart(_)
             | ClientRequest::ReviewStart(_)
             | ClientRequest::ThreadShellCommand(_)
             | ClientRequest::ThreadCompactStart(_)

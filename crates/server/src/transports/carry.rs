@@ -38,8 +38,13 @@ pub(crate) struct Carriage {
     pub(crate) confirms: bool,
 }
 
-/// Carries the session. Returns whether the client may come back.
-pub(crate) async fn carry<S>(session: &Arc<Session>, socket: WebSocketStream<S>, how: Carriage) -> bool
+/// Carries the session, as long as the client `may` be here. Returns whether it may come back.
+pub(crate) async fn carry<S>(
+    session: &Arc<Session>,
+    socket: WebSocketStream<S>,
+    how: Carriage,
+    may: impl Fn() -> bool,
+) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -97,9 +102,19 @@ where
     let comes_back = tokio::select! {
         comes_back = read => comes_back,
         () = write(session, &mut sink, how, &due) => true,
+        () = until_not(may) => false,
     };
     let _ = timeout(Duration::from_secs(1), sink.close()).await;
     comes_back && how.confirms
+}
+
+/// Waits until it is not so any more.
+async fn until_not(may: impl Fn() -> bool) {
+    let mut pulse = interval(PULSE);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while may() {
+        pulse.tick().await;
+    }
 }
 
 async fn write<S>(session: &Session, sink: &mut SplitSink<WebSocketStream<S>, Message>, how: Carriage, due: &Notify)
@@ -177,6 +192,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use tokio::io::duplex;
     use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -192,7 +209,7 @@ mod tests {
         session.tell("an answer");
         let how = Carriage { carrier, first: 0, confirms: true };
         let carried = Arc::clone(&session);
-        let carrying = tokio::spawn(async move { carry(&carried, near, how).await });
+        let carrying = tokio::spawn(async move { carry(&carried, near, how, || true).await });
         let texts: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         for text in &texts {
             client.send(Message::text(text)).await.unwrap();
@@ -205,6 +222,23 @@ mod tests {
         }
         client.close(None).await.unwrap();
         assert!(!carrying.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_be_here_any_more_is_sent_away() {
+        let (session, _said) = Session::bare();
+        let (near, _far) = duplex(1 << 16);
+        let near = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let (carrier, _) = session.take_over(0).unwrap();
+        let may = Arc::new(AtomicBool::new(true));
+        let may_be = Arc::clone(&may);
+        let how = Carriage { carrier, first: 0, confirms: true };
+        let mut carrying =
+            tokio::spawn(async move { carry(&session, near, how, || may_be.load(Ordering::Relaxed)).await });
+        assert!(timeout(2 * PULSE, &mut carrying).await.is_err(), "it may");
+        may.store(false, Ordering::Relaxed);
+        let comes_back = timeout(2 * PULSE, carrying).await.expect("it is still there");
+        assert!(!comes_back.unwrap());
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use hyper::{
     header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN},
 };
 
-use crate::auth::Tokens;
+use crate::auth::{Tokens, hash};
 
 /// What the `Origin` and `Host` headers may be.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,9 @@ pub struct Gate {
     /// Whether only this machine can connect.
     pub is_local: bool,
 }
+
+/// The hash of the token that somebody has; `None` where none is needed.
+pub(crate) type Holder = Option<String>;
 
 /// Who is refused, and what is said.
 #[derive(Debug)]
@@ -72,15 +75,16 @@ impl Gate {
 
     /// Whether the headers have a token that opens the server. `at`: where it was reached, if that is an address. Who
     /// has none gets proof that this server knows its own token, on the machine itself and if nobody can guess it.
-    pub(crate) fn opens(&self, headers: &HeaderMap, at: Option<SocketAddr>) -> Result<(), Refusal> {
-        let Some(tokens) = &self.tokens else { return Ok(()) };
+    pub(crate) fn opens(&self, headers: &HeaderMap, at: Option<SocketAddr>) -> Result<Holder, Refusal> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        if given.is_some_and(|token| tokens.knows(token)) {
-            return Ok(());
+        let holder = given.map(hash).filter(|hash| tokens.knows_hash(hash));
+        if holder.is_some() {
+            return Ok(holder);
         }
         let nonce = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok());
         let at = at.filter(|at| at.ip().to_canonical().is_loopback());
@@ -88,6 +92,17 @@ impl Gate {
         let proof = proof();
         let says = "a token is needed: Authorization: Bearer TOKEN";
         Err(Refusal { status: StatusCode::UNAUTHORIZED, says, proof })
+    }
+}
+
+impl Gate {
+    /// Whether what opened the server opens it still.
+    pub(crate) fn still_opens(&self, holder: &Holder) -> bool {
+        match (&self.tokens, holder) {
+            (None, _) => true,
+            (Some(tokens), Some(hash)) => tokens.knows_hash(hash),
+            (Some(_), None) => false,
+        }
     }
 }
 

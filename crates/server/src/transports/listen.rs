@@ -6,7 +6,7 @@ use std::{
     future::ready,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -40,7 +40,7 @@ use tokio_tungstenite::{
 use super::{
     bound::Bound,
     carry::{Carriage, carry},
-    gate::{Gate, Refusal},
+    gate::{Gate, Holder, Refusal},
     session::Session,
     tls::Certificate,
     waiting::{Peer, Waiting, peer},
@@ -53,8 +53,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD_TIME: Duration = Duration::from_secs(3);
 /// Sessions at once, carried or not.
 const SESSIONS: usize = 1024;
+/// How often it is looked for sessions that nobody takes up any more.
+const ROUND: Duration = Duration::from_secs(60);
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
+
+/// A session's name, and whose it is: nobody takes up what another one began.
+type Name = (Holder, String);
 
 /// A server that can be reached from elsewhere.
 #[derive(Debug)]
@@ -63,7 +68,7 @@ pub struct Listening {
     facts: Facts,
     gate: Gate,
     certificate: Option<Certificate>,
-    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    sessions: Mutex<HashMap<Name, Arc<Session>>>,
     waiting: Mutex<Waiting>,
     connections: Arc<Semaphore>,
 }
@@ -73,7 +78,9 @@ impl Listening {
     pub fn new(hub: Arc<Hub>, facts: Facts, gate: Gate, certificate: Option<Certificate>) -> Arc<Self> {
         let (sessions, waiting) = Default::default();
         let connections = Semaphore::new(SESSIONS).into();
-        Arc::new(Self { hub, facts, gate, certificate, sessions, waiting, connections })
+        let listening = Arc::new(Self { hub, facts, gate, certificate, sessions, waiting, connections });
+        tokio::spawn(sweep(Arc::downgrade(&listening)));
+        listening
     }
 
     /// Lets clients in, until it is dropped.
@@ -153,22 +160,24 @@ impl Listening {
             "/" => {}
             _ => return plain(StatusCode::NOT_FOUND, "there is /, a WebSocket, /healthz and /readyz"),
         }
-        if let Err(refusal) = self.gate.opens(request.headers(), at) {
-            return refused(&refusal);
-        }
+        let holder = match self.gate.opens(request.headers(), at) {
+            Ok(holder) => holder,
+            Err(refusal) => return refused(&refusal),
+        };
         let Some(key) = key(request.headers()) else {
             return plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
         };
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "there are too many connections");
         };
-        self.upgrade(request, &key, permit)
+        self.upgrade(request, &key, holder, permit)
     }
 
     fn upgrade(
         self: &Arc<Self>,
         mut request: Request<Incoming>,
         key: &str,
+        holder: Holder,
         permit: OwnedSemaphorePermit,
     ) -> Response<Full<Bytes>> {
         let mut response = plain(StatusCode::SWITCHING_PROTOCOLS, "");
@@ -178,7 +187,8 @@ impl Listening {
         if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        let named = text(request.headers(), SESSION).filter(|name| name.len() <= 64).map(str::to_owned);
+        let named = text(request.headers(), SESSION).filter(|name| name.len() <= 64);
+        let named = named.map(|name| (holder.clone(), name.to_owned()));
         let received = text(request.headers(), RECEIVED).and_then(|count| count.parse().ok()).unwrap_or_default();
         let (session, how) = match &named {
             Some(name) => {
@@ -208,7 +218,7 @@ impl Listening {
                         WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
                     let stream = TokioIo::new(upgraded);
                     let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-                    carry(&session, socket, how).await
+                    carry(&session, socket, how, || listening.gate.still_opens(&holder)).await
                 }
                 Err(_) => how.confirms,
             };
@@ -224,15 +234,9 @@ impl Listening {
     }
 
     /// The session of this name, carried by a new connection, with how many texts of the client came if it was known.
-    fn session(&self, name: &str, received: u64) -> (Arc<Session>, u64, Option<u64>) {
+    fn session(&self, name: &Name, received: u64) -> (Arc<Session>, u64, Option<u64>) {
+        self.sweep();
         let mut sessions = self.lock();
-        sessions.retain(|_, session| {
-            let over = session.is_over();
-            if over {
-                session.end();
-            }
-            !over
-        });
         if let Some(known) = sessions.get(name)
             && let Some((carrier, of_client)) = known.take_over(received)
         {
@@ -241,22 +245,42 @@ impl Listening {
         let session = Session::begin(&self.hub, self.facts.clone());
         let carrier = session.take_over(0).map_or(0, |(carrier, _)| carrier);
         if sessions.len() < SESSIONS
-            && let Some(before) = sessions.insert(name.to_owned(), Arc::clone(&session))
+            && let Some(before) = sessions.insert(name.clone(), Arc::clone(&session))
         {
             before.end();
         }
         (session, carrier, None)
     }
 
-    fn forget(&self, name: &str, session: &Arc<Session>) {
+    /// Ends the sessions that nobody takes up any more, or may.
+    fn sweep(&self) {
+        self.lock().retain(|(holder, _), session| {
+            let is_over = session.is_over() || (holder.is_some() && !self.gate.still_opens(holder));
+            if is_over {
+                session.end();
+            }
+            !is_over
+        });
+    }
+
+    fn forget(&self, name: &Name, session: &Arc<Session>) {
         let mut sessions = self.lock();
         if sessions.get(name).is_some_and(|known| Arc::ptr_eq(known, session)) {
             sessions.remove(name);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has what nobody takes up ended, as long as there is a server.
+async fn sweep(listening: Weak<Listening>) {
+    loop {
+        tokio::time::sleep(ROUND).await;
+        let Some(listening) = listening.upgrade() else { return };
+        listening.sweep();
     }
 }
 
@@ -289,4 +313,47 @@ fn plain(status: StatusCode, says: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(says.as_bytes())));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_config::Environment;
+    use codex_protocol::{SessionSource, ThreadStartParams};
+
+    use super::*;
+    use crate::transports::{Origins, session::KEPT};
+
+    fn listening() -> Arc<Listening> {
+        let environment = Environment::from_pairs::<String, String>([]);
+        let hub = Hub::start(environment, "codex".into(), SessionSource::AppServer, None);
+        let facts = Facts { codex_home: "/".into(), defaults: ThreadStartParams::default() };
+        let gate = Gate { tokens: None, origins: Origins::default(), is_local: true };
+        Listening::new(hub, facts, gate, None)
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_up_a_session_with_another_token() {
+        let listening = listening();
+        let name = |holder: &str| (Some(holder.to_owned()), "name".to_owned());
+        let (first, ..) = listening.session(&name("one"), 0);
+        let (other, _, of_client) = listening.session(&name("other"), 0);
+        assert!(of_client.is_none() && !Arc::ptr_eq(&first, &other) && !first.is_over());
+        let (again, _, of_client) = listening.session(&name("one"), 0);
+        assert!(of_client.is_some() && Arc::ptr_eq(&first, &again));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_nobody_takes_up_ends_by_itself() {
+        let listening = listening();
+        let (session, carrier, _) = listening.session(&(None, "name".into()), 0);
+        session.leave(carrier);
+        tokio::time::advance(KEPT - ROUND).await;
+        tokio::task::yield_now().await;
+        assert_eq!(listening.lock().len(), 1);
+        for _ in 0..4 {
+            tokio::time::advance(ROUND).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(listening.lock().is_empty() && session.is_over());
+    }
 }

@@ -3,14 +3,17 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use codex_client::remote::Unconfirmed;
 use codex_protocol::ServerMessage;
-use tokio::sync::{
-    Notify,
-    mpsc::{self, OwnedPermit},
+use tokio::{
+    sync::{
+        Notify,
+        mpsc::{self, OwnedPermit},
+    },
+    time::Instant,
 };
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
