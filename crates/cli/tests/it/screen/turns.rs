@@ -40,6 +40,8 @@ fn enter_tells_the_turn_that_runs() {
     let mut terminal = Terminal::start(&place, &["-a", "on-request", "go"], 24, 80);
     terminal.until("cat pipe").until("Working");
     terminal.press("and that too\r", "⤷ and that too  read with the next step");
+    // It is shown before the server has it.
+    terminal.until_it("what was said", |_| place.journals().iter().any(|journal| journal.contains("and that too")));
     assert_eq!(place.server.requests().len(), 1);
     std::fs::write(place.workspace.join("pipe"), "x").unwrap();
     terminal.until("Both are done.").rest();
