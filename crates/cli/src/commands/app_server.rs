@@ -6,7 +6,9 @@ use std::path::Path;
 use codex_client::Connection;
 use codex_config::Environment;
 use codex_faces::{serve_acp, serve_mcp};
+use codex_protocol::ThreadStartParams;
 use codex_server::{Facts, serve_json};
+use tokio::sync::mpsc;
 
 use crate::{
     args::{AppServerArguments, FaceArguments, RunOptions, ThreadOptions},
@@ -40,14 +42,10 @@ pub async fn run(
 /// As [`run`].
 pub async fn acp(
     outer: ThreadOptions,
-    FaceArguments { thread }: FaceArguments,
+    arguments: FaceArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let defaults = resolve::thread_start(&outer.then(thread), &RunOptions::default())?;
-    stdio::serve(environment, |(calls, events), incoming, outgoing| {
-        serve_acp(Connection::new(calls, events), defaults, incoming, outgoing)
-    })
-    .await
+    face(outer, arguments, environment, serve_acp).await
 }
 
 /// As [`run`], for other agents.
@@ -56,12 +54,22 @@ pub async fn acp(
 /// As [`run`].
 pub async fn mcp(
     outer: ThreadOptions,
+    arguments: FaceArguments,
+    environment: Environment,
+) -> Result<ExitStatus, String> {
+    face(outer, arguments, environment, serve_mcp).await
+}
+
+/// Serves in another program's protocol, which `serve` speaks.
+async fn face<F: Future<Output = ()>>(
+    outer: ThreadOptions,
     FaceArguments { thread }: FaceArguments,
     environment: Environment,
+    serve: impl FnOnce(Connection, ThreadStartParams, mpsc::Receiver<String>, mpsc::Sender<String>) -> F,
 ) -> Result<ExitStatus, String> {
     let defaults = resolve::thread_start(&outer.then(thread), &RunOptions::default())?;
     stdio::serve(environment, |(calls, events), incoming, outgoing| {
-        serve_mcp(Connection::new(calls, events), defaults, incoming, outgoing)
+        serve(Connection::new(calls, events), defaults, incoming, outgoing)
     })
     .await
 }
