@@ -311,7 +311,7 @@ impl TurnRun {
             history,
             tools: Arc::default(),
             thread_id: self.thread_id.clone(),
-            reasoning_effort: state.settings.model.reasoning_effort.clone(),
+            options: state.settings.model.options(),
             output_schema: None,
         };
         self.progress.asked = std::time::Instant::now();
@@ -395,6 +395,7 @@ pub(crate) fn tool_tokens(tool: &ToolSpec) -> u64 {
     let input = match &tool.input {
         ToolInput::Json { schema } => schema.to_string(),
         ToolInput::Freeform { lark_grammar } => (*lark_grammar).to_owned(),
+        ToolInput::WebSearch => String::new(),
     };
     Sizes::of(&Message::user(format!("{}{}{input}", tool.name, tool.description))).total()
 }

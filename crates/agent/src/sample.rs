@@ -148,7 +148,7 @@ impl TurnRun {
             history: state.history.clone(),
             tools: Arc::clone(tools),
             thread_id: self.thread_id.clone(),
-            reasoning_effort: state.settings.model.reasoning_effort.clone(),
+            options: state.settings.model.options(),
             output_schema: self.options.output_schema.clone(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
-use codex_model::{Model, Prices};
+use codex_model::{Model, Options, Prices};
 use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
@@ -69,6 +69,13 @@ pub struct ModelChoice {
     pub compact_at: Option<u64>,
     /// What models cost.
     pub prices: Prices,
+}
+
+impl ModelChoice {
+    /// How each request asks to be answered.
+    pub(crate) fn options(&self) -> Arc<Options> {
+        Arc::new(Options { reasoning_effort: self.reasoning_effort.clone(), ..Options::default() })
+    }
 }
 
 /// Of the user's own environment.

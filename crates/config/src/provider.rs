@@ -23,6 +23,11 @@ pub enum WireApi {
     /// OpenAI's Responses over server-sent events.
     #[default]
     Responses,
+    /// Chat Completions over server-sent events, as most servers speak it.
+    #[serde(alias = "chat_completions")]
+    Chat,
+    /// Anthropic's Messages over server-sent events.
+    Anthropic,
     /// No server: answers from a file, for demonstrations and tests.
     Scripted,
 }
@@ -86,7 +91,8 @@ pub(crate) struct RawProvider {
     base_url: Option<String>,
     env_key: Option<String>,
     env_key_instructions: Option<String>,
-    pub(crate) wire_api: Option<String>,
+    #[serde(default)]
+    pub(crate) wire_api: WireApi,
     #[serde(default)]
     http_headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -113,23 +119,14 @@ impl RawProvider {
         self.env_key.iter().chain(self.env_http_headers.values())
     }
 
-    /// The language, if this version speaks it; else its name.
-    pub(crate) fn wire(&self) -> Result<WireApi, &str> {
-        match self.wire_api.as_deref() {
-            None | Some("responses") => Ok(WireApi::Responses),
-            Some("scripted") => Ok(WireApi::Scripted),
-            Some(other) => Err(other),
-        }
-    }
-
     /// With everything filled in.
-    pub(crate) fn resolve(self, id: &str, wire_api: WireApi) -> ProviderSettings {
+    pub(crate) fn resolve(self, id: &str) -> ProviderSettings {
         ProviderSettings {
             name: self.name.unwrap_or_else(|| id.into()),
             base_url: self.base_url,
             env_key: self.env_key,
             env_key_instructions: self.env_key_instructions,
-            wire_api,
+            wire_api: self.wire_api,
             http_headers: self.http_headers,
             env_http_headers: self.env_http_headers,
             query_params: self.query_params,

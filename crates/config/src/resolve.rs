@@ -181,8 +181,7 @@ pub(crate) fn settings(
     warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
-    let (model_providers, unspoken) = providers(raw.model_providers, openai, merged);
-    warnings.extend(unspoken);
+    let model_providers = providers(raw.model_providers, openai);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
     warnings.extend(incomplete);
     Ok(Settings {
@@ -292,45 +291,29 @@ fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         return Err(merged.error("model_provider", message).hint(did_you_mean(id, known)));
     };
     let table = dotted(&["model_providers".into(), id.clone()]);
-    match provider.wire() {
-        Err(wire) => {
-            let message = format!("the provider `{id}` speaks `{wire}`, which this version does not yet");
-            Err(merged.error(&format!("{table}.wire_api"), message))
-        }
-        Ok(WireApi::Responses) if id != OPENAI && merged.get(&format!("{table}.base_url")).is_none() => {
-            Err(merged.error("model_provider", format!("the provider `{id}` has no `base_url` in `[{table}]`")))
-        }
-        Ok(WireApi::Scripted) if merged.get(&format!("{table}.script")).is_none() => {
-            Err(merged.error("model_provider", format!("the provider `{id}` has no `script` in `[{table}]`")))
-        }
-        Ok(_) => Ok(()),
+    let key = match provider.wire_api {
+        WireApi::Scripted => "script",
+        _ if id == OPENAI => return Ok(()),
+        WireApi::Responses | WireApi::Chat | WireApi::Anthropic => "base_url",
+    };
+    if merged.get(&format!("{table}.{key}")).is_none() {
+        return Err(merged.error("model_provider", format!("the provider `{id}` has no `{key}` in `[{table}]`")));
     }
+    Ok(())
 }
 
-/// All providers that this version can talk to, and a warning for each that it cannot.
+/// All providers.
 fn providers(
     mut raw: BTreeMap<String, RawProvider>,
     (base_url, env_key): (String, String),
-    merged: &Merged,
-) -> (BTreeMap<String, ProviderSettings>, Vec<Warning>) {
+) -> BTreeMap<String, ProviderSettings> {
     let openai = raw.remove(OPENAI).unwrap_or_default().into_openai(base_url, env_key);
     raw.insert(OPENAI.into(), openai);
-    let (mut providers, mut warnings) = (BTreeMap::new(), Vec::new());
-    for (id, provider) in raw {
-        match provider.wire() {
-            Ok(wire) => {
-                let resolved = provider.resolve(&id, wire);
-                providers.insert(id, resolved);
-            }
-            Err(wire) => {
-                let path = dotted(&["model_providers".into(), id.clone(), "wire_api".into()]);
-                let message = format!("the provider `{id}` speaks `{wire}`, which this version does not yet");
-                let site = merged.get(&path).and_then(|leaf| leaf.site.as_ref());
-                warnings.extend(site.map(|site| site.warning(message)));
-            }
-        }
-    }
-    (providers, warnings)
+    let resolved = |(id, provider): (String, RawProvider)| {
+        let provider = provider.resolve(&id);
+        (id, provider)
+    };
+    raw.into_iter().map(resolved).collect()
 }
 
 /// Paths to hide that hide nothing: a pattern, which would be taken for a name, and on the command line, where it is a

@@ -77,6 +77,14 @@ pub enum AssistantPart {
     },
     /// A request to run a tool.
     Call(ToolCall),
+    /// A search of the web that the vendor made while it answered.
+    Search {
+        /// What was searched for; may be empty.
+        queries: Vec<String>,
+        /// What the wire wants back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opaque: Option<Opaque>,
+    },
 }
 
 /// What one wire needs back verbatim, sealed for everyone else.
@@ -109,6 +117,10 @@ impl Opaque {
 pub enum Wire {
     /// OpenAI's Responses API.
     Responses,
+    /// The Chat Completions API, as many servers speak it.
+    ChatCompletions,
+    /// Anthropic's Messages API.
+    AnthropicMessages,
     /// Replies read from a script, for the demo and for tests.
     Scripted,
 }

@@ -29,6 +29,8 @@ pub enum ToolInput {
         /// The grammar, in the Lark dialect of the Responses API.
         lark_grammar: &'static str,
     },
+    /// A query: the vendor itself searches the web and calls nobody. Wires without such a search leave it out.
+    WebSearch,
 }
 
 /// A tool call, as the model wrote it. Nothing in it has been checked.

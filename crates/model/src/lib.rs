@@ -4,16 +4,19 @@
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
 mod catalog;
+mod http;
 mod prices;
 mod responses;
 mod retry;
 mod scripted;
 mod shown;
 mod stream;
+mod wire;
 
 pub use catalog::{context_window, reasons, takes_grammars};
+pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT};
 pub use prices::{Price, Prices};
-pub use responses::{IDLE_TIMEOUT, Responses, ResponsesConfig};
 pub use retry::{RetryPolicy, Retrying};
 pub use scripted::{ScriptError, Scripted};
-pub use stream::{EventStream, Failure, FailureKind, Model, Request, StreamEvent};
+pub use stream::{EventStream, Failure, FailureKind, Model, Options, Request, StreamEvent};
+pub use wire::WireFormat;

@@ -45,7 +45,7 @@ fn request() -> Request {
         history: History::default(),
         tools: Arc::new([]),
         thread_id: "t".into(),
-        reasoning_effort: None,
+        options: Arc::default(),
         output_schema: None,
     }
 }

@@ -194,7 +194,7 @@ fn deltas((part, content): (usize, &AssistantPart)) -> Vec<StreamEvent> {
             let delta = |paragraph, text: &str| StreamEvent::ReasoningDelta { part, paragraph, text: text.to_owned() };
             paragraphs.flat_map(|(number, text)| pieces(text).map(move |piece| delta(number, piece))).collect()
         }
-        AssistantPart::Call(_) => Vec::new(),
+        AssistantPart::Call(_) | AssistantPart::Search { .. } => Vec::new(),
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
             history,
             tools: Arc::new([]),
             thread_id: "t".into(),
-            reasoning_effort: None,
+            options: Arc::default(),
             output_schema: None,
         }
     }

@@ -32,10 +32,27 @@ pub struct Request {
     pub tools: Arc<[ToolSpec]>,
     /// The thread's id: requests with the same one share a cached prefix.
     pub thread_id: String,
-    /// `low`, `medium`, `high`, …: sent as it is.
-    pub reasoning_effort: Option<String>,
+    /// How it is to be answered; shared, not copied.
+    pub options: Arc<Options>,
     /// JSON Schema that the answer's text must satisfy.
     pub output_schema: Option<Arc<Value>>,
+}
+
+/// How a model is to answer. What the model or its wire does not take is left out of a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// `low`, `medium`, `high`, …: sent as it is.
+    pub reasoning_effort: Option<String>,
+    /// How what it thinks is told: `auto`, `concise`, `detailed` or `none`.
+    pub reasoning_summary: Option<String>,
+    /// How much it writes: `low`, `medium` or `high`.
+    pub verbosity: Option<String>,
+    /// The vendor's queue: `default`, `flex`, `priority`, …
+    pub service_tier: Option<String>,
+    /// 0 to 2; higher is more random.
+    pub temperature: Option<f64>,
+    /// Tokens that the answer may have, thinking included.
+    pub max_output_tokens: Option<u64>,
 }
 
 /// A piece of an answer.

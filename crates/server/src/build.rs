@@ -12,7 +12,7 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{Model, Responses, ResponsesConfig, RetryPolicy, Retrying, Scripted};
+use codex_model::{HttpConfig, HttpModel, Model, RetryPolicy, Retrying, Scripted, WireFormat};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -506,8 +506,13 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses, _) => {
             let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
-            let config = responses(server, settings, provider, wanted)?;
-            Arc::new(Retrying::new(Arc::new(Responses::new(config, Arc::clone(&server.http))), policy))
+            let config = http_config(server, settings, provider, wanted)?;
+            Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy))
+        }
+        (WireApi::Chat | WireApi::Anthropic, _) => {
+            return Err(configuration(&format!(
+                "model_providers.{name}: this version does not speak its `wire_api` yet"
+            )));
         }
         (WireApi::Scripted, Some(script)) => {
             Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
@@ -539,12 +544,12 @@ fn compact_at(settings: &Settings) -> Option<u64> {
     settings.auto_compact.then_some(limit.min(window))
 }
 
-fn responses(
+fn http_config(
     server: &Server,
     settings: &Settings,
     provider: &ProviderSettings,
     wanted: &Wanted,
-) -> Result<ResponsesConfig, RpcError> {
+) -> Result<HttpConfig, RpcError> {
     let key = match api_key(settings, &server.environment) {
         Ok(ApiKey { value, variable, .. }) => (value, variable),
         Err(_) if !wanted.asks => Default::default(),
@@ -560,7 +565,7 @@ fn responses(
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
-    Ok(ResponsesConfig {
+    Ok(HttpConfig {
         api_key: key.0,
         key_variable: Some(key.1).filter(|variable| !variable.is_empty()),
         http_headers: headers.chain(from_environment).collect(),
@@ -570,7 +575,7 @@ fn responses(
         takes_grammars,
         env_key_instructions: provider.env_key_instructions.clone(),
         header_variables: unset.into_iter().map(|(header, variable)| (header.clone(), variable.clone())).collect(),
-        ..ResponsesConfig::new(base_url)
+        ..HttpConfig::new(WireFormat::Responses, base_url)
     })
 }
 

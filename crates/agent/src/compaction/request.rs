@@ -97,7 +97,7 @@ fn shorten_part(part: &mut AssistantPart) {
             Arguments::Freeform(text) => *text = cut(text, SHORT),
             Arguments::Json(_) => {}
         },
-        AssistantPart::Reasoning { .. } => {}
+        AssistantPart::Reasoning { .. } | AssistantPart::Search { .. } => {}
     }
 }
 

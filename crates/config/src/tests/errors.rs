@@ -197,7 +197,7 @@ fn first_lines() {
         ),
         (
             "model = \"x/y\"\nmodel_providers.x.wire_api = \"chat\"",
-            "2:30: the provider `x` speaks `chat`, which this version does not yet",
+            "1:9: the provider `x` has no `base_url` in `[model_providers.x]`",
         ),
         // What would not be obeyed is refused.
         ("search = true", "1:10: web search is not available in this version yet"),

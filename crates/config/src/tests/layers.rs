@@ -219,8 +219,8 @@ fn providers_in_full() {
         query_params = { v = \"1\" }\nenv_http_headers = { X-Org = \"ORG\" }\n\
         [model_providers.\"a.b\"]\nwire_api = \"chat\"\n";
     let unused = "~/.codex/config.toml: not used by this version: model_providers.demo.request_max_retries";
-    let warning = "~/.codex/config.toml:15:12: the provider `a.b` speaks `chat`, which this version does not yet";
-    let settings = check(&[(USER, text)], &[], &[unused, warning]).settings;
+    let settings = check(&[(USER, text)], &[], &[unused]).settings;
+    assert_eq!(settings.model_providers["a.b"].wire_api, WireApi::Chat);
     assert_eq!(settings.secret_variables.iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
     let openai = &settings.model_providers["openai"];
     assert_eq!(openai.base_url.as_deref(), Some("https://proxy.example/v1"));
@@ -309,7 +309,6 @@ model_reasoning_summary = "none"
              features, tools, mcp_servers, \
              model_providers.azure.requires_openai_auth, profiles.fast.model_reasoning_summary",
             "~/.codex/config.toml:15:14: there is no web search in this version yet",
-            "~/.codex/config.toml:53:12: the provider `ollama` speaks `chat`, which this version does not yet",
         ],
     );
     assert_eq!(loaded.settings.model_context_window, Some(400_000));

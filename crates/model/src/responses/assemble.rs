@@ -17,15 +17,16 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     encode,
     events::{CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem},
-    failure,
-    secrets::Secrets,
 };
-use crate::{Failure, FailureKind, StreamEvent};
+use crate::{
+    Failure, FailureKind, StreamEvent,
+    http::{Secrets, in_stream, incomplete, plain},
+};
 
 const TEXT_DELTA: &str = "response.output_text.delta";
 
 /// An answer in the making.
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     slots: Vec<Slot>,
     tools: Arc<[ToolSpec]>,
     grammars: bool,
@@ -71,21 +72,21 @@ type Read<T> = Result<T, serde_json::Error>;
 impl Assembler {
     /// Nothing has arrived yet. `tools` are those that were offered, to know which calls are freeform ones in disguise;
     /// `secrets` are kept out of the words of a failure.
-    pub(super) fn new(tools: Arc<[ToolSpec]>, grammars: bool, secrets: Arc<Secrets>) -> Self {
+    pub(crate) fn new(tools: Arc<[ToolSpec]>, grammars: bool, secrets: Arc<Secrets>) -> Self {
         Self { slots: Vec::new(), tools, grammars, secrets, ready: VecDeque::new() }
     }
 
     /// The next event for the caller.
-    pub(super) fn pop(&mut self) -> Option<StreamEvent> {
+    pub(crate) fn pop(&mut self) -> Option<StreamEvent> {
         self.ready.pop_front()
     }
 
     /// Takes the data of one event; `name` is its SSE name, used when the data does not say its type.
-    pub(super) fn take(&mut self, name: Option<&str>, data: &str) {
+    pub(crate) fn take(&mut self, name: Option<&str>, data: &str) {
         if let Err(error) = self.read(name, data) {
             let error = self.secrets.line(&error.to_string());
             let message = format!("an event of the answer was not understood: {error}");
-            self.ready.push_back(failure::plain(FailureKind::Malformed, message));
+            self.ready.push_back(plain(FailureKind::Malformed, message));
         }
     }
 
@@ -117,16 +118,16 @@ impl Assembler {
             "response.completed" => self.completed(serde_json::from_str(data)?)?,
             "response.failed" => {
                 let end: End = serde_json::from_str(data)?;
-                self.fail(failure::in_stream(&end.response.error.unwrap_or_default(), &self.secrets));
+                self.fail(in_stream(&end.response.error.unwrap_or_default(), &self.secrets));
             }
             "response.incomplete" => {
                 let end: End = serde_json::from_str(data)?;
                 let reason = end.response.incomplete_details.and_then(|details| details.reason);
-                self.fail(failure::incomplete(reason.as_deref(), &self.secrets));
+                self.fail(incomplete(reason.as_deref(), &self.secrets));
             }
             "error" => {
                 let event: ErrorEvent = serde_json::from_str(data)?;
-                self.fail(failure::in_stream(&event.error.unwrap_or(event.own), &self.secrets));
+                self.fail(in_stream(&event.error.unwrap_or(event.own), &self.secrets));
             }
             _ => {}
         }

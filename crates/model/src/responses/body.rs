@@ -51,7 +51,7 @@ struct Reasoning<'a> {
 }
 
 /// The request as JSON. Fails only if a tool's schema cannot be written as JSON.
-pub(super) fn body(request: &Request, grammars: bool) -> serde_json::Result<Bytes> {
+pub(crate) fn body(request: &Request, grammars: bool) -> serde_json::Result<Bytes> {
     let reasons = catalog::reasons(&request.model);
     let tools: Vec<Value> = request.tools.iter().map(|spec| encode::tool(spec, grammars)).collect();
     let head = serde_json::to_vec(&Head {
@@ -63,7 +63,7 @@ pub(super) fn body(request: &Request, grammars: bool) -> serde_json::Result<Byte
         tools: (!tools.is_empty()).then_some(Tools { tool_choice: "auto", parallel_tool_calls: true, tools }),
     })?;
     let tail = serde_json::to_vec(&Tail {
-        reasoning: reasons.then_some(Reasoning { effort: request.reasoning_effort.as_deref(), summary: "auto" }),
+        reasoning: reasons.then_some(Reasoning { effort: request.options.reasoning_effort.as_deref(), summary: "auto" }),
         text: request.output_schema.as_deref().map(|schema| {
             json!({"format": {"type": "json_schema", "name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema}})
         }),

@@ -120,6 +120,7 @@ fn assistant_item(part: &AssistantPart, grammars: bool) -> Option<Item<'_>> {
             Some(Item::Reasoning { id: sealed.get("id"), summary, encrypted_content })
         }
         AssistantPart::Call(call) => Some(call_item(call, grammars)),
+        AssistantPart::Search { .. } => None,
     }
 }
 
@@ -163,6 +164,7 @@ pub(super) fn tool(spec: &ToolSpec, grammars: bool) -> Value {
         ToolInput::Json { schema } => {
             json!({"type": "function", "name": name, "description": description, "strict": false, "parameters": schema})
         }
+        ToolInput::WebSearch => json!({"type": "web_search"}),
         ToolInput::Freeform { lark_grammar } if grammars => {
             let format = json!({"type": "grammar", "syntax": "lark", "definition": lark_grammar});
             json!({"type": "custom", "name": name, "description": description, "format": format})

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use codex_history::{History, Opaque};
 
 use super::*;
-use crate::{Request, responses::body::body};
+use crate::{Options, Request, responses::body::body};
 
 fn text(text: &str) -> Content {
     Content::Text { text: text.into() }
@@ -17,7 +17,8 @@ fn call(call_id: &str, arguments: Arguments) -> AssistantPart {
 }
 
 fn request(history: History) -> Request {
-    Request { reasoning_effort: Some("high".into()), ..crate::responses::tests::request(history) }
+    let options = Options { reasoning_effort: Some("high".into()), ..Options::default() };
+    Request { options: Arc::new(options), ..crate::responses::tests::request(history) }
 }
 
 fn parsed(request: &Request, grammars: bool) -> Value {
@@ -137,7 +138,7 @@ fn settings_of_the_request() {
         assert_eq!(body[key], expected, "{key}");
     }
     request.output_schema = Some(Arc::new(json!({"type": "object"})));
-    request.reasoning_effort = None;
+    request.options = Arc::default();
     let body = parsed(&request, true);
     let format = json!({"type": "json_schema", "name": "codex_output_schema", "strict": true,
         "schema": {"type": "object"}});

@@ -9,6 +9,8 @@ use codex_history::Usage;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
+use crate::http::VendorError;
+
 /// The part that all events share.
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
@@ -134,17 +136,6 @@ pub(super) struct ErrorEvent {
     pub(super) error: Option<VendorError>,
     #[serde(flatten)]
     pub(super) own: VendorError,
-}
-
-/// An error in the vendor's words.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct VendorError {
-    /// A string at OpenAI's, a number elsewhere.
-    #[serde(default)]
-    pub(super) code: Value,
-    #[serde(default, rename = "type")]
-    pub(super) kind: Value,
-    pub(super) message: Option<String>,
 }
 
 /// Token counts.

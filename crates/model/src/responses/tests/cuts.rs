@@ -4,13 +4,12 @@ use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use codex_history::{Arguments, Opaque, ToolCall, Wire};
-use futures_util::stream;
 
-use super::{
-    super::{Assembler, Events, IDLE_TIMEOUT, Reader, State, secrets::Secrets, step},
-    *,
+use super::*;
+use crate::{
+    EventStream, IDLE_TIMEOUT, RetryPolicy, Retrying, WireFormat,
+    http::{Secrets, reading},
 };
-use crate::{EventStream, RetryPolicy, Retrying};
 
 /// Reasoning, text, a function call and a custom tool call, with all events that the vendor sends around them.
 const ANSWER: &str = include_str!("answer.sse");
@@ -36,9 +35,10 @@ impl Model for Bodies {
     fn stream(&self, request: Request) -> EventStream {
         let body = self.0.lock().unwrap().pop_front().expect("asked too often");
         let url = "http://127.0.0.1/v1".parse().unwrap();
-        let assembler = Assembler::new(request.tools, true, Arc::new(Secrets::new(None, &[], &url)));
-        let events = Events::new(http::Response::new(body).into(), IDLE_TIMEOUT);
-        Box::pin(stream::unfold(State::Read(Box::new(Reader { events, assembler })), step))
+        let config = HttpConfig { takes_grammars: true, ..HttpConfig::new(WireFormat::Responses, "") };
+        let secrets = Arc::new(Secrets::new(None, &[], &url));
+        let assembler = WireFormat::Responses.assembler(&request, &config, secrets);
+        reading(http::Response::new(body).into(), IDLE_TIMEOUT, assembler)
     }
 
     fn takes_grammars(&self) -> bool {
@@ -53,7 +53,7 @@ fn body(bytes: &[u8], size: usize, ending: Ending) -> reqwest::Body {
     if matches!(ending, Ending::Broken) {
         pieces.push(Err(std::io::Error::other("a scripted break")));
     }
-    reqwest::Body::wrap_stream(stream::iter(pieces))
+    reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
 }
 
 /// Makes a damaged event of a good one.

@@ -10,17 +10,17 @@ fn error(code: &str, message: &str) -> String {
 }
 
 /// The first answer is `step`, the next one is fine. Whether there was a next one follows from the kind.
-async fn refused(step: Value, configure: impl Fn(ResponsesConfig) -> ResponsesConfig) -> Failure {
+async fn refused(step: Value, configure: impl Fn(HttpConfig) -> HttpConfig) -> Failure {
     let server = ModelServer::from_json(json!([step, {"text": "fine"}]));
     let config = configure(grammars(&server));
     let events = ask(config.clone(), said("hi")).await;
     let failure = failed(&events).clone();
 
     let again = ModelServer::from_json(json!([step, {"text": "fine"}]));
-    let config = ResponsesConfig { base_url: again.base_url(), ..config };
+    let config = HttpConfig { base_url: again.base_url(), ..config };
     let policy =
         RetryPolicy { initial_delay: Duration::ZERO, longest_asked_delay: Duration::ZERO, ..Default::default() };
-    let inner = Arc::new(Responses::new(config, Arc::default()));
+    let inner = Arc::new(HttpModel::new(config, Arc::default()));
     let events: Vec<StreamEvent> = Retrying::new(inner, policy).stream(request(said("hi"))).collect().await;
     let waits_too_long = failure.retry_after.is_some_and(|asked| !asked.is_zero());
     let repeated = failure.kind.may_pass() && !waits_too_long;
@@ -91,11 +91,8 @@ async fn statuses() {
         (418, "plain words".into(), BadRequest(418), "plain words"),
         (400, r#"{"error":{"code":42,"message":"number"}}"#.into(), BadRequest(400), "number"),
     ] {
-        let key = |config| ResponsesConfig {
-            api_key: Some("sk-secret".into()),
-            key_variable: Some("MY_KEY".into()),
-            ..config
-        };
+        let key =
+            |config| HttpConfig { api_key: Some("sk-secret".into()), key_variable: Some("MY_KEY".into()), ..config };
         let failure = refused(json!({"http": status, "body": body}), key).await;
         assert!(failure.kind == kind && failure.message.contains(words), "{status} {body}: {failure:?}");
         assert!(!failure.message.contains("secret"));
@@ -161,16 +158,16 @@ async fn waits_that_the_vendor_asks_for() {
 #[tokio::test]
 async fn without_a_key_nothing_is_sent_if_one_is_meant_to_be() {
     let server = ModelServer::from_json(json!([{"text": "hi"}, {"http": 401}]));
-    let keyless = ResponsesConfig { key_variable: Some("OPENAI_API_KEY".into()), ..grammars(&server) };
+    let keyless = HttpConfig { key_variable: Some("OPENAI_API_KEY".into()), ..grammars(&server) };
     let failure = failed(&ask(keyless.clone(), said("hi")).await).clone();
     assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Unauthorized, "no key: set OPENAI_API_KEY"));
     assert_eq!(server.requests().len(), 0);
 
-    let blank = ResponsesConfig { api_key: Some(" \n".into()), ..keyless.clone() };
+    let blank = HttpConfig { api_key: Some(" \n".into()), ..keyless.clone() };
     assert_eq!(failed(&ask(blank, said("hi")).await), &failure);
 
     let authorization = vec![("authorization".into(), "Basic x".into())];
-    completed(&ask(ResponsesConfig { http_headers: authorization, ..keyless }, said("hi")).await);
+    completed(&ask(HttpConfig { http_headers: authorization, ..keyless }, said("hi")).await);
 
     let failure = failed(&ask(grammars(&server), said("hi")).await).clone();
     assert!(failure.message.starts_with("the server wants a key, and none is configured"), "{failure:?}");
@@ -179,22 +176,22 @@ async fn without_a_key_nothing_is_sent_if_one_is_meant_to_be() {
 #[tokio::test]
 async fn settings_that_cannot_work() {
     use FailureKind::*;
-    let base = || ResponsesConfig::new("http://127.0.0.1:9/v1");
+    let base = || HttpConfig::new(WireFormat::Responses, "http://127.0.0.1:9/v1");
     let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     for (config, kind, words) in [
-        (ResponsesConfig { base_url: "nonsense".into(), ..base() }, Configuration, "the base URL `nonsense`"),
+        (HttpConfig { base_url: "nonsense".into(), ..base() }, Configuration, "the base URL `nonsense`"),
         (
-            ResponsesConfig { base_url: "http://u:p@h h/v1?key=x".into(), ..base() },
+            HttpConfig { base_url: "http://u:p@h h/v1?key=x".into(), ..base() },
             Configuration,
             "the base URL `http://h h/v1` is not a URL",
         ),
-        (ResponsesConfig { base_url: "ftp://x/v1".into(), ..base() }, Configuration, "`ftp` URLs"),
-        (ResponsesConfig { api_key: Some(" a\nb".into()), ..base() }, Configuration, "API key holds characters"),
-        (ResponsesConfig { http_headers: header("a b", "x"), ..base() }, Configuration, "header `a b`"),
-        (ResponsesConfig { http_headers: header("x", "a\0b"), ..base() }, Configuration, "header `x`"),
+        (HttpConfig { base_url: "ftp://x/v1".into(), ..base() }, Configuration, "`ftp` URLs"),
+        (HttpConfig { api_key: Some(" a\nb".into()), ..base() }, Configuration, "API key holds characters"),
+        (HttpConfig { http_headers: header("a b", "x"), ..base() }, Configuration, "header `a b`"),
+        (HttpConfig { http_headers: header("x", "a\0b"), ..base() }, Configuration, "header `x`"),
         (base(), Connection, "cannot connect to http://127.0.0.1:9/v1/responses"),
         (
-            ResponsesConfig { base_url: "http://u:p@127.0.0.1:9/v1?key=x".into(), ..base() },
+            HttpConfig { base_url: "http://u:p@127.0.0.1:9/v1?key=x".into(), ..base() },
             Connection,
             "cannot connect to http://127.0.0.1:9/v1/responses:",
         ),
@@ -260,7 +257,7 @@ async fn no_message_holds_a_key() {
     ] {
         let server = ModelServer::from_json(json!([step]));
         let address = server.base_url();
-        let config = ResponsesConfig {
+        let config = HttpConfig {
             base_url: format!("{}?api_key=query-secret", address.replace("//", "//user:url-secret@")),
             api_key: Some("sk-secret".into()),
             http_headers: vec![("x-key".into(), "header-secret".into())],
@@ -277,7 +274,7 @@ async fn no_message_holds_a_key() {
 async fn what_is_missing_is_named() {
     let refusal = json!({"http": 401, "body": error("", "No.")});
     let server = ModelServer::from_json(json!([refusal, refusal]));
-    let keyed = |key: Option<&str>| ResponsesConfig {
+    let keyed = |key: Option<&str>| HttpConfig {
         api_key: key.map(str::to_owned),
         key_variable: Some("MY_KEY".into()),
         env_key_instructions: Some("see\nhttps://example.invalid/keys".into()),
@@ -290,11 +287,11 @@ async fn what_is_missing_is_named() {
     for (config, words) in [
         (keyed(None), "no key: set MY_KEY (see https://example.invalid/keys)".to_owned()),
         (
-            ResponsesConfig { header_variables: header_variables.clone(), ..keyed(Some("sk-1")) },
+            HttpConfig { header_variables: header_variables.clone(), ..keyed(Some("sk-1")) },
             format!("the key in MY_KEY was refused: No. (HTTP 401); {headers}"),
         ),
         (
-            ResponsesConfig { header_variables, ..grammars(&server) },
+            HttpConfig { header_variables, ..grammars(&server) },
             format!("the server wants a key: No. (HTTP 401); {headers}"),
         ),
     ] {
@@ -305,11 +302,11 @@ async fn what_is_missing_is_named() {
 #[tokio::test]
 async fn what_is_no_name_of_a_variable_is_not_quoted() {
     let server = ModelServer::from_json(json!([{"http": 401, "body": error("", "No.")}]));
-    let config = ResponsesConfig { key_variable: Some("sk-secret".into()), ..grammars(&server) };
+    let config = HttpConfig { key_variable: Some("sk-secret".into()), ..grammars(&server) };
     assert!(!format!("{config:?}").contains("secret"));
     for (config, words) in [
         (config.clone(), "no key: the configured env_key is not the name of a variable"),
-        (ResponsesConfig { api_key: Some("other".into()), ..config }, "the API key was refused: No. (HTTP 401)"),
+        (HttpConfig { api_key: Some("other".into()), ..config }, "the API key was refused: No. (HTTP 401)"),
     ] {
         let events = ask(config, said("hi")).await;
         assert_eq!(failed(&events).message, words);
@@ -331,7 +328,7 @@ async fn text_is_not_shown_twice_over_a_real_break() {
         {"text": "The same words, cut off somewhere in the middle."},
     ]));
     let policy = RetryPolicy { initial_delay: Duration::ZERO, ..Default::default() };
-    let inner = Arc::new(Responses::new(grammars(&server), Arc::default()));
+    let inner = Arc::new(HttpModel::new(grammars(&server), Arc::default()));
     let events: Vec<StreamEvent> = Retrying::new(inner, policy).stream(request(said("hi"))).collect().await;
     assert_eq!(streamed(&events, 0), "The same words, cut off somewhere in the middle.");
     assert!(events.iter().any(|event| matches!(event, StreamEvent::Retrying { attempt: 1, of: 5, .. })));

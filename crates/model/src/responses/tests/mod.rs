@@ -14,8 +14,7 @@ use codex_testkit::ModelServer;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::{Responses, ResponsesConfig};
-use crate::{Failure, Model, Request, StreamEvent};
+use crate::{Failure, HttpConfig, HttpModel, Model, Request, StreamEvent, WireFormat};
 
 pub(super) fn request(history: History) -> Request {
     Request {
@@ -34,7 +33,7 @@ pub(super) fn request(history: History) -> Request {
             },
         ]),
         thread_id: "thread-1".into(),
-        reasoning_effort: None,
+        options: Arc::default(),
         output_schema: None,
     }
 }
@@ -43,12 +42,12 @@ fn said(text: &str) -> History {
     [Message::user(text)].into_iter().collect()
 }
 
-fn grammars(server: &ModelServer) -> ResponsesConfig {
-    ResponsesConfig { takes_grammars: true, ..ResponsesConfig::new(server.base_url()) }
+fn grammars(server: &ModelServer) -> HttpConfig {
+    HttpConfig { takes_grammars: true, ..HttpConfig::new(WireFormat::Responses, server.base_url()) }
 }
 
-async fn ask(config: ResponsesConfig, history: History) -> Vec<StreamEvent> {
-    let model = Responses::new(config, Arc::new(HttpClients::new()));
+async fn ask(config: HttpConfig, history: History) -> Vec<StreamEvent> {
+    let model = HttpModel::new(config, Arc::new(HttpClients::new()));
     let events: Vec<StreamEvent> = model.stream(request(history)).collect().await;
     let ends = |event: &&StreamEvent| matches!(event, StreamEvent::Completed { .. } | StreamEvent::Failed(_));
     assert_eq!(events.iter().filter(ends).count(), 1, "exactly one end: {events:?}");

@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test]
 async fn headers_and_address() {
     let server = ModelServer::from_json(json!([]));
-    let config = ResponsesConfig {
+    let config = HttpConfig {
         base_url: format!("{}/", server.base_url()),
         api_key: Some("sk-secret".into()),
         key_variable: Some("SOME_KEY".into()),
@@ -15,7 +15,7 @@ async fn headers_and_address() {
         query_params: vec![("api-version".into(), "1 2".into())],
         ..grammars(&server)
     };
-    assert!(!format!("{:?}", Responses::new(config.clone(), Arc::default())).contains("secret"));
+    assert!(!format!("{:?}", HttpModel::new(config.clone(), Arc::default())).contains("secret"));
     ask(config, said("hi")).await;
     let requests = server.requests();
     let [recorded] = requests.as_slice() else { panic!("one request: {requests:?}") };
@@ -48,7 +48,7 @@ async fn the_address_keeps_what_the_base_url_holds() {
         ("#fragment", &version, "/v1/responses?v=1"),
     ] {
         let base_url = format!("{}{suffix}", server.base_url());
-        ask(ResponsesConfig { base_url, query_params: params.to_vec(), ..grammars(&server) }, said("hi")).await;
+        ask(HttpConfig { base_url, query_params: params.to_vec(), ..grammars(&server) }, said("hi")).await;
         assert_eq!(server.requests().last().unwrap().uri, uri);
     }
 }
@@ -114,7 +114,7 @@ async fn a_freeform_tool_works_as_a_function_where_grammars_are_not_taken() {
         Arguments::Json(r#"{"patch":"misnamed"}"#.into()),
         Arguments::Json("{broken".into()),
     ] {
-        let events = ask(ResponsesConfig::new(server.base_url()), said("go")).await;
+        let events = ask(HttpConfig::new(WireFormat::Responses, server.base_url()), said("go")).await;
         let [AssistantPart::Call(call)] = completed(&events).0 else { panic!("{events:?}") };
         assert_eq!(call.arguments, expected);
     }

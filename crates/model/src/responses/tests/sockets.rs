@@ -27,7 +27,8 @@ async fn asked(bytes: &str, ending: RawEnding) -> Vec<StreamEvent> {
     let idle_timeout = if ending == RawEnding::Hang { Duration::from_millis(300) } else { crate::IDLE_TIMEOUT };
     let answer = RawAnswer::new(bytes, ending);
     let server = RawServer::start(move |_| answer.clone());
-    let events = ask(ResponsesConfig { idle_timeout, ..ResponsesConfig::new(server.base_url()) }, said("hi")).await;
+    let events =
+        ask(HttpConfig { idle_timeout, ..HttpConfig::new(WireFormat::Responses, server.base_url()) }, said("hi")).await;
     assert_eq!(server.answered(), 1, "it is not for this layer to ask again");
     events
 }
@@ -99,7 +100,10 @@ async fn a_server_that_leaves_the_connection_open_is_not_waited_for() {
     let answer =
         RawAnswer::new(format!("{HEAD}transfer-encoding: chunked\r\n\r\n{}", chunk(&whole())), RawEnding::Hang);
     let server = RawServer::start(move |_| answer.clone());
-    assert_eq!(completed(&ask(ResponsesConfig::new(server.base_url()), said("hi")).await).0, [text("Hällo 🌍")]);
+    assert_eq!(
+        completed(&ask(HttpConfig::new(WireFormat::Responses, server.base_url()), said("hi")).await).0,
+        [text("Hällo 🌍")]
+    );
 }
 
 #[tokio::test]
@@ -107,6 +111,6 @@ async fn chunks_of_one_byte_are_put_together() {
     let chunks: Vec<u8> = whole().bytes().flat_map(|byte| [b"1\r\n", &[byte][..], b"\r\n"].concat()).collect();
     let bytes = [format!("{HEAD}transfer-encoding: chunked\r\n\r\n").as_bytes(), &chunks, b"0\r\n\r\n"].concat();
     let server = RawServer::start(move |_| RawAnswer::new(bytes.clone(), RawEnding::Close));
-    let events = ask(ResponsesConfig::new(server.base_url()), said("hi")).await;
+    let events = ask(HttpConfig::new(WireFormat::Responses, server.base_url()), said("hi")).await;
     assert_eq!((completed(&events).0, streamed(&events, 0).as_str()), (&[text("Hällo 🌍")][..], "Hällo 🌍"));
 }

@@ -245,7 +245,7 @@ async fn an_event_without_end_is_not_kept_for_ever() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_given_up() {
     let server = ModelServer::from_json(json!([{"text": "beginning", "hang": true}]));
-    let model = Responses::new(grammars(&server), Arc::new(HttpClients::new()));
+    let model = HttpModel::new(grammars(&server), Arc::new(HttpClients::new()));
     let mut stream = model.stream(request(said("hi")));
     assert!(matches!(stream.next().await, Some(StreamEvent::TextDelta { .. })));
     // From here on the clock jumps to the next timer whenever nothing else can happen.

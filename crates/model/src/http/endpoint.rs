@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use super::{
-    ResponsesConfig,
+    HttpConfig,
     secrets::{self, Secrets},
 };
 use crate::{Failure, FailureKind};
@@ -34,27 +34,31 @@ pub(super) struct Key {
 
 impl Endpoint {
     /// Settings that cannot work are a failure of every request, not of starting the program.
-    pub(super) fn new(config: &ResponsesConfig) -> Result<Self, Failure> {
+    pub(super) fn new(config: &HttpConfig) -> Result<Self, Failure> {
         let url = address(config)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("codex/", env!("CARGO_PKG_VERSION"))));
         set(&mut headers, "originator", &config.originator)?;
+        for (name, value) in config.format.headers() {
+            set(&mut headers, name, value)?;
+        }
         // Keys that were read from files end in newlines, and an empty one is none.
         let key = config.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
         let secrets = Arc::new(Secrets::new(key, &config.http_headers, &url));
         if let Some(key) = key {
-            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+            let (name, value) = config.format.key_header(key);
+            let mut value = HeaderValue::try_from(value)
                 .map_err(|_| wrong("the API key holds characters that no header may hold".to_owned()))?;
             value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(name, value);
         }
         for (name, value) in &config.http_headers {
             set(&mut headers, name, value)?;
         }
         let key = Key {
             variable: config.key_variable.clone(),
-            is_set: headers.contains_key(AUTHORIZATION),
+            is_set: config.format.key_headers().iter().any(|name| headers.contains_key(*name)),
             instructions: config.env_key_instructions.as_deref().map(|text| secrets.line(text)),
             unset: config.header_variables.clone(),
         };
@@ -62,12 +66,12 @@ impl Endpoint {
     }
 }
 
-/// The base URL with `responses` at the end of its path and the parameters at the end of its query.
-fn address(config: &ResponsesConfig) -> Result<Url, Failure> {
+/// The base URL with the path of the format at its end and the parameters at the end of its query.
+fn address(config: &HttpConfig) -> Result<Url, Failure> {
     let mut url = Url::parse(config.base_url.trim()).map_err(|error| {
         wrong(format!("the base URL `{}` is not a URL: {error}", secrets::shown(config.base_url.trim())))
     })?;
-    let path = format!("{}/responses", url.path().trim_end_matches('/'));
+    let path = format!("{}/{}", url.path().trim_end_matches('/'), config.format.path());
     url.set_path(&path);
     url.set_fragment(None);
     if !config.query_params.is_empty() {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::events::VendorError;
+use super::vendor_error::VendorError;
 use crate::FailureKind::{self, *};
 
 /// What a vendor calls a model that is not there.

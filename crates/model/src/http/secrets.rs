@@ -22,12 +22,12 @@ const TELLING_NAMES: &[&str] = &["key", "token", "secret", "sig", "password", "a
 
 /// The secrets of one endpoint, the longest first. No `Debug`, on purpose.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Takes note of the key, of the values of `headers` (an HTTP client's own are not among them) and of what `url`
     /// holds.
-    pub(super) fn new(key: Option<&str>, headers: &[(String, String)], url: &Url) -> Self {
+    pub(crate) fn new(key: Option<&str>, headers: &[(String, String)], url: &Url) -> Self {
         let mut secrets: Vec<String> =
             key.filter(|key| key.len() >= SHORTEST_KEY).map(str::to_owned).into_iter().collect();
         let mut add = |value: &str| {
@@ -54,7 +54,7 @@ impl Secrets {
     }
 
     /// `text` without secrets, on one line without control characters, cut at [`LONGEST_LINE`].
-    pub(super) fn line(&self, text: &str) -> String {
+    pub(crate) fn line(&self, text: &str) -> String {
         // Hidden first: a secret that is cut in two would not be found any more.
         one_line(&self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN)))
     }

@@ -11,9 +11,9 @@ use url::Url;
 
 use super::{
     endpoint::Endpoint,
-    events::VendorError,
     kinds, retry_after,
     secrets::{self, Secrets},
+    vendor_error::VendorError,
 };
 use crate::{Failure, FailureKind, StreamEvent};
 
@@ -21,12 +21,12 @@ use crate::{Failure, FailureKind, StreamEvent};
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// A failure as the last event of a stream.
-pub(super) fn plain(kind: FailureKind, message: String) -> StreamEvent {
+pub(crate) fn plain(kind: FailureKind, message: String) -> StreamEvent {
     StreamEvent::Failed(Failure { kind, message, retry_after: None })
 }
 
 /// The vendor gave up in the middle of an answer.
-pub(super) fn in_stream(error: &VendorError, secrets: &Secrets) -> Failure {
+pub(crate) fn in_stream(error: &VendorError, secrets: &Secrets) -> Failure {
     let message = secrets.line(error.message.as_deref().unwrap_or("the vendor gave no reason"));
     // What nobody knows is taken for the vendor's trouble, which may pass.
     let kind = kinds::told(error, &message).unwrap_or(FailureKind::Server(500));
@@ -43,7 +43,7 @@ pub(super) fn in_stream(error: &VendorError, secrets: &Secrets) -> Failure {
 }
 
 /// The vendor cut the answer short.
-pub(super) fn incomplete(reason: Option<&str>, secrets: &Secrets) -> Failure {
+pub(crate) fn incomplete(reason: Option<&str>, secrets: &Secrets) -> Failure {
     let (kind, message) = match reason {
         Some("content_filter") => {
             (FailureKind::ContentRefused, "the vendor's content filter stopped the answer".into())

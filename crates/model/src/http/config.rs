@@ -1,0 +1,74 @@
+//! The settings of a server that models are behind.
+
+use std::{fmt, time::Duration};
+
+use super::secrets;
+use crate::wire::WireFormat;
+
+/// How long a server may stay silent unless the settings say otherwise.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Where a model is and how to speak to it.
+#[derive(Clone)]
+pub struct HttpConfig {
+    /// What is spoken there.
+    pub format: WireFormat,
+    /// The API's root, such as `https://api.openai.com/v1`.
+    pub base_url: String,
+    /// The key, sent as the format wants it.
+    pub api_key: Option<String>,
+    /// The environment variable that the key comes from, for messages. If it is given, `api_key` is not and no
+    /// header for a key is configured, requests fail without being sent.
+    pub key_variable: Option<String>,
+    /// How to come by a key, for the message that it is missing.
+    pub env_key_instructions: Option<String>,
+    /// Further headers, by name; they replace our own of the same name.
+    pub http_headers: Vec<(String, String)>,
+    /// Headers that are not sent since the variable they are to come from is not set: header name and variable, for
+    /// messages.
+    pub header_variables: Vec<(String, String)>,
+    /// Added to the URL.
+    pub query_params: Vec<(String, String)>,
+    /// How long the server may stay silent, before its answer and within it: [`IDLE_TIMEOUT`].
+    pub idle_timeout: Duration,
+    /// Who asks: the header `originator`.
+    pub originator: String,
+    /// Whether tools can be held to a grammar; else they are offered as functions.
+    pub takes_grammars: bool,
+    /// Whether nothing but open-weight models is behind it.
+    pub open_weights: bool,
+}
+
+impl HttpConfig {
+    /// The API at `base_url`, without a key and without grammars.
+    pub fn new(format: WireFormat, base_url: impl Into<String>) -> Self {
+        Self {
+            format,
+            base_url: base_url.into(),
+            api_key: None,
+            key_variable: None,
+            env_key_instructions: None,
+            http_headers: Vec::new(),
+            header_variables: Vec::new(),
+            query_params: Vec::new(),
+            idle_timeout: IDLE_TIMEOUT,
+            originator: "codex".to_owned(),
+            takes_grammars: false,
+            open_weights: false,
+        }
+    }
+}
+
+// Written by hand: the key, headers and query may be secrets.
+impl fmt::Debug for HttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConfig")
+            .field("format", &self.format)
+            .field("base_url", &secrets::shown(&self.base_url))
+            .field("key_variable", &self.key_variable.as_deref().and_then(secrets::variable))
+            .field("idle_timeout", &self.idle_timeout)
+            .field("originator", &self.originator)
+            .field("takes_grammars", &self.takes_grammars)
+            .finish_non_exhaustive()
+    }
+}

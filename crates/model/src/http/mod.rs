@@ -1,0 +1,217 @@
+//! One exchange over HTTP and server-sent events, whichever the wire: asks, tells failures apart, reads the answer.
+//!
+//! Every request carries the whole conversation and asks the vendor to store nothing. Nothing is repeated here:
+//! `retry` does that for all wires.
+
+mod config;
+mod endpoint;
+mod failure;
+mod kinds;
+mod retry_after;
+mod secrets;
+mod sse;
+mod vendor_error;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use codex_net::{HttpClients, causes};
+use futures_util::stream;
+use reqwest::{
+    Response,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+
+use self::{endpoint::Endpoint, sse::Events};
+use crate::{EventStream, Failure, FailureKind, Model, Request, StreamEvent, wire::Assembler};
+
+pub use self::config::{HttpConfig, IDLE_TIMEOUT};
+pub(crate) use self::{
+    failure::{in_stream, incomplete, plain},
+    secrets::Secrets,
+    vendor_error::VendorError,
+};
+
+/// A model behind a server of one of the [`crate::WireFormat`]s.
+pub struct HttpModel {
+    config: HttpConfig,
+    endpoint: Result<Arc<Endpoint>, Failure>,
+    clients: Arc<HttpClients>,
+}
+
+impl HttpModel {
+    /// Nothing is connected yet; settings that cannot work show in the first answer.
+    pub fn new(config: HttpConfig, clients: Arc<HttpClients>) -> Self {
+        let endpoint = Endpoint::new(&config).map(Arc::new);
+        Self { config, endpoint, clients }
+    }
+
+    fn ask(&self, request: &Request) -> Result<Ask, Failure> {
+        let endpoint = Arc::clone(self.endpoint.as_ref().map_err(Clone::clone)?);
+        if let Some(missing) = endpoint.key.missing() {
+            return Err(missing);
+        }
+        let wrong = |message| Failure { kind: FailureKind::Configuration, message, retry_after: None };
+        let thread_id = HeaderValue::try_from(&request.thread_id)
+            .map_err(|_| wrong(format!("the thread id `{}` cannot be sent", request.thread_id.escape_debug())))?;
+        let format = self.config.format;
+        let body = format
+            .body(request, &self.config)
+            .map_err(|error| wrong(format!("the request cannot be written as JSON: {error}")))?;
+        let client = self.clients.client_for(&endpoint.url).map_err(|error| wrong(error.to_string()))?;
+        let secrets = Arc::clone(&endpoint.secrets);
+        Ok(Ask {
+            client,
+            endpoint,
+            thread_id,
+            model: request.model.clone(),
+            body,
+            idle: self.config.idle_timeout,
+            assembler: format.assembler(request, &self.config, secrets),
+        })
+    }
+}
+
+impl fmt::Debug for HttpModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpModel").field(&self.config).finish()
+    }
+}
+
+impl Model for HttpModel {
+    fn stream(&self, request: Request) -> EventStream {
+        let state = match self.ask(&request) {
+            Ok(ask) => State::Ask(Box::new(ask)),
+            Err(failure) => State::Fail(failure),
+        };
+        Box::pin(stream::unfold(state, step))
+    }
+
+    fn takes_grammars(&self) -> bool {
+        self.config.takes_grammars
+    }
+}
+
+/// A request that is ready to be sent.
+struct Ask {
+    client: reqwest::Client,
+    endpoint: Arc<Endpoint>,
+    thread_id: HeaderValue,
+    /// For messages.
+    model: String,
+    body: Bytes,
+    idle: Duration,
+    assembler: Assembler,
+}
+
+/// How far a request is.
+enum State {
+    Ask(Box<Ask>),
+    Read(Box<Reader>),
+    Fail(Failure),
+    End,
+}
+
+/// One event, and what comes after it.
+async fn step(state: State) -> Option<(StreamEvent, State)> {
+    let mut reader = match state {
+        State::Ask(ask) => match ask.send().await {
+            Ok(reader) => reader,
+            Err(failure) => return Some((StreamEvent::Failed(failure), State::End)),
+        },
+        State::Read(reader) => reader,
+        State::Fail(failure) => return Some((StreamEvent::Failed(failure), State::End)),
+        State::End => return None,
+    };
+    let event = reader.next().await;
+    let ends = matches!(event, StreamEvent::Completed { .. } | StreamEvent::Failed(_));
+    Some((event, if ends { State::End } else { State::Read(reader) }))
+}
+
+impl Ask {
+    async fn send(self) -> Result<Box<Reader>, Failure> {
+        let request = self
+            .client
+            .post(self.endpoint.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("session-id", self.thread_id.clone())
+            .header("thread-id", self.thread_id)
+            // Last, since it replaces what is there by the same name.
+            .headers(self.endpoint.headers.clone())
+            .body(self.body);
+        let response = match tokio::time::timeout(self.idle, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
+            Err(_) => return Err(silent(&self.endpoint, self.idle)),
+        };
+        // An error's text may take as long as an answer's.
+        let late = silent(&self.endpoint, self.idle);
+        if response.status().as_u16() != 200 {
+            let refused = failure::refused(response, &self.endpoint, &self.model);
+            return Err(tokio::time::timeout(self.idle, refused).await.unwrap_or(late));
+        }
+        if let Some(other) = not_a_stream(&response) {
+            let told = failure::not_a_stream(response, other, &self.endpoint);
+            return Err(tokio::time::timeout(self.idle, told).await.unwrap_or(late));
+        }
+        Ok(Box::new(Reader { events: Events::new(response, self.idle), assembler: self.assembler, is_over: false }))
+    }
+}
+
+fn silent(endpoint: &Endpoint, idle: Duration) -> Failure {
+    let message = format!("{} did not answer for {} s", endpoint.shown, idle.as_secs_f32());
+    Failure { kind: FailureKind::Disconnected, message, retry_after: None }
+}
+
+/// The type of an answer that surely is no event stream. A missing or odd type is given the benefit of the doubt.
+fn not_a_stream(response: &Response) -> Option<&'static str> {
+    let kind = response.headers().get(CONTENT_TYPE)?.to_str().ok()?;
+    ["text/html", "application/json"].into_iter().find(|other| kind.starts_with(other))
+}
+
+/// What `response` answers, put together by `assembler`.
+#[cfg(test)]
+pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) -> EventStream {
+    let reader = Reader { events: Events::new(response, idle), assembler, is_over: false };
+    Box::pin(stream::unfold(State::Read(Box::new(reader)), step))
+}
+
+/// An answer that is arriving.
+struct Reader {
+    events: Events,
+    assembler: Assembler,
+    /// The server has closed the stream.
+    is_over: bool,
+}
+
+impl Reader {
+    async fn next(&mut self) -> StreamEvent {
+        use FailureKind::{Disconnected, Malformed};
+        loop {
+            if let Some(event) = self.assembler.pop() {
+                return event;
+            }
+            match self.events.next().await {
+                Some(Ok(event)) => self.assembler.take(event.name.as_deref(), &event.data),
+                Some(Err(sse::Error::Read(error))) => {
+                    let message = format!("the connection broke within the answer: {}", causes(&error));
+                    return failure::plain(Disconnected, message);
+                }
+                Some(Err(sse::Error::Silent(idle))) => {
+                    let message = format!("the server sent nothing for {} s", idle.as_secs_f32());
+                    return failure::plain(Disconnected, message);
+                }
+                Some(Err(sse::Error::Format(what))) => {
+                    return failure::plain(Malformed, format!("the answer is not an event stream: {what}"));
+                }
+                None if self.is_over => {
+                    return failure::plain(Disconnected, "the answer ended before it was complete".to_owned());
+                }
+                None => {
+                    self.is_over = true;
+                    self.assembler.end();
+                }
+            }
+        }
+    }
+}

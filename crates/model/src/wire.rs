@@ -1,0 +1,92 @@
+//! The request formats that are spoken over HTTP: which there are, and what tells them apart.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{HttpConfig, Request, StreamEvent, http::Secrets, responses};
+
+/// A request format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireFormat {
+    /// OpenAI's Responses API.
+    Responses,
+}
+
+impl WireFormat {
+    /// What is appended to the base URL.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Responses => "responses",
+        }
+    }
+
+    /// The header that carries `key`: its name and its value.
+    pub(crate) fn key_header(self, key: &str) -> (&'static str, String) {
+        match self {
+            Self::Responses => ("authorization", format!("Bearer {key}")),
+        }
+    }
+
+    /// The headers that may carry a key.
+    pub(crate) fn key_headers(self) -> &'static [&'static str] {
+        match self {
+            Self::Responses => &["authorization"],
+        }
+    }
+
+    /// Headers that each request has.
+    pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Responses => &[],
+        }
+    }
+
+    /// `request` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// A tool's schema cannot be written as JSON.
+    pub(crate) fn body(self, request: &Request, config: &HttpConfig) -> serde_json::Result<Bytes> {
+        match self {
+            Self::Responses => responses::body(request, config.takes_grammars),
+        }
+    }
+
+    /// What puts the answer to `request` together. `secrets` are kept out of the words of a failure.
+    pub(crate) fn assembler(self, request: &Request, config: &HttpConfig, secrets: Arc<Secrets>) -> Assembler {
+        let tools = Arc::clone(&request.tools);
+        match self {
+            Self::Responses => Assembler::Responses(responses::Assembler::new(tools, config.takes_grammars, secrets)),
+        }
+    }
+}
+
+/// Puts the events of one answer together. Pure: event texts in, stream events out.
+pub(crate) enum Assembler {
+    /// See [`WireFormat::Responses`].
+    Responses(responses::Assembler),
+}
+
+impl Assembler {
+    /// Takes the data of one event; `name` is its SSE name.
+    pub(crate) fn take(&mut self, name: Option<&str>, data: &str) {
+        match self {
+            Self::Responses(assembler) => assembler.take(name, data),
+        }
+    }
+
+    /// The server has closed the stream, in order. What that means is the format's: an answer may be complete by it.
+    pub(crate) fn end(&mut self) {
+        match self {
+            Self::Responses(_) => {}
+        }
+    }
+
+    /// The next event for the caller.
+    pub(crate) fn pop(&mut self) -> Option<StreamEvent> {
+        match self {
+            Self::Responses(assembler) => assembler.pop(),
+        }
+    }
+}
