@@ -13,11 +13,13 @@ mod runner;
 mod scenario;
 mod script;
 mod server;
+mod wires;
 
 pub use compare::{diff, is_subset};
 pub use process::{Finished, WATCHDOG, run_to_end};
 pub use raw::{RawAnswer, RawEnding, RawServer};
 pub use runner::run;
 pub use scenario::{Expected, Output, Run, Scenario};
-pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step, input_tokens};
+pub use script::{Call, Cut, Failed, Filler, Pick, Reasoning, Script, Step};
 pub use server::{Exchange, ModelServer, RecordedRequest};
+pub use wires::{Wire, input_tokens};

@@ -22,6 +22,7 @@ use crate::{
     process::{Finished, run_to_end},
     scenario::{Expected, Output, Run, Scenario},
     server::ModelServer,
+    wires::Wire,
 };
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -29,14 +30,14 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Where runs are laid out: outside `/tmp`, which the sandbox replaces, and outside any repository.
 const PREFERRED_ROOT: &str = "/var/tmp";
 
-/// Plays `scenario` with the program at `binary`.
+/// Plays `scenario` with the program at `binary` and a model that is spoken to over `wire`.
 ///
 /// # Errors
 ///
 /// A report of everything that is not as expected, with the outputs of the run.
-pub fn run(scenario: &Scenario, binary: &Path) -> Result<(), String> {
-    let name = &scenario.name;
-    let stage = Stage::set(scenario).map_err(|error| format!("{name}: cannot set the stage: {error}"))?;
+pub fn run(scenario: &Scenario, wire: Wire, binary: &Path) -> Result<(), String> {
+    let name = &format!("{} ({})", scenario.name, wire.name());
+    let stage = Stage::set(scenario, wire).map_err(|error| format!("{name}: cannot set the stage: {error}"))?;
     for (number, run) in scenario.runs().enumerate() {
         let number = number + 1;
         let finished = stage.play(&run, scenario, binary).map_err(|error| format!("{name}: run {number}: {error}"))?;
@@ -66,17 +67,18 @@ struct Stage {
     home: PathBuf,
     workspace: PathBuf,
     server: ModelServer,
+    wire: Wire,
 }
 
 impl Stage {
-    fn set(scenario: &Scenario) -> Result<Self, String> {
+    fn set(scenario: &Scenario, wire: Wire) -> Result<Self, String> {
         let root = tempfile::Builder::new().prefix("codex-scenario-").tempdir_in(PREFERRED_ROOT);
         let root = root.or_else(|_| TempDir::new()).map_err(text)?;
         let place = root.path().canonicalize().map_err(text)?;
         let (home, workspace) = (place.join("home"), place.join("workspace"));
         let script = each_text(&scenario.model, &|text| with_places(text, &home, &workspace));
         let server = ModelServer::start(Script::from_value(script).map_err(|error| format!("model: {error}"))?);
-        let stage = Self { _root: root, home, workspace, server };
+        let stage = Self { _root: root, home, workspace, server, wire };
         fs::create_dir_all(stage.codex_home()).map_err(text)?;
         fs::create_dir_all(&stage.workspace).map_err(text)?;
         write(&stage.codex_home().join("config.toml"), &stage.config(&scenario.config)?)?;
@@ -112,7 +114,7 @@ impl Stage {
         let mock = providers.entry("mock").or_insert_with(|| Table::new().into());
         let mock = mock.as_table_mut().ok_or("config: `model_providers.mock` is not a table")?;
         let base_url = self.server.base_url();
-        for (key, value) in [("name", "mock"), ("base_url", &base_url), ("wire_api", "responses")] {
+        for (key, value) in [("name", "mock"), ("base_url", &base_url), ("wire_api", self.wire.name())] {
             mock.entry(key).or_insert_with(|| TomlValue::from(value));
         }
         toml::to_string(&config).map_err(text)

@@ -3,7 +3,7 @@
 use super::*;
 
 fn play(scenario: &str) -> Result<(), String> {
-    run(&Scenario::from_toml(scenario).unwrap(), Path::new("/bin/sh"))
+    run(&Scenario::from_toml(scenario).unwrap(), Wire::Responses, Path::new("/bin/sh"))
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn everything_that_differs_is_reported_at_once() {
     "#;
     let report = play(scenario).unwrap_err();
     for part in [
-        "differs: run 1",
+        "differs (responses): run 1",
         "exit code is 1, not 0",
         "-wanted\n+actual",
         "stderr does not contain \"help\"",
@@ -71,7 +71,25 @@ fn everything_that_differs_is_reported_at_once() {
 
 #[test]
 fn a_misspelt_key_is_an_error() {
-    for text in ["name = 'x'\nfile = {}", "name = 'x'\n[[model]]\ntxt = ''", "name = 'x'\n[expect]\nstdou = ''"] {
+    for text in [
+        "name = 'x'\nwires = ['telex']",
+        "name = 'x'\nfile = {}",
+        "name = 'x'\n[[model]]\ntxt = ''",
+        "name = 'x'\n[expect]\nstdou = ''",
+    ] {
         assert!(Scenario::from_toml(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_scenario_is_played_on_each_wire_unless_it_says_which() {
+    for (text, expected) in [("", &Wire::ALL[..]), ("wires = ['responses']", &[Wire::Responses])] {
+        let scenario = Scenario::from_toml(&format!("name = 'x'\n{text}")).unwrap();
+        assert_eq!(scenario.wires, expected);
+    }
+    for wire in Wire::ALL {
+        let expected = format!("[expect]\nstdout = [\"wire_api = \\\"{}\\\"\"]", wire.name());
+        let text = format!("name = 'x'\nargs = ['-c', 'cat $CODEX_HOME/config.toml']\n{expected}");
+        run(&Scenario::from_toml(&text).unwrap(), wire, Path::new("/bin/sh")).unwrap();
     }
 }

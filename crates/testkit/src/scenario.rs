@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Script;
+use crate::{Script, Wire};
 
 /// A story.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +16,9 @@ use crate::Script;
 pub struct Scenario {
     /// What it shows, for reports.
     pub name: String,
+    /// The wires that it is about, if it is not about what all have in common. Say beside it why.
+    #[serde(default = "all_wires")]
+    pub wires: Vec<Wire>,
     /// Files of the workspace: path and content.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
@@ -95,6 +98,10 @@ pub enum Output {
     Exact(String),
     /// Texts that it must contain.
     Contains(Vec<String>),
+}
+
+fn all_wires() -> Vec<Wire> {
+    Wire::ALL.to_vec()
 }
 
 fn no_steps() -> Value {

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::wires::Seen;
+
 /// The answers of a server.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -79,17 +81,17 @@ pub struct Step {
     pub drop: Option<Cut>,
     /// Begins an answer and then says nothing until the client goes away.
     pub hang: bool,
-    /// Sent instead of events, as it is. Shared, not copied, by all answers.
+    /// Sent instead of events, as it is, on whichever wire. Shared, not copied, by all answers.
     pub raw: Option<Bytes>,
     /// Ends the events with one that is not JSON.
     pub malformed: bool,
-    /// Leaves out `response.completed`, ending the answer early but properly.
+    /// Leaves out the event that says that the answer is complete, ending it early but properly.
     pub no_completion: bool,
-    /// Ends with `response.failed`.
+    /// Ends with an error.
     pub failed: Option<Failed>,
-    /// Ends with `response.incomplete` for this reason.
+    /// Ends cut short, for this reason in the words of the Responses API.
     pub incomplete: Option<String>,
-    /// `usage` of the answer.
+    /// What the answer cost: `usage` in the words of the Responses API.
     pub usage: Option<Value>,
     /// Sends the answer in pieces of this many bytes.
     pub chunk: Option<usize>,
@@ -179,32 +181,27 @@ impl Script {
         script.map_err(|error| format!("not a script: {error}"))
     }
 
-    /// The session with answers of its own that the request with `body` belongs to; empty if it is none.
-    pub(crate) fn session_of(&self, body: &Value) -> &str {
-        let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
-        let said = |name: &&String| {
-            let texts = items.iter().filter(|item| item["role"] == "user").flat_map(|item| item["content"].as_array());
-            texts.flatten().any(|part| part["text"] == name.as_str())
-        };
+    /// The session with answers of its own that a request belongs to; empty if it is none.
+    pub(crate) fn session_of(&self, seen: &Seen) -> &str {
+        let said = |name: &&String| seen.users.iter().flatten().any(|text| *text == name.as_str());
         self.sessions.keys().find(said).map_or("", String::as_str)
     }
 
-    /// The step for the request with `body` of `session`, of whose requests `earlier` were answered before.
-    pub(crate) fn step(&self, session: &str, earlier: usize, body: &Value) -> Step {
+    /// The step for a request of `session`, of whose requests `earlier` were answered before.
+    pub(crate) fn step(&self, session: &str, earlier: usize, seen: &Seen) -> Step {
         if let Some(steps) = self.sessions.get(session) {
             return steps.get(earlier).cloned().unwrap_or_else(done);
         }
         if let Some(fault) = self.faults.get(earlier) {
             return fault.clone();
         }
-        let Some(window) = self.window else { return self.picked(earlier, body) };
-        let tokens = input_tokens(body);
+        let Some(window) = self.window else { return self.picked(earlier, seen) };
+        let tokens = seen.tokens();
         if tokens > window {
             let message = format!("This model's maximum context length is {window} tokens, and you sent {tokens}.");
-            let error = json!({ "error": { "code": "context_length_exceeded", "message": message } });
-            return Step { http: Some(400), body: Some(error.to_string()), ..Step::default() };
+            return Step::refusal("context_length_exceeded", &message);
         }
-        let picked = self.picked(earlier, body);
+        let picked = self.picked(earlier, seen);
         let said = picked.text.as_ref().map_or(0, String::len) + picked.stream.map_or(0, |filler| filler.bytes);
         let output = 10 + said / 4;
         let usage = json!({ "input_tokens": tokens, "output_tokens": output, "total_tokens": tokens + output });
@@ -212,14 +209,14 @@ impl Script {
     }
 
     /// The step by the order of requests, or by what the request says.
-    fn picked(&self, earlier: usize, body: &Value) -> Step {
-        if let Some(summary) = self.summary.as_ref().filter(|_| body["tools"].is_null()) {
+    fn picked(&self, earlier: usize, seen: &Seen) -> Step {
+        if let Some(summary) = self.summary.as_ref().filter(|_| !seen.offers_tools) {
             return Step::clone(summary);
         }
         let step = match self.pick {
             Pick::Request => self.steps.get(earlier - self.faults.len()),
-            Pick::Results => self.step_by_results(results_since_user(body)),
-            Pick::Users => self.steps.get(users(body) % self.steps.len().max(1)),
+            Pick::Results => self.step_by_results(seen.results),
+            Pick::Users => self.steps.get(seen.users.len() % self.steps.len().max(1)),
         };
         step.cloned().unwrap_or_else(done)
     }
@@ -235,6 +232,12 @@ impl Script {
 }
 
 impl Step {
+    /// A request that is wrong, in the vendor's words.
+    pub(crate) fn refusal(code: &str, message: &str) -> Self {
+        let error = json!({ "error": { "code": code, "message": message } });
+        Self { http: Some(400), body: Some(error.to_string()), ..Self::default() }
+    }
+
     /// The calls, whichever way they were written.
     pub(crate) fn all_calls(&self) -> impl Iterator<Item = Call> {
         let own = Call {
@@ -253,26 +256,14 @@ fn done() -> Step {
     Step { text: Some("Done.".into()), ..Step::default() }
 }
 
-/// What a script with a window counts of a request.
-pub fn input_tokens(body: &Value) -> usize {
-    body["input"].to_string().len() / 4
-}
-
-fn users(body: &Value) -> usize {
-    let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
-    items.iter().filter(|item| item["role"] == "user").count()
-}
-
-fn results_since_user(body: &Value) -> usize {
-    let items = body["input"].as_array().map_or(&[][..], Vec::as_slice);
-    let since_user = items.iter().rev().take_while(|item| item["role"] != "user");
-    let is_result = |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"));
-    since_user.filter(is_result).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wires::Wire;
+
+    fn seen(body: &Value) -> Seen<'_> {
+        Wire::Responses.seen(body)
+    }
 
     fn script(value: Value) -> Script {
         Script::from_value(value).unwrap()
@@ -283,16 +274,20 @@ mod tests {
         let script = script(json!({"pick": "users", "steps": [{"text": "zero"}, {"text": "one"}]}));
         for (users, expected) in [(0, "zero"), (1, "one"), (2, "zero"), (3, "one")] {
             let items = vec![json!({"role": "user"}); users];
-            assert_eq!(script.step("", 9, &json!({ "input": items })).text.as_deref(), Some(expected), "{users}");
+            assert_eq!(
+                script.step("", 9, &seen(&json!({ "input": items }))).text.as_deref(),
+                Some(expected),
+                "{users}"
+            );
         }
     }
 
     #[test]
     fn steps_by_request_and_faults_first() {
         let script = script(json!({"faults": [{"http": 500}], "steps": [{"text": "one"}]}));
-        assert_eq!(script.step("", 0, &Value::Null).http, Some(500));
-        assert_eq!(script.step("", 1, &Value::Null).text.unwrap(), "one");
-        assert_eq!(script.step("", 2, &Value::Null).text.unwrap(), "Done.");
+        assert_eq!(script.step("", 0, &Seen::default()).http, Some(500));
+        assert_eq!(script.step("", 1, &Seen::default()).text.unwrap(), "one");
+        assert_eq!(script.step("", 2, &Seen::default()).text.unwrap(), "Done.");
     }
 
     #[test]
@@ -309,7 +304,7 @@ mod tests {
             (vec![&user, &result, &result, &developer, &result], "end"),
             (vec![&user, &result, &result, &result, &user], "calls"),
         ] {
-            let step = script.step("", 7, &json!({"input": input}));
+            let step = script.step("", 7, &seen(&json!({"input": input})));
             let found = match &step {
                 Step { custom: Some(_), .. } => "custom",
                 Step { text: Some(text), .. } => text,
@@ -323,7 +318,8 @@ mod tests {
     fn sessions_have_answers_of_their_own() {
         let script = script(json!({"steps": [{"text": "main"}], "sessions": {"task": [{"text": "own"}]}}));
         let said = |text: &str| json!({"input": [{"role": "user", "content": [{"text": "x"}, {"text": text}]}]});
-        let answer = |body: &Value, earlier| script.step(script.session_of(body), earlier, body).text.unwrap();
+        let answer =
+            |body: &Value, earlier| script.step(script.session_of(&seen(body)), earlier, &seen(body)).text.unwrap();
         assert_eq!(answer(&said("task"), 0), "own");
         assert_eq!(answer(&said("task"), 1), "Done.");
         assert_eq!(answer(&said("a task"), 0), "main");
@@ -339,8 +335,8 @@ mod tests {
             (body(400, json!([])), None, Some(400), 101),
         ];
         for (body, text, http, tokens) in table {
-            let step = script.step("", 0, &body);
-            assert_eq!((step.text.as_deref(), step.http, input_tokens(&body)), (text, http, tokens));
+            let step = script.step("", 0, &seen(&body));
+            assert_eq!((step.text.as_deref(), step.http, seen(&body).tokens()), (text, http, tokens));
             assert!(http.is_some() || step.usage.unwrap()["input_tokens"] == tokens);
         }
     }

@@ -1,4 +1,4 @@
-//! A local server that speaks the Responses API as a script says.
+//! A local server that speaks each wire as a script says.
 //!
 //! It has its own thread and runtime, so that tests of the binary are plain synchronous code. It binds to the loopback
 //! address only and stops when it is dropped.
@@ -28,7 +28,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     answer::{self, Answer, Ending},
-    script::Script,
+    script::{Script, Step},
+    wires::Wire,
 };
 
 /// A request as it arrived.
@@ -63,7 +64,7 @@ pub struct Exchange {
 }
 
 #[derive(Default)]
-struct Seen {
+struct Kept {
     requests: Vec<RecordedRequest>,
     lists: Vec<RecordedRequest>,
     exchanges: Vec<Exchange>,
@@ -75,12 +76,12 @@ struct Seen {
 struct Shared {
     script: Script,
     is_forgetful: bool,
-    seen: Mutex<Seen>,
+    kept: Mutex<Kept>,
 }
 
 impl Shared {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,19 +145,19 @@ impl ModelServer {
         format!("http://{}/v1", self.address)
     }
 
-    /// The requests for responses so far, in the order they arrived. A forgetful server has none.
+    /// The requests for answers so far, in the order they arrived. A forgetful server has none.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.shared.seen().requests.clone()
+        self.shared.kept().requests.clone()
     }
 
     /// The requests for the list of models so far, in the order they arrived.
     pub fn lists(&self) -> Vec<RecordedRequest> {
-        self.shared.seen().lists.clone()
+        self.shared.kept().lists.clone()
     }
 
     /// When the requests so far and their answers passed, in the order they arrived.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.shared.seen().exchanges.clone()
+        self.shared.kept().exchanges.clone()
     }
 }
 
@@ -175,11 +176,11 @@ impl Drop for ModelServer {
 fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let app = Router::new()
-            .route("/v1/responses", post(respond))
-            .route("/v1/models", get(models))
-            .layer(DefaultBodyLimit::disable())
-            .with_state(state);
+        let routes = Wire::ALL.iter().fold(Router::new().route("/v1/models", get(models)), |routes, &wire| {
+            let answer = move |state, uri, headers, raw| respond(wire, state, uri, headers, raw);
+            routes.route(wire.path(), post(answer))
+        });
+        let app = routes.layer(DefaultBodyLimit::disable()).with_state(state);
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         // Not a graceful end: an answer that hangs would hold it up for ever.
         tokio::select! {
@@ -191,26 +192,28 @@ fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::
 
 async fn models(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> axum::Json<Value> {
     let request = RecordedRequest { uri: uri.to_string(), headers, body: Value::Null, raw: Bytes::new() };
-    shared.seen().lists.push(request);
+    shared.kept().lists.push(request);
     axum::Json(json!({"object": "list", "data": [{"id": "mock", "object": "model", "owned_by": "mock"}]}))
 }
 
-async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {
+async fn respond(wire: Wire, State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {
     let arrived = Instant::now();
     let body: Value = serde_json::from_slice(&raw).unwrap_or_default();
+    let seen = wire.seen(&body);
     let (step, number) = {
-        let mut seen = shared.seen();
-        let number = seen.exchanges.len();
-        seen.exchanges.push(Exchange { arrived, answered: None, request_bytes: raw.len() });
+        let mut kept = shared.kept();
+        let number = kept.exchanges.len();
+        kept.exchanges.push(Exchange { arrived, answered: None, request_bytes: raw.len() });
         if !shared.is_forgetful {
-            seen.requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
+            kept.requests.push(RecordedRequest { uri: uri.to_string(), headers, body: body.clone(), raw });
         }
-        let session = shared.script.session_of(&body);
-        let asked = seen.asked.entry(session.to_owned()).or_default();
+        let session = shared.script.session_of(&seen);
+        let asked = kept.asked.entry(session.to_owned()).or_default();
         let earlier = std::mem::replace(asked, *asked + 1);
-        (shared.script.step(session, earlier, &body), number)
+        let refusal = wire.complaint(&body).map(|complaint| Step::refusal("invalid_request_error", &complaint));
+        (refusal.unwrap_or_else(|| shared.script.step(session, earlier, &seen)), number)
     };
-    let answer = answer::answer(&step, number, &body);
+    let answer = answer::answer(&step, number, wire, &seen);
     let mut response = Response::builder()
         .status(StatusCode::from_u16(answer.status).expect("an HTTP status"))
         .header("content-type", answer.content_type);
@@ -222,7 +225,7 @@ async fn respond(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
     }
     // Not at the end of this function: taking a long request apart would count as the client's time.
     drop(body);
-    shared.seen().exchanges[number].answered = Some(Instant::now());
+    shared.kept().exchanges[number].answered = Some(Instant::now());
     response.body(stream_of(answer, step.chunk, step.pause_ms.map(Duration::from_millis))).expect("a response")
 }
 
@@ -264,12 +267,12 @@ mod tests {
     use super::*;
 
     /// Sends a request over a connection of its own, and gives back all of the answer.
-    fn ask(server: &ModelServer, body: &str) -> String {
+    fn ask(server: &ModelServer, wire: Wire, body: &str) -> String {
         let mut connection = TcpStream::connect(server.address).unwrap();
-        let length = body.len();
+        let (path, length) = (wire.path(), body.len());
         write!(
             connection,
-            "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -281,11 +284,30 @@ mod tests {
     fn a_forgetful_server_answers_in_order_and_keeps_sizes_only() {
         let script = Script::from_value(json!([{"text": "one"}, {"text": "two"}])).unwrap();
         for (server, kept) in [(ModelServer::start(script.clone()), 2), (ModelServer::start_forgetful(script), 0)] {
-            assert!(ask(&server, "{}").contains("one"));
-            assert!(ask(&server, "{\"input\":[]}").contains("two"));
+            assert!(ask(&server, Wire::Responses, "{}").contains("one"));
+            assert!(ask(&server, Wire::Responses, "{\"input\":[]}").contains("two"));
             assert_eq!(server.requests().len(), kept);
             let seen: Vec<_> = server.exchanges().iter().map(|e| (e.answered.is_some(), e.request_bytes)).collect();
             assert_eq!(seen, [(true, 2), (true, 12)]);
+        }
+    }
+
+    #[test]
+    fn one_script_answers_in_the_words_of_the_path_that_is_asked() {
+        let usage = r#"{"stream_options":{"include_usage":true}}"#;
+        let table = [
+            (Wire::Responses, "{}", vec!["event: response.completed", "\"input_tokens\":100"], "[DONE]"),
+            (Wire::Chat, "{}", vec!["\"finish_reason\":\"tool_calls\"", "data: [DONE]"], "\"usage\""),
+            (Wire::Chat, usage, vec!["\"prompt_tokens\":100", "call_0_0"], "response."),
+            (Wire::Chat, r#"{"messages":[{"role":"tool"}]}"#, vec!["HTTP/1.1 400", "no preceding"], "data:"),
+        ];
+        for (wire, body, expected, absent) in table {
+            let server = ModelServer::from_json(json!([{ "text": "one", "shell": "true" }]));
+            let answer = ask(&server, wire, body);
+            for words in expected {
+                assert!(answer.contains(words), "{wire:?} {body}: {words} is not in {answer}");
+            }
+            assert!(!answer.contains(absent), "{wire:?} {body}: {absent} is in {answer}");
         }
     }
 }

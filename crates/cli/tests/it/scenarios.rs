@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use codex_testkit::Scenario;
+use codex_testkit::{Scenario, Wire};
 
 #[test]
 fn every_scenario_ends_as_it_says() {
@@ -13,8 +13,9 @@ fn every_scenario_ends_as_it_says() {
     let failures: Vec<String> = files
         .iter()
         .filter_map(|path| {
-            let ran = Scenario::from_file(path)
-                .and_then(|scenario| codex_testkit::run(&scenario, Path::new(env!("CARGO_BIN_EXE_codex"))));
+            let ran = Scenario::from_file(path).and_then(|scenario| {
+                codex_testkit::run(&scenario, Wire::Responses, Path::new(env!("CARGO_BIN_EXE_codex")))
+            });
             ran.err().map(|report| format!("{}\n{report}", path.display()))
         })
         .collect();
