@@ -87,6 +87,22 @@ impl Loaded {
         files.chain(self.profile.iter().map(|(name, origin)| format!("profile {name} ({origin})"))).collect()
     }
 
+    /// Checks that no setting asks for something that this version cannot do, and that a session must not go without in
+    /// silence. Such a setting can be looked at and changed all the same.
+    ///
+    /// # Errors
+    /// One does. The error shows where it is written.
+    pub fn require_available(&self) -> Result<(), ConfigError> {
+        let refused = [
+            (self.settings.search, "search", "web search is not available in this version yet"),
+            (self.settings.oss, "oss", "`oss` is not available in this version yet"),
+        ];
+        match refused.iter().find(|(set, ..)| *set) {
+            Some((_, path, message)) => Err(self.merged.error(path, message).after(self.warnings.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// Every key that has a value, or was to have one: in the order of the table of keys.
     pub fn explain(&self) -> Vec<Effective> {
         explain::effective(&self.merged)
@@ -111,8 +127,7 @@ struct Selected {
 ///
 /// # Errors
 /// A file cannot be read, or is not TOML; a value, of a file, a variable or the command line, has the wrong type or is
-/// not one of those allowed; there is no such profile; a setting asks for something that this version cannot do and
-/// that must not be left out in silence. This holds for the project's files too, trusted or not. With
+/// not one of those allowed; there is no such profile. This holds for the project's files too, trusted or not. With
 /// [`LoadRequest::strict`], whatever would have been a warning.
 pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     let mut warnings = Vec::new();

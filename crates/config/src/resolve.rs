@@ -1,6 +1,7 @@
 //! From merged layers to [`Settings`]: what needs more than one value to judge.
 //!
-//! What this version cannot do is refused here if leaving it out would be unsafe, and named in a warning if not.
+//! What this version cannot do and may leave out without harm is named in a warning here; the rest is refused where a
+//! session is opened ([`crate::Loaded::require_available`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -170,7 +171,6 @@ pub(crate) fn settings(
 ) -> Result<Settings, ConfigError> {
     // Values were checked one by one against the table of keys; a test holds that table to the fields above.
     let raw: Raw = merged.to_table().try_into().map_err(|error: toml::de::Error| merged.error("", error.message()))?;
-    refuse_unfinished(&raw, merged)?;
     warnings.extend(without_effect(&raw, merged));
     check_selected(&raw, merged)?;
     let secret_variables = secret_variables(&raw);
@@ -210,22 +210,12 @@ pub(crate) fn settings(
         tui: raw.tui.resolve(&raw.history),
         sessions: raw.sessions,
         limits: limits::check(raw.limits, merged)?,
+        search: raw.search,
+        oss: raw.oss,
         log_level: raw.log.level,
         test_command: raw.review.test_command(),
         prices,
     })
-}
-
-/// Fails closed: settings that forbid something, or that the user relies on, and that would not be obeyed.
-fn refuse_unfinished(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
-    let refused = [
-        (raw.search, "search", "web search is not available in this version yet"),
-        (raw.oss, "oss", "`oss` is not available in this version yet"),
-    ];
-    match refused.iter().find(|(set, ..)| *set) {
-        Some((_, path, message)) => Err(merged.error(path, message)),
-        None => Ok(()),
-    }
 }
 
 /// The variables of all providers, of those too that this version cannot talk to.

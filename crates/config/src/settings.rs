@@ -136,6 +136,10 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// The most that a session may use.
     pub limits: LimitSettings,
+    /// Whether the model may search the web.
+    pub search: bool,
+    /// Whether only providers of open-weight models may be asked.
+    pub oss: bool,
     /// What is written into the log: `off`, `error`, `warn`, `info` or `debug`.
     pub log_level: String,
     /// What runs the project's tests in a review.

@@ -408,6 +408,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     let loaded = codex_config::load(&wanted.request(environment, codex_home)).and_then(|loaded| {
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
+            loaded.require_available()?;
             loaded.require_api_key(environment)?;
         }
         Ok(loaded)

@@ -96,7 +96,9 @@ pub async fn diagnose(
     let home = environment.codex_home();
     let wanted = Wanted::start(params.clone());
     let found = match (&home, &wanted) {
-        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home)).map_err(Trouble::from),
+        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home))
+            .and_then(|found| found.require_available().map(|()| found))
+            .map_err(Trouble::from),
         (Err(error), _) => Err(Trouble::from(error.clone())),
         (_, Err(error)) => Err(Trouble { what: error.to_string(), advice: None }),
     };

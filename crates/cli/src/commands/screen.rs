@@ -56,7 +56,11 @@ pub async fn run(
         Some(_) => ThreadStartParams { cwd: Some(resolve::utf8("--cd", &workspace)?), ..ThreadStartParams::default() },
         None => start.clone(),
     };
-    let settings = codex_server::settings(&environment, here).map_err(|error| error.to_string())?.settings;
+    let found = codex_server::settings(&environment, here).map_err(|error| error.to_string())?;
+    if elsewhere.is_none() {
+        found.require_available().map_err(|error| error.to_string())?;
+    }
+    let settings = found.settings;
     let lacks_key = if elsewhere.is_some() { None } else { lacks_key(&settings, &environment) };
     let mut own = settings.tui;
     own.alternate_screen |= screen.alt_screen;

@@ -200,8 +200,6 @@ fn first_lines() {
             "1:9: the provider `x` has no `base_url` in `[model_providers.x]`",
         ),
         // What would not be obeyed is refused.
-        ("search = true", "1:10: web search is not available in this version yet"),
-        ("oss = true", "1:7: `oss` is not available in this version yet"),
         (
             "[permissions.projects.\"/x\"]\ndenny = [\"x\"]",
             "2:1: unknown key `denny` in `[permissions.projects.\"/x\"]`: a rule that is not understood is not enforced either",
@@ -234,7 +232,6 @@ fn the_command_line() {
         ("add_dir=[\"nowhere\"]", "-c add_dir=…: `~/p/src/nowhere` does not exist"),
         ("sandbox.hide=[\"x\"]", "-c sandbox.hide=…: `~/p/src/x` does not exist, so it cannot be hidden"),
         ("model_provider=x", "-c model_provider=…: there is no provider `x`; known: openai"),
-        ("oss=true", "-c oss=true: `oss` is not available in this version yet"),
     ];
     for (argument, expected) in table {
         check_error(&[], &[argument], expected);
@@ -543,5 +540,27 @@ fn there_is_no_api_key() {
         let file = error.find(".codex/config.toml").map_or(0, |at| error[..at].len());
         let shown = if file > 0 { error.replace(&error[..file], "~/") } else { error };
         assert_eq!(shown, expected, "{text} {variables:?}");
+    }
+}
+
+/// A session must not go without it in silence; to look at the settings nothing is in the way.
+#[test]
+fn what_is_not_available_is_refused_to_sessions_alone() {
+    let search = "~/.codex/config.toml:1:10: web search is not available in this version yet
+  1 | search = true
+    |          ^^^^";
+    let table: [(&str, &[&str], &str); 5] = [
+        ("search = true", &[], search),
+        ("search = true", &["search=false"], ""),
+        ("search = true", &["search=false", "oss=true"], "-c oss=true: `oss` is not available in this version yet"),
+        ("[profiles.a]\noss = true", &[], ""),
+        ("", &[], ""),
+    ];
+    for (text, arguments, expected) in table {
+        let loaded = super::load_files(&[(USER, text)], arguments).unwrap();
+        let error = loaded.require_available().err().map(|error| error.to_string()).unwrap_or_default();
+        let file = error.find(".codex/config.toml").map_or(0, |at| error[..at].len());
+        let shown = if file > 0 { error.replace(&error[..file], "~/") } else { error };
+        assert_eq!(shown, expected, "{text} {arguments:?}");
     }
 }
