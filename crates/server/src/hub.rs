@@ -2,6 +2,7 @@
 //!
 //! It must never wait for a connection, and threads live on without one. `docs/design/0013-remote-sessions.md` says how.
 
+mod heard;
 mod held;
 mod missed;
 mod now;

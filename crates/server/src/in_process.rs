@@ -4,10 +4,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use codex_config::Environment;
-use codex_protocol::{ClientRequest, ClientResponse, RpcError, SandboxMode, ServerMessage, SessionSource};
+use codex_protocol::{ClientRequest, ClientResponse, ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Server, agents, reading::only_reads};
+
+/// Requests of one client that may wait for those before them.
+const ORDERED: usize = 128;
 
 /// Where a client puts its requests, each with the place for its answer.
 pub type Calls = mpsc::Sender<(ClientRequest, oneshot::Sender<Result<ClientResponse, RpcError>>)>;
@@ -63,7 +66,7 @@ where
 {
     let (calls, mut called) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(16);
     // A turn must not start before the thread it belongs to.
-    let (ordered, mut in_order) = mpsc::unbounded_channel::<(ClientRequest, oneshot::Sender<_>)>();
+    let (ordered, mut in_order) = mpsc::channel::<(ClientRequest, oneshot::Sender<_>)>(ORDERED);
     let handle = Arc::new(handle);
     let worker = Arc::clone(&handle);
     tokio::spawn(async move {
@@ -79,8 +82,11 @@ where
             } else if only_reads(&request) {
                 let reading = handle(request);
                 tokio::spawn(async move { give(answer, reading.await) });
-            } else if ordered.send((request, answer)).is_err() {
-                break;
+            } else if let Err(refused) = ordered.try_send((request, answer)) {
+                // Never waited for here: an answer that comes next may be what they all wait for.
+                let mpsc::error::TrySendError::Full((_, answer)) = refused else { break };
+                let message = "too many requests wait for those before them: ask again when some are answered";
+                give(answer, Err(RpcError::new(ErrorKind::Internal, message)).into());
             }
         }
     });
@@ -91,5 +97,45 @@ fn give(to: oneshot::Sender<Result<ClientResponse, RpcError>>, answered: Answere
     let _ = to.send(answered.result);
     if let Some(then) = answered.then {
         then();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_protocol::{ApprovalAnswer, ApprovalDecision, Empty, ServerRequestAnswerParams, ThreadSetNameParams};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bounded_number_of_requests_waits_and_answers_pass_them() {
+        let (answered, waits) = tokio::sync::watch::channel(false);
+        let calls = in_order(move |request| {
+            let (answered, mut waits) = (answered.clone(), waits.clone());
+            async move {
+                if matches!(request, ClientRequest::ServerRequestAnswer(_)) {
+                    let _ = answered.send(true);
+                } else {
+                    let _ = waits.wait_for(|is| *is).await;
+                }
+                Ok(ClientResponse::ThreadSetName(Empty {})).into()
+            }
+        });
+        let mut results = Vec::new();
+        for _ in 0..ORDERED + 10 {
+            let (answer, result) = oneshot::channel();
+            let params = ThreadSetNameParams::default();
+            calls.send((ClientRequest::ThreadSetName(params), answer)).await.unwrap();
+            results.push(result);
+        }
+        let (answer, result) = oneshot::channel();
+        let yes = ApprovalAnswer { decision: ApprovalDecision::Accept, message: None };
+        let yes = ServerRequestAnswerParams { request_id: 0, answer: yes };
+        calls.send((ClientRequest::ServerRequestAnswer(yes), answer)).await.unwrap();
+        assert!(result.await.unwrap().is_ok());
+        let mut done = 0;
+        for result in results {
+            done += usize::from(result.await.unwrap().is_ok());
+        }
+        assert!((ORDERED..ORDERED + 10).contains(&done), "{done}");
     }
 }

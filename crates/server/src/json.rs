@@ -39,6 +39,11 @@ pub struct Facts {
 /// Events that wait for the answer to a request that came before them. More do not wait.
 const HELD: usize = 1024;
 
+/// Requests that may wait for their answers, which are held until the client has read what came before. More are not read.
+const WAITING: usize = 16;
+/// As many may while a question is open: its answer may be what they wait for.
+const WAITING_FOR_ONE: usize = 96;
+
 /// Speaks for a client until it has no more to say and all that it asked is answered, or until it does not listen any
 /// more. Threads that it has opened stay open: who has the other end of `pair` decides about them.
 ///
@@ -74,7 +79,7 @@ pub async fn serve_json(
                 Some(message) => face.tell(message).await,
                 None => { hears = false; true }
             },
-            line = incoming.recv(), if speaks => match line {
+            line = incoming.recv(), if speaks && face.takes_more() => match line {
                 Some(line) => face.read(&line).await,
                 None => { speaks = false; true }
             },
@@ -131,6 +136,13 @@ struct Told<'a> {
     event: &'a Event,
     /// Milliseconds since the epoch.
     emitted_at_ms: u64,
+}
+
+impl Face {
+    /// Whether there is room for the answer to one more request.
+    fn takes_more(&self) -> bool {
+        self.answers.len() < if self.questions.is_empty() { WAITING } else { WAITING_FOR_ONE }
+    }
 }
 
 // Each of these returns whether the client still listens.
@@ -304,3 +316,7 @@ fn gone() -> RpcError {
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

@@ -22,6 +22,8 @@ const MOST_ITEMS: usize = 1000;
 const ITEMS: usize = 100;
 /// Most files that a search finds, over all its roots.
 const MOST_FOUND: usize = 50;
+/// Most directories that are searched at once.
+const MOST_ROOTS: usize = 16;
 /// Most directories whose names of files are held.
 const MOST_INDEXES: usize = 4;
 
@@ -79,6 +81,10 @@ impl Server {
 
     /// Files and directories below the roots that fit the query.
     pub(crate) async fn find_files(&self, params: FuzzyFileSearchParams) -> Result<FuzzyFileSearchResult, RpcError> {
+        if params.roots.len() > MOST_ROOTS {
+            let message = format!("fuzzyFileSearch: at most {MOST_ROOTS} `roots` are searched at once");
+            return Err(RpcError::new(ErrorKind::Configuration, message));
+        }
         let hidden = self.hidden()?;
         let mut searches = Vec::new();
         for root in params.roots {

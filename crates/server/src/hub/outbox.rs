@@ -13,6 +13,8 @@ use tokio::sync::{Notify, mpsc};
 const MOST: usize = 4096;
 /// Bytes that text which waits is put together to, at most: more begins another message.
 const MOST_TEXT: usize = 64 * 1024;
+/// Bytes that may wait for a connection, counted as JSON.
+const MOST_BYTES: usize = 64 << 20;
 
 /// The messages that wait for a connection.
 #[derive(Debug, Default)]
@@ -23,21 +25,33 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: VecDeque<ServerMessage>,
+    /// Each with its size in bytes.
+    messages: VecDeque<(ServerMessage, usize)>,
+    /// Their sizes together.
+    bytes: usize,
     closed: bool,
 }
 
 impl Outbox {
     /// Has the connection told, some time.
     pub(crate) fn put(&self, message: ServerMessage) {
+        let size = size(&message);
         let mut waiting = self.lock();
-        if waiting.closed || waiting.messages.back_mut().is_some_and(|last| joined(last, &message)) {
+        if waiting.closed {
             return;
         }
-        if waiting.messages.len() == MOST {
+        if let Some((last, bytes)) = waiting.messages.back_mut()
+            && joined(last, &message)
+        {
+            *bytes += size;
+            waiting.bytes += size;
+            return;
+        }
+        if waiting.messages.len() == MOST || waiting.bytes + size > MOST_BYTES {
             *waiting = Waiting { closed: true, ..Waiting::default() };
         } else {
-            waiting.messages.push_back(message);
+            waiting.messages.push_back((message, size));
+            waiting.bytes += size;
         }
         drop(waiting);
         self.changed.notify_one();
@@ -54,10 +68,12 @@ impl Outbox {
         loop {
             let (next, closed) = {
                 let mut waiting = self.lock();
-                (waiting.messages.pop_front(), waiting.closed)
+                let next = waiting.messages.pop_front();
+                waiting.bytes -= next.as_ref().map_or(0, |(_, size)| *size);
+                (next, waiting.closed)
             };
             match next {
-                Some(message) => {
+                Some((message, _)) => {
                     if listener.send(message).await.is_err() {
                         return;
                     }
@@ -74,6 +90,24 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long a message is as JSON.
+fn size(message: &ServerMessage) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // All that is told has a shape that JSON has.
+    let _ = serde_json::to_writer(&mut count, message);
+    count.0
 }
 
 /// Whether `next` is text that goes on where `last` ends, and is part of `last` now.
@@ -177,6 +211,30 @@ mod tests {
         outbox.put(delta("a", 0, "the one too many"));
         outbox.put(warning(0));
         assert_eq!(told(&outbox).await, [], "in order, or not at all");
+    }
+
+    #[tokio::test]
+    async fn who_lets_too_much_wait_hears_nothing_more() {
+        let long = |number: usize| {
+            let message = format!("{number} {}", "x".repeat(MOST_BYTES / 8));
+            let notification = ServerNotification::Warning(Warning { thread_id: None, message });
+            ServerMessage::Event(Event { notification, position: Position::Transient {} })
+        };
+        let outbox = Arc::new(Outbox::default());
+        (0..7).for_each(|number| outbox.put(long(number)));
+        assert_eq!(outbox.lock().messages.len(), 7);
+        outbox.put(long(7));
+        assert!(outbox.lock().closed && outbox.lock().messages.is_empty());
+        assert!(told(&outbox).await.is_empty());
+        // What was told has room again.
+        let outbox = Arc::new(Outbox::default());
+        let (listener, mut hears) = mpsc::channel(1);
+        let telling = Arc::clone(&outbox);
+        tokio::spawn(async move { telling.tell(listener).await });
+        for number in 0..9 {
+            outbox.put(long(number));
+            assert!(hears.recv().await.is_some());
+        }
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use codex_protocol::{
     Warning,
 };
 
-use super::{now::Now, outbox::Outbox};
+use super::{heard::Heard, now::Now, outbox::Outbox};
 
 /// Messages of a thread that is being opened, and that nobody follows yet, that are kept for whoever opens it.
 const EARLY: usize = 256;
@@ -52,6 +52,8 @@ struct Follower {
     live: bool,
     /// What was told since it came, while what it missed before is still read.
     held: Option<Vec<ServerMessage>>,
+    /// What it was told from the record.
+    heard: Heard,
 }
 
 impl Threads {
@@ -118,7 +120,7 @@ impl Threads {
         let followed = self.entry(id);
         let early = std::mem::take(&mut followed.early);
         early.into_iter().filter(|message| live || !is_live(message)).for_each(|message| outbox.put(message));
-        followed.followers.insert(connection, Follower { live, held: None });
+        followed.followers.insert(connection, Follower { live, held: None, heard: Heard::default() });
     }
 
     /// The thread as it stands; what happens from now on is held for the connection until it has caught up.
@@ -128,7 +130,7 @@ impl Threads {
         let followed = found.ok_or_else(gone)?;
         let mut opened = followed.opened.clone().ok_or_else(gone)?;
         let held = Some(std::mem::take(&mut followed.early));
-        followed.followers.insert(connection, Follower { live, held });
+        followed.followers.insert(connection, Follower { live, held, heard: Heard::default() });
         if followed.now.status().is_some() {
             opened.thread.status = ThreadStatus::Active { active_flags: Vec::new() };
         }
@@ -142,11 +144,13 @@ impl Threads {
         let Some(follower) = followed.followers.get_mut(&connection) else { return };
         let (missed, last) = missed;
         let held = follower.held.take().unwrap_or_default();
+        follower.heard = Heard::of(id, &missed, last);
         // A turn that has ended meanwhile is told with the tokens that it used.
         followed.now.usage().into_iter().for_each(|message| outbox.put(message));
         missed.into_iter().for_each(|message| outbox.put(message));
-        held.into_iter().filter(|message| is_news(message, last, whole)).for_each(|message| outbox.put(message));
-        followed.now.messages(whole).into_iter().for_each(|message| outbox.put(message));
+        let held = held.into_iter().filter(|message| is_news(message, whole));
+        let stands = followed.now.messages(whole);
+        held.chain(stands).filter(|message| !follower.heard.has(message)).for_each(|message| outbox.put(message));
     }
 
     /// Whether others follow the thread too, which the connection does no more.
@@ -197,7 +201,7 @@ impl Threads {
         let followed = self.all.entry(root.clone()).or_insert_with(Followed::new);
         followed.take_in(&root, &message);
         for (connection, follower) in &mut followed.followers {
-            if !follower.live && is_live(&message) {
+            if (!follower.live && is_live(&message)) || follower.heard.has(&message) {
                 continue;
             }
             match (&mut follower.held, connections.get(connection)) {
@@ -309,13 +313,12 @@ fn is_live(message: &ServerMessage) -> bool {
     )
 }
 
-/// Whether what was held is neither in what was read, up to the record `last`, nor in how the thread stands.
-fn is_news(message: &ServerMessage, last: u64, whole: bool) -> bool {
+/// Whether what was held is not in how the thread stands.
+fn is_news(message: &ServerMessage, whole: bool) -> bool {
     let ServerMessage::Event(event) = message else { return false };
     match (event.position, &event.notification) {
         (_, ServerNotification::ItemStarted(_)) | (Position::Delta { .. }, _) => false,
         (_, ServerNotification::TurnStarted(_)) if whole => false,
-        (Position::Recorded { seq }, _) => seq > last,
-        (Position::Transient {}, _) => true,
+        (Position::Recorded { .. } | Position::Transient {}, _) => true,
     }
 }
