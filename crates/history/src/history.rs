@@ -28,6 +28,8 @@ pub struct Wording {
     pub wire: Wire,
     /// Whether tools may be held to a grammar.
     pub grammars: bool,
+    /// In which of its ways the wire is spoken; what the number means, the wire alone knows. 0 where there is one way.
+    pub dialect: u64,
 }
 
 /// The words of the first messages of a conversation.
@@ -90,6 +92,11 @@ impl History {
         Arc::make_mut(&mut self.messages).extend(others.iter().cloned());
     }
 
+    /// All messages, oldest first, as they are shared.
+    pub fn shared(&self) -> &[Arc<Message>] {
+        &self.messages
+    }
+
     /// All messages, oldest first.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
         self.messages.iter().map(AsRef::as_ref)
@@ -98,20 +105,20 @@ impl History {
     /// Gives `read` the whole conversation in the given words, which `append` adds message by message, each only once.
     ///
     /// Requests resend the whole conversation; so a long one costs a copy and not a serialisation, and the prefix of
-    /// every request is the same bytes as before, which is what vendors' caches match on. `append` must depend on
-    /// nothing but the message, the wording and whether there are words before it.
+    /// every request is the same bytes as before, which is what vendors' caches match on. `append` gets a message and
+    /// all that were before it, and must depend on nothing but these, the wording and whether there are words before.
     pub fn encoded<T>(
         &self,
         wording: Wording,
-        append: impl Fn(&Message, &mut Vec<u8>),
+        append: impl Fn(&Message, &[Arc<Message>], &mut Vec<u8>),
         read: impl FnOnce(&[u8]) -> T,
     ) -> T {
         let mut encoded = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
         if !encoded.begins(self, wording) {
             *encoded = Encoded { wording: Some(wording), ..Encoded::default() };
         }
-        for message in &self.messages[encoded.count..] {
-            append(message, &mut encoded.bytes);
+        for (place, message) in self.messages.iter().enumerate().skip(encoded.count) {
+            append(message, &self.messages[..place], &mut encoded.bytes);
         }
         encoded.count = self.messages.len();
         encoded.last = self.messages.last().cloned();
@@ -196,12 +203,14 @@ mod tests {
     use super::*;
     use crate::{Arguments, AssistantPart};
 
-    const WORDING: Wording = Wording { wire: Wire::Responses, grammars: true };
+    const WORDING: Wording = Wording { wire: Wire::Responses, grammars: true, dialect: 0 };
 
     /// The words of `history`, and how many messages were put into them for it.
     fn words(history: &History, wording: Wording) -> (String, usize) {
         let count = std::cell::Cell::new(0);
-        let append = |message: &Message, bytes: &mut Vec<u8>| {
+        let append = |message: &Message, earlier: &[Arc<Message>], bytes: &mut Vec<u8>| {
+            assert!(earlier.iter().map(AsRef::as_ref).eq(history.messages().take(earlier.len())));
+            assert!(std::ptr::eq(message, history.shared()[earlier.len()].as_ref()));
             count.set(count.get() + 1);
             bytes.extend(format!("{message:?};{}\n", wording.grammars).as_bytes());
         };
@@ -221,8 +230,9 @@ mod tests {
                 before = now;
             }
         }
-        let other = Wording { grammars: false, ..WORDING };
-        assert_eq!(words(&history, other).1, 3, "other words are not the first ones");
+        for other in [Wording { grammars: false, ..WORDING }, Wording { dialect: 1, ..WORDING }] {
+            assert_eq!(words(&history, other).1, 3, "other words are not the first ones");
+        }
         assert_eq!(words(&history, WORDING), (before, 3));
     }
 

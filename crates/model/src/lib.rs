@@ -4,7 +4,9 @@
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
 mod catalog;
+mod functions;
 mod http;
+mod joined;
 mod prices;
 mod responses;
 mod retry;

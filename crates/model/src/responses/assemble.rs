@@ -3,23 +3,17 @@
 //! Pure: event texts in, stream events out. An item's `done` event is what counts; deltas only show it earlier. A tool
 //! call whose `done` never came is not a call: running half of one could do anything.
 
-use std::{
-    borrow::Cow,
-    collections::VecDeque,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
-use codex_history::{Arguments, AssistantPart, Opaque, ToolCall, ToolInput, ToolSpec, Wire};
+use codex_history::{Arguments, AssistantPart, Opaque, ToolCall, ToolSpec, Wire};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{
-    encode,
-    events::{CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem},
+use super::events::{
+    CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem,
 };
 use crate::{
-    Failure, FailureKind, StreamEvent,
+    Failure, FailureKind, StreamEvent, functions,
     http::{Secrets, in_stream, incomplete, plain},
 };
 
@@ -274,22 +268,13 @@ impl Assembler {
             (None, Some(value)) => self.arguments(&item.name, value.to_string()),
             (None, None) => Arguments::Json(String::new()),
         };
-        let call_id = item.call_id.or(item.id).filter(|id| !id.is_empty()).unwrap_or_else(made_up_id);
+        let call_id = item.call_id.or(item.id).filter(|id| !id.is_empty()).unwrap_or_else(functions::made_up_id);
         ToolCall { call_id, name: item.name, arguments, opaque: None }
     }
 
     /// The arguments of a function call; the text itself if the function stands for a freeform tool.
     fn arguments(&self, name: &str, text: String) -> Arguments {
-        let freeform = |spec: &ToolSpec| spec.name == name && matches!(spec.input, ToolInput::Freeform { .. });
-        if self.grammars || !self.tools.iter().any(freeform) {
-            return Arguments::Json(text);
-        }
-        let mut object: Value = serde_json::from_str(&text).unwrap_or_default();
-        match object.get_mut(encode::INPUT).map(Value::take) {
-            Some(Value::String(input)) => Arguments::Freeform(input),
-            // Not as agreed: the tool gets to see it, and will tell the model what is wrong.
-            _ => Arguments::Json(text),
-        }
+        if self.grammars { Arguments::Json(text) } else { functions::arguments(&self.tools, name, text) }
     }
 
     fn completed(&mut self, end: End) -> Read<()> {
@@ -317,9 +302,4 @@ impl Slot {
             Kind::Call => None,
         }
     }
-}
-
-/// An id for a call that came without one. At random, since it must differ from those of earlier responses.
-fn made_up_id() -> String {
-    format!("call_{:016x}", RandomState::new().hash_one(()))
 }

@@ -3,13 +3,15 @@
 //! What stays the same within a settings epoch comes first, then the conversation, then what may differ from request
 //! to request: vendors' caches match on the longest common beginning, and so do our tests.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use codex_history::{Message, Wire, Wording};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encode;
-use crate::{Request, catalog};
+use crate::{Request, catalog, joined::joined};
 
 /// The name under which an output schema is sent; the API wants one, nobody reads it.
 const OUTPUT_SCHEMA_NAME: &str = "codex_output_schema";
@@ -68,23 +70,7 @@ pub(crate) fn body(request: &Request, grammars: bool) -> serde_json::Result<Byte
             json!({"format": {"type": "json_schema", "name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema}})
         }),
     })?;
-    let wording = Wording { wire: Wire::Responses, grammars };
-    let append = |message: &Message, out: &mut Vec<u8>| encode::append(message, grammars, out);
-    Ok(request.history.encoded(wording, append, |input| join(&head, input, &tail)))
-}
-
-/// `{head,"input":[input],tail}` of two objects and the elements of an array.
-fn join(head: &[u8], input: &[u8], tail: &[u8]) -> Bytes {
-    const INPUT: &[u8] = br#","input":["#;
-    let mut body = BytesMut::with_capacity(head.len() + INPUT.len() + input.len() + tail.len() + 2);
-    body.put_slice(head.strip_suffix(b"}").unwrap_or(head));
-    body.put_slice(INPUT);
-    body.put_slice(input);
-    body.put_u8(b']');
-    let tail = tail.strip_prefix(b"{").unwrap_or(tail);
-    if tail != b"}" {
-        body.put_u8(b',');
-    }
-    body.put_slice(tail);
-    body.freeze()
+    let wording = Wording { wire: Wire::Responses, grammars, dialect: 0 };
+    let append = |message: &Message, _: &[Arc<Message>], out: &mut Vec<u8>| encode::append(message, grammars, out);
+    Ok(request.history.encoded(wording, append, |input| joined(&head, "input", &[input], &tail)))
 }

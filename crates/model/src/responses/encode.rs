@@ -10,6 +10,8 @@ use codex_history::{Arguments, AssistantPart, Content, Message, ToolCall, ToolIn
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::functions::{self, Function};
+
 /// An element of `input`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -129,8 +131,7 @@ fn call_item(call: &ToolCall, grammars: bool) -> Item<'_> {
     match &call.arguments {
         Arguments::Freeform(input) if grammars => Item::CustomToolCall { call_id, name, input },
         Arguments::Freeform(input) => {
-            let arguments = Cow::Owned(json!({ INPUT: input }).to_string());
-            Item::FunctionCall { call_id, name, arguments }
+            Item::FunctionCall { call_id, name, arguments: Cow::Owned(functions::of_text(input)) }
         }
         Arguments::Json(arguments) => Item::FunctionCall { call_id, name, arguments: Cow::Borrowed(arguments) },
     }
@@ -154,34 +155,18 @@ fn output(content: &[Content]) -> Output<'_> {
     }
 }
 
-/// The one property of a freeform tool that is offered as a function.
-pub(super) const INPUT: &str = "input";
-
 /// An element of `tools`.
 pub(super) fn tool(spec: &ToolSpec, grammars: bool) -> Value {
     let ToolSpec { name, description, input } = spec;
-    match input {
-        ToolInput::Json { schema } => {
-            json!({"type": "function", "name": name, "description": description, "strict": false, "parameters": schema})
-        }
-        ToolInput::WebSearch => json!({"type": "web_search"}),
-        ToolInput::Freeform { lark_grammar } if grammars => {
-            let format = json!({"type": "grammar", "syntax": "lark", "definition": lark_grammar});
-            json!({"type": "custom", "name": name, "description": description, "format": format})
-        }
-        ToolInput::Freeform { lark_grammar } => {
-            let description = format!("{description}\n\nThe grammar of `{INPUT}`, in Lark:\n{lark_grammar}");
-            let parameters = json!({
-                "type": "object",
-                "properties": {INPUT: {"type": "string"}},
-                "required": [INPUT],
-                "additionalProperties": false,
-            });
-            json!({
-                "type": "function", "name": name, "description": description, "strict": false,
-                "parameters": parameters,
-            })
-        }
+    if let (ToolInput::Freeform { lark_grammar }, true) = (input, grammars) {
+        let format = json!({"type": "grammar", "syntax": "lark", "definition": lark_grammar});
+        return json!({"type": "custom", "name": name, "description": description, "format": format});
+    }
+    match Function::of(spec) {
+        Some(Function { name, description, parameters }) => json!({
+            "type": "function", "name": name, "description": description, "strict": false, "parameters": parameters,
+        }),
+        None => json!({"type": "web_search"}),
     }
 }
 
