@@ -4,6 +4,7 @@
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
 mod catalog;
+mod chat;
 mod functions;
 mod http;
 mod joined;

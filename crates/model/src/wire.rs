@@ -4,41 +4,49 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{HttpConfig, Request, StreamEvent, http::Secrets, responses};
+use crate::{HttpConfig, Request, StreamEvent, chat, http::Secrets, responses};
 
 /// A request format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireFormat {
     /// OpenAI's Responses API.
     Responses,
+    /// Chat Completions, as most servers speak it.
+    ChatCompletions,
 }
 
 impl WireFormat {
+    /// Whether tools can be held to a grammar in it.
+    pub(crate) fn has_grammars(self) -> bool {
+        self == Self::Responses
+    }
+
     /// What is appended to the base URL.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Responses => "responses",
+            Self::ChatCompletions => "chat/completions",
         }
     }
 
     /// The header that carries `key`: its name and its value.
     pub(crate) fn key_header(self, key: &str) -> (&'static str, String) {
         match self {
-            Self::Responses => ("authorization", format!("Bearer {key}")),
+            Self::Responses | Self::ChatCompletions => ("authorization", format!("Bearer {key}")),
         }
     }
 
     /// The headers that may carry a key.
     pub(crate) fn key_headers(self) -> &'static [&'static str] {
         match self {
-            Self::Responses => &["authorization"],
+            Self::Responses | Self::ChatCompletions => &["authorization"],
         }
     }
 
     /// Headers that each request has.
     pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Responses => &[],
+            Self::Responses | Self::ChatCompletions => &[],
         }
     }
 
@@ -50,6 +58,7 @@ impl WireFormat {
     pub(crate) fn body(self, request: &Request, config: &HttpConfig) -> serde_json::Result<Bytes> {
         match self {
             Self::Responses => responses::body(request, config.takes_grammars),
+            Self::ChatCompletions => chat::body(request, config),
         }
     }
 
@@ -58,6 +67,10 @@ impl WireFormat {
         let tools = Arc::clone(&request.tools);
         match self {
             Self::Responses => Assembler::Responses(responses::Assembler::new(tools, config.takes_grammars, secrets)),
+            Self::ChatCompletions => {
+                let dialect = chat::Dialect::of(config, &request.model);
+                Assembler::ChatCompletions(chat::Assembler::new(dialect, tools, secrets))
+            }
         }
     }
 }
@@ -66,6 +79,8 @@ impl WireFormat {
 pub(crate) enum Assembler {
     /// See [`WireFormat::Responses`].
     Responses(responses::Assembler),
+    /// See [`WireFormat::ChatCompletions`].
+    ChatCompletions(chat::Assembler),
 }
 
 impl Assembler {
@@ -73,6 +88,7 @@ impl Assembler {
     pub(crate) fn take(&mut self, name: Option<&str>, data: &str) {
         match self {
             Self::Responses(assembler) => assembler.take(name, data),
+            Self::ChatCompletions(assembler) => assembler.take(name, data),
         }
     }
 
@@ -80,6 +96,7 @@ impl Assembler {
     pub(crate) fn end(&mut self) {
         match self {
             Self::Responses(_) => {}
+            Self::ChatCompletions(assembler) => assembler.end(),
         }
     }
 
@@ -87,6 +104,7 @@ impl Assembler {
     pub(crate) fn pop(&mut self) -> Option<StreamEvent> {
         match self {
             Self::Responses(assembler) => assembler.pop(),
+            Self::ChatCompletions(assembler) => assembler.pop(),
         }
     }
 }

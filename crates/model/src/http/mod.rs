@@ -88,7 +88,7 @@ impl Model for HttpModel {
     }
 
     fn takes_grammars(&self) -> bool {
-        self.config.takes_grammars
+        self.config.takes_grammars && self.config.format.has_grammars()
     }
 }
 

@@ -1,0 +1,81 @@
+//! The body of a request. What stays the same within a settings epoch comes first, then the conversation, then what may
+//! differ from request to request.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use codex_history::{Message, Wire, Wording};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{dialect::Dialect, encode};
+use crate::{HttpConfig, Request, catalog, joined::joined};
+
+/// The name under which an output schema is sent; the API wants one, nobody reads it.
+const OUTPUT_SCHEMA_NAME: &str = "codex_output_schema";
+
+/// What stands before the conversation.
+#[derive(Serialize)]
+struct Head<'a> {
+    model: &'a str,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    /// Left out when there are none: some servers refuse an empty list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+}
+
+/// The request as JSON. Fails only if a tool's schema cannot be written as JSON.
+pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result<Bytes> {
+    let dialect = Dialect::of(config, &request.model);
+    let tools: Vec<Value> = request.tools.iter().filter_map(encode::tool).collect();
+    let has_keys = dialect.has_cache_keys();
+    let head = serde_json::to_vec(&Head {
+        model: &request.model,
+        stream: true,
+        stream_options: dialect.has_stream_options().then(|| json!({ "include_usage": true })),
+        store: has_keys.then_some(false),
+        prompt_cache_key: has_keys.then_some(request.thread_id.as_str()),
+        parallel_tool_calls: (dialect.asks_for_parallel_calls() && !tools.is_empty()).then_some(true),
+        tools,
+    })?;
+    let tail = serde_json::to_vec(&tail(request, &dialect))?;
+    let wording = Wording { wire: Wire::ChatCompletions, grammars: false, dialect: dialect.number() };
+    let append = |message: &Message, earlier: &[Arc<Message>], out: &mut Vec<u8>| {
+        encode::append(message, earlier, &dialect, out);
+    };
+    let mut waiting = Vec::new();
+    encode::append_waiting(request.history.shared(), &dialect, &mut waiting);
+    Ok(request.history.encoded(wording, append, |said| joined(&head, "messages", &[said, &waiting], &tail)))
+}
+
+/// What stands after the conversation: what is asked for and the server and the model take.
+fn tail(request: &Request, dialect: &Dialect) -> Map<String, Value> {
+    let reasons = catalog::reasons(&request.model);
+    let options = &request.options;
+    let schema = request.output_schema.as_deref().map(|schema| match dialect.has_schemas() {
+        true => json!({
+            "type": "json_schema",
+            "json_schema": {"name": OUTPUT_SCHEMA_NAME, "strict": true, "schema": schema},
+        }),
+        false => json!({"type": "json_object"}),
+    });
+    let effort = options.reasoning_effort.as_deref().filter(|_| reasons && dialect.has_efforts());
+    let temperature = options.temperature.filter(|_| !(reasons && dialect.fixes_temperature()));
+    let members = [
+        ("response_format", schema),
+        ("reasoning_effort", effort.map(Value::from)),
+        ("verbosity", options.verbosity.as_deref().filter(|_| dialect.has_verbosity()).map(Value::from)),
+        ("service_tier", options.service_tier.as_deref().map(Value::from)),
+        ("temperature", temperature.map(Value::from)),
+        (dialect.limit_name(), options.max_output_tokens.map(Value::from)),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}

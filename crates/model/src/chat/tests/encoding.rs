@@ -1,0 +1,174 @@
+//! Messages in this wire's words.
+
+use codex_history::{Content, Opaque, Wire};
+
+use super::*;
+
+const LOCAL: &str = "http://127.0.0.1:8080/v1";
+const OPENAI: &str = "https://api.openai.com/v1";
+const MISTRAL: &str = "https://api.mistral.ai/v1";
+
+fn messages(base_url: &str, conversation: &[Message]) -> Vec<Value> {
+    let history: History = conversation.iter().cloned().collect();
+    let body = super::super::body(&request(history), &config(base_url)).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    body["messages"].as_array().unwrap().clone()
+}
+
+/// Each message as its role and the beginning of what it says.
+fn short(base_url: &str, conversation: &[Message]) -> Vec<String> {
+    let of = |message: Value| format!("{} {}", message["role"].as_str().unwrap(), message["content"]);
+    messages(base_url, conversation).into_iter().map(of).collect()
+}
+
+fn developer(text: &str) -> Message {
+    Message::Developer { text: text.into() }
+}
+
+fn answer(content: Vec<AssistantPart>) -> Message {
+    Message::Assistant { content }
+}
+
+fn calling(id: &str, arguments: &str) -> AssistantPart {
+    let arguments = Arguments::Json(arguments.into());
+    AssistantPart::Call(ToolCall { call_id: id.into(), name: "shell".into(), arguments, opaque: None })
+}
+
+fn result(id: &str, content: Vec<Content>) -> Message {
+    Message::ToolResult { call_id: id.into(), freeform: false, content }
+}
+
+fn words(text: &str) -> Content {
+    Content::Text { text: text.into() }
+}
+
+fn picture() -> Content {
+    Content::Image { media_type: "image/png".into(), data: "AA==".into() }
+}
+
+#[test]
+fn instructions_come_first_and_what_was_said_together_is_one_message() {
+    let conversation = [
+        developer("Be kind."),
+        developer("Be brief."),
+        Message::User { content: vec![words("environment"), words("")] },
+        Message::user("go"),
+        answer(vec![text("I"), text(""), text("see.")]),
+        developer("It was stopped."),
+        Message::user("on"),
+    ];
+    assert_eq!(
+        short(LOCAL, &conversation),
+        [
+            "system \"Be kind.\\n\\nBe brief.\"",
+            "user \"environment\\n\\ngo\"",
+            "assistant \"I\\n\\nsee.\"",
+            "user \"It was stopped.\\n\\non\"",
+        ]
+    );
+    assert_eq!(
+        short(OPENAI, &conversation),
+        [
+            "developer \"Be kind.\"",
+            "developer \"Be brief.\"",
+            "user \"environment\\n\\ngo\"",
+            "assistant \"I\\n\\nsee.\"",
+            "developer \"It was stopped.\"",
+            "user \"on\"",
+        ]
+    );
+}
+
+#[test]
+fn results_come_right_after_their_calls_and_pictures_after_all_of_them() {
+    let conversation = [
+        Message::user("go"),
+        answer(vec![calling("1", "{}"), calling("2", "{}")]),
+        result("1", vec![words("one"), picture()]),
+        Message::user("hurry"),
+        result("2", vec![words("two"), words("three")]),
+    ];
+    let shown = |pieces: &str| format!("user [{pieces}]");
+    let pictures = r#"{"type":"text","text":"[Pictures of the result of call 1:]"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}},{"type":"text","text":"hurry"}"#;
+    let mut expected = ["user \"go\"", "assistant null", "tool \"one\"", "tool \"two\\nthree\"", &shown(pictures)]
+        .map(str::to_owned)
+        .to_vec();
+    assert_eq!(short(LOCAL, &conversation), expected);
+    expected.insert(4, "assistant \"I have the results.\"".into());
+    assert_eq!(short(MISTRAL, &conversation), expected);
+    let ids: Vec<Value> =
+        messages(MISTRAL, &conversation).iter().map(|message| message["tool_call_id"].clone()).collect();
+    let calls = messages(MISTRAL, &conversation)[1]["tool_calls"].clone();
+    assert_eq!((&ids[2], &ids[3]), (&calls[0]["id"], &calls[1]["id"]), "both are given the same id that is taken");
+}
+
+#[test]
+fn what_cannot_be_sent_is_left_out() {
+    let sealed = |wire| Some(Opaque::new(wire, json!({ "from": "127.0.0.1 m", "encrypted_content": "x" })));
+    let conversation = [
+        developer(""),
+        Message::User { content: vec![] },
+        answer(vec![]),
+        answer(vec![AssistantPart::Reasoning { summary: vec!["hm".into()], opaque: sealed(Wire::Responses) }]),
+        Message::user("go"),
+        answer(vec![AssistantPart::Search { queries: vec!["x".into()], opaque: None }]),
+        Message::user("on"),
+    ];
+    assert_eq!(short(LOCAL, &conversation), ["user \"go\\n\\non\""]);
+}
+
+#[test]
+fn arguments_are_such_that_servers_can_read_them() {
+    for (written, sent) in [
+        (r#"{"command": "ls"}"#, r#"{"command": "ls"}"#),
+        ("", "{}"),
+        ("{\"comm", r#"{"unreadable":"{\"comm"}"#),
+        ("[1]", r#"{"unreadable":"[1]"}"#),
+    ] {
+        let sent_back = messages(LOCAL, &[answer(vec![calling("1", written)]), result("1", vec![])]);
+        assert_eq!(sent_back[0]["tool_calls"][0]["function"]["arguments"], sent, "{written}");
+        assert_eq!(sent_back[1]["content"], "");
+    }
+}
+
+#[test]
+fn thinking_goes_back_to_whom_it_came_from() {
+    let thought = |sealed: Value| AssistantPart::Reasoning {
+        summary: vec!["hm".into()],
+        opaque: Some(Opaque::new(Wire::ChatCompletions, sealed)),
+    };
+    let (own, other) = ("127.0.0.1 m", "127.0.0.1 other");
+    let content = |from: &str| json!({ "from": from, "reasoning_content": true });
+    let details = |from: &str| json!({ "from": from, "reasoning_details": [{ "data": "x" }] });
+    let (null, hm, detail) = (Value::Null, json!("hm"), json!([{ "data": "x" }]));
+    for (what, parts, reasoning, told) in [
+        ("with a call", vec![thought(content(own)), calling("1", "{}")], &hm, &null),
+        ("without one", vec![thought(content(own)), text("Hi")], &null, &null),
+        ("another model's", vec![thought(content(other)), calling("1", "{}")], &null, &null),
+        ("a gateway's", vec![thought(details(own)), text("Hi")], &null, &detail),
+        ("another gateway's", vec![thought(details(other)), text("Hi")], &null, &null),
+    ] {
+        let sent = &messages(LOCAL, &[answer(parts)])[0];
+        assert_eq!((&sent["reasoning_content"], &sent["reasoning_details"]), (reasoning, told), "{what}");
+    }
+    let signed = |from: &str| {
+        let opaque = Some(Opaque::new(Wire::ChatCompletions, json!({ "from": from, "extra_content": { "s": 1 } })));
+        let (call_id, name, arguments) = ("1".into(), "shell".into(), Arguments::Json("{}".into()));
+        AssistantPart::Call(ToolCall { call_id, name, arguments, opaque })
+    };
+    for (from, expected) in [(own, json!({ "s": 1 })), (other, null)] {
+        assert_eq!(messages(LOCAL, &[answer(vec![signed(from)])])[0]["tool_calls"][0]["extra_content"], expected);
+    }
+}
+
+#[test]
+fn a_conversation_has_other_words_for_another_server() {
+    let history: History = [developer("Be kind."), Message::user("go"), answer(vec![text("Hi")])].into_iter().collect();
+    let role = |base_url| {
+        let body = super::super::body(&request(history.clone()), &config(base_url)).unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()["messages"][0]["role"].clone()
+    };
+    for _ in 0..2 {
+        assert_eq!((role(LOCAL), role(OPENAI)), (json!("system"), json!("developer")));
+    }
+}

@@ -1,0 +1,108 @@
+//! What is sent, as a server sees it.
+
+use codex_history::Content;
+
+use super::*;
+use crate::Options;
+
+#[tokio::test]
+async fn a_conversation_grows_only_at_its_end_and_carries_its_thinking_back() {
+    let server = ModelServer::from_json(json!([
+        {"reasoning": "hm", "text": "Let me see.",
+         "calls": [{"tool": "shell", "arguments": {"command": "ls"}}, {"custom": "apply_patch", "input": "*** patch"}]},
+        {"text": "Done."},
+        {"text": "Done again."},
+    ]));
+    let mut history: History =
+        [Message::Developer { text: "Be kind.".into() }, Message::user("go")].into_iter().collect();
+    for _ in 0..3 {
+        let events = ask(&server, history.clone()).await;
+        let message = Message::Assistant { content: completed(&events).0.to_vec() };
+        let picture = Content::Image { media_type: "image/png".into(), data: "AA==".into() };
+        let results: Vec<Message> = message
+            .calls()
+            .map(|call| call.answer_with(vec![Content::Text { text: call.name.clone() }, picture.clone()]))
+            .collect();
+        let has_results = !results.is_empty();
+        history.push(message);
+        results.into_iter().for_each(|result| history.push(result));
+        if !has_results {
+            history.push(Message::user("again"));
+        }
+    }
+    let requests = server.requests();
+    for pair in requests.windows(2) {
+        let first = pair[0].raw.strip_suffix(b"]}").expect("nothing follows the conversation");
+        assert!(pair[1].raw.starts_with(first), "a request begins with the one before");
+    }
+    assert_eq!(requests[0].uri, "/v1/chat/completions");
+    assert_eq!(requests[0].body["stream_options"], json!({ "include_usage": true }));
+    let messages = requests[2].body["messages"].as_array().unwrap();
+    let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "tool", "tool", "user", "assistant", "user"]);
+    let calls = &messages[2]["tool_calls"];
+    assert_eq!((&messages[2]["reasoning_content"], &messages[2]["content"]), (&json!("hm"), &json!("Let me see.")));
+    assert_eq!(calls[1]["function"], json!({ "name": "apply_patch", "arguments": "{\"input\":\"*** patch\"}" }));
+    assert_eq!(messages[3]["tool_call_id"], calls[0]["id"]);
+    assert_eq!(messages[5]["content"].as_array().unwrap().len(), 4, "each picture and whose it is: {}", messages[5]);
+}
+
+#[test]
+fn each_server_gets_what_it_takes() {
+    let options = Options {
+        reasoning_effort: Some("high".into()),
+        verbosity: Some("low".into()),
+        service_tier: Some("flex".into()),
+        temperature: Some(0.5),
+        max_output_tokens: Some(100),
+        ..Options::default()
+    };
+    let schema = Some(Arc::new(json!({ "type": "object" })));
+    let request = Request { options: Arc::new(options), output_schema: schema, ..request(said("hi")) };
+    let sent = |base_url: &str, model: &str| -> Value {
+        let request = Request { model: model.into(), ..request.clone() };
+        serde_json::from_slice(&super::super::body(&request, &config(base_url)).unwrap()).unwrap()
+    };
+    let always = ["messages", "model", "response_format", "service_tier", "stream", "tools"];
+    for (base_url, model, more) in [
+        (
+            "https://api.openai.com/v1",
+            "gpt-5.5",
+            &["max_completion_tokens", "prompt_cache_key", "reasoning_effort", "store", "stream_options", "verbosity"]
+                [..],
+        ),
+        (
+            "https://api.openai.com/v1",
+            "gpt-4o",
+            &["max_completion_tokens", "prompt_cache_key", "store", "stream_options", "temperature", "verbosity"],
+        ),
+        ("https://api.mistral.ai/v1", "m", &["max_tokens", "temperature"]),
+        ("https://api.deepseek.com", "m", &["max_tokens", "reasoning_effort", "stream_options", "temperature"]),
+        (
+            "http://127.0.0.1:8080/v1",
+            "m",
+            &["max_tokens", "parallel_tool_calls", "reasoning_effort", "stream_options", "temperature"],
+        ),
+    ] {
+        let body = sent(base_url, model);
+        let mut expected: Vec<&str> = always.iter().chain(more).copied().collect();
+        expected.sort_unstable();
+        let mut names: Vec<&String> = body.as_object().unwrap().keys().collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "{model} at {base_url}");
+        let tools: Vec<&str> =
+            body["tools"].as_array().unwrap().iter().filter_map(|tool| tool["function"]["name"].as_str()).collect();
+        assert_eq!(tools, ["shell", "apply_patch"], "no search of the vendor's own");
+        let kind = if base_url.contains("deepseek") { "json_object" } else { "json_schema" };
+        assert_eq!(body["response_format"]["type"], kind);
+    }
+    let plain = Request { tools: Arc::new([]), output_schema: None, options: Arc::default(), ..request.clone() };
+    let body = super::super::body(&plain, &config("http://127.0.0.1:8080/v1")).unwrap();
+    assert!(!String::from_utf8_lossy(&body).contains("tool"), "servers refuse an empty list of tools");
+}
+
+#[test]
+fn grammars_are_not_offered_here() {
+    let config = HttpConfig { takes_grammars: true, ..config("https://api.openai.com/v1") };
+    assert!(!HttpModel::new(config, Arc::default()).takes_grammars());
+}
