@@ -505,12 +505,12 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
         return Err(configuration(&format!("there is no model provider `{name}`")));
     };
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
-        (WireApi::Responses, _) => {
+        (WireApi::Responses | WireApi::Chat, _) => {
             let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
             let config = http_config(server, settings, provider, wanted)?;
             Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy))
         }
-        (WireApi::Chat | WireApi::Anthropic, _) => {
+        (WireApi::Anthropic, _) => {
             return Err(configuration(&format!(
                 "model_providers.{name}: this version does not speak its `wire_api` yet"
             )));
@@ -565,6 +565,10 @@ fn http_config(
     });
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
+    let format = match provider.wire_api {
+        WireApi::Chat => WireFormat::ChatCompletions,
+        _ => WireFormat::Responses,
+    };
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     Ok(HttpConfig {
         api_key: key.0,
@@ -576,7 +580,7 @@ fn http_config(
         takes_grammars,
         env_key_instructions: provider.env_key_instructions.clone(),
         header_variables: unset.into_iter().map(|(header, variable)| (header.clone(), variable.clone())).collect(),
-        ..HttpConfig::new(WireFormat::Responses, base_url)
+        ..HttpConfig::new(format, base_url)
     })
 }
 

@@ -60,3 +60,4 @@ mod tidy;
 mod trust;
 mod user_shell;
 mod whose;
+mod wires;

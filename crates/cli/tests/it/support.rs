@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use codex_testkit::ModelServer;
+use codex_testkit::{ModelServer, Wire};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{FileType, Mode, OFlags},
@@ -31,6 +31,15 @@ impl Place {
     /// `script` is what the model says; see [`codex_testkit::Script`].
     pub fn new(script: Value) -> Self {
         Self::below(Path::new(ROOT), script)
+    }
+
+    /// As [`Place::new`], with a model that is spoken to over `wire`.
+    pub fn over(wire: Wire, script: Value) -> Self {
+        let place = Self::new(script);
+        let config = fs::read_to_string(place.home.join("config.toml")).unwrap();
+        let config = config.replace("wire_api = \"responses\"", &format!("wire_api = \"{}\"", wire.name()));
+        fs::write(place.home.join("config.toml"), config).unwrap();
+        place
     }
 
     /// As [`Place::new`], in a directory of its own below `parent`.

@@ -40,8 +40,13 @@ impl Wire {
         }
     }
 
+    /// The bytes of the answer `step`, for servers that send what they are told.
+    pub fn answer(self, step: &Step) -> String {
+        self.events(step, 0, &Seen::default()).concat()
+    }
+
     /// Where its requests go.
-    pub(crate) fn path(self) -> &'static str {
+    pub fn path(self) -> &'static str {
         match self {
             Self::Responses => "/v1/responses",
             Self::Chat => "/v1/chat/completions",

@@ -41,13 +41,20 @@ fn resumed(place: &Place) -> Value {
 
 /// A model refuses a conversation in which it does not. Returns it for further questions.
 pub fn every_call_has_its_answer(request: &Value) -> Value {
-    let ids = |kinds: [&str; 2]| -> Vec<&str> {
-        let items = request["input"].as_array().unwrap().iter();
-        let of_kind = items.filter(|item| item["type"].as_str().is_some_and(|kind| kinds.contains(&kind)));
-        of_kind.map(|item| item["call_id"].as_str().unwrap()).collect()
-    };
-    let calls = ids(["function_call", "custom_tool_call"]);
-    assert_eq!(calls, ids(["function_call_output", "custom_tool_call_output"]), "{request}");
+    let (mut calls, mut answers) = (Vec::new(), Vec::new());
+    let items = ["input", "messages"].iter().find_map(|name| request[*name].as_array()).unwrap();
+    for item in items {
+        match (item["type"].as_str(), item["role"].as_str()) {
+            (Some("function_call" | "custom_tool_call"), _) => calls.push(&item["call_id"]),
+            (Some("function_call_output" | "custom_tool_call_output"), _) => answers.push(&item["call_id"]),
+            (_, Some("assistant")) => {
+                calls.extend(item["tool_calls"].as_array().into_iter().flatten().map(|call| &call["id"]))
+            }
+            (_, Some("tool")) => answers.push(&item["tool_call_id"]),
+            _ => {}
+        }
+    }
+    assert_eq!(calls, answers, "{request}");
     request.clone()
 }
 

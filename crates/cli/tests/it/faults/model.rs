@@ -1,11 +1,12 @@
 //! Model servers that refuse, break off, hang or speak nonsense.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     os::unix::process::ExitStatusExt,
 };
 
-use codex_testkit::{RawAnswer, RawEnding, RawServer, events};
+use codex_testkit::{RawAnswer, RawEnding, RawServer, Wire, events};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -14,53 +15,50 @@ use crate::support::Place;
 
 const RETRIES: &str = "model_providers.mock.stream_max_retries";
 
-/// An answer with text and a call that leaves a trace each time it runs.
-fn answer() -> String {
-    let arguments = json!({ "cmd": "echo ran >> trace" }).to_string();
-    let message = events::message("m", "First I look around.");
-    let call = events::function_call("f", "call_1", "exec_command", &arguments);
-    let told = [
-        events::created("r"),
-        events::item_added(0, &events::message("m", "")),
-        events::text_delta(0, "m", "First I "),
-        events::text_delta(0, "m", "look around."),
-        events::item_done(0, &message),
-        events::item_added(1, &events::function_call("f", "call_1", "exec_command", "")),
-        events::arguments_delta(1, "f", &arguments),
-        events::item_done(1, &call),
-        events::completed("r", &[message.clone(), call.clone()], &Value::Null),
-    ];
-    told.iter().map(events::sse).collect()
+/// An answer with text and a call that leaves a trace each time it runs, in the words of `wire`.
+fn answer(wire: Wire) -> String {
+    let arguments = json!({ "cmd": "echo ran >> trace" });
+    let step = json!({ "text": "First I look around.", "delta": 8, "tool": "exec_command", "arguments": arguments });
+    wire.answer(&serde_json::from_value(step).unwrap())
 }
 
 #[test]
 fn a_stream_cut_anywhere_runs_nothing_and_is_gone_on_with() {
-    let answer = answer();
-    let places = 14;
-    for cut in (0..places).map(|place| place * (answer.len() - 3) / (places - 1)) {
+    Wire::ALL.into_iter().for_each(a_stream_of_is_cut);
+}
+
+fn a_stream_of_is_cut(wire: Wire) {
+    let answer = answer(wire);
+    // Up to where the answer says that it is whole, whatever comes after that.
+    let end = match wire {
+        Wire::Chat => answer.find("\"finish_reason\":\"tool_calls\"").unwrap(),
+        _ => answer.len() - 3,
+    };
+    let places = 9;
+    for cut in (0..places).map(|place| place * end / (places - 1)) {
         let cut_off = json!({ "raw": answer, "drop": { "at_byte": cut } });
         let whole = json!({ "raw": answer });
         let done = json!({ "text": "All done." });
 
         // Not asked again: the turn has failed, and what was shown is kept.
-        let place = Place::new(json!([cut_off, whole, done]));
+        let place = Place::over(wire, json!([cut_off, whole, done]));
         let failed = run(&place, &["exec", "--json", "-c", &format!("{RETRIES}=0"), "go"]);
-        assert_eq!(failed.exit, 1, "{cut}: {}", failed.stderr);
+        assert_eq!(failed.exit, 1, "{wire:?} {cut}: {}", failed.stderr);
         assert!(failed.stdout.contains("the connection broke within the answer"), "{cut}: {}", failed.stdout);
-        assert!(!place.workspace.join("trace").exists(), "{cut}: half an answer was acted on");
+        assert!(!place.workspace.join("trace").exists(), "{wire:?} {cut}: half an answer was acted on");
         is_recorded(&failed.stdout, &place.journals()[0]);
         let request = resumed(&place).to_string();
         for text in super::shown(&failed.stdout) {
-            assert!(request.contains(&text), "{cut}: the model does not know that it said {text}");
+            assert!(request.contains(&text), "{wire:?} {cut}: the model does not know that it said {text}");
         }
 
         // Asked again: as if nothing had been, and the call runs once.
-        let place = Place::new(json!([cut_off, whole, done]));
+        let place = Place::over(wire, json!([cut_off, whole, done]));
         let finished = run(&place, &["exec", "go"]);
         let ended = (finished.exit, finished.stdout.as_str());
-        assert_eq!(ended, (0, "All done.\n"), "{cut}: {}", finished.stderr);
+        assert_eq!(ended, (0, "All done.\n"), "{wire:?} {cut}: {}", finished.stderr);
         assert_eq!(finished.stderr.matches("First I look around.").count(), 1, "{cut}: {}", finished.stderr);
-        assert_eq!(std::fs::read_to_string(place.workspace.join("trace")).unwrap(), "ran\n", "{cut}");
+        assert_eq!(fs::read_to_string(place.workspace.join("trace")).unwrap(), "ran\n", "{wire:?} {cut}");
         every_call_has_its_answer(&place.server.requests().pop().unwrap().body);
     }
 }
@@ -69,60 +67,75 @@ fn a_stream_cut_anywhere_runs_nothing_and_is_gone_on_with() {
 fn each_status_is_told_and_the_session_kept() {
     // Status, headers, requests that are made, words.
     let table = [
-        (400, json!({}), 1, "/v1/responses refused the request (HTTP 400): a scripted error"),
+        (400, json!({}), 1, "{path} refused the request (HTTP 400): a scripted error"),
         (401, json!({}), 1, "the server wants a key, and none is configured"),
         (403, json!({}), 1, "the server wants a key, and none is configured"),
         (404, json!({}), 1, "the model `mock` is not available"),
-        (408, json!({}), 2, "/v1/responses has trouble (HTTP 408): a scripted error; given up after 2 attempts"),
+        (408, json!({}), 2, "{path} has trouble (HTTP 408): a scripted error; given up after 2 attempts"),
         (409, json!({}), 2, "(HTTP 409): a scripted error; given up after 2 attempts"),
         (413, json!({}), 1, "too long for the model"),
-        (422, json!({}), 1, "/v1/responses refused the request (HTTP 422)"),
+        (422, json!({}), 1, "{path} refused the request (HTTP 422)"),
         (429, json!({}), 2, "too many requests (HTTP 429): a scripted error; given up after 2 attempts"),
         (429, json!({ "retry-after": "0" }), 2, "given up after 2 attempts"),
         (429, json!({ "retry-after-ms": "1" }), 2, "given up after 2 attempts"),
         (429, json!({ "retry-after": "7000" }), 1, "it asks to wait 117 min"),
         (429, json!({ "retry-after": "Thu, 31 Dec 2099 23:59:59 GMT" }), 1, "it asks to wait"),
         (429, json!({ "retry-after": "soon" }), 2, "given up after 2 attempts"),
-        (500, json!({}), 2, "/v1/responses has trouble (HTTP 500): a scripted error; given up after 2 attempts"),
+        (500, json!({}), 2, "{path} has trouble (HTTP 500): a scripted error; given up after 2 attempts"),
         (502, json!({}), 2, "HTTP 502"),
         (503, json!({ "retry-after": "0" }), 2, "HTTP 503"),
         (504, json!({}), 2, "HTTP 504"),
         (529, json!({}), 2, "HTTP 529"),
     ];
-    for (status, headers, requests, words) in table {
+    let over_each_wire = table.iter().flat_map(|row| Wire::ALL.map(|wire| (row, wire)));
+    for ((status, headers, requests, words), wire) in over_each_wire {
         let refusal = json!({ "http": status, "headers": headers });
-        let place = Place::new(json!({ "faults": vec![refusal; requests] }));
-        let failed = run(&place, &["exec", "-c", &format!("{RETRIES}=1"), "go"]);
+        let place = Place::over(wire, json!({ "faults": vec![refusal; *requests] }));
+        let failed = run(&place, &["exec", "-c", &format!("{RETRIES}=1"), "ask for this"]);
         assert_eq!((failed.exit, failed.stdout.as_str()), (1, ""), "{status} {headers}: {}", failed.stderr);
-        assert_eq!(place.server.requests().len(), requests, "{status} {headers}: {}", failed.stderr);
-        for expected in [words, "go on: codex exec resume"] {
-            assert!(failed.stderr.contains(expected), "{status} {headers}: {expected} is missing: {}", failed.stderr);
+        assert_eq!(place.server.requests().len(), *requests, "{status} {headers}: {}", failed.stderr);
+        for expected in [&at(wire, words), "go on: codex exec resume"] {
+            assert!(
+                failed.stderr.contains(expected),
+                "{wire:?} {status} {headers}: {expected} is missing: {}",
+                failed.stderr
+            );
         }
-        assert!(resumed(&place).to_string().contains("\"go\""), "{status}: what the user said was lost");
+        assert!(resumed(&place).to_string().contains("ask for this"), "{wire:?} {status}: what the user said was lost");
     }
+}
+
+/// What is said of a server at the address of `wire`.
+fn at(wire: Wire, words: &str) -> String {
+    words.replace("{path}", wire.path())
 }
 
 #[test]
 fn a_server_that_hangs_is_given_up_in_the_time_that_is_configured() {
+    Wire::ALL.into_iter().for_each(a_server_of_hangs);
+}
+
+fn a_server_of_hangs(wire: Wire) {
     let chunked = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    let event = events::sse(&events::text_delta(0, "m", "Half an answ"));
+    let step = json!({ "text": "Half an answer", "no_completion": true });
+    let events = wire.answer(&serde_json::from_value(step).unwrap());
     let table = [
-        ("before its head", String::new(), "/v1/responses did not answer for 0.3 s"),
-        ("in its head", chunked[..30].to_owned(), "/v1/responses did not answer for 0.3 s"),
+        ("before its head", String::new(), "{path} did not answer for 0.3 s"),
+        ("in its head", chunked[..30].to_owned(), "{path} did not answer for 0.3 s"),
         ("before its first event", chunked.to_owned(), "for 0.3 s"),
-        ("in its body", format!("{chunked}{:x}\r\n{event}\r\n", event.len()), "for 0.3 s"),
-        ("in a chunk", format!("{chunked}{:x}\r\n{event}", event.len() + 9), "for 0.3 s"),
+        ("in its body", format!("{chunked}{:x}\r\n{events}\r\n", events.len()), "for 0.3 s"),
+        ("in a chunk", format!("{chunked}{:x}\r\n{events}", events.len() + 9), "for 0.3 s"),
     ];
     for (what, bytes, words) in table {
         let answer = RawAnswer::new(bytes, RawEnding::Hang);
         let server = RawServer::start(move |_| answer.clone());
-        let place = Place::new(json!([]));
+        let place = Place::over(wire, json!([]));
         let url = format!("model_providers.mock.base_url={}", server.base_url());
         let (idle, retries) = ("model_providers.mock.stream_idle_timeout_ms=300", format!("{RETRIES}=1"));
         let failed = run(&place, &["exec", "--json", "-c", &url, "-c", idle, "-c", &retries, "go"]);
-        assert_eq!(failed.exit, 1, "{what}: {}", failed.stderr);
-        assert!(failed.stdout.contains(words), "{what}: {}", failed.stdout);
-        assert_eq!(server.answered(), 2, "{what}: {}", failed.stdout);
+        assert_eq!(failed.exit, 1, "{wire:?} {what}: {}", failed.stderr);
+        assert!(failed.stdout.contains(&at(wire, words)), "{what}: {}", failed.stdout);
+        assert_eq!(server.answered(), 2, "{wire:?} {what}: {}", failed.stdout);
         is_recorded(&failed.stdout, &place.journals()[0]);
         resumed(&place);
     }
@@ -131,18 +144,19 @@ fn a_server_that_hangs_is_given_up_in_the_time_that_is_configured() {
 #[test]
 fn connections_that_break_below_http_are_told() {
     let table = [
-        ("closed", "", RawEnding::Close, "/v1/responses did not answer"),
-        ("reset", "", RawEnding::Reset, "/v1/responses did not answer"),
-        ("no HTTP", "220 mail.example ESMTP\r\n", RawEnding::Close, "/v1/responses did not answer"),
+        ("closed", "", RawEnding::Close, "{path} did not answer"),
+        ("reset", "", RawEnding::Reset, "{path} did not answer"),
+        ("no HTTP", "220 mail.example ESMTP\r\n", RawEnding::Close, "{path} did not answer"),
         ("no chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", RawEnding::Close, "broke within"),
     ];
-    for (what, bytes, ending, words) in table {
+    for ((what, bytes, ending, words), wire) in table.iter().flat_map(|row| Wire::ALL.map(|wire| (row, wire))) {
+        let (bytes, ending) = (*bytes, *ending);
         let server = RawServer::start(move |_| RawAnswer::new(bytes, ending));
-        let place = Place::new(json!([]));
+        let place = Place::over(wire, json!([]));
         let url = format!("model_providers.mock.base_url={}", server.base_url());
         let failed = run(&place, &["exec", "-c", &url, "-c", &format!("{RETRIES}=1"), "go"]);
-        assert_eq!((failed.exit, failed.stdout.as_str()), (1, ""), "{what}: {}", failed.stderr);
-        assert!(failed.stderr.contains(words), "{what}: {}", failed.stderr);
+        assert_eq!((failed.exit, failed.stdout.as_str()), (1, ""), "{wire:?} {what}: {}", failed.stderr);
+        assert!(failed.stderr.contains(&at(wire, words)), "{wire:?} {what}: {}", failed.stderr);
         resumed(&place);
     }
 }
@@ -179,7 +193,7 @@ fn odd_answers_leave_no_call_open() {
         let place = Place::new(Value::Array(steps));
         let finished = run(&place, &["exec", "go"]);
         assert_eq!((finished.exit, finished.stdout.as_str()), (0, "All done.\n"), "{what}: {}", finished.stderr);
-        assert_eq!(std::fs::read_to_string(place.workspace.join("trace")).unwrap(), ran, "{what}");
+        assert_eq!(fs::read_to_string(place.workspace.join("trace")).unwrap(), ran, "{what}");
         every_call_has_its_answer(&place.server.requests().pop().unwrap().body);
         resumed(&place);
     }
