@@ -181,7 +181,7 @@ mod tests {
     const NONE: Limits = Limits { tokens: None, cost: None, time: None, turns: None };
 
     fn prices() -> Prices {
-        Prices::new([("a".to_owned(), Price::new(1.0, None, 1.0))].into())
+        Prices::new("", [("a".to_owned(), Price::new(1.0, None, 1.0))].into())
     }
 
     fn usage(tokens: u64) -> Usage {

@@ -16,9 +16,9 @@ mod shown;
 mod stream;
 mod wire;
 
-pub use catalog::{context_window, reasons, takes_grammars};
+pub use catalog::{Efforts, Known, Takes, Thinking, takes_grammars};
 pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT};
-pub use prices::{Price, Prices};
+pub use prices::{Long, Price, Prices};
 pub use retry::{RetryPolicy, Retrying};
 pub use scripted::{ScriptError, Scripted};
 pub use stream::{EventStream, Failure, FailureKind, Model, Options, Request, StreamEvent};

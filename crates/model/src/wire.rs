@@ -57,7 +57,7 @@ impl WireFormat {
     /// A tool's schema cannot be written as JSON.
     pub(crate) fn body(self, request: &Request, config: &HttpConfig) -> serde_json::Result<Bytes> {
         match self {
-            Self::Responses => responses::body(request, config.takes_grammars),
+            Self::Responses => responses::body(request, config),
             Self::ChatCompletions => chat::body(request, config),
         }
     }

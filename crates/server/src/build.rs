@@ -12,7 +12,7 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{HttpConfig, HttpModel, Model, RetryPolicy, Retrying, Scripted, WireFormat};
+use codex_model::{HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, WireFormat};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -504,10 +504,11 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
     };
+    let known = Known::of(name, &settings.model);
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses | WireApi::Chat, _) => {
             let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
-            let config = http_config(server, settings, provider, wanted)?;
+            let config = HttpConfig { known, ..http_config(server, settings, provider, wanted)? };
             Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy))
         }
         (WireApi::Anthropic, _) => {
@@ -527,20 +528,20 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
         provider: name.clone(),
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
-        context_window: context_window(settings),
-        compact_at: compact_at(settings),
+        context_window: context_window(settings, known),
+        compact_at: compact_at(settings, known),
         prices: prices(settings),
     })
 }
 
 /// Tokens that a request may hold, where known.
-fn context_window(settings: &Settings) -> Option<u64> {
-    settings.model_context_window.or_else(|| codex_model::context_window(&settings.model))
+fn context_window(settings: &Settings, known: Known) -> Option<u64> {
+    settings.model_context_window.or(known.context_window)
 }
 
 /// Of how many tokens on a conversation is summed up by itself.
-fn compact_at(settings: &Settings) -> Option<u64> {
-    let window = context_window(settings).unwrap_or(ASSUMED_WINDOW);
+fn compact_at(settings: &Settings, known: Known) -> Option<u64> {
+    let window = context_window(settings, known).unwrap_or(ASSUMED_WINDOW);
     let limit = settings.model_auto_compact_token_limit.unwrap_or(window / 100 * FILLED_PERCENT);
     settings.auto_compact.then_some(limit.min(window))
 }

@@ -51,5 +51,6 @@ pub(crate) fn usage(thread: &Thread) -> ThreadUsage {
 /// The prices that are known, with those of the user above.
 pub(crate) fn prices(settings: &Settings) -> Prices {
     let own = settings.prices.iter();
-    Prices::new(own.map(|(id, it)| (id.clone(), Price::new(it.input, it.cached_input, it.output))).collect())
+    let own = own.map(|(id, it)| (id.clone(), Price::new(it.input, it.cached_input, it.output)));
+    Prices::new(&settings.model_provider, own.collect())
 }

@@ -1,5 +1,6 @@
 //! The models that a thread can run with, as far as the configuration names them: data, nothing is asked of a provider.
 
+use codex_model::{Efforts, Known};
 use codex_protocol::{Model, ModelListParams, ModelListResult, ReasoningEffortOption, RpcError, ThreadStartParams};
 
 use crate::{Server, build};
@@ -9,11 +10,16 @@ const DEFAULT_EFFORT: &str = "medium";
 
 /// How long models that think can do so, and what that is good for.
 const EFFORTS: &[(&str, &str)] = &[
+    ("none", "No thinking"),
     ("minimal", "Hardly any thinking: the quickest answers"),
     ("low", "Little thinking: quick answers to plain tasks"),
     ("medium", "Enough thinking for most tasks"),
     ("high", "Much thinking, for what is hard"),
+    ("xhigh", "Very much thinking, for what is very hard"),
+    ("max", "As much thinking as the model can"),
 ];
+/// The efforts of models of which nothing is known.
+const USUAL: [&str; 4] = ["minimal", "low", "medium", "high"];
 
 /// A model and who has it.
 #[derive(PartialEq)]
@@ -54,8 +60,9 @@ impl Server {
 impl Choice {
     fn told(self, is_default: bool) -> Model {
         let Self { provider, model, effort, window } = self;
-        let reasons = codex_model::reasons(&model);
-        let efforts = EFFORTS.iter().filter(|_| reasons);
+        let known = Known::of(&provider, &model);
+        let can = known.efforts().unwrap_or_else(|| Efforts::new(USUAL));
+        let efforts = EFFORTS.iter().filter(|(effort, _)| can.iter().any(|one| one == *effort));
         let option = |(effort, description): &(&str, &str)| ReasoningEffortOption {
             reasoning_effort: (*effort).to_owned(),
             description: (*description).to_owned(),
@@ -66,12 +73,12 @@ impl Choice {
             description: format!("Of the provider {provider}"),
             hidden: false,
             is_default,
-            default_reasoning_effort: match reasons {
-                true => effort.unwrap_or_else(|| DEFAULT_EFFORT.to_owned()),
-                false => "none".to_owned(),
-            },
+            default_reasoning_effort: can
+                .nearest(effort.as_deref().unwrap_or(DEFAULT_EFFORT))
+                .unwrap_or("none")
+                .to_owned(),
             supported_reasoning_efforts: efforts.map(option).collect(),
-            context_window: window.or_else(|| codex_model::context_window(&model)),
+            context_window: window.or(known.context_window),
             model,
             model_provider: provider,
         }

@@ -69,6 +69,7 @@ mod tests {
         let sizes = specs.iter().map(|spec| match &spec.input {
             ToolInput::Json { schema } => spec.description.len() + schema.to_string().len(),
             ToolInput::Freeform { lark_grammar } => spec.description.len() + lark_grammar.len(),
+            ToolInput::WebSearch => spec.description.len(),
         });
         let total: usize = sizes.sum();
         assert!(total < 9 << 10, "{total} bytes of descriptions and schemas");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{dialect::Dialect, encode};
-use crate::{HttpConfig, Request, catalog, joined::joined};
+use crate::{HttpConfig, Request, joined::joined};
 
 /// The name under which an output schema is sent; the API wants one, nobody reads it.
 const OUTPUT_SCHEMA_NAME: &str = "codex_output_schema";
@@ -46,7 +46,7 @@ pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result
         parallel_tool_calls: (dialect.asks_for_parallel_calls() && !tools.is_empty()).then_some(true),
         tools,
     })?;
-    let tail = serde_json::to_vec(&tail(request, &dialect))?;
+    let tail = serde_json::to_vec(&tail(request, config, &dialect))?;
     let wording = Wording { wire: Wire::ChatCompletions, grammars: false, dialect: dialect.number() };
     let append = |message: &Message, earlier: &[Arc<Message>], out: &mut Vec<u8>| {
         encode::append(message, earlier, &dialect, out);
@@ -57,8 +57,8 @@ pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result
 }
 
 /// What stands after the conversation: what is asked for and the server and the model take.
-fn tail(request: &Request, dialect: &Dialect) -> Map<String, Value> {
-    let reasons = catalog::reasons(&request.model);
+fn tail(request: &Request, config: &HttpConfig, dialect: &Dialect) -> Map<String, Value> {
+    let reasons = config.known.may_think();
     let options = &request.options;
     let schema = request.output_schema.as_deref().map(|schema| match dialect.has_schemas() {
         true => json!({

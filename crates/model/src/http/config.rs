@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::secrets;
-use crate::wire::WireFormat;
+use crate::{Known, wire::WireFormat};
 
 /// How long a server may stay silent unless the settings say otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -35,6 +35,8 @@ pub struct HttpConfig {
     pub originator: String,
     /// Whether tools can be held to a grammar; else they are offered as functions.
     pub takes_grammars: bool,
+    /// What is known of the model that is asked.
+    pub known: Known,
     /// Whether nothing but open-weight models is behind it.
     pub open_weights: bool,
 }
@@ -54,6 +56,7 @@ impl HttpConfig {
             idle_timeout: IDLE_TIMEOUT,
             originator: "codex".to_owned(),
             takes_grammars: false,
+            known: Known::default(),
             open_weights: false,
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use codex_history::{History, Opaque};
 
 use super::*;
-use crate::{Options, Request, responses::body::body};
+use crate::{HttpConfig, Known, Options, Request, WireFormat, responses::body::body};
 
 fn text(text: &str) -> Content {
     Content::Text { text: text.into() }
@@ -21,8 +21,13 @@ fn request(history: History) -> Request {
     Request { options: Arc::new(options), ..crate::responses::tests::request(history) }
 }
 
+fn config(request: &Request, takes_grammars: bool) -> HttpConfig {
+    let known = Known::of("openai", &request.model);
+    HttpConfig { takes_grammars, known, ..HttpConfig::new(WireFormat::Responses, "") }
+}
+
 fn parsed(request: &Request, grammars: bool) -> Value {
-    serde_json::from_slice(&body(request, grammars).unwrap()).unwrap()
+    serde_json::from_slice(&body(request, &config(request, grammars)).unwrap()).unwrap()
 }
 
 fn input(messages: Vec<Message>, grammars: bool) -> Value {
@@ -144,10 +149,32 @@ fn settings_of_the_request() {
         "schema": {"type": "object"}});
     assert_eq!((&body["text"]["format"], &body["reasoning"]), (&format, &json!({"summary": "auto"})));
 
+    request.options = Arc::new(Options {
+        reasoning_effort: None,
+        reasoning_summary: Some("none".into()),
+        verbosity: Some("low".into()),
+        service_tier: Some("flex".into()),
+        temperature: Some(0.25),
+        max_output_tokens: Some(500),
+    });
+    let body = parsed(&request, true);
+    for (key, expected) in [
+        ("reasoning", json!({})),
+        ("service_tier", json!("flex")),
+        ("temperature", json!(0.25)),
+        ("max_output_tokens", json!(500)),
+    ] {
+        assert_eq!(body[key], expected, "{key}");
+    }
+    assert_eq!((&body["text"]["format"], &body["text"]["verbosity"]), (&format, &json!("low")));
+
     request.model = "gpt-4.1".into();
+    request.options = Arc::default();
     request.tools = Arc::new([]);
     let body = parsed(&request, true);
-    for key in ["reasoning", "tools", "tool_choice", "parallel_tool_calls"] {
+    for key in
+        ["reasoning", "tools", "tool_choice", "parallel_tool_calls", "service_tier", "temperature", "max_output_tokens"]
+    {
         assert_eq!(body.get(key), None, "{key}");
     }
     assert_eq!(body["include"], json!([]));
@@ -161,7 +188,8 @@ fn a_growing_conversation_keeps_its_prefix_to_the_byte() {
         history.push(Message::user(format!("question {turn}")));
         history.push(Message::Assistant { content: vec![call("c", Arguments::Json("{}".into()))] });
         history.push(Message::ToolResult { call_id: "c".into(), freeform: false, content: vec![text("r")] });
-        let now = body(&request(history.clone()), true).unwrap();
+        let request = request(history.clone());
+        let now = body(&request, &config(&request, true)).unwrap();
         let tail = br#"],"reasoning":{"effort":"high","summary":"auto"}}"#;
         let prefix = now.strip_suffix(tail).expect("the settings that may change come last");
         assert!(prefix.starts_with(&before), "turn {turn}");

@@ -3,7 +3,7 @@
 use codex_history::Content;
 
 use super::*;
-use crate::Options;
+use crate::{Known, Options};
 
 #[tokio::test]
 async fn a_conversation_grows_only_at_its_end_and_carries_its_thinking_back() {
@@ -61,7 +61,8 @@ fn each_server_gets_what_it_takes() {
     let request = Request { options: Arc::new(options), output_schema: schema, ..request(said("hi")) };
     let sent = |base_url: &str, model: &str| -> Value {
         let request = Request { model: model.into(), ..request.clone() };
-        serde_json::from_slice(&super::super::body(&request, &config(base_url)).unwrap()).unwrap()
+        let config = HttpConfig { known: Known::of("", model), ..config(base_url) };
+        serde_json::from_slice(&super::super::body(&request, &config).unwrap()).unwrap()
     };
     let always = ["messages", "model", "response_format", "service_tier", "stream", "tools"];
     for (base_url, model, more) in [
