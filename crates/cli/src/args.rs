@@ -89,6 +89,9 @@ pub enum Command {
     Login(LoginArguments),
     /// Forget the key of a provider of models
     Logout(LogoutArguments),
+    /// List providers of models, which of them have a key, and their models
+    #[command(after_help = examples::MODELS)]
+    Models(ModelsArguments),
     /// Look at what a session would stumble over here, and say what to do about it
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArguments),
@@ -424,6 +427,18 @@ pub struct DoctorArguments {
     /// Do not ask the server of the provider
     #[arg(long)]
     pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsArguments {
+    #[command(flatten)]
+    pub thread: ThreadOptions,
+    /// Ask this provider alone; without it, those that have a key, and those on this machine
+    #[arg(value_name = "PROVIDER")]
+    pub provider: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -150,6 +150,15 @@ Examples:
 A key is kept in credentials.toml below CODEX_HOME, which you alone can read, with the server that it was given for; it
 is sent to no other. The variable that the configuration names for a key outranks what is kept.";
 
+pub const MODELS: &str = "\
+Examples:
+  codex models
+  codex models anthropic
+  codex models --json
+
+`-m PROVIDER/MODEL` asks one of them. A table [model_providers.NAME] of the settings adds a provider, or changes single keys
+of one that is built in. Exit codes: 0 done, 1 the provider that was named lists none, 2 usage.";
+
 pub const DOCTOR: &str = "\
 Examples:
   codex doctor

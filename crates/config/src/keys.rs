@@ -114,7 +114,7 @@ pub enum Status {
 const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 /// When a person is asked, most often first.
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
-/// Languages that providers speak; `responses` and `scripted` are spoken by this version.
+/// Languages that providers speak.
 const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "anthropic"];
 /// Values that the existing CLI has, of a key, and what they are called here.
 const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
@@ -206,10 +206,18 @@ pub const KEYS: &[Key] = &[
     key("model", Kind::Text, "Model, by the provider's name for it; `provider/model` selects the provider too")
         .default("\"o4-mini\"")
         .project(Project::OwnProvider),
-    key("model_provider", Kind::Text, "Provider of the model: `openai` or a table of `[model_providers]`")
-        .default("\"openai\"")
-        .project(Project::OwnProvider),
-    key("model_providers", Kind::Named(PROVIDER), "Providers of models, by name"),
+    key(
+        "model_provider",
+        Kind::Text,
+        "Provider of the model: a built-in one (`codex models` lists them) or a table of `[model_providers]`",
+    )
+    .default("\"openai\"")
+    .project(Project::OwnProvider),
+    key(
+        "model_providers",
+        Kind::Named(PROVIDER),
+        "Providers of models, by name; single keys of a built-in one may be set too",
+    ),
     key("openai_base_url", Kind::Url, "Address of the provider `openai`").default("\"https://api.openai.com/v1\""),
     key("api_key_env", Kind::Variable, "Environment variable that holds the API key of the provider `openai`")
         .default("\"OPENAI_API_KEY\""),
@@ -342,14 +350,34 @@ pub const PROVIDER: &[Key] = &[
     key("http_headers", Kind::Headers, "Headers of each request, by name"),
     key("env_http_headers", Kind::VariableHeaders, "Headers of each request whose values are in environment variables"),
     key("query_params", Kind::TextMap, "Parameters appended to the address"),
-    key("stream_idle_timeout_ms", Kind::Count(1, DAY_MS), "How long a stream may be silent, in milliseconds"),
-    key("stream_max_retries", Kind::Count(0, 100), "How often a broken stream is taken up again"),
+    key("key_header", Kind::Text, "Header that carries the API key, if it is not the usual one of the language"),
+    key("open_weights", Kind::Flag, "Whether all models of the provider have open weights; `oss` asks no other"),
+    key("connect_timeout_ms", Kind::Count(1, DAY_MS), "How long connecting may take, in milliseconds; 15 s if not set"),
+    key(
+        "first_byte_timeout_ms",
+        Kind::Count(1, DAY_MS),
+        "How long an answer may take to begin, in milliseconds; as `stream_idle_timeout_ms` if not set",
+    ),
+    key(
+        "stream_idle_timeout_ms",
+        Kind::Count(1, DAY_MS),
+        "How long a stream may be silent, in milliseconds; 300 s if not set",
+    ),
+    key(
+        "request_max_retries",
+        Kind::Count(0, 100),
+        "How often a request is repeated that is not answered (no connection, too many requests, trouble of the server); as \
+         `stream_max_retries` if not set",
+    ),
+    key(
+        "stream_max_retries",
+        Kind::Count(0, 100),
+        "How often an answer is asked for again that broke off; 5 if not set",
+    ),
     key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
     key("script", Kind::Path, "File of answers for the language `scripted`"),
     later("auth", "Command that prints an API key"),
     later("experimental_bearer_token", "The API key itself"),
-    later("request_max_retries", "How often a failed request is repeated"),
-    later("open_weights", "Whether all models of the provider have open weights"),
     later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
     ignored("supports_websockets", "Streams are read over HTTP"),
     ignored("websocket_connect_timeout_ms", "Streams are read over HTTP"),

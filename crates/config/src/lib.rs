@@ -13,6 +13,7 @@
 //! finished is refused or named, never dropped in silence.
 
 mod agent_files;
+mod built_in;
 mod credentials;
 mod edit;
 mod environment;
@@ -51,6 +52,7 @@ mod walls;
 mod tests;
 
 pub use agent_files::AgentFile;
+pub use built_in::is_built_in;
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
 pub use edit::{
     CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, keep_trust, remember, replace_text,
@@ -66,7 +68,9 @@ pub use mcp::mcp_servers;
 pub use origin::{Origin, Origins};
 pub use overrides::Override;
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
-pub use provider::{ApiKey, KeySource, OPENAI, ProviderSettings, WireApi, api_key, is_usual_variable, key_source};
+pub use provider::{
+    ApiKey, KeySource, OPENAI, ProviderSettings, Timeouts, WireApi, api_key, is_usual_variable, key_source,
+};
 pub use review::TestCommand;
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;

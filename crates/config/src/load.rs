@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::agent_files::{AgentFile, agent_files};
+use crate::built_in;
 use crate::explain::{self, Effective};
 use crate::files::{Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
@@ -245,6 +246,10 @@ fn put_together(
 
     let trusted = layers.iter().filter(|(_, trusted)| *trusted);
     let known: BTreeSet<String> = trusted.flat_map(|(layer, _)| providers(layer)).map(String::from).collect();
+    let built_in = built_in::leaves(layers.iter().map(|(layer, _)| layer));
+    if let Some((defaults, _)) = layers.first_mut() {
+        defaults.leaves.extend(built_in);
+    }
     let mut merged = Merged::default();
     for (mut layer, trusted) in layers {
         split_model(&mut layer, &known);

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
+use crate::built_in::is_built_in;
 use crate::keys::{KEYS, find};
 use crate::layer::{Layer, Leaf};
 use crate::origin::{Origins, dotted};
-use crate::provider::OPENAI;
 use crate::{ConfigError, Origin, Warning};
 
 /// Before an item of a list that adds up: it goes from those of the layers below.
@@ -176,7 +176,7 @@ pub(crate) fn providers(layer: &Layer) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Reads `provider/model` as two settings, if there is such a provider.
+/// Reads `provider/model` as two settings, if there is such a provider, configured or built in.
 ///
 /// A layer that names its provider too means the whole text: `openai/gpt-4o` is a model of the provider `openrouter`.
 /// A model without a provider stays with the one of the layers below.
@@ -190,7 +190,7 @@ pub(crate) fn split_model(layer: &mut Layer, known: &BTreeSet<String>) {
     if let Some(leaf) = layer.leaves.iter_mut().rev().find(|leaf| leaf.path == ["model"])
         && let Some((provider, model)) = leaf.value.as_str().and_then(|text| text.split_once('/'))
         && !model.is_empty()
-        && (provider == OPENAI || known.contains(provider))
+        && (known.contains(provider) || is_built_in(provider))
     {
         let value = Value::String(provider.into());
         split = Some(Leaf { path: vec![key.name.into()], key, value, site: leaf.site.clone(), items: Vec::new() });

@@ -5,16 +5,26 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::built_in;
 use crate::credentials::{Keeper, keeper, kept};
 use crate::hide::has_secret_url;
 use crate::origin::dotted;
 use crate::{ConfigError, Environment, Loaded, Settings, variables};
 
-/// Name of the built-in provider.
+/// Name of the provider unless the settings name another.
 pub const OPENAI: &str = "openai";
+/// Headers that carry keys.
+const KEY_HEADERS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a server may be silent.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often what failed is asked again.
+const RETRIES: u32 = 5;
 
 /// The language of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -51,16 +61,31 @@ pub struct ProviderSettings {
     pub env_http_headers: BTreeMap<String, String>,
     /// Parameters appended to the address. Values may be secrets.
     pub query_params: BTreeMap<String, String>,
-    /// How long a stream may be silent, in milliseconds.
-    pub stream_idle_timeout_ms: u64,
-    /// How often a failed request is repeated. Always the default: the setting has no effect in this version.
+    /// Header that carries the API key; `None`: the usual one of the language.
+    pub key_header: Option<String>,
+    /// Whether all its models have open weights.
+    pub open_weights: bool,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// How often a request is repeated that is not answered.
     pub request_max_retries: u32,
-    /// How often a broken stream is taken up again.
+    /// How often an answer is asked for again that broke off.
     pub stream_max_retries: u32,
     /// Whether the server takes tools with a grammar; `None`: to be found out.
     pub grammars: Option<bool>,
     /// File of answers, absolute. Set if the wire is `Scripted`.
     pub script: Option<PathBuf>,
+}
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To be connected to, TLS included.
+    pub connect: Duration,
+    /// For an answer to begin.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
 }
 
 /// Values of headers and parameters may be secrets: only their names are shown; so may be parts of an address.
@@ -74,7 +99,9 @@ impl fmt::Debug for ProviderSettings {
             .field("http_headers", &self.http_headers.keys())
             .field("env_http_headers", &self.env_http_headers)
             .field("query_params", &self.query_params.keys())
-            .field("stream_idle_timeout_ms", &self.stream_idle_timeout_ms)
+            .field("key_header", &self.key_header)
+            .field("open_weights", &self.open_weights)
+            .field("timeouts", &self.timeouts)
             .field("request_max_retries", &self.request_max_retries)
             .field("stream_max_retries", &self.stream_max_retries)
             .field("grammars", &self.grammars)
@@ -99,7 +126,13 @@ pub(crate) struct RawProvider {
     env_http_headers: BTreeMap<String, String>,
     #[serde(default)]
     query_params: BTreeMap<String, String>,
+    key_header: Option<String>,
+    #[serde(default)]
+    open_weights: bool,
+    connect_timeout_ms: Option<u64>,
+    first_byte_timeout_ms: Option<u64>,
     stream_idle_timeout_ms: Option<u64>,
+    request_max_retries: Option<u32>,
     stream_max_retries: Option<u32>,
     grammars: Option<bool>,
     script: Option<PathBuf>,
@@ -111,6 +144,7 @@ impl RawProvider {
         self.name.get_or_insert_with(|| "OpenAI".into());
         self.base_url.get_or_insert(base_url);
         self.env_key.get_or_insert(env_key);
+        self.env_key_instructions.get_or_insert_with(|| "keys are made at https://platform.openai.com/api-keys".into());
         self
     }
 
@@ -119,23 +153,57 @@ impl RawProvider {
         self.env_key.iter().chain(self.env_http_headers.values())
     }
 
-    /// With everything filled in.
-    pub(crate) fn resolve(self, id: &str) -> ProviderSettings {
+    /// How to get what it needs, for people.
+    pub(crate) fn instructions(&self) -> Option<String> {
+        self.env_key_instructions.clone()
+    }
+
+    /// Whether a header that carries a key is configured.
+    fn brings_its_key(&self) -> bool {
+        let names = self.http_headers.keys().chain(self.env_http_headers.keys());
+        let own = self.key_header.as_deref();
+        names.into_iter().any(|name| KEY_HEADERS.iter().copied().chain(own).any(|it| name.eq_ignore_ascii_case(it)))
+    }
+
+    /// With everything filled in. A variable for the key that nobody configured, `is_built_in`, counts only where no header
+    /// brings one.
+    pub(crate) fn resolve(self, id: &str, is_built_in: bool) -> ProviderSettings {
+        let env_key = self.env_key.clone().filter(|_| !(is_built_in && id != OPENAI && self.brings_its_key()));
+        let time = |limit: Option<u64>, usual| limit.map_or(usual, Duration::from_millis);
+        let idle = time(self.stream_idle_timeout_ms, IDLE_TIMEOUT);
+        let stream_max_retries = self.stream_max_retries.unwrap_or(RETRIES);
         ProviderSettings {
             name: self.name.unwrap_or_else(|| id.into()),
             base_url: self.base_url,
-            env_key: self.env_key,
+            env_key,
             env_key_instructions: self.env_key_instructions,
             wire_api: self.wire_api,
             http_headers: self.http_headers,
             env_http_headers: self.env_http_headers,
             query_params: self.query_params,
-            stream_idle_timeout_ms: self.stream_idle_timeout_ms.unwrap_or(300_000),
-            request_max_retries: 4,
-            stream_max_retries: self.stream_max_retries.unwrap_or(5),
+            key_header: self.key_header,
+            open_weights: self.open_weights,
+            timeouts: Timeouts {
+                connect: time(self.connect_timeout_ms, CONNECT_TIMEOUT),
+                first_byte: time(self.first_byte_timeout_ms, idle),
+                idle,
+            },
+            request_max_retries: self.request_max_retries.unwrap_or(stream_max_retries),
+            stream_max_retries,
             grammars: self.grammars,
             script: self.script,
         }
+    }
+}
+
+impl Settings {
+    /// With all built-in providers among the others.
+    #[must_use]
+    pub fn with_built_in(mut self) -> Self {
+        for (id, provider) in built_in::all() {
+            self.model_providers.entry(id).or_insert_with_key(|id| provider.resolve(id, true));
+        }
+        self
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Value;
 
+use crate::built_in;
 use crate::layer::Leaf;
 use crate::limits::RawPrice;
 use crate::merge::Merged;
@@ -180,8 +181,9 @@ pub(crate) fn settings(
     let (show, led) = shown(raw.sandbox.show, merged.get("sandbox.show"), project)?;
     warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
+    let secret_variables = with_built_in(secret_variables, &shell_environment_policy);
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
-    let model_providers = providers(raw.model_providers, openai);
+    let model_providers = providers(raw.model_providers, openai, merged);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
     warnings.extend(incomplete);
     Ok(Settings {
@@ -218,10 +220,17 @@ pub(crate) fn settings(
     })
 }
 
-/// The variables of all providers, of those too that this version cannot talk to.
+/// The variables of all providers that are configured.
 fn secret_variables(raw: &Raw) -> BTreeSet<String> {
     let of_providers = raw.model_providers.values().flat_map(RawProvider::variables);
     of_providers.chain([&raw.api_key_env]).cloned().collect()
+}
+
+/// The variables of built-in providers too, any of which may come to be asked; but for one that the user gives to commands.
+fn with_built_in(mut secret: BTreeSet<String>, policy: &EnvironmentPolicy) -> BTreeSet<String> {
+    let others = built_in::variables().filter(|name| !policy.set.contains_key(*name));
+    secret.extend(others.map(str::to_owned));
+    secret
 }
 
 /// What commands get. A name that they never get, or a pattern that is none, is an error: it would do nothing.
@@ -273,11 +282,11 @@ fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         if id == OPENAI {
             return Ok(());
         }
-        let mut known: Vec<&str> = raw.model_providers.keys().map(String::as_str).collect();
-        if !known.contains(&OPENAI) {
-            known.push(OPENAI);
+        let mut known: BTreeSet<&str> = raw.model_providers.keys().map(String::as_str).collect();
+        for name in built_in::names().chain([OPENAI]) {
+            known.insert(name);
         }
-        let message = format!("there is no provider `{id}`; known: {}", known.join(", "));
+        let message = format!("there is no provider `{id}`; known: {}", Vec::from_iter(known.clone()).join(", "));
         return Err(merged.error("model_provider", message).hint(did_you_mean(id, known)));
     };
     let table = dotted(&["model_providers".into(), id.clone()]);
@@ -287,20 +296,24 @@ fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         WireApi::Responses | WireApi::Chat | WireApi::Anthropic => "base_url",
     };
     if merged.get(&format!("{table}.{key}")).is_none() {
-        return Err(merged.error("model_provider", format!("the provider `{id}` has no `{key}` in `[{table}]`")));
+        let error = merged.error("model_provider", format!("the provider `{id}` has no `{key}` in `[{table}]`"));
+        return Err(error.hint(provider.instructions().filter(|_| key == "base_url")));
     }
     Ok(())
 }
 
-/// All providers.
+/// All providers that are configured, and the built-in ones that are named.
 fn providers(
     mut raw: BTreeMap<String, RawProvider>,
     (base_url, env_key): (String, String),
+    merged: &Merged,
 ) -> BTreeMap<String, ProviderSettings> {
     let openai = raw.remove(OPENAI).unwrap_or_default().into_openai(base_url, env_key);
     raw.insert(OPENAI.into(), openai);
     let resolved = |(id, provider): (String, RawProvider)| {
-        let provider = provider.resolve(&id);
+        let variable = dotted(&["model_providers".into(), id.clone(), "env_key".into()]);
+        let is_built_in = merged.get(&variable).is_none_or(|leaf| leaf.site.is_none());
+        let provider = provider.resolve(&id, is_built_in);
         (id, provider)
     };
     raw.into_iter().map(resolved).collect()

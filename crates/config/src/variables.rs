@@ -80,12 +80,18 @@ table! {
     XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project, and `codex config edit` its copy");
     TMPDIR = variable("TMPDIR", "The same, if `XDG_RUNTIME_DIR` names no directory");
     XDG_CONFIG_HOME = variable("XDG_CONFIG_HOME", "Where git has its list of ignored files; hidden paths are added to it");
-    HTTPS_PROXY = variable("HTTPS_PROXY", PROXY);
-    HTTP_PROXY = variable("HTTP_PROXY", PROXY);
-    ALL_PROXY = variable("ALL_PROXY", PROXY);
-    HTTPS_PROXY_LOWER = variable("https_proxy", PROXY);
-    HTTP_PROXY_LOWER = variable("http_proxy", PROXY);
-    ALL_PROXY_LOWER = variable("all_proxy", PROXY);
+    HTTPS_PROXY = variable("HTTPS_PROXY", "Proxy of requests to `https` addresses, if `https_proxy` names none");
+    HTTP_PROXY = variable("HTTP_PROXY", "Proxy of requests to `http` addresses, if `http_proxy` names none");
+    ALL_PROXY = variable("ALL_PROXY", "Proxy of requests, where none of the others names one");
+    NO_PROXY = variable("NO_PROXY", "Hosts that are asked without a proxy, if `no_proxy` names none");
+    HTTPS_PROXY_LOWER = variable("https_proxy", "Proxy of requests to `https` addresses");
+    HTTP_PROXY_LOWER = variable("http_proxy", "Proxy of requests to `http` addresses");
+    ALL_PROXY_LOWER = variable("all_proxy", "Proxy of requests, where `https_proxy` and `http_proxy` name none");
+    NO_PROXY_LOWER = variable(
+        "no_proxy",
+        "Hosts that are asked without a proxy: names, which stand for what is below them too, and networks, with commas \
+         between them, or `*`. This machine itself is always asked without one",
+    );
     XDG_CACHE_HOME = variable("XDG_CACHE_HOME", "Caches in general; commands write to a copy");
     BUN_INSTALL = variable("BUN_INSTALL", "Where Bun keeps its cache; commands write to a copy");
     CARGO_HOME = variable("CARGO_HOME", "Where Cargo keeps its registry; commands write to a copy");
@@ -101,10 +107,6 @@ const LOCALE: &str = "Whether the terminal takes UTF-8, for `codex doctor`";
 /// What the names of terminals are read for.
 const CLIPBOARD: &str = "Where the clipboard is, out of which Ctrl+V takes a picture";
 const TERMINAL: &str = "Which terminal it is: its colours, and what becomes of its rows at another width";
-/// What the proxies are read for.
-const PROXY: &str =
-    "Not used for requests; a warning says that the domains of `sandbox.allow_domains` are reached without it";
-
 /// Variables that a library reads, each with the part of this program that it is for.
 pub const READ_BY_LIBRARIES: &[Variable] = &[
     variable("SSL_CERT_FILE", "Root certificates for `https`, in place of the system's"),

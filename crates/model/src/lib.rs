@@ -17,7 +17,7 @@ mod stream;
 mod wire;
 
 pub use catalog::{Efforts, Known, Takes, Thinking, takes_grammars};
-pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT};
+pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, list_models};
 pub use prices::{Long, Price, Prices};
 pub use retry::{RetryPolicy, Retrying};
 pub use scripted::{ScriptError, Scripted};

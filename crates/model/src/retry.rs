@@ -21,8 +21,10 @@ use crate::{
 /// How often and after what waits a request is repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// How many repetitions there may be after the first attempt.
+    /// How many repetitions there may be after the first attempt, where an answer breaks off or makes no sense.
     pub retries: u32,
+    /// The same where there is no answer: no connection, too many requests, trouble of the server.
+    pub request_retries: u32,
     /// The wait before the first repetition; doubled for each further one.
     pub initial_delay: Duration,
     /// The longest wait of our own choosing.
@@ -35,6 +37,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             retries: 5,
+            request_retries: 5,
             initial_delay: Duration::from_millis(200),
             longest_delay: Duration::from_secs(30),
             longest_asked_delay: Duration::from_secs(600),
@@ -45,7 +48,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// The wait before repetition `attempt` (from 1), or none if there is to be no repetition.
     fn delay(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
-        if !failure.kind.may_pass() || attempt > self.retries {
+        if !failure.kind.may_pass() || attempt > self.most(failure.kind) {
             return None;
         }
         let doubled = self.initial_delay.saturating_mul(2_u32.saturating_pow(attempt - 1));
@@ -54,6 +57,14 @@ impl RetryPolicy {
             Some(_) if self.asks_too_much(failure) => None,
             Some(asked) => Some(asked.max(own)),
             None => Some(own),
+        }
+    }
+
+    /// How many repetitions there may be after a failure of this kind.
+    fn most(&self, kind: FailureKind) -> u32 {
+        match kind {
+            FailureKind::Connection | FailureKind::Server(_) | FailureKind::RateLimited => self.request_retries,
+            _ => self.retries,
         }
     }
 
@@ -216,7 +227,7 @@ impl Attempts {
         };
         self.repetition += 1;
         self.wait = Some(delay);
-        let (attempt, of) = (self.repetition, self.policy.retries);
+        let (attempt, of) = (self.repetition, self.policy.most(failure.kind));
         StreamEvent::Retrying { attempt, of, delay, kind: failure.kind, reason: failure.message }
     }
 }

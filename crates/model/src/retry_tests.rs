@@ -169,9 +169,22 @@ fn waits_in_brief() {
     }
 }
 
+/// What is not answered and what breaks off have a number each.
+#[test]
+fn a_kind_of_failure_has_its_own_number() {
+    use FailureKind::{Connection, Disconnected, Malformed, RateLimited, Server, Unauthorized};
+    let policy = RetryPolicy { retries: 1, request_retries: 2, ..RetryPolicy::default() };
+    let rows =
+        [(Connection, 2), (RateLimited, 2), (Server(500), 2), (Disconnected, 1), (Malformed, 1), (Unauthorized, 0)];
+    for (kind, most) in rows {
+        let may = |attempt: u32| policy.delay(attempt, &failure(kind)).is_some();
+        assert_eq!((1..9).take_while(|attempt| may(*attempt)).count(), most, "{kind:?}");
+    }
+}
+
 #[test]
 fn delays_double_up_to_a_cap_and_honour_the_vendor() {
-    let policy = RetryPolicy { retries: 50, ..RetryPolicy::default() };
+    let policy = RetryPolicy { request_retries: 50, ..RetryPolicy::default() };
     let broken = failure(FailureKind::Server(503));
     for (attempt, millis) in [(1, 200.0), (2, 400.0), (5, 3_200.0), (9, 30_000.0), (50, 30_000.0)] {
         let delay = policy.delay(attempt, &broken).unwrap().as_secs_f64() * 1000.0;

@@ -1,15 +1,18 @@
-//! The two clients, each built when the first URL asks for it.
+//! The clients, each built when the first URL asks for it.
 //!
 //! Building never panics: a machine without root certificates gets an error for `https` and still speaks plain `http`.
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto};
 use url::Url;
+
+use crate::Proxies;
 
 /// How long to wait for a connection, TLS included. There is no limit on the whole exchange: an answer may stream for
 /// an hour.
@@ -35,24 +38,41 @@ pub enum NetError {
         /// What the HTTP library says.
         source: reqwest::Error,
     },
+    /// A variable that is to name a proxy does not.
+    #[error("{variable} does not hold the address of a proxy")]
+    Proxy {
+        /// Its name.
+        variable: &'static str,
+    },
     /// The TLS library refused its settings.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// HTTP clients that share their connections: one without TLS, one with.
+/// HTTP clients that share their connections: one without TLS and one with, for each time that connecting may take.
 ///
 /// Two, because loading the system's root certificates takes milliseconds that a local model server never needs.
 #[derive(Debug, Default)]
 pub struct HttpClients {
-    plain: OnceLock<Client>,
-    secure: OnceLock<Client>,
+    proxies: Proxies,
+    built: Mutex<HashMap<(Scheme, Duration), Client>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Scheme {
+    Http,
+    Https,
 }
 
 impl HttpClients {
-    /// No clients yet.
+    /// No clients yet, and no proxies.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No clients yet; their requests go through `proxies`, but for those to this machine.
+    pub fn through(proxies: Proxies) -> Self {
+        Self { proxies, ..Self::default() }
     }
 
     /// The client for `url`, built if this is the first URL of its scheme. Cloning a client shares its connections.
@@ -61,46 +81,74 @@ impl HttpClients {
     ///
     /// [`NetError`]; a failed build is tried again by the next call.
     pub fn client_for(&self, url: &Url) -> Result<Client, NetError> {
-        match url.scheme() {
-            "http" => kept(&self.plain, build_plain),
-            "https" => kept(&self.secure, build_secure),
-            scheme => Err(NetError::Scheme { scheme: scheme.to_owned() }),
+        self.client_within(url, CONNECT_TIMEOUT)
+    }
+
+    /// As [`Self::client_for`], where connecting may take as long as `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError`].
+    pub fn client_within(&self, url: &Url, limit: Duration) -> Result<Client, NetError> {
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            scheme => return Err(NetError::Scheme { scheme: scheme.to_owned() }),
+        };
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = built.get(&(scheme, limit)) {
+            return Ok(client.clone());
+        }
+        let client = self.build(scheme, limit)?;
+        built.insert((scheme, limit), client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, scheme: Scheme, limit: Duration) -> Result<Client, NetError> {
+        let builder = common().connect_timeout(limit);
+        match scheme {
+            Scheme::Http => {
+                let proxy = self.proxies.of("http")?;
+                let needs_tls = proxy.is_some() && self.proxies.needs_tls();
+                let builder = with(builder, proxy);
+                if needs_tls { secure(builder, "HTTP") } else { plain(builder) }
+            }
+            Scheme::Https => secure(with(builder, self.proxies.of("https")?).https_only(true), "HTTPS"),
         }
     }
-}
-
-/// What `slot` holds, made by `build` if it holds nothing. Two threads may both build; one result is kept.
-fn kept(slot: &OnceLock<Client>, build: fn() -> Result<Client, NetError>) -> Result<Client, NetError> {
-    if let Some(client) = slot.get() {
-        return Ok(client.clone());
-    }
-    let built = build()?;
-    Ok(slot.get_or_init(|| built).clone())
 }
 
 fn common() -> ClientBuilder {
     Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
         .tcp_keepalive(KEEPALIVE)
         .tcp_nodelay(true)
         .gzip(true)
 }
 
+fn with(builder: ClientBuilder, proxy: Option<Proxy>) -> ClientBuilder {
+    match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    }
+}
+
 /// The library builds its TLS half whatever the URLs are, so it is given one that trusts nobody and costs nothing.
-fn build_plain() -> Result<Client, NetError> {
+fn plain(builder: ClientBuilder) -> Result<Client, NetError> {
     let tls = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
-    common().tls_backend_preconfigured(tls).build().map_err(|source| NetError::Build { what: "HTTP", source })
+    builder.tls_backend_preconfigured(tls).build().map_err(|source| NetError::Build { what: "HTTP", source })
 }
 
-fn build_secure() -> Result<Client, NetError> {
+/// HTTP/2 is spoken where the server offers it. Whom to trust is the system's list, or what `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` name in its place: the library reads them.
+fn secure(builder: ClientBuilder, what: &'static str) -> Result<Client, NetError> {
     // Without a process-wide provider the HTTP library panics. Another part may have installed one before: also fine.
     let _ = crypto::ring::default_provider().install_default();
-    common().https_only(true).build().map_err(|source| NetError::Build { what: "HTTPS", source })
+    builder.build().map_err(|source| NetError::Build { what, source })
 }
 
 #[cfg(test)]
@@ -114,12 +162,14 @@ mod tests {
     #[test]
     fn each_client_is_built_by_the_first_url_of_its_scheme() {
         let clients = HttpClients::new();
-        assert!(clients.plain.get().is_none() && clients.secure.get().is_none());
+        let built = || clients.built.lock().unwrap().keys().map(|(scheme, _)| *scheme).collect::<Vec<_>>();
+        assert_eq!(built(), []);
         clients.client_for(&url("http://127.0.0.1:1/v1")).unwrap();
-        assert!(clients.plain.get().is_some() && clients.secure.get().is_none());
+        clients.client_for(&url("http://127.0.0.1:2/")).unwrap();
+        assert_eq!(built(), [Scheme::Http]);
         // A machine without root certificates is allowed to fail here, but not to panic.
         match clients.client_for(&url("https://example.invalid/")) {
-            Ok(_) => assert!(clients.secure.get().is_some()),
+            Ok(_) => assert!(built().contains(&Scheme::Https)),
             Err(error) => assert!(error.to_string().starts_with("cannot set up HTTPS"), "{error}"),
         }
     }

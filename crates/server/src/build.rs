@@ -496,7 +496,8 @@ pub(crate) fn knows_provider(
     wanted: &Wanted,
     name: &str,
 ) -> Result<bool, RpcError> {
-    Ok(load(&server.environment, codex_home, wanted)?.settings.model_providers.contains_key(name))
+    let configured = || load(&server.environment, codex_home, wanted);
+    Ok(codex_config::is_built_in(name) || configured()?.settings.model_providers.contains_key(name))
 }
 
 fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
@@ -506,11 +507,7 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
     };
     let known = Known::of(name, &settings.model);
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
-        (WireApi::Responses | WireApi::Chat, _) => {
-            let policy = RetryPolicy { retries: provider.stream_max_retries, ..RetryPolicy::default() };
-            let config = HttpConfig { known, ..http_config(server, settings, provider, wanted)? };
-            Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy))
-        }
+        (WireApi::Responses | WireApi::Chat, _) => http_client(server, settings, provider, wanted, known)?,
         (WireApi::Anthropic, _) => {
             return Err(configuration(&format!(
                 "model_providers.{name}: this version does not speak its `wire_api` yet"
@@ -546,26 +543,43 @@ fn compact_at(settings: &Settings, known: Known) -> Option<u64> {
     settings.auto_compact.then_some(limit.min(window))
 }
 
-fn http_config(
+/// A model behind a server, asked again where that may help.
+fn http_client(
     server: &Server,
     settings: &Settings,
     provider: &ProviderSettings,
     wanted: &Wanted,
+    known: Known,
+) -> Result<Arc<dyn Model>, RpcError> {
+    let policy = RetryPolicy {
+        retries: provider.stream_max_retries,
+        request_retries: provider.request_max_retries,
+        ..RetryPolicy::default()
+    };
+    let config = HttpConfig { known, ..http_config(&server.environment, settings, provider, wanted.asks)? };
+    Ok(Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy)))
+}
+
+/// The server of `provider`, which is the selected one. Where nothing will be asked, a key that cannot be had is none.
+pub(crate) fn http_config(
+    environment: &Environment,
+    settings: &Settings,
+    provider: &ProviderSettings,
+    asks: bool,
 ) -> Result<HttpConfig, RpcError> {
-    let key = match api_key(settings, &server.environment) {
+    let key = match api_key(settings, environment) {
         Ok(ApiKey { value, variable, .. }) => (value, variable),
-        Err(_) if !wanted.asks => Default::default(),
+        Err(_) if !asks => Default::default(),
         Err(error) => return Err(configuration(&error.to_string())),
     };
     let base_url = provider.base_url.clone().unwrap_or_default();
     let variables = provider.env_http_headers.iter();
-    let (set, unset): (Vec<_>, Vec<_>) =
-        variables.partition(|(_, variable)| server.environment.get_named(variable).is_some());
+    let (set, unset): (Vec<_>, Vec<_>) = variables.partition(|(_, variable)| environment.get_named(variable).is_some());
     let from_environment = set.into_iter().filter_map(|(header, variable)| {
-        server.environment.get_named(variable).map(|value| (header.clone(), value.to_owned()))
+        environment.get_named(variable).map(|value| (header.clone(), value.to_owned()))
     });
     let headers = provider.http_headers.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let originator = server.environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
+    let originator = environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let format = match provider.wire_api {
         WireApi::Chat => WireFormat::ChatCompletions,
         _ => WireFormat::Responses,
@@ -576,7 +590,11 @@ fn http_config(
         key_variable: Some(key.1).filter(|variable| !variable.is_empty()),
         http_headers: headers.chain(from_environment).collect(),
         query_params: provider.query_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        idle_timeout: std::time::Duration::from_millis(provider.stream_idle_timeout_ms),
+        key_header: provider.key_header.clone(),
+        connect_timeout: provider.timeouts.connect,
+        first_byte_timeout: Some(provider.timeouts.first_byte),
+        idle_timeout: provider.timeouts.idle,
+        open_weights: provider.open_weights,
         originator: originator.to_owned(),
         takes_grammars,
         env_key_instructions: provider.env_key_instructions.clone(),

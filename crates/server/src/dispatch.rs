@@ -78,7 +78,7 @@ impl Server {
                 ClientResponse::ThreadCompactUndo(Empty {})
             }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
-            ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params)?),
+            ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params).await?),
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;

@@ -13,7 +13,7 @@ use codex_config::{
     ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, WireApi, is_open_to_others, load,
     mcp_servers,
 };
-use codex_net::{HttpClients, reach};
+use codex_net::reach;
 use codex_protocol::ThreadStartParams;
 use codex_sandbox::{Confinement, Exit, Sandbox, SandboxError, Streams};
 use codex_workspace::{find_git, git_command};
@@ -22,6 +22,7 @@ use tokio::io::AsyncReadExt;
 use crate::{
     build::{Bare, Wanted, bare},
     keys::{key_words, keys},
+    network,
 };
 
 /// How long the server of the selected provider may take.
@@ -107,7 +108,7 @@ pub async fn diagnose(
     let mut checks = vec![versions(environment, &own).await, configuration(&found)];
     if let Ok(found) = &found {
         checks.extend(provider_keys(&found.settings, environment, &home));
-        checks.push(endpoint(&found.settings, offline).await);
+        checks.push(endpoint(&found.settings, environment, offline).await);
     }
     checks.push(match found.is_ok() {
         true => sandbox(environment, helper, params).await,
@@ -204,7 +205,7 @@ fn provider_keys(settings: &Settings, environment: &Environment, home: &Path) ->
     checks
 }
 
-async fn endpoint(settings: &Settings, offline: bool) -> Check {
+async fn endpoint(settings: &Settings, environment: &Environment, offline: bool) -> Check {
     const NAME: &str = "endpoint";
     let id = &settings.model_provider;
     let provider = settings.model_providers.get(id);
@@ -222,7 +223,7 @@ async fn endpoint(settings: &Settings, offline: bool) -> Check {
     }
     let path = format!("{}/models", url.path().trim_end_matches('/'));
     url.set_path(&path);
-    match reach(&HttpClients::new(), &url, PATIENCE).await {
+    match reach(&network::clients(environment), &url, PATIENCE).await {
         Ok(status @ 500..) => {
             Check::warn(NAME, format!("{host} answers, with HTTP {status}"), "it has trouble of its own: try later")
         }
@@ -240,7 +241,7 @@ async fn endpoint(settings: &Settings, offline: bool) -> Check {
 }
 
 /// An address without a user's name, a password or parameters.
-fn without_secrets(mut url: url::Url) -> url::Url {
+pub(crate) fn without_secrets(mut url: url::Url) -> url::Url {
     // Both fail for addresses that can have none.
     let _ = url.set_username("");
     let _ = url.set_password(None);

@@ -14,6 +14,8 @@ pub struct ProviderKey {
     pub id: String,
     /// Whether it is the one that a thread would use.
     pub selected: bool,
+    /// Whether the configuration speaks of it; else it is built in.
+    pub configured: bool,
     /// The address that a key is given for; `None`: it talks to no server.
     pub base_url: Option<String>,
     /// The variable that may hold its key, if one is configured.
@@ -31,7 +33,7 @@ pub struct ProviderKeys {
     pub warnings: Vec<String>,
 }
 
-/// The providers that a thread started with `params` could use.
+/// The providers that a thread started with `params` could use, the built-in ones too.
 ///
 /// # Errors
 /// When the configuration is wrong.
@@ -39,7 +41,9 @@ pub fn provider_keys(environment: &Environment, params: ThreadStartParams) -> Re
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
     let wanted = Wanted::start(params)?;
     let found = load(&wanted.request(environment, &codex_home)).map_err(|error| configuration(&error.to_string()))?;
-    let providers = keys(&found.settings, environment);
+    let configured: Vec<String> = found.settings.model_providers.keys().cloned().collect();
+    let mut providers = keys(&found.settings.with_built_in(), environment);
+    providers.iter_mut().for_each(|provider| provider.configured = configured.contains(&provider.id));
     Ok(ProviderKeys { providers, warnings: found.warnings.iter().map(ToString::to_string).collect() })
 }
 
@@ -47,6 +51,7 @@ pub(crate) fn keys(settings: &Settings, environment: &Environment) -> Vec<Provid
     let of = |(id, provider): (&String, &codex_config::ProviderSettings)| ProviderKey {
         id: id.clone(),
         selected: *id == settings.model_provider,
+        configured: true,
         base_url: provider.base_url.clone().filter(|_| provider.wire_api != WireApi::Scripted),
         variable: provider.env_key.clone().filter(|name| is_usual_variable(name)),
         source: key_source(settings, id, environment).map_err(|error| error.to_string()),

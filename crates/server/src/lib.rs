@@ -20,6 +20,7 @@ mod in_process;
 mod json;
 mod keys;
 mod limits;
+mod listing;
 mod log;
 mod models;
 mod network;
@@ -45,6 +46,7 @@ use std::{
 use codex_agent::{AgentRequest, Questions, Thread};
 use codex_checkpoints::Checkpoints;
 use codex_config::Environment;
+use codex_model::ListedModel;
 use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
 use tokio::sync::mpsc;
@@ -58,6 +60,7 @@ pub use hub::Hub;
 pub use in_process::Calls;
 pub use json::{Facts, serve_json};
 pub use keys::{ProviderKey, ProviderKeys, key_words, provider_keys};
+pub use listing::{NotListed, ProviderModel, ProviderModels, provider_models};
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ pub struct Server {
     /// The loosest sandbox that a thread may have.
     ceiling: Option<SandboxMode>,
     http: Arc<HttpClients>,
+    /// The models that servers have listed, by their addresses.
+    lists: Mutex<HashMap<String, Vec<ListedModel>>>,
     /// Gone before the threads are: what cannot be let go of any more is not asked for.
     doors: holding::Doors,
     threads: Mutex<HashMap<String, Arc<Kept>>>,
@@ -115,13 +120,15 @@ impl Server {
     ) -> (Self, mpsc::Receiver<ServerMessage>, mpsc::Receiver<AgentRequest>) {
         let (events, told) = mpsc::channel(EVENTS);
         let (agents, asked) = mpsc::channel(1);
-        let (http, doors, threads, questions, files, checkpoints, places) = Default::default();
+        let http = Arc::new(network::clients(&environment));
+        let (lists, doors, threads, questions, files, checkpoints, places) = Default::default();
         let server = Self {
             environment,
             helper,
             source,
             ceiling: None,
             http,
+            lists,
             doors,
             threads,
             questions,

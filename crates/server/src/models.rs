@@ -1,6 +1,7 @@
-//! The models that a thread can run with, as far as the configuration names them: data, nothing is asked of a provider.
+//! The models that a thread can run with: those that the configuration and open threads name, and what the servers of
+//! providers list.
 
-use codex_model::{Efforts, Known};
+use codex_model::{Efforts, Known, ListedModel};
 use codex_protocol::{Model, ModelListParams, ModelListResult, ReasoningEffortOption, RpcError, ThreadStartParams};
 
 use crate::{Server, build};
@@ -31,23 +32,29 @@ struct Choice {
 }
 
 impl Server {
-    /// The configured model first, then those that open threads run with.
-    pub(crate) fn models(&self, params: &ModelListParams) -> Result<ModelListResult, RpcError> {
+    /// The configured model first, then those that open threads run with, then what servers list.
+    pub(crate) async fn models(&self, params: &ModelListParams) -> Result<ModelListResult, RpcError> {
         let home = self.codex_home()?.display().to_string();
         let start = ThreadStartParams { cwd: params.cwd.clone().or(Some(home)), ..ThreadStartParams::default() };
         let settings = build::settings(&self.environment, start)?.settings;
         let mut choices = vec![Choice {
-            provider: settings.model_provider,
-            model: settings.model,
-            effort: settings.model_reasoning_effort,
+            provider: settings.model_provider.clone(),
+            model: settings.model.clone(),
+            effort: settings.model_reasoning_effort.clone(),
             window: settings.model_context_window,
         }];
-        for model in self.all_threads().iter().map(|thread| thread.standing().model) {
-            let known = |choice: &Choice| choice.provider == model.provider && choice.model == model.id;
+        let add = |choices: &mut Vec<Choice>, new: Choice| {
+            let known = |choice: &Choice| choice.provider == new.provider && choice.model == new.model;
             if !choices.iter().any(known) {
-                let (provider, effort, window) = (model.provider, model.reasoning_effort, model.context_window);
-                choices.push(Choice { provider, model: model.id, effort, window });
+                choices.push(new);
             }
+        };
+        for model in self.all_threads().iter().map(|thread| thread.standing().model) {
+            let (provider, effort, window) = (model.provider, model.reasoning_effort, model.context_window);
+            add(&mut choices, Choice { provider, model: model.id, effort, window });
+        }
+        for (provider, ListedModel { id, context_window: window }) in self.listed(&settings).await {
+            add(&mut choices, Choice { provider, model: id, effort: None, window });
         }
         let wanted =
             |model: &Model| params.model_provider.as_ref().is_none_or(|wanted| *wanted == model.model_provider);

@@ -1,6 +1,7 @@
-//! The way out for commands: a sandbox and, if the settings name domains, the proxy that serves it.
+//! The way out: for requests the proxies that variables name, for commands a sandbox and, if the settings name domains,
+//! the proxy that serves it.
 //!
-//! The proxy lives as long as the sandbox. It must never be given more than what the settings name.
+//! The latter lives as long as the sandbox. It must never be given more than what the settings name.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,10 @@ use codex_config::{
     Environment, Origins, Settings,
     variables::{self, Variable},
 };
-use codex_net::proxy::{Domains, Proxy, Resolver};
+use codex_net::{
+    HttpClients, Proxies,
+    proxy::{Domains, Proxy, Resolver},
+};
 use codex_protocol::RpcError;
 use codex_sandbox::Sandbox;
 
@@ -23,6 +27,21 @@ const PROXIES: [Variable; 6] = [
     variables::ALL_PROXY,
     variables::ALL_PROXY_LOWER,
 ];
+
+/// Clients for requests of this program's own.
+pub(crate) fn clients(environment: &Environment) -> HttpClients {
+    let first = |names: &[Variable]| {
+        let set = names.iter().find_map(|name| Some((name.name(), environment.get(*name)?.trim().to_owned())));
+        set.filter(|(_, value)| !value.is_empty())
+    };
+    use variables as v;
+    let all = [v::ALL_PROXY_LOWER, v::ALL_PROXY];
+    HttpClients::through(Proxies {
+        http: first(&[v::HTTP_PROXY_LOWER, v::HTTP_PROXY, all[0], all[1]]),
+        https: first(&[v::HTTPS_PROXY_LOWER, v::HTTPS_PROXY, all[0], all[1]]),
+        except: first(&[v::NO_PROXY_LOWER, v::NO_PROXY]).map(|(_, hosts)| hosts),
+    })
+}
 
 /// The sandbox of a session. `own` is as for [`Sandbox::remembering`]. Must be called in a tokio runtime.
 ///

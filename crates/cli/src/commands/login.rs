@@ -93,10 +93,12 @@ async fn read(provider: &str) -> io::Result<Typed> {
 
 fn status(providers: &[ProviderKey], as_json: bool, environment: &Environment) -> Result<ExitStatus, String> {
     let home = environment.codex_home().map_err(|error| error.to_string())?;
+    let has_key = |provider: &ProviderKey| !matches!(provider.source, Ok(KeySource::Missing | KeySource::NotNeeded));
+    let providers: Vec<_> = providers.iter().filter(|provider| provider.configured || has_key(provider)).collect();
     let has_none = |provider: &ProviderKey| matches!(provider.source, Ok(KeySource::Missing) | Err(_));
     let missing = providers.iter().any(|provider| provider.selected && has_none(provider));
     if as_json {
-        let all: Vec<_> = providers.iter().map(object).collect();
+        let all: Vec<_> = providers.iter().map(|provider| object(provider)).collect();
         super::write(format!("{}\n", json!({ "providers": all })).as_bytes())?;
     } else {
         say(&providers.iter().map(|provider| line(provider, &home)).collect::<String>())?;

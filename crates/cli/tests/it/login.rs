@@ -108,7 +108,11 @@ fn each_provider_has_a_key_of_its_own() {
     assert_eq!((code, text.lines().count()), (Some(0), 2), "{text}");
     let (code, text) = said(&piped(&place, &["login", "--provider", "mokc"], KEY));
     assert_eq!(code, Some(2));
-    assert!(text.contains("there is no provider `mokc`; known: mock, openai, other"), "{text}");
+    assert!(
+        text.contains("there is no provider `mokc`; known: ")
+            && text.contains(", mock, ollama, openai, openrouter, other, "),
+        "{text}"
+    );
     // One that is in no configuration any more can still be forgotten.
     assert_eq!(ran(&place, &["logout", "--provider", "mokc"]).0, Some(0));
 }

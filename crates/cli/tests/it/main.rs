@@ -39,6 +39,7 @@ mod older_kernel;
 mod permissions;
 mod plan;
 mod processes;
+mod providers;
 mod proxy;
 mod reference;
 mod remote;

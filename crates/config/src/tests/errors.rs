@@ -186,7 +186,10 @@ fn first_lines() {
             "[model_providers.x]\napi_key_env = \"A\"\nenv_key = \"B\"",
             "3:1: `api_key_env` and `env_key` are two names of one setting; keep one of them",
         ),
-        ("model_provider = \"opnai\"", "1:18: there is no provider `opnai`; known: openai"),
+        (
+            "model_provider = \"opnai\"",
+            "1:18: there is no provider `opnai`; known: anthropic, azure, deepseek, fireworks, gemini, groq, llamacpp, lmstudio, mistral, ollama, openai, openrouter, together, vllm, xai",
+        ),
         (
             "model_provider = \"x\"\nmodel_providers.x.name = \"X\"",
             "1:18: the provider `x` has no `base_url` in `[model_providers.x]`",
@@ -231,7 +234,10 @@ fn the_command_line() {
         ("model", "-c model: `model` must be `key=value`"),
         ("add_dir=[\"nowhere\"]", "-c add_dir=…: `~/p/src/nowhere` does not exist"),
         ("sandbox.hide=[\"x\"]", "-c sandbox.hide=…: `~/p/src/x` does not exist, so it cannot be hidden"),
-        ("model_provider=x", "-c model_provider=…: there is no provider `x`; known: openai"),
+        (
+            "model_provider=x",
+            "-c model_provider=…: there is no provider `x`; known: anthropic, azure, deepseek, fireworks, gemini, groq, llamacpp, lmstudio, mistral, ollama, openai, openrouter, together, vllm, xai",
+        ),
     ];
     for (argument, expected) in table {
         check_error(&[], &[argument], expected);
@@ -382,7 +388,7 @@ fn a_secret_is_never_shown() {
 fn warnings_that_explain_an_error_are_shown_with_it() {
     user(
         "model_provider = \"mock\"\n[model_providrs.mock]\nbase_url = \"http://x\"",
-        "~/.codex/config.toml:1:18: there is no provider `mock`; known: openai
+        "~/.codex/config.toml:1:18: there is no provider `mock`; known: anthropic, azure, deepseek, fireworks, gemini, groq, llamacpp, lmstudio, mistral, ollama, openai, openrouter, together, vllm, xai
   1 | model_provider = \"mock\"
     |                  ^^^^^^
   warning: ~/.codex/config.toml:2:2: unknown key `model_providrs`; did you mean `model_providers`?",
@@ -474,7 +480,7 @@ fn there_is_no_api_key() {
     let scripted =
         "model_provider = \"s\"\n[model_providers.s]\nwire_api = \"scripted\"\nscript = \"x\"\nenv_key = \"K\"\n";
     let missing = "built-in default: the provider `openai` needs an API key, and `OPENAI_API_KEY`";
-    let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`";
+    let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys";
     type Variables<'a> = &'a [(&'a str, &'a str)];
     let table: [(&str, Variables, String); 14] = [
         ("", &[], format!("{missing} is not set{export}")),
@@ -488,7 +494,7 @@ fn there_is_no_api_key() {
             "~/.codex/config.toml:2:15: the provider `openai` needs an API key, and `WORK_KEY` is not set
   2 | api_key_env = \"…\"
     |               ^^^
-  hint: export WORK_KEY=…, or store a key with `codex login`"
+  hint: export WORK_KEY=…, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys"
                 .into(),
         ),
         (
@@ -497,7 +503,7 @@ fn there_is_no_api_key() {
             "~/.codex/config.toml:2:11: the provider `openai` needs an API key, and `MINE` is not set
   2 | env_key = \"…\"
     |           ^^^
-  hint: export MINE=…, or store a key with `codex login`"
+  hint: export MINE=…, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys"
                 .into(),
         ),
         (
@@ -516,7 +522,7 @@ fn there_is_no_api_key() {
             "~/.codex/config.toml:2:15: the provider `openai` needs an API key, and the variable named here is not set
   2 | api_key_env = \"…\"
     |               ^^^
-  hint: export it, or store a key with `codex login`"
+  hint: export it, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys"
                 .into(),
         ),
         (
@@ -525,7 +531,7 @@ fn there_is_no_api_key() {
             "~/.codex/config.toml:1:34: the provider `openai` needs an API key, and the variable named here is not set
   1 | model_providers.openai.env_key = \"…\"
     |                                  ^^^
-  hint: export it, or store a key with `codex login`"
+  hint: export it, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys"
                 .into(),
         ),
         (&own, &[("MY_KEY", "k")], String::new()),

@@ -218,16 +218,18 @@ fn providers_in_full() {
         stream_idle_timeout_ms = 5000\nrequest_max_retries = 0\nstream_max_retries = 1\nenv_key_instructions = \"Ask.\"\n\
         query_params = { v = \"1\" }\nenv_http_headers = { X-Org = \"ORG\" }\n\
         [model_providers.\"a.b\"]\nwire_api = \"chat\"\n";
-    let unused = "~/.codex/config.toml: not used by this version: model_providers.demo.request_max_retries";
-    let settings = check(&[(USER, text)], &[], &[unused]).settings;
+    let settings = check(&[(USER, text)], &[], &[]).settings;
     assert_eq!(settings.model_providers["a.b"].wire_api, WireApi::Chat);
-    assert_eq!(settings.secret_variables.iter().collect::<Vec<_>>(), ["ORG", "WORK"]);
+    assert!(["ORG", "WORK"].iter().all(|name| settings.secret_variables.contains(*name)));
+    assert!(!settings.secret_variables.contains("OPENAI_API_KEY"));
     let openai = &settings.model_providers["openai"];
     assert_eq!(openai.base_url.as_deref(), Some("https://proxy.example/v1"));
-    assert_eq!((openai.stream_idle_timeout_ms, openai.request_max_retries, openai.stream_max_retries), (300_000, 4, 5));
+    assert_eq!((openai.timeouts.idle.as_secs(), openai.request_max_retries, openai.stream_max_retries), (300, 5, 5));
+    assert_eq!((openai.timeouts.connect.as_secs(), openai.timeouts.first_byte.as_secs()), (15, 300));
     let demo = &settings.model_providers["demo"];
     assert_eq!((&*demo.name, demo.wire_api, demo.grammars), ("Demo", WireApi::Scripted, Some(false)));
-    assert_eq!((demo.stream_idle_timeout_ms, demo.request_max_retries, demo.stream_max_retries), (5000, 4, 1));
+    assert_eq!((demo.timeouts.idle.as_secs(), demo.request_max_retries, demo.stream_max_retries), (5, 0, 1));
+    assert_eq!((demo.timeouts.connect.as_secs(), demo.timeouts.first_byte.as_secs()), (15, 5));
     assert_eq!(demo.query_params["v"], "1");
     assert!(demo.script.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with(".codex/demo.json")));
 }

@@ -1,5 +1,6 @@
 //! What loading comes to, as data: files and arguments in, a few lines out.
 
+mod built_in;
 mod credentials;
 mod document;
 mod edit;

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use codex_net::CONNECT_TIMEOUT;
+
 use super::secrets;
 use crate::{Known, wire::WireFormat};
 
@@ -17,6 +19,8 @@ pub struct HttpConfig {
     pub base_url: String,
     /// The key, sent as the format wants it.
     pub api_key: Option<String>,
+    /// The header that it is sent in, by itself; `None`: that of the format.
+    pub key_header: Option<String>,
     /// The environment variable that the key comes from, for messages. If it is given, `api_key` is not and no
     /// header for a key is configured, requests fail without being sent.
     pub key_variable: Option<String>,
@@ -29,7 +33,11 @@ pub struct HttpConfig {
     pub header_variables: Vec<(String, String)>,
     /// Added to the URL.
     pub query_params: Vec<(String, String)>,
-    /// How long the server may stay silent, before its answer and within it: [`IDLE_TIMEOUT`].
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take to begin; `None`: as long as the server may stay silent.
+    pub first_byte_timeout: Option<Duration>,
+    /// How long the server may stay silent within an answer: [`IDLE_TIMEOUT`].
     pub idle_timeout: Duration,
     /// Who asks: the header `originator`.
     pub originator: String,
@@ -53,6 +61,9 @@ impl HttpConfig {
             http_headers: Vec::new(),
             header_variables: Vec::new(),
             query_params: Vec::new(),
+            key_header: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            first_byte_timeout: None,
             idle_timeout: IDLE_TIMEOUT,
             originator: "codex".to_owned(),
             takes_grammars: false,

@@ -35,7 +35,12 @@ pub(super) struct Key {
 impl Endpoint {
     /// Settings that cannot work are a failure of every request, not of starting the program.
     pub(super) fn new(config: &HttpConfig) -> Result<Self, Failure> {
-        let url = address(config)?;
+        Self::at(config, config.format.path())
+    }
+
+    /// The same server at another path.
+    pub(super) fn at(config: &HttpConfig, path: &str) -> Result<Self, Failure> {
+        let url = address(config, path)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("codex/", env!("CARGO_PKG_VERSION"))));
@@ -47,7 +52,12 @@ impl Endpoint {
         let key = config.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
         let secrets = Arc::new(Secrets::new(key, &config.http_headers, &url));
         if let Some(key) = key {
-            let (name, value) = config.format.key_header(key);
+            let (name, value) = match &config.key_header {
+                Some(own) => (own.as_str(), key.to_owned()),
+                None => config.format.key_header(key),
+            };
+            let name = HeaderName::try_from(name)
+                .map_err(|_| wrong(format!("`{}` is not the name of a header", name.escape_debug())))?;
             let mut value = HeaderValue::try_from(value)
                 .map_err(|_| wrong("the API key holds characters that no header may hold".to_owned()))?;
             value.set_sensitive(true);
@@ -58,7 +68,13 @@ impl Endpoint {
         }
         let key = Key {
             variable: config.key_variable.clone(),
-            is_set: config.format.key_headers().iter().any(|name| headers.contains_key(*name)),
+            is_set: config
+                .format
+                .key_headers()
+                .iter()
+                .copied()
+                .chain(config.key_header.as_deref())
+                .any(|name| headers.contains_key(name)),
             instructions: config.env_key_instructions.as_deref().map(|text| secrets.line(text)),
             unset: config.header_variables.clone(),
         };
@@ -66,12 +82,12 @@ impl Endpoint {
     }
 }
 
-/// The base URL with the path of the format at its end and the parameters at the end of its query.
-fn address(config: &HttpConfig) -> Result<Url, Failure> {
+/// The base URL with a path at its end and the parameters at the end of its query.
+fn address(config: &HttpConfig, path: &str) -> Result<Url, Failure> {
     let mut url = Url::parse(config.base_url.trim()).map_err(|error| {
         wrong(format!("the base URL `{}` is not a URL: {error}", secrets::shown(config.base_url.trim())))
     })?;
-    let path = format!("{}/{}", url.path().trim_end_matches('/'), config.format.path());
+    let path = format!("{}/{}", url.path().trim_end_matches('/'), path);
     url.set_path(&path);
     url.set_fragment(None);
     if !config.query_params.is_empty() {

@@ -7,6 +7,7 @@ mod config;
 mod endpoint;
 mod failure;
 mod kinds;
+mod listing;
 mod retry_after;
 mod secrets;
 mod sse;
@@ -25,7 +26,10 @@ use reqwest::{
 use self::{endpoint::Endpoint, sse::Events};
 use crate::{EventStream, Failure, FailureKind, Model, Request, StreamEvent, wire::Assembler};
 
-pub use self::config::{HttpConfig, IDLE_TIMEOUT};
+pub use self::{
+    config::{HttpConfig, IDLE_TIMEOUT},
+    listing::{ListedModel, list_models},
+};
 pub(crate) use self::{
     failure::{in_stream, incomplete, plain},
     secrets::Secrets,
@@ -58,7 +62,8 @@ impl HttpModel {
         let body = format
             .body(request, &self.config)
             .map_err(|error| wrong(format!("the request cannot be written as JSON: {error}")))?;
-        let client = self.clients.client_for(&endpoint.url).map_err(|error| wrong(error.to_string()))?;
+        let client = self.clients.client_within(&endpoint.url, self.config.connect_timeout);
+        let client = client.map_err(|error| wrong(error.to_string()))?;
         let secrets = Arc::clone(&endpoint.secrets);
         Ok(Ask {
             client,
@@ -66,6 +71,7 @@ impl HttpModel {
             thread_id,
             model: request.model.clone(),
             body,
+            first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
             idle: self.config.idle_timeout,
             assembler: format.assembler(request, &self.config, secrets),
         })
@@ -100,6 +106,7 @@ struct Ask {
     /// For messages.
     model: String,
     body: Bytes,
+    first_byte: Duration,
     idle: Duration,
     assembler: Assembler,
 }
@@ -139,10 +146,10 @@ impl Ask {
             // Last, since it replaces what is there by the same name.
             .headers(self.endpoint.headers.clone())
             .body(self.body);
-        let response = match tokio::time::timeout(self.idle, request.send()).await {
+        let response = match tokio::time::timeout(self.first_byte, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
-            Err(_) => return Err(silent(&self.endpoint, self.idle)),
+            Err(_) => return Err(silent(&self.endpoint, self.first_byte)),
         };
         // An error's text may take as long as an answer's.
         let late = silent(&self.endpoint, self.idle);

@@ -1,0 +1,147 @@
+//! Providers that need no table: the file is in order, and `provider/model` selects one.
+
+use std::collections::BTreeSet;
+
+use super::{PROJECT, USER, check, check_error, load_files};
+use crate::{Environment, Settings, WireApi, built_in, is_built_in};
+
+/// The settings with all of them.
+fn all() -> Settings {
+    check(&[], &[], &[]).settings.with_built_in()
+}
+
+#[test]
+fn the_file_is_in_order() {
+    let names: Vec<&str> = built_in::names().collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    let all = all();
+    assert_eq!(all.model_providers.len(), names.len() + 1);
+    let mut variables = Vec::new();
+    for name in names {
+        // By itself, as it is read when it is selected, it is the same as among all, and in order for who writes such a table.
+        let whole = &all.model_providers[name];
+        let base_url = "model_providers.azure.base_url='https://x.example/v1'";
+        let selected = check(&[], &[&format!("model={name}/m"), base_url], &[]).settings;
+        if name != "azure" {
+            assert_eq!(&selected.model_providers[name], whole);
+        }
+        assert_eq!((&*selected.model_provider, &*selected.model), (name, "m"));
+        let is_local = whole.base_url.as_ref().is_some_and(|url| url.starts_with("http://127.0.0.1:"));
+        let is_far = whole.base_url.as_ref().is_none_or(|url| url.starts_with("https://") && !url.ends_with('/'));
+        assert!(is_local != is_far && whole.open_weights == is_local, "{name}");
+        assert_eq!((whole.env_key.is_some(), whole.env_key_instructions.is_some()), (is_far, is_far), "{name}");
+        variables.extend(whole.env_key.as_deref());
+    }
+    assert_eq!(built_in::variables().collect::<Vec<_>>(), variables);
+}
+
+#[test]
+fn a_part_before_a_slash_selects_one() {
+    let here = "[model_providers.mine]\nbase_url = \"http://127.0.0.1:1/v1\"";
+    let table: [(&str, &[&str], &str, &str); 9] = [
+        ("", &["model=anthropic/claude-x"], "anthropic", "claude-x"),
+        // Ids of a gateway have slashes of their own.
+        ("", &["model=openrouter/anthropic/claude-x"], "openrouter", "anthropic/claude-x"),
+        ("model_provider = \"groq\"\nmodel = \"openai/gpt-oss\"", &[], "groq", "openai/gpt-oss"),
+        ("", &["model=openai/gpt-oss", "model_provider=together"], "together", "openai/gpt-oss"),
+        // What is no provider is part of the id.
+        ("model_provider = \"vllm\"\nmodel = \"a\"", &["model=Qwen/Qwen3-8B"], "vllm", "Qwen/Qwen3-8B"),
+        ("", &["model=nobody/m"], "openai", "nobody/m"),
+        ("", &["model=anthropic/"], "openai", "anthropic/"),
+        (here, &["model=mine/a/b"], "mine", "a/b"),
+        ("[profiles.p]\nmodel = \"mistral/large\"", &["-p=p"], "mistral", "large"),
+    ];
+    for (text, arguments, provider, model) in table {
+        let settings = check(&[(USER, text)], arguments, &[]).settings;
+        assert_eq!((&*settings.model_provider, &*settings.model), (provider, model), "{text} {arguments:?}");
+        assert!(is_built_in(provider) || provider == "mine");
+    }
+    assert!(!is_built_in("mine") && !is_built_in("") && !is_built_in("anthropic]"));
+}
+
+#[test]
+fn a_table_changes_single_keys() {
+    let text = "model = \"anthropic/claude-x\"\n[model_providers.anthropic]\nbase_url = \"http://127.0.0.1:1\"\n\
+        first_byte_timeout_ms = 7\n";
+    let loaded = check(&[(USER, text)], &[], &[]);
+    let own = &loaded.settings.model_providers["anthropic"];
+    assert_eq!(own.base_url.as_deref(), Some("http://127.0.0.1:1"));
+    assert_eq!((own.wire_api, own.env_key.as_deref()), (WireApi::Anthropic, Some("ANTHROPIC_API_KEY")));
+    assert_eq!((own.timeouts.first_byte.as_millis(), own.timeouts.idle.as_secs()), (7, 300));
+    // The change and what it covers are explained.
+    let shown = loaded.explain().into_iter().find(|it| it.key == "model_providers.anthropic.base_url").unwrap();
+    assert_eq!(shown.value.unwrap().origin.to_string().rsplit('/').next(), Some("config.toml:3:12"));
+    assert_eq!(shown.covered[0].shown, "\"https://api.anthropic.com/v1\"");
+    // Of those that nobody names, nothing is there.
+    assert!(!loaded.settings.model_providers.contains_key("mistral"));
+}
+
+/// Who sends the key in a header of their own needs no variable; a variable that they name counts all the same.
+#[test]
+fn a_header_may_bring_the_key() {
+    let azure = "model = \"azure/m\"\n[model_providers.azure]\nbase_url = \"https://x.example/openai/v1\"\n";
+    for (more, variable) in [
+        ("", Some("AZURE_OPENAI_API_KEY")),
+        ("env_http_headers = { \"Api-Key\" = \"MINE\" }", None),
+        ("http_headers = { Authorization = \"Bearer x\" }", None),
+        ("http_headers = { X-Team = \"x\" }", Some("AZURE_OPENAI_API_KEY")),
+        ("env_key = \"OTHER\"\nhttp_headers = { api-key = \"x\" }", Some("OTHER")),
+    ] {
+        let settings = check(&[(USER, &format!("{azure}{more}"))], &[], &[]).settings;
+        let azure = &settings.model_providers["azure"];
+        assert_eq!((azure.env_key.as_deref(), azure.key_header.as_deref()), (variable, Some("api-key")), "{more}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_and_where_to_get_it() {
+    check_error(
+        &[(USER, "model = \"azure/m\"")],
+        &[],
+        "~/.codex/config.toml:1:9: the provider `azure` has no `base_url` in `[model_providers.azure]`
+  1 | model = \"azure/m\"
+    |         ^^^^^^^^^
+  hint: key and address are in the Azure portal, under `Keys and Endpoint` of the resource",
+    );
+    check_error(
+        &[(USER, "model_provider = \"gemni\"")],
+        &[],
+        "~/.codex/config.toml:1:18: there is no provider `gemni`; known: anthropic, azure, deepseek, fireworks, gemini, \
+         groq, llamacpp, lmstudio, mistral, ollama, openai, openrouter, together, vllm, xai
+  1 | model_provider = \"gemni\"
+    |                  ^^^^^^^
+  hint: did you mean `gemini`?",
+    );
+    let loaded = check(&[], &["model=xai/grok"], &[]);
+    let needs = |pairs: &[(&'static str, &'static str)]| {
+        let environment = Environment::from_pairs(pairs.iter().copied());
+        loaded.require_api_key(&environment).map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        needs(&[("OPENAI_API_KEY", "k"), ("CODEX_API_KEY", "k")]).unwrap_err(),
+        "built-in default: the provider `xai` needs an API key, and `XAI_API_KEY` is not set
+  hint: export XAI_API_KEY=…, or store a key with `codex login --provider xai`; keys are made at https://console.x.ai"
+    );
+    assert_eq!(needs(&[("XAI_API_KEY", "k")]), Ok(()));
+}
+
+/// A stranger's project does not choose who is asked.
+#[test]
+fn a_project_that_nobody_trusts_selects_none() {
+    let loaded = load_files(&[(PROJECT, "model = \"ollama/x\"")], &[]).unwrap();
+    assert_eq!((&*loaded.settings.model_provider, &*loaded.settings.model), ("openai", "o4-mini"));
+    assert_eq!(loaded.warnings.len(), 1);
+    let trusted = check(&[(PROJECT, "model = \"ollama/x\"")], &["--trust"], &[]).settings;
+    assert_eq!(trusted.model_provider, "ollama");
+}
+
+/// Any of them may come to be asked in a session: commands see the keys of none, unless they are given one.
+#[test]
+fn commands_see_no_key_of_theirs() {
+    let settings = check(&[], &[], &[]).settings;
+    assert!(settings.secret_variables.contains("ANTHROPIC_API_KEY"));
+    let text = "[shell_environment_policy.set]\nXAI_API_KEY = \"for the tests\"";
+    let settings = check(&[(USER, text)], &[], &[]).settings;
+    assert!(!settings.secret_variables.contains("XAI_API_KEY"));
+    assert!(settings.secret_variables.contains("ANTHROPIC_API_KEY"));
+}
