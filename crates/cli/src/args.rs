@@ -1,5 +1,6 @@
 //! What was typed. Every flag is declared here once, with its help; what it means is in `resolve`.
 
+mod cassette;
 mod config;
 mod remote;
 mod review;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 
 use crate::examples;
 
+pub use cassette::CassetteOptions;
 pub use config::{ConfigCommand, Layer};
 pub use remote::{Access, RemoteOptions, ServeArguments, ServeCommand, TokenCommand};
 pub use review::ReviewArguments;
@@ -327,6 +329,8 @@ pub struct ResumeScreenArguments {
     /// Use the whole screen, and scroll here instead of in the terminal
     #[arg(long)]
     pub alt_screen: bool,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
     /// Id of the session, its beginning, or the session's name; without it, you choose. With --last, the prompt
     #[arg(value_name = "ID")]
     pub session: Option<String>,

@@ -175,12 +175,12 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Completion { shell }) => commands::completion::run(shell),
         Some(Command::Man(man)) => commands::man::run(&man),
         Some(Command::Resume(resume)) => {
-            let (nearer, screen, prompt) = commands::screen::resumed(resume);
-            commands::screen::run(thread.then(nearer), run, screen, prompt, environment, elsewhere).await
+            let (nearer, own, screen, prompt) = commands::screen::resumed(resume);
+            commands::screen::run(thread.then(nearer), run.then(own), screen, prompt, environment, elsewhere).await
         }
         Some(Command::Fork(fork)) => {
-            let (nearer, screen, prompt) = commands::screen::forked(fork);
-            commands::screen::run(thread.then(nearer), run, screen, prompt, environment, elsewhere).await
+            let (nearer, own, screen, prompt) = commands::screen::forked(fork);
+            commands::screen::run(thread.then(nearer), run.then(own), screen, prompt, environment, elsewhere).await
         }
         None => commands::screen::run(thread, run, screen, prompt, environment, elsewhere).await,
     };

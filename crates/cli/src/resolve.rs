@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use codex_config::{Override, keys};
 use codex_protocol::{ApprovalPolicy, SandboxMode, ThreadResumeParams, ThreadStartParams, TypedFlag};
+use codex_server::Cassette;
 use serde_json::{Map, Value, json};
 
-use crate::args::{ApprovalLevel, Limits, RunOptions, SandboxLevel, ThreadOptions};
+use crate::args::{ApprovalLevel, CassetteOptions, Limits, RunOptions, SandboxLevel, ThreadOptions};
 
 /// The meaning of the flags that shape a thread.
 ///
@@ -117,6 +118,19 @@ pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<Thread
 pub fn workspace(options: &ThreadOptions) -> Result<PathBuf, String> {
     let cd = options.cd.as_deref().filter(|_| !options.elsewhere);
     directory("--cd", cd.unwrap_or(Path::new(".")))
+}
+
+/// The cassette that is to be recorded or played, in a file relative to `workspace`.
+///
+/// # Errors
+/// A sentence for the user when its file cannot be made or read.
+pub fn cassette(options: &CassetteOptions, workspace: &Path) -> Result<Option<Cassette>, String> {
+    let (flag, cassette) = match (&options.record, &options.replay) {
+        (Some(path), _) => ("--record", Cassette::record(&workspace.join(path))),
+        (None, Some(path)) => ("--replay", Cassette::replay(&workspace.join(path))),
+        (None, None) => return Ok(None),
+    };
+    cassette.map(Some).map_err(|error| format!("{flag}: {error}"))
 }
 
 /// The directory whose sessions are meant; elsewhere, those of all unless one is named.

@@ -64,6 +64,11 @@ impl Override {
         Ok((path.to_owned(), json))
     }
 
+    /// Whether it says what `key`, a path, is.
+    pub fn sets(&self, key: &str) -> bool {
+        split(&self.text).is_some_and(|(path, _)| path == key)
+    }
+
     /// The other end of [`Override::to_json`].
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! The settings choose among what is left when everything is taken out that acts for the user, or runs code in, or
 //! redirects, a program that nobody asked to be changed. Nothing here gives that back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
@@ -165,6 +165,16 @@ impl Environment {
         }
         kept.entry(variables::PATH.name().into()).or_insert_with(|| USUAL_PATH.into());
         kept
+    }
+}
+
+impl Environment {
+    /// Values of the variables that look like secrets, and of those that `named` names.
+    pub fn secrets(&self, named: &BTreeSet<String>) -> Vec<String> {
+        let pairs = self.variables().filter_map(|(name, value)| name.to_str().zip(value.to_str()));
+        let secrets =
+            pairs.filter(|(name, value)| named.contains(*name) || is_secret(&name.to_ascii_uppercase(), value));
+        secrets.map(|(_, value)| value.to_owned()).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! A model is asked with a [`Request`] and answers with a stream that always ends in [`StreamEvent::Completed`] or
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
+mod cassette;
 mod catalog;
 mod chat;
 mod functions;
@@ -16,6 +17,7 @@ mod shown;
 mod stream;
 mod wire;
 
+pub use cassette::{Cassette, Facts, Player, Recorder, Surroundings};
 pub use catalog::{Efforts, Known, Takes, Thinking, takes_grammars};
 pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, list_models};
 pub use prices::{Long, Price, Prices};

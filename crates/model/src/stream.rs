@@ -4,6 +4,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use codex_history::{AssistantPart, History, ToolSpec, Usage};
 use futures_util::Stream;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A model that can be asked.
@@ -39,24 +40,32 @@ pub struct Request {
 }
 
 /// How a model is to answer. What the model or its wire does not take is left out of a request.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Options {
     /// `low`, `medium`, `high`, …: sent as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<String>,
     /// How what it thinks is told: `auto`, `concise`, `detailed` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_summary: Option<String>,
     /// How much it writes: `low`, `medium` or `high`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verbosity: Option<String>,
     /// The vendor's queue: `default`, `flex`, `priority`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
     /// 0 to 2; higher is more random.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
     /// Tokens that the answer may have, thinking included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
 }
 
 /// A piece of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum StreamEvent {
     /// Text for the user was appended to part `part` of the answer.
     TextDelta {
@@ -111,18 +120,21 @@ pub enum StreamEvent {
 }
 
 /// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Failure {
     /// What kind of failure.
     pub kind: FailureKind,
     /// What happened and what to do about it, in a sentence or two.
     pub message: String,
     /// How long the vendor asks to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
 }
 
 /// Kinds of failure; the first group may pass by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum FailureKind {
     /// No connection: refused, reset, timed out, name not found.
     Connection,

@@ -12,7 +12,7 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, WireFormat};
+use codex_model::{Cassette, HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, WireFormat};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -21,7 +21,7 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server, agents,
+    Server, agents, cassette,
     limits::{limits, prices},
     network,
     policy::{Ground, policy},
@@ -47,6 +47,8 @@ pub(crate) struct Wanted {
     at_most: Option<SandboxMode>,
     /// The level that nobody loosens.
     ceiling: Option<SandboxMode>,
+    /// Whether a cassette answers: nobody needs a key, nor a provider.
+    offline: bool,
 }
 
 /// Most warnings that are told: a stranger's file must not flood the user, nor the queue of events.
@@ -215,7 +217,21 @@ impl Wanted {
             asks: true,
             at_most: None,
             ceiling: None,
+            offline: false,
         })
+    }
+
+    /// Whether a flag says what `key` is.
+    pub(crate) fn says(&self, key: &str) -> bool {
+        self.overrides.iter().any(|flag| flag.sets(key))
+    }
+
+    /// Nobody is asked but a cassette, if `offline`.
+    fn only_played(&mut self, offline: bool) {
+        self.offline = offline;
+        if offline {
+            self.overrides.retain(|flag| !flag.sets("model_provider"));
+        }
     }
 
     /// What is to be loaded.
@@ -239,6 +255,7 @@ pub(crate) async fn thread(
     wanted: &mut Wanted,
     temp: &Path,
 ) -> Result<Built, RpcError> {
+    wanted.only_played(server.cassette.as_ref().is_some_and(Cassette::is_played));
     let mut warnings = trust::ask(server, id, codex_home, wanted).await?;
     let configured = load(&server.environment, codex_home, wanted)?;
     let Configured { settings, origins, warnings: of_load, sources, trusted, agent_files } = configured;
@@ -409,6 +426,8 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
             loaded.require_available()?;
+        }
+        if wanted.asks && !wanted.offline {
             loaded.require_api_key(environment)?;
         }
         Ok(loaded)
@@ -501,6 +520,11 @@ pub(crate) fn knows_provider(
 }
 
 fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
+    cassette::model(server, settings, wanted, || asked(server, settings, wanted))
+}
+
+/// Who is asked over a network.
+fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
     let name = &settings.model_provider;
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
@@ -532,12 +556,12 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
 }
 
 /// Tokens that a request may hold, where known.
-fn context_window(settings: &Settings, known: Known) -> Option<u64> {
+pub(crate) fn context_window(settings: &Settings, known: Known) -> Option<u64> {
     settings.model_context_window.or(known.context_window)
 }
 
 /// Of how many tokens on a conversation is summed up by itself.
-fn compact_at(settings: &Settings, known: Known) -> Option<u64> {
+pub(crate) fn compact_at(settings: &Settings, known: Known) -> Option<u64> {
     let window = context_window(settings, known).unwrap_or(ASSUMED_WINDOW);
     let limit = settings.model_auto_compact_token_limit.unwrap_or(window / 100 * FILLED_PERCENT);
     settings.auto_compact.then_some(limit.min(window))

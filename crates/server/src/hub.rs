@@ -59,7 +59,7 @@ impl Hub {
         ceiling: Option<Ceiling>,
     ) -> Arc<Self> {
         let level = ceiling.as_ref().map(|ceiling| ceiling.sandbox);
-        let (server, told) = Server::begin(environment, helper, source, level);
+        let (server, told) = Server::begin(environment, helper, source, level, None);
         let (threads, changed) = Default::default();
         let hub = Arc::new(Self { server, ceiling, threads, changed });
         tokio::spawn(listen(Arc::downgrade(&hub), told));

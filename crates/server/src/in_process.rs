@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use codex_config::Environment;
+use codex_model::Cassette;
 use codex_protocol::{ClientRequest, ClientResponse, ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,13 +31,14 @@ impl From<Result<ClientResponse, RpcError>> for Answered {
 impl Server {
     /// Starts a server on the current runtime. It ends when the sender is dropped.
     ///
-    /// `helper` is this program's own file.
+    /// `helper` is this program's own file; `cassette` has what all models of all threads are asked and answer.
     pub fn in_process(
         environment: Environment,
         helper: PathBuf,
         source: SessionSource,
+        cassette: Option<Cassette>,
     ) -> (Calls, mpsc::Receiver<ServerMessage>) {
-        let (server, told) = Self::begin(environment, helper, source, None);
+        let (server, told) = Self::begin(environment, helper, source, None, cassette);
         let calls = in_order(move |request| {
             let server = Arc::clone(&server);
             async move { server.dispatch(request).await.into() }
@@ -50,9 +52,10 @@ impl Server {
         helper: PathBuf,
         source: SessionSource,
         ceiling: Option<SandboxMode>,
+        cassette: Option<Cassette>,
     ) -> (Arc<Self>, mpsc::Receiver<ServerMessage>) {
         let (server, told, asked) = Self::with_events(environment, helper, source);
-        let server = Arc::new(Self { ceiling, ..server });
+        let server = Arc::new(Self { ceiling, cassette, ..server });
         tokio::spawn(agents::serve(Arc::downgrade(&server), asked));
         server.attend();
         (server, told)

@@ -7,6 +7,7 @@ mod agents;
 mod apply;
 pub mod auth;
 mod build;
+mod cassette;
 mod ceiling;
 mod change;
 mod diff;
@@ -46,6 +47,7 @@ use std::{
 use codex_agent::{AgentRequest, Questions, Thread};
 use codex_checkpoints::Checkpoints;
 use codex_config::Environment;
+pub use codex_model::Cassette;
 use codex_model::ListedModel;
 use codex_net::HttpClients;
 use codex_protocol::{ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
@@ -74,6 +76,8 @@ pub struct Server {
     http: Arc<HttpClients>,
     /// The models that servers have listed, by their addresses.
     lists: Mutex<HashMap<String, Vec<ListedModel>>>,
+    /// Where exchanges with models are written down, or what answers in their place.
+    cassette: Option<Cassette>,
     /// Gone before the threads are: what cannot be let go of any more is not asked for.
     doors: holding::Doors,
     threads: Mutex<HashMap<String, Arc<Kept>>>,
@@ -129,6 +133,7 @@ impl Server {
             ceiling: None,
             http,
             lists,
+            cassette: None,
             doors,
             threads,
             questions,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{ColorChoice, Limits, OUTPUT, ThreadOptions};
+use super::{CassetteOptions, ColorChoice, Limits, OUTPUT, ThreadOptions};
 
 // Its flags. No doc comment, as above.
 #[derive(Debug, Args)]
@@ -37,4 +37,6 @@ pub struct ReviewArguments {
     pub ephemeral: bool,
     #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
 }

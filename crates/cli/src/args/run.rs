@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, ValueHint};
 
-use super::{ColorChoice, INPUT, LIMITS, OUTPUT, SAFETY};
+use super::{CassetteOptions, ColorChoice, INPUT, LIMITS, OUTPUT, SAFETY};
 
 // Flags that shape a run without a screen. No doc comment, as above.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub ephemeral: bool,
     #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
     /// Accepted: git is never required
     #[arg(long, hide = true)]
     pub skip_git_repo_check: bool,
@@ -127,6 +129,7 @@ impl RunOptions {
             thread_source: nearer.thread_source.or(self.thread_source),
             cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
             limits: self.limits.then(nearer.limits),
+            cassette: self.cassette.then(nearer.cassette),
             image: [self.image, nearer.image].concat(),
         }
     }

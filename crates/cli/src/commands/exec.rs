@@ -8,7 +8,7 @@ use std::{
 use codex_client::Connection;
 use codex_config::Environment;
 use codex_protocol::{ApprovalPolicy, SandboxMode, SessionSource, ThreadForkParams};
-use codex_server::Server;
+use codex_server::{Cassette, Server};
 
 use crate::{
     args::{ExecArguments, ExecCommand, ForkArguments, ResumeArguments, RunOptions, ThreadOptions},
@@ -70,6 +70,7 @@ async fn attempt(
     }
     if let Some(elsewhere) = &elsewhere {
         elsewhere.check(&thread)?;
+        elsewhere.check_cassette(&run.cassette)?;
         if !run.image.is_empty() {
             return Err("--image: pictures are not sent to another machine yet".into());
         }
@@ -87,7 +88,7 @@ async fn attempt(
     let lets_go = elsewhere.is_some();
     let connection = match elsewhere {
         Some(elsewhere) => elsewhere.connect(&environment).await?,
-        None => connect(environment),
+        None => connect_with(environment, resolve::cassette(&run.cassette, &workspace)?),
     };
     let (plan, timeout, review) = (run.plan, run.limits.timeout, None);
     let run = Run { opening, prompt, pictures, output_schema, review, plan, timeout, lets_go, shown };
@@ -97,7 +98,12 @@ async fn attempt(
 
 /// A connection to a server in this process.
 pub fn connect(environment: Environment) -> Connection {
-    let (calls, events) = Server::in_process(environment, OWN_PROGRAM.into(), SessionSource::Exec);
+    connect_with(environment, None)
+}
+
+/// As [`connect`], to one whose models are recorded or played if there is a cassette.
+pub fn connect_with(environment: Environment, cassette: Option<Cassette>) -> Connection {
+    let (calls, events) = Server::in_process(environment, OWN_PROGRAM.into(), SessionSource::Exec, cassette);
     Connection::new(calls, events)
 }
 

@@ -16,7 +16,7 @@ use codex_config::{Environment, variables};
 use codex_server::auth::read_token;
 
 use crate::{
-    args::{RemoteOptions, SandboxLevel, ThreadOptions},
+    args::{CassetteOptions, RemoteOptions, SandboxLevel, ThreadOptions},
     hidden, terminal,
 };
 
@@ -66,6 +66,18 @@ impl Elsewhere {
             self.address
         ));
         Ok(())
+    }
+
+    /// Refuses what is done where models are asked.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn check_cassette(&self, cassette: &CassetteOptions) -> Result<(), String> {
+        if *cassette == CassetteOptions::default() {
+            return Ok(());
+        }
+        Err("--record and --replay: models are asked by the other machine; type the command there, without --remote"
+            .into())
     }
 
     /// Connects, with a token from a flag, the environment, this machine's own server, an earlier time, or a question.

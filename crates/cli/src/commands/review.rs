@@ -3,7 +3,7 @@
 use codex_config::Environment;
 use codex_protocol::{ApprovalPolicy, ReviewTarget};
 
-use super::exec::{connect, writable};
+use super::exec::{connect_with, writable};
 use crate::{
     args::{ReviewArguments, RunOptions, ThreadOptions},
     exec::{self, ExitStatus, Opening, PromptSource, Review, Run, Shown},
@@ -20,8 +20,9 @@ pub async fn run(
     arguments: ReviewArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let ReviewArguments { thread: nearer, base, commit, prompt, json, output, color, ephemeral, limits, .. } =
-        arguments;
+    let ReviewArguments {
+        thread: nearer, base, commit, prompt, json, output, color, ephemeral, limits, cassette, ..
+    } = arguments;
     let thread = thread.then(nearer);
     let target = match (base, commit, prompt) {
         (Some(branch), ..) => ReviewTarget::BaseBranch { branch },
@@ -36,6 +37,7 @@ pub async fn run(
     params.approval_policy = Some(ApprovalPolicy::Never);
     let workspace = resolve::workspace(&thread)?;
     let last_message = output.map(|path| writable("--output", &workspace.join(path))).transpose()?;
+    let cassette = resolve::cassette(&cassette, &workspace)?;
     let progress = Progress::new(color.unwrap_or_default(), &environment);
     let run = Run {
         opening: Opening::Start(params),
@@ -48,6 +50,6 @@ pub async fn run(
         lets_go: false,
         shown: Shown { json: false, progress, last_message, verbose: false, hint: true },
     };
-    let (status, _) = exec::run(run, connect(environment)).await;
+    let (status, _) = exec::run(run, connect_with(environment, cassette)).await;
     Ok(status)
 }

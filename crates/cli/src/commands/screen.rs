@@ -41,6 +41,7 @@ pub async fn run(
     of_the_screen(&run)?;
     if let Some(elsewhere) = &elsewhere {
         elsewhere.check(&thread)?;
+        elsewhere.check_cassette(&run.cassette)?;
         if !run.image.is_empty() {
             return Err("--image: pictures are not sent to another machine yet".into());
         }
@@ -61,7 +62,9 @@ pub async fn run(
         found.require_available().map_err(|error| error.to_string())?;
     }
     let settings = found.settings;
-    let lacks_key = if elsewhere.is_some() { None } else { lacks_key(&settings, &environment) };
+    // A cassette that is played answers instead.
+    let lacks_key =
+        if elsewhere.is_some() || run.cassette.replay.is_some() { None } else { lacks_key(&settings, &environment) };
     let mut own = settings.tui;
     own.alternate_screen |= screen.alt_screen;
     let mut opening = opening(&screen, resolve::sessions_of(&thread)?, &start, &resume)?;
@@ -70,7 +73,9 @@ pub async fn run(
     let connection = match &elsewhere {
         Some(elsewhere) => elsewhere.connect(&environment).await?,
         None => {
-            let (calls, events) = Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli);
+            let cassette = resolve::cassette(&run.cassette, &workspace)?;
+            let (calls, events) =
+                Server::in_process(environment.clone(), OWN_PROGRAM.into(), SessionSource::Cli, cassette);
             codex_client::Connection::new(calls, events)
         }
     };
@@ -108,20 +113,24 @@ pub async fn run(
     Ok(ExitStatus::Done)
 }
 
+/// Flags of the thread, of the run and of the screen, and the prompt.
+type Typed = (ThreadOptions, RunOptions, ScreenOptions, Option<String>);
+
 /// `codex resume`, as the flags that mean the same.
-pub fn resumed(arguments: ResumeScreenArguments) -> (ThreadOptions, ScreenOptions, Option<String>) {
-    let ResumeScreenArguments { thread, last, all, take_over, alt_screen, session, prompt } = arguments;
+pub fn resumed(arguments: ResumeScreenArguments) -> Typed {
+    let ResumeScreenArguments { thread, last, all, take_over, alt_screen, cassette, session, prompt } = arguments;
     // Without an id, the first word after `--last` is the prompt.
     let (session, prompt) = if last && prompt.is_none() { (None, session) } else { (session, prompt) };
     let resume = Some(session.unwrap_or_default());
-    (thread, ScreenOptions { resume, last, all, take_over, alt_screen, ..ScreenOptions::default() }, prompt)
+    let screen = ScreenOptions { resume, last, all, take_over, alt_screen, ..ScreenOptions::default() };
+    (thread, RunOptions { cassette, ..RunOptions::default() }, screen, prompt)
 }
 
 /// `codex fork`, as what it opens.
-pub fn forked(arguments: ForkScreenArguments) -> (ThreadOptions, ScreenOptions, Option<String>) {
+pub fn forked(arguments: ForkScreenArguments) -> Typed {
     let ForkScreenArguments { resume, at } = arguments;
-    let (thread, screen, prompt) = resumed(resume);
-    (thread, ScreenOptions { fork: Some(ForkPlace { at }), ..screen }, prompt)
+    let (thread, run, screen, prompt) = resumed(resume);
+    (thread, run, ScreenOptions { fork: Some(ForkPlace { at }), ..screen }, prompt)
 }
 
 fn opening(
@@ -179,6 +188,7 @@ fn of_the_screen(run: &RunOptions) -> Result<(), String> {
         thread_source: run.thread_source.clone(),
         color: run.color,
         limits: Limits { timeout: None, ..run.limits.clone() },
+        cassette: run.cassette.clone(),
         ..RunOptions::default()
     };
     if *run == kept {

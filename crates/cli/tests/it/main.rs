@@ -10,6 +10,7 @@ mod agents;
 mod app_server;
 mod approvals;
 mod attacks;
+mod cassettes;
 mod ceiling;
 mod closing;
 mod compaction;

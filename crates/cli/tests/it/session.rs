@@ -161,7 +161,7 @@ impl Session {
 /// A server of its own in this process.
 pub fn connection(place: &Place) -> Connection {
     let helper = env!("CARGO_BIN_EXE_codex").into();
-    let (calls, events) = Server::in_process(environment(place), helper, SessionSource::Cli);
+    let (calls, events) = Server::in_process(environment(place), helper, SessionSource::Cli, None);
     Connection::new(calls, events)
 }
 

@@ -68,7 +68,8 @@ impl Client {
     fn new(place: &Place) -> Self {
         let variables = [("CODEX_HOME", &place.home), ("HOME", &place.home)];
         let environment = Environment::from_pairs(variables);
-        let (calls, events) = Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli);
+        let (calls, events) =
+            Server::in_process(environment, env!("CARGO_BIN_EXE_codex").into(), SessionSource::Cli, None);
         Self { connection: Connection::new(calls, events), warnings: Vec::new() }
     }
 

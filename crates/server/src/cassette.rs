@@ -1,0 +1,77 @@
+//! A cassette in the place of a model, or between it and a thread: who is asked, and what stands for the places and secrets of this
+//! machine.
+
+use std::{path::Path, sync::Arc};
+
+use codex_agent::ModelChoice;
+use codex_config::{Settings, api_key};
+use codex_model::{Cassette, Facts, Known, Options, Player, Surroundings};
+use codex_protocol::RpcError;
+
+use crate::{
+    Server,
+    build::{Wanted, compact_at, configuration, context_window},
+    limits::prices,
+};
+
+/// Words in names of headers that hold secrets.
+const TELLING_NAMES: &[&str] = &["auth", "key", "token", "secret", "cookie"];
+
+/// `model`, or who is asked in its stead where there is a cassette. A model that a cassette plays is not made.
+pub(crate) fn model(
+    server: &Server,
+    settings: &Settings,
+    wanted: &Wanted,
+    model: impl FnOnce() -> Result<ModelChoice, RpcError>,
+) -> Result<ModelChoice, RpcError> {
+    let Some(cassette) = &server.cassette else { return model() };
+    let surroundings = surroundings(server, settings, wanted)?;
+    let recorder = match cassette {
+        Cassette::Recording(recorder) => recorder,
+        Cassette::Playing(player) => return Ok(played(player, surroundings, settings, wanted)),
+    };
+    let model = model()?;
+    let facts = Facts {
+        provider: model.provider.clone(),
+        model: model.id.clone(),
+        options: Options { reasoning_effort: model.reasoning_effort.clone(), ..Options::default() },
+        context_window: model.context_window,
+        compact_at: model.compact_at,
+    };
+    Ok(ModelChoice { client: recorder.model(model.client, facts, surroundings), ..model })
+}
+
+/// What was asked when it was recorded, but for what flags say.
+fn played(player: &Arc<Player>, surroundings: Surroundings, settings: &Settings, wanted: &Wanted) -> ModelChoice {
+    let facts = player.facts();
+    let id = if wanted.says("model") { settings.model.clone() } else { facts.model.clone() };
+    let (is_same, known) = (id == facts.model, Known::of(&facts.provider, &id));
+    ModelChoice {
+        client: player.model(surroundings),
+        provider: facts.provider.clone(),
+        reasoning_effort: match wanted.says("model_reasoning_effort") {
+            true => settings.model_reasoning_effort.clone(),
+            false => facts.options.reasoning_effort.clone(),
+        },
+        context_window: if is_same { facts.context_window } else { context_window(settings, known) },
+        compact_at: if is_same { facts.compact_at } else { compact_at(settings, known) },
+        prices: prices(settings),
+        id,
+    }
+}
+
+fn surroundings(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<Surroundings, RpcError> {
+    let environment = &server.environment;
+    let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
+    let places = [("workspace", wanted.cwd.as_path()), ("codex home", &codex_home)];
+    let home: Option<(&str, &Path)> = environment.home().map(|home| ("home", home));
+    let mut secrets = environment.secrets(&settings.secret_variables);
+    // Whether there is one is not asked here.
+    secrets.extend(api_key(settings, environment).ok().and_then(|key| key.value));
+    for provider in settings.model_providers.values() {
+        let told = |name: &str| TELLING_NAMES.iter().any(|telling| name.to_ascii_lowercase().contains(telling));
+        let headers = provider.http_headers.iter().filter(|(name, _)| told(name));
+        secrets.extend(headers.flat_map(|(_, value)| value.split_whitespace()).map(str::to_owned));
+    }
+    Ok(Surroundings::new(places.into_iter().chain(home), secrets))
+}
