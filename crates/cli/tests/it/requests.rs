@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use codex_testkit::Wire;
 use serde_json::{Map, Value, json};
 
 use crate::support::Place;
@@ -13,20 +14,23 @@ fn tools(request: &Value) -> Vec<&str> {
     request["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
 }
 
-/// The script of a conversation that has every kind of message, and the place it runs in.
-fn everything() -> Place {
+/// The place of a conversation over `wire` that has every kind of message.
+fn everything(wire: Wire) -> Place {
     let patch = "*** Begin Patch\n*** Add File: new.txt\n+x\n*** End Patch\n";
-    let place = Place::new(json!([
-        { "reasoning": "Why.", "text": "a", "tool": "exec_command", "arguments": { "cmd": "echo 1" } },
-        { "calls": [
-            { "tool": "read_file", "arguments": { "path": "missing" } },
-            { "tool": "view_image", "arguments": { "path": "a.gif" } },
-            { "custom": "apply_patch", "input": patch },
-            { "tool": "no_such_tool", "arguments": {} },
-        ]},
-        { "text": "b" },
-        { "text": "c" },
-    ]));
+    let place = Place::over(
+        wire,
+        json!([
+            { "reasoning": "Why.", "text": "a", "tool": "exec_command", "arguments": { "cmd": "echo 1" } },
+            { "calls": [
+                { "tool": "read_file", "arguments": { "path": "missing" } },
+                { "tool": "view_image", "arguments": { "path": "a.gif" } },
+                { "custom": "apply_patch", "input": patch },
+                { "tool": "no_such_tool", "arguments": {} },
+            ]},
+            { "text": "b" },
+            { "text": "c" },
+        ]),
+    );
     fs::write(place.workspace.join("a.gif"), b"GIF89a").unwrap();
     let config = place.home.join("config.toml");
     let reasoning = fs::read_to_string(&config).unwrap().replace("model = \"mock\"", "model = \"gpt-5\"");
@@ -64,27 +68,31 @@ fn read_only_offers_neither_shell_nor_patch() {
 
 #[test]
 fn each_request_begins_with_the_bytes_of_the_one_before() {
-    let requests = everything().server.requests();
-    for pair in requests.windows(2) {
-        let (before, after) = (&pair[0].raw, &pair[1].raw);
-        let common = before.iter().zip(after.iter()).take_while(|(a, b)| a == b).count();
-        let rest = String::from_utf8_lossy(&before[common..]).into_owned();
-        // Only what closes the list of messages differs.
-        assert!(rest.starts_with(']'), "the prefix breaks at byte {common}: {rest}");
+    for wire in [Wire::Responses, Wire::Chat] {
+        let requests = everything(wire).server.requests();
+        for pair in requests.windows(2) {
+            let (before, after) = (&pair[0].raw, &pair[1].raw);
+            let common = before.iter().zip(after.iter()).take_while(|(a, b)| a == b).count();
+            let rest = String::from_utf8_lossy(&before[common..]).into_owned();
+            // Only what closes the list of messages differs.
+            assert!(rest.starts_with(']'), "{wire:?}: the prefix breaks at byte {common}: {rest}");
+        }
     }
 }
 
 #[test]
 fn the_first_request_is_small() {
-    let place = Place::new(json!([{ "text": "ok" }]));
-    assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
-    let request = place.server.requests().pop().unwrap();
-    assert!(request.raw.len() <= FIRST_REQUEST, "{} bytes", request.raw.len());
+    for wire in Wire::ALL {
+        let place = Place::over(wire, json!([{ "text": "ok" }]));
+        assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
+        let request = place.server.requests().pop().unwrap();
+        assert!(request.raw.len() <= FIRST_REQUEST, "{wire:?}: {} bytes", request.raw.len());
+    }
 }
 
 #[test]
 fn sealed_reasoning_goes_back_as_it_came() {
-    let requests = everything().server.requests();
+    let requests = everything(Wire::Responses).server.requests();
     let reasoning = |body: &Value| -> Vec<Value> {
         let items = body["input"].as_array().unwrap().iter();
         items.filter(|item| item["type"] == "reasoning").cloned().collect()
@@ -116,12 +124,14 @@ fn shape(value: &Value, key: &str) -> Value {
     }
 }
 
-/// The file says what was agreed. After a change that is meant, put what the failure prints into it.
+/// The files say what was agreed. After a change that is meant, put what the failure prints into them.
 #[test]
 fn requests_have_the_agreed_shape() {
-    let last = everything().server.requests().pop().unwrap();
-    let found = serde_json::to_string_pretty(&shape(&last.body, "")).unwrap() + "\n";
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requests/shape.json");
-    let agreed = fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == agreed, "{} says otherwise; the request's shape is\n{found}", file.display());
+    for (wire, name) in [(Wire::Responses, "shape.json"), (Wire::Chat, "shape-chat.json")] {
+        let last = everything(wire).server.requests().pop().unwrap();
+        let found = serde_json::to_string_pretty(&shape(&last.body, "")).unwrap() + "\n";
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requests").join(name);
+        let agreed = fs::read_to_string(&file).unwrap_or_default();
+        assert!(found == agreed, "{} says otherwise; the request's shape is\n{found}", file.display());
+    }
 }

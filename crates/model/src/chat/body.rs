@@ -51,8 +51,11 @@ pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result
     let append = |message: &Message, earlier: &[Arc<Message>], out: &mut Vec<u8>| {
         encode::append(message, earlier, &dialect, out);
     };
+    // Where the schema cannot be held to, it is said, after all that stays the same.
+    let schema = request.output_schema.as_deref().filter(|_| !dialect.has_schemas());
+    let note = schema.map(|schema| format!("Answer with JSON that satisfies this JSON Schema:\n{schema}"));
     let mut waiting = Vec::new();
-    encode::append_waiting(request.history.shared(), &dialect, &mut waiting);
+    encode::append_waiting(request.history.shared(), note.as_deref(), &dialect, &mut waiting);
     Ok(request.history.encoded(wording, append, |said| joined(&head, "messages", &[said, &waiting], &tail)))
 }
 

@@ -91,7 +91,7 @@ struct Called<'a> {
 pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: &Dialect, out: &mut Vec<u8>) {
     match message {
         Message::Assistant { content } if has_words(content) => {
-            append_waiting(earlier, dialect, out);
+            append_waiting(earlier, None, dialect, out);
             push(out, &Item::Assistant(answer(content, dialect)));
         }
         Message::ToolResult { call_id, content, .. } => {
@@ -106,8 +106,8 @@ pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: &Dial
     }
 }
 
-/// Appends what was said since the last answer in `messages`.
-pub(super) fn append_waiting(messages: &[Arc<Message>], dialect: &Dialect, out: &mut Vec<u8>) {
+/// Appends what was said since the last answer in `messages`, and at its end `note`, if there is one.
+pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dialect: &Dialect, out: &mut Vec<u8>) {
     let is_answer = |message: &Arc<Message>| matches!(&**message, Message::Assistant { content } if has_words(content));
     let start = messages.iter().rposition(is_answer).map_or(0, |answer| answer + 1);
     let mut waiting = &messages[start..];
@@ -135,6 +135,7 @@ pub(super) fn append_waiting(messages: &[Arc<Message>], dialect: &Dialect, out: 
             Message::Assistant { .. } => {}
         }
     }
+    pieces.extend(note.map(|text| Piece::Text { text: text.into() }));
     items.extend(said(pieces));
     if follows_result && !items.is_empty() && !dialect.lets_user_follow_result() {
         let content = Some(RESULTS_SEEN.to_owned());

@@ -13,6 +13,16 @@ use serde_json::{Value, json};
 use super::{every_call_has_its_answer, is_recorded, resumed, run};
 use crate::support::Place;
 
+/// Over all wires at once.
+fn over_each_wire(test: impl Fn(Wire) + Sync) {
+    std::thread::scope(|scope| {
+        for wire in Wire::ALL {
+            let test = &test;
+            scope.spawn(move || test(wire));
+        }
+    });
+}
+
 const RETRIES: &str = "model_providers.mock.stream_max_retries";
 
 /// An answer with text and a call that leaves a trace each time it runs, in the words of `wire`.
@@ -24,10 +34,10 @@ fn answer(wire: Wire) -> String {
 
 #[test]
 fn a_stream_cut_anywhere_runs_nothing_and_is_gone_on_with() {
-    Wire::ALL.into_iter().for_each(a_stream_of_is_cut);
+    over_each_wire(a_stream_is_cut);
 }
 
-fn a_stream_of_is_cut(wire: Wire) {
+fn a_stream_is_cut(wire: Wire) {
     let answer = answer(wire);
     // Up to where the answer says that it is whole, whatever comes after that.
     let end = match wire {
@@ -65,6 +75,10 @@ fn a_stream_of_is_cut(wire: Wire) {
 
 #[test]
 fn each_status_is_told_and_the_session_kept() {
+    over_each_wire(each_status_is_told);
+}
+
+fn each_status_is_told(wire: Wire) {
     // Status, headers, requests that are made, words.
     let table = [
         (400, json!({}), 1, "{path} refused the request (HTTP 400): a scripted error"),
@@ -87,13 +101,12 @@ fn each_status_is_told_and_the_session_kept() {
         (504, json!({}), 2, "HTTP 504"),
         (529, json!({}), 2, "HTTP 529"),
     ];
-    let over_each_wire = table.iter().flat_map(|row| Wire::ALL.map(|wire| (row, wire)));
-    for ((status, headers, requests, words), wire) in over_each_wire {
+    for (status, headers, requests, words) in table {
         let refusal = json!({ "http": status, "headers": headers });
-        let place = Place::over(wire, json!({ "faults": vec![refusal; *requests] }));
+        let place = Place::over(wire, json!({ "faults": vec![refusal; requests] }));
         let failed = run(&place, &["exec", "-c", &format!("{RETRIES}=1"), "ask for this"]);
         assert_eq!((failed.exit, failed.stdout.as_str()), (1, ""), "{status} {headers}: {}", failed.stderr);
-        assert_eq!(place.server.requests().len(), *requests, "{status} {headers}: {}", failed.stderr);
+        assert_eq!(place.server.requests().len(), requests, "{status} {headers}: {}", failed.stderr);
         for expected in [&at(wire, words), "go on: codex exec resume"] {
             assert!(
                 failed.stderr.contains(expected),
@@ -112,10 +125,10 @@ fn at(wire: Wire, words: &str) -> String {
 
 #[test]
 fn a_server_that_hangs_is_given_up_in_the_time_that_is_configured() {
-    Wire::ALL.into_iter().for_each(a_server_of_hangs);
+    over_each_wire(a_server_hangs);
 }
 
-fn a_server_of_hangs(wire: Wire) {
+fn a_server_hangs(wire: Wire) {
     let chunked = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let step = json!({ "text": "Half an answer", "no_completion": true });
     let events = wire.answer(&serde_json::from_value(step).unwrap());

@@ -1,5 +1,6 @@
 //! The wire against a scripted server: what is sent, what is understood, what fails and how.
 
+mod cuts;
 mod encoding;
 mod quirks;
 mod requests;

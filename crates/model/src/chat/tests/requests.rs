@@ -94,8 +94,11 @@ fn each_server_gets_what_it_takes() {
         let tools: Vec<&str> =
             body["tools"].as_array().unwrap().iter().filter_map(|tool| tool["function"]["name"].as_str()).collect();
         assert_eq!(tools, ["shell", "apply_patch"], "no search of the vendor's own");
-        let kind = if base_url.contains("deepseek") { "json_object" } else { "json_schema" };
+        let is_told = base_url.contains("deepseek");
+        let kind = if is_told { "json_object" } else { "json_schema" };
         assert_eq!(body["response_format"]["type"], kind);
+        let told = body["messages"].to_string().contains("satisfies this JSON Schema");
+        assert_eq!(told, is_told, "a schema is said where it cannot be held to");
     }
     let plain = Request { tools: Arc::new([]), output_schema: None, options: Arc::default(), ..request.clone() };
     let body = super::super::body(&plain, &config("http://127.0.0.1:8080/v1")).unwrap();
