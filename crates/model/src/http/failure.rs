@@ -149,16 +149,22 @@ impl Body {
         #[derive(Deserialize)]
         struct Shapes {
             error: Option<Value>,
-            message: Option<String>,
+            message: Option<Value>,
             detail: Option<Value>,
         }
+        // Some put the one error into a list.
+        let alone = |value: Value| match value {
+            Value::Array(mut values) if values.len() == 1 => values.remove(0),
+            value => value,
+        };
         let text = String::from_utf8_lossy(body);
         let said = |message: &str| VendorError { message: Some(message.to_owned()), ..VendorError::default() };
-        let (error, is_json) = match serde_json::from_str(&text) {
+        let (error, is_json) = match serde_json::from_str(&text).map(alone).and_then(serde_json::from_value) {
             Ok(Shapes { error: Some(Value::String(message)), .. }) => (said(&message), true),
             Ok(Shapes { error: Some(error), .. }) => (serde_json::from_value(error).unwrap_or_default(), true),
-            Ok(Shapes { message: Some(message), .. }) => (said(&message), true),
-            Ok(Shapes { detail: Some(detail), .. }) => (said(detail.as_str().unwrap_or(&detail.to_string())), true),
+            Ok(Shapes { message: Some(told), .. } | Shapes { detail: Some(told), .. }) => {
+                (said(told.as_str().unwrap_or(&told.to_string())), true)
+            }
             _ if text.trim_start().starts_with('<') => (said(&title(&text)), false),
             _ if text.trim().is_empty() => (VendorError::default(), false),
             _ => (said(&text), false),

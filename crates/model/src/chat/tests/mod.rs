@@ -3,6 +3,7 @@
 mod cuts;
 mod encoding;
 mod quirks;
+mod refusals;
 mod requests;
 mod streams;
 
