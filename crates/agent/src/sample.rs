@@ -24,7 +24,7 @@ use crate::{
     writing_plan::WritingPlan,
 };
 
-/// Text that has arrived is recorded and told at most this much later.
+/// Text that arrives within this time of what was recorded and told before it waits for the end of it.
 const COALESCE: Duration = Duration::from_millis(50);
 
 const PICTURE_LEFT_OUT: &str = include_str!("prompts/picture_left_out.md");
@@ -39,6 +39,8 @@ struct Arriving {
     begun: VecDeque<String>,
     /// When what is not recorded yet must be.
     due: Option<Instant>,
+    /// When something was recorded last.
+    flushed: Option<Instant>,
 }
 
 struct ArrivingText {
@@ -179,9 +181,10 @@ impl TurnRun {
         self.flush_if_due(recorder, arriving).await
     }
 
-    /// What has arrived waits a little for what comes next.
+    /// What arrives soon after something else waits a little for what comes next.
     async fn flush_if_due(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
-        let due = *arriving.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        let earliest = arriving.flushed.map(|flushed| flushed + COALESCE);
+        let due = *arriving.due.get_or_insert_with(|| earliest.unwrap_or_else(Instant::now));
         if Instant::now() >= due {
             self.flush(recorder, arriving).await?;
         }
@@ -191,6 +194,7 @@ impl TurnRun {
     /// Records and tells the text that has arrived since the last time.
     async fn flush(&self, recorder: &mut Recorder, arriving: &mut Arriving) -> Result<(), StoreError> {
         arriving.due = None;
+        arriving.flushed = Some(Instant::now());
         self.tell_thinking(recorder, &mut arriving.thinking).await;
         self.tell_plan(recorder, &mut arriving.plan).await;
         let Some(open) = arriving.texts.last_mut().filter(|open| open.recorded < open.text.len()) else {
