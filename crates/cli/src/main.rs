@@ -8,6 +8,7 @@ mod examples;
 mod exec;
 mod hidden;
 mod not_yet;
+mod open_files;
 mod resolve;
 mod stdin;
 mod stdio;

@@ -11,7 +11,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use crate::{commands::exec::OWN_PROGRAM, exec::ExitStatus, stdin, terminal};
+use crate::{commands::exec::OWN_PROGRAM, exec::ExitStatus, open_files, stdin, terminal};
 
 /// The longest line that is read, in bytes: a message may hold pictures.
 const LONGEST: usize = 64 << 20;
@@ -32,6 +32,7 @@ pub async fn serve<F: Future<Output = ()>>(
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let mut stop = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    open_files::as_many_as_allowed();
     let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, None);
     let (outgoing, written) = writer().map_err(failed)?;
     let incoming = reader(outgoing.downgrade()).map_err(failed)?;

@@ -22,7 +22,7 @@ use crate::{
     args::{Access, RunOptions, ServeArguments, ServeCommand, ThreadOptions, TokenCommand},
     commands::{exec::OWN_PROGRAM, say},
     exec::ExitStatus,
-    resolve, terminal,
+    open_files, resolve, terminal,
 };
 
 /// How long turns that run may take when the server is stopped.
@@ -61,6 +61,7 @@ pub async fn run(
     let secrets = [access.token_file.as_deref(), access.tls_key.as_deref(), bound.file()];
     let secrets: io::Result<Vec<_>> = secrets.into_iter().flatten().map(std::path::absolute).collect();
     let environment = environment.hiding(secrets.map_err(failed)?);
+    open_files::as_many_as_allowed();
     let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, Some(ceiling));
     announce(&bound, &gate, certificate.as_ref(), &access, &home)?;
     let listening = Listening::new(Arc::clone(&hub), facts, gate, certificate);

@@ -2,7 +2,10 @@
 
 pub mod client;
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -191,4 +194,22 @@ fn an_address_that_is_not_served_is_refused() {
     let output = place.codex(&["app-server", "--listen", "carrier-pigeon://here"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && said.contains("carrier-pigeon://here"), "{said}");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the program under test is started by its test")]
+fn many_sessions_do_not_need_more_files_than_programs_begin_with() {
+    // A thread holds its journal, its directory and their locks open.
+    const AT_FIRST: usize = 64;
+    let place = Place::new(json!([]));
+    let codex = place.codex(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -Sn {AT_FIRST}; exec \"$0\" app-server")]).arg(codex.get_program());
+    command.current_dir(&place.workspace).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_clear().envs(codex.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut client = Client::introduced(command);
+    for _ in 0..AT_FIRST {
+        client.thread(json!({}));
+    }
+    assert_eq!(client.end().status.code(), Some(0));
 }

@@ -67,7 +67,12 @@ pub struct Client {
 impl Client {
     /// A client that has introduced itself.
     pub fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut client = Self::unknown(place.codex(&[arguments, &["app-server"]].concat()));
+        Self::introduced(place.codex(&[arguments, &["app-server"]].concat()))
+    }
+
+    /// The same, of a server that is started by `command`.
+    pub fn introduced(command: Command) -> Self {
+        let mut client = Self::unknown(command);
         let info = json!({ "name": "a test", "title": null, "version": "1.0" });
         client.ask("initialize", json!({ "clientInfo": info, "capabilities": { "experimentalApi": true } })).unwrap();
         client.send(&json!({ "method": "initialized" }));
