@@ -45,7 +45,7 @@ const WAITING: usize = 16;
 const WAITING_FOR_ONE: usize = 96;
 
 /// Speaks for a client until it has no more to say and all that it asked is answered, or until it does not listen any
-/// more. Threads that it has opened stay open: who has the other end of `pair` decides about them.
+/// more, or the server tells it nothing more. Threads that it has opened stay open: who has the other end of `pair` decides about them.
 ///
 /// `incoming` has a message a string, of any content; `outgoing` gets one, without a line break in it.
 pub async fn serve_json(
@@ -66,7 +66,7 @@ pub async fn serve_json(
         questions: OpenQuestions::default(),
         items: OpenItems::default(),
     };
-    let (mut speaks, mut hears) = (true, true);
+    let mut speaks = true;
     // A question that nobody is there to answer would keep the request that it came of for ever.
     while speaks || (!face.answers.is_empty() && face.questions.is_empty()) {
         let listens = tokio::select! {
@@ -75,9 +75,10 @@ pub async fn serve_json(
                 // A task that broke down has no answer.
                 Err(_) => true,
             },
-            message = told.recv(), if hears => match message {
+            message = told.recv() => match message {
                 Some(message) => face.tell(message).await,
-                None => { hears = false; true }
+                // It has fallen too far behind, or the server ends: who has missed something must not think it has not.
+                None => false,
             },
             line = incoming.recv(), if speaks && face.takes_more() => match line {
                 Some(line) => face.read(&line).await,

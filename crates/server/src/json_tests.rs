@@ -41,3 +41,16 @@ async fn requests_wait_for_their_turn_and_answers_to_questions_pass() {
     assert_eq!(called.len(), WAITING_FOR_ONE);
     heard.close();
 }
+
+#[tokio::test]
+async fn who_is_told_nothing_more_is_not_answered_either() {
+    let (calls, _called) = mpsc::channel(1);
+    let (tell, told) = mpsc::channel(1);
+    let (say, incoming) = mpsc::channel(1);
+    let (outgoing, mut heard) = mpsc::channel(1);
+    tokio::spawn(serve_json((calls, told), Facts::default(), incoming, outgoing));
+    say.send("garbage".into()).await.unwrap();
+    assert!(heard.recv().await.is_some());
+    drop(tell);
+    assert_eq!(heard.recv().await, None, "the connection ends");
+}

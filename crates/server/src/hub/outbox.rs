@@ -9,8 +9,8 @@ use std::{
 use codex_protocol::{Delta, Event, Position, ReasoningDelta, ServerMessage, ServerNotification};
 use tokio::sync::{Notify, mpsc};
 
-/// Messages that may wait for a connection.
-const MOST: usize = 4096;
+/// Messages that may wait for a connection: a thousand turns that begin or end at once are no reason to cut it off.
+const MOST: usize = 65_536;
 /// Bytes that text which waits is put together to, at most: more begins another message.
 const MOST_TEXT: usize = 64 * 1024;
 /// Bytes that may wait for a connection, counted as JSON.
