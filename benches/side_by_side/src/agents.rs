@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use crate::{cases::Task, kept};
+use crate::{cases::Task, kept, screens::Started};
 
 /// A program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -44,11 +44,15 @@ impl Agent {
         self.config_with(more, base_url, workspace)
     }
 
-    /// The arguments for the program in a terminal. The peer's server in the background would outlast a run, and holds as
-    /// much memory again; the peer does without.
-    pub(crate) fn screen_arguments(self, is_prompted: bool) -> Vec<OsString> {
-        let own: &[&str] = if self == Self::Codex { &["--no-daemon"] } else { &[] };
-        words(own).into_iter().chain(is_prompted.then(|| PROMPT.into())).collect()
+    /// The arguments for a program that is played. In a terminal, the peer's server in the background would outlast a run,
+    /// and holds as much memory again; the peer does without.
+    pub(crate) fn played_arguments(self, started: Started) -> Vec<OsString> {
+        let own: &[&str] = match (self, started) {
+            (_, Started::AsServer) => &["app-server"],
+            (Self::Codex, _) => &["--no-daemon"],
+            (Self::Ours, _) => &[],
+        };
+        words(own).into_iter().chain((started == Started::WithPrompt).then(|| PROMPT.into())).collect()
     }
 
     fn config_with(self, more: &str, base_url: &str, workspace: &Path) -> String {
@@ -133,7 +137,7 @@ mod tests {
             let arguments = agent.arguments(task, Path::new("/w")).join(" ".as_ref());
             assert_eq!(arguments, expected, "{agent:?}");
         }
-        assert_eq!(Agent::Ours.screen_arguments(false), words(&[]));
-        assert_eq!(Agent::Codex.screen_arguments(true), words(&["--no-daemon", "go"]));
+        assert_eq!(Agent::Ours.played_arguments(Started::InTerminal), words(&[]));
+        assert_eq!(Agent::Codex.played_arguments(Started::WithPrompt), words(&["--no-daemon", "go"]));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     measure::{Invocation, Meter},
     results::{CaseResults, Results, Row},
     screens::{
-        SCREENS, ScreenCase,
+        SCREENS, ScreenCase, Started,
         results::ScreenResults,
         runner::{ScreenContender, ScreenRunner},
     },
@@ -56,6 +56,7 @@ pub(crate) struct Bench {
     myself: PathBuf,
     meter: PathBuf,
     terminal: PathBuf,
+    sessions: PathBuf,
     nothing: PathBuf,
     curl: Option<PathBuf>,
     bubblewrap: Option<PathBuf>,
@@ -87,6 +88,7 @@ impl Bench {
             path,
             meter: existing(here.join("side_by_side_measure"))?,
             terminal: existing(here.join("side_by_side_screen"))?,
+            sessions: existing(here.join("side_by_side_server"))?,
             nothing: existing(here.join("side_by_side_nothing"))?,
             myself,
             stop: Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?,
@@ -165,11 +167,11 @@ impl Bench {
         Ok(CaseResults { name: case.name, rows, floor: floors })
     }
 
-    /// A case in a terminal: its programs take turns as in the others.
+    /// A case that is played: its programs take turns as in the others.
     fn screen(&self, case: &'static ScreenCase, failures: &mut Vec<String>) -> Result<ScreenResults, String> {
         let server = Server::start(&self.myself, case.name)?;
-        let meter =
-            Meter { program: &self.terminal, limit: self.limit * case.patience, path: &self.path, stop: &self.stop };
+        let program = if case.started == Started::AsServer { &self.sessions } else { &self.terminal };
+        let meter = Meter { program, limit: self.limit * case.patience, path: &self.path, stop: &self.stop };
         let mut runner = ScreenRunner { case, server, meter, work: &self.work, failures };
         let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
         let start = |(agent, program): &(Agent, PathBuf)| ScreenContender::new(*agent, program.clone());

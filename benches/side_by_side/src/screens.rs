@@ -1,6 +1,7 @@
-//! The cases in a terminal: what the model says, what is measured, what the goals are.
+//! The cases that are played: in a terminal, or as a server of many sessions. What the model says, what is measured, what the
+//! goals are.
 //!
-//! A case is data. What is typed and looked at, `side_by_side_screen` knows by the case's name.
+//! A case is data. What is typed, sent and looked at, `side_by_side_screen` and `side_by_side_server` know by the case's name.
 
 pub(crate) mod report;
 pub(crate) mod results;
@@ -29,20 +30,28 @@ const TYPED_INTO: usize = 1_500_000;
 /// models write.
 const PACED: (usize, u64) = (1700, 10);
 
-/// What all names of these cases begin with.
-pub(crate) const PREFIX: &str = "screen_";
+/// How a program is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// In a terminal.
+    InTerminal,
+    /// The same, with a prompt.
+    WithPrompt,
+    /// As the server of other programs, on its standard input and output.
+    AsServer,
+}
 
 /// One thing that is measured.
 #[derive(Debug)]
 pub(crate) struct ScreenCase {
-    /// As it is named on the command line and in tables: [`PREFIX`] and the scenario's name.
+    /// As it is named on the command line and in tables: how it is started, `_`, and the scenario's name.
     pub(crate) name: &'static str,
     /// One line for people.
     pub(crate) about: &'static str,
     /// Whether only our program is measured.
     pub(crate) is_ours_alone: bool,
-    /// Whether it is started with a prompt.
-    pub(crate) is_prompted: bool,
+    /// How it is started.
+    pub(crate) started: Started,
     /// What the model says.
     pub(crate) script: fn() -> Script,
     /// What is measured.
@@ -51,14 +60,14 @@ pub(crate) struct ScreenCase {
     pub(crate) most_runs: usize,
     /// How many times as long as others a run may take.
     pub(crate) patience: u64,
-    /// What warms up, as `side_by_side_screen` names it, where that is less than all of the case.
+    /// What warms up, as the playing program names it, where that is less than all of the case.
     pub(crate) warm_up: Option<&'static str>,
 }
 
 /// Something that is measured.
 #[derive(Debug)]
 pub(crate) struct Figure {
-    /// As `side_by_side_screen` names it.
+    /// As the playing program names it.
     pub(crate) key: &'static str,
     /// As people are told.
     pub(crate) words: &'static str,
@@ -85,7 +94,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_start",
         about: "the screen: from its start until the composer is there",
         is_ours_alone: false,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: hello,
         figures: &[
             figure("composer_ms", "ms until the composer is shown", Some(Goal::OfPeer(0.15))),
@@ -100,7 +109,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_prompt",
         about: "the screen: from its start, with a prompt, until a short answer is there",
         is_ours_alone: false,
-        is_prompted: true,
+        started: Started::WithPrompt,
         script: hello,
         figures: &[
             figure("answered_ms", "ms until the answer is shown", None),
@@ -114,7 +123,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_idle",
         about: "the screen: five seconds of nothing, after a short turn",
         is_ours_alone: false,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: hello,
         figures: &[
             figure("memory_mb", "MB of memory", Some(Goal::OfPeer(0.15))),
@@ -129,7 +138,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_stream",
         about: "the screen: 20 answers of 100 kB of Markdown in pieces of 20 bytes, as fast as they are taken",
         is_ours_alone: false,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: answer,
         figures: &[
             figure("cpu_s", "s of CPU", Some(Goal::OfPeer(0.3))),
@@ -145,7 +154,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_long",
         about: "the screen: one answer of 2 MB, as `screen_stream` (ours alone)",
         is_ours_alone: true,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: long,
         figures: &[
             figure("cpu_s", "s of CPU", None),
@@ -160,7 +169,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_keys",
         about: "the screen: 300 keys while Markdown comes, 1,000 pieces a second",
         is_ours_alone: false,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: paced,
         figures: &[
             figure("p50_ms", "ms from a key to the screen, median", None),
@@ -175,7 +184,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         name: "screen_memory",
         about: "the screen: 25 answers of 2 MB in one session (ours alone)",
         is_ours_alone: true,
-        is_prompted: false,
+        started: Started::InTerminal,
         script: long,
         figures: &[
             figure("memory_mb", "MB of memory after it", Some(Goal::AtMost(60.0))),
@@ -187,7 +196,42 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         patience: 5,
         warm_up: None,
     },
+    server("server_1", "one server, one session", false),
+    server("server_100", "one server, 100 sessions at once", false),
+    server("server_1000", "one server, 1,000 sessions at once (ours alone)", true),
 ];
+
+/// What is measured of a server.
+const OF_SERVERS: &[Figure] = &[
+    figure("turn_ms", "ms for a turn, all at once, divided by their number", Some(Goal::OfPeer(0.2))),
+    figure("cpu_ms", "ms of CPU for such a turn", None),
+    figure("p50_ms", "ms from a piece to its event, median", None),
+    figure("p99_ms", "ms from a piece to its event, 99 of 100", None),
+    figure("idle_mb", "MB of memory for a session that idles", Some(Goal::AtMost(1.0))),
+    figure("memory_mb", "MB of memory while all are busy", Some(Goal::OfPeer(0.1))),
+];
+
+const fn server(name: &'static str, about: &'static str, is_ours_alone: bool) -> ScreenCase {
+    ScreenCase {
+        name,
+        about,
+        is_ours_alone,
+        started: Started::AsServer,
+        // It is its own model, and knows when a piece was sent.
+        script: hello,
+        figures: OF_SERVERS,
+        most_runs: 3,
+        patience: 2,
+        warm_up: Some("1"),
+    }
+}
+
+impl ScreenCase {
+    /// As the playing program names what it plays.
+    pub(crate) fn scenario(&self) -> &'static str {
+        self.name.split_once('_').map_or(self.name, |(_, scenario)| scenario)
+    }
+}
 
 /// The case of this name.
 pub(crate) fn screen(name: &str) -> Option<&'static ScreenCase> {
@@ -226,7 +270,8 @@ mod tests {
     fn cases_have_names_of_their_own_and_their_models_answer() {
         for case in SCREENS {
             assert!(std::ptr::eq(screen(case.name).unwrap(), case), "{} is there twice", case.name);
-            assert!(case.name.starts_with(PREFIX), "{}", case.name);
+            let beginning = if case.started == Started::AsServer { "server_" } else { "screen_" };
+            assert!(case.name.starts_with(beginning), "{}", case.name);
             assert!((case.script)().steps.iter().all(|step| step.text.is_some()), "{}", case.name);
         }
         assert!(screen("nonsense").is_none());

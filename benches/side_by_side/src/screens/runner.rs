@@ -12,7 +12,7 @@ use crate::{
     bench::{ending, run_name},
     measure::{Invocation, Meter},
     screens::{
-        PREFIX, ScreenCase,
+        ScreenCase,
         results::{Found, ScreenRow},
     },
     serve::Server,
@@ -78,9 +78,9 @@ impl ScreenRunner<'_> {
         let stage = Stage::set(self.work, self.meter.path, warm.as_ref())?;
         let config = agent.screen_config(&self.server.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
-        let arguments = agent.screen_arguments(self.case.is_prompted);
+        let arguments = agent.played_arguments(self.case.started);
         let invocation = Invocation { program: program.clone(), arguments };
-        let all = self.case.name.trim_start_matches(PREFIX);
+        let all = self.case.scenario();
         let scenario = self.case.warm_up.filter(|_| number == 0).unwrap_or(all);
         let said: Said = self.meter.play(scenario, &invocation, &stage)?;
         row.has_all_cpu &= said.has_all_cpu;
