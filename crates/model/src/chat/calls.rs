@@ -31,7 +31,7 @@ impl Call {
         let begins_anew = !name.is_empty() && (self.has_whole_arguments() || name != self.name);
         match (self.index, fragment.index()) {
             // A number that is given to all calls does not tell them apart.
-            (Some(own), Some(asked)) => own == asked && !(is_other && begins_anew),
+            (Some(own), Some(asked)) => own == asked && (name.is_empty() || !is_other),
             _ if !id.is_empty() && !self.id.is_empty() => id == self.id,
             _ => is_last && (self.name.is_empty() || !begins_anew),
         }

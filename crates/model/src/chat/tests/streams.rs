@@ -152,6 +152,9 @@ async fn a_call_that_never_became_whole_is_none() {
         let events = answer(json!({ "raw": raw })).await;
         assert_eq!(completed(&events).0.len(), calls, "{what}");
     }
+    let bare = |id: &str| delta(json!({ "tool_calls": [{ "index": 0, "id": id, "function": { "name": "shell" } }] }));
+    let events = answer_chunks(&[bare("a"), bare("b"), finish("tool_calls")]).await;
+    assert_eq!(completed(&events).0.len(), 2, "calls without arguments, of one index");
     let nameless = delta(json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{}" } }] }));
     let events = answer_chunks(&[nameless, finish("stop")]).await;
     assert_eq!(failed(&events).kind, FailureKind::Malformed);
