@@ -5,7 +5,7 @@
 use std::{sync::PoisonError, time::Duration};
 
 use codex_config::{Environment, KeySource, ProviderSettings, Settings, WireApi, load};
-use codex_model::{Known, ListedModel, Price, list_models};
+use codex_model::{Cassette, Known, ListedModel, Price, list_models};
 use codex_net::HttpClients;
 use codex_protocol::{RpcError, ThreadStartParams};
 use futures_util::future::join_all;
@@ -148,6 +148,10 @@ impl Server {
     /// The models of the selected provider and of those that have a key, each with the name of its provider. Who has answered
     /// once is not asked again; who does not answer is left out.
     pub(crate) async fn listed(&self, settings: &Settings) -> Vec<(String, ListedModel)> {
+        // Where a cassette answers, nobody is asked.
+        if self.cassette.as_ref().is_some_and(Cassette::is_played) {
+            return Vec::new();
+        }
         let all = settings.clone().with_built_in();
         let has_key = |source: &Result<KeySource, String>| {
             matches!(source, Ok(KeySource::Variable(_) | KeySource::File | KeySource::Keyring))

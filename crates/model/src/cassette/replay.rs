@@ -5,10 +5,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     Surroundings,
@@ -19,6 +21,11 @@ use super::{
 };
 use crate::{EventStream, Failure, FailureKind, Model, Request, StreamEvent};
 
+/// How long an answer waits at most for what came before it when it was recorded.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Nothing waits any more.
+const NO_ORDER: usize = usize::MAX;
+
 /// A cassette that is played.
 #[derive(Debug)]
 pub struct Player {
@@ -28,6 +35,8 @@ pub struct Player {
     /// Days of the recording.
     days: BTreeSet<String>,
     progress: Mutex<Progress>,
+    /// How many of the first requests and answers, in the order of the file, have been made and given.
+    order: watch::Sender<usize>,
 }
 
 /// A request and its answer.
@@ -44,6 +53,8 @@ pub(super) struct Exchange {
     said: Option<Value>,
     /// How many messages the conversation has; `None`: any number.
     length: Option<usize>,
+    /// How many requests and answers the file has before the request, and before the answer.
+    places: (usize, usize),
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +63,8 @@ struct Progress {
     ids: Ids,
     /// The last exchange of each thread, by its id.
     last: HashMap<String, usize>,
+    /// Places of requests that were made and of answers that were given.
+    done: BTreeSet<usize>,
     /// Why nothing more is answered.
     failed: Option<Failure>,
 }
@@ -80,11 +93,11 @@ impl Player {
             return Err("it does not begin as a cassette; was a request made when it was recorded?".into());
         };
         let mut exchanges: Vec<Exchange> = Vec::new();
-        for object in objects {
+        for (place, object) in objects.enumerate() {
             match object {
                 Object::Header(_) => return Err("it begins twice".into()),
                 Object::Asked(asked) => {
-                    let exchange = Exchange::new(asked, &exchanges)?;
+                    let exchange = Exchange::new(asked, place, &exchanges)?;
                     exchanges.push(exchange);
                 }
                 Object::Answered(number, answer) => {
@@ -94,12 +107,16 @@ impl Player {
                     };
                     exchange.said = said(&answer);
                     exchange.answer = Some(answer);
+                    exchange.places.1 = place;
                 }
             }
         }
         let days = exchanges.iter().filter_map(|exchange| exchange.asked.at.as_deref()?.get(..10));
         let days = days.map(str::to_owned).collect();
-        Ok(Self { path: path.to_owned(), facts: header.facts, exchanges, days, progress: Mutex::default() })
+        // Written by hand, it has no order but that of what goes on from what.
+        let is_ordered = exchanges.iter().all(|exchange| exchange.asked.thread.is_some());
+        let (order, progress) = (watch::Sender::new(if is_ordered { 0 } else { NO_ORDER }), Mutex::default());
+        Ok(Self { path: path.to_owned(), facts: header.facts, exchanges, days, progress, order })
     }
 
     /// A model that answers as it was recorded.
@@ -112,7 +129,8 @@ impl Player {
         &self.facts
     }
 
-    fn answer(&self, request: &Request, surroundings: &Surroundings) -> Result<Vec<StreamEvent>, Failure> {
+    /// The answer, and its place in the order.
+    fn answer(&self, request: &Request, surroundings: &Surroundings) -> Result<(Vec<StreamEvent>, usize), Failure> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = &progress.failed {
             return Err(failure.clone());
@@ -124,8 +142,30 @@ impl Player {
         });
         if let Err(failure) = &answered {
             progress.failed = Some(failure.clone());
+            self.order.send_replace(NO_ORDER);
         }
         answered
+    }
+
+    /// Waits for what came before `place` when it was recorded. What never comes is waited for once.
+    async fn turn_of(&self, place: usize) {
+        let mut order = self.order.subscribe();
+        if timeout(PATIENCE, order.wait_for(|done| *done >= place)).await.is_err() {
+            self.order.send_replace(NO_ORDER);
+        }
+        self.done(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner), place);
+    }
+
+    /// What has this place was made or given.
+    fn done(&self, progress: &mut Progress, place: usize) {
+        progress.done.insert(place);
+        self.order.send_if_modified(|order| {
+            let before = *order;
+            while progress.done.contains(order) {
+                *order += 1;
+            }
+            *order != before
+        });
     }
 
     fn find(
@@ -133,7 +173,7 @@ impl Player {
         request: &Request,
         surroundings: &Surroundings,
         progress: &mut Progress,
-    ) -> Result<Vec<StreamEvent>, String> {
+    ) -> Result<(Vec<StreamEvent>, usize), String> {
         let mut now = Now { terms: terms(request), messages: request.history.messages().map(message).collect() };
         for value in &mut now.messages {
             each_text(value, &mut |text| *text = surroundings.hide(text));
@@ -156,7 +196,10 @@ impl Player {
         progress.used.insert(at);
         progress.ids = ids;
         progress.last.insert(request.thread_id.clone(), at);
-        self.exchanges[at].events(surroundings, &progress.ids, &self.path)
+        let (asked, answered) = self.exchanges[at].places;
+        self.done(progress, asked);
+        let events = self.exchanges[at].events(surroundings, &progress.ids, &self.path)?;
+        Ok((events, answered))
     }
 
     /// Whether the exchange is the one that is asked for now.
@@ -184,7 +227,7 @@ impl Player {
 }
 
 impl Exchange {
-    fn new(asked: Asked, earlier: &[Self]) -> Result<Self, String> {
+    fn new(asked: Asked, place: usize, earlier: &[Self]) -> Result<Self, String> {
         let number = asked.request;
         if earlier.iter().any(|exchange| exchange.asked.request == number) {
             return Err(format!("request {number} is there twice"));
@@ -202,7 +245,7 @@ impl Exchange {
         let own = (!asked.messages.iter().any(|message| message == ANY)).then_some(asked.messages.len());
         let earlier = before_it.map_or(Some(0), |exchange| exchange.length.map(|length| length + 1));
         let length = earlier.zip(own).map(|(earlier, own)| earlier + own);
-        Ok(Self { asked, terms, before, answer: None, said: None, length })
+        Ok(Self { asked, terms, before, answer: None, said: None, length, places: (place, 0) })
     }
 
     /// The answer, with the places of this machine.
@@ -271,8 +314,16 @@ struct Replayed {
 
 impl Model for Replayed {
     fn stream(&self, request: Request) -> EventStream {
-        let events = self.player.answer(&request, &self.surroundings);
-        Box::pin(stream::iter(events.unwrap_or_else(|failure| vec![StreamEvent::Failed(failure)])))
+        let (events, place) = match self.player.answer(&request, &self.surroundings) {
+            Ok(answer) => answer,
+            Err(failure) => return Box::pin(stream::iter([StreamEvent::Failed(failure)])),
+        };
+        let player = Arc::clone(&self.player);
+        let in_turn = async move {
+            player.turn_of(place).await;
+            stream::iter(events)
+        };
+        Box::pin(stream::once(in_turn).flatten())
     }
 
     fn takes_grammars(&self) -> bool {

@@ -11,6 +11,7 @@ use std::{
 use codex_history::{Arguments, AssistantPart, Content, History, Message, Opaque, ToolCall, Usage, Wire};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{Cassette, Facts, Surroundings};
 use crate::{EventStream, Failure, FailureKind, Model, Options, Request, StreamEvent};
@@ -203,7 +204,7 @@ async fn faults_are_played_as_they_were() {
     assert!(cut.message.contains("here the turn was interrupted when it was recorded (request 3)"), "{cut:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_threads_find_their_own_whatever_the_order() {
     let start = |who: &str| -> History { [Message::user("go"), Message::user(who.to_owned())].into_iter().collect() };
     // Each goes on, or not.
@@ -373,4 +374,46 @@ fn files_that_are_there_stay_and_files_that_are_none_are_refused() {
         let error = Cassette::replay(&path).unwrap_err();
         assert!(error.contains(expected) && error.starts_with(&path.display().to_string()), "{text}: {error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_what_came_before_it_when_it_was_recorded() {
+    let said = |text: &str| json!({ "role": "user", "content": [{ "type": "text", "text": text }] });
+    let answer = |number: u64| {
+        let content = json!([{ "type": "text", "text": format!("answer {number}") }]);
+        json!({ "answer": number, "end": { "completed": { "content": content } } })
+    };
+    let objects = [
+        serde_json::from_str(BY_HAND.lines().nth(1).unwrap()).unwrap(),
+        json!({ "request": 1, "thread": 1, "messages": [said("a")] }),
+        json!({ "request": 2, "thread": 2, "messages": [said("b")] }),
+        answer(2),
+        json!({ "request": 3, "thread": 2, "after": 2, "messages": [said("more")] }),
+        answer(1),
+        answer(3),
+    ];
+    let text: String = objects.iter().map(|object| format!("{object}\n")).collect();
+    let begin = |text: &str| -> History { [Message::user(text)].into_iter().collect() };
+    let (model, began, given) = (played(&text, "/here"), Instant::now(), Mutex::new(Vec::new()));
+    let one = async {
+        ask(&*model, "a", &mut begin("a")).await;
+        given.lock().unwrap().push(1);
+    };
+    let other = async {
+        let mut history = begin("b");
+        for number in [2, 3] {
+            ask(&*model, "b", &mut history).await;
+            given.lock().unwrap().push(number);
+            history.push(Message::user("more"));
+        }
+    };
+    tokio::join!(one, other);
+    assert_eq!((given.into_inner().unwrap(), began.elapsed()), (vec![2, 1, 3], Duration::ZERO));
+
+    // What never comes is waited for, but not for ever, and once.
+    let model = played(&text, "/here");
+    ask(&*model, "a", &mut begin("a")).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+    ask(&*model, "b", &mut begin("b")).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
 }

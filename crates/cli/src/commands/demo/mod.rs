@@ -1,25 +1,25 @@
 //! `codex demo`: the whole program at work on a small project, with no key and no network.
 //!
-//! Only the model's words are scripted. The loop, the tools, the policy, the sandbox and the journal are the real
-//! ones, and whether it succeeded is read off the project's own test, not off what the model says.
+//! Only the model's words are scripted: they are a cassette that is played. The loop, the tools, the policy, the sandbox and the
+//! journal are the real ones, and whether it succeeded is read off the project's own test, not off what the model says.
 
 use std::path::{Path, PathBuf};
 
 use codex_client::View;
 use codex_config::{Environment, variables};
 use codex_protocol::{ApprovalPolicy, ThreadItem, ThreadStartParams};
-use serde_json::json;
+use codex_server::Cassette;
 use similar::TextDiff;
 
 use crate::{
     args::{DemoArguments, SandboxLevel},
-    commands::exec::connect,
+    commands::exec::connect_with,
     exec::{self, ExitStatus, Opening, PromptSource, Run, Shown},
     resolve,
     terminal::{Progress, Style},
 };
 
-const SCRIPT: &str = include_str!("script.json");
+const CASSETTE: &str = include_str!("demo.cassette");
 const PROGRAM: &str = include_str!("project/sum.sh");
 const TEST: &str = include_str!("project/test.sh");
 const TASK: &str = "The tests of this project fail. Find out why, fix it, and run them again.";
@@ -49,7 +49,8 @@ pub async fn run(arguments: DemoArguments, environment: Environment) -> Result<E
         lets_go: false,
         shown: Shown { json: false, progress: progress(), last_message: None, verbose: false, hint: false },
     };
-    let connection = connect(environment.clone().with(variables::CODEX_HOME, &place.home));
+    let cassette = Cassette::of_text(CASSETTE)?;
+    let connection = connect_with(environment.clone().with(variables::CODEX_HOME, &place.home), Some(cassette));
     let (status, view) = exec::run(run, connection).await;
     let status = if status == ExitStatus::Done { report(&say, &place, &view)? } else { status };
     if place.kept {
@@ -101,7 +102,7 @@ impl Place {
 
     fn fill(&self, sabotage: bool) -> Result<(), String> {
         let test = if sabotage { TEST.replace(SABOTAGE.0, SABOTAGE.1) } else { TEST.to_owned() };
-        let files = [(self.program(), PROGRAM), (self.project.join("test.sh"), test.as_str()), (self.script(), SCRIPT)];
+        let files = [(self.program(), PROGRAM), (self.project.join("test.sh"), test.as_str())];
         for (path, text) in files {
             let directory = path.parent().unwrap_or(&self.root);
             std::fs::create_dir_all(directory)
@@ -114,21 +115,13 @@ impl Place {
     fn program(&self) -> PathBuf {
         self.project.join("sum.sh")
     }
-
-    fn script(&self) -> PathBuf {
-        self.home.join("script.json")
-    }
 }
 
 fn params(place: &Place, sandbox: Option<SandboxLevel>) -> Result<ThreadStartParams, String> {
-    let provider = json!({ "name": "scripted replies", "wire_api": "scripted", "script": place.script() });
     Ok(ThreadStartParams {
         cwd: Some(resolve::directory("demo", &place.project)?.display().to_string()),
-        model: Some("demo".into()),
-        model_provider: Some("scripted".into()),
         sandbox: sandbox.map(resolve::sandbox_mode),
         approval_policy: Some(ApprovalPolicy::Never),
-        config: Some([("model_providers.scripted".to_owned(), provider)].into_iter().collect()),
         ..ThreadStartParams::default()
     })
 }
@@ -173,6 +166,6 @@ mod tests {
     #[test]
     fn the_sabotage_takes_hold() {
         assert_eq!(TEST.matches(SABOTAGE.0).count(), 1);
-        assert!(serde_json::from_str::<serde_json::Value>(SCRIPT).is_ok());
+        assert!(Cassette::of_text(CASSETTE).is_ok());
     }
 }
