@@ -334,6 +334,23 @@ pub fn is_usual_variable(name: &str) -> bool {
 }
 
 impl Loaded {
+    /// Checks that a model is named where the one that is asked otherwise, OpenAI's, is surely not there. With `oss` the
+    /// servers say which there are.
+    ///
+    /// # Errors
+    /// None is. The error shows where the provider was named.
+    pub fn require_model(&self) -> Result<(), ConfigError> {
+        let id = &self.settings.model_provider;
+        let is_named = self.merged.get("model").is_some_and(|leaf| leaf.site.is_some());
+        let is_scripted = self.settings.model_providers.get(id).is_some_and(|it| it.wire_api == WireApi::Scripted);
+        if is_named || is_scripted || self.settings.oss || id == OPENAI || !built_in::is_built_in(id) {
+            return Ok(());
+        }
+        let message = format!("no model of the provider `{id}` is named");
+        let hint = format!("`codex models {id}` lists its models; `-m {id}/MODEL` names one");
+        Err(self.merged.error("model_provider", message).hint(Some(hint)).after(self.warnings.clone()))
+    }
+
     /// Checks that the selected provider has the key that it takes: what [`api_key`] finds counts, wherever it is from.
     ///
     /// # Errors

@@ -426,6 +426,7 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
             loaded.require_available()?;
+            loaded.require_model()?;
         }
         if wanted.asks && !wanted.offline {
             loaded.require_api_key(environment)?;

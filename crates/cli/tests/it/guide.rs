@@ -109,7 +109,6 @@ const PARTLY: &[(u8, &str)] = &[
     (36, "the search itself; until then an error says that there is none"),
     (37, "the models themselves; until then an error says that there are none"),
     (44, "the offer to have AGENTS.md written"),
-    (47, "models of other providers in the list"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),
     (60, "pictures of this machine"),

@@ -35,6 +35,7 @@ mod killed;
 mod live;
 mod log;
 mod login;
+mod network;
 mod new_repositories;
 mod older_kernel;
 mod permissions;

@@ -125,6 +125,30 @@ fn what_is_missing_is_named_and_where_to_get_it() {
     assert_eq!(needs(&[("XAI_API_KEY", "k")]), Ok(()));
 }
 
+/// The model that is asked without a word is OpenAI's.
+#[test]
+fn a_model_must_be_named_where_the_usual_one_is_not() {
+    let own = "[model_providers.own]\nbase_url = \"http://127.0.0.1:1\"";
+    for (text, arguments, is_missing) in [
+        ("", &["model_provider=mistral"][..], true),
+        ("model_provider = \"ollama\"", &[], true),
+        ("", &["model_provider=mistral", "model=x"], false),
+        ("", &["model=mistral/x"], false),
+        ("", &["model_provider=ollama", "oss=true"], false),
+        (own, &["model_provider=own"], false),
+        ("", &[], false),
+    ] {
+        let loaded = check(&[(USER, text)], arguments, &[]);
+        assert_eq!(loaded.require_model().is_err(), is_missing, "{text} {arguments:?}");
+    }
+    let error = check(&[], &["model_provider=xai"], &[]).require_model().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "-c model_provider=…: no model of the provider `xai` is named
+  hint: `codex models xai` lists its models; `-m xai/MODEL` names one"
+    );
+}
+
 /// A stranger's project does not choose who is asked.
 #[test]
 fn a_project_that_nobody_trusts_selects_none() {

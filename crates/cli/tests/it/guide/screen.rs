@@ -206,6 +206,33 @@ fn s47_model_switches_at_once() {
     assert_eq!(last_request(&place)["model"], "mock");
 }
 
+/// They are asked of who has a key, which this one has, and then the same provider is asked on.
+#[test]
+fn s47_model_lists_those_of_other_providers_too() {
+    let (place, other) = (Place::new(json!([])), Place::new(json!([{ "text": "I am another." }])));
+    let provider = format!("[model_providers.mistral]\nbase_url = \"{}\"\n", other.server.base_url());
+    let settings = fs::read_to_string(place.home.join("config.toml")).unwrap() + &provider;
+    fs::write(place.home.join("config.toml"), settings).unwrap();
+    let mut terminal = Terminal::with(&place, &[], &[("MISTRAL_API_KEY", "k-mistral")], (24, 80));
+    terminal.until("Ask, or /help").until(" · approval ");
+    assert!(place.server.lists().is_empty() && other.server.lists().is_empty(), "nobody is asked before it is wanted");
+    terminal.press("/model\r", "search:").until("mistral/mock");
+    terminal.press("mistral/mock\r", "How long mistral/mock thinks");
+    terminal.press("high\r", "model mock (mistral)");
+    terminal.press("one\r", "I am another.").rest();
+    assert_eq!((place.server.requests().len(), other.server.requests().len()), (0, 1));
+    let request = other.server.requests().remove(0);
+    assert_eq!((request.header("authorization"), request.body["model"].as_str()), ("Bearer k-mistral", Some("mock")));
+    assert!(request.uri.ends_with("/chat/completions"), "{}", request.uri);
+    assert_eq!((place.server.lists().len(), other.server.lists().len()), (1, 1));
+    // A name that is typed may be one of them, or of one that is built in and has no key.
+    terminal.press("/model xai/grok\r", "`XAI_API_KEY` is");
+    terminal.press("/model mock/mock\r", "model mock (mock)");
+    terminal.press("/model mistral/other\r", "model other (mistral)");
+    terminal.press("two\r", "Done.").rest();
+    assert_eq!(other.server.requests().pop().unwrap().body["model"], "other");
+}
+
 #[test]
 fn s51_permissions_are_shown_with_their_origin_and_changed() {
     let place = Place::new(json!([run("curl x"), { "text": "ok" }]));
