@@ -190,6 +190,15 @@ impl Encoded {
     }
 }
 
+impl FromIterator<Arc<Message>> for History {
+    fn from_iter<I: IntoIterator<Item = Arc<Message>>>(messages: I) -> Self {
+        let messages: Vec<_> = messages.into_iter().collect();
+        let mut sizes = Sizes::default();
+        messages.iter().for_each(|message| sizes += Sizes::of(message));
+        Self { messages: Arc::new(messages), sizes, ..Self::default() }
+    }
+}
+
 impl FromIterator<Message> for History {
     fn from_iter<I: IntoIterator<Item = Message>>(messages: I) -> Self {
         let mut history = Self::default();

@@ -1,5 +1,7 @@
 //! The messages of a conversation, in the order they were said.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,13 +93,26 @@ pub enum AssistantPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opaque {
     wire: Wire,
+    /// Several vendors may speak one wire, and none of them reads what another has sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vendor: Option<Arc<str>>,
     value: Value,
 }
 
 impl Opaque {
     /// Seals `value` for `wire`.
     pub fn new(wire: Wire, value: Value) -> Self {
-        Self { wire, value }
+        Self { wire, vendor: None, value }
+    }
+
+    /// Notes whose it is.
+    pub fn sign(&mut self, vendor: Arc<str>) {
+        self.vendor = Some(vendor);
+    }
+
+    /// Whether it was sealed in the words of `wire` by another than `vendor`.
+    pub fn is_of_another(&self, wire: Wire, vendor: &str) -> bool {
+        self.wire == wire && self.vendor.as_deref().is_some_and(|own| own != vendor)
     }
 
     /// The sealed value, if `wire` is the one that sealed it.

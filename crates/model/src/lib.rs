@@ -3,6 +3,7 @@
 //! A model is asked with a [`Request`] and answers with a stream that always ends in [`StreamEvent::Completed`] or
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
 
+mod anthropic;
 mod cassette;
 mod catalog;
 mod chat;
@@ -10,6 +11,7 @@ mod functions;
 mod http;
 mod joined;
 mod prices;
+mod repair;
 mod responses;
 mod retry;
 mod scripted;

@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use codex_history::Wire;
 
-use crate::{HttpConfig, Request, StreamEvent, chat, http::Secrets, responses};
+use crate::{
+    HttpConfig, Known, Request, StreamEvent, anthropic, chat,
+    http::Secrets,
+    repair::{Ids, Needs},
+    responses,
+};
 
 /// A request format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +19,8 @@ pub enum WireFormat {
     Responses,
     /// Chat Completions, as most servers speak it.
     ChatCompletions,
+    /// Anthropic's Messages API.
+    AnthropicMessages,
 }
 
 impl WireFormat {
@@ -26,6 +34,7 @@ impl WireFormat {
         match self {
             Self::Responses => "responses",
             Self::ChatCompletions => "chat/completions",
+            Self::AnthropicMessages => "messages",
         }
     }
 
@@ -33,6 +42,7 @@ impl WireFormat {
     pub(crate) fn key_header(self, key: &str) -> (&'static str, String) {
         match self {
             Self::Responses | Self::ChatCompletions => ("authorization", format!("Bearer {key}")),
+            Self::AnthropicMessages => ("x-api-key", key.to_owned()),
         }
     }
 
@@ -40,6 +50,7 @@ impl WireFormat {
     pub(crate) fn key_headers(self) -> &'static [&'static str] {
         match self {
             Self::Responses | Self::ChatCompletions => &["authorization"],
+            Self::AnthropicMessages => &["x-api-key", "authorization"],
         }
     }
 
@@ -47,7 +58,29 @@ impl WireFormat {
     pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Responses | Self::ChatCompletions => &[],
+            Self::AnthropicMessages => &[("anthropic-version", "2023-06-01")],
         }
+    }
+
+    /// A header that a request for `model` has beside those.
+    pub(crate) fn model_header(self, model: &str) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Responses | Self::ChatCompletions => None,
+            Self::AnthropicMessages => anthropic::betas(model).map(|betas| ("anthropic-beta", betas)),
+        }
+    }
+
+    /// What a conversation has to be like for `model` of `vendor`.
+    pub(crate) fn needs(self, model: &str, vendor: &Arc<str>, known: &Known) -> Needs {
+        let wire = match self {
+            Self::Responses => Wire::Responses,
+            Self::ChatCompletions => Wire::ChatCompletions,
+            Self::AnthropicMessages => Wire::AnthropicMessages,
+        };
+        let is_strict = self != Self::Responses;
+        // What nobody knows is not taken away.
+        let pictures = known.takes.is_none_or(|takes| takes.images);
+        Needs { wire, vendor: Arc::clone(vendor), ids: Ids::of(wire, model), pictures, is_strict }
     }
 
     /// `request` as JSON.
@@ -59,6 +92,7 @@ impl WireFormat {
         match self {
             Self::Responses => responses::body(request, config),
             Self::ChatCompletions => chat::body(request, config),
+            Self::AnthropicMessages => anthropic::body(request, config),
         }
     }
 
@@ -71,6 +105,7 @@ impl WireFormat {
                 let dialect = chat::Dialect::of(config, &request.model);
                 Assembler::ChatCompletions(chat::Assembler::new(dialect, tools, secrets))
             }
+            Self::AnthropicMessages => Assembler::Anthropic(anthropic::Assembler::new(tools, secrets)),
         }
     }
 }
@@ -81,6 +116,8 @@ pub(crate) enum Assembler {
     Responses(responses::Assembler),
     /// See [`WireFormat::ChatCompletions`].
     ChatCompletions(chat::Assembler),
+    /// See [`WireFormat::AnthropicMessages`].
+    Anthropic(anthropic::Assembler),
 }
 
 impl Assembler {
@@ -89,6 +126,7 @@ impl Assembler {
         match self {
             Self::Responses(assembler) => assembler.take(name, data),
             Self::ChatCompletions(assembler) => assembler.take(name, data),
+            Self::Anthropic(assembler) => assembler.take(name, data),
         }
     }
 
@@ -97,6 +135,7 @@ impl Assembler {
         match self {
             Self::Responses(_) => {}
             Self::ChatCompletions(assembler) => assembler.end(),
+            Self::Anthropic(assembler) => assembler.end(),
         }
     }
 
@@ -105,6 +144,7 @@ impl Assembler {
         match self {
             Self::Responses(assembler) => assembler.pop(),
             Self::ChatCompletions(assembler) => assembler.pop(),
+            Self::Anthropic(assembler) => assembler.pop(),
         }
     }
 }

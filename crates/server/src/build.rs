@@ -532,11 +532,8 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
     };
     let known = Known::of(name, &settings.model);
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
-        (WireApi::Responses | WireApi::Chat, _) => http_client(server, settings, provider, wanted, known)?,
-        (WireApi::Anthropic, _) => {
-            return Err(configuration(&format!(
-                "model_providers.{name}: this version does not speak its `wire_api` yet"
-            )));
+        (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
+            http_client(server, settings, provider, wanted, known)?
         }
         (WireApi::Scripted, Some(script)) => {
             Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
@@ -607,7 +604,8 @@ pub(crate) fn http_config(
     let originator = environment.get(variables::CODEX_INTERNAL_ORIGINATOR_OVERRIDE).unwrap_or("codex");
     let format = match provider.wire_api {
         WireApi::Chat => WireFormat::ChatCompletions,
-        _ => WireFormat::Responses,
+        WireApi::Anthropic => WireFormat::AnthropicMessages,
+        WireApi::Responses | WireApi::Scripted => WireFormat::Responses,
     };
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     Ok(HttpConfig {

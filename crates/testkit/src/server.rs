@@ -292,6 +292,9 @@ mod tests {
         }
     }
 
+    /// What the Messages API wants of each request.
+    const DUE: &str = r#"{"max_tokens":1,"messages":[{"role":"user","content":"go"}]}"#;
+
     #[test]
     fn one_script_answers_in_the_words_of_the_path_that_is_asked() {
         let usage = r#"{"stream_options":{"include_usage":true}}"#;
@@ -300,6 +303,8 @@ mod tests {
             (Wire::Chat, "{}", vec!["\"finish_reason\":\"tool_calls\"", "data: [DONE]"], "\"usage\""),
             (Wire::Chat, usage, vec!["\"prompt_tokens\":100", "call_0_0"], "response."),
             (Wire::Chat, r#"{"messages":[{"role":"tool"}]}"#, vec!["HTTP/1.1 400", "no preceding"], "data:"),
+            (Wire::Anthropic, DUE, vec!["event: message_stop", "\"stop_reason\":\"tool_use\""], "[DONE]"),
+            (Wire::Anthropic, "{}", vec!["HTTP/1.1 400", "max_tokens"], "data:"),
         ];
         for (wire, body, expected, absent) in table {
             let server = ModelServer::from_json(json!([{ "text": "one", "shell": "true" }]));

@@ -59,6 +59,7 @@ mod session;
 mod sessions;
 mod settings;
 mod steering;
+mod switching;
 mod tidy;
 mod trust;
 mod user_shell;

@@ -127,7 +127,9 @@ fn shape(value: &Value, key: &str) -> Value {
 /// The files say what was agreed. After a change that is meant, put what the failure prints into them.
 #[test]
 fn requests_have_the_agreed_shape() {
-    for (wire, name) in [(Wire::Responses, "shape.json"), (Wire::Chat, "shape-chat.json")] {
+    for (wire, name) in
+        [(Wire::Responses, "shape.json"), (Wire::Chat, "shape-chat.json"), (Wire::Anthropic, "shape-anthropic.json")]
+    {
         let last = everything(wire).server.requests().pop().unwrap();
         let found = serde_json::to_string_pretty(&shape(&last.body, "")).unwrap() + "\n";
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requests").join(name);

@@ -53,6 +53,7 @@ impl Endpoint {
         let secrets = Arc::new(Secrets::new(key, &config.http_headers, &url));
         if let Some(key) = key {
             let (name, value) = match &config.key_header {
+                Some(own) if own.eq_ignore_ascii_case("authorization") => (own.as_str(), format!("Bearer {key}")),
                 Some(own) => (own.as_str(), key.to_owned()),
                 None => config.format.key_header(key),
             };

@@ -18,6 +18,8 @@ const CODES: &[(&str, FailureKind)] = &[
     ("billing_hard_limit_reached", QuotaExceeded),
     ("usage_limit_reached", QuotaExceeded),
     ("usage_not_included", QuotaExceeded),
+    ("billing_error", QuotaExceeded),
+    ("request_too_large", ContextTooLong),
     ("content_policy_violation", ContentRefused),
     ("content_filter", ContentRefused),
     ("cyber_policy", ContentRefused),
@@ -28,7 +30,7 @@ const CODES: &[(&str, FailureKind)] = &[
     ("rate_limit_exceeded", RateLimited),
     ("rate_limit_error", RateLimited),
     ("server_is_overloaded", Server(503)),
-    ("overloaded_error", Server(503)),
+    ("overloaded_error", Server(529)),
     ("slow_down", Server(503)),
 ];
 
@@ -48,7 +50,11 @@ const TOO_LONG: &[&str] = &[
     "exceeds the available context size",
     "exceed_context_size_error",
     "prompt is too long",
+    "exceed context limit",
 ];
+
+/// How a server without a code for it says that the account has no budget left, in small letters.
+const NO_BUDGET: &[&str] = &["credit balance is too low"];
 
 /// How servers say that they do not know the address, in small letters.
 const NO_SUCH_PATH: &[&str] = &["page not found", "invalid url", "unknown request url", "no route", "cannot post"];
@@ -62,7 +68,7 @@ pub(super) fn refused(status: u16, error: &VendorError, said: &str) -> FailureKi
 pub(super) fn told(error: &VendorError, said: &str) -> Option<FailureKind> {
     by_code(error)
         .or_else(|| Some(by_status(status_in(&error.code)?, said)))
-        .or_else(|| is_too_long(said).then_some(ContextTooLong))
+        .or_else(|| says(said, TOO_LONG).then_some(ContextTooLong))
         .or_else(|| is_ours(error).then_some(BadRequest(400)))
 }
 
@@ -104,16 +110,17 @@ fn is_ours(error: &VendorError) -> bool {
     !has_code(error, "server_error") && names(error).into_iter().any(ours)
 }
 
-fn is_too_long(said: &str) -> bool {
+fn says(said: &str, table: &[&str]) -> bool {
     let said = said.to_lowercase();
-    TOO_LONG.iter().any(|words| said.contains(words))
+    table.iter().any(|words| said.contains(words))
 }
 
 fn by_status(status: u16, said: &str) -> FailureKind {
     match status {
         // 413: what is large in a request is the conversation.
         413 => ContextTooLong,
-        400 | 422 | 500 if is_too_long(said) => ContextTooLong,
+        400 | 422 | 500 if says(said, TOO_LONG) => ContextTooLong,
+        400 if says(said, NO_BUDGET) => QuotaExceeded,
         401 | 403 => Unauthorized,
         402 => QuotaExceeded,
         429 => RateLimited,

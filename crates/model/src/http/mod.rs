@@ -22,9 +22,14 @@ use reqwest::{
     Response,
     header::{CONTENT_TYPE, HeaderValue},
 };
+use url::Url;
 
 use self::{endpoint::Endpoint, sse::Events};
-use crate::{EventStream, Failure, FailureKind, Model, Request, StreamEvent, wire::Assembler};
+use crate::{
+    EventStream, Failure, FailureKind, Model, Request, StreamEvent,
+    repair::{repaired, sign},
+    wire::Assembler,
+};
 
 pub use self::{
     config::{HttpConfig, IDLE_TIMEOUT},
@@ -59,6 +64,9 @@ impl HttpModel {
         let thread_id = HeaderValue::try_from(&request.thread_id)
             .map_err(|_| wrong(format!("the thread id `{}` cannot be sent", request.thread_id.escape_debug())))?;
         let format = self.config.format;
+        let vendor = vendor(&endpoint.url, &request.model);
+        let history = repaired(&request.history, &format.needs(&request.model, &vendor, &self.config.known));
+        let request = &Request { history, ..request.clone() };
         let body = format
             .body(request, &self.config)
             .map_err(|error| wrong(format!("the request cannot be written as JSON: {error}")))?;
@@ -70,6 +78,8 @@ impl HttpModel {
             endpoint,
             thread_id,
             model: request.model.clone(),
+            model_header: format.model_header(&request.model),
+            vendor,
             body,
             first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
             idle: self.config.idle_timeout,
@@ -105,6 +115,8 @@ struct Ask {
     thread_id: HeaderValue,
     /// For messages.
     model: String,
+    model_header: Option<(&'static str, &'static str)>,
+    vendor: Arc<str>,
     body: Bytes,
     first_byte: Duration,
     idle: Duration,
@@ -137,15 +149,17 @@ async fn step(state: State) -> Option<(StreamEvent, State)> {
 
 impl Ask {
     async fn send(self) -> Result<Box<Reader>, Failure> {
-        let request = self
+        let mut request = self
             .client
             .post(self.endpoint.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("session-id", self.thread_id.clone())
-            .header("thread-id", self.thread_id)
-            // Last, since it replaces what is there by the same name.
-            .headers(self.endpoint.headers.clone())
-            .body(self.body);
+            .header("thread-id", self.thread_id);
+        if let Some((name, value)) = self.model_header {
+            request = request.header(name, value);
+        }
+        // Last, since it replaces what is there by the same name.
+        let request = request.headers(self.endpoint.headers.clone()).body(self.body);
         let response = match tokio::time::timeout(self.first_byte, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
@@ -161,7 +175,21 @@ impl Ask {
             let told = failure::not_a_stream(response, other, &self.endpoint);
             return Err(tokio::time::timeout(self.idle, told).await.unwrap_or(late));
         }
-        Ok(Box::new(Reader { events: Events::new(response, self.idle), assembler: self.assembler, is_over: false }))
+        Ok(Box::new(Reader {
+            events: Events::new(response, self.idle),
+            assembler: self.assembler,
+            vendor: self.vendor,
+            is_over: false,
+        }))
+    }
+}
+
+/// Who seals what a model thinks: whoever is there, or whose model it is that is passed on there.
+fn vendor(url: &Url, model: &str) -> Arc<str> {
+    let host = url.host_str().unwrap_or_default();
+    match model.rsplit_once('/') {
+        Some((owner, _)) => format!("{host}/{owner}").into(),
+        None => host.into(),
     }
 }
 
@@ -179,7 +207,7 @@ fn not_a_stream(response: &Response) -> Option<&'static str> {
 /// What `response` answers, put together by `assembler`.
 #[cfg(test)]
 pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) -> EventStream {
-    let reader = Reader { events: Events::new(response, idle), assembler, is_over: false };
+    let reader = Reader { events: Events::new(response, idle), assembler, vendor: "".into(), is_over: false };
     Box::pin(stream::unfold(State::Read(Box::new(reader)), step))
 }
 
@@ -187,6 +215,7 @@ pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) 
 struct Reader {
     events: Events,
     assembler: Assembler,
+    vendor: Arc<str>,
     /// The server has closed the stream.
     is_over: bool,
 }
@@ -195,7 +224,10 @@ impl Reader {
     async fn next(&mut self) -> StreamEvent {
         use FailureKind::{Disconnected, Malformed};
         loop {
-            if let Some(event) = self.assembler.pop() {
+            if let Some(mut event) = self.assembler.pop() {
+                if let StreamEvent::Completed { content, .. } = &mut event {
+                    sign(content, &self.vendor);
+                }
                 return event;
             }
             match self.events.next().await {

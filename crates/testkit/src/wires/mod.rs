@@ -1,5 +1,6 @@
 //! The wires that the server speaks: each turns a step into its own events, and a request into what a script looks at.
 
+mod anthropic;
 mod chat;
 mod responses;
 
@@ -26,17 +27,20 @@ pub enum Wire {
     Responses,
     /// Chat Completions.
     Chat,
+    /// Anthropic's Messages API.
+    Anthropic,
 }
 
 impl Wire {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Responses, Self::Chat];
+    pub const ALL: [Self; 3] = [Self::Responses, Self::Chat, Self::Anthropic];
 
     /// As `wire_api` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Responses => "responses",
             Self::Chat => "chat",
+            Self::Anthropic => "anthropic",
         }
     }
 
@@ -50,6 +54,7 @@ impl Wire {
         match self {
             Self::Responses => "/v1/responses",
             Self::Chat => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
         }
     }
 
@@ -58,6 +63,7 @@ impl Wire {
         match self {
             Self::Responses => responses::seen(body),
             Self::Chat => chat::seen(body),
+            Self::Anthropic => anthropic::seen(body),
         }
     }
 
@@ -66,6 +72,7 @@ impl Wire {
         match self {
             Self::Responses => None,
             Self::Chat => chat::complaint(body),
+            Self::Anthropic => anthropic::complaint(body),
         }
     }
 
@@ -74,6 +81,7 @@ impl Wire {
         match self {
             Self::Responses => responses::events(step, number, seen),
             Self::Chat => chat::events(step, number, seen),
+            Self::Anthropic => anthropic::events(step, number, seen),
         }
     }
 }
@@ -246,9 +254,13 @@ mod tests {
                 ("shell_command", r#"{"command":"true"}"#),
             ),
         ] {
+            let own: Value = elements(&tools)
+                .iter()
+                .map(|tool| json!({"name": tool["name"], "input_schema": tool["parameters"]}))
+                .collect();
             let nested: Value =
                 elements(&tools).iter().map(|tool| json!({"type": "function", "function": tool})).collect();
-            for (wire, tools) in [(Wire::Responses, tools), (Wire::Chat, nested)] {
+            for (wire, tools) in [(Wire::Responses, tools), (Wire::Chat, nested), (Wire::Anthropic, own)] {
                 let body = json!({ "tools": tools });
                 let (name, arguments) = wire.seen(&body).shell_call("true");
                 assert_eq!((name, arguments.as_str()), expected, "{body}");

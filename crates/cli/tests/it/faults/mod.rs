@@ -48,14 +48,21 @@ pub fn every_call_has_its_answer(request: &Value) -> Value {
             (Some("function_call" | "custom_tool_call"), _) => calls.push(&item["call_id"]),
             (Some("function_call_output" | "custom_tool_call_output"), _) => answers.push(&item["call_id"]),
             (_, Some("assistant")) => {
-                calls.extend(item["tool_calls"].as_array().into_iter().flatten().map(|call| &call["id"]))
+                calls.extend(item["tool_calls"].as_array().into_iter().flatten().map(|call| &call["id"]));
+                calls.extend(blocks(item, "tool_use").map(|call| &call["id"]));
             }
+            (_, Some("user")) => answers.extend(blocks(item, "tool_result").map(|result| &result["tool_use_id"])),
             (_, Some("tool")) => answers.push(&item["tool_call_id"]),
             _ => {}
         }
     }
     assert_eq!(calls, answers, "{request}");
     request.clone()
+}
+
+/// The blocks of a kind in a message.
+fn blocks<'a>(message: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    message["content"].as_array().into_iter().flatten().filter(move |block| block["type"] == kind)
 }
 
 /// The answers to the calls of `request`, in order.

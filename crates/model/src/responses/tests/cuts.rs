@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     EventStream, IDLE_TIMEOUT, RetryPolicy, Retrying, WireFormat,
     http::{Secrets, reading},
+    repair::sign,
 };
 
 /// Reasoning, text, a function call and a custom tool call, with all events that the vendor sends around them.
@@ -65,7 +66,7 @@ fn whole() -> Vec<AssistantPart> {
     let call = |call_id: &str, name: &str, arguments| {
         AssistantPart::Call(ToolCall { call_id: call_id.into(), name: name.into(), arguments, opaque: None })
     };
-    vec![
+    let mut content = vec![
         AssistantPart::Reasoning {
             summary: vec!["**Größe** prüfen".into(), "Then fix.".into()],
             opaque: Some(Opaque::new(Wire::Responses, sealed)),
@@ -77,7 +78,9 @@ fn whole() -> Vec<AssistantPart> {
             "apply_patch",
             Arguments::Freeform("*** Begin Patch\n*** Add File: ä.txt\n+größe\n*** End Patch\n".into()),
         ),
-    ]
+    ];
+    sign(&mut content, &"".into());
+    content
 }
 
 /// All text of a reasoning part, and of a text part.

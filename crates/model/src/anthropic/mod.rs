@@ -1,0 +1,11 @@
+//! Anthropic's Messages API: how a request is written and an answer read.
+
+mod assemble;
+mod body;
+mod claude;
+mod encode;
+mod events;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{assemble::Assembler, body::body, claude::betas};
