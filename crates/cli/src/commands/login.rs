@@ -51,7 +51,12 @@ fn chosen<'a>(providers: &'a [ProviderKey], name: Option<&str>) -> Result<&'a Pr
 async fn keep(provider: &ProviderKey, keeper: Keeper, environment: &Environment) -> Result<ExitStatus, String> {
     let id = &provider.id;
     let Some(base_url) = &provider.base_url else {
-        return Err(format!("the provider `{id}` talks to no server, and takes no key"));
+        return Err(match provider.variable {
+            Some(_) => {
+                format!("the provider `{id}` has no address yet: set `base_url` in [model_providers.{id}] first")
+            }
+            None => format!("the provider `{id}` talks to no server, and takes no key"),
+        });
     };
     let typed = match read(id).await.map_err(|error| format!("standard input: {error}"))? {
         Typed::Line(typed) => typed,

@@ -288,6 +288,19 @@ fn an_authority_of_ones_own_is_trusted_where_a_variable_names_it() {
     }
 }
 
+/// A server that takes the connection and says nothing of TLS.
+#[test]
+fn connecting_may_take_as_long_as_is_configured() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (place, _) = place(|_| format!("https://{}/v1", silent.local_addr().unwrap()));
+    let file = place.home.join("config.toml");
+    let settings = fs::read_to_string(&file).unwrap() + "connect_timeout_ms = 250\n";
+    fs::write(&file, settings).unwrap();
+    let (code, _, stderr) = go(&place, &[]);
+    assert!(code == Some(1) && stderr.contains("cannot connect to https://127.0.0.1"), "{stderr}");
+    assert!(stderr.contains("timed out"), "{stderr}");
+}
+
 /// The proxy only hears to whom it is to connect.
 #[test]
 fn what_goes_over_tls_is_no_business_of_the_proxy() {

@@ -103,6 +103,9 @@ fn a_key_is_kept_for_a_built_in_provider_and_told_of() {
         assert!(stdout.contains(part), "{part} is missing: {stdout}");
     }
     assert!(!stdout.contains("mistral"), "{stdout}");
+    // A key is kept for a server; one without an address has none.
+    let (code, _, stderr) = ran(&place, &["login", "--provider", "azure"], &[]);
+    assert!(code == Some(2) && stderr.contains("set `base_url` in [model_providers.azure] first"), "{stderr}");
     let (code, stdout, stderr) = ran(&place, &["exec", "-m", "groq/openai/gpt-oss", "go"], &[]);
     assert_eq!((code, stdout.as_str()), (Some(0), "one\n"), "{stderr}");
     assert_eq!(place.server.requests()[0].header("authorization"), "Bearer gsk-0123456789");
