@@ -101,10 +101,7 @@ impl WireFormat {
         let tools = Arc::clone(&request.tools);
         match self {
             Self::Responses => Assembler::Responses(responses::Assembler::new(tools, config.takes_grammars, secrets)),
-            Self::ChatCompletions => {
-                let dialect = chat::Dialect::of(config, &request.model);
-                Assembler::ChatCompletions(chat::Assembler::new(dialect, tools, secrets))
-            }
+            Self::ChatCompletions => Assembler::ChatCompletions(chat::Assembler::new(tools, secrets)),
             Self::AnthropicMessages => Assembler::Anthropic(anthropic::Assembler::new(tools, secrets)),
         }
     }

@@ -7,12 +7,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use codex_history::{AssistantPart, Opaque, ToolCall, ToolSpec, Usage, Wire};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     calls::Call,
-    dialect::Dialect,
-    encode::{DETAILS, EXTRA, FROM},
+    encode::{DETAILS, EXTRA},
     events::{Chunk, Content, Delta, Fragment},
     tags::{Piece, Tags, opened_before},
 };
@@ -33,7 +32,6 @@ pub(crate) struct Assembler {
     usage: Option<Usage>,
     /// Its last event is ready.
     has_ended: bool,
-    dialect: Dialect,
     tools: Arc<[ToolSpec]>,
     secrets: Arc<Secrets>,
     ready: VecDeque<StreamEvent>,
@@ -59,14 +57,13 @@ struct Thought {
 impl Assembler {
     /// Nothing has arrived yet. `tools` are those that were offered, to know which calls are freeform ones in disguise;
     /// `secrets` are kept out of the words of a failure.
-    pub(crate) fn new(dialect: Dialect, tools: Arc<[ToolSpec]>, secrets: Arc<Secrets>) -> Self {
+    pub(crate) fn new(tools: Arc<[ToolSpec]>, secrets: Arc<Secrets>) -> Self {
         Self {
             parts: Vec::new(),
             tags: Tags::default(),
             reason: String::new(),
             usage: None,
             has_ended: false,
-            dialect,
             tools,
             secrets,
             ready: VecDeque::new(),
@@ -267,12 +264,7 @@ impl Assembler {
     }
 
     fn content_of_parts(&mut self) -> Result<Vec<AssistantPart>, StreamEvent> {
-        let origin = self.dialect.origin().to_owned();
-        let sealed = |name: &str, value: Value| {
-            let sealed: Map<String, Value> =
-                [(FROM.to_owned(), origin.as_str().into()), (name.to_owned(), value)].into_iter().collect();
-            Some(Opaque::new(Wire::ChatCompletions, sealed.into()))
-        };
+        let sealed = |name: &str, value: Value| Some(Opaque::new(Wire::ChatCompletions, json!({ name: value })));
         let (mut content, mut ids) = (Vec::new(), Vec::new());
         for part in self.parts.drain(..) {
             match part {

@@ -34,7 +34,7 @@ struct Head<'a> {
 
 /// The request as JSON. Fails only if a tool's schema cannot be written as JSON.
 pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result<Bytes> {
-    let dialect = Dialect::of(config, &request.model);
+    let dialect = Dialect::of(config);
     let tools: Vec<Value> = request.tools.iter().filter_map(encode::tool).collect();
     let has_keys = dialect.has_cache_keys();
     let head = serde_json::to_vec(&Head {
@@ -46,21 +46,21 @@ pub(crate) fn body(request: &Request, config: &HttpConfig) -> serde_json::Result
         parallel_tool_calls: (dialect.asks_for_parallel_calls() && !tools.is_empty()).then_some(true),
         tools,
     })?;
-    let tail = serde_json::to_vec(&tail(request, config, &dialect))?;
+    let tail = serde_json::to_vec(&tail(request, config, dialect))?;
     let wording = Wording { wire: Wire::ChatCompletions, grammars: false, dialect: dialect.number() };
     let append = |message: &Message, earlier: &[Arc<Message>], out: &mut Vec<u8>| {
-        encode::append(message, earlier, &dialect, out);
+        encode::append(message, earlier, dialect, out);
     };
     // Where the schema cannot be held to, it is said, after all that stays the same.
     let schema = request.output_schema.as_deref().filter(|_| !dialect.has_schemas());
     let note = schema.map(|schema| format!("Answer with JSON that satisfies this JSON Schema:\n{schema}"));
     let mut waiting = Vec::new();
-    encode::append_waiting(request.history.shared(), note.as_deref(), &dialect, &mut waiting);
+    encode::append_waiting(request.history.shared(), note.as_deref(), dialect, &mut waiting);
     Ok(request.history.encoded(wording, append, |said| joined(&head, "messages", &[said, &waiting], &tail)))
 }
 
 /// What stands after the conversation: what is asked for and the server and the model take.
-fn tail(request: &Request, config: &HttpConfig, dialect: &Dialect) -> Map<String, Value> {
+fn tail(request: &Request, config: &HttpConfig, dialect: Dialect) -> Map<String, Value> {
     let reasons = config.known.may_think();
     let options = &request.options;
     let schema = request.output_schema.as_deref().map(|schema| match dialect.has_schemas() {

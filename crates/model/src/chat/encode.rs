@@ -20,8 +20,6 @@ const PARAGRAPH: &str = "\n\n";
 /// What the model is made to say before the user may speak again, where a result is to be followed by an answer.
 const RESULTS_SEEN: &str = "I have the results.";
 
-/// Who sealed; see [`Dialect::origin`].
-pub(super) const FROM: &str = "from";
 /// A sealed list of what a gateway told about the thinking.
 pub(super) const DETAILS: &str = "reasoning_details";
 /// What vendors hang on a call, such as a signature of the thinking before it.
@@ -35,7 +33,7 @@ enum Item<'a> {
     Developer { content: &'a str },
     User { content: Said<'a> },
     Assistant(Answer<'a>),
-    Tool { tool_call_id: Cow<'a, str>, content: Cow<'a, str> },
+    Tool { tool_call_id: &'a str, content: Cow<'a, str> },
 }
 
 /// What the user says: plain text where that is all there is, since not all servers take anything else.
@@ -72,7 +70,7 @@ struct Answer<'a> {
 
 #[derive(Serialize)]
 struct Call<'a> {
-    id: Cow<'a, str>,
+    id: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
     function: Called<'a>,
@@ -88,11 +86,11 @@ struct Called<'a> {
 
 /// Appends what `message`, which follows `earlier`, brings to the elements of `messages`, with commas between them and what
 /// is there already.
-pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: &Dialect, out: &mut Vec<u8>) {
+pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: Dialect, out: &mut Vec<u8>) {
     match message {
         Message::Assistant { content } if has_words(content) => {
             append_waiting(earlier, None, dialect, out);
-            push(out, &Item::Assistant(answer(content, dialect)));
+            push(out, &Item::Assistant(answer(content)));
         }
         Message::ToolResult { call_id, content, .. } => {
             let texts: Vec<&str> = texts(content).collect();
@@ -100,14 +98,14 @@ pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: &Dial
                 [text] => Cow::Borrowed(*text),
                 texts => Cow::Owned(texts.join("\n")),
             };
-            push(out, &Item::Tool { tool_call_id: dialect.call_id(call_id), content });
+            push(out, &Item::Tool { tool_call_id: call_id, content });
         }
         Message::Assistant { .. } | Message::Developer { .. } | Message::User { .. } => {}
     }
 }
 
 /// Appends what was said since the last answer in `messages`, and at its end `note`, if there is one.
-pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dialect: &Dialect, out: &mut Vec<u8>) {
+pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dialect: Dialect, out: &mut Vec<u8>) {
     let is_answer = |message: &Arc<Message>| matches!(&**message, Message::Assistant { content } if has_words(content));
     let start = messages.iter().rposition(is_answer).map_or(0, |answer| answer + 1);
     let mut waiting = &messages[start..];
@@ -169,7 +167,7 @@ fn has_words(content: &[AssistantPart]) -> bool {
     })
 }
 
-fn answer<'a>(content: &'a [AssistantPart], dialect: &Dialect) -> Answer<'a> {
+fn answer(content: &[AssistantPart]) -> Answer<'_> {
     let (mut texts, mut thoughts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
     let mut reasoning_details = Vec::new();
     for part in content {
@@ -177,14 +175,13 @@ fn answer<'a>(content: &'a [AssistantPart], dialect: &Dialect) -> Answer<'a> {
             AssistantPart::Text { text, .. } if text.is_empty() => {}
             AssistantPart::Text { text, .. } => texts.push(text.as_str()),
             AssistantPart::Reasoning { summary, opaque } => {
-                // What another server or model thought is left out.
-                let Some(sealed) = opened(opaque.as_ref(), dialect) else { continue };
+                let Some(sealed) = opened(opaque.as_ref()) else { continue };
                 match sealed.get(DETAILS).and_then(Value::as_array) {
                     Some(details) => reasoning_details.extend(details),
                     None => thoughts.extend(summary.iter().map(String::as_str)),
                 }
             }
-            AssistantPart::Call(call) => tool_calls.push(called(call, dialect)),
+            AssistantPart::Call(call) => tool_calls.push(called(call)),
             AssistantPart::Search { .. } => {}
         }
     }
@@ -194,22 +191,20 @@ fn answer<'a>(content: &'a [AssistantPart], dialect: &Dialect) -> Answer<'a> {
     Answer { content: joined(texts), reasoning_content, reasoning_details, tool_calls }
 }
 
-/// What `dialect`'s own server and model have sealed.
-fn opened<'a>(opaque: Option<&'a Opaque>, dialect: &Dialect) -> Option<&'a Value> {
-    let sealed = opaque?.open(Wire::ChatCompletions)?;
-    (sealed.get(FROM)?.as_str() == Some(dialect.origin())).then_some(sealed)
+fn opened(opaque: Option<&Opaque>) -> Option<&Value> {
+    opaque?.open(Wire::ChatCompletions)
 }
 
-fn called<'a>(call: &'a ToolCall, dialect: &Dialect) -> Call<'a> {
+fn called(call: &ToolCall) -> Call<'_> {
     let arguments = match &call.arguments {
         Arguments::Freeform(input) => Cow::Owned(functions::of_text(input)),
         Arguments::Json(text) => object(text),
     };
     Call {
-        id: dialect.call_id(&call.call_id),
+        id: &call.call_id,
         kind: "function",
         function: Called { name: &call.name, arguments },
-        extra_content: opened(call.opaque.as_ref(), dialect).and_then(|sealed| sealed.get(EXTRA)),
+        extra_content: opened(call.opaque.as_ref()).and_then(|sealed| sealed.get(EXTRA)),
     }
 }
 

@@ -13,4 +13,4 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{assemble::Assembler, body::body, dialect::Dialect};
+pub(crate) use self::{assemble::Assembler, body::body};

@@ -96,15 +96,11 @@ fn results_come_right_after_their_calls_and_pictures_after_all_of_them() {
     assert_eq!(short(LOCAL, &conversation), expected);
     expected.insert(4, "assistant \"I have the results.\"".into());
     assert_eq!(short(MISTRAL, &conversation), expected);
-    let ids: Vec<Value> =
-        messages(MISTRAL, &conversation).iter().map(|message| message["tool_call_id"].clone()).collect();
-    let calls = messages(MISTRAL, &conversation)[1]["tool_calls"].clone();
-    assert_eq!((&ids[2], &ids[3]), (&calls[0]["id"], &calls[1]["id"]), "both are given the same id that is taken");
 }
 
 #[test]
 fn what_cannot_be_sent_is_left_out() {
-    let sealed = |wire| Some(Opaque::new(wire, json!({ "from": "127.0.0.1 m", "encrypted_content": "x" })));
+    let sealed = |wire| Some(Opaque::new(wire, json!({ "encrypted_content": "x" })));
     let conversation = [
         developer(""),
         Message::User { content: vec![] },
@@ -132,32 +128,30 @@ fn arguments_are_such_that_servers_can_read_them() {
 }
 
 #[test]
-fn thinking_goes_back_to_whom_it_came_from() {
-    let thought = |sealed: Value| AssistantPart::Reasoning {
+fn thinking_goes_back_with_the_calls_it_led_to_or_as_a_gateway_wants() {
+    let thought = |wire, sealed: Value| AssistantPart::Reasoning {
         summary: vec!["hm".into()],
-        opaque: Some(Opaque::new(Wire::ChatCompletions, sealed)),
+        opaque: Some(Opaque::new(wire, sealed)),
     };
-    let (own, other) = ("127.0.0.1 m", "127.0.0.1 other");
-    let content = |from: &str| json!({ "from": from, "reasoning_content": true });
-    let details = |from: &str| json!({ "from": from, "reasoning_details": [{ "data": "x" }] });
+    let content = |wire| thought(wire, json!({ "reasoning_content": true }));
+    let details = thought(Wire::ChatCompletions, json!({ "reasoning_details": [{ "data": "x" }] }));
     let (null, hm, detail) = (Value::Null, json!("hm"), json!([{ "data": "x" }]));
     for (what, parts, reasoning, told) in [
-        ("with a call", vec![thought(content(own)), calling("1", "{}")], &hm, &null),
-        ("without one", vec![thought(content(own)), text("Hi")], &null, &null),
-        ("another model's", vec![thought(content(other)), calling("1", "{}")], &null, &null),
-        ("a gateway's", vec![thought(details(own)), text("Hi")], &null, &detail),
-        ("another gateway's", vec![thought(details(other)), text("Hi")], &null, &null),
+        ("with a call", vec![content(Wire::ChatCompletions), calling("1", "{}")], &hm, &null),
+        ("without one", vec![content(Wire::ChatCompletions), text("Hi")], &null, &null),
+        ("another wire's", vec![content(Wire::Responses), calling("1", "{}")], &null, &null),
+        ("a gateway's", vec![details, text("Hi")], &null, &detail),
     ] {
         let sent = &messages(LOCAL, &[answer(parts)])[0];
         assert_eq!((&sent["reasoning_content"], &sent["reasoning_details"]), (reasoning, told), "{what}");
     }
-    let signed = |from: &str| {
-        let opaque = Some(Opaque::new(Wire::ChatCompletions, json!({ "from": from, "extra_content": { "s": 1 } })));
+    let signed = |wire| {
+        let opaque = Some(Opaque::new(wire, json!({ "extra_content": { "s": 1 } })));
         let (call_id, name, arguments) = ("1".into(), "shell".into(), Arguments::Json("{}".into()));
         AssistantPart::Call(ToolCall { call_id, name, arguments, opaque })
     };
-    for (from, expected) in [(own, json!({ "s": 1 })), (other, null)] {
-        assert_eq!(messages(LOCAL, &[answer(vec![signed(from)])])[0]["tool_calls"][0]["extra_content"], expected);
+    for (wire, expected) in [(Wire::ChatCompletions, json!({ "s": 1 })), (Wire::Responses, null)] {
+        assert_eq!(messages(LOCAL, &[answer(vec![signed(wire)])])[0]["tool_calls"][0]["extra_content"], expected);
     }
 }
 
