@@ -13,7 +13,7 @@ use codex_protocol::{
     Position, ServerNotification, ThreadItem, TurnPlanUpdated,
 };
 use codex_store::{Record, StoreError};
-use codex_tools::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, Work};
+use codex_tools::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, Work, cut};
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
@@ -199,6 +199,8 @@ impl TurnRun {
                     outcome
                 };
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
+                let most = state.settings.model.longest_result();
+                let for_model = if let Some(most) = most { cut(for_model, most) } else { for_model };
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;
                 in_circles

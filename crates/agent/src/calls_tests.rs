@@ -140,6 +140,7 @@ async fn begin(
             id: "scripted".into(),
             reasoning_effort: None,
             context_window: None,
+            is_small: false,
             compact_at: None,
             prices: Prices::default(),
         },

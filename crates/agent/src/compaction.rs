@@ -376,7 +376,9 @@ impl ThreadState {
     /// The first messages of the conversation as they are now.
     pub(crate) fn opening(&self) -> Vec<Message> {
         let workplace = &self.settings.workplace;
-        context::opening(&self.settings.instructions, &workplace.roots, &workplace.policy, &context::today())
+        let is_small = self.settings.model.is_small;
+        let instructions = &self.settings.instructions;
+        context::opening(is_small, instructions, &workplace.roots, &workplace.policy, &context::today())
     }
 }
 

@@ -5,6 +5,7 @@ use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_workspace::{Instruction, Roots};
 
 const BASE: &str = include_str!("prompts/base.md");
+const BASE_SMALL: &str = include_str!("prompts/base_small.md");
 const ENVIRONMENT: &str = include_str!("prompts/environment.md");
 const INSTRUCTIONS: &str = include_str!("prompts/instructions.md");
 const USER_COMMAND: &str = include_str!("prompts/user_command.md");
@@ -18,10 +19,17 @@ const PLAN_MODE: &str = include_str!("prompts/plan_mode.md");
 const DEFAULT_MODE: &str = include_str!("prompts/default_mode.md");
 const NETWORK_DOMAINS: &str = include_str!("prompts/network_domains.md");
 
-/// The first messages of a thread: our instructions, then the project's and the environment.
-pub(crate) fn opening(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<Message> {
+/// The first messages of a thread: our instructions, then the project's and the environment. `is_small`: in few words.
+pub(crate) fn opening(
+    is_small: bool,
+    instructions: &[Instruction],
+    roots: &Roots,
+    policy: &Policy,
+    date: &str,
+) -> Vec<Message> {
     let content = surroundings(instructions, roots, policy, date).into_iter().map(text).collect();
-    vec![Message::Developer { text: BASE.trim_end().to_owned() }, Message::User { content }]
+    let base = if is_small { BASE_SMALL } else { BASE };
+    vec![Message::Developer { text: base.trim_end().to_owned() }, Message::User { content }]
 }
 
 /// What has changed around a thread that goes on: the parts that its conversation does not say, or says otherwise.
@@ -175,7 +183,7 @@ mod tests {
                 ..Policy::default()
             };
             let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
-            let messages = opening(&instructions, &roots, &policy, "2026-11-22");
+            let messages = opening(false, &instructions, &roots, &policy, "2026-11-22");
             let all = format!("{messages:?}");
             for expected in ["/w/AGENTS.md", "Be kind.", "2026-11-22"] {
                 assert!(all.contains(expected), "{expected} is missing: {all}");
@@ -192,7 +200,7 @@ mod tests {
         let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
         let policy = Policy { level: SandboxLevel::WorkspaceWrite, ..Policy::default() };
         for instructions in [&instructions[..], &[]] {
-            let messages = opening(instructions, &roots, &policy, "2026-11-22");
+            let messages = opening(false, instructions, &roots, &policy, "2026-11-22");
             assert!(matches!(&messages[1], Message::User { content } if is_of_program(content)), "{messages:?}");
         }
         let said = |said: &str| is_of_program(&[text(said.to_owned())]);
@@ -211,7 +219,7 @@ mod tests {
             ..Policy::default()
         };
         let rules = |text: &str| [Instruction { path: "/w/AGENTS.md".into(), text: text.into() }];
-        let mut history: History = opening(&rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();
+        let mut history: History = opening(false, &rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();
         let mut say = |rule: &str, date: &str| {
             let news = news(&history, &rules(rule), &roots, &policy, date);
             let said = news.as_ref().map(|news| format!("{news:?}")).unwrap_or_default();

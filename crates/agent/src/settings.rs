@@ -65,6 +65,8 @@ pub struct ModelChoice {
     pub reasoning_effort: Option<String>,
     /// Tokens that fit into one request, where known.
     pub context_window: Option<u64>,
+    /// Whether it has little room: it is told what it must know in few words, and offered few tools.
+    pub is_small: bool,
     /// A conversation of more tokens is summed up by itself; `None`: none is.
     pub compact_at: Option<u64>,
     /// What models cost.
@@ -75,6 +77,18 @@ impl ModelChoice {
     /// How each request asks to be answered.
     pub(crate) fn options(&self) -> Arc<Options> {
         Arc::new(Options { reasoning_effort: self.reasoning_effort.clone(), ..Options::default() })
+    }
+}
+
+/// The part of its context that a model with little room is told of what came of one call: one in so many.
+const RESULTS: u64 = 4;
+
+impl ModelChoice {
+    /// Most that it is told of what came of a call, in bytes; `None`: as much as the tool gives.
+    pub(crate) fn longest_result(&self) -> Option<usize> {
+        let window = self.context_window.filter(|_| self.is_small)?;
+        // Four bytes make a token, about.
+        usize::try_from(window / RESULTS * 4).ok()
     }
 }
 

@@ -17,10 +17,12 @@ use codex_protocol::{
     TurnChanged, TurnError, TurnFailed, TurnStatus,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
+use codex_tools::small;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    ThreadSettings,
     compaction::{Compactions, Reason},
     context,
     mode::is_offered,
@@ -291,10 +293,11 @@ pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNot
     ServerNotification::ThreadStatusChanged(ThreadStatusChanged { thread_id: thread_id.to_owned(), status })
 }
 
-/// The tools the model is offered: under read-only, those that only read.
+/// The tools the model is offered: under read-only, those that only read; where it has little room, few.
 pub(crate) fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
-    let tools = state.settings.tools.iter();
-    tools.filter(|tool| is_offered(&***tool, &state.settings.workplace.policy)).map(|tool| tool.spec()).collect()
+    let ThreadSettings { tools, workplace, model, .. } = &state.settings;
+    let offered = tools.iter().filter(|tool| is_offered(&***tool, &workplace.policy)).map(|tool| tool.spec());
+    if model.is_small { offered.filter_map(small).collect() } else { offered.collect() }
 }
 
 pub(crate) fn unwritable(error: &StoreError) -> TurnError {

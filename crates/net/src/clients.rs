@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto};
 use url::Url;
 
-use crate::Proxies;
+use crate::{Proxies, Servers};
 
 /// How long to wait for a connection, TLS included. There is no limit on the whole exchange: an answer may stream for
 /// an hour.
@@ -44,6 +44,12 @@ pub enum NetError {
         /// Its name.
         variable: &'static str,
     },
+    /// The server is none of those that may be reached.
+    #[error("nothing is sent to `{host}`: with `oss`, only providers with `open_weights = true` are asked")]
+    Elsewhere {
+        /// The host that was to be asked.
+        host: String,
+    },
     /// The TLS library refused its settings.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -55,6 +61,8 @@ pub enum NetError {
 #[derive(Debug, Default)]
 pub struct HttpClients {
     proxies: Proxies,
+    /// `None`: all servers may be reached.
+    only: Option<Servers>,
     built: Mutex<HashMap<(Scheme, Duration), Client>>,
 }
 
@@ -75,6 +83,17 @@ impl HttpClients {
         Self { proxies, ..Self::default() }
     }
 
+    /// Clients of their own that reach `servers` and nothing else.
+    #[must_use]
+    pub fn only(&self, servers: Servers) -> Self {
+        Self { only: Some(servers), proxies: self.proxies.clone(), ..Self::default() }
+    }
+
+    /// Whether there are servers that may not be reached.
+    pub fn are_restricted(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// The client for `url`, built if this is the first URL of its scheme. Cloning a client shares its connections.
     ///
     /// # Errors
@@ -90,6 +109,9 @@ impl HttpClients {
     ///
     /// [`NetError`].
     pub fn client_within(&self, url: &Url, limit: Duration) -> Result<Client, NetError> {
+        if self.only.as_ref().is_some_and(|servers| !servers.have(url)) {
+            return Err(NetError::Elsewhere { host: url.host_str().unwrap_or_default().to_owned() });
+        }
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
@@ -172,6 +194,16 @@ mod tests {
             Ok(_) => assert!(built().contains(&Scheme::Https)),
             Err(error) => assert!(error.to_string().starts_with("cannot set up HTTPS"), "{error}"),
         }
+    }
+
+    #[test]
+    fn nothing_but_certain_servers_is_reached() {
+        let open = url("http://127.0.0.1:8080/v1");
+        let clients = HttpClients::new().only([&open].into_iter().collect());
+        assert!(clients.are_restricted() && !HttpClients::new().are_restricted());
+        clients.client_for(&url("http://127.0.0.1:8080/v1/chat/completions")).unwrap();
+        let error = clients.client_for(&url("https://api.example/v1")).unwrap_err().to_string();
+        assert!(error.starts_with("nothing is sent to `api.example`"), "{error}");
     }
 
     #[test]

@@ -6,11 +6,13 @@
 
 mod causes;
 mod clients;
+mod only;
 mod proxies;
 pub mod proxy;
 mod reach;
 
 pub use causes::causes;
 pub use clients::{CONNECT_TIMEOUT, HttpClients, NetError};
+pub use only::Servers;
 pub use proxies::Proxies;
 pub use reach::reach;

@@ -548,6 +548,7 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
         context_window: context_window(settings, known),
+        is_small: false,
         compact_at: compact_at(settings, known),
         prices: prices(settings),
     })

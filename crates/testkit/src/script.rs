@@ -29,6 +29,8 @@ pub struct Script {
     /// Tokens that the input of a request may have; a longer one is refused in the vendor's words. A token is four bytes
     /// of JSON here, and the usage of each answer says so.
     pub window: Option<usize>,
+    /// What the server says of itself, by path, such as `/props`: JSON, whoever asks and with whatever method.
+    pub pages: BTreeMap<String, Value>,
 }
 
 /// How the step for a request is found.

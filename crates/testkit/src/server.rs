@@ -150,7 +150,7 @@ impl ModelServer {
         self.shared.kept().requests.clone()
     }
 
-    /// The requests for the list of models so far, in the order they arrived.
+    /// What the server was asked of itself so far, the list of models first of all, in the order it arrived.
     pub fn lists(&self) -> Vec<RecordedRequest> {
         self.shared.kept().lists.clone()
     }
@@ -180,7 +180,7 @@ fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::
             let answer = move |state, uri, headers, raw| respond(wire, state, uri, headers, raw);
             routes.route(wire.path(), post(answer))
         });
-        let app = routes.layer(DefaultBodyLimit::disable()).with_state(state);
+        let app = routes.fallback(page).layer(DefaultBodyLimit::disable()).with_state(state);
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         // Not a graceful end: an answer that hangs would hold it up for ever.
         tokio::select! {
@@ -191,9 +191,21 @@ fn serve(listener: std::net::TcpListener, state: Arc<Shared>, stopped: oneshot::
 }
 
 async fn models(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> axum::Json<Value> {
+    let page = shared.script.pages.get(uri.path()).cloned();
     let request = RecordedRequest { uri: uri.to_string(), headers, body: Value::Null, raw: Bytes::new() };
     shared.kept().lists.push(request);
-    axum::Json(json!({"object": "list", "data": [{"id": "mock", "object": "model", "owned_by": "mock"}]}))
+    let list = || json!({"object": "list", "data": [{"id": "mock", "object": "model", "owned_by": "mock"}]});
+    axum::Json(page.unwrap_or_else(list))
+}
+
+/// What the script has at a path.
+async fn page(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {
+    let page = shared.script.pages.get(uri.path()).map(Value::to_string);
+    let body = serde_json::from_slice(&raw).unwrap_or_default();
+    shared.kept().lists.push(RecordedRequest { uri: uri.to_string(), headers, body, raw });
+    let status = if page.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    response.body(page.unwrap_or_default().into()).expect("a response")
 }
 
 async fn respond(wire: Wire, State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, raw: Bytes) -> Response {

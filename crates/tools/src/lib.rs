@@ -19,6 +19,7 @@ mod propose_plan;
 mod read_file;
 mod request_user_input;
 mod search_files;
+mod small;
 #[cfg(test)]
 mod testing;
 mod tool;
@@ -34,7 +35,9 @@ use std::sync::Arc;
 pub use apply_patch::fuzzing::check_patch;
 pub use exec_command::{command_to_its_end, user_command};
 pub use file_index::FileIndex;
+pub use output::cut;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
+pub use small::small;
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
 
 /// All built-in tools, sorted by name.

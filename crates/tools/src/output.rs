@@ -22,7 +22,7 @@ pub(crate) fn model_bytes(tokens: Option<u64>) -> usize {
 }
 
 /// `text`, or its beginning and end, at most about `most` bytes of it.
-pub(crate) fn cut(text: String, most: usize) -> String {
+pub fn cut(text: String, most: usize) -> String {
     if text.len() <= most {
         return text;
     }

@@ -8,6 +8,9 @@ mod endpoint;
 mod failure;
 mod kinds;
 mod listing;
+#[cfg(test)]
+mod open_weights_tests;
+mod questions;
 mod retry_after;
 mod secrets;
 mod sse;
@@ -37,6 +40,7 @@ pub use self::{
 };
 pub(crate) use self::{
     failure::{in_stream, incomplete, plain},
+    questions::Questions,
     secrets::Secrets,
     vendor_error::VendorError,
 };
@@ -61,6 +65,13 @@ impl HttpModel {
             return Err(missing);
         }
         let wrong = |message| Failure { kind: FailureKind::Configuration, message, retry_after: None };
+        // Not only where the settings are read: whatever comes to ask this server, nothing leaves for it.
+        if self.clients.are_restricted() && !self.config.open_weights {
+            return Err(wrong(format!(
+                "nothing is sent to {}: with `oss`, only providers with `open_weights = true` are asked",
+                endpoint.shown
+            )));
+        }
         let thread_id = HeaderValue::try_from(&request.thread_id)
             .map_err(|_| wrong(format!("the thread id `{}` cannot be sent", request.thread_id.escape_debug())))?;
         let format = self.config.format;

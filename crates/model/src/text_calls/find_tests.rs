@@ -1,0 +1,80 @@
+//! `odd_outputs.txt` is a table of what models write: a name, the text, and after `---` the pieces that come of it.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn tools() -> Vec<ToolSpec> {
+    let command = json!({
+        "type": "object",
+        "properties": {"command": {"type": "string"}, "yield_time_ms": {"type": "integer"}},
+        "required": ["command"],
+    });
+    vec![
+        ToolSpec { name: "apply_patch", description: String::new(), input: ToolInput::Freeform { lark_grammar: "" } },
+        ToolSpec { name: "exec_command", description: String::new(), input: ToolInput::Json { schema: command } },
+        ToolSpec { name: "list_dir", description: String::new(), input: ToolInput::Json { schema: json!({}) } },
+    ]
+}
+
+fn shown(piece: &Piece) -> String {
+    match piece {
+        Piece::Text(text) => format!("text {}", Value::from(text.as_str())),
+        Piece::Call(Call { name, arguments: Arguments::Json(json) }) => format!("call {name} {json}"),
+        Piece::Call(Call { name, arguments: Arguments::Freeform(text) }) => {
+            format!("freeform {name} {}", Value::from(text.as_str()))
+        }
+    }
+}
+
+fn cases() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    let table = include_str!("odd_outputs.txt");
+    let mut cases = Vec::new();
+    for case in table.split("\n=== ").skip(1) {
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (text, pieces) = rest.split_once("\n---\n").unwrap();
+        cases.push((name, text, pieces.lines().filter(|line| !line.is_empty()).collect()));
+    }
+    cases
+}
+
+#[test]
+fn calls_are_found_in_odd_outputs() {
+    let cases = cases();
+    assert!(cases.len() > 25, "{}", cases.len());
+    for (name, text, expected) in cases {
+        let pieces: Vec<String> = find(text, &tools()).iter().map(shown).collect();
+        assert_eq!(pieces, expected, "{name}:\n{text}");
+    }
+}
+
+#[test]
+fn what_was_shown_while_it_came_is_text_at_the_end() {
+    for (name, text, _) in cases() {
+        let mut shown = 0;
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let sure = surely_text(&text[..end]);
+            assert!(sure >= shown, "{name}: {end}: {shown} bytes were shown, and now only {sure} are sure");
+            shown = sure;
+        }
+        let first = match find(text, &tools()).first() {
+            Some(Piece::Text(first)) => first.len() + text.find(first.as_str()).unwrap_or_default(),
+            _ => 0,
+        };
+        let rest = &text[first..];
+        let blanks = rest.len() - rest.trim_start().len();
+        assert!(shown <= first + blanks, "{name}: {:?} was shown", &text[..shown]);
+    }
+}
+
+#[test]
+fn plain_text_is_shown_at_once() {
+    for text in ["Hello", "a < b", "`{` opens", "x[0] is first", "one\n\ntwo", "```rust\n{ 1 }\n"] {
+        assert_eq!(surely_text(text), text.len(), "{text}");
+    }
+    for (text, sure) in
+        [("ab\n", 3), ("ab <tool", 3), ("ab\n{", 3), ("ab\n``", 3), ("ab\n```js", 3), ("ab\n```jsx\n", 10)]
+    {
+        assert_eq!(surely_text(text), sure, "{text}");
+    }
+}
