@@ -94,10 +94,7 @@ impl Loaded {
     /// # Errors
     /// One does. The error shows where it is written.
     pub fn require_available(&self) -> Result<(), ConfigError> {
-        let refused = [
-            (self.settings.search, "search", "web search is not available in this version yet"),
-            (self.settings.oss, "oss", "`oss` is not available in this version yet"),
-        ];
+        let refused = [(self.settings.search, "search", "web search is not available in this version yet")];
         match refused.iter().find(|(set, ..)| *set) {
             Some((_, path, message)) => Err(self.merged.error(path, message).after(self.warnings.clone())),
             None => Ok(()),

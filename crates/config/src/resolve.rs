@@ -62,6 +62,7 @@ struct Raw {
     search: bool,
     web_search: Option<Value>,
     oss: bool,
+    oss_provider: Option<String>,
     #[serde(rename = "profiles")]
     _profiles: Option<IgnoredAny>,
     #[serde(rename = "default_profile")]
@@ -214,6 +215,7 @@ pub(crate) fn settings(
         limits: limits::check(raw.limits, merged)?,
         search: raw.search,
         oss: raw.oss,
+        oss_provider: raw.oss_provider,
         log_level: raw.log.level,
         test_command: raw.review.test_command(),
         prices,

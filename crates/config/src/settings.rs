@@ -140,6 +140,8 @@ pub struct Settings {
     pub search: bool,
     /// Whether only providers of open-weight models may be asked.
     pub oss: bool,
+    /// The one of them that is asked; `None`: the first that answers.
+    pub oss_provider: Option<String>,
     /// What is written into the log: `off`, `error`, `warn`, `info` or `debug`.
     pub log_level: String,
     /// What runs the project's tests in a review.

@@ -80,6 +80,7 @@ table! {
     XDG_RUNTIME_DIR = variable("XDG_RUNTIME_DIR", "Where `codex demo` makes its project, and `codex config edit` its copy");
     TMPDIR = variable("TMPDIR", "The same, if `XDG_RUNTIME_DIR` names no directory");
     XDG_CONFIG_HOME = variable("XDG_CONFIG_HOME", "Where git has its list of ignored files; hidden paths are added to it");
+    OLLAMA_HOST = variable("OLLAMA_HOST", "Where `oss` finds Ollama, unless the settings say it: a host, a host and a port, or a URL");
     HTTPS_PROXY = variable("HTTPS_PROXY", "Proxy of requests to `https` addresses, if `https_proxy` names none");
     HTTP_PROXY = variable("HTTP_PROXY", "Proxy of requests to `http` addresses, if `http_proxy` names none");
     ALL_PROXY = variable("ALL_PROXY", "Proxy of requests, where none of the others names one");

@@ -12,7 +12,9 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{Cassette, HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, WireFormat};
+use codex_model::{
+    Cassette, HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, ServerKind, TextCalls, WireFormat,
+};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -23,7 +25,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     Server, agents, cassette,
     limits::{limits, prices},
-    network,
+    network, oss,
+    oss::Open,
     policy::{Ground, policy},
     trust,
 };
@@ -258,7 +261,7 @@ pub(crate) async fn thread(
     wanted.only_played(server.cassette.as_ref().is_some_and(Cassette::is_played));
     let mut warnings = trust::ask(server, id, codex_home, wanted).await?;
     let configured = load(&server.environment, codex_home, wanted)?;
-    let Configured { settings, origins, warnings: of_load, sources, trusted, agent_files } = configured;
+    let Configured { mut settings, origins, warnings: of_load, sources, trusted, agent_files } = configured;
     warnings.extend(of_load);
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
@@ -270,7 +273,9 @@ pub(crate) async fn thread(
     let workplace =
         workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
-    let model = model(server, &settings, wanted)?;
+    let open = open(server, &mut settings, &origins, wanted).await?;
+    warnings.extend(open.iter().flat_map(|open| open.warnings.clone()));
+    let model = model(server, &settings, wanted, open.as_ref())?;
     let limits = limits(&settings, &origins, &model)?;
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
@@ -428,7 +433,8 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
             loaded.require_available()?;
             loaded.require_model()?;
         }
-        if wanted.asks && !wanted.offline {
+        // With `oss`, who is asked is found out later.
+        if wanted.asks && !wanted.offline && !loaded.settings.oss {
             loaded.require_api_key(environment)?;
         }
         Ok(loaded)
@@ -502,9 +508,14 @@ async fn workplace(
 }
 
 /// Who is asked where `wanted` says.
-pub(crate) fn model_choice(server: &Server, codex_home: &Path, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
-    let Configured { settings, origins, .. } = load(&server.environment, codex_home, wanted)?;
-    let model = model(server, &settings, wanted)?;
+pub(crate) async fn model_choice(
+    server: &Server,
+    codex_home: &Path,
+    wanted: &mut Wanted,
+) -> Result<ModelChoice, RpcError> {
+    let Configured { mut settings, origins, .. } = load(&server.environment, codex_home, wanted)?;
+    let open = open(server, &mut settings, &origins, wanted).await?;
+    let model = model(server, &settings, wanted, open.as_ref())?;
     limits(&settings, &origins, &model)?;
     Ok(model)
 }
@@ -520,12 +531,32 @@ pub(crate) fn knows_provider(
     Ok(codex_config::is_built_in(name) || configured()?.settings.model_providers.contains_key(name))
 }
 
-fn model(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
-    cassette::model(server, settings, wanted, || asked(server, settings, wanted))
+/// With `oss`: the server of open-weight models that is asked, which `settings` name then. Once so, a thread stays so,
+/// whatever becomes of its configuration.
+async fn open(
+    server: &Server,
+    settings: &mut Settings,
+    origins: &Origins,
+    wanted: &mut Wanted,
+) -> Result<Option<Open>, RpcError> {
+    if !settings.oss {
+        return Ok(None);
+    }
+    if !wanted.says("oss") {
+        wanted.set("oss", &true.into())?;
+    }
+    if !wanted.asks || wanted.offline {
+        return Ok(Some(Open::unasked(&server.http)));
+    }
+    oss::choose(&server.environment, &server.http, settings, origins).await.map(Some)
+}
+
+fn model(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Open>) -> Result<ModelChoice, RpcError> {
+    cassette::model(server, settings, wanted, || asked(server, settings, wanted, open))
 }
 
 /// Who is asked over a network.
-fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelChoice, RpcError> {
+fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Open>) -> Result<ModelChoice, RpcError> {
     let name = &settings.model_provider;
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
@@ -533,7 +564,7 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
     let known = Known::of(name, &settings.model);
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
-            http_client(server, settings, provider, wanted, known)?
+            http_client(server, settings, provider, wanted, known, open)?
         }
         (WireApi::Scripted, Some(script)) => {
             Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
@@ -548,7 +579,7 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted) -> Result<ModelC
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
         context_window: context_window(settings, known),
-        is_small: false,
+        is_small: oss::is_small(settings, context_window(settings, known)),
         compact_at: compact_at(settings, known),
         prices: prices(settings),
     })
@@ -573,6 +604,7 @@ fn http_client(
     provider: &ProviderSettings,
     wanted: &Wanted,
     known: Known,
+    open: Option<&Open>,
 ) -> Result<Arc<dyn Model>, RpcError> {
     let policy = RetryPolicy {
         retries: provider.stream_max_retries,
@@ -580,7 +612,14 @@ fn http_client(
         ..RetryPolicy::default()
     };
     let config = HttpConfig { known, ..http_config(&server.environment, settings, provider, wanted.asks)? };
-    Ok(Arc::new(Retrying::new(Arc::new(HttpModel::new(config, Arc::clone(&server.http))), policy)))
+    let clients = Arc::clone(open.map_or(&server.http, |open| &open.clients));
+    let mut model: Arc<dyn Model> = Arc::new(HttpModel::new(config, clients));
+    if provider.open_weights {
+        let kind = ServerKind::named(&settings.model_provider);
+        let (first, otherwise) = open.map_or_else(|| kind.calling(None), |open| open.calling);
+        model = Arc::new(TextCalls::new(model, first, otherwise));
+    }
+    Ok(Arc::new(Retrying::new(model, policy)))
 }
 
 /// The server of `provider`, which is the selected one. Where nothing will be asked, a key that cannot be had is none.

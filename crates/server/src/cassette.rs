@@ -12,6 +12,7 @@ use crate::{
     Server,
     build::{Wanted, compact_at, configuration, context_window},
     limits::prices,
+    oss,
 };
 
 /// Words in names of headers that hold secrets.
@@ -46,6 +47,7 @@ fn played(player: &Arc<Player>, surroundings: Surroundings, settings: &Settings,
     let facts = player.facts();
     let id = if wanted.says("model") { settings.model.clone() } else { facts.model.clone() };
     let (is_same, known) = (id == facts.model, Known::of(&facts.provider, &id));
+    let window = if is_same { facts.context_window } else { context_window(settings, known) };
     ModelChoice {
         client: player.model(surroundings),
         provider: facts.provider.clone(),
@@ -53,7 +55,8 @@ fn played(player: &Arc<Player>, surroundings: Surroundings, settings: &Settings,
             true => settings.model_reasoning_effort.clone(),
             false => facts.options.reasoning_effort.clone(),
         },
-        context_window: if is_same { facts.context_window } else { context_window(settings, known) },
+        context_window: window,
+        is_small: oss::is_small(settings, window),
         compact_at: if is_same { facts.compact_at } else { compact_at(settings, known) },
         prices: prices(settings),
         id,

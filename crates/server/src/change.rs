@@ -54,7 +54,7 @@ impl Server {
         let held_by = match flags.walls.is_empty() {
             true if flags.model.is_empty() => kept.held_by(),
             true => {
-                let model = build::model_choice(self, &self.codex_home()?, &wanted)?;
+                let model = build::model_choice(self, &self.codex_home()?, &mut wanted).await?;
                 kept.thread.set_model(model).await.map_err(thread_error)?;
                 kept.held_by()
             }

@@ -25,6 +25,7 @@ mod listing;
 mod log;
 mod models;
 mod network;
+mod oss;
 mod permissions;
 mod policy;
 mod reading;

@@ -62,9 +62,9 @@ pub async fn run(
         found.require_available().map_err(|error| error.to_string())?;
     }
     let settings = found.settings;
-    // A cassette that is played answers instead.
-    let lacks_key =
-        if elsewhere.is_some() || run.cassette.replay.is_some() { None } else { lacks_key(&settings, &environment) };
+    // A cassette that is played answers instead; with `oss`, whom to ask is yet to be found.
+    let needs_none = elsewhere.is_some() || run.cassette.replay.is_some() || settings.oss;
+    let lacks_key = if needs_none { None } else { lacks_key(&settings, &environment) };
     let mut own = settings.tui;
     own.alternate_screen |= screen.alt_screen;
     let mut opening = opening(&screen, resolve::sessions_of(&thread)?, &start, &resume)?;

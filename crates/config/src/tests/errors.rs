@@ -558,8 +558,8 @@ fn what_is_not_available_is_refused_to_sessions_alone() {
     let table: [(&str, &[&str], &str); 5] = [
         ("search = true", &[], search),
         ("search = true", &["search=false"], ""),
-        ("search = true", &["search=false", "oss=true"], "-c oss=true: `oss` is not available in this version yet"),
-        ("[profiles.a]\noss = true", &[], ""),
+        ("oss = true", &[], ""),
+        ("[profiles.a]\nsearch = true", &[], ""),
         ("", &[], ""),
     ];
     for (text, arguments, expected) in table {

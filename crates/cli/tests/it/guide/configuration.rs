@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{Ran, configure, exec, last_request, place_with, run};
-use crate::support::Place;
+use crate::{oss, support::Place};
 
 /// Makes the workspace a project with this file of settings.
 fn project(place: &Place, settings: &str) {
@@ -206,7 +206,14 @@ fn s36_search_is_off() {
 
 #[test]
 fn s37_oss_is_off() {
-    off_and_refused("oss", "`oss` is not available");
+    let place = oss::place(json!([]), oss::ollama(true, 40960));
+    for (settings, model) in [("", "mock"), ("oss = false", "mock"), ("oss = true", "qwen3:8b")] {
+        let file = fs::read_to_string(place.home.join("config.toml")).unwrap();
+        fs::write(place.home.join("config.toml"), file.replace("oss = false\n", "")).unwrap();
+        configure(&place, settings);
+        exec(&place, &[]);
+        assert_eq!(last_request(&place)["model"], model, "{settings}");
+    }
 }
 
 const PROFILES: &str = "model = \"plain\"\n[profiles.work]\nmodel = \"work\"\nmodel_reasoning_effort = \"high\"\n\

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{Ran, configure, exec, last_request, place_with, run};
-use crate::support::Place;
+use crate::{oss, support::Place};
 
 /// The names of the tools that the last request offers.
 fn offered(place: &Place) -> Vec<String> {
@@ -231,8 +231,14 @@ fn s25_search_is_refused_until_it_is_there() {
 }
 
 #[test]
-fn s26_oss_is_refused_until_it_is_there_and_nothing_is_sent() {
-    refuses("--oss", "`oss` is not available");
+fn s26_oss_asks_open_weight_models_and_nothing_else() {
+    let place = oss::place(json!([]), oss::ollama(true, 40960));
+    exec(&place, &["--oss"]);
+    assert_eq!(last_request(&place)["model"], "qwen3:8b");
+    let ran = run(&place, &["exec", "--oss", "-m", "mock/mock", "go"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`mock` is not marked `open_weights = true`"), "{}", ran.stderr);
+    assert_eq!(place.server.requests().len(), 1);
 }
 
 #[test]
