@@ -13,7 +13,7 @@ mod whose;
 
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
-pub use money::usd;
+pub use money::{Cost, usd};
 pub use view::View;
 pub use whole::OpenItems;
 pub use whose::thread_of;

@@ -7,6 +7,8 @@ use codex_protocol::{
     TurnStatus,
 };
 
+use crate::Cost;
+
 /// How many finished items a view keeps; the rest can be asked for.
 const WINDOW: usize = 500;
 
@@ -21,6 +23,8 @@ pub struct View {
     pub plan: Vec<PlanStep>,
     /// Tokens so far.
     pub usage: ThreadTokenUsage,
+    /// What they cost.
+    pub cost: Cost,
     /// The last finished message of the model in this turn.
     pub last_message: Option<String>,
     /// The last error that ended a turn.
@@ -41,15 +45,19 @@ impl View {
     fn event(&mut self, event: &Event) {
         match &event.notification {
             ServerNotification::TurnStarted(changed) => {
-                *self = Self { usage: std::mem::take(&mut self.usage), ..Self::default() };
+                *self = Self { usage: std::mem::take(&mut self.usage), cost: self.cost, ..Self::default() };
+                self.cost.turn_begins();
                 self.turn = Some(changed.turn.clone());
             }
             ServerNotification::ThreadReverted(_) => {
-                *self = Self { usage: std::mem::take(&mut self.usage), ..Self::default() };
+                *self = Self { usage: std::mem::take(&mut self.usage), cost: self.cost, ..Self::default() };
             }
             ServerNotification::TurnCompleted(changed) => self.turn = Some(changed.turn.clone()),
             ServerNotification::TurnPlanUpdated(updated) => self.plan.clone_from(&updated.plan),
-            ServerNotification::TokenUsageUpdated(updated) => self.usage.clone_from(&updated.token_usage),
+            ServerNotification::TokenUsageUpdated(updated) => {
+                self.usage.clone_from(&updated.token_usage);
+                self.cost.total = updated.cost_usd;
+            }
             ServerNotification::ItemCompleted(completed) => {
                 if let ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. } = &completed.item {
                     self.last_message = Some(text.clone());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use codex_client::Cost;
 use codex_protocol::{ApprovalPolicy, ThreadOpened, ThreadTokenUsage};
 
 use crate::{
@@ -98,8 +99,8 @@ pub struct Told<'a> {
     pub elapsed: Duration,
     /// Whether it plans.
     pub is_planning: bool,
-    /// What it cost in USD, where that is known.
-    pub cost: Option<f64>,
+    /// What it cost.
+    pub cost: Cost,
     /// Whether what would have to ask runs too.
     pub full_auto: bool,
     /// How many sub-agents work.
@@ -204,7 +205,10 @@ fn text(item: Item, told: &Told<'_>) -> Option<(String, Role)> {
             let total = told.usage.total.total_tokens;
             if total == 0 { None } else { quiet(format!("{} tokens", thousands(total))) }
         }
-        Item::Cost => quiet(codex_client::usd(told.cost?)),
+        Item::Cost => {
+            told.cost.total?;
+            quiet(told.cost.to_string())
+        }
         Item::Elapsed => quiet(duration(told.elapsed)),
         Item::Session => quiet(opened.thread.id.chars().take(8).collect()),
         Item::Name => quiet(opened.thread.name.clone()?),
@@ -305,7 +309,7 @@ mod tests {
             whereabouts: &Whereabouts::default(),
             elapsed: Duration::from_secs(5),
             is_planning: false,
-            cost: Some(0.5),
+            cost: Cost { total: Some(0.5), before: None },
             full_auto: false,
             agents: 2,
         };

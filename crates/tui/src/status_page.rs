@@ -34,8 +34,8 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     let usage = &session.usage;
     rows.push(page.line("Context", &context(usage.last.total_tokens, usage.model_context_window)));
     rows.push(page.line("Tokens", &tokens(&usage.total)));
-    let cost = session.cost.map_or_else(|| UNKNOWN.to_owned(), codex_client::usd);
-    rows.push(page.line("Money", &cost));
+    let cost = session.cost.to_string();
+    rows.push(page.line("Money", if cost.is_empty() { UNKNOWN } else { &cost }));
     rows.extend(page.list("Settings from", &opened.config_sources));
     rows.extend(page.list("Instructions from", &opened.instruction_sources));
     Box::new(Pager::new("Status", vec![PagerEntry::rows(rows)]))

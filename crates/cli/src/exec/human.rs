@@ -1,6 +1,6 @@
 //! The run as a person reads it: what is read, run and changed, on stderr, as it happens.
 
-use codex_client::{AgentLine, agent_lines, usd};
+use codex_client::{AgentLine, Cost, agent_lines};
 use codex_protocol::{
     CommandExecutionStatus, CompactionReport, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange,
     PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened,
@@ -30,7 +30,7 @@ pub struct Human {
     held: Option<String>,
     tokens: TokenUsage,
     /// In USD, where it is known.
-    cost: Option<f64>,
+    cost: Cost,
     /// What interrupts the turn is its time limit.
     pub time_is_up: bool,
 }
@@ -44,7 +44,7 @@ impl Human {
             command: String::new(),
             held: None,
             tokens: TokenUsage::default(),
-            cost: None,
+            cost: Cost::default(),
             time_is_up: false,
         }
     }
@@ -65,8 +65,9 @@ impl Human {
             ServerNotification::ItemStarted(started) => self.started(&started.item),
             ServerNotification::ItemCompleted(completed) => self.completed(&completed.item),
             ServerNotification::TurnPlanUpdated(updated) => self.plan(&updated.plan),
+            ServerNotification::TurnStarted(_) => self.cost.turn_begins(),
             ServerNotification::TokenUsageUpdated(updated) => {
-                (self.tokens, self.cost) = (updated.token_usage.total, updated.cost_usd);
+                (self.tokens, self.cost.total) = (updated.token_usage.total, updated.cost_usd);
             }
             ServerNotification::Warning(warning) => {
                 self.progress.line(Style::Yellow, &format!("warning: {}", warning.message));
@@ -248,8 +249,8 @@ impl Human {
             "tokens: {} in ({} cached), {} out",
             tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens
         );
-        if let Some(cost) = self.cost {
-            line.push_str(&format!(" · {}", usd(cost)));
+        if self.cost.total.is_some() {
+            line.push_str(&format!(" · {}", self.cost));
         }
         if self.hint {
             line.push_str(&format!(" · go on: codex exec resume {} \"…\"", self.thread_id));

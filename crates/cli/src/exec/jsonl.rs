@@ -66,13 +66,18 @@ impl Jsonl {
         let message = match view.ended() {
             Some(TurnStatus::Completed) => {
                 let total = &view.usage.total;
-                return emit(&json!({ "type": "turn.completed", "usage": {
+                let mut completed = json!({ "type": "turn.completed", "usage": {
                     "input_tokens": total.input_tokens,
                     "cached_input_tokens": total.cached_input_tokens,
                     "cache_write_input_tokens": total.cache_write_input_tokens,
                     "output_tokens": total.output_tokens,
                     "reasoning_output_tokens": total.reasoning_output_tokens,
-                }}));
+                }});
+                // Ours; of the session, as the tokens are.
+                if let Some(cost) = view.cost.total {
+                    completed["cost_usd"] = json!(cost);
+                }
+                return emit(&completed);
             }
             Some(TurnStatus::Interrupted) if self.time_is_up => "the turn was stopped: the time of --timeout is up",
             Some(TurnStatus::Interrupted) => "the turn was interrupted",

@@ -200,7 +200,7 @@ impl App {
         let header = self.header(&opened);
         self.feed.set_directory(&opened.cwd);
         self.setup.start.cwd = Some(opened.cwd.clone());
-        let (usage, cost) = (std::mem::take(&mut self.before.usage), self.before.cost.take());
+        let (usage, cost) = (std::mem::take(&mut self.before.usage), std::mem::take(&mut self.before.cost));
         self.session = Some(Session { said: resumed, usage, cost, ..Session::new(opened, now) });
         match resumed {
             true => self.begin_below_tail(header),

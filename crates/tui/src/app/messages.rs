@@ -35,7 +35,7 @@ impl App {
                     None => (&mut self.before.usage, &mut self.before.cost),
                 };
                 usage.clone_from(&updated.token_usage);
-                *cost = updated.cost_usd;
+                cost.total = updated.cost_usd;
             }
             ServerNotification::ItemCompleted(completed) => {
                 let Some(session) = &mut self.session else { return };
@@ -66,6 +66,7 @@ impl App {
 
     fn turn_began(&mut self, id: &str, now: Instant) {
         let Some(session) = &mut self.session else { return };
+        session.cost.turn_begins();
         let before = session.turn.replace(Running { id: id.to_owned(), ..Running::begun(now) });
         if before.is_some_and(|turn| turn.id.is_empty() && turn.stopping) {
             // It was told to stop before there was anything to stop.

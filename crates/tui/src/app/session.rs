@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use codex_client::Cost;
 use codex_protocol::{ModeKind, ThreadOpened, ThreadTokenUsage, UserInput};
 
 use super::{App, Proposed, agents::Agents, resuming::Tail};
@@ -13,8 +14,8 @@ pub struct Session {
     pub opened: ThreadOpened,
     /// Its tokens.
     pub usage: ThreadTokenUsage,
-    /// What they cost in USD, where that is known.
-    pub cost: Option<f64>,
+    /// What they cost.
+    pub cost: Cost,
     /// The turn that runs.
     pub turn: Option<Running>,
     /// When it was opened.
@@ -48,8 +49,8 @@ pub struct Before {
     pub plans: bool,
     /// Tokens of the one that is on its way.
     pub usage: ThreadTokenUsage,
-    /// What they cost in USD, where that is known.
-    pub cost: Option<f64>,
+    /// What they cost.
+    pub cost: Cost,
 }
 
 /// A turn that runs.
