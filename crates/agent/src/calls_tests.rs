@@ -139,6 +139,7 @@ async fn begin(
             provider: "scripted".into(),
             id: "scripted".into(),
             reasoning_effort: None,
+            options: Default::default(),
             context_window: None,
             is_small: false,
             compact_at: None,

@@ -311,7 +311,7 @@ impl TurnRun {
             history,
             tools: Arc::default(),
             thread_id: self.thread_id.clone(),
-            options: state.settings.model.options(),
+            options: state.settings.options(),
             output_schema: None,
         };
         self.progress.asked = std::time::Instant::now();

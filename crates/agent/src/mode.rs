@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use codex_history::{Content, ToolCall};
+use codex_model::Options;
 use codex_permissions::Policy;
 use codex_store::StoreError;
 use codex_tools::{Effect, Tool};
@@ -70,6 +71,12 @@ impl ThreadSettings {
     /// The mode they are for.
     pub fn mode(&self) -> Mode {
         if self.after_planning.is_some() { Mode::Plan } else { Mode::Default }
+    }
+
+    /// How the model is to answer.
+    pub(crate) fn options(&self) -> Arc<Options> {
+        let [usual, planning] = &self.model.options;
+        Arc::clone(if self.mode() == Mode::Plan { planning } else { usual })
     }
 
     /// These settings for another mode.

@@ -150,7 +150,7 @@ impl TurnRun {
             history: state.history.clone(),
             tools: Arc::clone(tools),
             thread_id: self.thread_id.clone(),
-            options: state.settings.model.options(),
+            options: state.settings.options(),
             output_schema: self.options.output_schema.clone(),
         }
     }

@@ -61,8 +61,10 @@ pub struct ModelChoice {
     pub provider: String,
     /// Model id, as the provider calls it.
     pub id: String,
-    /// `low`, `medium`, `high`, …
+    /// `low`, `medium`, `high`, … as it is wanted; `options` has what the model takes of it.
     pub reasoning_effort: Option<String>,
+    /// How it is to answer, and how in plan mode.
+    pub options: [Arc<Options>; 2],
     /// Tokens that fit into one request, where known.
     pub context_window: Option<u64>,
     /// Whether it has little room: it is told what it must know in few words, and offered few tools.
@@ -71,13 +73,6 @@ pub struct ModelChoice {
     pub compact_at: Option<u64>,
     /// What models cost.
     pub prices: Prices,
-}
-
-impl ModelChoice {
-    /// How each request asks to be answered.
-    pub(crate) fn options(&self) -> Arc<Options> {
-        Arc::new(Options { reasoning_effort: self.reasoning_effort.clone(), ..Options::default() })
-    }
 }
 
 /// The part of its context that a model with little room is told of what came of one call: one in so many.

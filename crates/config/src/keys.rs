@@ -119,6 +119,12 @@ const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "a
 /// Values that the existing CLI has, of a key, and what they are called here.
 const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+/// How what a model thinks is told.
+const SUMMARY: &[&str] = &["auto", "concise", "detailed", "none"];
+/// How much a model writes.
+const VERBOSITY: &[&str] = &["low", "medium", "high"];
+/// Queues of providers.
+const TIERS: &[&str] = &["auto", "default", "flex", "priority", "fast", "standard_only", "on_demand"];
 /// A day in milliseconds: longer than any stream may be silent.
 const DAY_MS: i64 = 86_400_000;
 /// A year in seconds.
@@ -222,6 +228,18 @@ pub const KEYS: &[Key] = &[
     key("api_key_env", Kind::Variable, "Environment variable that holds the API key of the provider `openai`")
         .default("\"OPENAI_API_KEY\""),
     key("model_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks").project(Project::Harmless),
+    key("plan_mode_reasoning_effort", Kind::Suggested(EFFORT), "How long the model thinks in plan mode"),
+    key("model_reasoning_summary", Kind::Choice(SUMMARY), "How the model's thoughts are summarised; `auto` if not set"),
+    key("model_supports_reasoning_summaries", Kind::Flag, "Whether the model thinks, and summarises its thoughts"),
+    key("model_verbosity", Kind::Suggested(VERBOSITY), "How much the model writes"),
+    key("service_tier", Kind::Suggested(TIERS), "The provider's queue; `fast` is `priority`"),
+    key("model_temperature", Kind::Amount, "How much the model leaves to chance, from 0 to 2"),
+    key("model_max_output_tokens", Kind::Count(1, MOST_TOKENS), "Longest answer, in tokens, thinking included"),
+    key(
+        "models",
+        Kind::Named(MODEL),
+        "What is known of models, by their ids or as `provider/model`; known ones need none",
+    ),
     key("model_context_window", Kind::Count(1_000, 100_000_000), "Size of the model's context, in tokens"),
     key("auto_compact", Kind::Flag, "Sum the conversation up by itself when it comes near the model's limit")
         .default("true"),
@@ -283,18 +301,12 @@ pub const KEYS: &[Key] = &[
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),
-    later("model_max_output_tokens", "Longest answer, in tokens"),
-    later("model_reasoning_summary", "How the model's thoughts are summarised"),
-    later("model_supports_reasoning_summaries", "Whether the model summarises its thoughts"),
-    later("model_verbosity", "How much the model writes"),
     later("notify", "Program to start when a turn ends"),
-    later("plan_mode_reasoning_effort", "How long the model thinks in plan mode"),
     later("plugins", "Plugins, and whether each is in use"),
     later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
     later("project_doc_max_bytes", "How much of AGENTS.md is read"),
     later("project_root_markers", "Names that mark a project's root"),
     later("review_model", "Model for reviews"),
-    later("service_tier", "The provider's service tier"),
     later("skills", "Skills, and whether each is in use"),
     later("tool_output_token_limit", "Longest output of a tool, in tokens"),
     later("tools", "Switches of single tools"),
@@ -432,6 +444,19 @@ pub const PRICE: &[Key] = &[
     key("input", Kind::Amount, "USD per million tokens of requests"),
     key("cached_input", Kind::Amount, "The same for those that the provider had cached; as `input` if not set"),
     key("output", Kind::Amount, "USD per million tokens of responses, thinking included"),
+];
+
+/// The keys of a table of `[models]`.
+const MODEL: &[Key] = &[
+    key("context_window", Kind::Count(1_000, 100_000_000), "Tokens that a request may hold"),
+    key("max_output_tokens", Kind::Count(1, 100_000_000), "Tokens that an answer may have"),
+    key("images", Kind::Flag, "Whether messages may hold images"),
+    key("reasoning", Kind::FlagOrKnownTexts(EFFORT), "Whether it thinks; or how much it can be told to"),
+    key("temperature", Kind::Flag, "Whether it takes `model_temperature`"),
+    key("verbosity", Kind::Flag, "Whether it takes `model_verbosity`"),
+    key("input_price", Kind::Amount, "As `input` of `[prices]`"),
+    key("cached_input_price", Kind::Amount, "As `cached_input` of `[prices]`"),
+    key("output_price", Kind::Amount, "As `output` of `[prices]`"),
 ];
 
 /// The keys of `[agents]`.

@@ -14,6 +14,7 @@ use crate::built_in;
 use crate::layer::Leaf;
 use crate::limits::RawPrice;
 use crate::merge::Merged;
+use crate::models::{ModelSettings, RawModel, ReasoningSettings, models};
 use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
 use crate::review::RawReview;
@@ -21,9 +22,9 @@ use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    AgentSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications, Origin,
-    Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings, Warning,
-    WireApi, WorkspaceWrite, limits, rules,
+    AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications,
+    Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
+    Warning, WireApi, WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -37,6 +38,15 @@ struct Raw {
     openai_base_url: String,
     api_key_env: String,
     model_reasoning_effort: Option<String>,
+    plan_mode_reasoning_effort: Option<String>,
+    model_reasoning_summary: Option<String>,
+    model_supports_reasoning_summaries: Option<bool>,
+    model_verbosity: Option<String>,
+    service_tier: Option<String>,
+    model_temperature: Option<f64>,
+    model_max_output_tokens: Option<u64>,
+    #[serde(default)]
+    models: BTreeMap<String, RawModel>,
     model_context_window: Option<u64>,
     auto_compact: bool,
     model_auto_compact_token_limit: Option<u64>,
@@ -187,12 +197,27 @@ pub(crate) fn settings(
     let model_providers = providers(raw.model_providers, openai, merged);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
     warnings.extend(incomplete);
+    let (mut models, of_models, incomplete) = models(raw.models, merged);
+    warnings.extend(incomplete);
+    if let Some(thinks) = raw.model_supports_reasoning_summaries {
+        let model: &mut ModelSettings = models.entry(raw.model.clone()).or_default();
+        model.reasoning.get_or_insert(ReasoningSettings::Thinks(thinks));
+    }
     Ok(Settings {
         model: raw.model,
         model_provider: raw.model_provider,
         model_providers,
         api_key_env: raw.api_key_env,
         model_reasoning_effort: raw.model_reasoning_effort,
+        answers: AnswerSettings {
+            reasoning_summary: raw.model_reasoning_summary,
+            verbosity: raw.model_verbosity,
+            service_tier: raw.service_tier,
+            temperature: temperature(raw.model_temperature, merged)?,
+            max_output_tokens: raw.model_max_output_tokens,
+            effort_of_plan_mode: raw.plan_mode_reasoning_effort,
+        },
+        models,
         model_context_window: raw.model_context_window,
         auto_compact: raw.auto_compact,
         model_auto_compact_token_limit: raw.model_auto_compact_token_limit,
@@ -218,8 +243,18 @@ pub(crate) fn settings(
         oss_provider: raw.oss_provider,
         log_level: raw.log.level,
         test_command: raw.review.test_command(),
-        prices,
+        prices: prices.into_iter().chain(of_models).collect(),
     })
+}
+
+/// No model takes more than 2.
+fn temperature(wanted: Option<f64>, merged: &Merged) -> Result<Option<f64>, ConfigError> {
+    match wanted {
+        Some(above) if above > 2.0 => {
+            Err(merged.error("model_temperature", "`model_temperature` must be a number from 0 to 2"))
+        }
+        wanted => Ok(wanted),
+    }
 }
 
 /// The variables of all providers that are configured.

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{EnvironmentPolicy, LimitSettings, PermissionEntry, PriceSettings, ProviderSettings, TestCommand};
+use crate::{
+    AnswerSettings, EnvironmentPolicy, LimitSettings, ModelSettings, PermissionEntry, PriceSettings, ProviderSettings,
+    TestCommand,
+};
 
 /// What commands and edits may change. In order, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -106,6 +109,10 @@ pub struct Settings {
     pub api_key_env: String,
     /// How long the model thinks, as the provider names it; `None` leaves it to the provider.
     pub model_reasoning_effort: Option<String>,
+    /// How it is to answer.
+    pub answers: AnswerSettings,
+    /// What is known of models, by `model` or `provider/model`, where the user says it.
+    pub models: BTreeMap<String, ModelSettings>,
     /// Size of the model's context in tokens; `None`: to be found out.
     pub model_context_window: Option<u64>,
     /// Whether a conversation is summed up by itself near the model's limit.

@@ -23,7 +23,7 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server, agents, cassette,
+    Server, agents, cassette, catalog,
     limits::{limits, prices},
     network, oss,
     oss::Open,
@@ -561,7 +561,7 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
     };
-    let known = Known::of(name, &settings.model);
+    let known = catalog::known(settings, name, &settings.model);
     let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
         (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
             http_client(server, settings, provider, wanted, known, open)?
@@ -573,11 +573,13 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
             return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
         }
     };
+    let (usual, planning) = catalog::options(settings, &known);
     Ok(ModelChoice {
         client,
         provider: name.clone(),
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
+        options: [usual.into(), planning.into()],
         context_window: context_window(settings, known),
         is_small: oss::is_small(settings, context_window(settings, known)),
         compact_at: compact_at(settings, known),

@@ -35,7 +35,7 @@ pub(crate) fn model(
     let facts = Facts {
         provider: model.provider.clone(),
         model: model.id.clone(),
-        options: Options { reasoning_effort: model.reasoning_effort.clone(), ..Options::default() },
+        options: (*model.options[0]).clone(),
         context_window: model.context_window,
         compact_at: model.compact_at,
     };
@@ -48,13 +48,17 @@ fn played(player: &Arc<Player>, surroundings: Surroundings, settings: &Settings,
     let id = if wanted.says("model") { settings.model.clone() } else { facts.model.clone() };
     let (is_same, known) = (id == facts.model, Known::of(&facts.provider, &id));
     let window = if is_same { facts.context_window } else { context_window(settings, known) };
+    let reasoning_effort = match wanted.says("model_reasoning_effort") {
+        true => settings.model_reasoning_effort.clone(),
+        false => facts.options.reasoning_effort.clone(),
+    };
+    let options = |effort: Option<String>| known.fit(&Options { reasoning_effort: effort, ..facts.options.clone() });
+    let planning = settings.answers.effort_of_plan_mode.clone().or_else(|| reasoning_effort.clone());
     ModelChoice {
         client: player.model(surroundings),
         provider: facts.provider.clone(),
-        reasoning_effort: match wanted.says("model_reasoning_effort") {
-            true => settings.model_reasoning_effort.clone(),
-            false => facts.options.reasoning_effort.clone(),
-        },
+        options: [options(reasoning_effort.clone()).into(), options(planning).into()],
+        reasoning_effort,
         context_window: window,
         is_small: oss::is_small(settings, window),
         compact_at: if is_same { facts.compact_at } else { compact_at(settings, known) },

@@ -8,6 +8,7 @@ mod apply;
 pub mod auth;
 mod build;
 mod cassette;
+mod catalog;
 mod ceiling;
 mod change;
 mod diff;

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use codex_agent::{Limits, ModelChoice, Spent, Thread};
-use codex_config::{Origins, Settings};
+use codex_config::{Origins, PriceSettings, Settings};
 use codex_model::{Price, Prices};
 use codex_protocol::{ModelUsage, RpcError, ThreadUsage};
 
@@ -50,7 +50,12 @@ pub(crate) fn usage(thread: &Thread) -> ThreadUsage {
 
 /// The prices that are known, with those of the user above.
 pub(crate) fn prices(settings: &Settings) -> Prices {
-    let own = settings.prices.iter();
-    let own = own.map(|(id, it)| (id.clone(), Price::new(it.input, it.cached_input, it.output)));
-    Prices::new(&settings.model_provider, own.collect())
+    let provider = &settings.model_provider;
+    // `provider/model` says more than `model`.
+    let of_provider =
+        |id: &str| id.strip_prefix(&**provider).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
+    let price = |it: &PriceSettings| Price::new(it.input, it.cached_input, it.output);
+    let all = settings.prices.iter().map(|(id, it)| (id.clone(), price(it)));
+    let own = settings.prices.iter().filter_map(|(id, it)| Some((of_provider(id)?, price(it))));
+    Prices::new(provider, all.chain(own).collect())
 }

@@ -4,7 +4,7 @@
 use codex_model::{Efforts, Known, ListedModel};
 use codex_protocol::{Model, ModelListParams, ModelListResult, ReasoningEffortOption, RpcError, ThreadStartParams};
 
-use crate::{Server, build};
+use crate::{Server, build, catalog};
 
 /// How long models think unless told otherwise.
 const DEFAULT_EFFORT: &str = "medium";
@@ -58,16 +58,18 @@ impl Server {
         }
         let wanted =
             |model: &Model| params.model_provider.as_ref().is_none_or(|wanted| *wanted == model.model_provider);
-        let models = choices.into_iter().enumerate().map(|(at, choice)| choice.told(at == 0));
+        let models = choices.into_iter().enumerate().map(|(at, choice)| {
+            let known = catalog::known(&settings, &choice.provider, &choice.model);
+            choice.told(known, at == 0)
+        });
         let data = models.filter(wanted).take(params.limit.unwrap_or(usize::MAX)).collect();
         Ok(ModelListResult { data, next_cursor: None })
     }
 }
 
 impl Choice {
-    fn told(self, is_default: bool) -> Model {
+    fn told(self, known: Known, is_default: bool) -> Model {
         let Self { provider, model, effort, window } = self;
-        let known = Known::of(&provider, &model);
         let can = known.efforts().unwrap_or_else(|| Efforts::new(USUAL));
         let efforts = EFFORTS.iter().filter(|(effort, _)| can.iter().any(|one| one == *effort));
         let option = |(effort, description): &(&str, &str)| ReasoningEffortOption {

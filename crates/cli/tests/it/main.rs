@@ -38,6 +38,7 @@ mod login;
 mod network;
 mod new_repositories;
 mod older_kernel;
+mod options;
 mod oss;
 mod permissions;
 mod plan;

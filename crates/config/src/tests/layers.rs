@@ -307,9 +307,9 @@ model_reasoning_summary = "none"
         &[],
         &[
             "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
-            "~/.codex/config.toml: not used by this version: model_reasoning_summary, model_verbosity, notify, \
+            "~/.codex/config.toml: not used by this version: notify, \
              features, tools, mcp_servers, \
-             model_providers.azure.requires_openai_auth, profiles.fast.model_reasoning_summary",
+             model_providers.azure.requires_openai_auth",
             "~/.codex/config.toml:15:14: there is no web search in this version yet",
         ],
     );
