@@ -2,7 +2,7 @@
 
 mod export;
 
-use codex_client::Client;
+use codex_client::{Client, called};
 use codex_config::Environment;
 use codex_protocol::{
     ErrorKind, RpcError, Thread, ThreadListParams, ThreadReadParams, ThreadSearchParams, ThreadSearchResult,
@@ -151,7 +151,7 @@ fn show(found: &[(Thread, Option<String>)], more: bool, shown: &SessionsShown) -
     }
     let mut text = String::new();
     for (thread, snippet) in found {
-        let called = one_line(thread.name.as_deref().unwrap_or(&thread.preview));
+        let called = one_line(&called(thread));
         text += &format!("{}  {}  {called}\n", thread.id, time(thread.updated_at));
         if shown.all {
             text += &format!("  {}\n", one_line(&thread.cwd));
@@ -172,7 +172,7 @@ fn show(found: &[(Thread, Option<String>)], more: bool, shown: &SessionsShown) -
 async fn delete(client: &Client, sessions: &[String], yes: bool) -> Result<ExitStatus, Failure> {
     let threads = all(client, sessions).await?;
     for thread in &threads {
-        let called = one_line(thread.name.as_deref().unwrap_or(&thread.preview));
+        let called = one_line(&called(thread));
         let question = format!("Delete {} ({called}) for good?", thread.id);
         if !yes && !terminal::confirmed(&question, "look at it with `codex sessions show`")? {
             terminal::complain("not deleted");
@@ -192,6 +192,7 @@ fn object(thread: &Thread, snippet: Option<&str>) -> Value {
     let mut object = json!({
         "id": thread.id,
         "name": thread.name,
+        "title": called(thread),
         "preview": thread.preview,
         "cwd": thread.cwd,
         "createdAt": thread.created_at,

@@ -84,17 +84,14 @@ impl Sessions {
     fn entry(&self, thread: Thread, snippet: Option<&str>) -> Entry<String> {
         let age = age(self.now.as_second() - thread.updated_at);
         let place = if self.all { format!(" · {}", thread.cwd) } else { String::new() };
-        let about = match (snippet, &thread.name) {
-            (Some(snippet), _) => format!("{snippet} · {age}"),
-            (None, Some(_)) => format!("{age}{place} · {} · {}", thread.id, thread.preview),
-            (None, None) => format!("{age}{place} · {}", thread.id),
+        let called = codex_client::called(&thread);
+        let about = match snippet {
+            Some(snippet) => format!("{snippet} · {age}"),
+            None if called == thread.preview.trim().trim_end_matches('.') => format!("{age}{place} · {}", thread.id),
+            None => format!("{age}{place} · {} · {}", thread.id, thread.preview),
         };
-        let name = match &thread.name {
-            Some(name) => name.as_str(),
-            None if thread.preview.trim().is_empty() => "(nothing was said)",
-            None => &thread.preview,
-        };
-        Entry { name: name.to_owned(), about, is_on: None, value: thread.id }
+        let name = if called.is_empty() { "(nothing was said)".to_owned() } else { called };
+        Entry { name, about, is_on: None, value: thread.id }
     }
 
     fn narrow(&mut self) {
