@@ -81,6 +81,12 @@ fn models_are_listed_of_who_has_a_key_and_of_this_machine() {
         "models": [{ "id": "mock", "context_window": null, "price": null }], "error": null,
     }] });
     assert_eq!((code, found), (Some(0), expected));
+    // Each language has its own header for the key.
+    let own = format!("model_providers.anthropic.base_url=\"{}\"", place.server.base_url());
+    let (code, ..) = ran(&place, &["-c", &own, "models", "anthropic"], &[("ANTHROPIC_API_KEY", "k-anthropic")]);
+    let asked = place.server.lists().pop().unwrap();
+    assert_eq!((code, asked.header("x-api-key"), asked.header("authorization")), (Some(0), "k-anthropic", ""));
+    assert_ne!(asked.header("anthropic-version"), "");
     // Whoever names one wants its list.
     assert_eq!(list(&["models", "anthropic"]).0, Some(1));
     assert_eq!(list(&["models", "vllm"]).0, Some(1));

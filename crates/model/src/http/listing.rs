@@ -140,9 +140,11 @@ fn model(of: &Value) -> Option<ListedModel> {
 
 #[cfg(test)]
 mod tests {
+    use codex_testkit::{RawAnswer, RawEnding, RawServer};
     use serde_json::json;
 
     use super::*;
+    use crate::WireFormat;
 
     #[test]
     fn lists_as_servers_write_them() {
@@ -199,6 +201,33 @@ mod tests {
             let expected = expected.map(|(models, after)| Page { models, after: after.map(str::to_owned) });
             assert_eq!(parse(body), expected, "{name}");
         }
+    }
+
+    /// All pages are asked for, with the key where the format wants it; who does not answer so is told of without it.
+    #[tokio::test]
+    async fn a_list_of_several_pages_is_put_together() {
+        let json = |body: &str| {
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
+            RawAnswer::new(format!("{head}connection: close\r\n\r\n{body}"), RawEnding::Close)
+        };
+        let server = RawServer::start(move |number| match number {
+            0 => json(r#"{"data":[{"id":"a","type":"model"}],"has_more":true,"last_id":"a"}"#),
+            1 => json(r#"{"data":[{"id":"b","type":"model"}],"has_more":false,"last_id":"b"}"#),
+            _ => json(r#"{"hello":"k-0123456789"}"#),
+        });
+        let mut config = HttpConfig::new(WireFormat::AnthropicMessages, server.base_url());
+        config.api_key = Some("k-0123456789".into());
+        let clients = HttpClients::new();
+        let listed = list_models(&config, &clients, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(listed.iter().map(|model| &*model.id).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(server.answered(), 2);
+        let none = list_models(&config, &clients, Duration::from_secs(60)).await.unwrap_err();
+        assert!(none.ends_with("/models did not answer with a list of models"), "{none}");
+        config.key_variable = Some("SOME_KEY".into());
+        config.api_key = None;
+        let none = list_models(&config, &clients, Duration::from_secs(60)).await.unwrap_err();
+        assert_eq!((none.as_str(), server.answered()), ("no key: set SOME_KEY", 3));
     }
 
     #[test]
