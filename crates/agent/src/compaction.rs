@@ -315,6 +315,7 @@ impl TurnRun {
             output_schema: None,
         };
         self.progress.asked = std::time::Instant::now();
+        self.progress.answers = None;
         let mut answer = state.settings.model.client.stream(request);
         let cancel = self.cancel.clone();
         let mut ends = state.processes.ends();
@@ -340,7 +341,10 @@ impl TurnRun {
                 }
                 Some(StreamEvent::Failed(failure)) => return Ok(Summary::Failed(failure.message)),
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
-                    self.tell_retry(state, (attempt, of), delay, (kind, &reason)).await;
+                    self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
+                }
+                Some(StreamEvent::Rerouted { provider, model, why }) => {
+                    self.rerouted(state, (provider, model), why).await;
                 }
                 Some(_) => {}
                 None => return Ok(Summary::Failed("the model's answer ended without an end".into())),

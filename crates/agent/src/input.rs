@@ -4,7 +4,7 @@ use std::path::Path;
 
 use codex_history::Content;
 use codex_protocol::UserInput;
-use codex_workspace::read_picture;
+use codex_workspace::{picture_in_url, read_picture};
 
 use crate::ThreadError;
 
@@ -30,9 +30,27 @@ pub(crate) fn content(input: &[UserInput], directory: &Path) -> Result<Vec<Conte
                 content.push(Content::Text { text: format!("Picture `{path}`:") });
                 content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
             }
+            UserInput::Image { url, name } => {
+                let name = name.as_deref().unwrap_or("a picture");
+                let unreadable = |sentence| ThreadError::Picture { path: name.into(), sentence };
+                let picture = picture_in_url(url).map_err(unreadable)?;
+                content.push(Content::Text { text: format!("Picture `{name}`:") });
+                content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
+            }
         }
     }
     Ok(content)
+}
+
+/// What is told of what the user said: the bytes of pictures are in the conversation, once.
+pub(crate) fn told(input: UserInput) -> UserInput {
+    match input {
+        UserInput::Image { url, name } => {
+            let head = url.split_inclusive(',').next().unwrap_or_default().to_owned();
+            UserInput::Image { url: head, name }
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +68,13 @@ mod tests {
         let picture = Content::Image { media_type: "image/gif".into(), data: "R0lGODlh".into() };
         let content = |input: &[UserInput]| content(input, directory.path());
         let said = content(&[text("look"), image("a.gif")]).unwrap();
-        assert_eq!(said, [told("look"), told("Picture `a.gif`:"), picture]);
+        assert_eq!(said, [told("look"), told("Picture `a.gif`:"), picture.clone()]);
+        let sent = |url: &str| UserInput::Image { url: url.into(), name: Some("b.gif".into()) };
+        let said = content(&[sent("data:image/gif;base64,R0lGODlh")]).unwrap();
+        assert_eq!(said, [told("Picture `b.gif`:"), picture]);
+        assert_eq!(super::told(sent("data:image/gif;base64,R0lGODlh")), sent("data:image/gif;base64,"));
+        let error = content(&[sent("http://127.0.0.1/a.gif")]).unwrap_err().to_string();
+        assert!(error.contains("`b.gif`: a picture comes as `data:"), "{error}");
         assert!(matches!(content(&[text(" "), text("")]), Err(ThreadError::EmptyInput)));
         assert!(matches!(content(&[]), Err(ThreadError::EmptyInput)));
         for (path, expected) in [("b.txt", "`b.txt`: it is not a PNG"), ("none", "`none`: No such file")] {

@@ -21,6 +21,7 @@ mod new_repositories;
 mod questions;
 mod recorder;
 mod repetition;
+mod rerouted;
 mod revert;
 mod review;
 mod rewind;

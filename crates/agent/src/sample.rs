@@ -6,7 +6,8 @@ use codex_history::{AssistantPart, Message, ToolCall, ToolSpec, Usage};
 use codex_log::Level;
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
 use codex_protocol::{
-    Delta, Position, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, TurnError,
+    Delta, Position, RetryWait, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated,
+    TurnError,
 };
 use codex_store::{Record, StoreError};
 use futures_util::StreamExt;
@@ -68,6 +69,7 @@ impl TurnRun {
         state.standing.show_filling(state.filling(tools));
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
+        self.progress.answers = None;
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();
@@ -106,7 +108,10 @@ impl TurnRun {
                     }
                 }
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
-                    self.tell_retry(state, (attempt, of), delay, (kind, &reason)).await;
+                    self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
+                }
+                Some(StreamEvent::Rerouted { provider, model, why }) => {
+                    self.rerouted(state, (provider, model), why).await;
                 }
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
@@ -282,25 +287,28 @@ impl TurnRun {
     pub(crate) async fn tell_retry(
         &self,
         state: &ThreadState,
-        (attempt, of): (u32, u32),
+        (attempt, of): (u32, Option<u32>),
         delay: Duration,
-        (kind, reason): (FailureKind, &str),
+        (kind, reason): (FailureKind, String),
     ) {
-        let wait = delay.as_secs_f32();
-        let message = format!("Reconnecting... {attempt}/{of} ({reason}; in {wait:.1} s)");
+        let count = of.map_or_else(|| attempt.to_string(), |of| format!("{attempt}/{of}"));
+        let message = format!("Reconnecting... {count} ({reason}; in {:.1} s)", delay.as_secs_f32());
         let (thread, turn) = (&self.thread_id, &self.turn.id);
-        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: request {attempt} of {of} again: {kind}"));
-        state.recorder.tell(self.error(turn_error(message, "other".into()), true)).await;
+        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: request again, {count}: {kind}"));
+        let delay_ms = delay.as_millis().try_into().unwrap_or(u64::MAX);
+        let wait = RetryWait { delay_ms, attempt, of, what: in_short(kind).to_owned(), reason };
+        state.recorder.tell(self.error(turn_error(message, "other".into()), Some(wait))).await;
     }
 
     pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         let model = &state.settings.model;
-        state.budget.charge(&model.id, usage, &model.prices);
+        let other = self.progress.answers.clone();
+        state.budget.charge(other.as_ref().unwrap_or(&model.id), usage, &model.prices);
         let window = model.context_window;
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);
         let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, ..told });
-        state.recorder.record_and_tell(&Record::Usage { usage, model: None }, told).await
+        state.recorder.record_and_tell(&Record::Usage { usage, model: other }, told).await
     }
 }
 
@@ -350,6 +358,18 @@ pub fn tokens(usage: Usage) -> TokenUsage {
         cache_write_input_tokens: usage.cache_write_input_tokens,
         output_tokens: usage.output_tokens,
         reasoning_output_tokens: usage.reasoning_output_tokens,
+    }
+}
+
+/// What is waited out, in a few words.
+fn in_short(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Connection => "no connection",
+        FailureKind::Disconnected => "the connection broke",
+        FailureKind::RateLimited => "rate limited",
+        FailureKind::Server(503 | 529) => "the server is overloaded",
+        FailureKind::Malformed => "the answer was not understood",
+        _ => "the server has trouble",
     }
 }
 

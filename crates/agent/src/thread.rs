@@ -8,6 +8,7 @@ use std::{
 };
 
 use codex_history::{Content, History, Message};
+use codex_model::Model;
 use codex_protocol::{
     CollabAgentState, Event, ItemsView, Position, ServerMessage, ServerNotification, ThreadItem, ThreadStatus, Turn,
     TurnChanged, TurnStatus, UserInput,
@@ -126,12 +127,14 @@ pub(crate) enum Because {
     Compaction(Option<String>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Running {
     turn_id: String,
     reach: Reach,
     /// What the user's pictures are looked for in.
     directory: PathBuf,
+    /// Who is asked; nobody yet, or none is.
+    model: Option<Arc<dyn Model>>,
 }
 
 /// Why a thread did not do what it was asked.
@@ -348,7 +351,8 @@ impl Thread {
         if let Some(agents) = &self.agents {
             agents.turn_is(&turn_id);
         }
-        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory });
+        let model = Some(Arc::clone(&state.settings.model.client));
+        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory, model });
         let turn = Turn {
             id: turn_id,
             items: Vec::new(),
@@ -463,6 +467,20 @@ impl Thread {
         }
     }
 
+    /// Has the running turn wait no longer before it asks the model again, if it does.
+    ///
+    /// # Errors
+    /// When no turn with that id runs. An empty id means whichever runs.
+    pub fn hurry(&self, turn_id: &str) -> Result<(), ThreadError> {
+        match self.running().as_ref() {
+            Some(running) if turn_id.is_empty() || running.turn_id == turn_id => {
+                running.model.iter().for_each(|model| model.hurry());
+                Ok(())
+            }
+            _ => Err(ThreadError::NoActiveTurn),
+        }
+    }
+
     /// Its record on disk; `None`: nothing of it is kept.
     pub fn journal(&self) -> Option<&Path> {
         self.journal.as_deref()
@@ -560,7 +578,7 @@ impl Thread {
             return Err(ThreadError::Busy);
         }
         let reach = Reach::default();
-        *running = Some(Running { turn_id: String::new(), reach: reach.clone(), directory: PathBuf::new() });
+        *running = Some(Running { reach: reach.clone(), ..Running::default() });
         Ok(reach)
     }
 
@@ -586,7 +604,10 @@ impl Because {
 
 /// What the user says. Pictures are read on the blocking pool.
 async fn said(input: Vec<UserInput>, directory: PathBuf) -> Result<(Vec<Content>, Vec<UserInput>), ThreadError> {
-    let read = move || input::content(&input, &directory).map(|content| (content, input));
+    let read = move || {
+        let content = input::content(&input, &directory)?;
+        Ok((content, input.into_iter().map(input::told).collect()))
+    };
     let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }

@@ -13,8 +13,8 @@ use codex_history::{Message, ToolCall, ToolSpec};
 use codex_log::Level;
 use codex_model::FailureKind;
 use codex_protocol::{
-    ItemCompleted, ItemStarted, Position, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged, Turn,
-    TurnChanged, TurnError, TurnFailed, TurnStatus,
+    ItemCompleted, ItemStarted, Position, RetryWait, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged,
+    Turn, TurnChanged, TurnError, TurnFailed, TurnStatus,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
 use codex_tools::small;
@@ -117,6 +117,8 @@ pub(crate) struct Progress {
     pub(crate) plan_item: Option<String>,
     /// How the request failed that ended it.
     pub(crate) failed: Option<FailureKind>,
+    /// Id of the model that answers, if it is not the thread's own.
+    pub(crate) answers: Option<String>,
 }
 
 impl TurnRun {
@@ -124,8 +126,9 @@ impl TurnRun {
         let (repetition, look, compactions) = (Repetition::default(), FirstLook::default(), Compactions::default());
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
-        let (plan_item, failed) = (None, None);
-        let progress = Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item, failed };
+        let (plan_item, failed, answers) = (None, None, None);
+        let progress =
+            Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item, failed, answers };
         Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 
@@ -204,7 +207,7 @@ impl TurnRun {
         state.recorder.flush();
         let position = ended.map_or(Position::Transient {}, |seq| Position::Recorded { seq });
         if let Some(error) = self.turn.error.clone() {
-            state.recorder.send(self.error(error, false), position).await;
+            state.recorder.send(self.error(error, None), position).await;
         }
         state.recorder.flushed(&self.thread_id).await;
         self.turn.status = status;
@@ -258,9 +261,10 @@ impl TurnRun {
         item_completed(&self.thread_id, &self.turn.id, item)
     }
 
-    pub(crate) fn error(&self, error: TurnError, will_retry: bool) -> ServerNotification {
+    /// Tells what went wrong; with a wait, the turn goes on after it.
+    pub(crate) fn error(&self, error: TurnError, wait: Option<RetryWait>) -> ServerNotification {
         let (thread_id, turn_id) = (self.thread_id.clone(), self.turn.id.clone());
-        ServerNotification::Error(TurnFailed { thread_id, turn_id, error, will_retry })
+        ServerNotification::Error(TurnFailed { thread_id, turn_id, error, will_retry: wait.is_some(), wait })
     }
 
     /// Records a finished item, then tells of it.

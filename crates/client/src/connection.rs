@@ -137,6 +137,8 @@ calls! {
     review_start ReviewStart(ReviewStartParams) -> ReviewStartResult;
     /// Stops a turn.
     turn_interrupt TurnInterrupt(TurnInterruptParams) -> Empty;
+    /// Has a turn that waits to ask the model again ask now.
+    turn_retry TurnRetry(TurnInterruptParams) -> Empty;
     /// Answers a question of the server; the first answer counts.
     answer ServerRequestAnswer(ServerRequestAnswerParams) -> Empty;
 }

@@ -6,7 +6,9 @@
 mod agents;
 mod connection;
 mod money;
+mod picture;
 pub mod remote;
+mod revision;
 mod title;
 mod view;
 mod whole;
@@ -15,6 +17,8 @@ mod whose;
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
 pub use money::{Cost, usd};
+pub use picture::pictures;
+pub use revision::other_revision;
 pub use title::{called, title};
 pub use view::View;
 pub use whole::OpenItems;

@@ -249,6 +249,18 @@ pub const KEYS: &[Key] = &[
         "Sum up from so many tokens on; without it from 85 % of the model's context, which is taken for 200,000 tokens if \
          it is not known",
     ),
+    key(
+        "model_fallback",
+        Kind::Texts,
+        "Models, as `provider/model`, of which the first that can takes over for 10 minutes where the model is out of quota, \
+         overloaded or not there",
+    ),
+    key(
+        "network_wait",
+        Kind::Count(0, YEAR_S),
+        "Seconds for which a provider is waited for that has answered before and cannot be connected to any more",
+    )
+    .default("600"),
     key("sandbox", Kind::StrictOrFirst(SANDBOX), "The walls around commands; a level alone is its `mode`")
         .aliases(&["sandbox_mode"]),
     key("sandbox_workspace_write", Kind::Table(WORKSPACE_WRITE), "Details of the level `workspace-write`"),

@@ -50,6 +50,9 @@ struct Raw {
     model_context_window: Option<u64>,
     auto_compact: bool,
     model_auto_compact_token_limit: Option<u64>,
+    #[serde(default)]
+    model_fallback: Vec<String>,
+    network_wait: u64,
     sandbox: RawSandbox,
     sandbox_workspace_write: RawWorkspaceWrite,
     ask_for_approval: ApprovalMode,
@@ -221,6 +224,8 @@ pub(crate) fn settings(
         model_context_window: raw.model_context_window,
         auto_compact: raw.auto_compact,
         model_auto_compact_token_limit: raw.model_auto_compact_token_limit,
+        model_fallback: raw.model_fallback,
+        network_wait: raw.network_wait,
         sandbox: raw.sandbox.mode,
         sandbox_details: SandboxDetails {
             hide: raw.sandbox.hide,

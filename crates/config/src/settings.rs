@@ -119,6 +119,10 @@ pub struct Settings {
     pub auto_compact: bool,
     /// From so many tokens on; `None`: a share of the context.
     pub model_auto_compact_token_limit: Option<u64>,
+    /// Models that take over, in order, as `provider/model`.
+    pub model_fallback: Vec<String>,
+    /// Seconds for which a provider is waited for that has answered before and cannot be connected to any more.
+    pub network_wait: u64,
     /// What commands and edits may change.
     pub sandbox: SandboxMode,
     /// The walls beyond the level.

@@ -7,6 +7,7 @@ mod anthropic;
 mod cassette;
 mod catalog;
 mod chat;
+mod fallback;
 mod functions;
 mod http;
 mod joined;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use cassette::{Cassette, Facts, Player, Recorder, Surroundings};
 pub use catalog::{Efforts, Known, Takes, Thinking, takes_grammars};
+pub use fallback::{Alternative, Fallback, HOLD};
 pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, list_models};
 pub use local::{LocalModel, LocalServer, ServerKind, Window};
 pub use prices::{Long, Price, Prices};

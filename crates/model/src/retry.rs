@@ -3,15 +3,24 @@
 //! A failure that may pass is waited out and asked again; every other one goes through at once. A repetition is
 //! announced before the wait, shows no text twice, and is not made when the vendor asks for a longer wait than a
 //! person would sit through.
+//!
+//! A network that is lost comes back by itself, but later than a server that is overloaded. A server that has answered
+//! before and cannot be connected to any more is therefore waited for by the clock, and not by a number of attempts. One
+//! that has never answered is not: most often its address is wrong, or it was not started.
 
 use std::{
     collections::VecDeque,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use codex_net::awake::{self, Stopwatch};
 use futures_util::{StreamExt, stream};
+use tokio::sync::watch;
 
 use crate::{
     EventStream, Failure, FailureKind, Model, Request, StreamEvent,
@@ -23,7 +32,8 @@ use crate::{
 pub struct RetryPolicy {
     /// How many repetitions there may be after the first attempt, where an answer breaks off or makes no sense.
     pub retries: u32,
-    /// The same where there is no answer: no connection, too many requests, trouble of the server.
+    /// The same where there is no answer: no connection, too many requests, trouble of the server. With 0 no connection is waited
+    /// for either.
     pub request_retries: u32,
     /// The wait before the first repetition; doubled for each further one.
     pub initial_delay: Duration,
@@ -31,6 +41,11 @@ pub struct RetryPolicy {
     pub longest_delay: Duration,
     /// The longest wait that a vendor may ask for; a longer one ends the request instead.
     pub longest_asked_delay: Duration,
+    /// For how long a server is waited for that has answered before and cannot be connected to any more. Attempts made
+    /// meanwhile are none of `retries`.
+    pub network_wait: Duration,
+    /// The longest pause between those attempts.
+    pub longest_network_delay: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -41,6 +56,8 @@ impl Default for RetryPolicy {
             initial_delay: Duration::from_millis(200),
             longest_delay: Duration::from_secs(30),
             longest_asked_delay: Duration::from_secs(600),
+            network_wait: Duration::from_secs(600),
+            longest_network_delay: Duration::from_secs(15),
         }
     }
 }
@@ -51,8 +68,7 @@ impl RetryPolicy {
         if !failure.kind.may_pass() || attempt > self.most(failure.kind) {
             return None;
         }
-        let doubled = self.initial_delay.saturating_mul(2_u32.saturating_pow(attempt - 1));
-        let own = doubled.min(self.longest_delay).mul_f64(jitter());
+        let own = self.pause(attempt, self.longest_delay);
         match failure.retry_after {
             Some(_) if self.asks_too_much(failure) => None,
             Some(asked) => Some(asked.max(own)),
@@ -66,6 +82,22 @@ impl RetryPolicy {
             FailureKind::Connection | FailureKind::Server(_) | FailureKind::RateLimited => self.request_retries,
             _ => self.retries,
         }
+    }
+
+    /// A pause of our own choosing.
+    fn pause(&self, attempt: u32, longest: Duration) -> Duration {
+        let doubled = self.initial_delay.saturating_mul(2_u32.saturating_pow(attempt - 1));
+        doubled.min(longest).mul_f64(jitter())
+    }
+
+    fn waits_for_network(&self) -> bool {
+        self.request_retries > 0 && !self.network_wait.is_zero()
+    }
+
+    /// The wait before the `attempt`th attempt (from 1) to connect again after `lost`, or none if that was long enough.
+    fn network_delay(&self, attempt: u32, lost: Duration) -> Option<Duration> {
+        let left = self.network_wait.checked_sub(lost).filter(|left| !left.is_zero())?;
+        Some(self.pause(attempt, self.longest_network_delay).min(left))
     }
 
     fn asks_too_much(&self, failure: &Failure) -> bool {
@@ -97,12 +129,16 @@ fn jitter() -> f64 {
 pub struct Retrying {
     inner: Arc<dyn Model>,
     policy: RetryPolicy,
+    /// Whether the server has ever answered.
+    answered: Arc<AtomicBool>,
+    /// Told when nobody wants to wait any more.
+    hurry: watch::Sender<()>,
 }
 
 impl Retrying {
     /// Repeats what `inner` fails at, as `policy` says.
     pub fn new(inner: Arc<dyn Model>, policy: RetryPolicy) -> Self {
-        Self { inner, policy }
+        Self { inner, policy, answered: Arc::default(), hurry: watch::Sender::new(()) }
     }
 }
 
@@ -113,7 +149,11 @@ impl Model for Retrying {
             inner: Arc::clone(&self.inner),
             request,
             policy: self.policy,
+            answered: Arc::clone(&self.answered),
+            hurry: self.hurry.subscribe(),
             repetition: 0,
+            lost: None,
+            is_repeated: false,
             wait: None,
             shown: Shown::default(),
             ready: VecDeque::new(),
@@ -128,6 +168,10 @@ impl Model for Retrying {
     fn takes_grammars(&self) -> bool {
         self.inner.takes_grammars()
     }
+
+    fn hurry(&self) {
+        self.hurry.send_replace(());
+    }
 }
 
 /// A request and its repetitions.
@@ -135,9 +179,15 @@ struct Attempts {
     inner: Arc<dyn Model>,
     request: Request,
     policy: RetryPolicy,
+    answered: Arc<AtomicBool>,
+    hurry: watch::Receiver<()>,
     current: EventStream,
-    /// Repetitions made so far.
+    /// Repetitions made so far, without those of a lost connection.
     repetition: u32,
+    /// The connection is lost: since when, and how many attempts there were to have it back.
+    lost: Option<(Stopwatch, u32)>,
+    /// Whether this is not the first attempt.
+    is_repeated: bool,
     /// Announced, but not waited out yet.
     wait: Option<Duration>,
     shown: Shown,
@@ -155,11 +205,21 @@ impl Attempts {
                 return None;
             }
             if let Some(delay) = self.wait.take() {
-                tokio::time::sleep(delay).await;
+                tokio::select! {
+                    () = awake::wait(delay) => {}
+                    // The model is gone from its settings, and nobody can hurry any more.
+                    Ok(()) = self.hurry.changed() => {}
+                }
                 self.shown.rewind();
+                self.is_repeated = true;
                 self.current = self.inner.stream(self.request.clone());
             }
-            match self.current.next().await.unwrap_or_else(broke_off) {
+            let event = self.current.next().await.unwrap_or_else(broke_off);
+            if is_answer(&event) {
+                self.answered.store(true, Ordering::Relaxed);
+                self.lost = None;
+            }
+            match event {
                 StreamEvent::TextDelta { part, text } => {
                     if let Some(text) = self.new_text(part, None, text) {
                         return Some(StreamEvent::TextDelta { part, text });
@@ -170,7 +230,7 @@ impl Attempts {
                         return Some(StreamEvent::ReasoningDelta { part, paragraph, text });
                     }
                 }
-                delta @ StreamEvent::ArgumentsDelta { .. } if self.repetition == 0 => return Some(delta),
+                delta @ StreamEvent::ArgumentsDelta { .. } if !self.is_repeated => return Some(delta),
                 StreamEvent::ArgumentsDelta { .. } => {}
                 StreamEvent::Discarded => {
                     self.shown.clear();
@@ -178,7 +238,7 @@ impl Attempts {
                 }
                 StreamEvent::Failed(failure) => return Some(self.failed(failure)),
                 completed @ StreamEvent::Completed { .. } => self.completed(completed),
-                announced @ StreamEvent::Retrying { .. } => return Some(announced),
+                announced @ (StreamEvent::Retrying { .. } | StreamEvent::Rerouted { .. }) => return Some(announced),
             }
         }
     }
@@ -209,9 +269,12 @@ impl Attempts {
         self.ready.push_back(completed);
     }
 
-    fn failed(&mut self, mut failure: Failure) -> StreamEvent {
+    fn failed(&mut self, failure: Failure) -> StreamEvent {
+        let is_lost = failure.kind == FailureKind::Connection && self.answered.load(Ordering::Relaxed);
+        if is_lost && self.policy.waits_for_network() {
+            return self.cannot_connect(failure);
+        }
         let Some(delay) = self.policy.delay(self.repetition + 1, &failure) else {
-            self.ended = true;
             // Else it would look as if nobody had thought of asking again.
             let why = match failure.retry_after.filter(|_| self.policy.asks_too_much(&failure)) {
                 Some(asked) => Some(format!("it asks to wait {}", in_brief(asked))),
@@ -220,16 +283,43 @@ impl Attempts {
                 }
                 None => None,
             };
-            if let Some(why) = why {
-                failure.message = format!("{}; {why}", failure.message.trim_end_matches('.'));
-            }
-            return StreamEvent::Failed(failure);
+            return self.give_up(failure, why);
         };
         self.repetition += 1;
+        self.again(self.repetition, Some(self.policy.most(failure.kind)), delay, failure)
+    }
+
+    /// A server that has answered before cannot be connected to.
+    fn cannot_connect(&mut self, failure: Failure) -> StreamEvent {
+        let (since, attempts) = self.lost.get_or_insert_with(|| (Stopwatch::start(), 0));
+        *attempts += 1;
+        let (lost, attempt) = (since.elapsed(), *attempts);
+        match self.policy.network_delay(attempt, lost) {
+            Some(delay) => self.again(attempt, None, delay, failure),
+            None => self.give_up(failure, Some(format!("given up after {} without a connection", in_brief(lost)))),
+        }
+    }
+
+    fn again(&mut self, attempt: u32, of: Option<u32>, delay: Duration, failure: Failure) -> StreamEvent {
         self.wait = Some(delay);
-        let (attempt, of) = (self.repetition, self.policy.most(failure.kind));
+        // Who hurried until now did not know of this wait.
+        self.hurry.mark_unchanged();
         StreamEvent::Retrying { attempt, of, delay, kind: failure.kind, reason: failure.message }
     }
+
+    fn give_up(&mut self, mut failure: Failure, why: Option<String>) -> StreamEvent {
+        self.ended = true;
+        if let Some(why) = why {
+            failure.message = format!("{}; {why}", failure.message.trim_end_matches('.'));
+        }
+        StreamEvent::Failed(failure)
+    }
+}
+
+/// Whether the server has said something. These failures are found here.
+fn is_answer(event: &StreamEvent) -> bool {
+    use FailureKind::{Configuration, Connection, Unauthorized};
+    !matches!(event, StreamEvent::Failed(failure) if matches!(failure.kind, Connection | Configuration | Unauthorized))
 }
 
 /// A stream that just ends breaks its contract; the turn must not wait for ever because of it.

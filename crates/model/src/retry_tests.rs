@@ -73,6 +73,7 @@ fn names(events: &[StreamEvent]) -> String {
         StreamEvent::ReasoningDelta { .. } => 'r',
         StreamEvent::ArgumentsDelta { .. } => 'a',
         StreamEvent::Retrying { .. } => '~',
+        StreamEvent::Rerouted { .. } => '>',
         StreamEvent::Discarded => 'D',
         StreamEvent::Completed { .. } => 'C',
         StreamEvent::Failed(_) => 'F',
@@ -140,7 +141,7 @@ async fn the_announced_wait_is_waited() {
     let before = tokio::time::Instant::now();
     let events = run(vec![vec![StreamEvent::Failed(limited)], vec![completed("")]]).await;
     let (kind, reason) = (FailureKind::RateLimited, "it broke".into());
-    let announced = StreamEvent::Retrying { attempt: 1, of: 5, delay: asked, kind, reason };
+    let announced = StreamEvent::Retrying { attempt: 1, of: Some(5), delay: asked, kind, reason };
     assert_eq!(events[0], announced);
     assert!(before.elapsed() >= asked, "the stopped clock moves only by waiting");
 }
@@ -158,6 +159,87 @@ async fn a_wait_that_is_too_long_is_told() {
         let events = run(vec![vec![StreamEvent::Failed(failure.clone())]]).await;
         assert_eq!(events, [StreamEvent::Failed(Failure { message: message.into(), ..failure })]);
     }
+}
+
+/// A model that answers once, and then cannot be connected to for so many attempts.
+fn lost_for(attempts: usize) -> Vec<Vec<StreamEvent>> {
+    let mut all = vec![vec![text("Hel"), failed(FailureKind::Disconnected)]];
+    all.extend(vec![vec![failed(FailureKind::Connection)]; attempts]);
+    all.push(vec![text("Hello"), completed("Hello")]);
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_answered_is_waited_for_by_the_clock() {
+    let begun = tokio::time::Instant::now();
+    let events = run(lost_for(30)).await;
+    assert_eq!((names(&events), seen(&events).as_str()), (format!("t{}tC", "~".repeat(31)), "Hello"));
+    assert!(begun.elapsed() > Duration::from_secs(200), "{:?}", begun.elapsed());
+    let announced = events.iter().filter_map(|event| match event {
+        StreamEvent::Retrying { attempt, of, delay, .. } => Some((*attempt, *of, *delay)),
+        _ => None,
+    });
+    let announced: Vec<_> = announced.collect();
+    assert_eq!((announced[0].0, announced[0].1), (1, Some(5)), "that the stream broke off is another matter");
+    assert!(announced[1..].iter().enumerate().all(|(at, wait)| (wait.0, wait.1) == (at as u32 + 1, None)));
+    assert!(announced.iter().all(|wait| wait.2 <= Duration::from_secs(18)), "{announced:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_waited_for_as_long_as_the_policy_says_and_not_where_it_says_so() {
+    let network_wait = Duration::from_secs(60);
+    let policy = RetryPolicy { network_wait, ..RetryPolicy::default() };
+    let inner = Arc::new(Listed(Mutex::new(lost_for(100).into())));
+    let begun = tokio::time::Instant::now();
+    let events: Vec<_> = Retrying::new(inner, policy).stream(request()).collect().await;
+    let Some(StreamEvent::Failed(failure)) = events.last() else { panic!("{events:?}") };
+    assert!(
+        failure.message.starts_with("it broke; given up after 6")
+            && failure.message.ends_with(" s without a connection"),
+        "{failure:?}"
+    );
+    assert!((60..65).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    // Else as every other failure; and never with no repetition at all.
+    for (policy, expected) in [
+        (RetryPolicy { network_wait: Duration::ZERO, ..RetryPolicy::default() }, "t~~~~~F"),
+        (RetryPolicy { retries: 0, ..RetryPolicy::default() }, "tF"),
+    ] {
+        let inner = Arc::new(Listed(Mutex::new(lost_for(100).into())));
+        let events: Vec<_> = Retrying::new(inner, policy).stream(request()).collect().await;
+        assert_eq!(names(&events), expected);
+    }
+}
+
+/// A key that is wrong says nothing about the network, and a server that has answered in one request has in the next.
+#[tokio::test(start_paused = true)]
+async fn whether_it_has_answered_is_known_from_earlier_requests() {
+    use FailureKind::{Connection, Unauthorized};
+    let lost = || vec![vec![failed(Connection)]; 6];
+    for (first, expected) in [(failed(Unauthorized), "~~~~~F"), (completed(""), "~~~~~~C")] {
+        let answers = [vec![vec![first]], lost(), vec![vec![completed("")]]].concat();
+        let model = Retrying::new(Arc::new(Listed(Mutex::new(answers.into()))), RetryPolicy::default());
+        let _: Vec<_> = model.stream(request()).collect().await;
+        let events: Vec<_> = model.stream(request()).collect().await;
+        assert_eq!(names(&events), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hurries_waits_no_longer_and_only_then() {
+    let asked = Duration::from_secs(500);
+    let limited =
+        || vec![StreamEvent::Failed(Failure { retry_after: Some(asked), ..failure(FailureKind::RateLimited) })];
+    let inner = Arc::new(Listed(Mutex::new(vec![limited(), limited(), vec![completed("")]].into())));
+    let model = Retrying::new(inner, RetryPolicy::default());
+    let begun = tokio::time::Instant::now();
+    let mut answer = model.stream(request());
+    model.hurry();
+    assert!(matches!(answer.next().await, Some(StreamEvent::Retrying { attempt: 1, .. })));
+    model.hurry();
+    assert!(matches!(answer.next().await, Some(StreamEvent::Retrying { attempt: 2, .. })));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(matches!(answer.next().await, Some(StreamEvent::Completed { .. })));
+    assert_eq!(begun.elapsed(), asked, "the second wait was not hurried");
 }
 
 #[test]

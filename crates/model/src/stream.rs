@@ -17,6 +17,9 @@ pub trait Model: Send + Sync + fmt::Debug {
 
     /// Whether tools held to a grammar can be offered; else they are offered as functions.
     fn takes_grammars(&self) -> bool;
+
+    /// Requests that wait to be made again are made now. What does not wait for anything has nothing to do.
+    fn hurry(&self) {}
 }
 
 /// A model's answer as it arrives.
@@ -97,14 +100,23 @@ pub enum StreamEvent {
     Retrying {
         /// Which repetition this is, from 1.
         attempt: u32,
-        /// How many there may be.
-        of: u32,
+        /// How many there may be; without a number as many as it takes, for a time.
+        of: Option<u32>,
         /// How long it waits before.
         delay: Duration,
         /// What kind of failure.
         kind: FailureKind,
         /// What failed.
         reason: String,
+    },
+    /// Another model answers than the one that was asked. What comes from here on is its.
+    Rerouted {
+        /// Name of its provider.
+        provider: String,
+        /// Its id.
+        model: String,
+        /// Why the one before could not answer, where that is news.
+        why: Option<String>,
     },
     /// What was streamed so far does not count: a repeated request went another way. Parts start again from 0.
     Discarded,

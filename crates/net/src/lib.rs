@@ -4,6 +4,7 @@
 //! certificates. The environment is never read here (which proxies there are is told), and redirects are never followed: a redirect
 //! is an answer for the caller to judge, since it may point where the request must not go.
 
+pub mod awake;
 mod causes;
 mod clients;
 mod only;

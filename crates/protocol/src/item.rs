@@ -178,6 +178,15 @@ pub enum UserInput {
         /// Absolute, or relative to the thread's directory.
         path: String,
     },
+    /// A picture's own bytes.
+    Image {
+        /// `data:image/png;base64,…` (RFC 2397); no other address is looked at. In the items of a thread it is without its
+        /// bytes.
+        url: String,
+        /// What the user calls it. (Ours.)
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
 }
 
 /// Whose command it is.

@@ -4,9 +4,14 @@
 //! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
 //! Variety goes into [`ThreadItem`], not into new notifications.
 
+/// The revision of what this program's own clients and servers say to each other. It is another one when something that an
+/// older one says, or counts on, is not understood any more; what is added does not change it.
+pub const REVISION: u32 = 1;
+
 mod agents;
 mod approvals;
 mod compaction;
+mod config;
 mod diff;
 mod event;
 mod files;
@@ -35,6 +40,7 @@ pub use approvals::{
     HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
 pub use compaction::{CompactionReport, ContextPart, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext};
+pub use config::{ConfigReadParams, ConfigReadResult, PermissionProfile, PermissionProfileListResult};
 pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
@@ -77,8 +83,8 @@ pub use thread::{
 };
 pub use turn::{
     Delta, ItemCompleted, ItemStarted, ItemsView, PlanStep, PlanStepStatus, ReasoningDelta, ReasoningPartAdded,
-    ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams,
+    RetryWait, ThreadTokenUsage, TokenUsage, TokenUsageUpdated, Turn, TurnChanged, TurnDiffUpdated, TurnError,
+    TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnStatus, TurnSteerParams,
     TurnSteerResult,
 };
 pub use usage::{ModelUsage, ThreadUsage, ThreadUsageReadParams};

@@ -255,6 +255,9 @@ pub struct ThreadOpened {
     /// How it works. (Ours.)
     #[serde(default)]
     pub mode: ModeKind,
+    /// Whether its last turn was cut off: by the user, by a failure, or with the server. (Ours.)
+    #[serde(default)]
+    pub cut_off: bool,
     /// Where its settings come from besides flags and defaults, lowest layer first, in words for people: files, and the
     /// profile. (Ours.)
     #[serde(default)]
@@ -426,7 +429,9 @@ pub struct ThreadUnsubscribed {
 pub enum UnsubscribeStatus {
     /// It was not open.
     NotLoaded,
-    /// It is closed.
+    /// It is open, and whoever asked did not follow it.
+    NotSubscribed,
+    /// Whoever asked follows it no more; if nobody else does, it is closed.
     Unsubscribed,
 }
 

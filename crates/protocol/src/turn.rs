@@ -132,14 +132,15 @@ pub struct TurnSteerResult {
     pub turn_id: String,
 }
 
-/// `turn/interrupt`: stops the turn and what it runs.
+/// `turn/interrupt`: stops the turn and what it runs. `turn/retry`: a turn that waits to ask the model again, or a sub-agent
+/// of it, asks now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnInterruptParams {
     /// The thread's id.
     pub thread_id: String,
-    /// The turn's id.
+    /// The turn's id; empty: whichever runs.
     pub turn_id: String,
 }
 
@@ -348,4 +349,24 @@ pub struct TurnFailed {
     pub error: TurnError,
     /// Whether the turn goes on by itself.
     pub will_retry: bool,
+    /// What it waits for before it does. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wait: Option<RetryWait>,
+}
+
+/// A wait before a request to the model is made again. `turn/retry` ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RetryWait {
+    /// How long it is, in milliseconds from when it is told.
+    pub delay_ms: u64,
+    /// Which repetition comes then, from 1.
+    pub attempt: u32,
+    /// How many there may be; null where they are limited by time.
+    pub of: Option<u32>,
+    /// What went wrong, in a few words: `rate limited`.
+    pub what: String,
+    /// All of it.
+    pub reason: String,
 }

@@ -13,7 +13,7 @@ use codex_config::{
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
 use codex_model::{
-    Cassette, HttpConfig, HttpModel, Known, Model, RetryPolicy, Retrying, Scripted, ServerKind, TextCalls, WireFormat,
+    Cassette, HttpConfig, HttpModel, Known, Model, Retrying, Scripted, ServerKind, TextCalls, WireFormat,
 };
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
@@ -23,10 +23,11 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server, agents, cassette, catalog,
+    Server, agents, cassette, catalog, fallback,
     limits::{limits, prices},
     network, oss,
     oss::Open,
+    outage,
     policy::{Ground, policy},
     trust,
 };
@@ -557,26 +558,12 @@ fn model(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
 
 /// Who is asked over a network.
 fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Open>) -> Result<ModelChoice, RpcError> {
-    let name = &settings.model_provider;
-    let Some(provider) = settings.model_providers.get(name) else {
-        return Err(configuration(&format!("there is no model provider `{name}`")));
-    };
-    let known = catalog::known(settings, name, &settings.model);
-    let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
-        (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
-            http_client(server, settings, provider, wanted, known, open)?
-        }
-        (WireApi::Scripted, Some(script)) => {
-            Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
-        }
-        (WireApi::Scripted, None) => {
-            return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
-        }
-    };
+    let client = fallback::client(settings, |settings, others| client(server, settings, (wanted, others), open))?;
+    let known = catalog::known(settings, &settings.model_provider, &settings.model);
     let (usual, planning) = catalog::options(settings, &known);
     Ok(ModelChoice {
         client,
-        provider: name.clone(),
+        provider: settings.model_provider.clone(),
         id: settings.model.clone(),
         reasoning_effort: settings.model_reasoning_effort.clone(),
         options: [usual.into(), planning.into()],
@@ -585,6 +572,31 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
         compact_at: compact_at(settings, known),
         prices: prices(settings),
     })
+}
+
+/// Who is asked for the selected model; `others` says whether another one can take over.
+fn client(
+    server: &Server,
+    settings: &Settings,
+    (wanted, others): (&Wanted, bool),
+    open: Option<&Open>,
+) -> Result<Arc<dyn Model>, RpcError> {
+    let name = &settings.model_provider;
+    let Some(provider) = settings.model_providers.get(name) else {
+        return Err(configuration(&format!("there is no model provider `{name}`")));
+    };
+    let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
+        (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
+            http_client(server, settings, provider, (wanted, others), open)?
+        }
+        (WireApi::Scripted, Some(script)) => {
+            Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
+        }
+        (WireApi::Scripted, None) => {
+            return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
+        }
+    };
+    Ok(client)
 }
 
 /// Tokens that a request may hold, where known.
@@ -604,15 +616,11 @@ fn http_client(
     server: &Server,
     settings: &Settings,
     provider: &ProviderSettings,
-    wanted: &Wanted,
-    known: Known,
+    (wanted, others): (&Wanted, bool),
     open: Option<&Open>,
 ) -> Result<Arc<dyn Model>, RpcError> {
-    let policy = RetryPolicy {
-        retries: provider.stream_max_retries,
-        request_retries: provider.request_max_retries,
-        ..RetryPolicy::default()
-    };
+    let policy = outage::policy(settings, provider, others);
+    let known = catalog::known(settings, &settings.model_provider, &settings.model);
     let config = HttpConfig { known, ..http_config(&server.environment, settings, provider, wanted.asks)? };
     let clients = Arc::clone(open.map_or(&server.http, |open| &open.clients));
     let mut model: Arc<dyn Model> = Arc::new(HttpModel::new(config, clients));

@@ -35,6 +35,7 @@ const OPEN: &[&str] = &[
     "model_reasoning_effort",
     "model_reasoning_summary",
     "model_verbosity",
+    "network_wait",
     "sandbox",
     "sandbox_mode",
 ];
@@ -88,6 +89,10 @@ impl Ceiling {
             ClientRequest::FuzzyFileSearch(params) => {
                 let all = params.roots.iter().try_for_each(|root| self.directory(root).map(drop));
                 all.map(|()| Vec::new())
+            }
+            ClientRequest::ConfigRead(params) | ClientRequest::PermissionProfileList(params) => {
+                params.cwd = params.cwd.take().map(|cwd| self.directory(&cwd)).transpose()?;
+                Ok(Vec::new())
             }
             _ => Ok(Vec::new()),
         }

@@ -78,7 +78,9 @@ impl Server {
                 ClientResponse::ThreadCompactUndo(Empty {})
             }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
-            ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params).await?),
+            ClientRequest::ConfigRead(_) | ClientRequest::ModelList(_) | ClientRequest::PermissionProfileList(_) => {
+                self.of_the_settings(request).await?
+            }
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
@@ -122,10 +124,8 @@ impl Server {
                 let turn_id = thread.steer(&params.expected_turn_id, params.input).await.map_err(thread_error)?;
                 ClientResponse::TurnSteer(TurnSteerResult { turn_id })
             }
-            ClientRequest::TurnInterrupt(params) => {
-                self.thread(&params.thread_id)?.interrupt(&params.turn_id).map_err(thread_error)?;
-                ClientResponse::TurnInterrupt(Empty {})
-            }
+            ClientRequest::TurnInterrupt(params) => ClientResponse::TurnInterrupt(self.interrupt(&params)?),
+            ClientRequest::TurnRetry(params) => ClientResponse::TurnRetry(self.hurry(&params)?),
             ClientRequest::ReviewStart(params) => ClientResponse::ReviewStart(self.review(params).await?),
             ClientRequest::ServerRequestAnswer(params) => {
                 self.answer(params)?;
@@ -211,7 +211,7 @@ impl Server {
             name: replayed.name.clone(),
         };
         let opened = opened(&id, &built, held_by, Some(&path), begun);
-        let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
+        let opened = ThreadOpened { mode: mode_of(&replayed), cut_off: replayed.cut_off, ..opened };
         log::opened("resumed", self.source, &codex_home, &built.log_level, &opened);
         self.warn(&id, &built.warnings).await;
         // Clients count the thread's tokens, not the turn's.
@@ -367,6 +367,7 @@ pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>
         reasoning_effort: settings.model.reasoning_effort.clone(),
         held_by: held_by.to_owned(),
         mode: ModeKind::Default,
+        cut_off: false,
         config_sources: built.config_sources.clone(),
         instruction_sources,
     }

@@ -61,7 +61,7 @@ impl Server {
             forked_from: Some(shared.thread_id),
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
-        let opened = ThreadOpened { mode: mode_of(&replayed), ..opened };
+        let opened = ThreadOpened { mode: mode_of(&replayed), cut_off: replayed.cut_off, ..opened };
         log::opened("forked", self.source, &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;

@@ -19,7 +19,7 @@ use codex_agent::AnswerError;
 use codex_config::Environment;
 use codex_protocol::{
     ClientRequest, ClientResponse, ErrorKind, RpcError, ServerMessage, SessionSource, ThreadOpened, ThreadReadParams,
-    ThreadResumeParams, ThreadUnsubscribed, UnsubscribeStatus,
+    ThreadResumeParams, ThreadUnsubscribed,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -72,7 +72,14 @@ impl Hub {
         let outbox = Arc::new(Outbox::default());
         let connection = Connected { id: self.lock().join(Arc::clone(&outbox)), hub: Arc::clone(self) };
         let (listener, hears) = mpsc::channel(16);
-        tokio::spawn(async move { outbox.tell(listener).await });
+        let (hub, id) = (Arc::downgrade(self), connection.id);
+        tokio::spawn(async move {
+            outbox.tell(listener).await;
+            // What it asked for may still be under way, and wait for an answer of it.
+            if let Some(hub) = hub.upgrade() {
+                hub.left(id);
+            }
+        });
         let connection = Arc::new(connection);
         let calls = in_order(move |request| {
             let connection = Arc::clone(&connection);
@@ -142,10 +149,10 @@ impl Hub {
                 Err(error) => Err(error).into(),
             },
             ClientRequest::ThreadUnsubscribe(params) => {
-                let is_kept = self.lock().unfollow(connection, &params.thread_id);
-                let status = match is_kept {
-                    true => UnsubscribeStatus::Unsubscribed,
-                    false => self.server.close(params.thread_id).await,
+                let let_go = self.lock().unfollow(connection, &params.thread_id);
+                let status = match let_go {
+                    Some(status) => status,
+                    None => self.server.close(params.thread_id).await,
                 };
                 Ok(ClientResponse::ThreadUnsubscribe(ThreadUnsubscribed { status })).into()
             }
@@ -175,10 +182,10 @@ impl Hub {
             ClientRequest::ThreadFork(params) => params.from.live_output = Some(true),
             _ => {}
         }
-        self.lock().opening += 1;
+        self.lock().opening.push(connection);
         let result = self.open_here(request).await;
         let mut threads = self.lock();
-        threads.opening -= 1;
+        threads.has_opened(connection);
         if let Ok(ClientResponse::ThreadStart(opened) | ClientResponse::ThreadFork(opened)) = &result {
             threads.opened(opened);
             threads.follow(connection, &opened.thread.id, live);
@@ -206,10 +213,10 @@ impl Hub {
         if open.is_none() {
             let params =
                 ThreadResumeParams { thread_id: id.clone(), live_output: Some(true), after_seq: None, ..params };
-            self.lock().opening += 1;
+            self.lock().opening.push(connection);
             let opened = self.open_here(ClientRequest::ThreadResume(params)).await;
             let mut threads = self.lock();
-            threads.opening -= 1;
+            threads.has_opened(connection);
             if let ClientResponse::ThreadResume(opened) = opened? {
                 threads.opened(&opened);
             }
@@ -237,6 +244,18 @@ impl Hub {
         }
     }
 
+    /// Nobody is at the other end of a connection any more.
+    fn left(&self, connection: u64) {
+        self.lock().leave(connection);
+        self.withdraw_unheard();
+    }
+
+    /// Questions that nobody can answer are answered with no.
+    fn withdraw_unheard(&self) {
+        let unheard = self.lock().unheard();
+        unheard.into_iter().for_each(|question| self.server.questions.withdraw(question));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Threads> {
         lock(&self.threads)
     }
@@ -254,7 +273,7 @@ struct Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.hub.lock().leave(self.id);
+        self.hub.left(self.id);
     }
 }
 
@@ -262,7 +281,11 @@ impl Drop for Connected {
 async fn listen(hub: Weak<Hub>, mut told: mpsc::Receiver<ServerMessage>) {
     while let Some(message) = told.recv().await {
         let Some(hub) = hub.upgrade() else { return };
+        let is_question = matches!(message, ServerMessage::Request { .. });
         hub.lock().tell(message, |thread| hub.server.works_for(thread));
+        if is_question {
+            hub.withdraw_unheard();
+        }
         hub.changed.notify_waiters();
     }
 }

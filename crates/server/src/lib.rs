@@ -11,10 +11,12 @@ mod cassette;
 mod catalog;
 mod ceiling;
 mod change;
+mod configured;
 mod diff;
 mod dispatch;
 mod doctor;
 mod explain;
+mod fallback;
 mod fork;
 mod holding;
 mod hub;
@@ -27,6 +29,7 @@ mod log;
 mod models;
 mod network;
 mod oss;
+mod outage;
 mod permissions;
 mod policy;
 mod reading;
@@ -150,6 +153,10 @@ impl Server {
 
     fn thread(&self, id: &str) -> Result<Arc<Thread>, RpcError> {
         self.kept(id).map(|kept| Arc::clone(&kept.thread))
+    }
+
+    fn open_threads(&self) -> Vec<String> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     fn all_threads(&self) -> Vec<Arc<Thread>> {

@@ -247,7 +247,7 @@ fn level(mode: SandboxMode) -> SandboxLevel {
     }
 }
 
-fn approval(mode: ApprovalMode) -> Approval {
+pub(crate) fn approval(mode: ApprovalMode) -> Approval {
     match mode {
         ApprovalMode::Untrusted => Approval::Untrusted,
         ApprovalMode::OnRequest => Approval::OnRequest,

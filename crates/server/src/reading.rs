@@ -34,7 +34,9 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
         ClientRequest::ThreadItemsList(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::AgentsList(_)
+            | ClientRequest::ConfigRead(_)
             | ClientRequest::ModelList(_)
+            | ClientRequest::PermissionProfileList(_)
             | ClientRequest::ThreadDiff(_)
             | ClientRequest::ThreadList(_)
             | ClientRequest::ThreadLoadedList(_)
@@ -71,8 +73,7 @@ impl Server {
 
     /// The threads that are open here.
     pub(crate) fn loaded(&self, params: &ThreadLoadedListParams) -> ThreadLoadedListResult {
-        let mut data: Vec<String> =
-            self.threads.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let mut data = self.open_threads();
         // Ids begin with the time.
         data.sort();
         data.truncate(params.limit.unwrap_or(usize::MAX));

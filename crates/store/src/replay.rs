@@ -44,6 +44,8 @@ pub struct Replayed {
     pub turns: u64,
     /// How many results of tools were left out of the conversation, because the call they answer is not in the file.
     pub orphans: usize,
+    /// Whether the last turn was cut off: by the user, by a failure, or with the program.
+    pub cut_off: bool,
     /// Whether commands ran on after their call under the last epoch. They have ended, with the program at the latest.
     pub ran_on: bool,
     /// Sub-agents that had not ended, as they stood last, by the ids of their threads. They have, with the program.
@@ -119,7 +121,7 @@ impl Replayer {
             }
         }
         let Self { header, started_at, shared, replay, .. } = self;
-        let Replay { conversation, states, epoch, name, usage, turns, orphans, ran_on, agents, .. } = replay;
+        let Replay { conversation, states, epoch, name, usage, turns, orphans, cut_off, ran_on, agents, .. } = replay;
         let cwd = epoch.as_ref().map_or(&header.cwd, |epoch| &epoch.cwd).clone();
         let preview = conversation.preview(shared).to_owned();
         Replayed {
@@ -134,6 +136,7 @@ impl Replayer {
             usage,
             turns,
             orphans,
+            cut_off,
             ran_on,
             agents,
             repairs,
@@ -151,6 +154,7 @@ struct Replay {
     turns: u64,
     orphans: usize,
     open_turn: Option<String>,
+    cut_off: bool,
     /// Items and texts of an answer whose message has not come yet, in the order they appeared.
     partials: Vec<(String, String)>,
     /// Calls of the last answer without a result.
@@ -215,6 +219,8 @@ impl Replay {
                 self.answer_lost_calls();
                 self.conversation.begin(turn_id.clone(), seq, at);
                 self.open_turn = Some(turn_id);
+                // Until its end says otherwise.
+                self.cut_off = true;
                 self.partials.clear();
             }
             Record::Steered { turn_id, content, item } => self.steered.push(Steered { turn_id, content, item }),
@@ -244,9 +250,13 @@ impl Replay {
                 *self.usage.entry(model.unwrap_or_default()).or_default() += usage;
             }
             Record::Reverted { before_turn_id } => self.revert(&before_turn_id),
-            Record::Unreverted {} => drop(self.conversation.unrevert()),
-            Record::TurnEnded { .. } => {
+            Record::Unreverted {} => {
+                self.cut_off = false;
+                self.conversation.unrevert();
+            }
+            Record::TurnEnded { outcome, .. } => {
                 self.open_turn = None;
+                self.cut_off = !matches!(outcome, TurnOutcome::Completed);
                 self.partials.clear();
             }
         }
@@ -266,6 +276,7 @@ impl Replay {
     /// What is left open belongs to what is not there any more: nothing is begun when a turn begins.
     fn revert(&mut self, before_turn_id: &str) {
         let Some(from) = self.conversation.revert(before_turn_id) else { return };
+        self.cut_off = false;
         let is_gone = |turn_id: &String| from.iter().any(|mark| mark.turn_id == *turn_id);
         self.open_turn = self.open_turn.take().filter(|turn| !is_gone(turn));
         self.steered.retain(|steered| !is_gone(&steered.turn_id));

@@ -186,6 +186,24 @@ fn commands_that_ran_on_are_noticed() {
 }
 
 #[test]
+fn a_turn_that_was_cut_off_is_noticed() {
+    let end = |outcome| Record::TurnEnded { turn_id: "turn_0".into(), outcome };
+    let failed = || end(TurnOutcome::Failed { message: "no network".into() });
+    let back = || Record::Reverted { before_turn_id: "1".into() };
+    for (records, expected) in [
+        (vec![], false),
+        (vec![turn()], true),
+        (vec![turn(), ended()], false),
+        (vec![turn(), end(TurnOutcome::Interrupted)], true),
+        (vec![turn(), failed()], true),
+        (vec![turn(), failed(), turn(), ended()], false),
+        (vec![turn(), failed(), back()], false),
+    ] {
+        assert_eq!(replay(lines(records.clone())).unwrap().cut_off, expected, "{records:?}");
+    }
+}
+
+#[test]
 fn a_journal_cut_anywhere_is_repaired() {
     let all_said = |texts: &[&str]| {
         let part = |text: &&str| AssistantPart::Text { text: (*text).into(), opaque: None };

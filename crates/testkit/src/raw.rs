@@ -67,26 +67,45 @@ impl RawServer {
     /// # Panics
     ///
     /// If no local port can be had.
-    pub fn start(mut answer: impl FnMut(usize) -> RawAnswer + Send + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a local port");
+    pub fn start(answer: impl FnMut(usize) -> RawAnswer + Send + 'static) -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), usize::MAX, answer)
+    }
+
+    /// As [`RawServer::start`], at this address, whose port may be 0. Just before it answers the last of `most` requests,
+    /// nobody listens there any more.
+    ///
+    /// # Panics
+    ///
+    /// If the address cannot be had.
+    pub fn at(address: SocketAddr, most: usize, mut answer: impl FnMut(usize) -> RawAnswer + Send + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("a local address");
         let address = listener.local_addr().expect("the port's number");
         let (answered, stopping) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (count, stop) = (Arc::clone(&answered), Arc::clone(&stopping));
         let thread = thread::spawn(move || {
-            for connection in listener.incoming() {
+            let mut listener = Some(listener);
+            while let Some(open) = &listener {
+                let connection = open.accept();
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
                 // A client that goes away in the middle of its request was not answered.
-                let Ok(mut connection) = connection else { continue };
+                let Ok((mut connection, _)) = connection else { continue };
                 if read_request(&mut connection).is_ok() {
-                    let RawAnswer { bytes, ending } = answer(count.fetch_add(1, Ordering::SeqCst));
+                    let number = count.fetch_add(1, Ordering::SeqCst);
+                    listener.take_if(|_| number + 1 == most);
+                    let RawAnswer { bytes, ending } = answer(number);
                     let _ = connection.write_all(&bytes);
                     end(connection, ending);
                 }
             }
         });
         Self { address, answered, stopping, thread: Some(thread) }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The API's root, to be configured as the provider's base URL.

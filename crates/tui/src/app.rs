@@ -1,6 +1,7 @@
 //! The state of the screen, and what each event makes of it. It calls nothing and writes nothing: what is to be done comes
 //! out as [`Effect`]s, what is to be shown as rows.
 
+mod again;
 mod agents;
 mod answers;
 mod compaction;
@@ -131,6 +132,8 @@ pub struct App {
     pub composer: Composer,
     /// What waits for its turn.
     pub queue: Queue,
+    /// Whether what runs is stopped at the end, if the person has said so.
+    stops: Option<bool>,
     overlays: Vec<Box<dyn Overlay>>,
     questions: Questions,
     focus: Focus,
@@ -201,6 +204,7 @@ impl App {
             feed: Feed::new(),
             composer,
             queue: Queue::default(),
+            stops: None,
             overlays: Vec::new(),
             questions: Questions::default(),
             focus: Focus {

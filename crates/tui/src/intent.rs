@@ -13,8 +13,15 @@ pub enum Intent {
     Queue(Draft),
     /// Stop the turn.
     Interrupt,
-    /// Leave.
+    /// Ask the model now, where a turn waits to ask it again; go on with a turn that was cut off.
+    Again,
+    /// Leave; where a turn runs on another machine, a question comes first.
     Quit,
+    /// Leave, and stop the turn or not.
+    Leave {
+        /// Whether what runs is stopped.
+        stops: bool,
+    },
     /// Begin a new session; the visible screen is cleared.
     NewThread,
     /// Go on with this session.
@@ -123,10 +130,22 @@ impl Draft {
 
     /// As the protocol has it.
     pub fn input(self) -> Vec<UserInput> {
-        let text = (!self.text.is_empty()).then_some(UserInput::Text { text: self.text });
-        let pictures = self.pictures.into_iter().map(|path| UserInput::LocalImage { path });
-        text.into_iter().chain(pictures).collect()
+        let pictures = self.pictures.into_iter().map(|path| UserInput::LocalImage { path }).collect();
+        with_text(self.text, pictures)
     }
+
+    /// As it goes to another machine: with the bytes of its pictures.
+    ///
+    /// # Errors
+    /// A sentence: a picture cannot be read, or is too large.
+    pub fn input_for_elsewhere(self) -> Result<Vec<UserInput>, String> {
+        Ok(with_text(self.text, codex_client::pictures(&self.pictures)?))
+    }
+}
+
+fn with_text(text: String, pictures: Vec<UserInput>) -> Vec<UserInput> {
+    let text = (!text.is_empty()).then_some(UserInput::Text { text });
+    text.into_iter().chain(pictures).collect()
 }
 
 /// Where a session branches.

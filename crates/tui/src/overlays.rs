@@ -5,6 +5,7 @@ pub(crate) mod diff;
 mod elsewhere;
 pub(crate) mod fork;
 mod keys;
+mod leave;
 mod line;
 pub(crate) mod list;
 mod pager;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use agents::agents;
 pub use elsewhere::elsewhere;
+pub use leave::leave;
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};

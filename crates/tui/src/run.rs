@@ -87,6 +87,8 @@ pub type Looked = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 pub struct Ending {
     /// The session that was open, if anything of it was kept.
     pub session: Option<String>,
+    /// Whether a turn of it goes on, on another machine.
+    pub runs_on: bool,
 }
 
 /// What the loop works with besides the state.
@@ -109,9 +111,12 @@ pub async fn run(connection: Connection, options: Options) -> io::Result<Ending>
     let (sender, answers) = mpsc::unbounded_channel();
     let (mut app, mut surroundings) = doing::set_up(client, sender, options)?;
     let result = turn_over(&mut app, &mut surroundings, messages, answers).await;
-    let _ = tokio::time::timeout(GRACE, stop(&app, &surroundings.client)).await;
+    let runs_on = !app.stops();
+    if !runs_on {
+        let _ = tokio::time::timeout(GRACE, stop(&app, &surroundings.client)).await;
+    }
     result?;
-    Ok(Ending { session: app.kept_session() })
+    Ok(Ending { session: app.kept_session(), runs_on })
 }
 
 async fn turn_over(

@@ -26,7 +26,7 @@ pub use caches::caches;
 pub use git::{disarm_git, filters, find_git, git_command, list_filters};
 pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions};
 pub use new_repositories::{Accepted, Disarmed, Removed, disarm_new};
-pub use picture::{Picture, read_picture};
+pub use picture::{Picture, picture_in_url, read_picture};
 pub use programs::{find_program, programs_named};
 pub use protected::{is_protected, protected_paths};
 pub use reading::{View, check_directory, open_to_read};

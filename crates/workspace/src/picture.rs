@@ -42,12 +42,36 @@ pub fn read_picture(path: &Path) -> Result<Picture, String> {
     let file = open_to_read(path).map_err(|error| error.to_string())?;
     let mut content = Vec::new();
     file.take(LARGEST_PICTURE + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    picture(content)
+}
+
+/// The picture in `url`, a `data:` URL with its bytes in base64 (RFC 2397). What type it says counts for nothing.
+///
+/// # Errors
+/// A sentence: that it is no such URL, no picture of a known format, or too large.
+pub fn picture_in_url(url: &str) -> Result<Picture, String> {
+    let data = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")).map(|(_, data)| data);
+    let Some(data) = data else {
+        return Err("a picture comes as `data:image/png;base64,…`; other addresses are not looked at".into());
+    };
+    // Four letters for three bytes.
+    if data.len() as u64 / 4 * 3 > LARGEST_PICTURE + 3 {
+        return Err(too_large());
+    }
+    picture(STANDARD.decode(data).map_err(|error| format!("its bytes are not base64: {error}"))?)
+}
+
+fn too_large() -> String {
+    format!("it has more than {} MiB; a command may make it smaller", LARGEST_PICTURE >> 20)
+}
+
+fn picture(content: Vec<u8>) -> Result<Picture, String> {
     let Some(media_type) = media_type(&content) else {
         return Err("it is not a PNG, JPEG, GIF or WebP picture; a command may convert it".into());
     };
     let bytes = content.len() as u64;
     if bytes > LARGEST_PICTURE {
-        return Err(format!("it has more than {} MiB; a command may make it smaller", LARGEST_PICTURE >> 20));
+        return Err(too_large());
     }
     Ok(Picture { media_type, data: STANDARD.encode(content), bytes })
 }
@@ -89,6 +113,25 @@ mod tests {
             }
         }
         assert!(read_picture(&directory.path().join("none")).unwrap_err().contains("No such file"));
+    }
+
+    #[test]
+    fn a_picture_comes_in_a_url_with_its_bytes() {
+        let picture = picture_in_url("data:image/png;base64,R0lGODlh").unwrap();
+        assert_eq!((picture.media_type, picture.data.as_str(), picture.bytes), ("image/gif", "R0lGODlh", 6));
+        let large = format!("data:image/gif;base64,{}", "A".repeat((LARGEST_PICTURE as usize + 9) / 3 * 4));
+        for (url, words) in [
+            ("https://example.com/a.png", "other addresses are not looked at"),
+            ("file:///etc/passwd", "other addresses are not looked at"),
+            ("data:image/png,GIF89a", "other addresses are not looked at"),
+            ("data:image/png;base64,", "it is not a PNG"),
+            ("data:image/png;base64,AAAA", "it is not a PNG"),
+            ("data:image/png;base64,?", "not base64"),
+            (&large, "more than 20 MiB"),
+        ] {
+            let error = picture_in_url(url).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use codex_client::Connection;
 use codex_config::Environment;
-use codex_protocol::{ApprovalPolicy, SandboxMode, SessionSource, ThreadForkParams};
+use codex_protocol::{ApprovalPolicy, SandboxMode, SessionSource, ThreadForkParams, UserInput};
 use codex_server::{Cassette, Server};
 
 use crate::{
@@ -71,13 +71,14 @@ async fn attempt(
     if let Some(elsewhere) = &elsewhere {
         elsewhere.check(&thread)?;
         elsewhere.check_cassette(&run.cassette)?;
-        if !run.image.is_empty() {
-            return Err("--image: pictures are not sent to another machine yet".into());
-        }
     }
     let workspace = resolve::workspace(&thread)?;
     let output_schema = run.output_schema.map(|path| schema(&workspace.join(path))).transpose()?;
     let pictures = run.image.iter().map(|path| picture(&workspace.join(path))).collect::<Result<Vec<_>, _>>()?;
+    let pictures = match &elsewhere {
+        Some(_) => codex_client::pictures(&pictures).map_err(|error| format!("--image: {error}"))?,
+        None => pictures.into_iter().map(|path| UserInput::LocalImage { path }).collect(),
+    };
     // Opened now: an answer that was paid for must not be lost to a wrong path.
     let last_message =
         run.output_last_message.map(|path| writable("--output-last-message", &workspace.join(path))).transpose()?;

@@ -42,9 +42,6 @@ pub async fn run(
     if let Some(elsewhere) = &elsewhere {
         elsewhere.check(&thread)?;
         elsewhere.check_cassette(&run.cassette)?;
-        if !run.image.is_empty() {
-            return Err("--image: pictures are not sent to another machine yet".into());
-        }
     }
     let (ask_trust, live_output) = (Some(true), Some(true));
     let start = ThreadStartParams { ask_trust, live_output, ..resolve::thread_start(&thread, &run)? };
@@ -108,7 +105,8 @@ pub async fn run(
     };
     let ending = codex_tui::run(connection, options).await.map_err(|error| format!("the terminal: {error}"))?;
     if let Some(id) = ending.session {
-        let _ = terminal::print(&format!("go on with: codex{go_on} --resume {id}\n"));
+        let how = if ending.runs_on { "the turn goes on there; come back with" } else { "go on with" };
+        let _ = terminal::print(&format!("{how}: codex{go_on} --resume {id}\n"));
     }
     Ok(ExitStatus::Done)
 }

@@ -92,8 +92,8 @@ pub struct Run {
     pub opening: Opening,
     /// What the user says, as far as it was typed.
     pub prompt: PromptSource,
-    /// Absolute paths of pictures that the user shows.
-    pub pictures: Vec<String>,
+    /// Pictures that the user shows.
+    pub pictures: Vec<UserInput>,
     /// What the final message must satisfy.
     pub output_schema: Option<Value>,
     /// What is to be reviewed, in place of saying something.
@@ -197,7 +197,6 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     if let Err(error) = renderer.opened(&opened) {
         return (unwritable(&error), View::default());
     }
-    let pictures = pictures.into_iter().map(|path| UserInput::LocalImage { path });
     let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
     let thread_id = opened.thread.id.clone();
     let started = match &review {

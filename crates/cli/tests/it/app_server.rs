@@ -145,6 +145,59 @@ fn a_question_is_answered_by_a_response_and_what_is_not_understood_is_a_no() {
 
 /// A client opts out of what it does not want to hear, and flags are what it does not say itself.
 #[test]
+fn what_is_configured_is_told_and_no_secrets() {
+    let place = Place::new(json!([]));
+    let config = place.home.join("config.toml");
+    let text = fs::read_to_string(&config).unwrap().replacen(
+        "model = \"mock\"",
+        "model = \"m-1\"\nsandbox = \"read-only\"",
+        1,
+    );
+    fs::write(&config, text + "http_headers = { Authorization = \"Bearer hidden-1\" }\n").unwrap();
+    let mut client = Client::start(&place, &[]);
+    let read = client.ask("config/read", json!({ "includeLayers": true, "cwd": place.workspace })).unwrap();
+    let expected = json!({ "model": "m-1", "model_provider": "mock", "approval_policy": "untrusted", "sandbox_mode": "read-only" });
+    assert_eq!(read["config"], expected);
+    assert!(!read.to_string().contains("hidden-1") && !read.to_string().contains("127.0.0.1"), "{read}");
+    let listed = client.ask("permissionProfile/list", json!({})).unwrap();
+    let levels: Vec<(&str, bool)> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|level| (level["id"].as_str().unwrap(), level["allowed"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(levels, [("read-only", true), ("workspace-write", true), ("danger-full-access", true)]);
+    assert!(client.end().status.success());
+}
+
+/// Whoever opens a thread is asked before it is open, and who goes meanwhile has said no.
+#[test]
+fn whether_a_project_is_trusted_is_asked_while_a_thread_opens() {
+    for answer in [Some("accept"), Some("decline"), None] {
+        let place = Place::new(json!([]));
+        let settings = place.workspace.join(".codex");
+        fs::create_dir_all(&settings).unwrap();
+        fs::write(settings.join("config.toml"), "ask_for_approval = \"never\"\n").unwrap();
+        let mut client = Client::start(&place, &[]);
+        client.send(&json!({ "id": 70, "method": "thread/start", "params": { "askTrust": true } }));
+        let question = client.until("project/requestTrust");
+        if let Some(answer) = answer {
+            client.send(&json!({ "id": question["id"], "result": { "decision": answer } }));
+            let opened = loop {
+                let message = client.next();
+                if message["id"] == 70 {
+                    break message;
+                }
+            };
+            let expected = if answer == "accept" { "never" } else { "untrusted" };
+            assert_eq!(opened["result"]["approvalPolicy"], expected, "{opened}");
+        }
+        let output = client.end();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn flags_hold_unless_the_client_says_otherwise_and_what_it_opts_out_of_is_not_told() {
     let place = Place::new(json!([{ "text": "ok" }, { "text": "ok" }]));
     let mut client = Client::unknown(place.codex(&["-m", "typed", "-s", "read-only", "app-server", "--stdio"]));

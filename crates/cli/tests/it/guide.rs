@@ -109,7 +109,6 @@ const PARTLY: &[(u8, &str)] = &[
     (44, "the offer to have AGENTS.md written"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),
-    (60, "pictures of this machine"),
     (63, "the commands that the answer should name, such as `codex review`"),
     (64, "a test for each statement"),
 ];

@@ -214,9 +214,13 @@ async fn a_thread_is_closed_by_the_last_one_that_lets_go_or_when_it_is_idle() {
     let (mut back, _) = another(&hub, &id, None).await;
     back.say("go on").await;
     back.turn_ended().await;
+    let watching = connect(&hub);
+    let not_followed = watching.client.thread_unsubscribe(letting_go.clone()).await.unwrap();
+    assert_eq!(not_followed.status, UnsubscribeStatus::NotSubscribed, "it is not for others to close");
+    back.say("still there?").await;
+    back.turn_ended().await;
     drop(back);
     // Its end is noticed some time.
-    let watching = connect(&hub);
     loop {
         hub.unload_idle(Duration::ZERO).await;
         let status = watching.client.thread_unsubscribe(letting_go.clone()).await.unwrap().status;
@@ -225,7 +229,7 @@ async fn a_thread_is_closed_by_the_last_one_that_lets_go_or_when_it_is_idle() {
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(place.server.requests().len(), 2);
+    assert_eq!(place.server.requests().len(), 3);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ mod new_repositories;
 mod older_kernel;
 mod options;
 mod oss;
+mod outages;
 mod permissions;
 mod plan;
 mod processes;

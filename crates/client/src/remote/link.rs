@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification,
+    ClientRequest, ClientResponse, ErrorKind, Event, Position, REVISION, RpcError, ServerMessage, ServerNotification,
     ThreadResumeParams, Warning,
 };
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
@@ -24,7 +24,7 @@ use super::{
     CONFIRM_EVERY, Endpoint, Refused, Unconfirmed,
     socket::{Dialled, Socket, dial},
 };
-use crate::{Call, thread_of};
+use crate::{Call, other_revision, thread_of};
 
 /// How often each side says that it is there.
 const PULSE: Duration = Duration::from_secs(5);
@@ -36,6 +36,8 @@ const PERSISTENCE: Duration = Duration::from_secs(15 * 60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Requests that may wait to be sent; more wait where they are made.
 const MOST_REQUESTS: usize = 256;
+/// The id of the request that says who this is.
+const INTRODUCTION: u64 = 0;
 
 /// A connection and what is known of it.
 pub(super) struct Link {
@@ -54,6 +56,8 @@ pub(super) struct Link {
     followed: BTreeSet<String>,
     /// The last record that was heard of, by thread.
     heard: BTreeMap<String, u64>,
+    /// Why nothing can be asked there: server and client do not understand each other.
+    refused: Option<String>,
 }
 
 /// What is asked.
@@ -100,14 +104,17 @@ impl Link {
         called: mpsc::Receiver<Call>,
         events: mpsc::Sender<ServerMessage>,
     ) -> Self {
-        let (backlog, sending, received, confirmed, followed, heard) = Default::default();
-        Self { endpoint, session, called, events, backlog, sending, received, confirmed, followed, heard }
+        let (backlog, sending, received, confirmed, followed, heard, refused) = Default::default();
+        Self { endpoint, session, called, events, backlog, sending, received, confirmed, followed, heard, refused }
     }
 
     pub(super) async fn run(mut self, dialled: Dialled) {
         self.introduce();
         let mut socket = dialled.socket;
         while let End::Lost = self.carry(socket).await {
+            if let Some(refused) = self.refused.take() {
+                return self.refuse(refused).await;
+            }
             match self.again().await {
                 Ok(found) => socket = found,
                 Err(refused) => {
@@ -123,12 +130,25 @@ impl Link {
         }
     }
 
+    /// Answers whatever is asked with why it cannot be.
+    async fn refuse(mut self, message: String) {
+        let error = RpcError::new(ErrorKind::Configuration, message);
+        for (_, Pending { answer, .. }) in std::mem::take(&mut self.sending.pending) {
+            if let Some(answer) = answer {
+                let _ = answer.send(Err(error.clone()));
+            }
+        }
+        while let Some((_, answer)) = self.called.recv().await {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+
     /// Says who this is, to a server that does not know.
     fn introduce(&mut self) {
         let client = json!({ "name": "codex", "title": "codex", "version": self.endpoint.version });
-        let capabilities = json!({ "experimentalApi": true, "native": true });
+        let capabilities = json!({ "experimentalApi": true, "native": true, "revision": REVISION });
         let params = json!({ "clientInfo": client, "capabilities": capabilities });
-        self.sending.texts.push(json!({ "id": 0, "method": "initialize", "params": params }).to_string());
+        self.sending.texts.push(json!({ "id": INTRODUCTION, "method": "initialize", "params": params }).to_string());
         self.sending.texts.push(json!({ "method": "initialized" }).to_string());
     }
 
@@ -165,6 +185,9 @@ impl Link {
                         Some(Ok(Message::Ping(payload))) => self.sending.confirm(&payload),
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Lost,
                         Some(Ok(_)) => {}
+                    }
+                    if self.refused.is_some() {
+                        return End::Lost;
                     }
                     if self.received - self.confirmed >= CONFIRM_EVERY {
                         self.confirm(&writer);
@@ -271,6 +294,10 @@ impl Link {
             }
             return;
         }
+        if envelope.id == Some(INTRODUCTION) {
+            self.refused = self.not_understood(&envelope);
+            return;
+        }
         let Some(Pending { request, answer }) = envelope.id.and_then(|id| self.sending.pending.remove(&id)) else {
             return;
         };
@@ -290,6 +317,27 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// Why what the server answers to who this is means that they do not understand each other, if it does.
+    fn not_understood(&self, answer: &Envelope<'_>) -> Option<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Introduced {
+            server_version: Option<String>,
+            #[serde(default = "first")]
+            revision: u32,
+        }
+        /// That of servers that do not say.
+        fn first() -> u32 {
+            1
+        }
+        if let Some(error) = &answer.error {
+            return Some(error.message.clone());
+        }
+        let Introduced { server_version, revision } = serde_json::from_str(answer.result?.get()).ok()?;
+        let server = server_version.as_deref().unwrap_or("of an unknown version");
+        (revision != REVISION).then(|| other_revision((server, revision), (&self.endpoint.version, REVISION)))
     }
 
     /// Keeps which threads are followed.
@@ -398,7 +446,14 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::PermissionsRead(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::ModelList(_)
+            | ClientRequest::ConfigRead(_)
+            | ClientRequest::PermissionProfileList(_)
             | ClientRequest::TurnInterrupt(_)
+            | ClientRequest::TurnRetry(_)
             | ClientRequest::ThreadUnsubscribe(_)
     )
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

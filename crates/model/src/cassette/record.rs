@@ -204,6 +204,10 @@ impl Model for Recorded {
     fn takes_grammars(&self) -> bool {
         self.inner.takes_grammars()
     }
+
+    fn hurry(&self) {
+        self.inner.hurry();
+    }
 }
 
 /// What has come of an answer so far.

@@ -165,7 +165,7 @@ async fn what_is_recorded_is_played_elsewhere() {
 async fn faults_are_played_as_they_were() {
     let retry = StreamEvent::Retrying {
         attempt: 1,
-        of: 5,
+        of: Some(5),
         delay: Duration::from_millis(200),
         kind: FailureKind::Server(503),
         reason: "busy".into(),

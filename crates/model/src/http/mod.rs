@@ -19,7 +19,11 @@ mod vendor_error;
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use codex_net::{HttpClients, causes};
+use codex_net::{
+    HttpClients,
+    awake::{self, Silence},
+    causes,
+};
 use futures_util::stream;
 use reqwest::{
     Response,
@@ -171,20 +175,20 @@ impl Ask {
         }
         // Last, since it replaces what is there by the same name.
         let request = request.headers(self.endpoint.headers.clone()).body(self.body);
-        let response = match tokio::time::timeout(self.first_byte, request.send()).await {
+        let response = match awake::within(self.first_byte, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
-            Err(_) => return Err(silent(&self.endpoint, self.first_byte)),
+            Err(silence) => return Err(silent(&self.endpoint, silence)),
         };
         // An error's text may take as long as an answer's.
-        let late = silent(&self.endpoint, self.idle);
+        let late = |silence| silent(&self.endpoint, silence);
         if response.status().as_u16() != 200 {
             let refused = failure::refused(response, &self.endpoint, &self.model);
-            return Err(tokio::time::timeout(self.idle, refused).await.unwrap_or(late));
+            return Err(awake::within(self.idle, refused).await.unwrap_or_else(late));
         }
         if let Some(other) = not_a_stream(&response) {
             let told = failure::not_a_stream(response, other, &self.endpoint);
-            return Err(tokio::time::timeout(self.idle, told).await.unwrap_or(late));
+            return Err(awake::within(self.idle, told).await.unwrap_or_else(late));
         }
         Ok(Box::new(Reader {
             events: Events::new(response, self.idle),
@@ -204,8 +208,8 @@ fn vendor(url: &Url, model: &str) -> Arc<str> {
     }
 }
 
-fn silent(endpoint: &Endpoint, idle: Duration) -> Failure {
-    let message = format!("{} did not answer for {} s", endpoint.shown, idle.as_secs_f32());
+fn silent(endpoint: &Endpoint, silence: Silence) -> Failure {
+    let message = format!("{} did not answer for {silence}", endpoint.shown);
     Failure { kind: FailureKind::Disconnected, message, retry_after: None }
 }
 
@@ -247,8 +251,8 @@ impl Reader {
                     let message = format!("the connection broke within the answer: {}", causes(&error));
                     return failure::plain(Disconnected, message);
                 }
-                Some(Err(sse::Error::Silent(idle))) => {
-                    let message = format!("the server sent nothing for {} s", idle.as_secs_f32());
+                Some(Err(sse::Error::Silent(silence))) => {
+                    let message = format!("the server sent nothing for {silence}");
                     return failure::plain(Disconnected, message);
                 }
                 Some(Err(sse::Error::Format(what))) => {

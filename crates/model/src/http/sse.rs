@@ -6,6 +6,7 @@ mod parser;
 
 use std::time::Duration;
 
+use codex_net::awake::{self, Silence};
 use reqwest::Response;
 
 pub(super) use self::parser::Event;
@@ -25,7 +26,7 @@ pub(super) enum Error {
     /// The connection broke.
     Read(reqwest::Error),
     /// Nothing came for this long. Any byte counts: a server that sends comments while the model thinks is alive.
-    Silent(Duration),
+    Silent(Silence),
     /// These are no events.
     Format(&'static str),
 }
@@ -45,7 +46,7 @@ impl Events {
             if let Some(end) = &mut self.end {
                 return end.take().map(Err);
             }
-            self.end = match tokio::time::timeout(self.idle, self.response.chunk()).await {
+            self.end = match awake::within(self.idle, self.response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.parser.feed(&bytes).err().map(|what| Some(Error::Format(what))),
                 Ok(Ok(None)) => Some(self.parser.finish().err().map(Error::Format)),
                 Ok(Err(error)) => {
@@ -53,7 +54,7 @@ impl Events {
                     let _ = self.parser.finish();
                     Some(Some(Error::Read(error)))
                 }
-                Err(_) => Some(Some(Error::Silent(self.idle))),
+                Err(silence) => Some(Some(Error::Silent(silence))),
             };
         }
     }

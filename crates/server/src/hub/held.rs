@@ -56,6 +56,8 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         | ClientRequest::ThreadSearch(_)
         | ClientRequest::FuzzyFileSearch(_)
         | ClientRequest::ModelList(_)
+        | ClientRequest::ConfigRead(_)
+        | ClientRequest::PermissionProfileList(_)
         // These are held to what the connection follows.
         | ClientRequest::ServerRequestAnswer(_)
         | ClientRequest::ThreadUnsubscribe(_) => return None,
@@ -89,6 +91,7 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         ClientRequest::TurnStart(params) => &params.thread_id,
         ClientRequest::TurnSteer(params) => &params.thread_id,
         ClientRequest::TurnInterrupt(params) => &params.thread_id,
+        ClientRequest::TurnRetry(params) => &params.thread_id,
         ClientRequest::ReviewStart(params) => &params.thread_id,
     })
 }

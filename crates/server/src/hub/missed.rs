@@ -55,7 +55,7 @@ fn ended(thread_id: String, turn_id: String, outcome: TurnOutcome) -> Vec<Server
     };
     let failed = error.clone().map(|error| {
         let (thread_id, turn_id) = (thread_id.clone(), turn_id.clone());
-        ServerNotification::Error(TurnFailed { thread_id, turn_id, error, will_retry: false })
+        ServerNotification::Error(TurnFailed { thread_id, turn_id, error, will_retry: false, wait: None })
     });
     let completed = ServerNotification::TurnCompleted(turn(thread_id, turn_id, status, error));
     failed.into_iter().chain([completed]).collect()

@@ -1,11 +1,11 @@
 //! How a thread stands: its turn, what is not whole yet of it, and what is asked. Pure; what a connection that comes in
 //! the middle has to hear.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use codex_protocol::{
     Delta, Event, ItemStarted, Position, ServerMessage, ServerNotification, ServerRequest, ThreadItem,
-    TokenUsageUpdated, TurnChanged, TurnStatus,
+    TokenUsageUpdated, TurnChanged, TurnFailed, TurnStatus,
 };
 
 /// How a thread stands.
@@ -18,12 +18,19 @@ pub(crate) struct Now {
     /// The questions that wait for an answer.
     questions: BTreeMap<u64, ServerRequest>,
     usage: Option<TokenUsageUpdated>,
+    /// What the turn waits for before it asks the model again, and since when.
+    wait: Option<(TurnFailed, Instant)>,
 }
 
 impl Now {
     /// Whether a turn runs, or something is asked.
     pub(crate) fn is_busy(&self) -> bool {
         self.turn.is_some() || !self.questions.is_empty()
+    }
+
+    /// The questions that wait.
+    pub(crate) fn asked(&self) -> Vec<u64> {
+        self.questions.keys().copied().collect()
     }
 
     /// Whether this question waits.
@@ -40,7 +47,13 @@ impl Now {
             }
             ServerMessage::Event(event) => event,
         };
+        if is_of_turn(&event.notification, thread_id) {
+            self.wait = None;
+        }
         match &event.notification {
+            ServerNotification::Error(failed) if failed.thread_id == thread_id && failed.wait.is_some() => {
+                self.wait = Some((failed.clone(), Instant::now()));
+            }
             ServerNotification::ServerRequestResolved(resolved) => drop(self.questions.remove(&resolved.request_id)),
             ServerNotification::TurnStarted(changed) if changed.thread_id == thread_id => {
                 self.turn = Some(changed.clone());
@@ -97,6 +110,11 @@ impl Now {
                 position: Position::Delta { after_seq: 0, offset: 0 },
             }));
         }
+        messages.extend(self.wait.clone().map(|(mut failed, since)| {
+            let gone = since.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+            failed.wait.iter_mut().for_each(|wait| wait.delay_ms = wait.delay_ms.saturating_sub(gone));
+            transient(ServerNotification::Error(failed))
+        }));
         let asked = self.questions.iter();
         messages.extend(asked.map(|(id, request)| ServerMessage::Request { id: *id, request: request.clone() }));
         messages
@@ -108,6 +126,53 @@ impl Now {
     }
 }
 
+/// Whether it says that the turn goes on, or has ended.
+fn is_of_turn(notification: &ServerNotification, thread_id: &str) -> bool {
+    match notification {
+        ServerNotification::ItemStarted(it) => it.thread_id == thread_id,
+        ServerNotification::ItemCompleted(it) => it.thread_id == thread_id,
+        ServerNotification::AgentMessageDelta(it) => it.thread_id == thread_id,
+        ServerNotification::ReasoningDelta(it) => it.thread_id == thread_id,
+        ServerNotification::Error(it) => it.thread_id == thread_id,
+        ServerNotification::TurnCompleted(it) => it.thread_id == thread_id,
+        _ => false,
+    }
+}
+
 fn transient(notification: ServerNotification) -> ServerMessage {
     ServerMessage::Event(Event { notification, position: Position::Transient {} })
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_protocol::{RetryWait, TurnError};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_waits_until_it_goes_on() {
+        let told = |notification| transient(notification);
+        let wait = RetryWait { delay_ms: 60_000, attempt: 1, of: Some(5), what: String::new(), reason: String::new() };
+        let error = TurnError { message: String::new(), codex_error_info: None, additional_details: None };
+        let waits = |thread: &str| {
+            let (thread_id, turn_id, wait) = (thread.to_owned(), "1".to_owned(), Some(wait.clone()));
+            let failed = TurnFailed { thread_id, turn_id, error: error.clone(), will_retry: true, wait };
+            told(ServerNotification::Error(failed))
+        };
+        let started = json!({ "method": "item/started", "params": { "threadId": "t", "turnId": "1", "startedAtMs": 0,
+            "item": { "type": "agentMessage", "id": "a", "text": "" } } });
+        let mut now = Now::default();
+        now.apply("t", &waits("a sub-agent"));
+        assert_eq!(now.messages(true), []);
+        now.apply("t", &waits("t"));
+        let [ServerMessage::Event(Event { notification: ServerNotification::Error(failed), .. })] =
+            &now.messages(true)[..]
+        else {
+            panic!("{:?}", now.messages(true))
+        };
+        assert!(failed.wait.as_ref().is_some_and(|left| (50_000..=60_000).contains(&left.delay_ms)), "{failed:?}");
+        now.apply("t", &told(serde_json::from_value(started).unwrap()));
+        assert!(!now.messages(true).contains(&waits("t")) && now.wait.is_none());
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 use codex_client::thread_of;
 use codex_protocol::{
     ErrorKind, Event, Position, RpcError, ServerMessage, ServerNotification, ServerRequest, ThreadOpened, ThreadStatus,
-    Warning,
+    TurnStatus, UnsubscribeStatus, Warning,
 };
 
 use super::{heard::Heard, now::Now, outbox::Outbox};
@@ -22,8 +22,8 @@ const EARLY: usize = 256;
 pub(crate) struct Threads {
     /// No turn begins any more.
     pub(crate) is_closing: bool,
-    /// Threads that are being opened.
-    pub(crate) opening: usize,
+    /// The connections that open threads, once for each.
+    pub(crate) opening: Vec<u64>,
     connections: HashMap<u64, Arc<Outbox>>,
     /// How many connections there ever were.
     joined: u64,
@@ -133,6 +133,7 @@ impl Threads {
         followed.followers.insert(connection, Follower { live, held, heard: Heard::default() });
         if followed.now.status().is_some() {
             opened.thread.status = ThreadStatus::Active { active_flags: Vec::new() };
+            opened.cut_off = false;
         }
         Ok(opened)
     }
@@ -153,19 +154,51 @@ impl Threads {
         held.chain(stands).filter(|message| !follower.heard.has(message)).for_each(|message| outbox.put(message));
     }
 
-    /// Whether others follow the thread too, which the connection does no more.
-    pub(crate) fn unfollow(&mut self, connection: u64, id: &str) -> bool {
-        let Some(followed) = self.all.get_mut(id) else { return false };
-        let others = followed.followers.keys().any(|other| *other != connection);
-        if others {
-            followed.followers.remove(&connection);
+    /// A connection lets go of a thread: what that came to, or nothing if it alone followed it, and it is to be closed.
+    pub(crate) fn unfollow(&mut self, connection: u64, id: &str) -> Option<UnsubscribeStatus> {
+        let Some(followed) = self.all.get_mut(id).filter(|followed| followed.opened.is_some()) else {
+            return Some(UnsubscribeStatus::NotLoaded);
+        };
+        let follows = followed.followers.contains_key(&connection);
+        match (follows, followed.followers.len()) {
+            (false, _) => Some(UnsubscribeStatus::NotSubscribed),
+            (true, 1) => None,
+            (true, _) => {
+                followed.followers.remove(&connection);
+                Some(UnsubscribeStatus::Unsubscribed)
+            }
         }
-        others
     }
 
-    /// Whether the question waits in a thread that the connection follows, or in one that is being opened.
+    /// A connection opens a thread no more.
+    pub(crate) fn has_opened(&mut self, connection: u64) {
+        if let Some(at) = self.opening.iter().position(|opens| *opens == connection) {
+            self.opening.swap_remove(at);
+        }
+    }
+
+    /// Tells whoever opens threads what is asked before one of them is open, and that it was answered.
+    fn tell_openers(&self, message: &ServerMessage) {
+        let opens = self.connections.iter().filter(|(connection, _)| self.opening.contains(connection));
+        opens.for_each(|(_, outbox)| outbox.put(message.clone()));
+    }
+
+    /// The questions of threads that are being opened, if nobody is there any more who opens one.
+    pub(crate) fn unheard(&self) -> Vec<u64> {
+        if self.opening.iter().any(|opens| self.connections.contains_key(opens)) {
+            return Vec::new();
+        }
+        self.all
+            .values()
+            .filter(|followed| followed.opened.is_none())
+            .flat_map(|followed| followed.now.asked())
+            .collect()
+    }
+
+    /// Whether the question waits in a thread that the connection follows, or opens.
     pub(crate) fn asks(&self, connection: u64, question: u64) -> bool {
-        let hears = |it: &Followed| it.opened.is_none() || it.followers.contains_key(&connection);
+        let opens = self.opening.contains(&connection);
+        let hears = |it: &Followed| (opens && it.opened.is_none()) || it.followers.contains_key(&connection);
         self.all.values().any(|followed| followed.now.asks(question) && hears(followed))
     }
 
@@ -186,6 +219,9 @@ impl Threads {
     }
 
     /// Has everyone told whom it concerns. `works_for` knows for whom a sub-agent works.
+    ///
+    /// What is asked while a thread is being opened concerns whoever opens it, and not only once it is open: the question may
+    /// be whether it is to be.
     pub(crate) fn tell(&mut self, message: ServerMessage, works_for: impl Fn(&str) -> Option<String>) {
         let Some(of) = thread_id(&message).filter(|_| !is_for_all(&message)).map(str::to_owned) else {
             self.connections.values().for_each(|outbox| outbox.put(message.clone()));
@@ -194,7 +230,7 @@ impl Threads {
         let root = self.root(&of, works_for);
         let closed =
             matches!(&message, ServerMessage::Event(Event { notification: ServerNotification::ThreadClosed(_), .. }));
-        if !self.all.contains_key(&root) && self.opening == 0 {
+        if !self.all.contains_key(&root) && self.opening.is_empty() {
             return;
         }
         let connections = &self.connections;
@@ -210,8 +246,12 @@ impl Threads {
                 (None, None) => {}
             }
         }
-        if followed.followers.is_empty() && followed.opened.is_none() && followed.early.len() < EARLY {
-            followed.early.push(message);
+        if followed.followers.is_empty() && followed.opened.is_none() {
+            if is_question(&message) {
+                self.tell_openers(&message);
+            } else if followed.early.len() < EARLY {
+                followed.early.push(message);
+            }
         }
         if closed {
             self.agents.remove(&of);
@@ -220,7 +260,7 @@ impl Threads {
                 self.agents.retain(|_, top| *top != root);
             }
         }
-        if self.opening == 0 {
+        if self.opening.is_empty() {
             // What was told of those that could not be opened after all.
             self.all.retain(|_, followed| followed.opened.is_some());
         }
@@ -271,6 +311,9 @@ impl Followed {
                 opened.mode = settings.collaboration_mode.mode;
                 opened.held_by = settings.held_by;
             }
+            ServerNotification::TurnCompleted(ended) if ended.thread_id == id => {
+                opened.cut_off = ended.turn.status != TurnStatus::Completed;
+            }
             ServerNotification::ThreadNameUpdated(updated) => opened.thread.name.clone_from(&updated.thread_name),
             _ => {}
         }
@@ -300,6 +343,14 @@ fn is_for_all(message: &ServerMessage) -> bool {
             | ServerNotification::ThreadUnarchived(_)
             | ServerNotification::ThreadDeleted(_)
     )
+}
+
+/// Whether it is a question, or says that one is not open any more.
+fn is_question(message: &ServerMessage) -> bool {
+    match message {
+        ServerMessage::Request { .. } => true,
+        ServerMessage::Event(event) => matches!(event.notification, ServerNotification::ServerRequestResolved(_)),
+    }
 }
 
 /// Whether only a client that asked for it is told.

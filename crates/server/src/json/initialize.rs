@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use codex_protocol::RpcError;
+use codex_protocol::{ErrorKind, REVISION, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -40,7 +40,7 @@ struct ClientInfo {
     version: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Capabilities {
     /// Methods of notifications that are not to be sent.
@@ -49,6 +49,20 @@ struct Capabilities {
     /// Whether the client knows what this program has added to the protocol, and wants ids of turns as they are. (Ours.)
     #[serde(default)]
     native: bool,
+    /// The revision that a native client speaks. (Ours.)
+    #[serde(default = "first")]
+    revision: u32,
+}
+
+/// That of clients that do not say.
+fn first() -> u32 {
+    1
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { opt_out_notification_methods: None, native: false, revision: first() }
+    }
 }
 
 /// Answer to `initialize`.
@@ -62,19 +76,25 @@ pub(super) struct Introduced {
     platform_os: &'static str,
     /// Version of this program. (Ours.)
     server_version: &'static str,
+    /// The revision that it speaks with its own clients. (Ours.)
+    revision: u32,
 }
 
 /// Takes down who the client is.
 ///
 /// # Errors
-/// When it does not say.
+/// When it does not say, or when it is a native client of another revision.
 pub(super) fn introduce(params: Option<&RawValue>, facts: &Facts) -> Result<(Client, Introduced), RpcError> {
     let params = params.map_or("{}", RawValue::get);
     let InitializeParams { client_info, capabilities } = serde_json::from_str(params).map_err(|error| wrong(&error))?;
-    let Capabilities { opt_out_notification_methods, native } = capabilities.unwrap_or_default();
+    let Capabilities { opt_out_notification_methods, native, revision } = capabilities.unwrap_or_default();
+    let ours = env!("CARGO_PKG_VERSION");
+    if native && revision != REVISION {
+        let message = codex_client::other_revision((ours, REVISION), (&client_info.version, revision));
+        return Err(RpcError::new(ErrorKind::Configuration, message));
+    }
     let opted_out = opt_out_notification_methods.unwrap_or_default();
     let (name, version) = (token(&client_info.name), token(&client_info.version));
-    let ours = env!("CARGO_PKG_VERSION");
     let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
     let introduced = Introduced {
         user_agent: format!("{name}/{LIKE} ({system}; {machine}) codex/{ours} ({name}; {version})"),
@@ -82,6 +102,7 @@ pub(super) fn introduce(params: Option<&RawValue>, facts: &Facts) -> Result<(Cli
         platform_family: std::env::consts::FAMILY,
         platform_os: system,
         server_version: ours,
+        revision: REVISION,
     };
     Ok((Client { native, opted_out }, introduced))
 }
@@ -91,4 +112,30 @@ fn token(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-._+".contains(c) { c } else { '_' };
     let token: String = text.chars().take(64).map(plain).collect();
     if token.is_empty() { "client".into() } else { token }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, value::to_raw_value};
+
+    use super::*;
+
+    #[test]
+    fn native_clients_of_another_revision_are_refused_with_what_to_do() {
+        let introduce = |capabilities: serde_json::Value| {
+            let params = json!({ "clientInfo": { "name": "codex", "version": "9.9.9" }, "capabilities": capabilities });
+            introduce(Some(&to_raw_value(&params).unwrap()), &Facts::default()).map(|(client, _)| client.native)
+        };
+        for (capabilities, expected) in [
+            (json!({ "native": true, "revision": REVISION }), true),
+            (json!({ "native": true }), true),
+            // Others speak the protocol, and know of no revision.
+            (json!({ "revision": 77 }), false),
+            (serde_json::Value::Null, false),
+        ] {
+            assert_eq!(introduce(capabilities).unwrap(), expected);
+        }
+        let refused = introduce(json!({ "native": true, "revision": REVISION + 1 })).unwrap_err().message;
+        assert!(refused.contains("9.9.9") && refused.contains("the server is older"), "{refused}");
+    }
 }

@@ -190,7 +190,7 @@ impl App {
     }
 
     /// Nothing that was said is lost: it waits until the person has seen why.
-    fn not_said(&mut self, draft: Draft, why: &str) {
+    pub(super) fn not_said(&mut self, draft: Draft, why: &str) {
         self.complain(why);
         self.queue.put_back(draft);
         self.queue.hold();

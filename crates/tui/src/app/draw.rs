@@ -179,6 +179,9 @@ impl App {
             return self.feed.is_working().then_some(row);
         };
         let turn = session.turn.as_ref()?;
+        if let Some(waiting) = self.waiting(now) {
+            return Some(waiting);
+        }
         let elapsed = status_line::duration(now.saturating_duration_since(turn.since));
         let (word, hint) = match (turn.stopping, self.questions.len()) {
             (true, _) => ("Stopping", String::new()),

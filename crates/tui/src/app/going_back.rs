@@ -116,6 +116,8 @@ fn draft(input: Vec<UserInput>) -> Draft {
         match said {
             UserInput::Text { text } => draft.text.push_str(&text),
             UserInput::LocalImage { path } => draft.pictures.push(path),
+            // It may still lie where it was on this machine.
+            UserInput::Image { name, .. } => draft.pictures.extend(name),
         }
     }
     draft

@@ -7,7 +7,7 @@ use codex_protocol::{
     CollaborationMode, FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams,
     ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams,
     ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
-    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams,
+    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
 };
 
 use super::{App, Effect, Opening, Purpose, session::Running};
@@ -31,7 +31,12 @@ impl App {
                 self.say_next();
             }
             Intent::Interrupt => self.interrupt(),
-            Intent::Quit => self.effects.push(Effect::Quit),
+            Intent::Again => self.ask_again(),
+            Intent::Quit => self.leave(),
+            Intent::Leave { stops } => {
+                self.stops = Some(stops);
+                self.effects.push(Effect::Quit);
+            }
             Intent::NewThread => self.new_thread(),
             Intent::ResumeThread(id) => {
                 let params = self.setup.resume.clone();
@@ -133,16 +138,17 @@ impl App {
 
     fn say_draft(&mut self, draft: Draft) {
         self.queue.release();
+        let input = match self.input_of(&draft) {
+            Ok(input) => input,
+            Err(why) => return self.not_said(draft, &why),
+        };
         let running = self.session.as_mut().and_then(|session| session.turn.as_mut());
         match running {
             Some(turn) if !turn.stopping && !turn.id.is_empty() => {
                 turn.unread.push(draft.text.clone());
                 let expected_turn_id = turn.id.clone();
-                let params = TurnSteerParams {
-                    thread_id: self.thread_id().unwrap_or_default(),
-                    expected_turn_id,
-                    input: draft.clone().input(),
-                };
+                let params =
+                    TurnSteerParams { thread_id: self.thread_id().unwrap_or_default(), expected_turn_id, input };
                 self.call(ClientRequest::TurnSteer(params), Purpose::Steer(draft));
             }
             _ => {
@@ -152,21 +158,36 @@ impl App {
         }
     }
 
+    /// What is said, as it goes to where the session is.
+    fn input_of(&self, draft: &Draft) -> Result<Vec<UserInput>, String> {
+        match self.setup.whereabouts.machine {
+            None => Ok(draft.clone().input()),
+            Some(_) => draft.clone().input_for_elsewhere(),
+        }
+    }
+
     /// Says what waits, if nothing runs.
     pub(super) fn say_next(&mut self) {
         if self.before.is_branching || self.before.tail.is_awaited() {
             return;
         }
-        let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else { return };
+        if self.session.as_ref().is_none_or(|session| session.turn.is_some()) {
+            return;
+        }
         let Some(draft) = self.queue.next() else { return };
         if let Some(command) = shell_command(&draft) {
             return self.shell(command);
         }
+        let input = match self.input_of(&draft) {
+            Ok(input) => input,
+            Err(why) => return self.not_said(draft, &why),
+        };
+        let Some(session) = &mut self.session else { return };
         session.turn = Some(Running::begun(Instant::now()));
         // What was chosen just before holds, whichever the server hears of first.
         let mode = Some(CollaborationMode::only(session.mode));
         let change = SettingsChange { collaboration_mode: mode, ..SettingsChange::default() };
-        let (thread_id, input) = (session.id(), draft.clone().input());
+        let thread_id = session.id();
         let params = TurnStartParams { thread_id, input, change, ..TurnStartParams::default() };
         self.call(ClientRequest::TurnStart(params), Purpose::Say(draft));
     }

@@ -18,9 +18,6 @@ use crate::{
 /// How long after a question came up a typed letter still goes to the composer: fingers that were on their way.
 const ON_THEIR_WAY: Duration = Duration::from_millis(300);
 
-/// Said of pictures where the session is on another machine.
-const NOT_SENT: &str = "pictures are not sent to another machine yet";
-
 impl App {
     pub(super) fn input(&mut self, input: Input, now: Instant) {
         match input {
@@ -158,12 +155,12 @@ impl App {
                 }
             }
             Action::ClearOrQuit => self.clear_or_quit(works, was_leaving),
-            Action::Quit if self.composer.is_empty() => self.effects.push(Effect::Quit),
+            Action::Quit if self.composer.is_empty() => self.leave(),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Transcript => self.intend(Intent::Fetch(Fetch::Transcript)),
             Action::Editor => self.effects.push(Effect::Edit(self.composer.draft().text)),
+            Action::Again => self.intend(Intent::Again),
             Action::Redraw => self.effects.push(Effect::Redraw),
-            Action::PastePicture if self.setup.whereabouts.machine.is_some() => self.complain(NOT_SENT),
             Action::PastePicture => {
                 self.focus.hint = Some("looking for a picture in the clipboard".into());
                 self.effects.push(Effect::TakePicture);
@@ -195,14 +192,9 @@ impl App {
         }
     }
 
-    /// Whether what is typed has pictures, and the session is on another machine.
-    fn has_pictures_of_this_machine(&self) -> bool {
-        self.setup.whereabouts.machine.is_some() && !self.composer.draft().pictures.is_empty()
-    }
-
     /// Keeps what is typed for after the turn. A command is not said, and so does not wait.
     fn queue(&mut self) {
-        if slash::parse(&self.composer.draft().text).is_some() || self.has_pictures_of_this_machine() {
+        if slash::parse(&self.composer.draft().text).is_some() {
             return self.submit();
         }
         let draft = self.composer.take();
@@ -232,9 +224,6 @@ impl App {
         if self.composer.draft().is_empty() {
             self.queue.release();
             return self.say_next();
-        }
-        if self.has_pictures_of_this_machine() {
-            return self.complain(NOT_SENT);
         }
         let draft = self.composer.take();
         if let Some(command) = shell_command(&draft) {

@@ -81,5 +81,6 @@ impl App {
         self.before.is_opening = false;
         self.feed.leave();
         self.queue.hold();
+        self.focus.hint = None;
     }
 }

@@ -25,6 +25,7 @@ impl App {
             return;
         }
         self.feed.apply(notification);
+        self.note_wait(notification, now);
         match notification {
             ServerNotification::TurnStarted(changed) => self.turn_began(&changed.turn.id, now),
             ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),
@@ -67,6 +68,7 @@ impl App {
     fn turn_began(&mut self, id: &str, now: Instant) {
         let Some(session) = &mut self.session else { return };
         session.cost.turn_begins();
+        session.cut_off = false;
         let before = session.turn.replace(Running { id: id.to_owned(), ..Running::begun(now) });
         if before.is_some_and(|turn| turn.id.is_empty() && turn.stopping) {
             // It was told to stop before there was anything to stop.
@@ -77,9 +79,11 @@ impl App {
     fn turn_ended(&mut self, status: TurnStatus) {
         if let Some(session) = &mut self.session {
             session.turn = None;
+            session.cut_off = status != TurnStatus::Completed;
         }
         if status != TurnStatus::Completed {
             self.queue.hold();
+            self.turn_cut_off();
         }
         if !self.focus.focused && status != TurnStatus::Interrupted {
             self.notify(notify::Event::TurnEnded);

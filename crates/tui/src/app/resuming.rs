@@ -84,7 +84,7 @@ impl App {
     /// The session begins: what waits for it is said in it.
     pub(super) fn begin(&mut self, header: Vec<Row>) {
         self.before.tail = Tail::default();
-        self.feed.notice(header);
+        self.feed.notice(header.into_iter().chain(self.cut_off_row()).collect());
         self.plan_if_wanted();
         // A file's name may be half typed.
         self.renew_popup();

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use codex_client::Cost;
-use codex_protocol::{ModeKind, ThreadOpened, ThreadTokenUsage, UserInput};
+use codex_protocol::{ModeKind, RetryWait, ThreadOpened, ThreadTokenUsage, UserInput};
 
-use super::{App, Proposed, agents::Agents, resuming::Tail};
+use super::{App, Effect, Proposed, agents::Agents, resuming::Tail};
+use crate::overlays;
 
 /// The session on the screen.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Session {
     pub last_message: Option<String>,
     /// Whether anything was said in it.
     pub said: bool,
+    /// Whether its last turn was cut off.
+    pub cut_off: bool,
     /// Its sub-agents.
     pub(super) agents: Agents,
     /// How it works.
@@ -64,12 +67,47 @@ pub struct Running {
     pub stopping: bool,
     /// What was said to it that the model has not read yet.
     pub unread: Vec<String>,
+    /// What it waits for before it asks the model again.
+    pub wait: Option<Wait>,
+}
+
+/// A wait before the model is asked again.
+#[derive(Debug)]
+pub struct Wait {
+    /// When it ends.
+    pub until: Instant,
+    /// What went wrong, in a few words.
+    pub what: String,
+    /// Which repetition comes then, and of how many if that is limited.
+    pub attempt: (u32, Option<u32>),
+}
+
+impl Wait {
+    /// Begun now.
+    pub fn begun(wait: &RetryWait, now: Instant) -> Self {
+        let until = now + Duration::from_millis(wait.delay_ms);
+        Self { until, what: wait.what.clone(), attempt: (wait.attempt, wait.of) }
+    }
+
+    /// Seconds that are left, of which the last is one until it is over; `None`: it is over.
+    pub fn seconds(&self, now: Instant) -> Option<u64> {
+        let left = self.until.saturating_duration_since(now);
+        (!left.is_zero()).then(|| left.as_millis().div_ceil(1000) as u64)
+    }
 }
 
 impl Running {
     /// Begun now; its id is told later.
     pub fn begun(now: Instant) -> Self {
-        Self { id: String::new(), since: now, stopping: false, unread: Vec::new() }
+        Self { id: String::new(), since: now, stopping: false, unread: Vec::new(), wait: None }
+    }
+
+    /// When what is shown of its time, or of the time that it waits, is next another.
+    fn changes_at(&self, now: Instant) -> Instant {
+        let next = self.since + Duration::from_secs(now.saturating_duration_since(self.since).as_secs() + 1);
+        let wait = self.wait.as_ref();
+        let seconds = wait.and_then(|wait| Some(wait.until - Duration::from_secs(wait.seconds(now)? - 1)));
+        seconds.map_or(next, |at| at.min(next))
     }
 }
 
@@ -77,9 +115,9 @@ impl Session {
     /// Just opened.
     pub fn new(opened: ThreadOpened, now: Instant) -> Self {
         let (usage, agents) = Default::default();
-        let (mode, turn, since) = (opened.mode, None, now);
+        let (mode, cut_off, turn, since) = (opened.mode, opened.cut_off, None, now);
         let (cost, last_message, said, plan) = Default::default();
-        Self { opened, usage, cost, turn, since, last_message, said, agents, mode, plan }
+        Self { opened, usage, cost, turn, since, last_message, said, cut_off, agents, mode, plan }
     }
 
     /// Its id.
@@ -97,15 +135,29 @@ impl Session {
         }
     }
 
-    /// When the time that a turn has taken is next a second more.
+    /// When the time that is shown of a turn is next another.
     pub fn next_second(&self, now: Instant) -> Option<Instant> {
-        let running = self.turn.as_ref()?;
-        let whole = now.saturating_duration_since(running.since).as_secs() + 1;
-        Some(running.since + Duration::from_secs(whole))
+        Some(self.turn.as_ref()?.changes_at(now))
     }
 }
 
 impl App {
+    /// The person leaves. A turn on another machine can go on without this screen, so that is asked first.
+    pub(super) fn leave(&mut self) {
+        let works = self.session.as_ref().is_some_and(|session| session.turn.is_some());
+        match self.setup.whereabouts.machine.clone().filter(|_| works) {
+            Some(machine) => self.lay(overlays::leave(&machine)),
+            None => self.effects.push(Effect::Quit),
+        }
+    }
+
+    /// Whether what runs is stopped when the screen ends: here always, for the server ends too; elsewhere if the person says
+    /// so, and not because a terminal or a network was lost.
+    pub fn stops(&self) -> bool {
+        let works = self.session.as_ref().is_some_and(|session| session.turn.is_some());
+        self.stops.unwrap_or(!works || self.setup.whereabouts.machine.is_none())
+    }
+
     /// The session to go on with later, if anything of it was kept.
     pub fn kept_session(&self) -> Option<String> {
         let kept = |session: &&Session| session.said && !session.opened.thread.ephemeral;

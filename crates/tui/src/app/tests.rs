@@ -1,5 +1,6 @@
 //! The state of the screen: what is seen in each of its states, and what it asks for in which order.
 
+mod again;
 mod elsewhere;
 mod export;
 mod going_back;

@@ -13,6 +13,8 @@ pub enum Action {
     EditQueued,
     /// Stop the turn.
     Interrupt,
+    /// Ask the model now, where a turn waits to ask it again; go on with a turn that was cut off.
+    Again,
     /// Clear what is written; without it stop the turn; without one leave, when pressed twice.
     ClearOrQuit,
     /// Leave, if nothing is written.
@@ -217,6 +219,13 @@ pub const BINDINGS: &[Binding] = &[
         "Take back the last of what waits, to change it",
     ),
     bind(Context::Global, Action::Interrupt, "interrupt", &["esc"], "Stop the turn"),
+    bind(
+        Context::Global,
+        Action::Again,
+        "again",
+        &["alt+r"],
+        "Ask the model now, where a turn waits to ask it again; go on with a turn that was cut off",
+    ),
     bind(
         Context::Global,
         Action::ClearOrQuit,

@@ -9,6 +9,7 @@ pub(super) fn text(item: &ThreadItem) -> String {
             let parts = content.iter().map(|part| match part {
                 UserInput::Text { text } => text.clone(),
                 UserInput::LocalImage { path } => format!("[{path}]"),
+                UserInput::Image { name, .. } => format!("[{}]", name.as_deref().unwrap_or("image")),
             });
             parts.collect::<Vec<_>>().join("\n")
         }

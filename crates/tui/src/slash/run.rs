@@ -36,6 +36,10 @@ pub(super) fn compact(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![if arguments == "undo" { Intent::UndoCompaction } else { Intent::Compact(some(arguments)) }])
 }
 
+pub(super) fn again(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Again])
+}
+
 pub(super) fn diff(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Diff)])
 }

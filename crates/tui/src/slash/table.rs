@@ -45,6 +45,14 @@ pub const COMMANDS: &[Command] = &[
     },
     command("context", "What the context is filled with", run::context),
     Command {
+        headless: "use `codex exec resume ID \"PROMPT\"`",
+        ..command(
+            "continue",
+            "Go on with a turn that was cut off; ask now, where one waits to ask the model again",
+            run::again,
+        )
+    },
+    Command {
         arguments: "[code]",
         headless: "use `--output-last-message FILE`",
         ..command("copy", "Copy the last answer, or the last code in it, to the clipboard", run::copy)

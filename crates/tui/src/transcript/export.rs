@@ -19,6 +19,7 @@ fn push(item: &ThreadItem, text: &mut String) {
             content.iter().try_for_each(|input| match input {
                 UserInput::Text { text: said } => writeln!(text, "\n{said}"),
                 UserInput::LocalImage { path } => writeln!(text, "\n![]({path})"),
+                UserInput::Image { name, .. } => writeln!(text, "\n![]({})", name.as_deref().unwrap_or_default()),
             })
         }
         ThreadItem::AgentMessage { text: said, .. } => writeln!(text, "\n## Agent\n\n{said}"),

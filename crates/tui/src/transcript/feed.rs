@@ -130,7 +130,11 @@ impl Feed {
                 self.messages().filter(|message| !message.done).for_each(Message::begin_anew);
                 self.told |= !failed.will_retry;
                 match failed.will_retry {
-                    true => self.trouble = Some(failed.error.clone()),
+                    // How long it waits is said below.
+                    true => {
+                        let message = failed.wait.as_ref().map_or(&failed.error.message, |wait| &wait.reason).clone();
+                        self.trouble = Some(TurnError { message, ..failed.error.clone() });
+                    }
                     false => self.queue.push_back(Entry::Error(failed.error.clone())),
                 }
             }

@@ -29,7 +29,7 @@ fn said(item: &ThreadItem) -> Option<String> {
     let ThreadItem::UserMessage { content, .. } = item else { return None };
     let text = content.iter().find_map(|input| match input {
         UserInput::Text { text } => text.lines().find(|line| !line.trim().is_empty()),
-        UserInput::LocalImage { .. } => None,
+        UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
     })?;
     Some(text.trim().chars().take(LONGEST).collect())
 }

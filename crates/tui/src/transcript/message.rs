@@ -28,10 +28,8 @@ pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
                     rows.extend(wrap(&Row::new(line, look.style(Role::User)), inner.width, &Row::empty()));
                 }
             }
-            UserInput::LocalImage { path } => {
-                let row = Row::new(&format!("[image {path}]"), look.style(Role::Path));
-                rows.extend(wrap(&row, inner.width, &Row::empty()));
-            }
+            UserInput::LocalImage { path } => rows.extend(picture(path, &inner)),
+            UserInput::Image { name, .. } => rows.extend(picture(name.as_deref().unwrap_or_default(), &inner)),
         }
     }
     if !expanded && (rows.len() > ROWS || left > 0) {
@@ -40,6 +38,11 @@ pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
         rows.push(Row::new(&format!("… {left} more lines (ctrl+t)"), look.style(Role::Quiet)));
     }
     marked(rows, &Row::new("› ", look.style(Role::User)), &Row::plain("  "), look)
+}
+
+fn picture(name: &str, look: &Look) -> Vec<Row> {
+    let text = format!("[image {name}]").replace(" ]", "]");
+    wrap(&Row::new(&text, look.style(Role::Path)), look.width, &Row::empty())
 }
 
 /// What the model said.

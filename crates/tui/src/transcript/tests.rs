@@ -288,6 +288,11 @@ fn trouble_is_shown_while_it_lasts_and_leaves_nothing() {
         assert!(feed.finished(&look(60), 8).is_empty());
         assert_eq!(plain(&feed.live(&look(60), Instant::now())), format!("! Reconnecting... {at}/5\n"));
     }
+    let wait =
+        json!({ "delayMs": 42000, "attempt": 4, "of": 5, "what": "rate limited", "reason": "too many requests" });
+    let error = json!({ "error": { "message": "Reconnecting... 4/5" }, "willRetry": true, "wait": wait });
+    feed.apply(&told("error", error));
+    assert_eq!(plain(&feed.live(&look(60), Instant::now())), "! too many requests\n", "the wait is counted elsewhere");
     feed.apply(&delta("a", "Here."));
     assert_eq!(plain(&feed.live(&look(60), Instant::now())), "• Here.\n");
 }

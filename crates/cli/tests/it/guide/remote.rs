@@ -1,10 +1,12 @@
 //! Sessions on another machine, as the guide says them.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::run;
 use crate::{
-    remote::{Elsewhere, Served, said_to, token},
+    remote::{Elsewhere, Served, said_to, stderr, token},
     screen::terminal::Terminal,
     support::Place,
 };
@@ -94,4 +96,31 @@ fn s61_what_is_not_encrypted_is_warned_about() {
     assert!(plain.stop().1.contains("warning: without TLS"));
     let ran = run(&place, &["--remote", "ws://192.0.2.1.invalid:1", "exec", "go"]);
     assert!(ran.stderr.contains("is not encrypted"), "{}", ran.stderr);
+}
+
+#[test]
+fn s60_pictures_of_this_machine_are_sent_with_their_bytes_and_kept_there() {
+    let place = Place::new(json!([{ "text": "A cat." }, { "text": "The same cat." }]));
+    let served = Served::start(&place, &[]);
+    let elsewhere = Elsewhere::new();
+    fs::write(elsewhere.path("cat.png"), b"GIF89a and a cat").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = elsewhere.codex(&[&["--remote", &served.url, "exec"], arguments].concat());
+        command.env("CODEX_REMOTE_TOKEN", token(&place)).output().unwrap()
+    };
+    let output = run(&["-i", "cat.png", "what is it?"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "A cat.\n", "{}", stderr(&output));
+    let data = "R0lGODlhIGFuZCBhIGNhdA==";
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    assert!(request.contains(&format!("data:image/gif;base64,{data}")) && request.contains("cat.png"), "{request}");
+    assert_eq!(place.journals()[0].matches(data).count(), 1, "its bytes are kept once");
+    // They are there, whatever becomes of the file.
+    fs::remove_file(elsewhere.path("cat.png")).unwrap();
+    let output = run(&["resume", "--last", "and now?"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "The same cat.\n", "{}", stderr(&output));
+    assert!(place.server.requests().pop().unwrap().body.to_string().contains(data));
+    fs::write(elsewhere.path("notes.txt"), "no picture").unwrap();
+    let output = run(&["-i", "notes.txt", "what is it?"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("`notes.txt`: it is not a PNG"), "{}", stderr(&output));
 }
