@@ -31,6 +31,11 @@ pub(crate) const STOPPED: &str = include_str!("prompts/stopped.md");
 /// Most of the model's words that a reason repeats, in characters. A question has all of them in a place of their own.
 const QUOTED: usize = 500;
 
+/// What a question about a page of the web is about, where others are about a command.
+const PAGE: &str = "webPage";
+/// What holds for it.
+const OUTSIDE: &str = "none is needed: nothing is run, and nothing but the address is sent";
+
 /// What the user is shown of a call that was answered no to.
 pub(crate) const BY_USER: &str = "declined by the user";
 
@@ -111,9 +116,10 @@ pub(crate) struct Granted {
 impl Granted {
     /// What was said yes to for the session, a line each.
     pub(crate) fn in_words(&self) -> impl Iterator<Item = String> + '_ {
-        self.calls.iter().map(|(access, _)| match &access.command {
-            Some(command) => format!("allow for this session: {command}"),
-            None => {
+        self.calls.iter().map(|(access, _)| match (&access.command, &access.fetch) {
+            (Some(command), _) => format!("allow for this session: {command}"),
+            (None, Some(fetch)) => format!("allow for this session: pages of {}", fetch.host),
+            (None, None) => {
                 let files: Vec<String> = access.writes.iter().map(|path| path.display().to_string()).collect();
                 format!("allow for this session: changing {}", files.join(", "))
             }
@@ -121,8 +127,14 @@ impl Granted {
     }
 
     /// Whether `access` under `confinement` is the same again: the same command, directory and programs, or no other
-    /// files, inside the same walls.
+    /// files, inside the same walls; or a page of the same host.
     fn covers(&self, access: &Access, confinement: &Confinement) -> bool {
+        if let Some(page) = &access.fetch {
+            return self
+                .calls
+                .iter()
+                .any(|(given, _)| given.fetch.as_ref().is_some_and(|given| given.host == page.host));
+        }
         let files = self.calls.iter().filter(|(granted, walls)| walls == confinement && granted.command.is_none());
         let files: Vec<_> = files.flat_map(|(granted, _)| &granted.writes).collect();
         let same_files = access.command.is_none()
@@ -270,7 +282,9 @@ impl TurnRun {
             Some(words) => format!("{}; the model says: “{}”", question.reason, quoted(words)),
             None => question.reason.clone(),
         });
-        let Some(command) = access.command.clone() else {
+        let page = access.fetch.as_ref().map(|fetch| fetch.url.clone());
+        let kind = if page.is_some() { PAGE } else { "command" }.to_owned();
+        let Some(command) = access.command.clone().or(page) else {
             let grant_root = None;
             return ServerRequest::FileChangeApproval(FileChangeApprovalParams {
                 thread_id,
@@ -288,7 +302,7 @@ impl TurnRun {
             _ => access.directory.as_ref().unwrap_or(&offered.workspace).display().to_string(),
         };
         ServerRequest::CommandApproval(CommandApprovalParams {
-            kind: "command".into(),
+            kind,
             thread_id,
             turn_id,
             item_id,
@@ -332,7 +346,10 @@ pub(crate) fn refused(reason: &str) -> Permit {
 /// not for leaving the sandbox, not for what is typed to a command, which means something else each time, and not where
 /// it is the walls that are asked about.
 fn offers_session(access: &Access, item: Option<&ThreadItem>, question: &Question) -> bool {
-    let own = matches!(item, Some(ThreadItem::CommandExecution { .. } | ThreadItem::FileChange { .. }));
+    let own = matches!(
+        item,
+        Some(ThreadItem::CommandExecution { .. } | ThreadItem::FileChange { .. } | ThreadItem::WebSearch { .. })
+    );
     own && question.rule.is_none() && access.outside_sandbox.is_none() && question.not_held.is_empty()
 }
 
@@ -376,8 +393,9 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
         text: rule.text.clone(),
         origin: rule.origin.clone(),
     });
+    let walls = || in_words(&question.confinement, access.uncovers.as_ref().map_or(&[], |found| &found.paths));
     ApprovalTerms {
-        confinement: in_words(&question.confinement, access.uncovers.as_ref().map_or(&[], |found| &found.paths)),
+        confinement: if access.fetch.is_some() { OUTSIDE.to_owned() } else { walls() },
         rule,
         remember: always.map(|always| always.rule.clone()),
         justification: access.outside_sandbox.clone(),

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     approvals::{Permit, Who},
     checkpoints::Before,
+    known_pages,
     mode::{PROPOSE, out_of_place},
     recorder::SharedJournal,
     repetition::{Kind, Repeated, told},
@@ -327,7 +328,11 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
         return Err(sentence);
     }
     if tool.effect() == Effect::Reads {
-        return tool.prepare(&call.arguments, context).map_err(|error| error.to_string());
+        let mut prepared = tool.prepare(&call.arguments, context).map_err(|error| error.to_string())?;
+        if let Some(fetch) = &mut prepared.access.fetch {
+            fetch.is_known = known_pages::is_known(&state.history, fetch, state.settings.is_agent);
+        }
+        return Ok(prepared);
     }
     // Finding the lines of a patch may take long. Here an interrupt would have to wait for it.
     let cancel = context.cancel.clone();
@@ -390,6 +395,7 @@ pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
             *success = Some(false);
         }
         ThreadItem::CollabAgentToolCall { status, .. } => *status = CollabAgentToolCallStatus::Failed,
+        ThreadItem::WebSearch { failure, .. } => *failure = Some(why.to_owned()),
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
         | ThreadItem::Plan { .. }

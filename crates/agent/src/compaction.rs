@@ -401,7 +401,7 @@ pub(crate) fn tool_tokens(tool: &ToolSpec) -> u64 {
     let input = match &tool.input {
         ToolInput::Json { schema } => schema.to_string(),
         ToolInput::Freeform { lark_grammar } => (*lark_grammar).to_owned(),
-        ToolInput::WebSearch => String::new(),
+        ToolInput::WebSearch { .. } => String::new(),
     };
     Sizes::of(&Message::user(format!("{}{}{input}", tool.name, tool.description))).total()
 }

@@ -50,7 +50,7 @@ impl Decisions {
         rule: Option<RuleText>,
         reason: &str,
     ) {
-        if allowed && access.command.is_none() && access.writes.is_empty() {
+        if allowed && access.command.is_none() && access.writes.is_empty() && access.fetch.is_none() {
             return;
         }
         if self.last.len() == KEPT {
@@ -72,7 +72,8 @@ fn action(access: &Access) -> String {
         let paths = if access.writes.is_empty() { &access.reads } else { &access.writes };
         paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
     };
-    let text = access.command.clone().unwrap_or_else(paths);
+    let page = || access.fetch.as_ref().map(|fetch| fetch.url.clone());
+    let text = access.command.clone().or_else(page).unwrap_or_else(paths);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

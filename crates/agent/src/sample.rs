@@ -19,6 +19,7 @@ use crate::{
     compaction::Reason,
     mode::PROPOSE,
     recorder::Recorder,
+    searches::{Searches, unnamed_sources},
     thinking::Thinking,
     thread::ThreadState,
     turn::{Finish, Progress, Step, TurnRun, turn_error},
@@ -36,6 +37,7 @@ struct Arriving {
     texts: Vec<ArrivingText>,
     thinking: Thinking,
     plan: WritingPlan,
+    searches: Searches,
     /// Items that were begun by an answer that does not count; the next texts take them over.
     begun: VecDeque<String>,
     /// When what is not recorded yet must be.
@@ -105,6 +107,12 @@ impl TurnRun {
                     if state.recorder.tells_thinking() && state.apart.is_none() {
                         self.write_plan(&state.recorder, &mut arriving.plan, (part, &name), &text).await;
                         self.flush_if_due(&mut state.recorder, &mut arriving).await?;
+                    }
+                }
+                Some(StreamEvent::SearchStarted { .. }) => {
+                    self.flush(&mut state.recorder, &mut arriving).await?;
+                    if let Some(item) = self.search_started(&mut arriving.searches) {
+                        state.recorder.tell(self.item_started(item)).await;
                     }
                 }
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
@@ -226,6 +234,7 @@ impl TurnRun {
         usage: Option<Usage>,
     ) -> Result<Step, StoreError> {
         self.tell_plan(&state.recorder, &mut arriving.plan).await;
+        let sources = self.name_sources(state, &mut arriving, &content).await?;
         let mut item_ids = std::mem::take(&mut arriving.texts).into_iter().map(|text| text.item_id);
         let mut thoughts = std::mem::take(&mut arriving.thinking).ids();
         let mut items = Vec::new();
@@ -239,8 +248,15 @@ impl TurnRun {
                     let id = thoughts.next().unwrap_or_else(|| self.next_item_id());
                     items.push(ThreadItem::Reasoning { id, summary: summary.clone() });
                 }
+                AssistantPart::Search { .. } => items.extend(self.searched(part, &mut arriving.searches)),
                 _ => {}
             }
+        }
+        items.extend(std::mem::take(&mut arriving.searches).cut_short());
+        if let Some(ThreadItem::AgentMessage { text, .. }) =
+            items.iter_mut().rev().find(|item| matches!(item, ThreadItem::AgentMessage { .. }))
+        {
+            text.push_str(&sources);
         }
         let message = Message::Assistant { content };
         let calls: Vec<ToolCall> = message.calls().cloned().collect();
@@ -259,6 +275,25 @@ impl TurnRun {
         Ok(if calls.is_empty() { Step::Finish(Finish::Completed) } else { Step::RunTools(calls) })
     }
 
+    /// Tells the pages that the answer rests on and does not name, as the end of its last text. Returns what was told.
+    async fn name_sources(
+        &mut self,
+        state: &mut ThreadState,
+        arriving: &mut Arriving,
+        content: &[AssistantPart],
+    ) -> Result<String, StoreError> {
+        // Where the text is data for somebody, or for this program, nothing is added to it.
+        if self.options.output_schema.is_some() || state.apart.is_some() {
+            return Ok(String::new());
+        }
+        let Some(sources) = unnamed_sources(content) else { return Ok(String::new()) };
+        if let Some(part) = arriving.texts.last().map(|open| open.part) {
+            self.text(&mut state.recorder, arriving, part, &sources).await?;
+            self.flush(&mut state.recorder, arriving).await?;
+        }
+        Ok(sources)
+    }
+
     /// The answer will not be whole: what arrived of it stays in the conversation.
     async fn cut_short(
         &mut self,
@@ -268,6 +303,9 @@ impl TurnRun {
     ) -> Result<Step, StoreError> {
         self.flush(&mut state.recorder, &mut arriving).await?;
         for item in std::mem::take(&mut arriving.thinking).items() {
+            self.complete(&mut state.recorder, item).await?;
+        }
+        for item in std::mem::take(&mut arriving.searches).cut_short() {
             self.complete(&mut state.recorder, item).await?;
         }
         let texts: Vec<ArrivingText> = arriving.texts.into_iter().filter(|text| !text.text.is_empty()).collect();
@@ -346,7 +384,13 @@ fn discard(recorder: &mut Recorder, arriving: Arriving) -> Result<Arriving, Stor
     let item_ids: Vec<String> = arriving.texts.into_iter().map(|text| text.item_id).collect();
     recorder.record(&Record::Discarded { item_ids: item_ids.clone() })?;
     let begun = item_ids.into_iter().chain(arriving.begun).collect();
-    Ok(Arriving { begun, thinking: arriving.thinking.discard(), plan: arriving.plan.discard(), ..Arriving::default() })
+    Ok(Arriving {
+        begun,
+        thinking: arriving.thinking.discard(),
+        plan: arriving.plan.discard(),
+        searches: arriving.searches.discard(),
+        ..Arriving::default()
+    })
 }
 
 /// Tokens as the wire spells them.

@@ -25,6 +25,8 @@ pub struct ThreadSettings {
     pub agents: Option<Arc<Agents>>,
     /// What a review runs as the project's tests.
     pub tests: ProjectTests,
+    /// Whether it works for another thread, whose model says what it is to do.
+    pub is_agent: bool,
     /// In plan mode: the policy that is in force again after it.
     pub after_planning: Option<Arc<Policy>>,
 }

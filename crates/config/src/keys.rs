@@ -54,6 +54,8 @@ pub enum Kind {
     Count(i64, i64),
     /// A number, 0 or more, with or without a fraction.
     Amount,
+    /// A path: absolute, below `~/`, or relative to the directory of its layer.
+    Path,
     /// A list of such paths.
     Paths,
     /// A list of paths: absolute, below `~/`, or relative to the project's root, whichever file names them (the
@@ -113,7 +115,7 @@ const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 /// When a person is asked, most often first.
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
 /// Languages that providers speak.
-const WIRES: &[&str] = &["responses", "chat", "chat_completions", "anthropic"];
+const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "anthropic"];
 /// Values that the existing CLI has, of a key, and what they are called here.
 const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
@@ -273,7 +275,7 @@ pub const KEYS: &[Key] = &[
     key("prices", Kind::Named(PRICE), "What models cost, by their ids; known ones need none"),
     key("review", Kind::Table(REVIEW), "Reviews"),
     key("log", Kind::Table(LOG), "The log in `$CODEX_HOME/log`"),
-    key("search", Kind::Flag, "Web search").default("false"),
+    key("search", Kind::StrictOrFirst(SEARCH), "Web search; `true` alone is its `enabled`"),
     key(
         "web_search",
         Kind::FlagOrChoice(&["disabled", "cached", "indexed", "live"]),
@@ -397,8 +399,14 @@ pub const PROVIDER: &[Key] = &[
         "How often an answer is asked for again that broke off; 5 if not set",
     ),
     key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
+    key("script", Kind::Path, "File of answers for the language `scripted`"),
     later("auth", "Command that prints an API key"),
     later("experimental_bearer_token", "The API key itself"),
+    key(
+        "web_search",
+        Kind::Flag,
+        "Whether the server searches the web for its models; known for OpenAI's own; it must speak `responses`",
+    ),
     later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
     ignored("supports_websockets", "Streams are read over HTTP"),
     ignored("websocket_connect_timeout_ms", "Streams are read over HTTP"),
@@ -423,6 +431,30 @@ pub const SANDBOX: &[Key] = &[
     key("show", Kind::ProjectPaths, "Of what is hidden unless you say otherwise, what is not to be").appends(),
     key("allow_domains", Kind::Texts, "Hosts that commands reach though the network is off").appends(),
     key("allow_weak", Kind::Flag, "Whether commands may write where the kernel cannot hold all walls").default("false"),
+];
+
+/// The keys of `[search]`.
+pub const SEARCH: &[Key] = &[
+    key("enabled", Kind::Flag, "Whether the model may search the web and read its pages").default("false"),
+    key(
+        "provider",
+        Kind::Choice(&["searxng", "brave", "tavily"]),
+        "Search engine to ask where the provider of the model does not search itself",
+    ),
+    key("base_url", Kind::Url, "Address of the search engine; SearXNG needs one"),
+    key("api_key_env", Kind::Variable, "Environment variable that holds its key; `BRAVE_API_KEY` or `TAVILY_API_KEY` if not set"),
+    key("max_results", Kind::Count(1, 50), "Most results of a search").default("8"),
+    key("open", Kind::Flag, "Whether it may be asked under `oss`").default("false"),
+    key(
+        "allow_domains",
+        Kind::Texts,
+        "If there are any: the only hosts whose pages are read, with what lies below them; then you are not asked. `*`: all",
+    )
+    .appends(),
+    key("deny_domains", Kind::Texts, "Hosts whose pages are never read, with what lies below them")
+        .project(Project::Harmless)
+        .appends(),
+    key("private_hosts", Kind::Texts, "Hosts whose pages are read though their addresses are not public").appends(),
 ];
 
 /// The keys of `[limits]`.
@@ -609,7 +641,7 @@ pub(crate) fn other_value(key: &Key, value: &str) -> Option<&'static str> {
 pub(crate) fn is_choice(name: &str) -> bool {
     let choice = |key: &Key| matches!(key.kind, Kind::Choice(_) | Kind::FlagOrChoice(_) | Kind::Flag);
     let first = |key: &Key| matches!(key.kind, Kind::StrictOrFirst([first, ..]) if choice(first));
-    [KEYS, PROVIDER, WORKSPACE_WRITE, SANDBOX, ENVIRONMENT_POLICY]
+    [KEYS, PROVIDER, WORKSPACE_WRITE, SANDBOX, SEARCH, ENVIRONMENT_POLICY]
         .iter()
         .any(|keys| find(keys, name).is_some_and(|it| choice(it) || first(it)))
 }
@@ -684,6 +716,7 @@ mod tests {
             "ask_for_approval",
             "deny",
             "ask",
+            "deny_domains",
         ];
         assert_eq!(touched(KEYS).iter().collect::<BTreeSet<_>>(), expected.iter().collect());
     }

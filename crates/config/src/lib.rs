@@ -39,6 +39,7 @@ mod resolve;
 mod review;
 mod rules;
 mod schema;
+mod search;
 mod settings;
 mod shell_environment;
 mod source;
@@ -76,6 +77,7 @@ pub use provider::{
 pub use review::TestCommand;
 pub use rules::{PermissionEntry, PermissionKind};
 pub use schema::schema;
+pub use search::{SearchBackend, SearchMode, SearchProvider, SearchSettings};
 pub use settings::{
     AgentSettings, ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
     WorkspaceWrite,

@@ -88,19 +88,6 @@ impl Loaded {
         files.chain(self.profile.iter().map(|(name, origin)| format!("profile {name} ({origin})"))).collect()
     }
 
-    /// Checks that no setting asks for something that this version cannot do, and that a session must not go without in
-    /// silence. Such a setting can be looked at and changed all the same.
-    ///
-    /// # Errors
-    /// One does. The error shows where it is written.
-    pub fn require_available(&self) -> Result<(), ConfigError> {
-        let refused = [(self.settings.search, "search", "web search is not available in this version yet")];
-        match refused.iter().find(|(set, ..)| *set) {
-            Some((_, path, message)) => Err(self.merged.error(path, message).after(self.warnings.clone())),
-            None => Ok(()),
-        }
-    }
-
     /// Every key that has a value, or was to have one: in the order of the table of keys.
     pub fn explain(&self) -> Vec<Effective> {
         explain::effective(&self.merged)

@@ -1,7 +1,6 @@
 //! From merged layers to [`Settings`]: what needs more than one value to judge.
 //!
-//! What this version cannot do and may leave out without harm is named in a warning here; the rest is refused where a
-//! session is opened ([`crate::Loaded::require_available`]).
+//! What this version cannot do and may leave out without harm is named in a warning here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -18,13 +17,14 @@ use crate::models::{ModelSettings, RawModel, ReasoningSettings, models};
 use crate::origin::dotted;
 use crate::provider::{OPENAI, RawProvider};
 use crate::review::RawReview;
+use crate::search::RawSearch;
 use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
     AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications,
     Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
-    Warning, WorkspaceWrite, limits, rules,
+    Warning, WireApi, WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -72,7 +72,7 @@ struct Raw {
     log: RawLog,
     #[serde(default)]
     review: RawReview,
-    search: bool,
+    search: RawSearch,
     web_search: Option<Value>,
     oss: bool,
     oss_provider: Option<String>,
@@ -186,7 +186,6 @@ pub(crate) fn settings(
 ) -> Result<Settings, ConfigError> {
     // Values were checked one by one against the table of keys; a test holds that table to the fields above.
     let raw: Raw = merged.to_table().try_into().map_err(|error: toml::de::Error| merged.error("", error.message()))?;
-    warnings.extend(without_effect(&raw, merged));
     check_selected(&raw, merged)?;
     let secret_variables = secret_variables(&raw);
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"), project)?;
@@ -241,9 +240,9 @@ pub(crate) fn settings(
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         tui: raw.tui.resolve(&raw.history),
+        search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
         sessions: raw.sessions,
         limits: limits::check(raw.limits, merged)?,
-        search: raw.search,
         oss: raw.oss,
         oss_provider: raw.oss_provider,
         log_level: raw.log.level,
@@ -265,7 +264,8 @@ fn temperature(wanted: Option<f64>, merged: &Merged) -> Result<Option<f64>, Conf
 /// The variables of all providers that are configured.
 fn secret_variables(raw: &Raw) -> BTreeSet<String> {
     let of_providers = raw.model_providers.values().flat_map(RawProvider::variables);
-    of_providers.chain([&raw.api_key_env]).cloned().collect()
+    let of_search = raw.search.variable().map(str::to_owned);
+    of_providers.chain([&raw.api_key_env]).cloned().chain(of_search).collect()
 }
 
 /// The variables of built-in providers too, any of which may come to be asked; but for one that the user gives to commands.
@@ -306,17 +306,6 @@ fn environment_policy(
     })
 }
 
-/// Settings that may be left out without harm, but not in silence.
-fn without_effect(raw: &Raw, merged: &Merged) -> Vec<Warning> {
-    let search = raw.web_search.as_ref().is_some_and(|value| match value {
-        Value::Boolean(on) => *on,
-        other => other.as_str() != Some("disabled"),
-    });
-    let site = || merged.get("web_search").and_then(|leaf| leaf.site.as_ref());
-    let warning = |site: &Site| site.warning("there is no web search in this version yet");
-    site().filter(|_| search).map(warning).into_iter().collect()
-}
-
 /// The selected provider must exist and be complete; others may be unfinished until they are selected.
 fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
     let id = &raw.model_provider;
@@ -332,9 +321,14 @@ fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         return Err(merged.error("model_provider", message).hint(did_you_mean(id, known)));
     };
     let table = dotted(&["model_providers".into(), id.clone()]);
-    if id != OPENAI && merged.get(&format!("{table}.base_url")).is_none() {
-        let error = merged.error("model_provider", format!("the provider `{id}` has no `base_url` in `[{table}]`"));
-        return Err(error.hint(provider.instructions()));
+    let key = match provider.wire_api {
+        WireApi::Scripted => "script",
+        _ if id == OPENAI => return Ok(()),
+        WireApi::Responses | WireApi::Chat | WireApi::Anthropic => "base_url",
+    };
+    if merged.get(&format!("{table}.{key}")).is_none() {
+        let error = merged.error("model_provider", format!("the provider `{id}` has no `{key}` in `[{table}]`"));
+        return Err(error.hint(provider.instructions().filter(|_| key == "base_url")));
     }
     Ok(())
 }

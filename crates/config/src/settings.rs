@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     AnswerSettings, EnvironmentPolicy, LimitSettings, ModelSettings, PermissionEntry, PriceSettings, ProviderSettings,
-    TestCommand,
+    SearchSettings, TestCommand,
 };
 
 /// What commands and edits may change. In order, strictest first.
@@ -143,12 +143,12 @@ pub struct Settings {
     pub agents: AgentSettings,
     /// The screen.
     pub tui: ScreenSettings,
+    /// What the model may see of the web.
+    pub search: SearchSettings,
     /// How long sessions are kept.
     pub sessions: SessionSettings,
     /// The most that a session may use.
     pub limits: LimitSettings,
-    /// Whether the model may search the web.
-    pub search: bool,
     /// Whether only providers of open-weight models may be asked.
     pub oss: bool,
     /// The one of them that is asked; `None`: the first that answers.

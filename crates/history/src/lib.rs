@@ -10,7 +10,7 @@ mod tool;
 mod usage;
 
 pub use history::{History, Wording};
-pub use message::{AssistantPart, Content, Message, Opaque, Wire};
+pub use message::{AssistantPart, Content, Message, Opaque, Source, Wire};
 pub use size::{Sizes, text_tokens};
 pub use tool::{Arguments, ToolCall, ToolInput, ToolSpec};
 pub use usage::Usage;

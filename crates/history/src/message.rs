@@ -83,10 +83,22 @@ pub enum AssistantPart {
     Search {
         /// What was searched for; may be empty.
         queries: Vec<String>,
+        /// What of it the answer names as where something is from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sources: Vec<Source>,
         /// What the wire wants back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opaque: Option<Opaque>,
     },
+}
+
+/// A page of the web that something is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its title; may be empty.
+    pub title: String,
+    /// Its address.
+    pub url: String,
 }
 
 /// What one wire needs back verbatim, sealed for everyone else.
@@ -136,6 +148,8 @@ pub enum Wire {
     ChatCompletions,
     /// Anthropic's Messages API.
     AnthropicMessages,
+    /// Replies read from a script, for the demo and for tests.
+    Scripted,
 }
 
 impl Message {

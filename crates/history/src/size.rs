@@ -79,7 +79,7 @@ impl Sizes {
             AssistantPart::Call(ToolCall { name, arguments, .. }) => {
                 self.calls += FRAME + text_tokens(name) + text_tokens(arguments.text());
             }
-            AssistantPart::Search { queries, opaque } => {
+            AssistantPart::Search { queries, opaque, .. } => {
                 let sealed = opaque.as_ref().map_or(0, |opaque| text_bytes(opaque.sealed()));
                 self.results += FRAME + bytes(sealed + queries.iter().map(String::len).sum::<usize>());
             }

@@ -30,7 +30,10 @@ pub enum ToolInput {
         lark_grammar: &'static str,
     },
     /// A query: the vendor itself searches the web and calls nobody. Wires without such a search leave it out.
-    WebSearch,
+    WebSearch {
+        /// Whether it may look at the web as it is, and not only at what it has kept.
+        live: bool,
+    },
 }
 
 /// A tool call, as the model wrote it. Nothing in it has been checked.

@@ -39,7 +39,7 @@ impl<'a> Function<'a> {
                 });
                 (Cow::Owned(description), Cow::Owned(parameters))
             }
-            ToolInput::WebSearch => return None,
+            ToolInput::WebSearch { .. } => return None,
         };
         Some(Self { name, description, parameters })
     }

@@ -231,7 +231,8 @@ impl Attempts {
                     }
                 }
                 delta @ StreamEvent::ArgumentsDelta { .. } if !self.is_repeated => return Some(delta),
-                StreamEvent::ArgumentsDelta { .. } => {}
+                started @ StreamEvent::SearchStarted { .. } if !self.is_repeated => return Some(started),
+                StreamEvent::ArgumentsDelta { .. } | StreamEvent::SearchStarted { .. } => {}
                 StreamEvent::Discarded => {
                     self.shown.clear();
                     return Some(StreamEvent::Discarded);

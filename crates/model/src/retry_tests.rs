@@ -72,6 +72,7 @@ fn names(events: &[StreamEvent]) -> String {
         StreamEvent::TextDelta { .. } => 't',
         StreamEvent::ReasoningDelta { .. } => 'r',
         StreamEvent::ArgumentsDelta { .. } => 'a',
+        StreamEvent::SearchStarted { .. } => 's',
         StreamEvent::Retrying { .. } => '~',
         StreamEvent::Rerouted { .. } => '>',
         StreamEvent::Discarded => 'D',

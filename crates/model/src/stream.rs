@@ -96,6 +96,11 @@ pub enum StreamEvent {
         /// The text.
         text: String,
     },
+    /// A search of the web began, which the vendor makes. Of the first attempt only, as [`StreamEvent::ArgumentsDelta`].
+    SearchStarted {
+        /// Index of the part that will tell of it.
+        part: usize,
+    },
     /// The request is being made again after a failure that may pass.
     Retrying {
         /// Which repetition this is, from 1.

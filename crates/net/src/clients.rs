@@ -4,11 +4,16 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use reqwest::{Client, ClientBuilder, Proxy, redirect};
+use reqwest::{
+    Client, ClientBuilder, Proxy,
+    dns::{Name, Resolve, Resolving},
+    redirect,
+};
 use rustls::{ClientConfig, RootCertStore, crypto};
 use url::Url;
 
@@ -171,6 +176,32 @@ fn secure(builder: ClientBuilder, what: &'static str) -> Result<Client, NetError
     // Without a process-wide provider the HTTP library panics. Another part may have installed one before: also fine.
     let _ = crypto::ring::default_provider().install_default();
     builder.build().map_err(|source| NetError::Build { what, source })
+}
+
+/// A client for one request: `host` is at `addresses`, and no name is looked up. It goes through no proxy, which would look
+/// the name up itself.
+///
+/// # Errors
+/// As [`HttpClients::client_for`].
+pub(crate) fn pinned(url: &Url, host: &str, addresses: &[SocketAddr]) -> Result<Client, NetError> {
+    let builder = common().connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(0).dns_resolver(Arc::new(NoNames));
+    let builder = if host.is_empty() { builder } else { builder.resolve_to_addrs(host, addresses) };
+    match url.scheme() {
+        "http" => plain(builder),
+        "https" => secure(builder.https_only(true), "HTTPS"),
+        scheme => Err(NetError::Scheme { scheme: scheme.to_owned() }),
+    }
+}
+
+/// Knows no name.
+#[derive(Debug)]
+struct NoNames;
+
+impl Resolve for NoNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let error = format!("{} was not looked up before", name.as_str());
+        Box::pin(std::future::ready(Err(error.into())))
+    }
 }
 
 #[cfg(test)]

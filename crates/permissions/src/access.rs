@@ -34,9 +34,28 @@ pub struct Access {
     /// It runs a program of ours with fixed arguments (git), under the read-only walls whatever the level.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only_program: bool,
+    /// The page of the web that it asks for. This program does that itself, outside of all walls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<Fetch>,
     /// The model asked to run it outside the sandbox, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_sandbox: Option<String>,
+}
+
+/// A page of the web, and what speaks for asking for it. Its address is all that leaves, but it may hold anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Fetch {
+    /// Its address.
+    pub url: String,
+    /// The host in it.
+    pub host: String,
+    /// The settings name the host.
+    #[serde(skip)]
+    pub is_listed: bool,
+    /// Whoever named it did not know what the model knows: the user did, or a search.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 /// What git would change of what commands may not write.

@@ -10,6 +10,7 @@ use codex_sandbox::{Confinement, shown};
 use crate::{
     Access, Approval, Policy, RuleKind, RuleText, SandboxLevel,
     classes::Class,
+    fetching,
     pattern::Fit,
     planning,
     rules::Pattern,
@@ -80,7 +81,12 @@ impl Judgement {
         Self { verdict: Verdict::Allow(confinement), rule, reason: reason.to_owned() }
     }
 
-    fn ask(confinement: Confinement, reason: String, rule: Option<RuleText>, remember: Option<String>) -> Self {
+    pub(crate) fn ask(
+        confinement: Confinement,
+        reason: String,
+        rule: Option<RuleText>,
+        remember: Option<String>,
+    ) -> Self {
         let (reason_asked, rule_asked) = (reason.clone(), rule.clone());
         let question = Question { confinement, reason: reason_asked, rule: rule_asked, remember, not_held: &[] };
         Self { verdict: Verdict::Ask(Box::new(question)), rule, reason }
@@ -134,6 +140,9 @@ fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Resu
     }
     if let Some(reason) = beyond_level(policy, access) {
         return Ok(Judgement::refuse(reason, None));
+    }
+    if let Some(fetch) = &access.fetch {
+        return Ok(fetching::judge(policy, fetch));
     }
     if policy.is_planning {
         let always_asks = !matches!(denied, Denied::No) || asked_about(policy, access, reading)?.is_some();

@@ -9,6 +9,7 @@ mod access;
 mod classes;
 mod decide;
 mod destroys;
+mod fetching;
 mod narrow;
 mod pattern;
 mod planning;
@@ -21,7 +22,7 @@ mod unasked;
 mod uncover;
 mod worktree;
 
-pub use access::{Access, Uncovers};
+pub use access::{Access, Fetch, Uncovers};
 pub use classes::{class_data, class_names};
 pub use decide::{Explanation, Judgement, Question, Verdict, decide, explain, judge};
 pub use destroys::{Destroys, Files, destroys};

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CommandApprovalParams {
-    /// Always `command`.
+    /// `command`; or `webPage`, where `command` is the address of a page of the web that is to be read (ours).
     pub kind: String,
     /// The thread's id.
     pub thread_id: String,

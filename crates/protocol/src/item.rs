@@ -117,6 +117,22 @@ pub enum ThreadItem {
         /// How the sub-agents stand, by the ids of their threads.
         agents_states: BTreeMap<String, CollabAgentState>,
     },
+    /// A search of the web, or a page of it that was read.
+    WebSearch {
+        /// Id within the thread.
+        id: String,
+        /// What was searched for, or the address of the page.
+        query: String,
+        /// What was done.
+        #[serde(default)]
+        action: Option<WebSearchAction>,
+        /// Where what was found is from, once it is there.
+        #[serde(default)]
+        results: Option<Vec<WebSource>>,
+        /// Why it came to nothing. (Ours.)
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     /// A review begins.
     EnteredReviewMode {
         /// Id within the thread.
@@ -156,11 +172,42 @@ impl ThreadItem {
             | Self::FileChange { id, .. }
             | Self::DynamicToolCall { id, .. }
             | Self::CollabAgentToolCall { id, .. }
+            | Self::WebSearch { id, .. }
             | Self::EnteredReviewMode { id, .. }
             | Self::ExitedReviewMode { id, .. }
             | Self::ContextCompaction { id, .. } => id,
         }
     }
+}
+
+/// What was done on the web.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum WebSearchAction {
+    /// A search.
+    Search {
+        /// What was searched for, if it was one thing.
+        query: Option<String>,
+        /// All that was searched for, if it was more.
+        #[serde(default)]
+        queries: Option<Vec<String>>,
+    },
+    /// A page was read.
+    OpenPage {
+        /// Its address.
+        url: Option<String>,
+    },
+}
+
+/// Where something on the web is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct WebSource {
+    /// Title of the page; may be empty.
+    pub title: String,
+    /// Its address.
+    pub url: String,
 }
 
 /// A piece of what the user said.

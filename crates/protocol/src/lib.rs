@@ -46,7 +46,7 @@ pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
 pub use item::{
     CommandExecutionSource, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange,
-    PatchApplyStatus, PatchChangeKind, ThreadItem, UserInput,
+    PatchApplyStatus, PatchChangeKind, ThreadItem, UserInput, WebSearchAction, WebSource,
 };
 pub use items::{
     SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadTurnsListParams,

@@ -204,6 +204,7 @@ impl Server {
         self.wish(&mut wanted, &standing, kind, &codex_home)?;
         let temp = TempDirectory::create(&codex_home, id).map_err(store_error)?;
         let mut built = build::thread(self, id, &codex_home, &mut wanted, temp.path()).await?;
+        built.settings.is_agent = true;
         narrow(&mut built, &standing, worktree.map(|worktree| worktree.path.as_path()))?;
         if let Some(kind) = kind {
             let AgentFile { path, instructions, tools, .. } = kind.clone();
@@ -361,7 +362,8 @@ pub(crate) fn unknown_tools(files: &[AgentFile]) -> Vec<String> {
     let mut known: Vec<&str> = Vec::new();
     for (file, tool) in named {
         if known.is_empty() {
-            known = codex_tools::all().iter().map(|tool| tool.name()).collect();
+            known = codex_tools::all().iter().map(|tool| tool.name()).chain(codex_tools::WEB_TOOLS).collect();
+            known.sort_unstable();
         }
         if !known.contains(&tool.as_str()) && !tool.ends_with("_agent") {
             let place = format!("{}:{}", file.path.display(), file.tools_line);

@@ -12,7 +12,9 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{Cassette, HttpConfig, HttpModel, Known, Model, Retrying, ServerKind, TextCalls, WireFormat};
+use codex_model::{
+    Cassette, HttpConfig, HttpModel, Known, Model, Retrying, Scripted, ServerKind, TextCalls, WireFormat,
+};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -27,7 +29,7 @@ use crate::{
     oss::Open,
     outage,
     policy::{Ground, policy},
-    trust,
+    trust, web,
 };
 
 /// What a client wants of a thread's settings; the rest comes from the configuration.
@@ -276,13 +278,23 @@ pub(crate) async fn thread(
     warnings.extend(open.iter().flat_map(|open| open.warnings.clone()));
     let model = model(server, &settings, wanted, open.as_ref())?;
     let limits = limits(&settings, &origins, &model)?;
+    let tools = web::tools(server, &settings, &origins, &mut warnings)?;
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),
         TestCommand::Off => ProjectTests::Off,
     };
-    let (tools, instructions) = (codex_tools::all(), found.files);
-    let built = ThreadSettings { model, workplace, tools, instructions, agents: None, tests, after_planning: None };
+    let instructions = found.files;
+    let built = ThreadSettings {
+        model,
+        workplace,
+        tools,
+        instructions,
+        agents: None,
+        tests,
+        is_agent: false,
+        after_planning: None,
+    };
     Ok(Built {
         settings: built,
         log_level: settings.log_level,
@@ -429,9 +441,6 @@ fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result
     let loaded = codex_config::load(&wanted.request(environment, codex_home)).and_then(|loaded| {
         // Before anything is made for a session that could not say a word.
         if wanted.asks {
-            loaded.require_available()?;
-        }
-        if wanted.asks && !wanted.offline {
             loaded.require_model()?;
         }
         // With `oss`, who is asked is found out later.
@@ -585,7 +594,18 @@ fn client(
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
     };
-    http_client(server, settings, provider, (wanted, others), open)
+    let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
+        (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
+            http_client(server, settings, provider, (wanted, others), open)?
+        }
+        (WireApi::Scripted, Some(script)) => {
+            Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
+        }
+        (WireApi::Scripted, None) => {
+            return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
+        }
+    };
+    Ok(client)
 }
 
 /// Tokens that a request may hold, where known.
@@ -644,7 +664,7 @@ pub(crate) fn http_config(
     let format = match provider.wire_api {
         WireApi::Chat => WireFormat::ChatCompletions,
         WireApi::Anthropic => WireFormat::AnthropicMessages,
-        WireApi::Responses => WireFormat::Responses,
+        WireApi::Responses | WireApi::Scripted => WireFormat::Responses,
     };
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     Ok(HttpConfig {

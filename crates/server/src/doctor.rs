@@ -10,7 +10,8 @@ use std::{
 };
 
 use codex_config::{
-    ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, is_open_to_others, load, mcp_servers,
+    ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, WireApi, is_open_to_others, load,
+    mcp_servers,
 };
 use codex_net::reach;
 use codex_protocol::ThreadStartParams;
@@ -96,9 +97,7 @@ pub async fn diagnose(
     let home = environment.codex_home();
     let wanted = Wanted::start(params.clone());
     let found = match (&home, &wanted) {
-        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home))
-            .and_then(|found| found.require_available().map(|()| found))
-            .map_err(Trouble::from),
+        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home)).map_err(Trouble::from),
         (Err(error), _) => Err(Trouble::from(error.clone())),
         (_, Err(error)) => Err(Trouble { what: error.to_string(), advice: None }),
     };
@@ -208,7 +207,8 @@ async fn endpoint(settings: &Settings, environment: &Environment, offline: bool)
     const NAME: &str = "endpoint";
     let id = &settings.model_provider;
     let provider = settings.model_providers.get(id);
-    let Some(ProviderSettings { base_url: Some(base_url), .. }) = provider else {
+    let server = provider.filter(|provider| provider.wire_api != WireApi::Scripted);
+    let Some(ProviderSettings { base_url: Some(base_url), .. }) = server else {
         return Check::ok(NAME, format!("`{id}` talks to no server"));
     };
     let url = base_url.parse().map(|url: url::Url| without_secrets(url));

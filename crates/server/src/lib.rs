@@ -41,6 +41,7 @@ mod terminals;
 pub mod transports;
 mod trust;
 mod turns;
+mod web;
 mod worktrees;
 
 use std::{

@@ -26,6 +26,9 @@ mod tool;
 mod update_plan;
 mod view_image;
 mod walk;
+mod web;
+mod web_fetch;
+mod web_search;
 mod write_stdin;
 
 use std::sync::Arc;
@@ -39,6 +42,8 @@ pub use output::cut;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use small::small;
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
+pub use web::{Backend, BackendKind, Searcher, WEB_TOOLS, web};
+pub use web_fetch::page;
 
 /// All built-in tools, sorted by name.
 pub fn all() -> Vec<Arc<dyn Tool>> {
@@ -72,7 +77,7 @@ mod tests {
         let sizes = specs.iter().map(|spec| match &spec.input {
             ToolInput::Json { schema } => spec.description.len() + schema.to_string().len(),
             ToolInput::Freeform { lark_grammar } => spec.description.len() + lark_grammar.len(),
-            ToolInput::WebSearch => spec.description.len(),
+            ToolInput::WebSearch { .. } => spec.description.len(),
         });
         let total: usize = sizes.sum();
         assert!(total < 9 << 10, "{total} bytes of descriptions and schemas");

@@ -16,6 +16,7 @@ mod plan;
 mod reasoning;
 mod review;
 mod tool_call;
+mod web;
 
 use codex_protocol::ThreadItem;
 
@@ -45,6 +46,7 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
         ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
+        ThreadItem::WebSearch { .. } => web::rows(item, look, expanded),
         ThreadItem::CollabAgentToolCall { .. } => agents::rows(item, look, expanded),
         ThreadItem::EnteredReviewMode { review, .. } => review::entered(review, look),
         ThreadItem::ExitedReviewMode { review, result, .. } => review::exited(review, result.is_some(), look, expanded),

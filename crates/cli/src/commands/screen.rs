@@ -55,9 +55,6 @@ pub async fn run(
         None => start.clone(),
     };
     let found = codex_server::settings(&environment, here).map_err(|error| error.to_string())?;
-    if elsewhere.is_none() {
-        found.require_available().map_err(|error| error.to_string())?;
-    }
     let settings = found.settings;
     // A cassette that is played answers instead; with `oss`, whom to ask is yet to be found.
     let needs_none = elsewhere.is_some() || run.cassette.replay.is_some() || settings.oss;

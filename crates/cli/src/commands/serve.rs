@@ -49,7 +49,6 @@ pub async fn run(
     let defaults = resolve::thread_start(&thread, &RunOptions::default())?;
     // What is wrong with the configuration is said now, not to the first client.
     let found = codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?;
-    found.require_available().map_err(|error| error.to_string())?;
     let ceiling = ceiling(&thread, &access, &defaults, found.settings)?;
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let (mut stop, mut interrupt) =

@@ -4,7 +4,7 @@ use codex_client::{AgentLine, Cost, agent_lines};
 use codex_protocol::{
     CommandExecutionStatus, CompactionReport, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange,
     PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened,
-    TokenUsage, TurnStatus,
+    TokenUsage, TurnStatus, WebSearchAction, WebSource,
 };
 use serde_json::Value;
 
@@ -147,6 +147,18 @@ impl Human {
                     for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
                         self.progress.line(Style::Red, &indent(text));
                     }
+                }
+            }
+            ThreadItem::WebSearch { query, action, results, failure, .. } => {
+                self.release();
+                let what =
+                    if matches!(action, Some(WebSearchAction::OpenPage { .. })) { "read" } else { "searched for" };
+                self.progress.line(Style::Cyan, &format!("• {what} {}", cut(query, LINE)));
+                if let Some(failure) = failure {
+                    self.progress.line(Style::Red, &indent(failure));
+                }
+                for WebSource { title, url } in results.iter().flatten().filter(|source| source.url != *query) {
+                    self.progress.line(Style::Dim, &format!("    {url} {}", cut(title, 80)));
                 }
             }
             ThreadItem::CollabAgentToolCall { .. } => {

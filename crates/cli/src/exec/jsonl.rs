@@ -6,7 +6,7 @@ use codex_client::View;
 use codex_protocol::{
     CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, CommandExecutionStatus,
     DynamicToolCallOutput, DynamicToolCallStatus, Event, PatchApplyStatus, PatchChangeKind, PlanStepStatus,
-    ServerNotification, ThreadItem, ThreadOpened, TurnStatus, Warning,
+    ServerNotification, ThreadItem, ThreadOpened, TurnStatus, Warning, WebSearchAction, WebSource,
 };
 use serde_json::{Map, Value, json};
 
@@ -148,8 +148,31 @@ impl Jsonl {
                 })
             }
             ThreadItem::CollabAgentToolCall { .. } => collab(&id, item),
+            ThreadItem::WebSearch { query, action, results, failure, .. } => {
+                web_search(&id, query, action, results, failure)
+            }
         })
     }
+}
+
+/// A look at the web. Where its results are from, and why there are none, are ours.
+fn web_search(
+    id: &str,
+    query: &str,
+    action: &Option<WebSearchAction>,
+    results: &Option<Vec<WebSource>>,
+    failure: &Option<String>,
+) -> Value {
+    let action = match action {
+        Some(WebSearchAction::Search { query, queries }) => {
+            json!({ "type": "search", "query": query, "queries": queries })
+        }
+        Some(WebSearchAction::OpenPage { url }) => json!({ "type": "open_page", "url": url }),
+        None => json!({ "type": "other" }),
+    };
+    json!({
+        "id": id, "type": "web_search", "query": query, "action": action, "results": results, "error": failure,
+    })
 }
 
 /// A call about sub-agents.

@@ -104,8 +104,6 @@ const PARTLY: &[(u8, &str)] = &[
     (14, "hooks, linters, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
-    (25, "the search itself; until then an error says that there is none"),
-    (36, "the search itself; until then an error says that there is none"),
     (44, "the offer to have AGENTS.md written"),
     (52, "money"),
     (58, "a feature that is being tried: there is none yet"),

@@ -58,6 +58,7 @@ mod scenarios;
 mod screen;
 mod sdk;
 mod sdk_python;
+mod search;
 mod session;
 mod sessions;
 mod settings;

@@ -175,7 +175,7 @@ fn first_lines() {
         ("model_providers.x.http_headers.A = 1", "1:36: `http_headers.A` must be a string, not a number"),
         (
             "model_providers.x.wire_api = \"grpc\"",
-            "1:30: `grpc` is not a value of `wire_api`: it must be `responses`, `chat`, `chat_completions` or `anthropic`",
+            "1:30: `grpc` is not a value of `wire_api`: it must be `responses`, `scripted`, `chat`, `chat_completions` or `anthropic`",
         ),
         ("add_dir = [1]", "1:12: `add_dir` must be a list of strings; this is a number"),
         (
@@ -193,6 +193,10 @@ fn first_lines() {
         (
             "model_provider = \"x\"\nmodel_providers.x.name = \"X\"",
             "1:18: the provider `x` has no `base_url` in `[model_providers.x]`",
+        ),
+        (
+            "model_provider = \"x\"\nmodel_providers.x.wire_api = \"scripted\"",
+            "1:18: the provider `x` has no `script` in `[model_providers.x]`",
         ),
         (
             "model = \"x/y\"\nmodel_providers.x.wire_api = \"chat\"",
@@ -247,7 +251,7 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             USER,
             "modle = \"x\"\ncolour = 1\nexclude_slash_tmpp = true\n[model_providers.a]\nbase_ur = \"x\"\nmodel = \"y\"\n[profiles.b.profiles.c]\n",
         )],
-        &["serch=true"],
+        &["auto_compat=true"],
         &[
             "~/.codex/config.toml:1:1: unknown key `modle`; did you mean `model`?",
             "~/.codex/config.toml:2:1: unknown key `colour`",
@@ -255,7 +259,7 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             "~/.codex/config.toml:5:1: unknown key `base_ur` in `[model_providers.a]`; did you mean `base_url`?",
             "~/.codex/config.toml:6:1: unknown key `model` in `[model_providers.a]`; `model` is a top-level key: move it above the first `[table]`",
             "~/.codex/config.toml:7:13: unknown key `profiles` in `[profiles.b]`; `profiles` is a top-level key: move it above the first `[table]`",
-            "-c serch=true: unknown key `serch`; did you mean `search`?",
+            "-c auto_compat=true: unknown key `auto_compat`; did you mean `auto_compact`?",
         ],
     );
 }
@@ -391,13 +395,13 @@ fn warnings_that_explain_an_error_are_shown_with_it() {
     );
     // Of all layers, and those of the one with the error too.
     check_error(
-        &[(USER, "colour = 1"), (PROJECT, "serch = 1\nadd_dir = 3")],
+        &[(USER, "colour = 1"), (PROJECT, "auto_compat = 1\nadd_dir = 3")],
         &[],
         "~/p/.codex/config.toml:2:11: `add_dir` must be a list of strings, not a number
   2 | add_dir = 3
     |           ^
   warning: ~/.codex/config.toml:1:1: unknown key `colour`
-  warning: ~/p/.codex/config.toml:1:1: unknown key `serch`; did you mean `search`?",
+  warning: ~/p/.codex/config.toml:1:1: unknown key `auto_compat`; did you mean `auto_compact`?",
     );
     check_error(
         &[(USER, "colour = 1")],
@@ -473,10 +477,12 @@ fn there_is_no_api_key() {
     let mock = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"https://example.com\"\n";
     let local = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"http://127.0.0.1:1/v1\"\n";
     let own = format!("{mock}env_key = \"MY_KEY\"\nenv_key_instructions = \"ask the team\"\n");
+    let scripted =
+        "model_provider = \"s\"\n[model_providers.s]\nwire_api = \"scripted\"\nscript = \"x\"\nenv_key = \"K\"\n";
     let missing = "built-in default: the provider `openai` needs an API key, and `OPENAI_API_KEY`";
     let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys";
     type Variables<'a> = &'a [(&'a str, &'a str)];
-    let table: [(&str, Variables, String); 13] = [
+    let table: [(&str, Variables, String); 14] = [
         ("", &[], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", "")], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", " \n")], format!("{missing} holds none{export}")),
@@ -531,6 +537,7 @@ fn there_is_no_api_key() {
         (&own, &[("MY_KEY", "k")], String::new()),
         (mock, &[], String::new()),
         (local, &[], String::new()),
+        (scripted, &[], String::new()),
     ];
     for (text, variables, expected) in table {
         let loaded = super::load_files(&[(USER, text)], &[]).unwrap();
@@ -539,27 +546,5 @@ fn there_is_no_api_key() {
         let file = error.find(".codex/config.toml").map_or(0, |at| error[..at].len());
         let shown = if file > 0 { error.replace(&error[..file], "~/") } else { error };
         assert_eq!(shown, expected, "{text} {variables:?}");
-    }
-}
-
-/// A session must not go without it in silence; to look at the settings nothing is in the way.
-#[test]
-fn what_is_not_available_is_refused_to_sessions_alone() {
-    let search = "~/.codex/config.toml:1:10: web search is not available in this version yet
-  1 | search = true
-    |          ^^^^";
-    let table: [(&str, &[&str], &str); 5] = [
-        ("search = true", &[], search),
-        ("search = true", &["search=false"], ""),
-        ("oss = true", &[], ""),
-        ("[profiles.a]\nsearch = true", &[], ""),
-        ("", &[], ""),
-    ];
-    for (text, arguments, expected) in table {
-        let loaded = super::load_files(&[(USER, text)], arguments).unwrap();
-        let error = loaded.require_available().err().map(|error| error.to_string()).unwrap_or_default();
-        let file = error.find(".codex/config.toml").map_or(0, |at| error[..at].len());
-        let shown = if file > 0 { error.replace(&error[..file], "~/") } else { error };
-        assert_eq!(shown, expected, "{text} {arguments:?}");
     }
 }

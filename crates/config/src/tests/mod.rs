@@ -13,6 +13,7 @@ mod profiles;
 mod project_trust;
 mod schema;
 mod screen;
+mod search;
 mod shell_environment;
 mod trust;
 mod trust_store;

@@ -3,6 +3,7 @@
 use codex_protocol::{
     ApprovalDecision, CommandApprovalParams, CommandExecutionStatus, DynamicToolCallStatus, FileUpdateChange, ModeKind,
     PatchApplyStatus, PatchChangeKind, PlanStepStatus, ServerNotification, Thread, ThreadItem, UserInput,
+    WebSearchAction,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +62,7 @@ fn call(item: &ThreadItem) -> Option<Value> {
         ThreadItem::CollabAgentToolCall { prompt, .. } => {
             ("other", prompt.clone().unwrap_or_else(|| "sub-agent".into()), Vec::new())
         }
+        ThreadItem::WebSearch { query, action, .. } => (web_kind(action.as_ref()), query.clone(), Vec::new()),
         _ => return None,
     };
     let locations: Vec<Value> = match item {
@@ -85,6 +87,12 @@ fn completed_call(item: &ThreadItem) -> Option<Value> {
         }
         ThreadItem::DynamicToolCall { status, .. } => (*status == DynamicToolCallStatus::Completed, Vec::new()),
         ThreadItem::CollabAgentToolCall { .. } => (true, Vec::<Value>::new()),
+        ThreadItem::WebSearch { results, failure, .. } => {
+            let sources = results.iter().flatten().map(|source| format!("{} {}", source.title, source.url));
+            let lines: Vec<String> = sources.chain(failure.clone()).collect();
+            let text = Some(lines.join("\n")).filter(|text| !text.is_empty());
+            (failure.is_none(), text.as_deref().map(text_content).into_iter().collect())
+        }
         ThreadItem::Plan { text, .. } => return Some(chunk("agent_message_chunk", text)),
         ThreadItem::ExitedReviewMode { review, .. } => return Some(chunk("agent_message_chunk", review)),
         _ => return None,
@@ -93,6 +101,11 @@ fn completed_call(item: &ThreadItem) -> Option<Value> {
     Some(json!({
         "sessionUpdate": "tool_call_update", "toolCallId": item.id(), "status": status, "content": content,
     }))
+}
+
+/// What the protocol calls a look at the web.
+fn web_kind(action: Option<&WebSearchAction>) -> &'static str {
+    if matches!(action, Some(WebSearchAction::OpenPage { .. })) { "fetch" } else { "search" }
 }
 
 fn text_content(text: &str) -> Value {

@@ -14,10 +14,12 @@ use super::{
         Block, BlockDelta, BlockStart, BlockStop, Delta, Envelope, ErrorEvent, MessageDelta, Start, StopDetails,
         WireUsage,
     },
+    search,
 };
 use crate::{
     Failure, FailureKind, StreamEvent, functions,
     http::{Secrets, in_stream, incomplete, plain},
+    searches::name_sources,
 };
 
 const BLOCK_DELTA: &str = "content_block_delta";
@@ -50,6 +52,12 @@ struct Slot {
     text: String,
     /// Of thoughts; or, of those that nobody can read, all of them.
     seal: String,
+    /// What a text cites.
+    citations: Vec<Value>,
+    /// What a search has found.
+    found: Option<Value>,
+    /// The number of the part that it is a piece of.
+    part: usize,
     is_over: bool,
 }
 
@@ -59,6 +67,8 @@ enum Kind {
     Thinking,
     Redacted,
     Call,
+    Search,
+    Found,
 }
 
 impl Kind {
@@ -69,6 +79,8 @@ impl Kind {
             "thinking" => Some(Self::Thinking),
             "redacted_thinking" => Some(Self::Redacted),
             "tool_use" => Some(Self::Call),
+            "server_tool_use" => Some(Self::Search),
+            "web_search_tool_result" => Some(Self::Found),
             _ => None,
         }
     }
@@ -165,8 +177,11 @@ impl Assembler {
     }
 
     fn begin(&mut self, kind: Kind, index: Option<u64>) -> usize {
-        let (name, text, seal) = Default::default();
-        self.slots.push(Slot { kind, index, id: None, name, text, seal, is_over: false });
+        // Texts that follow each other are one: the vendor cuts them where citations begin and end.
+        let goes_on = self.slots.last().filter(|last| last.kind == Kind::Text && kind == Kind::Text);
+        let part = goes_on.map_or(self.slots.len(), |last| last.part);
+        let (name, text, seal, citations) = Default::default();
+        self.slots.push(Slot { kind, index, id: None, name, text, seal, citations, found: None, part, is_over: false });
         self.slots.len() - 1
     }
 
@@ -174,15 +189,21 @@ impl Assembler {
         let BlockStart { index, content_block: block } = event;
         let Some(kind) = Kind::of_block(&block.kind) else { return };
         let part = self.begin(kind, index);
-        let Block { id, name, text, thinking, signature, data, input, .. } = block;
+        let Block { id, name, text, thinking, signature, data, input, tool_use_id, content, .. } = block;
         let slot = &mut self.slots[part];
-        slot.id = id.filter(|id| !id.is_empty());
+        slot.id = id.or(tool_use_id).filter(|id| !id.is_empty());
+        slot.found = content;
         slot.name = name.unwrap_or_default();
         slot.seal = signature.or(data).unwrap_or_default();
         match kind {
             Kind::Text => self.show(part, &text.unwrap_or_default()),
             Kind::Thinking => self.show(part, &thinking.unwrap_or_default()),
-            Kind::Redacted => {}
+            Kind::Redacted | Kind::Found => {}
+            Kind::Search => {
+                self.ready.push_back(StreamEvent::SearchStarted { part });
+                let whole = input.filter(|input| input.as_object().is_some_and(|object| !object.is_empty()));
+                self.slots[part].text = whole.map(|input| input.to_string()).unwrap_or_default();
+            }
             // Some servers have the whole of it here, and no deltas; the vendor has an empty object here.
             Kind::Call => {
                 let whole = input.filter(|input| input.as_object().is_some_and(|object| !object.is_empty()));
@@ -202,8 +223,18 @@ impl Assembler {
                 }
                 return;
             }
+            Delta::Citation { citation } => {
+                if let Some(part) = self.slot(event.index, Some(Kind::Text)) {
+                    self.slots[part].citations.push(citation.clone());
+                }
+                return;
+            }
             Delta::Other => return,
         };
+        if let (Kind::Call, Some(part)) = (kind, self.slot(event.index, Some(Kind::Search))) {
+            self.slots[part].text.push_str(text);
+            return;
+        }
         let part = match self.slot(event.index, Some(kind)) {
             Some(part) => part,
             // Nothing said that it begins. What it calls would not be known of a call.
@@ -220,10 +251,12 @@ impl Assembler {
         }
         let slot = &mut self.slots[part];
         slot.text.push_str(text);
-        let text = text.to_owned();
+        let (text, part) = (text.to_owned(), slot.part);
         self.ready.push_back(match slot.kind {
             Kind::Text => StreamEvent::TextDelta { part, text },
-            Kind::Thinking | Kind::Redacted => StreamEvent::ReasoningDelta { part, paragraph: 0, text },
+            Kind::Thinking | Kind::Redacted | Kind::Search | Kind::Found => {
+                StreamEvent::ReasoningDelta { part, paragraph: 0, text }
+            }
             Kind::Call => StreamEvent::ArgumentsDelta { part, name: slot.name.clone(), text },
         });
     }
@@ -252,18 +285,42 @@ impl Assembler {
                 self.ready.push_back(plain(FailureKind::ContentRefused, message));
             }
             _ => {
-                let content = std::mem::take(&mut self.slots).into_iter().filter_map(|slot| self.part(slot)).collect();
+                let content = self.content();
                 let usage = self.usage.map(Into::into);
                 self.ready.push_back(StreamEvent::Completed { content, usage });
             }
         }
     }
 
+    /// All finished parts.
+    fn content(&mut self) -> Vec<AssistantPart> {
+        let (mut content, mut sources, mut before) = (Vec::new(), Vec::new(), None);
+        for slot in std::mem::take(&mut self.slots) {
+            let goes_on = before == Some(slot.part);
+            before = Some(slot.part);
+            match slot.kind {
+                Kind::Text => {
+                    search::cited(&slot.citations, &mut sources);
+                    search::text(&mut content, slot.text, slot.citations, goes_on);
+                }
+                Kind::Found => {
+                    let (id, found) = (slot.id.unwrap_or_default(), slot.found.unwrap_or_default());
+                    search::found(&mut content, &id, found);
+                }
+                _ => content.extend(self.part(slot)),
+            }
+        }
+        name_sources(&mut content, sources);
+        content
+    }
+
     /// The finished part, if it is whole.
     fn part(&self, slot: Slot) -> Option<AssistantPart> {
         let Slot { kind, id, name, text, seal, is_over, .. } = slot;
         match kind {
-            Kind::Text => Some(AssistantPart::Text { text, opaque: None }),
+            // See `content`.
+            Kind::Text | Kind::Found => None,
+            Kind::Search => Some(search::begun(&id.unwrap_or_default(), &name, &text)),
             Kind::Thinking => {
                 let opaque = (!seal.is_empty()).then(|| encode::signed(seal));
                 let summary = Some(text).filter(|text| !text.is_empty()).into_iter().collect();

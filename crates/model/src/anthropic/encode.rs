@@ -8,6 +8,7 @@ use codex_history::{Arguments, AssistantPart, Content, Message, Opaque, ToolCall
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::search;
 use crate::functions::{self, Function};
 
 /// How a message of the user ends. The space is in nothing else that is written here, and quotes within a text are
@@ -42,6 +43,8 @@ enum Block<'a> {
     RedactedThinking {
         data: &'a Value,
     },
+    #[serde(untagged)]
+    AsItCame(&'a Value),
 }
 
 #[derive(Serialize)]
@@ -61,7 +64,7 @@ pub(super) fn append(message: &Message, out: &mut Vec<u8>) {
         }
         Message::User { content } => push(out, USER_END, &pieces(content)),
         Message::Assistant { content } => {
-            let mut blocks: Vec<Block> = content.iter().filter_map(block).collect();
+            let mut blocks: Vec<Block> = content.iter().flat_map(blocks).collect();
             // Thoughts that came to nothing: the API refuses a message that ends with them.
             let said = blocks.iter().rposition(|block| !is_thought(block)).map_or(0, |last| last + 1);
             blocks.truncate(said);
@@ -112,6 +115,15 @@ fn pieces<'a>(content: &'a [Content]) -> Vec<Block<'a>> {
         Content::Image { media_type, data } => Some(Block::Image { source: Source::Base64 { media_type, data } }),
     };
     content.iter().filter_map(piece).collect()
+}
+
+/// A part, as it came where that is known.
+fn blocks(part: &AssistantPart) -> Vec<Block<'_>> {
+    match (search::blocks(part), part) {
+        (Some(all), AssistantPart::Search { .. }) if !search::is_whole(all) => Vec::new(),
+        (Some(all), _) => all.iter().map(Block::AsItCame).collect(),
+        (None, _) => block(part).into_iter().collect(),
+    }
 }
 
 fn block(part: &AssistantPart) -> Option<Block<'_>> {

@@ -49,6 +49,9 @@ pub(super) struct Block {
     pub(super) signature: Option<String>,
     pub(super) data: Option<String>,
     pub(super) input: Option<Value>,
+    pub(super) tool_use_id: Option<String>,
+    /// What was found.
+    pub(super) content: Option<Value>,
 }
 
 /// `content_block_delta`.
@@ -86,6 +89,8 @@ pub(super) enum Delta<'a> {
         #[serde(borrow)]
         partial_json: Cow<'a, str>,
     },
+    #[serde(rename = "citations_delta")]
+    Citation { citation: Value },
     #[serde(other)]
     Other,
 }

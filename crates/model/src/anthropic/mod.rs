@@ -5,6 +5,7 @@ mod body;
 mod claude;
 mod encode;
 mod events;
+mod search;
 #[cfg(test)]
 mod tests;
 

@@ -101,6 +101,15 @@ impl Known {
 /// Hosts of OpenAI's own API, the only ones known to hold a tool's input to a grammar.
 const GRAMMAR_HOSTS: &[&str] = &["api.openai.com", "chatgpt.com"];
 
+/// Hosts of vendors that search the web for their models.
+const SEARCH_HOSTS: &[&str] = &["api.openai.com", "chatgpt.com"];
+
+/// Whether the server at `base_url` is known to search the web for its models.
+pub fn searches_the_web(base_url: &str) -> bool {
+    let host = Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_some_and(|host| SEARCH_HOSTS.contains(&host.as_str()))
+}
+
 /// The first generation of `gpt-N` that takes grammars.
 const FIRST_GENERATION_WITH_GRAMMARS: u32 = 5;
 

@@ -5,16 +5,18 @@
 
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
-use codex_history::{Arguments, AssistantPart, Opaque, ToolCall, ToolSpec, Wire};
+use codex_history::{Arguments, AssistantPart, Opaque, Source, ToolCall, ToolSpec, Wire};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::events::{
-    CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem,
+    Annotation, CallItem, Delta, End, Envelope, ErrorEvent, ItemEvent, ItemHead, MessageItem, Place, ReasoningItem,
+    SearchItem,
 };
 use crate::{
     Failure, FailureKind, StreamEvent, functions,
     http::{Secrets, in_stream, incomplete, plain},
+    searches::name_sources,
 };
 
 const TEXT_DELTA: &str = "response.output_text.delta";
@@ -26,6 +28,8 @@ pub(crate) struct Assembler {
     grammars: bool,
     secrets: Arc<Secrets>,
     ready: VecDeque<StreamEvent>,
+    /// The pages that the text names as where something is from, each once.
+    sources: Vec<Source>,
 }
 
 /// An item that has begun. Its place in the list is its part number.
@@ -47,6 +51,7 @@ enum Kind {
     Text,
     Reasoning,
     Call,
+    Search,
 }
 
 impl Kind {
@@ -56,6 +61,7 @@ impl Kind {
             "message" => Some(Self::Text),
             "reasoning" => Some(Self::Reasoning),
             "function_call" | "custom_tool_call" => Some(Self::Call),
+            "web_search_call" => Some(Self::Search),
             _ => None,
         }
     }
@@ -67,7 +73,7 @@ impl Assembler {
     /// Nothing has arrived yet. `tools` are those that were offered, to know which calls are freeform ones in disguise;
     /// `secrets` are kept out of the words of a failure.
     pub(crate) fn new(tools: Arc<[ToolSpec]>, grammars: bool, secrets: Arc<Secrets>) -> Self {
-        Self { slots: Vec::new(), tools, grammars, secrets, ready: VecDeque::new() }
+        Self { slots: Vec::new(), tools, grammars, secrets, ready: VecDeque::new(), sources: Vec::new() }
     }
 
     /// The next event for the caller.
@@ -206,7 +212,7 @@ impl Assembler {
                 let paragraph = u32::try_from(paragraph).unwrap_or(u32::MAX);
                 StreamEvent::ReasoningDelta { part, paragraph, text }
             }
-            Kind::Text | Kind::Call => StreamEvent::TextDelta { part, text },
+            Kind::Text | Kind::Call | Kind::Search => StreamEvent::TextDelta { part, text },
         });
     }
 
@@ -215,6 +221,9 @@ impl Assembler {
         if let Some(kind) = Kind::of_item(&head.kind) {
             let part = self.slot(kind, Place { index: event.output_index, id: head.id.map(RawValue::get) });
             self.slots[part].name = head.name.map(Cow::into_owned);
+            if kind == Kind::Search {
+                self.ready.push_back(StreamEvent::SearchStarted { part });
+            }
         }
         Ok(())
     }
@@ -227,12 +236,24 @@ impl Assembler {
             Kind::Text => self.message_done(part, serde_json::from_str(item.get())?),
             Kind::Reasoning => self.reasoning_done(part, serde_json::from_str(item.get())?),
             Kind::Call => AssistantPart::Call(self.call(serde_json::from_str(item.get())?)),
+            Kind::Search => match search(serde_json::from_str(item.get())?) {
+                Some(search) => search,
+                // It does not say what it was.
+                None => return Ok(()),
+            },
         };
         self.slots[part].done = Some(done);
         Ok(())
     }
 
     fn message_done(&mut self, part: usize, item: MessageItem) -> AssistantPart {
+        let named = item.content.iter().flat_map(|piece| &piece.annotations);
+        for Annotation { url, title, .. } in named.filter(|named| named.kind == "url_citation" && !named.url.is_empty())
+        {
+            if self.sources.iter().all(|known| known.url != *url) {
+                self.sources.push(Source { title: title.clone(), url: url.clone() });
+            }
+        }
         let text: String = item.content.into_iter().map(|piece| piece.text).collect();
         self.show_rest(part, 0, &text);
         let opaque = item.phase.map(|phase| Opaque::new(Wire::Responses, json!({ "phase": phase })));
@@ -283,7 +304,8 @@ impl Assembler {
                 self.item_done(Some(index), item)?;
             }
         }
-        let content = self.slots.drain(..).filter_map(Slot::finish).collect();
+        let mut content: Vec<AssistantPart> = self.slots.drain(..).filter_map(Slot::finish).collect();
+        name_sources(&mut content, std::mem::take(&mut self.sources));
         let usage = end.response.usage.map(Into::into);
         self.ready.push_back(StreamEvent::Completed { content, usage });
         Ok(())
@@ -299,7 +321,22 @@ impl Slot {
         match self.kind {
             Kind::Text => Some(AssistantPart::Text { text: self.streamed.swap_remove(0), opaque: None }),
             Kind::Reasoning => Some(AssistantPart::Reasoning { summary: self.streamed, opaque: None }),
-            Kind::Call => None,
+            Kind::Call | Kind::Search => None,
         }
     }
+}
+
+/// A search that the vendor made.
+fn search(SearchItem { action }: SearchItem) -> Option<AssistantPart> {
+    let one = action.get("query").and_then(Value::as_str).into_iter();
+    let all = action.get("queries").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let page = action.get("url").and_then(Value::as_str).into_iter();
+    let mut queries: Vec<String> = Vec::new();
+    for query in all.chain(one).chain(page).filter(|query| !query.is_empty()) {
+        if queries.iter().all(|known| known != query) {
+            queries.push(query.to_owned());
+        }
+    }
+    let opaque = action.is_object().then(|| Opaque::new(Wire::Responses, json!({ "action": action })))?;
+    Some(AssistantPart::Search { queries, sources: Vec::new(), opaque: Some(opaque) })
 }

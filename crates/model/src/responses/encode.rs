@@ -38,6 +38,10 @@ enum Item<'a> {
         name: &'a str,
         input: &'a str,
     },
+    WebSearchCall {
+        status: &'static str,
+        action: &'a Value,
+    },
     FunctionCallOutput {
         call_id: &'a str,
         output: Output<'a>,
@@ -122,7 +126,10 @@ fn assistant_item(part: &AssistantPart, grammars: bool) -> Option<Item<'_>> {
             Some(Item::Reasoning { id: sealed.get("id"), summary, encrypted_content })
         }
         AssistantPart::Call(call) => Some(call_item(call, grammars)),
-        AssistantPart::Search { .. } => None,
+        AssistantPart::Search { opaque, .. } => {
+            let action = opaque.as_ref()?.open(Wire::Responses)?.get("action")?;
+            Some(Item::WebSearchCall { status: "completed", action })
+        }
     }
 }
 
@@ -166,7 +173,10 @@ pub(super) fn tool(spec: &ToolSpec, grammars: bool) -> Value {
         Some(Function { name, description, parameters }) => json!({
             "type": "function", "name": name, "description": description, "strict": false, "parameters": parameters,
         }),
-        None => json!({"type": "web_search"}),
+        None => {
+            let live = matches!(input, ToolInput::WebSearch { live: true });
+            json!({"type": "web_search", "external_web_access": live})
+        }
     }
 }
 

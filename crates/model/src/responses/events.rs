@@ -80,6 +80,27 @@ pub(super) struct MessageItem {
 pub(super) struct TextPiece {
     #[serde(default, alias = "refusal")]
     pub(super) text: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) annotations: Vec<Annotation>,
+}
+
+/// What a piece of text is from.
+#[derive(Deserialize)]
+pub(super) struct Annotation {
+    /// `url_citation`, or a kind that is none of ours.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) url: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) title: String,
+}
+
+/// An item `web_search_call`.
+#[derive(Deserialize)]
+pub(super) struct SearchItem {
+    #[serde(default)]
+    pub(super) action: Value,
 }
 
 /// An item `reasoning`.

@@ -23,7 +23,7 @@ const NOT_PUBLIC: &[(Ipv4Addr, u32, &str)] = &[
 ];
 
 /// What speaks against `address`, in words that follow "which is"; `None` if it is public.
-pub(super) fn objection(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn objection(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => v4(address),
         IpAddr::V6(address) => v6(address),

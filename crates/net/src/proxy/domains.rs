@@ -51,8 +51,18 @@ impl Domains {
     }
 
     /// Whether an entry names `target`.
-    pub(super) fn name(&self, target: &Target) -> bool {
+    pub(crate) fn name(&self, target: &Target) -> bool {
         self.0.iter().any(|entry| entry.names(target))
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an entry names `target` or a name above it, at whatever port unless the entry says one.
+    pub(crate) fn cover(&self, target: &Target) -> bool {
+        self.0.iter().any(|entry| entry.covers(target))
     }
 
     /// Whether an entry names this very address, which then needs not be a public one.
@@ -84,13 +94,25 @@ impl Entry {
         let port = self.port.map_or(USUAL_PORTS.contains(&target.port), |port| port == target.port);
         port && match (&self.hosts, &target.host) {
             (Hosts::One(host), wanted) => host == wanted,
-            (Hosts::Below(suffix), Host::Domain(wanted)) => {
-                // What is left of the suffix ends in the dot between them.
-                wanted.strip_suffix(suffix.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-            }
+            (Hosts::Below(suffix), Host::Domain(wanted)) => is_below(wanted, suffix),
             (Hosts::Below(_), _) => false,
         }
     }
+
+    fn covers(&self, target: &Target) -> bool {
+        self.port.is_none_or(|port| port == target.port)
+            && match (&self.hosts, &target.host) {
+                (Hosts::One(Host::Domain(host)), Host::Domain(wanted)) => host == wanted || is_below(wanted, host),
+                (Hosts::One(host), wanted) => host == wanted,
+                (Hosts::Below(suffix), Host::Domain(wanted)) => is_below(wanted, suffix),
+                (Hosts::Below(_), _) => false,
+            }
+    }
+}
+
+/// Whether the name `wanted` lies below `suffix`: what is left without it ends in the dot between them.
+fn is_below(wanted: &str, suffix: &str) -> bool {
+    wanted.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// Cuts off `:port`.
@@ -154,6 +176,28 @@ mod tests {
         }
         assert!(domains.name_address([10, 0, 0, 5].into(), 8080));
         assert!(!domains.name_address([10, 0, 0, 5].into(), 443));
+    }
+
+    #[test]
+    fn entries_of_the_web_cover_what_lies_below_a_dot() {
+        let domains = Domains::new(&["python.org", "*.npmjs.org", "api.example.com:8443", "10.0.0.5"]).unwrap();
+        for (host, port, expected) in [
+            ("python.org", 443, true),
+            ("docs.python.org", 8080, true),
+            ("DOCS.Python.org.", 80, true),
+            ("docs.python.org.evil.com", 443, false),
+            ("evilpython.org", 443, false),
+            ("npmjs.org", 443, false),
+            ("registry.npmjs.org", 443, true),
+            ("v1.api.example.com", 8443, true),
+            ("api.example.com", 443, false),
+            ("10.0.0.5", 80, true),
+            ("110.0.0.5", 80, false),
+            ("167772165", 80, true),
+        ] {
+            let target = Target::new(host, port).unwrap();
+            assert_eq!(domains.cover(&target), expected, "{target}");
+        }
     }
 
     #[test]

@@ -6,14 +6,14 @@
 //! look into what it carries, and must never trust that a client means well: a slow or greedy one slows nobody else.
 
 mod activity;
-mod address;
+pub(crate) mod address;
 mod connect;
 mod domains;
 mod http;
 mod refused;
 mod resolver;
 mod socks;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 

@@ -24,7 +24,7 @@ impl Resolver {
     }
 
     /// All addresses of `name`.
-    pub(super) async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+    pub(crate) async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         match self {
             // The port is of no account to it.
             Self::System => Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()),

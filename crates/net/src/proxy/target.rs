@@ -15,15 +15,15 @@ pub(super) const USUAL_PORTS: [u16; 2] = [80, 443];
 
 /// A destination in its one spelling: lower case, no final dot, IDNA's ASCII form, addresses as addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) host: Host,
-    pub(super) port: u16,
+pub(crate) struct Target {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
 }
 
 impl Target {
     /// # Errors
     /// In a few words, why `host` names no host.
-    pub(super) fn new(host: &str, port: u16) -> Result<Self, &'static str> {
+    pub(crate) fn new(host: &str, port: u16) -> Result<Self, &'static str> {
         if port == 0 {
             return Err("port 0 is none");
         }

@@ -47,6 +47,11 @@ fn push(item: &ThreadItem, text: &mut String) {
             });
             writeln!(text, "\n{}", fenced("", &format!("{tool} {arguments}\n{}", output.collect::<String>())))
         }
+        ThreadItem::WebSearch { query, results, failure, .. } => {
+            let sources = results.iter().flatten().map(|source| format!("{} {}", source.url, source.title));
+            let lines: Vec<String> = std::iter::once(query.clone()).chain(sources).chain(failure.clone()).collect();
+            writeln!(text, "\n{}", fenced("", &lines.join("\n")))
+        }
         ThreadItem::CollabAgentToolCall { .. } => codex_client::agent_lines(item).iter().try_for_each(|line| {
             let more = line.more.trim_end().replace('\n', "\n> ");
             writeln!(text, "\n*{}*\n\n> {more}", line.said)

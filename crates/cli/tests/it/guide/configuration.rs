@@ -201,7 +201,7 @@ fn off_and_refused(key: &str, words: &str) {
 
 #[test]
 fn s36_search_is_off() {
-    off_and_refused("search", "web search is not available");
+    off_and_refused("search", "nothing can search the web");
 }
 
 #[test]

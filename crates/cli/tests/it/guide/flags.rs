@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{Ran, configure, exec, last_request, place_with, run};
-use crate::{oss, support::Place};
+use crate::{oss, search::Site, support::Place};
 
 /// The names of the tools that the last request offers.
 fn offered(place: &Place) -> Vec<String> {
@@ -226,8 +226,25 @@ fn refuses(flag: &str, words: &str) {
 }
 
 #[test]
-fn s25_search_is_refused_until_it_is_there() {
-    refuses("--search", "web search is not available");
+fn s25_search_lets_the_model_search_the_web_or_says_what_to_set() {
+    refuses("--search", "Set `search.provider` to `searxng`");
+    let found = r#"{"results":[{"title":"Page","url":"https://a.example/","content":"About it"}]}"#;
+    let site = Site::new(&[("/search", found)]);
+    let place = Place::new(json!([
+        { "tool": "web_search", "arguments": { "query": "it" } },
+        { "text": "ok" },
+    ]));
+    let file = place.home.join("config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let engine = format!("[search]\nprovider = \"searxng\"\nbase_url = \"http://127.0.0.1:{}\"\n", site.port);
+    fs::write(&file, text + &engine).unwrap();
+    let ran = exec(&place, &["--search"]);
+    assert!(ran.stderr.contains("• searched for it\n    https://a.example/ Page\n"), "{}", ran.stderr);
+    assert_eq!(site.asked(), ["GET /search?q=it&format=json HTTP/1.1"]);
+    assert!(last_request(&place).to_string().contains("About it"));
+    // Without the flag there is no such tool.
+    exec(&place, &[]);
+    assert!(!offered(&place).iter().any(|tool| tool.starts_with("web_")));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod answers;
 mod exchanges;
 mod requests;
+mod searches;
 
 use std::sync::Arc;
 

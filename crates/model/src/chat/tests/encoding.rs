@@ -107,7 +107,7 @@ fn what_cannot_be_sent_is_left_out() {
         answer(vec![]),
         answer(vec![AssistantPart::Reasoning { summary: vec!["hm".into()], opaque: sealed(Wire::Responses) }]),
         Message::user("go"),
-        answer(vec![AssistantPart::Search { queries: vec!["x".into()], opaque: None }]),
+        answer(vec![AssistantPart::Search { queries: vec!["x".into()], sources: vec![], opaque: None }]),
         Message::user("on"),
     ];
     assert_eq!(short(LOCAL, &conversation), ["user \"go\\n\\non\""]);

@@ -25,7 +25,7 @@ fn request(history: History) -> Request {
         tools: Arc::new([
             tool("shell", ToolInput::Json { schema: json!({"type": "object"}) }),
             tool("apply_patch", ToolInput::Freeform { lark_grammar: "start: /x/" }),
-            tool("web_search", ToolInput::WebSearch),
+            tool("web_search", ToolInput::WebSearch { live: true }),
         ]),
         thread_id: "thread-1".into(),
         options: Arc::default(),

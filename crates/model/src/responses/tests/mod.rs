@@ -3,6 +3,7 @@
 mod cuts;
 mod failures;
 mod requests;
+mod searches;
 mod sockets;
 mod streams;
 

@@ -58,7 +58,13 @@ type Text = (Vec<Row>, Option<(usize, usize)>);
 /// What it is about.
 #[derive(Debug)]
 enum About {
-    Command { command: String, cwd: String, rule: Option<Rule> },
+    Command {
+        command: String,
+        cwd: String,
+        rule: Option<Rule>,
+    },
+    /// A page of the web, by its address.
+    Page(String),
     Files(Hunks),
 }
 
@@ -76,8 +82,8 @@ enum Stage {
 impl Approval {
     pub(super) fn of_command(id: u64, params: CommandApprovalParams) -> Self {
         let rule = Rule::offered(&params);
-        let CommandApprovalParams { reason, command, cwd, available_decisions, terms, .. } = params;
-        let about = About::Command { command, cwd, rule };
+        let CommandApprovalParams { kind, reason, command, cwd, available_decisions, terms, .. } = params;
+        let about = if kind == "webPage" { About::Page(command) } else { About::Command { command, cwd, rule } };
         Self::new(id, reason, terms, about, &available_decisions)
     }
 
@@ -92,6 +98,7 @@ impl Approval {
             (Answer::Yes, _) if !terms.not_held.is_empty() => "yes, for the rest of the session".to_owned(),
             (Answer::Yes, _) => YES.to_owned(),
             (Answer::ForSession, About::Files(_)) => "session: yes, and the same files again".to_owned(),
+            (Answer::ForSession, About::Page(_)) => "session: yes, and other pages of its host".to_owned(),
             (Answer::ForSession, About::Command { .. }) => "session: yes, and the same command again".to_owned(),
             (Answer::Always, About::Command { rule: Some(rule), .. }) => format!("always: by a rule… {}", rule.text()),
             (Answer::Always, _) => "always: by a rule…".to_owned(),
@@ -126,14 +133,14 @@ impl Approval {
     fn unwanted(&self) -> Option<String> {
         match &self.about {
             About::Files(hunks) => hunks.unwanted(),
-            About::Command { .. } => None,
+            About::Command { .. } | About::Page(_) => None,
         }
     }
 
     fn wanted(&self) -> Option<Vec<usize>> {
         match &self.about {
             About::Files(hunks) => hunks.wanted(),
-            About::Command { .. } => None,
+            About::Command { .. } | About::Page(_) => None,
         }
     }
 
@@ -225,6 +232,7 @@ impl Approval {
             (_, Stage::Remembering) => "Save this rule, and run the command?",
             _ if !self.terms.not_held.is_empty() => "Go on behind weaker walls?",
             (About::Command { .. }, _) => "Run this command?",
+            (About::Page(_), _) => "Read this page of the web?",
             (About::Files(_), _) => "Make these changes?",
         };
         let of = self.terms.agent.as_ref().map(|name| format!(" (sub-agent {name})")).unwrap_or_default();
@@ -249,6 +257,12 @@ impl Approval {
                 let mut rows = command_rows(command, look);
                 rows.push(Row::empty());
                 rows.extend(labelled("Directory", cwd, Role::Path, look));
+                rows.extend(self.terms_rows(look));
+                (rows, None)
+            }
+            About::Page(url) => {
+                let mut rows = paragraph(url, Role::Path, 2, look);
+                rows.push(Row::empty());
                 rows.extend(self.terms_rows(look));
                 (rows, None)
             }

@@ -28,6 +28,16 @@ fn usual() -> Box<dyn Overlay> {
     command(json!({}))
 }
 
+/// A question about a page of the web.
+fn page() -> Box<dyn Overlay> {
+    command(json!({
+        "kind": "webPage", "command": "https://a.example/?q=what%20was%20read",
+        "reason": "neither the user nor a search has named this address, which tells a.example what it holds",
+        "availableDecisions": ["accept", "acceptForSession", "decline", "cancel"],
+        "terms": { "confinement": "none is needed: nothing is run, and nothing but the address is sent" },
+    }))
+}
+
 /// A question of which only yes and no are answers.
 fn plain() -> Box<dyn Overlay> {
     command(json!({ "availableDecisions": ["accept", "decline"] }))
@@ -99,7 +109,7 @@ fn trust() -> Box<dyn Overlay> {
 }
 
 type Make = fn() -> Box<dyn Overlay>;
-const QUESTIONS: [Make; 7] = [usual, plain, weaker, files, apart, trust, || files_with(None)];
+const QUESTIONS: [Make; 8] = [usual, plain, weaker, page, files, apart, trust, || files_with(None)];
 
 fn decided(decision: &str) -> String {
     format!("closes Answer {{ request_id: 7, answer: ApprovalAnswer {{ decision: {decision}, message: None }} }}")
@@ -225,7 +235,7 @@ fn a_message_can_be_pasted() {
 }
 
 /// A question, what is pressed, the size, and what is seen then.
-const SHOWN: [(Make, &str, (usize, usize), &str); 9] = [
+const SHOWN: [(Make, &str, (usize, usize), &str); 10] = [
     (
         usual,
         "",
@@ -263,6 +273,13 @@ const SHOWN: [(Make, &str, (usize, usize), &str); 9] = [
   esc  stop: no, and the turn ends",
     ),
     (usual, "pagedown", (40, 12), "? Run this command?"),
+    (
+        page,
+        "",
+        (80, 24),
+        "? Read this page of the web?
+  https://a.example/?q=what%20was%20read",
+    ),
     (
         usual,
         "a",
