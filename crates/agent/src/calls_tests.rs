@@ -7,13 +7,14 @@ use std::{
 };
 
 use codex_history::{Arguments, Content, Message, ToolInput, ToolSpec};
-use codex_model::{Prices, Scripted};
+use codex_model::{Cassette, Model, Prices, Surroundings};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel};
 use codex_protocol::{Event, PatchApplyStatus, ServerMessage, ServerNotification, ThreadItem, TurnStatus, UserInput};
 use codex_sandbox::Sandbox;
 use codex_store::{Journal, TempDirectory};
 use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
 use codex_workspace::Roots;
+use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify, mpsc};
 
 use crate::{
@@ -121,9 +122,6 @@ async fn begin(
     tools: Vec<Pretended>,
     calls: &[&str],
 ) -> (Thread, mpsc::Receiver<ServerMessage>) {
-    let calls =
-        calls.iter().zip(0..).map(|(tool, place)| serde_json::json!({ "tool": tool, "arguments": { "n": place } }));
-    let script = serde_json::json!({ "steps": [{ "calls": calls.collect::<Vec<_>>() }, { "say": "done" }] });
     let temp = TempDirectory::create(home, "t").unwrap();
     let workspace = home.to_owned();
     let policy = Policy {
@@ -135,9 +133,9 @@ async fn begin(
     };
     let settings = ThreadSettings {
         model: ModelChoice {
-            client: Arc::new(Scripted::from_json(&script.to_string()).unwrap()),
-            provider: "scripted".into(),
-            id: "scripted".into(),
+            client: asks_for(calls),
+            provider: "played".into(),
+            id: "played".into(),
             reasoning_effort: None,
             options: Default::default(),
             context_window: None,
@@ -180,6 +178,26 @@ async fn begin(
     let thread = Thread::start(parts).unwrap();
     thread.start_turn(vec![UserInput::Text { text: "go".into() }], TurnOptions::default()).await.unwrap();
     (thread, told)
+}
+
+/// A model that asks for `calls` at once, each with its place as argument, and is done then.
+fn asks_for(calls: &[&str]) -> Arc<dyn Model> {
+    let call = |(place, tool): (usize, &&str)| {
+        let arguments = json!({ "form": "json", "text": json!({ "n": place }).to_string() });
+        json!({ "type": "call", "callId": format!("call_{place}"), "name": tool, "arguments": arguments })
+    };
+    let whole = |content: Value| json!({ "completed": { "content": content } });
+    let any = "⟨any⟩";
+    let objects = [
+        json!({ "cassette": 1, "program": "a test", "ask": { "provider": "played", "model": "played" } }),
+        json!({ "request": 1, "messages": [any] }),
+        json!({ "answer": 1, "end": whole(calls.iter().enumerate().map(call).collect()) }),
+        json!({ "request": 2, "after": 1, "messages": [any] }),
+        json!({ "answer": 2, "end": whole(json!([{ "type": "text", "text": "done" }])) }),
+    ];
+    let text: String = objects.iter().map(|object| format!("{object}\n")).collect();
+    let Cassette::Playing(player) = Cassette::of_text(&text).unwrap() else { panic!("{text}") };
+    player.model(Surroundings::default())
 }
 
 impl Thread {

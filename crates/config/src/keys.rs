@@ -54,8 +54,6 @@ pub enum Kind {
     Count(i64, i64),
     /// A number, 0 or more, with or without a fraction.
     Amount,
-    /// A path: absolute, below `~/`, or relative to the directory of its layer.
-    Path,
     /// A list of such paths.
     Paths,
     /// A list of paths: absolute, below `~/`, or relative to the project's root, whichever file names them (the
@@ -115,7 +113,7 @@ const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 /// When a person is asked, most often first.
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
 /// Languages that providers speak.
-const WIRES: &[&str] = &["responses", "scripted", "chat", "chat_completions", "anthropic"];
+const WIRES: &[&str] = &["responses", "chat", "chat_completions", "anthropic"];
 /// Values that the existing CLI has, of a key, and what they are called here.
 const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
@@ -399,7 +397,6 @@ pub const PROVIDER: &[Key] = &[
         "How often an answer is asked for again that broke off; 5 if not set",
     ),
     key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
-    key("script", Kind::Path, "File of answers for the language `scripted`"),
     later("auth", "Command that prints an API key"),
     later("experimental_bearer_token", "The API key itself"),
     key(

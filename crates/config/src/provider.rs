@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -38,8 +37,6 @@ pub enum WireApi {
     Chat,
     /// Anthropic's Messages over server-sent events.
     Anthropic,
-    /// No server: answers from a file, for demonstrations and tests.
-    Scripted,
 }
 
 /// One provider.
@@ -47,7 +44,7 @@ pub enum WireApi {
 pub struct ProviderSettings {
     /// Name for people; the key of its table if it has no other.
     pub name: String,
-    /// Address that request paths are appended to, without a slash at its end. Set unless the wire is `Scripted`.
+    /// Address that request paths are appended to, without a slash at its end.
     pub base_url: Option<String>,
     /// Environment variable that holds the API key. `None`: the provider takes none.
     pub env_key: Option<String>,
@@ -75,8 +72,6 @@ pub struct ProviderSettings {
     pub grammars: Option<bool>,
     /// Whether the server searches the web for its models; `None`: where that is known.
     pub web_search: Option<bool>,
-    /// File of answers, absolute. Set if the wire is `Scripted`.
-    pub script: Option<PathBuf>,
 }
 
 /// How long a server may take.
@@ -107,7 +102,6 @@ impl fmt::Debug for ProviderSettings {
             .field("request_max_retries", &self.request_max_retries)
             .field("stream_max_retries", &self.stream_max_retries)
             .field("grammars", &self.grammars)
-            .field("script", &self.script)
             .finish_non_exhaustive()
     }
 }
@@ -138,7 +132,6 @@ pub(crate) struct RawProvider {
     stream_max_retries: Option<u32>,
     grammars: Option<bool>,
     web_search: Option<bool>,
-    script: Option<PathBuf>,
 }
 
 impl RawProvider {
@@ -195,7 +188,6 @@ impl RawProvider {
             stream_max_retries,
             grammars: self.grammars,
             web_search: self.web_search,
-            script: self.script,
         }
     }
 }
@@ -346,8 +338,7 @@ impl Loaded {
     pub fn require_model(&self) -> Result<(), ConfigError> {
         let id = &self.settings.model_provider;
         let is_named = self.merged.get("model").is_some_and(|leaf| leaf.site.is_some());
-        let is_scripted = self.settings.model_providers.get(id).is_some_and(|it| it.wire_api == WireApi::Scripted);
-        if is_named || is_scripted || self.settings.oss || id == OPENAI || !built_in::is_built_in(id) {
+        if is_named || self.settings.oss || id == OPENAI || !built_in::is_built_in(id) {
             return Ok(());
         }
         let message = format!("no model of the provider `{id}` is named");
@@ -362,9 +353,7 @@ impl Loaded {
     pub fn require_api_key(&self, environment: &Environment) -> Result<(), ConfigError> {
         let id = &self.settings.model_provider;
         let Some(provider) = self.settings.model_providers.get(id) else { return Ok(()) };
-        let Some(variable) = provider.env_key.as_deref().filter(|_| provider.wire_api != WireApi::Scripted) else {
-            return Ok(());
-        };
+        let Some(variable) = provider.env_key.as_deref() else { return Ok(()) };
         if key_source(&self.settings, id, environment)? != KeySource::Missing {
             return Ok(());
         }

@@ -24,7 +24,7 @@ use crate::suggest::did_you_mean;
 use crate::{
     AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications,
     Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
-    Warning, WireApi, WorkspaceWrite, limits, rules,
+    Warning, WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -321,14 +321,9 @@ fn check_selected(raw: &Raw, merged: &Merged) -> Result<(), ConfigError> {
         return Err(merged.error("model_provider", message).hint(did_you_mean(id, known)));
     };
     let table = dotted(&["model_providers".into(), id.clone()]);
-    let key = match provider.wire_api {
-        WireApi::Scripted => "script",
-        _ if id == OPENAI => return Ok(()),
-        WireApi::Responses | WireApi::Chat | WireApi::Anthropic => "base_url",
-    };
-    if merged.get(&format!("{table}.{key}")).is_none() {
-        let error = merged.error("model_provider", format!("the provider `{id}` has no `{key}` in `[{table}]`"));
-        return Err(error.hint(provider.instructions().filter(|_| key == "base_url")));
+    if id != OPENAI && merged.get(&format!("{table}.base_url")).is_none() {
+        let error = merged.error("model_provider", format!("the provider `{id}` has no `base_url` in `[{table}]`"));
+        return Err(error.hint(provider.instructions()));
     }
     Ok(())
 }

@@ -96,7 +96,7 @@ fn value(kind: Kind, strict: bool) -> Value {
     let headers =
         |item: Value| json!({ "type": "object", "patternProperties": { HEADER: item }, "additionalProperties": false });
     match kind {
-        Kind::Text | Kind::Path => text(TEXT),
+        Kind::Text => text(TEXT),
         Kind::TextOrFalse => json!({ "anyOf": [text(TEXT), { "const": false }] }),
         Kind::Variable => text(VARIABLE),
         Kind::Url => text("^https?://[^/\\s]\\S*$"),

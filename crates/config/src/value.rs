@@ -75,7 +75,6 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
         (Kind::StrictOrFirst([first, ..]), value_of_first) if !value_of_first.is_table() => {
             check(name, first.kind, value, base)
         }
-        (Kind::Path, DeValue::String(text)) => path(name, text, base.dir, base.home).map(Value::String).map_err(fault),
         (
             Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) | Kind::FlagOrKnownTexts(_),
             DeValue::Array(items),
@@ -150,7 +149,7 @@ fn no_variable(name: &str, secret: &str) -> String {
 /// Names what a kind takes, to follow "must be".
 pub(crate) fn expected(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Suggested(_) | Kind::Known(_) | Kind::Path => "a string".into(),
+        Kind::Text | Kind::Suggested(_) | Kind::Known(_) => "a string".into(),
         Kind::TextOrFalse => "a string or `false`".into(),
         Kind::Variable => "the name of an environment variable".into(),
         Kind::Url => "an address that begins with `https://` or `http://`".into(),

@@ -148,8 +148,6 @@ pub enum Wire {
     ChatCompletions,
     /// Anthropic's Messages API.
     AnthropicMessages,
-    /// Replies read from a script, for the demo and for tests.
-    Scripted,
 }
 
 impl Message {

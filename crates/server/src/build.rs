@@ -12,9 +12,7 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{
-    Cassette, HttpConfig, HttpModel, Known, Model, Retrying, Scripted, ServerKind, TextCalls, WireFormat,
-};
+use codex_model::{Cassette, HttpConfig, HttpModel, Known, Model, Retrying, ServerKind, TextCalls, WireFormat};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -440,7 +438,7 @@ pub fn settings(environment: &Environment, params: ThreadStartParams) -> Result<
 fn load(environment: &Environment, codex_home: &Path, wanted: &Wanted) -> Result<Configured, RpcError> {
     let loaded = codex_config::load(&wanted.request(environment, codex_home)).and_then(|loaded| {
         // Before anything is made for a session that could not say a word.
-        if wanted.asks {
+        if wanted.asks && !wanted.offline {
             loaded.require_model()?;
         }
         // With `oss`, who is asked is found out later.
@@ -594,18 +592,7 @@ fn client(
     let Some(provider) = settings.model_providers.get(name) else {
         return Err(configuration(&format!("there is no model provider `{name}`")));
     };
-    let client: Arc<dyn Model> = match (provider.wire_api, &provider.script) {
-        (WireApi::Responses | WireApi::Chat | WireApi::Anthropic, _) => {
-            http_client(server, settings, provider, (wanted, others), open)?
-        }
-        (WireApi::Scripted, Some(script)) => {
-            Arc::new(Scripted::from_file(script).map_err(|error| configuration(&error.to_string()))?)
-        }
-        (WireApi::Scripted, None) => {
-            return Err(configuration(&format!("model_providers.{name}: `script` is missing")));
-        }
-    };
-    Ok(client)
+    http_client(server, settings, provider, (wanted, others), open)
 }
 
 /// Tokens that a request may hold, where known.
@@ -664,7 +651,7 @@ pub(crate) fn http_config(
     let format = match provider.wire_api {
         WireApi::Chat => WireFormat::ChatCompletions,
         WireApi::Anthropic => WireFormat::AnthropicMessages,
-        WireApi::Responses | WireApi::Scripted => WireFormat::Responses,
+        WireApi::Responses => WireFormat::Responses,
     };
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     Ok(HttpConfig {

@@ -10,8 +10,7 @@ use std::{
 };
 
 use codex_config::{
-    ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, WireApi, is_open_to_others, load,
-    mcp_servers,
+    ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, is_open_to_others, load, mcp_servers,
 };
 use codex_net::reach;
 use codex_protocol::ThreadStartParams;
@@ -207,8 +206,7 @@ async fn endpoint(settings: &Settings, environment: &Environment, offline: bool)
     const NAME: &str = "endpoint";
     let id = &settings.model_provider;
     let provider = settings.model_providers.get(id);
-    let server = provider.filter(|provider| provider.wire_api != WireApi::Scripted);
-    let Some(ProviderSettings { base_url: Some(base_url), .. }) = server else {
+    let Some(ProviderSettings { base_url: Some(base_url), .. }) = provider else {
         return Check::ok(NAME, format!("`{id}` talks to no server"));
     };
     let url = base_url.parse().map(|url: url::Url| without_secrets(url));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use codex_config::{Environment, KeySource, Settings, WireApi, is_usual_variable, key_source, load};
+use codex_config::{Environment, KeySource, Settings, is_usual_variable, key_source, load};
 use codex_protocol::{RpcError, ThreadStartParams};
 
 use crate::build::{Wanted, configuration};
@@ -52,7 +52,7 @@ pub(crate) fn keys(settings: &Settings, environment: &Environment) -> Vec<Provid
         id: id.clone(),
         selected: *id == settings.model_provider,
         configured: true,
-        base_url: provider.base_url.clone().filter(|_| provider.wire_api != WireApi::Scripted),
+        base_url: provider.base_url.clone(),
         variable: provider.env_key.clone().filter(|name| is_usual_variable(name)),
         source: key_source(settings, id, environment).map_err(|error| error.to_string()),
     };

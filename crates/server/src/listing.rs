@@ -4,7 +4,7 @@
 
 use std::{sync::PoisonError, time::Duration};
 
-use codex_config::{Environment, KeySource, ProviderSettings, Settings, WireApi, load};
+use codex_config::{Environment, KeySource, ProviderSettings, Settings, load};
 use codex_model::{Cassette, Known, ListedModel, Price, list_models};
 use codex_net::HttpClients;
 use codex_protocol::{RpcError, ThreadStartParams};
@@ -113,7 +113,7 @@ async fn models_of(
     ProviderModels {
         name: provider.map(|provider| provider.name.clone()).unwrap_or_default(),
         address: key.base_url.as_deref().and_then(shown),
-        has_server: provider.is_some_and(|provider| provider.wire_api != WireApi::Scripted),
+        has_server: provider.is_some(),
         instructions: provider.and_then(|provider| provider.env_key_instructions.clone()),
         open_weights: provider.is_some_and(|provider| provider.open_weights),
         models: listed.map(|models| models.into_iter().map(model).collect()),
@@ -134,7 +134,7 @@ async fn ask(
     (id, provider): (&str, &ProviderSettings),
     limit: Duration,
 ) -> Result<Vec<ListedModel>, NotListed> {
-    if provider.wire_api == WireApi::Scripted || provider.base_url.is_none() {
+    if provider.base_url.is_none() {
         return Err(NotListed::NoServer);
     }
     // A key is looked up for the provider that is selected.

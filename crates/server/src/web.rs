@@ -86,7 +86,7 @@ fn is_native(settings: &Settings) -> bool {
     let base_url = provider.base_url.as_deref().unwrap_or_default();
     match provider.wire_api {
         WireApi::Responses => provider.web_search.unwrap_or_else(|| codex_model::searches_the_web(base_url)),
-        WireApi::Anthropic | WireApi::Chat | WireApi::Scripted => false,
+        WireApi::Anthropic | WireApi::Chat => false,
     }
 }
 

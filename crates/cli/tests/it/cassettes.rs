@@ -84,7 +84,7 @@ fn plain(value: &mut Value, place: &Place, ids: &mut Vec<String>) {
 
 #[test]
 fn what_is_played_elsewhere_is_what_was_recorded() {
-    for wire in ["responses", "chat"] {
+    for wire in ["responses", "chat", "anthropic"] {
         let patch = "*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Patch\n";
         let script = json!([
             { "reasoning": "I look first.", "text": "Let me see.", "shell": "pwd; cat token; date +%F; date +%T" },

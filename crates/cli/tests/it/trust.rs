@@ -13,6 +13,7 @@ use codex_protocol::{
     ServerRequest, ServerRequestAnswerParams, SessionSource, ThreadOpened, ThreadResumeParams, ThreadStartParams,
 };
 use codex_server::Server;
+use codex_testkit::ModelServer;
 use serde_json::{Value, json};
 
 use crate::{
@@ -382,15 +383,12 @@ fn at_a_terminal(place: &Place, typed: &str) -> (String, String, Option<i32>) {
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
-/// Its provider here answers by a script of the project; what it would have the model do is done only when trusted.
+/// Its provider here is a server of the project's choice; what it would have the model do is done only when trusted.
 #[test]
 fn nothing_of_a_project_runs_that_is_not_trusted() {
-    let place = project(
-        "model_provider = \"theirs\"\n[model_providers.theirs]\nwire_api = \"scripted\"\nscript = \"replies.json\"\n",
-    );
-    let sprung = json!({ "tool": "exec_command", "arguments": { "cmd": "touch sprung" } });
-    let script = json!({ "steps": [{ "calls": [sprung] }, { "say": "theirs" }] });
-    fs::write(place.workspace.join("replies.json"), script.to_string()).unwrap();
+    let theirs = ModelServer::from_json(json!([{ "shell": "touch sprung" }, { "text": "theirs" }]));
+    let url = theirs.base_url();
+    let place = project(&format!("model_provider = \"theirs\"\n[model_providers.theirs]\nbase_url = \"{url}\"\n"));
     fs::write(place.workspace.join(".env"), "CODEX_MODEL=theirs\n").unwrap();
     let there = || place.workspace.join("sprung").exists();
     let (_, stdout, stderr) = run(&place, &["exec", "go"]);

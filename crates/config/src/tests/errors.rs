@@ -175,7 +175,7 @@ fn first_lines() {
         ("model_providers.x.http_headers.A = 1", "1:36: `http_headers.A` must be a string, not a number"),
         (
             "model_providers.x.wire_api = \"grpc\"",
-            "1:30: `grpc` is not a value of `wire_api`: it must be `responses`, `scripted`, `chat`, `chat_completions` or `anthropic`",
+            "1:30: `grpc` is not a value of `wire_api`: it must be `responses`, `chat`, `chat_completions` or `anthropic`",
         ),
         ("add_dir = [1]", "1:12: `add_dir` must be a list of strings; this is a number"),
         (
@@ -193,10 +193,6 @@ fn first_lines() {
         (
             "model_provider = \"x\"\nmodel_providers.x.name = \"X\"",
             "1:18: the provider `x` has no `base_url` in `[model_providers.x]`",
-        ),
-        (
-            "model_provider = \"x\"\nmodel_providers.x.wire_api = \"scripted\"",
-            "1:18: the provider `x` has no `script` in `[model_providers.x]`",
         ),
         (
             "model = \"x/y\"\nmodel_providers.x.wire_api = \"chat\"",
@@ -477,12 +473,10 @@ fn there_is_no_api_key() {
     let mock = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"https://example.com\"\n";
     let local = "model_provider = \"mock\"\n[model_providers.mock]\nbase_url = \"http://127.0.0.1:1/v1\"\n";
     let own = format!("{mock}env_key = \"MY_KEY\"\nenv_key_instructions = \"ask the team\"\n");
-    let scripted =
-        "model_provider = \"s\"\n[model_providers.s]\nwire_api = \"scripted\"\nscript = \"x\"\nenv_key = \"K\"\n";
     let missing = "built-in default: the provider `openai` needs an API key, and `OPENAI_API_KEY`";
     let export = "\n  hint: export OPENAI_API_KEY=…, or store a key with `codex login`; keys are made at https://platform.openai.com/api-keys";
     type Variables<'a> = &'a [(&'a str, &'a str)];
-    let table: [(&str, Variables, String); 14] = [
+    let table: [(&str, Variables, String); 13] = [
         ("", &[], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", "")], format!("{missing} is not set{export}")),
         ("", &[("OPENAI_API_KEY", " \n")], format!("{missing} holds none{export}")),
@@ -537,7 +531,6 @@ fn there_is_no_api_key() {
         (&own, &[("MY_KEY", "k")], String::new()),
         (mock, &[], String::new()),
         (local, &[], String::new()),
-        (scripted, &[], String::new()),
     ];
     for (text, variables, expected) in table {
         let loaded = super::load_files(&[(USER, text)], &[]).unwrap();

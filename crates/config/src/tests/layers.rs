@@ -214,7 +214,7 @@ fn api_keys_stay_with_their_provider() {
 #[test]
 fn providers_in_full() {
     let text = "openai_base_url = \"https://proxy.example/v1\"\napi_key_env = \"WORK\"\n\
-        [model_providers.demo]\nname = \"Demo\"\nwire_api = \"scripted\"\nscript = \"demo.json\"\ngrammars = false\n\
+        [model_providers.demo]\nname = \"Demo\"\nwire_api = \"anthropic\"\ngrammars = false\n\
         stream_idle_timeout_ms = 5000\nrequest_max_retries = 0\nstream_max_retries = 1\nenv_key_instructions = \"Ask.\"\n\
         query_params = { v = \"1\" }\nenv_http_headers = { X-Org = \"ORG\" }\n\
         [model_providers.\"a.b\"]\nwire_api = \"chat\"\n";
@@ -227,11 +227,10 @@ fn providers_in_full() {
     assert_eq!((openai.timeouts.idle.as_secs(), openai.request_max_retries, openai.stream_max_retries), (300, 5, 5));
     assert_eq!((openai.timeouts.connect.as_secs(), openai.timeouts.first_byte.as_secs()), (15, 300));
     let demo = &settings.model_providers["demo"];
-    assert_eq!((&*demo.name, demo.wire_api, demo.grammars), ("Demo", WireApi::Scripted, Some(false)));
+    assert_eq!((&*demo.name, demo.wire_api, demo.grammars), ("Demo", WireApi::Anthropic, Some(false)));
     assert_eq!((demo.timeouts.idle.as_secs(), demo.request_max_retries, demo.stream_max_retries), (5, 0, 1));
     assert_eq!((demo.timeouts.connect.as_secs(), demo.timeouts.first_byte.as_secs()), (15, 5));
     assert_eq!(demo.query_params["v"], "1");
-    assert!(demo.script.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with(".codex/demo.json")));
 }
 
 #[test]
@@ -406,7 +405,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
-                Kind::Text | Kind::TextOrFalse | Kind::Variable | Kind::Path => "\"x\"".into(),
+                Kind::Text | Kind::TextOrFalse | Kind::Variable => "\"x\"".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };
             out.push(format!("{path}{} = {value}", key.name));

@@ -271,7 +271,7 @@ fn secrets_are_not_explained() {
         ("model_providers.x.http_headers.X-Org", r#""…" user:4"#),
         ("model_providers.x.query_params.v", r#""…" user:5"#),
         ("model_providers.x.env_key", r#""XKEY" user:6"#),
-        ("model_providers.x.script", "nothing"),
+        ("model_providers.x.grammars", "nothing"),
         ("model_providers.y.env_key", r#""…" user:8"#),
         ("model_providers.y.env_http_headers.A", r#""…" user:9"#),
         ("shell_environment_policy.set.A", r#""…" user:11"#),

@@ -83,7 +83,7 @@ fn every_kind_of_message() {
 
 #[test]
 fn what_cannot_be_sent_is_left_out() {
-    let elsewhere = Opaque::new(Wire::Scripted, json!({"encrypted_content": "not ours"}));
+    let elsewhere = Opaque::new(Wire::ChatCompletions, json!({"encrypted_content": "not ours"}));
     let messages = vec![
         Message::Developer { text: String::new() },
         Message::User { content: vec![] },
