@@ -98,6 +98,7 @@ fn each_command_wants_what_it_is_for() {
         ("/compact undo", "UndoCompaction"),
         ("/context", "Fetch(Context)"),
         ("/quit", "Quit"),
+        ("/continue", "Again"),
         ("/status", "Fetch(Status)"),
         ("/agent do it", r#"Agent("do it")"#),
         ("/agents", "Fetch(Agents)"),

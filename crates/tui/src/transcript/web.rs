@@ -38,7 +38,10 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
     let most = if expanded { sources.len() } else { SOURCES };
     for source in sources.iter().take(most) {
         // The whole address: who reads it has to see where it leads.
-        let row = Row::new(&source.url, look.style(Role::Path)).with(&format!(" {}", source.title), quiet);
+        let mut row = Row::new(&source.url, look.style(Role::Path));
+        if !source.title.is_empty() {
+            row = row.with(&format!(" {}", source.title), quiet);
+        }
         below.extend(if expanded {
             wrap(&row, inner.width, &Row::plain("  "))
         } else {

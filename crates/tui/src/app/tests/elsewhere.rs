@@ -20,7 +20,7 @@ fn pictures_are_sent_with_their_bytes() {
     let stage = say("a.gif");
     let Some((ClientRequest::TurnStart(params), _)) = stage.asked.back() else { panic!("{:?}", stage.asked) };
     let sent = UserInput::Image { url: "data:image/png;base64,R0lGODlh".into(), name: Some("a.gif".into()) };
-    assert_eq!(params.input, [UserInput::Text { text: "Look.".into() }, sent]);
+    assert_eq!(params.input, [UserInput::Text { text: "Look.[Image #1 a.gif]".into() }, sent]);
     // What cannot be read is not lost.
     let stage = say("none");
     assert!(stage.shown().contains("No such file"), "{}", stage.shown());
