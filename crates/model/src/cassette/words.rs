@@ -36,8 +36,8 @@ const KEYS: &[&str] = &[
 const SHORTEST_KEY: usize = 20;
 /// Words after which a secret comes.
 const BEFORE_SECRETS: &[&str] = &["Bearer ", "bearer "];
-/// How a private key begins and ends, and how both lines end.
-const PRIVATE_KEY: (&str, &str, &str) = ("-----BEGIN ", "-----END ", "PRIVATE KEY-----");
+/// How a private key begins and ends, how both lines end, and what they say.
+const PRIVATE_KEY: (&str, &str, &str, &str) = ("-----BEGIN ", "-----END ", "-----", "PRIVATE KEY");
 
 /// Places of a thread, and what must not be written.
 #[derive(Clone, Default)]
@@ -121,14 +121,8 @@ fn ends_name(rest: &str) -> bool {
 
 /// Bytes of the key that `rest` begins with, by what it looks like.
 fn key(rest: &str, before: &str) -> Option<usize> {
-    let first = rest.lines().next().unwrap_or_default();
-    if first.starts_with(PRIVATE_KEY.0) && first.ends_with(PRIVATE_KEY.2) {
-        let end = rest.find(PRIVATE_KEY.1).and_then(|at| {
-            let length = rest[at..].find(PRIVATE_KEY.2)? + PRIVATE_KEY.2.len();
-            Some(at + length)
-        });
-        // One that does not end goes on to the end of the text.
-        return Some(end.unwrap_or(rest.len()));
+    if let Some(length) = private_key(rest) {
+        return Some(length);
     }
     let is_of_key = |next: char| next.is_ascii_alphanumeric() || "-_.~+/=".contains(next);
     let length = || rest.find(|next| !is_of_key(next)).unwrap_or(rest.len());
@@ -143,14 +137,30 @@ fn key(rest: &str, before: &str) -> Option<usize> {
     password(rest, before)
 }
 
-/// Bytes of the password that `rest` begins with, in an address such as `https://user:password@host`.
+/// Bytes of the private key that `rest` begins with. One that does not end goes on to the end of the text.
+fn private_key(rest: &str) -> Option<usize> {
+    let (begin, end, dashes, what) = PRIVATE_KEY;
+    let (kind, _) = rest.strip_prefix(begin)?.split_once('-')?;
+    if !kind.contains(what) || kind.contains('\n') {
+        return None;
+    }
+    let length = rest.find(end).and_then(|at| {
+        let name = at + end.len();
+        Some(name + rest[name..].find(dashes)? + dashes.len())
+    });
+    Some(length.unwrap_or(rest.len()))
+}
+
+/// Bytes of the password that `rest` begins with, in an address such as `https://user:password@host`. It looks no further than
+/// to the next colon before, and only behind the name of a user to the next slash.
 fn password(rest: &str, before: &str) -> Option<usize> {
+    let ends_user = |next: char| "/@:".contains(next) || next.is_whitespace();
     let user = before.strip_suffix(':')?;
+    if !user.trim_end_matches(|next: char| !ends_user(next)).ends_with("://") {
+        return None;
+    }
     let end = rest.find(|next: char| next == '@' || next == '/' || next.is_whitespace())?;
-    let user = &user[user.rfind("://")? + 3..];
-    let is_one =
-        rest[end..].starts_with('@') && !user.contains(|next: char| "/@:".contains(next) || next.is_whitespace());
-    (is_one && end > 0).then_some(end)
+    (rest[end..].starts_with('@') && end > 0).then_some(end)
 }
 
 #[cfg(test)]
@@ -191,6 +201,9 @@ mod tests {
             ("Authorization: Bearer abcdef12".to_owned(), "Authorization: Bearer ⟨secret⟩"),
             (format!("a {block} b"), "a ⟨secret⟩ b"),
             ("a -----BEGIN RSA PRIVATE KEY-----\nabc".to_owned(), "a ⟨secret⟩"),
+            (format!("a {}", block.replace('\n', "\\n")), "a ⟨secret⟩"),
+            ("-----BEGIN PGP PRIVATE KEY BLOCK-----\na\n-----END PGP PRIVATE KEY BLOCK-----.".to_owned(), "⟨secret⟩."),
+            ("https://:word@host ://:".to_owned(), "https://:⟨secret⟩@host ://:"),
             ("-----BEGIN CERTIFICATE-----".to_owned(), "-----BEGIN CERTIFICATE-----"),
             ("redis://me:pass:word@host:1/x".to_owned(), "redis://me:⟨secret⟩@host:1/x"),
             ("http://host:80/a@b".to_owned(), "http://host:80/a@b"),
@@ -199,5 +212,14 @@ mod tests {
             assert_eq!(surroundings().hide(&text), expected, "{text}");
         }
         assert!(!format!("{:?}", surroundings()).contains("hunter"));
+    }
+
+    /// None of these lines comes to its end in useful time if each character looks at the rest of it.
+    #[test]
+    fn a_long_line_is_read_once() {
+        for piece in ["x", ":", "://a:b", "-----BEGIN A", "Bearer a "] {
+            let line = piece.repeat((1 << 20) / piece.len());
+            assert!(surroundings().hide(&line) == line, "{piece}");
+        }
     }
 }

@@ -58,6 +58,18 @@ impl Questions {
         self.ask(request.body(said.to_string())).await
     }
 
+    /// As [`Self::get`]; `None`: the server has nothing there.
+    ///
+    /// # Errors
+    /// It may have, but does not say it.
+    pub(crate) async fn get_if_there(&self, path: &str) -> Result<Option<Value>, String> {
+        match self.answer(self.client.get(self.url(path))).await? {
+            Ok(said) => Ok(Some(said)),
+            Err(400 | 404 | 405 | 410 | 501) => Ok(None),
+            Err(status) => Err(of_status(status)),
+        }
+    }
+
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         let base = url.path().trim_end_matches('/').to_owned();
@@ -70,18 +82,27 @@ impl Questions {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
+        self.answer(request).await?.map_err(of_status)
+    }
+
+    /// What the server says, or the HTTP status that it has instead.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Result<Value, u16>, String> {
         let mut headers = self.endpoint.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = async {
             let response = request.headers(headers).send().await.map_err(|error| why(&error))?;
             match response.status().as_u16() {
-                200 => read(response).await,
-                status => Err(format!("HTTP {status}")),
+                200 => read(response).await.map(Ok),
+                status => Ok(Err(status)),
             }
         };
         let late = || Err(format!("no answer within {} s", self.limit.as_secs_f32()));
         tokio::time::timeout(self.limit, answer).await.unwrap_or_else(|_| late())
     }
+}
+
+fn of_status(status: u16) -> String {
+    format!("HTTP {status}")
 }
 
 fn why(error: &reqwest::Error) -> String {

@@ -104,19 +104,27 @@ impl LocalModel {
 impl LocalServer {
     /// The server of `config`, and its models.
     ///
+    /// Ollama has some of them run elsewhere, and only its own list says which: every server is asked for that list.
+    ///
     /// # Errors
-    /// Why there is none, briefly.
+    /// Why there is none, or that it does not say where its models run, briefly.
     pub async fn find(config: &HttpConfig, kind: ServerKind, clients: &HttpClients) -> Result<Self, String> {
         let questions = Questions::new(config, clients, LIMIT)?;
         let list = questions.get("models").await?;
         let (said, models) = replies::models(&list).ok_or("what answers there is no server of models")?;
         let mut server = Self { kind: said.unwrap_or(kind), models };
-        // What is not told is not known: the list alone is enough to go on.
+        let untold = |why: &str| format!("it does not say where its models run (/api/tags: {why})");
+        let tags = questions.get_if_there("/api/tags").await.map_err(|why| untold(&why))?;
+        let tags = tags.as_ref().and_then(replies::ollama_models);
+        let some_elsewhere = tags.iter().flatten().any(|model| model.runs_at.is_some());
+        if some_elsewhere || said.is_none() && tags.is_some() {
+            // Others have that list too, under a name of their own, and run all of it.
+            server.kind = ServerKind::Ollama;
+        }
+        // What else is not told is not known: the list alone is enough to go on.
         match server.kind {
             ServerKind::Ollama => {
-                if let Some(models) = questions.get("/api/tags").await.ok().as_ref().and_then(replies::ollama_models) {
-                    server.models = models;
-                }
+                server.models = tags.ok_or_else(|| untold("no list"))?;
                 if let Ok(loaded) = questions.get("/api/ps").await {
                     replies::ollama_loaded(&loaded, &mut server.models);
                 }

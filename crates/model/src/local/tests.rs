@@ -2,6 +2,7 @@
 
 use codex_testkit::{ModelServer, Script};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::WireFormat;
@@ -129,7 +130,68 @@ async fn llamacpp_and_vllm() {
     let (found, asked) = find(vllm, ServerKind::Other, None).await;
     let expected = LocalModel { window: window(40960, false, None), ..LocalModel::new("Qwen/Qwen3-8B") };
     assert_eq!(found.unwrap(), LocalServer { kind: ServerKind::Vllm, models: vec![expected] });
-    assert_eq!(asked, ["/v1/models"]);
+    assert_eq!(asked, ["/v1/models", "/api/tags"]);
+}
+
+#[tokio::test]
+async fn where_models_run_is_known_or_there_is_no_server() {
+    let tags = json!({"models": [
+        {"model": "here"},
+        {"model": "big:cloud", "remote_model": "big", "remote_host": "https://ollama.com:443"},
+    ]});
+    // Whatever it is called, and whoever owns what is first in its list.
+    for owner in ["library", "me", "vllm", "organization_owner", "llamacpp"] {
+        let list = json!({"data": [{"id": "big:cloud", "owned_by": owner}, {"id": "here", "owned_by": "library"}]});
+        for kind in [ServerKind::Ollama, ServerKind::Vllm, ServerKind::Other] {
+            let (found, _) = find(json!({"/v1/models": list, "/api/tags": tags}), kind, None).await;
+            let found = found.unwrap();
+            let cloud = found.models.iter().find(|model| model.id == "big:cloud").unwrap();
+            assert_eq!(cloud.runs_at.as_deref(), Some("https://ollama.com:443"), "{owner} {kind:?}");
+            assert_eq!((found.kind, found.preferred().unwrap().id.as_str()), (ServerKind::Ollama, "here"));
+        }
+    }
+    let list = |owner: &str| json!({"data": [{"id": "big:cloud", "owned_by": owner}]});
+    for tags in
+        [json!({"/v1/models": list("library")}), json!({"/v1/models": list("library"), "/api/tags": {"error": "x"}})]
+    {
+        let (found, _) = find(tags, ServerKind::Other, None).await;
+        assert_eq!(found, Err("it does not say where its models run (/api/tags: no list)".to_owned()));
+    }
+    // LM Studio's answer to what it does not know.
+    let unknown = json!({"error": "Unexpected endpoint or method. (GET /api/tags)"});
+    let (found, _) = find(json!({"/v1/models": list("me"), "/api/tags": unknown}), ServerKind::Other, None).await;
+    assert_eq!(found.unwrap().kind, ServerKind::Other);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_to_say_where_models_run_is_none() {
+    let list = json!({"data": [{"id": "big:cloud", "owned_by": "me"}]}).to_string();
+    for (tags, expected) in [
+        (Some("HTTP/1.1 500 Broken\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"), "HTTP 500)"),
+        (Some("HTTP/1.1 403 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"), "HTTP 403)"),
+        (Some("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\n<"), "the answer is not JSON)"),
+        (None, "no answer within 2 s)"),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let models = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{list}", list.len());
+        let server = tokio::spawn(async move {
+            let mut open = Vec::new();
+            for answer in [Some(models.as_str()), tags] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                if let Some(answer) = answer {
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+                open.push(stream);
+            }
+            std::future::pending::<()>().await;
+        });
+        let config = HttpConfig::new(WireFormat::Responses, base_url);
+        let found = LocalServer::find(&config, ServerKind::Other, &HttpClients::new()).await;
+        assert_eq!(found, Err(format!("it does not say where its models run (/api/tags: {expected}")));
+        server.abort();
+    }
 }
 
 #[tokio::test]
