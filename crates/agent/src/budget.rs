@@ -11,7 +11,7 @@ use std::{
 };
 
 use codex_history::Usage;
-use codex_model::Prices;
+use codex_model::{Price, Prices};
 
 /// The most that may be used; `None`: as much as it takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -84,11 +84,14 @@ struct Used {
 }
 
 impl Budget {
-    /// Of a thread that has used `before` in earlier sessions, by model; that does not count towards the limits.
+    /// Of a thread that has used `before` in earlier sessions, by model, or `provider/model` where that is another provider's;
+    /// that does not count towards the limits.
     pub fn new(limits: Limits, before: &BTreeMap<String, Usage>, prices: &Prices) -> Self {
         let spent = |(model, usage): (&String, &Usage)| {
             // Added up over requests: what long ones cost more is not known any more.
-            let cost = prices.of(model).map(|price| codex_model::Price { long: None, ..price }.of(usage));
+            let of_other = || model.split_once('/').and_then(|(provider, model)| prices.at(provider, model));
+            let price = prices.of(model).or_else(of_other);
+            let cost = price.map(|price| Price { long: None, ..price }.of(usage));
             (model.clone(), Spent { usage: *usage, cost })
         };
         let used = Used { by_model: before.iter().map(spent).collect(), ..Used::default() };
@@ -100,9 +103,9 @@ impl Budget {
         Self(Arc::new(Counter { limits, parent: Some(self.clone()), used: Mutex::default() }))
     }
 
-    /// Counts a response of `model`, for all that this is a part of.
-    pub fn charge(&self, model: &str, usage: Usage, prices: &Prices) {
-        let cost = prices.of(model).map(|price| price.of(&usage));
+    /// Counts a response of `model`, for all that this is a part of. `price` is what it costs, if that is known.
+    pub fn charge(&self, model: &str, usage: Usage, price: Option<Price>) {
+        let cost = price.map(|price| price.of(&usage));
         let mut charged = Some(self);
         while let Some(budget) = charged {
             budget.used().add(model, usage, cost);
@@ -174,8 +177,6 @@ impl Used {
 
 #[cfg(test)]
 mod tests {
-    use codex_model::Price;
-
     use super::*;
 
     const NONE: Limits = Limits { tokens: None, cost: None, time: None, turns: None };
@@ -204,7 +205,7 @@ mod tests {
         ];
         for (limits, tokens, seconds, requests, expected) in table {
             let budget = Budget::new(limits, &BTreeMap::new(), &prices());
-            budget.charge("a", usage(tokens), &prices());
+            budget.charge("a", usage(tokens), prices().of("a"));
             let reached = budget.reached(Duration::from_secs(seconds), requests, None);
             let said = reached.map(|reached| reached.to_string()).unwrap_or_default();
             assert_eq!(reached.is_some(), expected.is_some(), "{limits:?}: {said}");
@@ -219,10 +220,10 @@ mod tests {
         let root = Budget::new(Limits { tokens: Some(100), ..NONE }, &BTreeMap::new(), &prices());
         let child = root.child(Limits { tokens: Some(1_000), ..NONE });
         let grandchild = child.child(Limits { tokens: Some(10), ..NONE });
-        grandchild.charge("a", usage(10), &prices());
+        grandchild.charge("a", usage(10), None);
         assert_eq!(grandchild.used_up(), Some(Reached::Tokens { most: 10, used: 10 }));
         assert_eq!((child.used_up(), root.used_up()), (None, None), "its own limit is its own");
-        child.charge("b", usage(90), &prices());
+        child.charge("b", usage(90), None);
         let of_root = Some(Reached::Tokens { most: 100, used: 100 });
         assert_eq!((child.used_up(), root.used_up()), (of_root, of_root), "a parent's limit holds its children");
         assert_eq!(root.spent().keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -233,10 +234,10 @@ mod tests {
         let before = BTreeMap::from([("a".to_owned(), usage(1_000_000))]);
         let budget = Budget::new(Limits { cost: Some(0.5), ..NONE }, &before, &prices());
         assert_eq!((budget.cost(), budget.used_up()), (Some(1.0), None));
-        budget.charge("a", usage(500_000), &prices());
+        budget.charge("a", usage(500_000), prices().of("a"));
         assert_eq!(budget.cost(), Some(1.5));
         assert_eq!(budget.used_up(), Some(Reached::Cost { most: 0.5, used: 0.5 }));
-        budget.charge("unknown", usage(1), &prices());
+        budget.charge("unknown", usage(1), prices().of("unknown"));
         assert_eq!(budget.cost(), None, "what is not known is not guessed");
         assert_eq!(Budget::default().cost(), None);
     }

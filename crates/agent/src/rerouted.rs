@@ -4,7 +4,23 @@ use codex_log::Level;
 use codex_model::HOLD;
 use codex_protocol::{ServerNotification, Warning};
 
-use crate::{thread::ThreadState, turn::TurnRun};
+use crate::{ModelChoice, thread::ThreadState, turn::TurnRun};
+
+/// A model that answers in place of the thread's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Other {
+    /// Name of its provider.
+    pub(crate) provider: String,
+    pub(crate) id: String,
+}
+
+impl Other {
+    /// What it is counted as: its id, with its provider where that is not the one of `own`.
+    pub(crate) fn name(&self, own: &ModelChoice) -> String {
+        let Self { provider, id } = self;
+        if *provider == own.provider { id.clone() } else { format!("{provider}/{id}") }
+    }
+}
 
 impl TurnRun {
     /// What comes from here on is from `model`; `why` the one before could not answer, where that is news.
@@ -26,6 +42,6 @@ impl TurnRun {
             let thread_id = Some(self.thread_id.clone());
             state.recorder.tell(ServerNotification::Warning(Warning { thread_id, message })).await;
         }
-        self.progress.answers = Some(model);
+        self.progress.answers = Some(Other { provider, id: model });
     }
 }

@@ -340,8 +340,11 @@ impl TurnRun {
 
     pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
         let model = &state.settings.model;
-        let other = self.progress.answers.clone();
-        state.budget.charge(other.as_ref().unwrap_or(&model.id), usage, &model.prices);
+        let other = self.progress.answers.as_ref();
+        let price =
+            other.map_or_else(|| model.prices.of(&model.id), |other| model.prices.at(&other.provider, &other.id));
+        let other = other.map(|other| other.name(model));
+        state.budget.charge(other.as_ref().unwrap_or(&model.id), usage, price);
         let window = model.context_window;
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);

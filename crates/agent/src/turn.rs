@@ -29,6 +29,7 @@ use crate::{
     new_repositories::FirstLook,
     recorder::Recorder,
     repetition::Repetition,
+    rerouted::Other,
     steers::Steers,
     thread::{Ended, ThreadState},
 };
@@ -117,8 +118,8 @@ pub(crate) struct Progress {
     pub(crate) plan_item: Option<String>,
     /// How the request failed that ended it.
     pub(crate) failed: Option<FailureKind>,
-    /// Id of the model that answers, if it is not the thread's own.
-    pub(crate) answers: Option<String>,
+    /// The model that answers, if it is not the thread's own.
+    pub(crate) answers: Option<Other>,
 }
 
 impl TurnRun {

@@ -1,7 +1,7 @@
 //! Other models for when the one that was chosen cannot answer, and asking again would not help.
 //!
-//! Who takes over answers for [`HOLD`]; then the first is tried again. The same request goes to the next one, whose wire
-//! writes it anew; what was said of an answer that broke off does not count.
+//! Who takes over answers for [`HOLD`]; then the first is tried again. The same request goes to the next one, without what
+//! that one does not take, and its wire writes it anew; what was said of an answer that broke off does not count.
 
 use std::{
     collections::VecDeque,
@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use codex_history::ToolInput;
 use codex_net::awake::Stopwatch;
 use futures_util::{StreamExt, stream};
 
-use crate::{EventStream, Failure, FailureKind, Model, Request, StreamEvent};
+use crate::{EventStream, Failure, FailureKind, Known, Model, Request, StreamEvent};
 
 /// How long one that could not answer is not asked.
 pub const HOLD: Duration = Duration::from_secs(600);
@@ -26,6 +27,23 @@ pub struct Alternative {
     pub provider: String,
     /// Model id, as the vendor calls it.
     pub id: String,
+    /// What is known of it.
+    pub known: Known,
+    /// Whether its vendor itself searches the web for it.
+    pub searches: bool,
+}
+
+impl Alternative {
+    /// What the chosen one would be asked, without what this one does not take.
+    fn fit(&self, asked: &Request) -> Request {
+        let mut request = Request { model: self.id.clone(), ..asked.clone() };
+        request.options = self.known.fit(&asked.options).into();
+        let is_search = |input: &ToolInput| matches!(input, ToolInput::WebSearch { .. });
+        if !self.searches && asked.tools.iter().any(|tool| is_search(&tool.input)) {
+            request.tools = asked.tools.iter().filter(|tool| !is_search(&tool.input)).cloned().collect();
+        }
+        request
+    }
 }
 
 /// Models of which the first that can answers.
@@ -48,7 +66,18 @@ impl Fallback {
 impl Model for Fallback {
     fn stream(&self, request: Request) -> EventStream {
         let (all, failed) = (Arc::clone(&self.all), Arc::clone(&self.failed));
-        let state = State { all, failed, request, asked: None, is_shown: false, ready: VecDeque::new(), ended: false };
+        let state = State {
+            all,
+            failed,
+            request,
+            asked: None,
+            answers: 0,
+            reasons: Vec::new(),
+            failure: None,
+            is_shown: false,
+            ready: VecDeque::new(),
+            ended: false,
+        };
         Box::pin(stream::unfold(state, async |mut state| {
             let event = state.next().await?;
             Some((event, state))
@@ -70,6 +99,12 @@ struct State {
     failed: Arc<Mutex<Vec<Option<Stopwatch>>>>,
     request: Request,
     asked: Option<(usize, EventStream)>,
+    /// Who was last told to answer.
+    answers: usize,
+    /// Why those could not that were asked since.
+    reasons: Vec<String>,
+    /// How the last of those failed that could be asked at all.
+    failure: Option<Failure>,
     /// Whether something of an answer was told that does not count if another one answers.
     is_shown: bool,
     ready: VecDeque<StreamEvent>,
@@ -86,19 +121,19 @@ impl State {
                 return None;
             }
             let Some((at, answer)) = &mut self.asked else {
-                self.ask(self.first_that_can(), None);
+                self.ask(self.first_that_can());
                 continue;
             };
             let at = *at;
             match answer.next().await {
                 Some(StreamEvent::Failed(failure)) => self.failed(at, failure),
-                Some(StreamEvent::Completed { content, usage }) => {
-                    self.ended = true;
-                    return Some(StreamEvent::Completed { content, usage });
-                }
+                // It has not answered yet.
+                Some(waits @ StreamEvent::Retrying { .. }) => return Some(waits),
                 Some(event) => {
+                    self.announce(at);
                     self.is_shown |= shows(&event);
-                    return Some(event);
+                    self.ended = matches!(event, StreamEvent::Completed { .. });
+                    self.ready.push_back(event);
                 }
                 None => {
                     self.ended = true;
@@ -115,39 +150,63 @@ impl State {
         failed.iter().position(can).unwrap_or_default()
     }
 
-    /// Asks one; `why` the one before it could not answer, if it has been asked just now.
-    fn ask(&mut self, at: usize, why: Option<String>) {
+    fn ask(&mut self, at: usize) {
         let one = &self.all[at];
-        let request = Request { model: one.id.clone(), ..self.request.clone() };
+        // The request is made for the one that was chosen.
+        let request = if at == 0 { self.request.clone() } else { one.fit(&self.request) };
         self.asked = Some((at, one.client.stream(request)));
-        if at > 0 {
-            if std::mem::take(&mut self.is_shown) {
-                self.ready.push_back(StreamEvent::Discarded);
-            }
-            let (provider, model) = (one.provider.clone(), one.id.clone());
-            self.ready.push_back(StreamEvent::Rerouted { provider, model, why });
+    }
+
+    /// Tells, once, that another one answers than before.
+    fn announce(&mut self, at: usize) {
+        if at == self.answers {
+            return;
         }
+        self.answers = at;
+        if std::mem::take(&mut self.is_shown) {
+            self.ready.push_back(StreamEvent::Discarded);
+        }
+        let reasons = std::mem::take(&mut self.reasons);
+        let why = (!reasons.is_empty()).then(|| reasons.join(". "));
+        let Alternative { provider, id, .. } = &self.all[at];
+        self.ready.push_back(StreamEvent::Rerouted { provider: provider.clone(), model: id.clone(), why });
     }
 
     fn failed(&mut self, at: usize, failure: Failure) {
-        let next = at + 1;
-        if !takes_over(failure.kind) || next >= self.all.len() {
-            self.ended = true;
-            self.ready.push_back(StreamEvent::Failed(failure));
-            return;
+        let kind = failure.kind;
+        let message = failure.message.trim_end_matches('.');
+        self.reasons.push(match at {
+            0 => message.to_owned(),
+            _ => format!("{}/{}: {message}", self.all[at].provider, self.all[at].id),
+        });
+        // That one has no key is not why there is no answer, if another one failed before.
+        if !cannot_be_asked(kind) || self.failure.is_none() {
+            self.failure = Some(failure);
         }
-        if let Some(since) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+        let is_passed_on = takes_over(kind) || at > 0 && cannot_be_asked(kind);
+        if is_passed_on && let Some(since) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
             *since = Some(Stopwatch::start());
         }
-        self.ask(next, Some(failure.message));
+        if is_passed_on && at + 1 < self.all.len() {
+            return self.ask(at + 1);
+        }
+        self.ended = true;
+        let Some(failure) = self.failure.take() else { return };
+        let message = if self.reasons.len() > 1 { self.reasons.join(". ") } else { failure.message };
+        self.ready.push_back(StreamEvent::Failed(Failure { message, ..failure }));
     }
 }
 
-/// Whether another model may answer where one failed so. What is wrong with the conversation, the key or the settings is
-/// told instead: it is for the user to put right.
+/// Whether another model may answer where one failed so. What is wrong with the conversation, or with the key or the settings
+/// of the one that was chosen, is told instead: it is for the user to put right.
 fn takes_over(kind: FailureKind) -> bool {
     // A model that is not there is HTTP 404.
     kind.may_pass() || matches!(kind, FailureKind::QuotaExceeded | FailureKind::BadRequest(404))
+}
+
+/// Whether one has no key, or settings that are wrong: of those that take over, the next one may be better set up.
+fn cannot_be_asked(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Unauthorized | FailureKind::Configuration)
 }
 
 /// Whether the event is a part of an answer.

@@ -1,18 +1,19 @@
 //! Tests of `fallback`: models that answer from lists.
 
-use codex_history::{AssistantPart, History};
+use codex_history::{AssistantPart, History, ToolSpec};
 
 use super::*;
+use crate::Options;
 
 #[derive(Debug)]
 struct Listed {
     answers: Mutex<VecDeque<Vec<StreamEvent>>>,
-    asked: Mutex<Vec<String>>,
+    asked: Mutex<Vec<Request>>,
 }
 
 impl Model for Listed {
     fn stream(&self, request: Request) -> EventStream {
-        self.asked.lock().unwrap().push(request.model);
+        self.asked.lock().unwrap().push(request);
         Box::pin(stream::iter(self.answers.lock().unwrap().pop_front().expect("asked too often")))
     }
 
@@ -30,6 +31,8 @@ fn fallback(models: &[&Arc<Listed>]) -> Fallback {
         client: Arc::clone(*client) as Arc<dyn Model>,
         provider: format!("p{at}"),
         id: format!("m{at}"),
+        known: Known::default(),
+        searches: true,
     };
     let mut all: Vec<Alternative> = models.iter().enumerate().map(named).collect();
     let chosen = all.remove(0);
@@ -52,16 +55,23 @@ fn rerouted(at: usize, why: Option<&str>) -> StreamEvent {
     StreamEvent::Rerouted { provider: format!("p{at}"), model: format!("m{at}"), why: why.map(str::to_owned) }
 }
 
-async fn ask(model: &Fallback) -> Vec<StreamEvent> {
-    let request = Request {
+fn request() -> Request {
+    Request {
         model: "m0".into(),
         history: History::default(),
         tools: Arc::new([]),
         thread_id: "t".into(),
         options: Arc::default(),
         output_schema: None,
-    };
-    model.stream(request).collect().await
+    }
+}
+
+async fn ask(model: &Fallback) -> Vec<StreamEvent> {
+    model.stream(request()).collect().await
+}
+
+fn saying(kind: FailureKind, message: &str) -> StreamEvent {
+    StreamEvent::Failed(Failure { kind, message: message.into(), retry_after: None })
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +81,8 @@ async fn another_takes_over_where_the_failure_does_not_pass_and_no_other() {
         let (one, other) = (listed(vec![vec![failed(kind)]]), listed(vec![vec![text("Hi"), completed("Hi")]]));
         let expected = [rerouted(1, Some("it broke")), text("Hi"), completed("Hi")];
         assert_eq!(ask(&fallback(&[&one, &other])).await, expected, "{kind:?}");
-        assert_eq!(*other.asked.lock().unwrap(), ["m1"]);
+        let asked = other.asked.lock().unwrap();
+        assert_eq!(asked.iter().map(|request| &request.model).collect::<Vec<_>>(), ["m1"]);
     }
     for kind in [Unauthorized, BadRequest(400), ContextTooLong, ContentRefused, Incomplete, Configuration] {
         let (one, other) = (listed(vec![vec![failed(kind)]]), listed(vec![]));
@@ -88,8 +99,7 @@ async fn what_was_shown_does_not_count_and_the_last_one_tells_its_own_failure() 
     let expected = [
         text("I am"),
         StreamEvent::Discarded,
-        rerouted(1, Some("it broke")),
-        rerouted(2, Some("it broke")),
+        rerouted(2, Some("it broke. p1/m1: it broke")),
         text("Here"),
         failed(ContentRefused),
     ];
@@ -108,4 +118,59 @@ async fn who_took_over_answers_for_a_while_without_a_word_and_then_the_first_is_
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(ask(&model).await, [completed("Hi")]);
     assert_eq!((one.asked.lock().unwrap().len(), other.asked.lock().unwrap().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_no_key_is_passed_over_and_nobody_is_announced_who_does_not_answer() {
+    use FailureKind::*;
+    let wait = StreamEvent::Retrying {
+        attempt: 1,
+        of: None,
+        delay: Duration::ZERO,
+        kind: RateLimited,
+        reason: "it is busy".into(),
+    };
+    for kind in [Unauthorized, Configuration] {
+        let (one, other) = (listed(vec![vec![failed(QuotaExceeded)]]), listed(vec![vec![saying(kind, "no key.")]]));
+        let third = listed(vec![vec![wait.clone(), text("Hi"), completed("Hi")]]);
+        let expected = [wait.clone(), rerouted(2, Some("it broke. p1/m1: no key")), text("Hi"), completed("Hi")];
+        assert_eq!(ask(&fallback(&[&one, &other, &third])).await, expected, "{kind:?}");
+        // If nobody can, it is told of all, and that of the chosen one is why.
+        let (one, other) = (listed(vec![vec![failed(QuotaExceeded)]]), listed(vec![vec![saying(kind, "no key.")]]));
+        let expected = [saying(QuotaExceeded, "it broke. p1/m1: no key")];
+        assert_eq!(ask(&fallback(&[&one, &other])).await, expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_is_asked_for_what_it_takes() {
+    let options = Options {
+        reasoning_effort: Some("max".into()),
+        temperature: Some(0.5),
+        max_output_tokens: Some(100_000),
+        ..Options::default()
+    };
+    let search = ToolInput::WebSearch { live: true };
+    let tools = [search, ToolInput::Json { schema: serde_json::json!({}) }].map(|input| ToolSpec {
+        name: "tool",
+        description: String::new(),
+        input,
+    });
+    let asked = Request { options: Arc::new(options.clone()), tools: Arc::new(tools), ..request() };
+    for (model, searches, expected, count) in [
+        ("gpt-4.1", true, Options { reasoning_effort: None, max_output_tokens: Some(32_768), ..options.clone() }, 2),
+        ("gpt-5.1", false, Options { reasoning_effort: Some("high".into()), temperature: None, ..options.clone() }, 1),
+    ] {
+        let (one, other) =
+            (listed(vec![vec![failed(FailureKind::QuotaExceeded)]]), listed(vec![vec![completed("Hi")]]));
+        let client = |client: &Arc<Listed>| Arc::clone(client) as Arc<dyn Model>;
+        let (provider, id) = ("openai".to_owned(), model.to_owned());
+        let known = Known::of(&provider, &id);
+        let chosen = Alternative { client: client(&one), provider, id, known, searches: true };
+        let other_one = Alternative { client: client(&other), searches, ..chosen.clone() };
+        Fallback::new(chosen, vec![other_one]).stream(asked.clone()).collect::<Vec<_>>().await;
+        let (first, second) = (one.asked.lock().unwrap(), other.asked.lock().unwrap());
+        assert_eq!((&*first[0].options, first[0].tools.len()), (&options, 2), "it was made for the chosen one");
+        assert_eq!((&*second[0].options, second[0].tools.len()), (&expected, count), "{model}");
+    }
 }

@@ -59,14 +59,21 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Those of the catalog, but for the models that `own` names, each by its whole id.
+    /// Those of the catalog, but for the models that `own` names: each by its whole id, or as `provider/model`, which counts
+    /// more.
     pub fn new(provider: &str, own: BTreeMap<String, Price>) -> Self {
         Self { provider: provider.into(), own: Arc::new(own) }
     }
 
     /// What `model` costs, if that is known.
     pub fn of(&self, model: &str) -> Option<Price> {
-        self.own.get(model).copied().or_else(|| Known::of(&self.provider, model).price)
+        self.at(&self.provider, model)
+    }
+
+    /// What `model` of `provider` costs, if that is known.
+    pub fn at(&self, provider: &str, model: &str) -> Option<Price> {
+        let own = self.own.get(&format!("{provider}/{model}")).or_else(|| self.own.get(model));
+        own.copied().or_else(|| Known::of(provider, model).price)
     }
 }
 
@@ -88,6 +95,26 @@ mod tests {
         for (model, input) in table {
             assert_eq!(prices.of(model).map(|price| price.input), input, "{model}");
         }
+    }
+
+    #[test]
+    fn a_model_costs_what_its_provider_takes() {
+        let price = |input| Price::new(input, None, 4.0);
+        let own = [("mine/m", price(1.0)), ("other/m", price(2.0)), ("n", price(3.0)), ("openai/gpt-5.1", price(9.0))];
+        let prices = Prices::new("mine", own.map(|(id, price)| (id.to_owned(), price)).into());
+        let table = [
+            ("mine", "m", Some(1.0)),
+            ("other", "m", Some(2.0)),
+            ("third", "m", None),
+            ("third", "n", Some(3.0)),
+            ("openai", "gpt-5.1", Some(9.0)),
+            ("azure", "gpt-5.1", Some(1.25)),
+            ("openai", "gpt-4.1", Some(2.0)),
+        ];
+        for (provider, model, input) in table {
+            assert_eq!(prices.at(provider, model).map(|price| price.input), input, "{provider}/{model}");
+        }
+        assert_eq!(prices.of("m"), prices.at("mine", "m"));
     }
 
     #[test]

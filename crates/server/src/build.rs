@@ -621,8 +621,10 @@ fn http_client(
     let clients = Arc::clone(open.map_or(&server.http, |open| &open.clients));
     let mut model: Arc<dyn Model> = Arc::new(HttpModel::new(config, clients));
     if provider.open_weights {
-        let kind = ServerKind::named(&settings.model_provider);
-        let (first, otherwise) = open.map_or_else(|| kind.calling(None), |open| open.calling);
+        let (first, otherwise) = match open {
+            Some(open) if open.is_of(settings) => open.calling,
+            _ => ServerKind::named(&settings.model_provider).calling(None),
+        };
         model = Arc::new(TextCalls::new(model, first, otherwise));
     }
     Ok(Arc::new(Retrying::new(model, policy)))

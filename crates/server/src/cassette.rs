@@ -5,12 +5,13 @@ use std::{path::Path, sync::Arc};
 
 use codex_agent::ModelChoice;
 use codex_config::{Settings, api_key};
-use codex_model::{Cassette, Facts, Known, Options, Player, Surroundings};
+use codex_model::{Cassette, Facts, Options, Player, Surroundings};
 use codex_protocol::RpcError;
 
 use crate::{
     Server,
     build::{Wanted, compact_at, configuration, context_window},
+    catalog,
     limits::prices,
     oss,
 };
@@ -46,18 +47,26 @@ pub(crate) fn model(
 fn played(player: &Arc<Player>, surroundings: Surroundings, settings: &Settings, wanted: &Wanted) -> ModelChoice {
     let facts = player.facts();
     let id = if wanted.says("model") { settings.model.clone() } else { facts.model.clone() };
-    let (is_same, known) = (id == facts.model, Known::of(&facts.provider, &id));
+    let (is_same, known) = (id == facts.model, catalog::known(settings, &facts.provider, &id));
     let window = if is_same { facts.context_window } else { context_window(settings, known) };
     let reasoning_effort = match wanted.says("model_reasoning_effort") {
         true => settings.model_reasoning_effort.clone(),
         false => facts.options.reasoning_effort.clone(),
     };
-    let options = |effort: Option<String>| known.fit(&Options { reasoning_effort: effort, ..facts.options.clone() });
-    let planning = settings.answers.effort_of_plan_mode.clone().or_else(|| reasoning_effort.clone());
+    // What was recorded was fitted to the model then. Only what flags say is fitted now.
+    let with = |options: &Options, effort: &Option<String>| {
+        let reasoning_effort =
+            known.fit(&Options { reasoning_effort: effort.clone(), ..Options::default() }).reasoning_effort;
+        Options { reasoning_effort, ..options.clone() }
+    };
+    let recorded = if is_same { facts.options.clone() } else { known.fit(&facts.options) };
+    let usual = if wanted.says("model_reasoning_effort") { with(&recorded, &reasoning_effort) } else { recorded };
+    let of_plan_mode = &settings.answers.effort_of_plan_mode;
+    let planning = if of_plan_mode.is_some() { with(&usual, of_plan_mode) } else { usual.clone() };
     ModelChoice {
         client: player.model(surroundings),
         provider: facts.provider.clone(),
-        options: [options(reasoning_effort.clone()).into(), options(planning).into()],
+        options: [usual.into(), planning.into()],
         reasoning_effort,
         context_window: window,
         is_small: oss::is_small(settings, window),

@@ -6,7 +6,7 @@ use codex_config::Settings;
 use codex_model::{Alternative, Fallback, Model};
 use codex_protocol::RpcError;
 
-use crate::{build::configuration, limits::prices};
+use crate::{build::configuration, catalog, limits::prices, web};
 
 /// Who is asked: the model that is selected, and those that take over from it. `build` builds one for settings that select it,
 /// and is told whether others come after it.
@@ -20,7 +20,8 @@ pub(crate) fn client(
     }
     let alternative = |settings: &Settings, others| {
         let (provider, id) = (settings.model_provider.clone(), settings.model.clone());
-        build(settings, others).map(|client| Alternative { client, provider, id })
+        let (known, searches) = (catalog::known(settings, &provider, &id), web::is_native(settings));
+        build(settings, others).map(|client| Alternative { client, provider, id, known, searches })
     };
     let mut others = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -31,8 +32,8 @@ pub(crate) fn client(
         if settings.oss && selected.model_providers.get(provider).is_none_or(|provider| !provider.open_weights) {
             return Err(wrong("with `oss` nobody is asked but providers of open-weight models"));
         }
-        if settings.limits.cost.is_some() && prices(settings).of(model).is_none() {
-            return Err(wrong("`limits.cost` needs its price: add it to `[prices]`"));
+        if settings.limits.cost.is_some() && prices(&selected).of(model).is_none() {
+            return Err(wrong("`limits.cost` needs its price: add it to `[prices]`, by that name"));
         }
         others.push(alternative(&selected, at + 1 < names.len()).map_err(|error| wrong(&error.message))?);
     }

@@ -50,12 +50,7 @@ pub(crate) fn usage(thread: &Thread) -> ThreadUsage {
 
 /// The prices that are known, with those of the user above.
 pub(crate) fn prices(settings: &Settings) -> Prices {
-    let provider = &settings.model_provider;
-    // `provider/model` says more than `model`.
-    let of_provider =
-        |id: &str| id.strip_prefix(&**provider).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
     let price = |it: &PriceSettings| Price::new(it.input, it.cached_input, it.output);
-    let all = settings.prices.iter().map(|(id, it)| (id.clone(), price(it)));
-    let own = settings.prices.iter().filter_map(|(id, it)| Some((of_provider(id)?, price(it))));
-    Prices::new(provider, all.chain(own).collect())
+    let own = settings.prices.iter().map(|(id, it)| (id.clone(), price(it)));
+    Prices::new(&settings.model_provider, own.collect())
 }

@@ -37,6 +37,8 @@ const COMFORTABLE_WINDOW: u64 = 32_768;
 pub(crate) struct Open {
     /// They reach its server and those of other such providers, and nothing else.
     pub(crate) clients: Arc<HttpClients>,
+    /// Name of the provider, and id of the model.
+    chosen: (String, String),
     /// How it calls tools, and how if its server refuses that.
     pub(crate) calling: (Calling, Calling),
     /// What the user should know.
@@ -52,7 +54,12 @@ impl Open {
     /// Where nothing will be asked: no server can be reached.
     pub(crate) fn unasked(http: &HttpClients) -> Self {
         let clients = Arc::new(http.only(Servers::default()));
-        Self { clients, calling: ServerKind::Other.calling(None), warnings: Vec::new() }
+        Self { clients, chosen: Default::default(), calling: ServerKind::Other.calling(None), warnings: Vec::new() }
+    }
+
+    /// Whether it is the model that `settings` select, and not one that takes over from it.
+    pub(crate) fn is_of(&self, settings: &Settings) -> bool {
+        self.chosen == (settings.model_provider.clone(), settings.model.clone())
     }
 }
 
@@ -84,8 +91,9 @@ pub(crate) async fn choose(
     lead_to_ollama(environment, settings, origins);
     let wish = wish(settings, origins)?;
     let candidates = candidates(environment, settings, wish.provider)?;
-    let urls: Vec<Url> = candidates.iter().filter_map(|it| Url::parse(&it.config.base_url).ok()).collect();
-    let clients = Arc::new(http.only(urls.iter().collect::<Servers>()));
+    let asked = candidates.iter().map(|it| it.config.base_url.as_str());
+    let urls = asked.chain(others(settings)).filter_map(|url| Url::parse(url).ok());
+    let clients = Arc::new(http.only(urls.collect::<Vec<Url>>().iter().collect::<Servers>()));
     let look = async |candidate: &Candidate| {
         LocalServer::find(&candidate.config, ServerKind::named(&candidate.name), &clients).await
     };
@@ -95,14 +103,16 @@ pub(crate) async fn choose(
     let named = wish.model.filter(|model| server.models.iter().any(|it| it.is(model)));
     server.look_closer(&candidate.config, named, &clients).await;
     let model = chosen(&candidate.name, &server, named, &wish).map_err(|why| configuration(&why))?;
-    let warnings = warnings(server.kind, &model);
-    (settings.model_provider, settings.model) = (candidate.name.clone(), model.id);
+    let mut warnings = warnings(server.kind, &model);
+    warnings.extend(keep_open(environment, settings, &clients).await?);
+    let chosen = (candidate.name.clone(), model.id.clone());
+    (settings.model_provider, settings.model) = chosen.clone();
     settings.model_context_window = match (settings.model_context_window, model.window) {
         // What the server says outranks what the user says, who may make it smaller; what is assumed does not.
         (Some(said), Some(Window { tokens, is_assumed: false, .. })) => Some(said.min(tokens)),
         (said, window) => said.or(window.map(|window| window.tokens)),
     };
-    Ok(Open { clients, calling: server.kind.calling(model.takes_tools), warnings })
+    Ok(Open { clients, chosen, calling: server.kind.calling(model.takes_tools), warnings })
 }
 
 /// Where `OLLAMA_HOST` says that Ollama is, unless the configuration says it.
@@ -189,6 +199,59 @@ fn candidates(environment: &Environment, settings: &Settings, only: Option<&str>
     meant.filter(|(_, provider)| provider.base_url.is_some()).map(candidate).collect()
 }
 
+/// The addresses of the open providers that may take over from the one that is asked.
+fn others(settings: &Settings) -> impl Iterator<Item = &str> {
+    let names = settings.model_fallback.iter().filter_map(|name| name.split_once('/'));
+    let open =
+        names.filter_map(|(name, _)| settings.model_providers.get(name)).filter(|provider| provider.open_weights);
+    open.filter_map(|provider| provider.base_url.as_deref())
+}
+
+/// Leaves out of `model_fallback` whose server does not say where it runs, and says so.
+///
+/// # Errors
+/// One runs elsewhere.
+async fn keep_open(
+    environment: &Environment,
+    settings: &mut Settings,
+    clients: &HttpClients,
+) -> Result<Vec<String>, RpcError> {
+    let mut warnings = Vec::new();
+    for name in std::mem::take(&mut settings.model_fallback) {
+        let asked =
+            name.split_once('/').map(|(provider, model)| (candidates(environment, settings, Some(provider)), model));
+        let (candidate, model) = match asked {
+            Some((candidates, model)) => (candidates?.pop(), model),
+            None => (None, ""),
+        };
+        // What is wrong with the others is told where they are built.
+        if let Some(Candidate { name: provider, config }) = candidate {
+            match LocalServer::find(&config, ServerKind::named(&provider), clients).await {
+                Ok(server) => runs_here(&provider, server.models.iter().find(|it| it.is(model)))?,
+                Err(why) => {
+                    warnings.push(format!("model_fallback: `{name}` is left out: {}: {why}", config.base_url));
+                    continue;
+                }
+            }
+        }
+        settings.model_fallback.push(name);
+    }
+    Ok(warnings)
+}
+
+/// # Errors
+/// The server has it run on another machine.
+fn runs_here(provider: &str, model: Option<&LocalModel>) -> Result<(), RpcError> {
+    match model {
+        Some(LocalModel { id, runs_at: Some(host), .. }) => Err(configuration(&runs_elsewhere(provider, id, host))),
+        _ => Ok(()),
+    }
+}
+
+fn runs_elsewhere(provider: &str, id: &str, host: &str) -> String {
+    format!("oss: `{id}` of {provider} runs at {host}, and not on your machine: nothing is sent to it")
+}
+
 /// The place of the server to ask in the list, and what it says.
 fn pick(
     candidates: &[Candidate],
@@ -252,9 +315,7 @@ fn chosen(name: &str, server: &LocalServer, named: Option<&str>, wish: &Wish<'_>
         None => server.preferred(),
     };
     match model {
-        Some(LocalModel { id, runs_at: Some(host), .. }) => {
-            Err(format!("oss: `{id}` of {name} runs at {host}, and not on your machine: nothing is sent to it"))
-        }
+        Some(LocalModel { id, runs_at: Some(host), .. }) => Err(runs_elsewhere(name, id, host)),
         Some(model) => Ok(model.clone()),
         None => Err(format!(
             "oss: {name} has no model that answers{}",

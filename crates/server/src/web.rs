@@ -81,7 +81,7 @@ fn searcher(server: &Server, settings: &Settings) -> Result<Option<Searcher>, Rp
 }
 
 /// Whether the vendor of the model searches itself.
-fn is_native(settings: &Settings) -> bool {
+pub(crate) fn is_native(settings: &Settings) -> bool {
     let Some(provider) = settings.model_providers.get(&settings.model_provider) else { return false };
     let base_url = provider.base_url.as_deref().unwrap_or_default();
     match provider.wire_api {

@@ -180,7 +180,8 @@ pub enum Record {
     Usage {
         /// The tokens.
         usage: Usage,
-        /// The model, where it is another than the settings name: that of a sub-agent.
+        /// The model, where it is another than the settings name: that of a sub-agent, or one that took over, as
+        /// `provider/model` where that is another provider's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
     },

@@ -171,6 +171,22 @@ fn a_session_is_gone_on_with() {
 }
 
 #[test]
+fn what_the_user_says_of_a_model_counts_again() {
+    // The catalog says of it that it does not think.
+    let models = "models.\"gpt-4.1\"={reasoning=[\"low\",\"high\"]}";
+    let flags = ["-m", "gpt-4.1", "-c", models, "-c", "model_reasoning_effort=max"];
+    for again in [&flags[..], &[]] {
+        let (there, cassette) = place("responses", json!([{ "text": "Yes." }]));
+        let recorded = run(&there, &[&["exec"], &flags[..], &["--record", shown(&cassette), "go"]].concat());
+        assert_eq!((recorded.0, recorded.1.as_str()), (Some(0), "Yes.\n"), "{}", recorded.2);
+        assert_eq!(there.server.requests()[0].body["reasoning"]["effort"], "high");
+        let here = elsewhere();
+        let played = run(&here, &[&["exec"], again, &["--replay", shown(&cassette), "go"]].concat());
+        assert_eq!((played.0, played.1.as_str()), (Some(0), "Yes.\n"), "{again:?}: {}", played.2);
+    }
+}
+
+#[test]
 fn failures_are_played_as_failures() {
     let refused = json!({ "error": { "message": "no such model" } }).to_string();
     for (step, expected) in [

@@ -179,6 +179,41 @@ fn what_is_named_counts_or_is_said_not_to_be_there() {
 }
 
 #[test]
+fn who_takes_over_is_as_open_and_is_asked_in_its_own_way() {
+    // The one that is chosen takes no tools, and the other one does.
+    let place = place(json!({ "faults": [{ "http": 404 }], "steps": [] }), ollama(false, 40960));
+    let page = json!({ "/v1/models": {"data": [{"id": "one"}]} });
+    let spare = ModelServer::from_json(json!({ "steps": [{ "text": "Spare." }], "pages": page }));
+    let path = place.home.join("config.toml");
+    fs::write(&path, fs::read_to_string(&path).unwrap() + &table("spare", &spare.base_url())).unwrap();
+    let closed = proprietary(&place);
+    let ask = |others: &str| {
+        let others = format!("model_fallback={others}");
+        exec(&place, &["--oss", "-m", "ollama/qwen3:8b", "-c", &others, "Hello."])
+    };
+    for (others, expected) in [
+        (
+            "[\"spare/one\", \"closed/gpt\"]",
+            "`closed/gpt`: with `oss` nobody is asked but providers of open-weight models",
+        ),
+        ("[\"openai/gpt-5\"]", "`openai/gpt-5`: with `oss` nobody is asked but"),
+        ("[\"ollama/big:cloud\"]", "`big:cloud` of ollama runs at https://ollama.com:443, and not on your machine"),
+    ] {
+        let (exit, _, stderr) = ask(others);
+        assert_eq!(exit, 2, "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    assert_eq!(place.server.requests().len() + spare.requests().len(), 0);
+    let (exit, stdout, stderr) = ask("[\"vllm/none\", \"spare/one\"]");
+    assert_eq!((exit, stdout.as_str()), (0, "Spare.\n"), "{stderr}");
+    assert!(stderr.contains("model_fallback: `vllm/none` is left out: "), "{stderr}");
+    let (first, second) = (place.server.requests(), spare.requests());
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert!(first[0].body["tools"].is_null() && second[0].body["tools"].is_array(), "{}", second[0].body);
+    assert_eq!(closed.requests().len() + closed.lists().len(), 0, "nothing was sent");
+}
+
+#[test]
 fn ollama_is_where_its_variable_says() {
     let place = Place::new(json!({ "steps": [], "pages": ollama(true, 40960) }));
     let path = place.home.join("config.toml");

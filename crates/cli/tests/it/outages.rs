@@ -182,7 +182,7 @@ fn another_model_takes_over_is_announced_and_counted_as_itself() {
     let request = other.server.requests().pop().unwrap().body;
     assert_eq!(request["model"], "spare");
     every_call_has_its_answer(&request);
-    assert_eq!(place.journals()[0].matches(r#""model":"spare""#).count(), 2, "{:?}", place.journals());
+    assert_eq!(place.journals()[0].matches(r#""model":"other/spare""#).count(), 2, "{:?}", place.journals());
 }
 
 #[test]
@@ -197,5 +197,31 @@ fn a_fallback_that_cannot_be_is_an_error_at_once() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
         assert!(place.server.requests().is_empty());
+    }
+}
+
+/// `usage` of a step: so many tokens of input, and none of output.
+fn used(tokens: u64) -> Value {
+    json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens })
+}
+
+#[test]
+fn a_limit_of_cost_holds_for_who_takes_over() {
+    for (price, code, words) in [
+        ("models.\"other/spare\"={input_price=2.0,output_price=2.0}", 3, "its limit of $1 "),
+        ("prices.spare={input=0.1,output=0.1}", 0, ""),
+        ("prices.\"third/spare\"={input=0.1,output=0.1}", 2, "`limits.cost` needs its price"),
+    ] {
+        let place = Place::new(json!({ "faults": [{ "http": 404 }] }));
+        let look = json!({ "tool": "exec_command", "arguments": { "cmd": "true" }, "usage": used(600_000) });
+        let other = Place::new(json!([look, { "text": "All done.", "usage": used(1) }]));
+        let flags = with_fallback(&other);
+        let own = "prices.mock={input=0.1,output=0.1}";
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let all = [&["exec", "--max-cost", "1", "-c", own, "-c", price], &flags[..], &["go"]].concat();
+        let output = place.codex(&all).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{price}: {said}");
+        assert!(said.contains(words), "{price}: {said}");
     }
 }
