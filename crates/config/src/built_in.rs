@@ -59,7 +59,7 @@ pub(crate) fn leaves<'a>(layers: impl Iterator<Item = &'a Layer>) -> Vec<Leaf> {
 fn named(layer: &Layer) -> impl Iterator<Item = &str> {
     let selected = layer.leaves.iter().filter_map(|leaf| match leaf.path.last()?.as_str() {
         "model_provider" => leaf.value.as_str(),
-        "model" => leaf.value.as_str()?.split_once('/').map(|(provider, _)| provider),
+        "model" => leaf.value.as_str()?.split('/').next(),
         _ => None,
     });
     providers(layer).chain(selected)

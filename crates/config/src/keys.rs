@@ -231,7 +231,7 @@ pub const KEYS: &[Key] = &[
     key("model_supports_reasoning_summaries", Kind::Flag, "Whether the model thinks, and summarises its thoughts"),
     key("model_verbosity", Kind::Suggested(VERBOSITY), "How much the model writes"),
     key("service_tier", Kind::Suggested(TIERS), "The provider's queue; `fast` is `priority`"),
-    key("model_temperature", Kind::Amount, "How much the model leaves to chance, from 0 to 2"),
+    key("model_temperature", Kind::Amount, "How much the model leaves to chance; most take up to 1 or 2"),
     key("model_max_output_tokens", Kind::Count(1, MOST_TOKENS), "Longest answer, in tokens, thinking included"),
     key(
         "models",

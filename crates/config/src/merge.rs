@@ -179,7 +179,8 @@ pub(crate) fn providers(layer: &Layer) -> impl Iterator<Item = &str> {
 /// Reads `provider/model` as two settings, if there is such a provider, configured or built in.
 ///
 /// A layer that names its provider too means the whole text: `openai/gpt-4o` is a model of the provider `openrouter`.
-/// A model without a provider stays with the one of the layers below.
+/// A model without a provider stays with the one of the layers below. A provider without a model, `anthropic/` or the plain
+/// name of a built-in one, is selected with an empty one: see [`crate::Loaded::require_model`].
 pub(crate) fn split_model(layer: &mut Layer, known: &BTreeSet<String>) {
     if layer.get("model_provider").is_some() {
         return;
@@ -188,9 +189,9 @@ pub(crate) fn split_model(layer: &mut Layer, known: &BTreeSet<String>) {
     let mut split = None;
     // The last one: a layer of the command line may name the model twice.
     if let Some(leaf) = layer.leaves.iter_mut().rev().find(|leaf| leaf.path == ["model"])
-        && let Some((provider, model)) = leaf.value.as_str().and_then(|text| text.split_once('/'))
-        && !model.is_empty()
-        && (known.contains(provider) || is_built_in(provider))
+        && let Some(text) = leaf.value.as_str()
+        && let (provider, model) = text.split_once('/').unwrap_or((text, ""))
+        && (is_built_in(provider) || text.contains('/') && known.contains(provider))
     {
         let value = Value::String(provider.into());
         split = Some(Leaf { path: vec![key.name.into()], key, value, site: leaf.site.clone(), items: Vec::new() });

@@ -330,15 +330,17 @@ pub fn is_usual_variable(name: &str) -> bool {
 }
 
 impl Loaded {
-    /// Checks that a model is named where the one that is asked otherwise, OpenAI's, is surely not there. With `oss` the
-    /// servers say which there are.
+    /// Checks that a model is named where a provider is in its place, and where the one that is asked otherwise, OpenAI's, is
+    /// surely not there. With `oss` the servers say which there are.
     ///
     /// # Errors
     /// None is. The error shows where the provider was named.
     pub fn require_model(&self) -> Result<(), ConfigError> {
         let id = &self.settings.model_provider;
         let is_named = self.merged.get("model").is_some_and(|leaf| leaf.site.is_some());
-        if is_named || self.settings.oss || id == OPENAI || !built_in::is_built_in(id) {
+        let is_empty = self.settings.model.is_empty();
+        let is_usual = is_named || id == OPENAI || !built_in::is_built_in(id);
+        if self.settings.oss || (is_usual && !is_empty) {
             return Ok(());
         }
         let message = format!("no model of the provider `{id}` is named");
@@ -358,7 +360,10 @@ impl Loaded {
             return Ok(());
         }
         let own = dotted(&["model_providers".into(), id.clone(), "env_key".into()]);
-        let path = if self.merged.get(&own).is_some() { &own } else { "api_key_env" };
+        // Where nobody wrote of the key, the provider that needs it is shown.
+        let is_written = |path: &&str| self.merged.get(path).is_some_and(|leaf| leaf.site.is_some());
+        let general = if id == OPENAI { "api_key_env" } else { &own };
+        let path = [&own, general, "model_provider"].into_iter().find(is_written).unwrap_or(general);
         let state = if environment.get_named(variable).is_some() { "holds none" } else { "is not set" };
         let (named, export) = match is_usual_variable(variable) {
             true => (format!("`{variable}`"), format!("export {variable}=…")),

@@ -1,4 +1,4 @@
-//! Talks to language models. One trait, [`Model`]; one file per wire; retries in one place above them.
+//! Talks to language models. One trait, [`Model`]; one directory per wire; retries in one place above them.
 //!
 //! A model is asked with a [`Request`] and answers with a stream that always ends in [`StreamEvent::Completed`] or
 //! [`StreamEvent::Failed`]. Nothing here runs a tool or knows what a turn is.
@@ -23,7 +23,7 @@ mod text_calls;
 mod wire;
 
 pub use cassette::{Cassette, Facts, Player, Recorder, Surroundings};
-pub use catalog::{Efforts, Known, Takes, Thinking, searches_the_web, takes_grammars};
+pub use catalog::{Efforts, Known, Said, Takes, Thinking, searches_the_web, takes_grammars};
 pub use fallback::{Alternative, Fallback, HOLD};
 pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, list_models};
 pub use local::{LocalModel, LocalServer, ServerKind, Window};

@@ -1,7 +1,7 @@
 //! What is known of models with what the settings say of them above, and how one is to answer by the settings.
 
 use codex_config::{ModelSettings, ReasoningSettings, Settings};
-use codex_model::{Efforts, Known, Options, Takes, Thinking};
+use codex_model::{Efforts, Known, Options, Said, Takes, Thinking};
 
 /// What the Codex CLI calls a queue, and what its provider calls it.
 const FAST: &str = "fast";
@@ -15,6 +15,13 @@ pub(crate) fn known(settings: &Settings, provider: &str, model: &str) -> Known {
     own.fold(known, with)
 }
 
+/// Tokens that a request to `model` may hold: as the user says, else as its server `listed`, else as is known.
+pub(crate) fn window(settings: &Settings, provider: &str, model: &str, listed: Option<u64>) -> Option<u64> {
+    let said = |id: &str| settings.models.get(id).and_then(|own| own.context_window);
+    let said = said(&format!("{provider}/{model}")).or_else(|| said(model));
+    said.or(listed).or_else(|| Known::of(provider, model).context_window)
+}
+
 /// `known` with what the user says above.
 fn with(known: Known, own: &ModelSettings) -> Known {
     let usual = known.takes.unwrap_or(Takes { images: true, temperature: true, verbosity: true });
@@ -24,6 +31,14 @@ fn with(known: Known, own: &ModelSettings) -> Known {
         verbosity: own.verbosity.unwrap_or(usual.verbosity),
     };
     Known {
+        said: Said {
+            temperature: own.temperature.unwrap_or(known.said.temperature),
+            verbosity: own.verbosity.unwrap_or(known.said.verbosity),
+            efforts: match &own.reasoning {
+                None => known.said.efforts,
+                Some(reasoning) => matches!(reasoning, ReasoningSettings::Efforts(efforts) if !efforts.is_empty()),
+            },
+        },
         context_window: own.context_window.or(known.context_window),
         max_output_tokens: own.max_output_tokens.or(known.max_output_tokens),
         takes: known.takes.or((takes != usual).then_some(takes)).map(|_| takes),

@@ -31,14 +31,20 @@ const OPEN: &[&str] = &[
     "auto_compact",
     "model",
     "model_auto_compact_token_limit",
+    "model_max_output_tokens",
     "model_provider",
     "model_reasoning_effort",
     "model_reasoning_summary",
+    "model_temperature",
     "model_verbosity",
     "network_wait",
+    "oss_provider",
+    "plan_mode_reasoning_effort",
     "sandbox",
     "sandbox_mode",
 ];
+/// The key that only tightens when it is `true`.
+const TIGHTENS: &str = "oss";
 /// Directories in settings.
 const DIRECTORIES: &str = "add_dir";
 
@@ -162,6 +168,9 @@ impl Ceiling {
     fn is_open(&self, key: &str, value: &Value) -> Result<bool, RpcError> {
         if self.defaults.config.as_ref().and_then(|config| config.get(key)) == Some(value) {
             return Ok(true);
+        }
+        if key == TIGHTENS {
+            return Ok(*value == Value::Bool(true));
         }
         if key == DIRECTORIES {
             for directory in value.as_array().into_iter().flatten() {
@@ -288,6 +297,8 @@ mod tests {
             (flag("add_dir", json!(["below"])), true),
             (flag("add_dir", json!(["below", "/"])), false),
             (flag("search", json!(true)), false),
+            (flag("oss", json!(true)), true),
+            (flag("oss", json!(false)), false),
             (flag("limits.turns", json!(3)), true),
             (flag("limits.turns", json!(5)), true),
             (flag("limits.turns", json!(6)), false),
@@ -309,6 +320,9 @@ mod tests {
         let config = json!({
             "model": "m",
             "model_reasoning_effort": "low",
+            "model_temperature": 0.5,
+            "plan_mode_reasoning_effort": "high",
+            "oss": true,
             "model_providers.x.base_url": "http://localhost",
             "features.x": false,
             "sandbox_workspace_write.network_access": true,
@@ -322,9 +336,23 @@ mod tests {
         let left_out = ceiling(&root).hold(&mut request).unwrap();
         let ClientRequest::ThreadResume(params) = request else { panic!() };
         let kept: Vec<String> = params.config.unwrap().keys().cloned().collect();
-        assert_eq!(kept, ["model", "model_reasoning_effort", "model_providers.x.base_url"]);
+        let expected = [
+            "model",
+            "model_reasoning_effort",
+            "model_temperature",
+            "plan_mode_reasoning_effort",
+            "oss",
+            "model_providers.x.base_url",
+        ];
+        assert_eq!(kept, expected);
         assert_eq!(left_out.len(), 5, "{left_out:?}");
         assert_eq!(params.ask_trust, None);
+        // It cannot be switched off where the server has it on.
+        let config = json!({ "oss": false }).as_object().cloned();
+        let mut request = ClientRequest::ThreadResume(ThreadResumeParams { config, ..ThreadResumeParams::default() });
+        ceiling(&root).hold(&mut request).unwrap();
+        let ClientRequest::ThreadResume(params) = request else { panic!() };
+        assert_eq!(params.config.unwrap().len(), 0);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What of this machine and configuration a session would stumble over: the answers of `codex doctor`.
 //!
 //! It works where nothing else does: each check stands alone, and none needs the configuration to be in order. It starts
-//! nothing but git in the sandbox, and talks to nobody but the server of the selected provider.
+//! nothing but git in the sandbox, and talks to nobody but the server of the selected provider, without its key; with `oss`
+//! to the servers that a session would ask, as one does.
 
 use std::{
     fs,
@@ -21,11 +22,13 @@ use tokio::io::AsyncReadExt;
 use crate::{
     build::{Bare, Wanted, bare},
     keys::{key_words, keys},
-    network,
+    network, oss,
 };
 
 /// How long the server of the selected provider may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The check of who is asked.
+const ENDPOINT: &str = "endpoint";
 /// Most warnings that are told of.
 const WARNINGS: usize = 5;
 /// Less than this on the disk is told of, in bytes.
@@ -104,8 +107,7 @@ pub async fn diagnose(
     let own = Sandbox::new(helper.to_owned()).remembering(home.join("run"));
     let mut checks = vec![versions(environment, &own).await, configuration(&found)];
     if let Ok(found) = &found {
-        checks.extend(provider_keys(&found.settings, environment, &home));
-        checks.push(endpoint(&found.settings, environment, offline).await);
+        checks.extend(provider(found, environment, &home, offline).await);
     }
     checks.push(match found.is_ok() {
         true => sandbox(environment, helper, params).await,
@@ -179,6 +181,34 @@ fn configuration(found: &Result<Loaded, Trouble>) -> Check {
     }
 }
 
+/// Who would be asked.
+async fn provider(found: &Loaded, environment: &Environment, home: &Path, offline: bool) -> Vec<Check> {
+    let mut settings = found.settings.clone();
+    if !settings.oss {
+        let mut checks = provider_keys(&settings, environment, home);
+        checks.push(endpoint(&settings, environment, offline).await);
+        return checks;
+    }
+    if offline {
+        return vec![Check::ok(ENDPOINT, "no server of open-weight models was asked (--offline)")];
+    }
+    match oss::choose(environment, &network::clients(environment), &mut settings, &found.origins).await {
+        Ok(open) => {
+            let detail = format!("oss: `{}` of `{}` would be asked", settings.model, settings.model_provider);
+            let mut checks = provider_keys(&settings, environment, home);
+            checks.push(match &open.warnings[..] {
+                [] => Check::ok(ENDPOINT, detail),
+                warnings => Check::warn(ENDPOINT, detail, warnings.join("; ")),
+            });
+            checks
+        }
+        Err(error) => {
+            let advice = "start a server of open-weight models, or go without `oss`; --offline leaves this out";
+            vec![Check::fail(ENDPOINT, error.message, advice)]
+        }
+    }
+}
+
 fn provider_keys(settings: &Settings, environment: &Environment, home: &Path) -> Vec<Check> {
     const NAME: &str = "keys";
     let mut checks = Vec::new();
@@ -203,35 +233,38 @@ fn provider_keys(settings: &Settings, environment: &Environment, home: &Path) ->
 }
 
 async fn endpoint(settings: &Settings, environment: &Environment, offline: bool) -> Check {
-    const NAME: &str = "endpoint";
     let id = &settings.model_provider;
     let provider = settings.model_providers.get(id);
     let Some(ProviderSettings { base_url: Some(base_url), .. }) = provider else {
-        return Check::ok(NAME, format!("`{id}` talks to no server"));
+        return Check::ok(ENDPOINT, format!("`{id}` talks to no server"));
     };
     let url = base_url.parse().map(|url: url::Url| without_secrets(url));
     let Ok(mut url) = url else {
-        return Check::fail(NAME, format!("the `base_url` of `{id}` is not a URL"), "correct it in the configuration");
+        return Check::fail(
+            ENDPOINT,
+            format!("the `base_url` of `{id}` is not a URL"),
+            "correct it in the configuration",
+        );
     };
     let host = url.origin().ascii_serialization();
     if offline {
-        return Check::ok(NAME, format!("{host} was not asked (--offline)"));
+        return Check::ok(ENDPOINT, format!("{host} was not asked (--offline)"));
     }
     let path = format!("{}/models", url.path().trim_end_matches('/'));
     url.set_path(&path);
     match reach(&network::clients(environment), &url, PATIENCE).await {
         Ok(status @ 500..) => {
-            Check::warn(NAME, format!("{host} answers, with HTTP {status}"), "it has trouble of its own: try later")
+            Check::warn(ENDPOINT, format!("{host} answers, with HTTP {status}"), "it has trouble of its own: try later")
         }
         Ok(status @ 300..400) => {
             let advice = "redirects are not followed: set the provider's `base_url` to where it leads";
-            Check::warn(NAME, format!("{host} answers with a redirect, HTTP {status}"), advice)
+            Check::warn(ENDPOINT, format!("{host} answers with a redirect, HTTP {status}"), advice)
         }
         // Without a key most say 401, and not every server lists its models.
-        Ok(status) => Check::ok(NAME, format!("{host} answers (HTTP {status} without a key)")),
+        Ok(status) => Check::ok(ENDPOINT, format!("{host} answers (HTTP {status} without a key)")),
         Err(why) => {
             let advice = "check the network, the provider's `base_url` and its certificate; --offline leaves this out";
-            Check::fail(NAME, format!("{host} cannot be reached: {why}"), advice)
+            Check::fail(ENDPOINT, format!("{host} cannot be reached: {why}"), advice)
         }
     }
 }

@@ -161,8 +161,11 @@ impl Server {
     }
 
     fn all_threads(&self) -> Vec<Arc<Thread>> {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.values().map(|kept| Arc::clone(&kept.thread)).collect()
+        self.all_kept().iter().map(|kept| Arc::clone(&kept.thread)).collect()
+    }
+
+    fn all_kept(&self) -> Vec<Arc<Kept>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
     }
 
     fn kept(&self, id: &str) -> Result<Arc<Kept>, RpcError> {

@@ -1,11 +1,11 @@
 //! Which models the servers of providers have: all are asked at once, and none is waited for long.
 //!
-//! Only those are asked that need no key or have one.
+//! Only those are asked that need no key or have one; with `oss`, only those of open-weight models.
 
 use std::{sync::PoisonError, time::Duration};
 
-use codex_config::{Environment, KeySource, ProviderSettings, Settings, load};
-use codex_model::{Cassette, Known, ListedModel, Price, list_models};
+use codex_config::{Environment, KeySource, Origins, ProviderSettings, Settings, load};
+use codex_model::{Cassette, ListedModel, Price, list_models};
 use codex_net::HttpClients;
 use codex_protocol::{RpcError, ThreadStartParams};
 use futures_util::future::join_all;
@@ -13,10 +13,11 @@ use futures_util::future::join_all;
 use crate::{
     Server,
     build::{Wanted, configuration, http_config},
+    catalog,
     doctor::without_secrets,
     keys::{ProviderKey, keys},
     limits::prices,
-    network,
+    network, oss,
 };
 
 /// How long a server may take whose list was asked for.
@@ -77,16 +78,26 @@ pub async fn provider_models(
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
     let wanted = Wanted::start(params)?;
     let found = load(&wanted.request(environment, &codex_home)).map_err(|error| configuration(&error.to_string()))?;
-    let settings = found.settings.with_built_in();
+    let mut settings = found.settings.with_built_in();
+    if settings.oss {
+        oss::lead_to_ollama(environment, &mut settings, &found.origins);
+    }
     let mut providers = keys(&settings, environment);
     if let Some(only) = only {
         if !settings.model_providers.contains_key(only) {
             let known: Vec<&str> = settings.model_providers.keys().map(String::as_str).collect();
             return Err(configuration(&format!("there is no provider `{only}`; known: {}", known.join(", "))));
         }
+        if settings.oss && !settings.model_providers[only].open_weights {
+            return Err(oss::not_open(&settings, only));
+        }
         providers.retain(|provider| provider.id == only);
     }
-    let clients = network::clients(environment);
+    let mut clients = network::clients(environment);
+    if settings.oss {
+        providers.retain(|provider| settings.model_providers.get(&provider.id).is_some_and(|it| it.open_weights));
+        clients = clients.only(oss::servers(&settings));
+    }
     let asked = providers.into_iter().map(|key| models_of(environment, &clients, &settings, key));
     let models = join_all(asked).await;
     Ok((models, found.warnings.iter().map(ToString::to_string).collect()))
@@ -106,7 +117,7 @@ async fn models_of(
     };
     let prices = prices(&Settings { model_provider: key.id.clone(), ..settings.clone() });
     let model = |ListedModel { id, context_window }| ProviderModel {
-        context_window: context_window.or_else(|| Known::of(&key.id, &id).context_window),
+        context_window: catalog::window(settings, &key.id, &id, context_window),
         price: prices.of(&id),
         id,
     };
@@ -145,21 +156,25 @@ async fn ask(
 }
 
 impl Server {
-    /// The models of the selected provider and of those that have a key, each with the name of its provider. Who has answered
-    /// once is not asked again; who does not answer is left out.
-    pub(crate) async fn listed(&self, settings: &Settings) -> Vec<(String, ListedModel)> {
+    /// The models of the selected provider, of those that have a key and of those without that `settings` name, each with the
+    /// name of its provider. Who has answered once is not asked again; who does not answer is left out.
+    pub(crate) async fn listed(&self, settings: &Settings, origins: &Origins) -> Vec<(String, ListedModel)> {
         // Where a cassette answers, nobody is asked.
         if self.cassette.as_ref().is_some_and(Cassette::is_played) {
             return Vec::new();
         }
-        let all = settings.clone().with_built_in();
+        let mut all = settings.clone().with_built_in();
+        if all.oss {
+            oss::lead_to_ollama(&self.environment, &mut all, origins);
+        }
         let has_key = |source: &Result<KeySource, String>| {
             matches!(source, Ok(KeySource::Variable(_) | KeySource::File | KeySource::Keyring))
         };
         let of_interest = |key: &ProviderKey| {
             let open = all.model_providers.get(&key.id).is_some_and(|provider| provider.open_weights);
             let selected = key.selected && key.source != Ok(KeySource::Missing);
-            (selected || has_key(&key.source)) && (open || !settings.oss)
+            let named = key.source == Ok(KeySource::NotNeeded) && settings.model_providers.contains_key(&key.id);
+            (selected || named || has_key(&key.source)) && (open || !settings.oss)
         };
         let providers = keys(&all, &self.environment).into_iter().filter(of_interest);
         let lists = join_all(providers.map(|key| self.models_listed(&all, key.id))).await;

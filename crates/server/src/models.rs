@@ -1,6 +1,7 @@
 //! The models that a thread can run with: those that the configuration and open threads name, and what the servers of
 //! providers list.
 
+use codex_config::{Loaded, Settings, load};
 use codex_model::{Efforts, Known, ListedModel};
 use codex_protocol::{Model, ModelListParams, ModelListResult, ReasoningEffortOption, RpcError, ThreadStartParams};
 
@@ -36,7 +37,7 @@ impl Server {
     pub(crate) async fn models(&self, params: &ModelListParams) -> Result<ModelListResult, RpcError> {
         let home = self.codex_home()?.display().to_string();
         let start = ThreadStartParams { cwd: params.cwd.clone().or(Some(home)), ..ThreadStartParams::default() };
-        let settings = build::settings(&self.environment, start)?.settings;
+        let Loaded { mut settings, origins, .. } = build::settings(&self.environment, start)?;
         let mut choices = vec![Choice {
             provider: settings.model_provider.clone(),
             model: settings.model.clone(),
@@ -53,7 +54,9 @@ impl Server {
             let (provider, effort, window) = (model.provider, model.reasoning_effort, model.context_window);
             add(&mut choices, Choice { provider, model: model.id, effort, window });
         }
-        for (provider, ListedModel { id, context_window: window }) in self.listed(&settings).await {
+        self.add_providers_of_threads(&mut settings)?;
+        for (provider, ListedModel { id, context_window: window }) in self.listed(&settings, &origins).await {
+            let window = catalog::window(&settings, &provider, &id, window);
             add(&mut choices, Choice { provider, model: id, effort: None, window });
         }
         let wanted =
@@ -64,6 +67,24 @@ impl Server {
         });
         let data = models.filter(wanted).take(params.limit.unwrap_or(usize::MAX)).collect();
         Ok(ModelListResult { data, next_cursor: None })
+    }
+}
+
+impl Server {
+    /// Adds to `settings` the providers that open threads ask, as those know them. Where one is held to models with open
+    /// weights, so is what is listed.
+    fn add_providers_of_threads(&self, settings: &mut Settings) -> Result<(), RpcError> {
+        let home = self.codex_home()?;
+        for kept in self.all_kept() {
+            let (wanted, id) = (kept.wanted(), kept.thread.standing().model.provider);
+            let theirs = load(&wanted.request(&self.environment, &home)).map(|found| found.settings);
+            settings.oss |= theirs.as_ref().map_or_else(|_| wanted.says("oss"), |theirs| theirs.oss);
+            let provider = theirs.ok().and_then(|theirs| theirs.with_built_in().model_providers.remove(&id));
+            if let Some(provider) = provider {
+                settings.model_providers.entry(id).or_insert(provider);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -116,7 +116,7 @@ pub(crate) async fn choose(
 }
 
 /// Where `OLLAMA_HOST` says that Ollama is, unless the configuration says it.
-fn lead_to_ollama(environment: &Environment, settings: &mut Settings, origins: &Origins) {
+pub(crate) fn lead_to_ollama(environment: &Environment, settings: &mut Settings, origins: &Origins) {
     let said = environment.get(variables::OLLAMA_HOST).and_then(ollama_url);
     let is_configured = *origins.get("model_providers.ollama.base_url") != Origin::Default;
     if let (Some(url), Some(ollama), false) = (said, settings.model_providers.get_mut(OLLAMA), is_configured) {
@@ -162,11 +162,12 @@ fn wish<'a>(settings: &'a Settings, origins: &Origins) -> Result<Wish<'a>, RpcEr
     let provider = own.filter(|_| is_typed("model_provider")).or(settings.oss_provider.as_deref()).or(own);
     // A model of a provider that is not asked says nothing.
     let of_other = is_set("model_provider") && own.is_none() && !is_typed("model");
-    let model = Some(settings.model.as_str()).filter(|_| is_set("model") && !of_other);
+    let model = Some(settings.model.as_str()).filter(|model| is_set("model") && !of_other && !model.is_empty());
     Ok(Wish { provider, model, insists: is_typed("model") })
 }
 
-fn not_open(settings: &Settings, name: &str) -> RpcError {
+/// Why `name` is not asked.
+pub(crate) fn not_open(settings: &Settings, name: &str) -> RpcError {
     let open: Vec<&str> = ordered(settings).map(|(name, _)| name).collect();
     let what = if settings.model_providers.contains_key(name) {
         "is not marked `open_weights = true`"
@@ -177,6 +178,12 @@ fn not_open(settings: &Settings, name: &str) -> RpcError {
         "oss: the provider `{name}` {what}, so nothing is sent to it: name one that is open ({}), or go without `oss`",
         open.join(", ")
     ))
+}
+
+/// The servers of all open providers.
+pub(crate) fn servers(settings: &Settings) -> Servers {
+    let urls = ordered(settings).filter_map(|(_, provider)| Url::parse(provider.base_url.as_deref()?).ok());
+    urls.collect::<Vec<_>>().iter().collect()
 }
 
 /// The open providers, the preferred first.

@@ -5,6 +5,7 @@ use std::fs;
 use codex_protocol::{
     ApprovalPolicy, FoundKind, FuzzyFileSearchParams, ModelListParams, ThreadListParams, ThreadStartParams,
 };
+use codex_testkit::ModelServer;
 use serde_json::{Map, json};
 
 use crate::{session::Session, support::Place};
@@ -83,4 +84,42 @@ async fn models_are_those_of_the_configuration_and_of_open_threads() {
     assert!(efforts.contains(&&*default.default_reasoning_effort));
     let none = ModelListParams { model_provider: Some("none".into()), ..Default::default() };
     assert_eq!(list(none).await, []);
+}
+
+/// What providers list that take no key: those of the configuration, and those of open threads, which alone may name them.
+/// Where a thread is held to models with open weights, nobody else is asked.
+#[tokio::test]
+async fn models_are_those_that_providers_list_which_need_no_key() {
+    let place = Place::new(json!([]));
+    let [named, own] = [ModelServer::from_json(json!([])), ModelServer::from_json(json!([]))];
+    let path = place.home.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let table = format!("[model_providers.named]\nbase_url = \"{}\"\n", named.base_url());
+    fs::write(&path, config + &table + "[models.\"named/mock\"]\ncontext_window = 4321\n").unwrap();
+    let config = json!({ "model_providers.own.base_url": own.base_url() });
+    let params =
+        ThreadStartParams { model: Some("own/m".into()), config: config.as_object().cloned(), ..Default::default() };
+    let session = Session::with(&place, params.clone()).await;
+    let list = async |session: &Session| {
+        let models = session.connection.client.model_list(ModelListParams::default()).await.unwrap().data;
+        models.into_iter().map(|model| (model.id, model.context_window)).collect::<Vec<_>>()
+    };
+    let models = list(&session).await;
+    for expected in [("own/m", None), ("own/mock", None), ("named/mock", Some(4321))] {
+        assert!(models.contains(&(expected.0.to_owned(), expected.1)), "{expected:?}: {models:?}");
+    }
+    assert_eq!((named.lists().len(), own.lists().len()), (1, 1));
+    drop(session);
+    let mut open = params;
+    let flags = json!({ "oss": true, "model_providers.own.open_weights": true });
+    open.config.as_mut().unwrap().extend(flags.as_object().cloned().unwrap());
+    open.model = Some("own/mock".into());
+    let session = Session::with(&place, open).await;
+    let before = own.lists().len();
+    let models = list(&session).await;
+    assert!(
+        models.iter().any(|(id, _)| id == "own/mock") && models.iter().all(|(id, _)| id != "named/mock"),
+        "{models:?}"
+    );
+    assert_eq!((named.lists().len(), own.lists().len() > before), (1, true));
 }

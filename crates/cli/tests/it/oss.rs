@@ -178,6 +178,37 @@ fn what_is_named_counts_or_is_said_not_to_be_there() {
     assert_eq!(closed.requests().len() + closed.lists().len(), 0, "nothing was sent");
 }
 
+/// What lists and what looks asks those that a session would, and no key leaves.
+#[test]
+fn whoever_lists_or_looks_asks_nobody_else() {
+    let place = place(json!([]), ollama(true, 40960));
+    let closed = proprietary(&place);
+    let path = place.home.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap() + "env_key = \"CLOSED_KEY\"\n";
+    fs::write(path, config).unwrap();
+    let ran = |arguments: &[&str]| {
+        let output = place.codex(arguments).env("CLOSED_KEY", "k").output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    let (exit, stdout, stderr) = ran(&["models", "--oss"]);
+    assert_eq!(exit, 0, "{stderr}");
+    assert!(stdout.contains("\n  qwen3:8b") && stdout.contains("vllm: "), "{stdout}");
+    assert!(!stdout.contains("closed") && !stdout.contains("openai"), "{stdout}");
+    let (exit, _, stderr) = ran(&["models", "--oss", "closed"]);
+    assert!(exit == 2 && stderr.contains("`closed` is not marked `open_weights = true`"), "{stderr}");
+    let (_, stdout, stderr) = ran(&["doctor", "--oss", "--json"]);
+    let expected = "oss: `qwen3:8b` of `ollama` would be asked";
+    assert!(stdout.contains(expected) && stdout.contains("`ollama`: key not needed"), "{stdout}{stderr}");
+    let typed = ["doctor", "--oss", "-m", "closed/gpt"];
+    let (exit, stdout, _) = ran(&typed);
+    assert!(exit == 1 && stdout.contains("`closed` is not marked `open_weights = true`"), "{stdout}");
+    assert_eq!(closed.requests().len() + closed.lists().len(), 0, "nothing was sent");
+    // Without it all are asked.
+    ran(&["models"]);
+    assert_eq!(closed.lists()[0].header("authorization"), "Bearer k");
+}
+
 #[test]
 fn who_takes_over_is_as_open_and_is_asked_in_its_own_way() {
     // The one that is chosen takes no tools, and the other one does.

@@ -38,7 +38,7 @@ fn the_file_is_in_order() {
 #[test]
 fn a_part_before_a_slash_selects_one() {
     let here = "[model_providers.mine]\nbase_url = \"http://127.0.0.1:1/v1\"";
-    let table: [(&str, &[&str], &str, &str); 9] = [
+    let table: [(&str, &[&str], &str, &str); 13] = [
         ("", &["model=anthropic/claude-x"], "anthropic", "claude-x"),
         // Ids of a gateway have slashes of their own.
         ("", &["model=openrouter/anthropic/claude-x"], "openrouter", "anthropic/claude-x"),
@@ -47,7 +47,13 @@ fn a_part_before_a_slash_selects_one() {
         // What is no provider is part of the id.
         ("model_provider = \"vllm\"\nmodel = \"a\"", &["model=Qwen/Qwen3-8B"], "vllm", "Qwen/Qwen3-8B"),
         ("", &["model=nobody/m"], "openai", "nobody/m"),
-        ("", &["model=anthropic/"], "openai", "anthropic/"),
+        // No model is named then, and that of the layers below is another provider's.
+        ("model = \"gpt-5\"", &["model=anthropic/"], "anthropic", ""),
+        ("", &["model=anthropic"], "anthropic", ""),
+        ("model_provider = \"groq\"\nmodel = \"anthropic\"", &[], "groq", "anthropic"),
+        (here, &["model=mine/"], "mine", ""),
+        // A model may be called as a provider of the user's own.
+        (here, &["model=mine"], "openai", "mine"),
         (here, &["model=mine/a/b"], "mine", "a/b"),
         ("[profiles.p]\nmodel = \"mistral/large\"", &["-p=p"], "mistral", "large"),
     ];
@@ -119,7 +125,7 @@ fn what_is_missing_is_named_and_where_to_get_it() {
     };
     assert_eq!(
         needs(&[("OPENAI_API_KEY", "k"), ("CODEX_API_KEY", "k")]).unwrap_err(),
-        "built-in default: the provider `xai` needs an API key, and `XAI_API_KEY` is not set
+        "-c model=…: the provider `xai` needs an API key, and `XAI_API_KEY` is not set
   hint: export XAI_API_KEY=…, or store a key with `codex login --provider xai`; keys are made at https://console.x.ai"
     );
     assert_eq!(needs(&[("XAI_API_KEY", "k")]), Ok(()));
@@ -136,11 +142,22 @@ fn a_model_must_be_named_where_the_usual_one_is_not() {
         ("", &["model=mistral/x"], false),
         ("", &["model_provider=ollama", "oss=true"], false),
         (own, &["model_provider=own"], false),
+        (own, &["model=own/"], true),
+        ("", &["model=anthropic/"], true),
+        ("model = \"gpt-5\"", &["model=anthropic"], true),
+        ("", &["model=openai"], true),
+        ("", &["model=ollama", "oss=true"], false),
         ("", &[], false),
     ] {
         let loaded = check(&[(USER, text)], arguments, &[]);
         assert_eq!(loaded.require_model().is_err(), is_missing, "{text} {arguments:?}");
     }
+    let error = check(&[], &["model=anthropic/"], &[]).require_model().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "-c model=…: no model of the provider `anthropic` is named
+  hint: `codex models anthropic` lists its models; `-m anthropic/MODEL` names one"
+    );
     let error = check(&[], &["model_provider=xai"], &[]).require_model().unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -169,7 +169,7 @@ fn a_model_may_name_its_provider() {
         ("model = \"openai/gpt-5\"\n", &[], "openai", "gpt-5"),
         ("model = \"qwen/qwen3\"\n", &[], "openai", "qwen/qwen3"),
         ("model = \"local/qwen/3\"\n", &[], "local", "qwen/3"),
-        ("model = \"local/\"\n", &[], "openai", "local/"),
+        ("model = \"local/\"\n", &[], "local", ""),
         // A router's models carry names of other providers.
         ("model = \"openai/gpt-5\"\nmodel_provider = \"local\"\n", &[], "local", "openai/gpt-5"),
         ("", &["model=openai/gpt-5", "model_provider=local"], "local", "openai/gpt-5"),

@@ -132,6 +132,7 @@ fn tail<'a>(request: &'a Request, claude: Claude, known: &Known) -> Tail<'a> {
     let output = OutputConfig {
         effort: match thinking {
             Thinking::Least(effort) => Some(effort),
+            _ if known.said.efforts && matches!(thinking, Thinking::Adaptive { .. }) => effort,
             _ => effort.and_then(|effort| claude.effort(effort)),
         },
         format: request
@@ -145,7 +146,9 @@ fn tail<'a>(request: &'a Request, claude: Claude, known: &Known) -> Tail<'a> {
         max_tokens,
         thinking: thinking_member(thinking, options.reasoning_summary.as_deref()),
         output_config: (output != OutputConfig::default()).then_some(output),
-        temperature: options.temperature.filter(|_| !is_asked && claude.takes_temperature()),
+        temperature: options
+            .temperature
+            .filter(|_| !is_asked && (known.said.temperature || claude.takes_temperature())),
         service_tier: options.service_tier.as_deref().filter(|tier| ["auto", "standard_only"].contains(tier)),
     }
 }

@@ -27,6 +27,19 @@ pub struct Known {
     pub service_tiers: Option<&'static str>,
     /// What it costs there.
     pub price: Option<Price>,
+    /// What the user says that it takes.
+    pub said: Said,
+}
+
+/// What the user says that a model takes: it is sent whatever is usual for its server and its version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Said {
+    /// A temperature.
+    pub temperature: bool,
+    /// How much to write.
+    pub verbosity: bool,
+    /// How much to think, in words.
+    pub efforts: bool,
 }
 
 /// Whether and how a model thinks before it answers.

@@ -1,7 +1,7 @@
 //! Reads the table of models, which says in its head what stands in it. A line that cannot be read is passed over; a test
 //! reads them all.
 
-use super::{Efforts, Known, Takes, Thinking};
+use super::{Efforts, Known, Said, Takes, Thinking};
 use crate::prices::{Long, Price};
 
 const TABLE: &str = include_str!("catalog.txt");
@@ -100,6 +100,7 @@ impl Row {
             }),
             service_tiers: None,
             price,
+            said: Said::default(),
         })
     }
 }

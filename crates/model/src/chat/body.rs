@@ -70,12 +70,15 @@ fn tail(request: &Request, config: &HttpConfig, dialect: Dialect) -> Map<String,
         }),
         false => json!({"type": "json_object"}),
     });
-    let effort = options.reasoning_effort.as_deref().filter(|_| reasons && dialect.has_efforts());
-    let temperature = options.temperature.filter(|_| !(reasons && dialect.fixes_temperature()));
+    // What the user says of the model outranks what its server usually takes.
+    let said = config.known.said;
+    let effort = options.reasoning_effort.as_deref().filter(|_| said.efforts || reasons && dialect.has_efforts());
+    let temperature = options.temperature.filter(|_| said.temperature || !(reasons && dialect.fixes_temperature()));
+    let verbosity = options.verbosity.as_deref().filter(|_| said.verbosity || dialect.has_verbosity());
     let members = [
         ("response_format", schema),
         ("reasoning_effort", effort.map(Value::from)),
-        ("verbosity", options.verbosity.as_deref().filter(|_| dialect.has_verbosity()).map(Value::from)),
+        ("verbosity", verbosity.map(Value::from)),
         ("service_tier", options.service_tier.as_deref().map(Value::from)),
         ("temperature", temperature.map(Value::from)),
         (dialect.limit_name(), options.max_output_tokens.map(Value::from)),

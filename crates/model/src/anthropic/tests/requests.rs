@@ -1,7 +1,7 @@
 //! What is sent.
 
 use super::*;
-use crate::{HttpConfig, Known, WireFormat, anthropic::body::LEAST_OUTPUT};
+use crate::{HttpConfig, Known, Said, WireFormat, anthropic::body::LEAST_OUTPUT};
 
 /// A mark of the cache, as a member.
 const MARK: &str = r#","cache_control":{"type":"ephemeral"}"#;
@@ -201,6 +201,26 @@ fn options_are_sent_to_those_who_take_them() {
     let body = parsed(&Request { options: Arc::new(options), ..request([Message::user("hi")]) });
     assert_eq!((&body["max_tokens"], &body["thinking"]["display"]), (&json!(1_000), &json!("omitted")));
     assert_eq!(body["service_tier"], none);
+}
+
+/// What the user says that a model takes is sent whatever its version; but no temperature with thoughts, which no model takes.
+#[test]
+fn the_word_of_the_user_outranks_the_version() {
+    let said = Said { temperature: true, efforts: true, ..Said::default() };
+    for (model, effort, said, expected) in [
+        ("claude-opus-4-8", "none", Said::default(), (None, Some("low"))),
+        ("claude-opus-4-8", "none", said, (Some(0.5), Some("low"))),
+        ("claude-opus-4-8", "max", said, (None, Some("max"))),
+        ("claude-opus-4-6", "xhigh", Said::default(), (None, Some("high"))),
+        ("claude-opus-4-6", "xhigh", said, (None, Some("xhigh"))),
+    ] {
+        let wanted = Options { reasoning_effort: Some(effort.into()), temperature: Some(0.5), ..Options::default() };
+        let request = Request { model: model.into(), options: Arc::new(wanted), ..request([Message::user("hi")]) };
+        let known = Known { said, ..Known::of("anthropic", model) };
+        let body: Value = serde_json::from_slice(&body(&request, &config(known)).unwrap()).unwrap();
+        let found = (body["temperature"].as_f64(), body["output_config"]["effort"].as_str());
+        assert_eq!(found, expected, "{model} {effort} {said:?}");
+    }
 }
 
 #[test]

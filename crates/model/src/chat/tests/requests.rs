@@ -3,7 +3,7 @@
 use codex_history::Content;
 
 use super::*;
-use crate::{Known, Options};
+use crate::{Known, Options, Said};
 
 #[tokio::test]
 async fn a_conversation_grows_only_at_its_end_and_carries_its_thinking_back() {
@@ -103,6 +103,32 @@ fn each_server_gets_what_it_takes() {
     let plain = Request { tools: Arc::new([]), output_schema: None, options: Arc::default(), ..request.clone() };
     let body = super::super::body(&plain, &config("http://127.0.0.1:8080/v1")).unwrap();
     assert!(!String::from_utf8_lossy(&body).contains("tool"), "servers refuse an empty list of tools");
+}
+
+/// What the user says that a model takes is sent wherever it is.
+#[test]
+fn the_word_of_the_user_outranks_the_host() {
+    let options = Options {
+        reasoning_effort: Some("high".into()),
+        verbosity: Some("low".into()),
+        temperature: Some(0.5),
+        ..Options::default()
+    };
+    let request = Request { options: Arc::new(options), ..request(said("hi")) };
+    let all = Said { temperature: true, verbosity: true, efforts: true };
+    let sent = |base_url: &str, said: Said| {
+        let config = HttpConfig { known: Known { said, ..Known::default() }, ..config(base_url) };
+        let body: Value = serde_json::from_slice(&super::super::body(&request, &config).unwrap()).unwrap();
+        ["reasoning_effort", "verbosity", "temperature"].map(|name| body.get(name).is_some())
+    };
+    for (base_url, usual) in [
+        ("https://api.openai.com/v1", [true, true, false]),
+        ("https://api.mistral.ai/v1", [false, false, true]),
+        ("https://openrouter.ai/api/v1", [true, false, true]),
+    ] {
+        assert_eq!(sent(base_url, Said::default()), usual, "{base_url}");
+        assert_eq!(sent(base_url, all), [true; 3], "{base_url}");
+    }
 }
 
 #[test]
