@@ -127,8 +127,9 @@ pub(crate) fn lead_to_ollama(environment: &Environment, settings: &mut Settings,
 /// The address of the API behind what `OLLAMA_HOST` holds: a host, a port, or a URL. It is also where Ollama listens, which
 /// may be all addresses of this machine.
 fn ollama_url(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches('/');
+    let text = text.trim();
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let with_scheme = with_scheme.trim_end_matches('/');
     let has_port = with_scheme
         .rsplit_once("://")?
         .1
@@ -136,7 +137,7 @@ fn ollama_url(text: &str) -> Option<String> {
         .next()?
         .rsplit_once(':')
         .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let mut url = Url::parse(&with_scheme).ok()?;
+    let mut url = Url::parse(with_scheme).ok()?;
     if !has_port && url.scheme() == "http" {
         url.set_port(Some(OLLAMA_PORT)).ok()?;
     }
