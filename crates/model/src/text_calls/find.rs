@@ -1,13 +1,16 @@
 //! Finds the calls of tools in what a model writes.
 //!
 //! Pure. A call stands in a tag, in a fence, or by itself at the beginning of a line. Outside of a tag it is one only if it
-//! names a tool that was offered: an object that a model shows as an example stays text. A call that breaks off within a
-//! string is none: running half of one could do anything.
+//! names a tool that was offered and nothing but calls follows: an object that a model shows as an example stays text, as
+//! does what it only quotes. A call that breaks off is none: running half of one could do anything.
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use serde_json::{Map, Value, json};
 
-use super::lenient;
+use super::lenient::{self, Read};
+
+/// Bytes that are read in search of calls; what comes after that is text. Only made-up answers need as many.
+const MOST_READ: usize = 4 << 20;
 
 /// What begins a call, whatever follows. The ends of tags are skipped where they are, and not missed where they are not.
 const TAGS: &[&str] = &[
@@ -51,20 +54,52 @@ pub(super) enum Piece {
     Call(Call),
 }
 
-/// The answer `text` in pieces, in their order.
-pub(super) fn find(text: &str, tools: &[ToolSpec]) -> Vec<Piece> {
-    let (mut pieces, mut told, mut from) = (Vec::new(), 0, 0);
-    while let Some(opening) = opening(text, from) {
-        let Some((calls, end)) = opening.calls(text, tools) else {
-            from = opening.after(text);
-            continue;
-        };
-        push_text(&mut pieces, &text[told..opening.at]);
+/// Calls that stand next to each other, and where.
+struct Span {
+    at: usize,
+    end: usize,
+    calls: Vec<Call>,
+    kind: Kind,
+}
+
+/// The answer `text` in pieces, in their order. What `is_quoted` says of the text of a call that the model has only read
+/// it somewhere, is none.
+pub(super) fn find(text: &str, tools: &[ToolSpec], is_quoted: &dyn Fn(&str) -> bool) -> Vec<Piece> {
+    let (mut spans, mut from, mut read) = (Vec::new(), 0, 0);
+    while read < MOST_READ
+        && let Some(opening) = opening(text, from)
+    {
+        match opening.calls(text, tools, is_quoted, &mut read) {
+            Some(span) => {
+                from = span.end;
+                spans.push(span);
+            }
+            None => from = opening.after(text),
+        }
+    }
+    let (mut pieces, mut told) = (Vec::new(), 0);
+    for Span { at, end, calls, .. } in that_end_the_answer(spans, text) {
+        push_text(&mut pieces, &text[told..at]);
         pieces.extend(calls.into_iter().map(Piece::Call));
-        (told, from) = (end, end);
+        told = end;
     }
     push_text(&mut pieces, &text[told..]);
     pieces
+}
+
+/// `spans` without those that text follows, unless they stand in tags.
+fn that_end_the_answer(spans: Vec<Span>, text: &str) -> Vec<Span> {
+    let (mut next, mut text_follows) = (text.len(), false);
+    let mut kept: Vec<Span> = Vec::new();
+    for span in spans.into_iter().rev() {
+        text_follows |= !text[span.end..next].trim().is_empty();
+        next = span.at;
+        if span.kind == Kind::Tag || !text_follows {
+            kept.push(span);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 fn push_text(pieces: &mut Vec<Piece>, text: &str) {
@@ -73,21 +108,97 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str) {
     }
 }
 
-/// How much of an answer that is still arriving is surely text, in bytes: up to what may become a call.
-pub(super) fn surely_text(text: &str) -> usize {
-    let certain = opening(text, 0).map_or(text.len(), |opening| opening.at);
-    // The end may be the beginning of a tag, or of a line that holds nothing yet.
-    let line = text.rfind('\n').map_or(0, |end| end + 1);
-    let begun = text[line..].trim_start();
-    if FENCE.starts_with(begun) && begun.len() < FENCE.len() {
-        return certain.min(line);
+/// How far an answer that is still arriving was looked through. No byte of it is looked at twice, but for the last few.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// All before is text: it is the beginning of a line, or stands in one.
+    at: usize,
+    is_within_line: bool,
+    /// `at` is in a fence of a language that no calls stand in.
+    is_in_fence: bool,
+    /// From `at` to here there are blanks only, or in a fence no end of a line.
+    looked: usize,
+    opening: Option<usize>,
+}
+
+impl Scan {
+    /// How much of `text` is surely text, in bytes: up to what may become a call. It is what it was the last time, with
+    /// more at its end.
+    pub(super) fn surely_text(&mut self, text: &str) -> usize {
+        loop {
+            if let Some(at) = self.opening {
+                return at;
+            }
+            let held = match (self.is_in_fence, self.is_within_line) {
+                (true, _) => self.in_fence(text),
+                (false, true) => self.within_line(text),
+                (false, false) => self.line(text),
+            };
+            if let Some(until) = held {
+                return until;
+            }
+        }
     }
-    let longest = TAGS.iter().map(|tag| tag.len()).max().unwrap_or_default();
-    let partial = (1..longest).rev().find_map(|length| {
-        let at = text.len().checked_sub(length).filter(|at| text.is_char_boundary(*at))?;
-        TAGS.iter().any(|tag| tag.len() > length && tag.starts_with(&text[at..])).then_some(at)
-    });
-    certain.min(partial.unwrap_or(text.len()))
+
+    fn go_on(&mut self, at: usize, is_within_line: bool) {
+        (self.at, self.looked, self.is_within_line) = (at, at, is_within_line);
+    }
+
+    /// At the beginning of a line. `None`: look on.
+    fn line(&mut self, text: &str) -> Option<usize> {
+        let rest = &text[self.looked..];
+        self.looked = text.len() - trim_line_start(rest).len();
+        let begun = &text[self.looked..];
+        match begins(begun) {
+            Begins::Fence { may_hold_calls: true, inner } => {
+                self.opening = inner.map(|_| self.looked);
+                inner.is_none().then_some(self.looked)
+            }
+            Begins::Fence { may_hold_calls: false, .. } => {
+                self.go_on(self.looked, false);
+                self.is_in_fence = true;
+                None
+            }
+            Begins::Value => {
+                self.opening = Some(self.looked);
+                None
+            }
+            // The end may be the beginning of a fence, or of a line that holds nothing yet.
+            Begins::Text if FENCE.starts_with(begun) => Some(self.at),
+            Begins::Text => {
+                self.go_on(self.looked, true);
+                None
+            }
+        }
+    }
+
+    fn within_line(&mut self, text: &str) -> Option<usize> {
+        let Some(length) = text[self.at..].find(MARKS) else {
+            self.go_on(text.len(), true);
+            return Some(text.len());
+        };
+        let (mark, rest) = (self.at + length, &text[self.at + length..]);
+        if TAGS.iter().any(|tag| rest.starts_with(tag)) {
+            self.opening = Some(mark);
+        } else if TAGS.iter().any(|tag| tag.starts_with(rest)) {
+            self.go_on(mark, true);
+            return Some(mark);
+        } else {
+            self.go_on(mark + 1, !rest.starts_with('\n'));
+        }
+        None
+    }
+
+    fn in_fence(&mut self, text: &str) -> Option<usize> {
+        let Some(length) = text[self.looked..].find('\n') else {
+            self.looked = text.len();
+            return Some(text.len());
+        };
+        let end = self.looked + length + 1;
+        self.is_in_fence = text[self.at..end].trim() != FENCE;
+        self.go_on(end, false);
+        None
+    }
 }
 
 /// A place where a call may begin.
@@ -107,35 +218,67 @@ enum Kind {
     Line,
 }
 
+/// What a line begins with, after blanks.
+enum Begins {
+    /// With the place where its inside begins, once its first line is whole.
+    Fence {
+        may_hold_calls: bool,
+        inner: Option<usize>,
+    },
+    Value,
+    Text,
+}
+
+/// What tags begin with, and the ends of lines.
+const MARKS: [char; 3] = ['<', '[', '\n'];
+
+fn trim_line_start(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() && c != '\n')
+}
+
+fn begins(text: &str) -> Begins {
+    if let Some(rest) = text.strip_prefix(FENCE) {
+        let end = rest.find('\n');
+        let info = rest[..end.unwrap_or(rest.len())].trim();
+        let may_hold_calls = match end {
+            Some(_) => LANGUAGES.contains(&info),
+            None => LANGUAGES.iter().any(|name| name.starts_with(info)),
+        };
+        return Begins::Fence { may_hold_calls, inner: end.map(|end| FENCE.len() + end + 1) };
+    }
+    if text.starts_with(['{', '[']) && !text.starts_with("[TOOL_CALLS]") { Begins::Value } else { Begins::Text }
+}
+
 /// The first place from `from` on where a call may begin. Fences of other languages are passed over.
 fn opening(text: &str, from: usize) -> Option<Opening> {
     let mut at = from;
-    while at < text.len() {
-        let end = text[at..].find('\n').map_or(text.len(), |length| at + length + 1);
-        let line = &text[at..end];
-        let is_line_start = at == 0 || text[..at].ends_with('\n');
-        let begun = at + line.len() - line.trim_start().len();
-        if is_line_start && let Some(info) = text[begun..end].strip_prefix(FENCE) {
-            let is_whole = info.ends_with('\n');
-            let info = info.trim();
-            if LANGUAGES.contains(&info) || (!is_whole && LANGUAGES.iter().any(|name| name.starts_with(info))) {
-                return Some(Opening { at: begun, inner: end, kind: Kind::Fence });
+    let mut is_line_start = at == 0 || text[..at].ends_with('\n');
+    loop {
+        if is_line_start {
+            at = text.len() - trim_line_start(&text[at..]).len();
+            match begins(&text[at..]) {
+                Begins::Fence { may_hold_calls, inner } => {
+                    let inner = inner.map_or(text.len(), |inner| at + inner);
+                    if may_hold_calls {
+                        return Some(Opening { at, inner, kind: Kind::Fence });
+                    }
+                    at = end_of_fence(text, inner);
+                    continue;
+                }
+                Begins::Value => return Some(Opening { at, inner: at, kind: Kind::Line }),
+                Begins::Text => {}
             }
-            at = end_of_fence(text, end);
-            continue;
         }
-        if is_line_start && text[begun..end].starts_with(['{', '[']) && !text[begun..].starts_with("[TOOL_CALLS]") {
-            return Some(Opening { at: begun, inner: begun, kind: Kind::Line });
-        }
-        let tags = TAGS.iter().filter_map(|tag| Some((line.find(tag)?, *tag)));
-        if let Some((place, tag)) = tags.min_by_key(|(place, _)| *place) {
+        at += text[at..].find(MARKS)?;
+        let rest = &text[at..];
+        if let Some(tag) = TAGS.iter().find(|tag| rest.starts_with(**tag)) {
             // The tag that names the tool is read with it.
-            let inner = if tag == FUNCTION { at + place } else { at + place + tag.len() };
-            return Some(Opening { at: at + place, inner, kind: Kind::Tag });
+            let inner = if *tag == FUNCTION { at } else { at + tag.len() };
+            return Some(Opening { at, inner, kind: Kind::Tag });
         }
-        at = end;
+        is_line_start = rest.starts_with('\n');
+        at += 1;
     }
-    None
 }
 
 /// Where the text goes on after the fence whose inside begins at `from`.
@@ -159,34 +302,61 @@ impl Opening {
         }
     }
 
-    /// The calls that begin here, and where the text goes on after them.
-    fn calls(self, text: &str, tools: &[ToolSpec]) -> Option<(Vec<Call>, usize)> {
+    /// The calls that begin here. What was looked at for that is added to `read`, in bytes.
+    fn calls(self, text: &str, tools: &[ToolSpec], is_quoted: &dyn Fn(&str) -> bool, read: &mut usize) -> Option<Span> {
         let (mut calls, mut at) = (Vec::new(), self.inner);
         loop {
             let rest = &text[at..];
             let begun = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
             at += rest.len() - begun.len();
-            let Some((mut more, length)) = values(begun, tools) else { break };
-            if self.kind != Kind::Tag && !more.iter().all(|call| is_known(&call.name, tools)) {
+            let found = match values(begun, tools) {
+                Ok(found) => found,
+                Err(looked) => {
+                    *read += looked;
+                    break;
+                }
+            };
+            *read += found.end;
+            let (said, rest) = (&begun[found.begins..found.end], &begun[found.end..]);
+            // Where brackets were left open, more may have been meant, unless the model went on behind them.
+            let is_whole = found.is_whole || self.is_closed(rest);
+            let is_call = self.kind == Kind::Tag || found.calls.iter().all(|call| is_known(&call.name, tools));
+            if !is_whole || !is_call || is_quoted(said) {
+                // In tags, those before it are calls nevertheless.
+                if self.kind == Kind::Tag {
+                    break;
+                }
                 return None;
             }
-            calls.append(&mut more);
-            at += length;
+            calls.extend(found.calls);
+            at += found.end;
             if self.kind == Kind::Tag {
-                at += end_of_tag(&text[at..]);
+                at += end_of_tag(rest);
             }
         }
-        match self.kind {
-            _ if calls.is_empty() => None,
+        let end = match self.kind {
+            _ if calls.is_empty() => return None,
             Kind::Fence => match text[at..].trim_start() {
-                "" => Some((calls, text.len())),
-                rest => rest.strip_prefix(FENCE).map(|rest| (calls, text.len() - rest.len())),
+                "" => text.len(),
+                rest => text.len() - rest.strip_prefix(FENCE)?.len(),
             },
-            Kind::Tag => Some((calls, at + end_of_tag(&text[at..]))),
-            Kind::Line => Some((calls, at)),
+            // The tag before it may not have come: some servers take it for a sign of their own.
+            Kind::Tag | Kind::Line => at + end_of_tag(&text[at..]),
+        };
+        Some(Span { at: self.at, end, calls, kind: self.kind })
+    }
+
+    /// Whether `rest` begins with an end of this.
+    fn is_closed(self, rest: &str) -> bool {
+        match self.kind {
+            Kind::Fence => rest.trim_start().starts_with(FENCE),
+            Kind::Tag | Kind::Line => end_of_tag(rest) > 0,
         }
     }
 }
+
+/// The longest closing tag, in bytes.
+const LONGEST_END: usize = 64;
 
 /// The length of the closing tag that `text` begins with, blanks before it included; 0 if there is none. Another opening
 /// tag after it is left.
@@ -194,43 +364,65 @@ fn end_of_tag(text: &str) -> usize {
     let begun = text.trim_start();
     let is_end =
         |tag: &str| tag.starts_with("</") || tag.starts_with("[/") || (tag.starts_with("<|") && tag.contains("end"));
-    let length = begun.find(['>', ']']).map(|length| length + 1).filter(|length| is_end(&begun[..*length]));
-    length.map_or(0, |length| text.len() - begun.len() + length)
+    let length = begun[..begun.floor_char_boundary(LONGEST_END)].find(['>', ']']).map(|length| length + 1);
+    length.filter(|length| is_end(&begun[..*length])).map_or(0, |length| text.len() - begun.len() + length)
 }
 
-/// The calls in the value that `text` begins with, and its length.
-fn values(text: &str, tools: &[ToolSpec]) -> Option<(Vec<Call>, usize)> {
+/// Calls that were read.
+struct Found {
+    calls: Vec<Call>,
+    /// Where they begin, after further tags.
+    begins: usize,
+    /// Where they end, in bytes.
+    end: usize,
+    /// Whether they were closed where they were written.
+    is_whole: bool,
+}
+
+/// The calls in the value that `text` begins with.
+///
+/// # Errors
+/// There are none: how many bytes were looked at.
+fn values(text: &str, tools: &[ToolSpec]) -> Result<Found, usize> {
+    let mut inner = text;
     // Another tag within, or after, the first.
-    if let Some(tag) = TAGS.iter().find(|tag| **tag != FUNCTION && text.starts_with(**tag)) {
-        let inner = text[tag.len()..].trim_start();
-        let (calls, length) = values(inner, tools)?;
-        return Some((calls, text.len() - inner.len() + length));
+    while let Some(tag) = TAGS.iter().find(|tag| **tag != FUNCTION && inner.starts_with(**tag)) {
+        inner = inner[tag.len()..].trim_start();
     }
+    let before = text.len() - inner.len();
+    let found = value(inner, tools).map_err(|looked| before + looked)?;
+    Ok(Found { begins: before, end: before + found.end, ..found })
+}
+
+fn value(text: &str, tools: &[ToolSpec]) -> Result<Found, usize> {
     if text.starts_with(FUNCTION) {
-        return named(text, tools);
+        return named(text, tools).ok_or(text.len());
     }
     if text.starts_with(['{', '[']) {
-        let read = lenient::read(text)?;
-        return Some((calls_of(read.value, tools)?, read.end));
+        let Read { value, end, is_whole } = lenient::read(text)?;
+        return Ok(Found { calls: calls_of(value, tools).ok_or(end)?, begins: 0, end, is_whole });
     }
     // `list_dir[ARGS]{…}` and `list_dir{…}`.
-    let length = text.find(|c: char| !c.is_alphanumeric() && c != '_').filter(|length| *length > 0)?;
+    let length = text.find(|c: char| !c.is_alphanumeric() && c != '_').filter(|length| *length > 0).ok_or(0_usize)?;
     let (name, rest) = text.split_at(length);
     let inner = rest.strip_prefix("[ARGS]").unwrap_or(rest).trim_start();
     if !inner.starts_with('{') || !is_known(name, tools) {
-        return None;
+        return Err(length);
     }
-    let read = lenient::read(inner)?;
-    Some((vec![call(name, read.value, tools)], text.len() - inner.len() + read.end))
+    let Read { value, end, is_whole } = lenient::read(inner)?;
+    let calls = vec![call(name, value, tools)];
+    Ok(Found { calls, begins: 0, end: text.len() - inner.len() + end, is_whole })
 }
 
 /// A call in a tag that names its tool.
-fn named(text: &str, tools: &[ToolSpec]) -> Option<(Vec<Call>, usize)> {
+fn named(text: &str, tools: &[ToolSpec]) -> Option<Found> {
     let (name, rest) = text.strip_prefix(FUNCTION)?.split_once('>')?;
     let mut inner = rest.trim_start();
+    let mut is_whole = false;
     let arguments = if inner.starts_with('{') {
-        let read = lenient::read(inner)?;
+        let read = lenient::read(inner).ok()?;
         inner = &inner[read.end..];
+        is_whole = read.is_whole;
         read.value
     } else {
         let mut object = Map::new();
@@ -246,9 +438,11 @@ fn named(text: &str, tools: &[ToolSpec]) -> Option<(Vec<Call>, usize)> {
         }
         Value::Object(object)
     };
-    let rest = inner.trim_start();
-    inner = rest.strip_prefix(END_OF_FUNCTION).unwrap_or(inner);
-    Some((vec![call(name.trim().trim_matches('"'), arguments, tools)], text.len() - inner.len()))
+    if let Some(rest) = inner.trim_start().strip_prefix(END_OF_FUNCTION) {
+        (inner, is_whole) = (rest, true);
+    }
+    let calls = vec![call(name.trim().trim_matches('"'), arguments, tools)];
+    Some(Found { calls, begins: 0, end: text.len() - inner.len(), is_whole })
 }
 
 /// An argument that was written without quotes: text where the tool takes text, else what it reads as.
@@ -259,7 +453,7 @@ fn typed(key: &str, value: &str, name: &str, tools: &[ToolSpec]) -> Value {
     });
     let takes_text = schema.and_then(|schema| schema.get("type")).is_none_or(|kind| kind == "string");
     let text = || Value::String(value.to_owned());
-    if takes_text { text() } else { lenient::read(value).map_or_else(text, |read| read.value) }
+    if takes_text { text() } else { lenient::read(value).map_or_else(|_| text(), |read| read.value) }
 }
 
 /// The calls that a value stands for: one object, or a list of them.
@@ -302,7 +496,7 @@ fn call(name: &str, arguments: Value, tools: &[ToolSpec]) -> Call {
         (Some(ToolInput::Freeform { .. }), arguments) => freeform(arguments),
         // Arguments as the text of an object.
         (_, Value::String(text)) => match lenient::read(&text).map(|read| read.value) {
-            Some(object @ Value::Object(_)) => Arguments::Json(object.to_string()),
+            Ok(object @ Value::Object(_)) => Arguments::Json(object.to_string()),
             _ => Arguments::Json(match only_text(spec) {
                 Some(key) => json!({ key: text }).to_string(),
                 None => Value::String(text).to_string(),

@@ -1,12 +1,15 @@
 //! Reads JSON as models write it: with trailing commas, single quotes, bare keys, missing ends.
 //!
-//! What is JSON is read as JSON; only what is not is read leniently. Brackets that were left open are closed, strings are
-//! not: what stood in the rest of one is not known.
+//! What is JSON is read as JSON; only what is not is read leniently. Brackets that were left open are closed, and it is told
+//! that they were: the rest may be missing. Strings are not closed: what stood in the rest of one is not known.
 
 use serde_json::{Map, Number, Value};
 
-/// Deepest nesting that is read.
-const DEEPEST: usize = 64;
+/// Deepest nesting that is read, as that of JSON.
+const DEEPEST: usize = 127;
+
+/// Most bytes of a value.
+const LONGEST: usize = 1 << 20;
 
 /// What no value begins with, but a closing tag or fence does: brackets before it were left open.
 const LEFT_OPEN: &str = "<`";
@@ -16,22 +19,29 @@ const LEFT_OPEN: &str = "<`";
 pub(super) struct Read {
     pub(super) value: Value,
     pub(super) end: usize,
+    /// Whether all its brackets were closed where it was written.
+    pub(super) is_whole: bool,
 }
 
-/// The value that `text` begins with, after blanks; `None`: there is none, or it breaks off within a string.
-pub(super) fn read(text: &str) -> Option<Read> {
+/// The value that `text` begins with, after blanks.
+///
+/// # Errors
+/// There is none, it breaks off within a string, or it is longer than [`LONGEST`]: how many bytes were looked at.
+pub(super) fn read(text: &str) -> Result<Read, usize> {
+    let text = &text[..text.floor_char_boundary(LONGEST)];
     let mut strict = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     if let Some(Ok(value)) = strict.next() {
-        return Some(Read { value, end: strict.byte_offset() });
+        return Ok(Read { value, end: strict.byte_offset(), is_whole: true });
     }
-    let mut reader = Reader { text, at: 0 };
-    let value = reader.value(0)?;
-    Some(Read { value, end: reader.at })
+    let mut reader = Reader { text, at: 0, is_whole: true };
+    let value = reader.value(0).ok_or(reader.at)?;
+    Ok(Read { value, end: reader.at, is_whole: reader.is_whole })
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    is_whole: bool,
 }
 
 impl Reader<'_> {
@@ -79,14 +89,16 @@ impl Reader<'_> {
         loop {
             self.skip();
             match self.peek() {
-                None => return Some(Value::Object(object)),
-                Some(end) if LEFT_OPEN.contains(end) => return Some(Value::Object(object)),
+                next if next.is_none_or(|next| LEFT_OPEN.contains(next)) => {
+                    self.is_whole = false;
+                    return Some(Value::Object(object));
+                }
                 Some('}') => {
                     self.at += 1;
                     return Some(Value::Object(object));
                 }
                 Some(',') => self.at += 1,
-                Some(_) => {
+                _ => {
                     let key = self.key()?;
                     self.skip();
                     if !self.take(':') {
@@ -105,14 +117,16 @@ impl Reader<'_> {
         loop {
             self.skip();
             match self.peek() {
-                None => return Some(Value::Array(elements)),
-                Some(end) if LEFT_OPEN.contains(end) => return Some(Value::Array(elements)),
+                next if next.is_none_or(|next| LEFT_OPEN.contains(next)) => {
+                    self.is_whole = false;
+                    return Some(Value::Array(elements));
+                }
                 Some(']') => {
                     self.at += 1;
                     return Some(Value::Array(elements));
                 }
                 Some(',') => self.at += 1,
-                Some(_) => elements.push(self.value(depth + 1)?),
+                _ => elements.push(self.value(depth + 1)?),
             }
         }
     }
@@ -222,9 +236,24 @@ mod tests {
             ("plain words", None),
         ];
         for (text, expected) in table {
-            let got = read(text).map(|read| (read.value, &text[read.end..]));
+            let got = read(text).ok().map(|read| (read.value, &text[read.end..]));
             assert_eq!(got, expected, "{text}");
         }
-        assert_eq!(read(&"[".repeat(10_000)), None, "too deep");
+        read(&"[".repeat(10_000)).expect_err("too deep");
+        assert_eq!(read(&format!("{{a: 'x{}", "y".repeat(2 * LONGEST))), Err(LONGEST), "too long");
+    }
+
+    #[test]
+    fn what_was_left_open_is_told() {
+        for (text, is_whole) in [
+            (r#"{"a": [1]}"#, true),
+            ("{'a': [1,],}", true),
+            ("{'a': [1,],", false),
+            ("{'a': [1</x>", false),
+            (r#"{"a": "b""#, false),
+            (r#"[{"a": 1}"#, false),
+        ] {
+            assert_eq!(read(text).unwrap().is_whole, is_whole, "{text}");
+        }
     }
 }

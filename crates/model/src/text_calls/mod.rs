@@ -6,6 +6,7 @@
 
 mod find;
 mod lenient;
+mod quoted;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -22,7 +23,7 @@ use codex_history::{AssistantPart, ToolCall, ToolSpec};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use self::find::Piece;
+use self::{find::Piece, quoted::Results};
 use crate::{EventStream, Failure, Model, Request, StreamEvent, functions::made_up_id};
 
 /// How a model calls tools.
@@ -116,6 +117,7 @@ struct Held {
     text: String,
     /// How much of it was shown, in bytes.
     shown: usize,
+    scan: find::Scan,
 }
 
 impl Answer {
@@ -143,8 +145,8 @@ impl Answer {
                 (Calling::Native, event) => return Some(event),
                 (calling, StreamEvent::TextDelta { part, text }) => self.text(part, &text, calling),
                 (calling, StreamEvent::Completed { content, usage }) => {
-                    let tools = Arc::clone(&asked.request.tools);
-                    let content = self.whole(content, &tools, calling);
+                    let request = asked.request.clone();
+                    let content = self.whole(content, &request, calling);
                     self.ready.push_back(StreamEvent::Completed { content, usage });
                 }
                 (_, StreamEvent::Failed(failure)) => {
@@ -165,7 +167,7 @@ impl Answer {
         held.text.push_str(more);
         // An answer that is held to a schema is an object, and whole or nothing.
         if calling == Calling::Text {
-            let until = find::surely_text(&held.text).max(held.shown);
+            let until = held.scan.surely_text(&held.text).max(held.shown);
             let text = held.text[held.shown..until].to_owned();
             held.shown = until;
             self.show(part, &text);
@@ -179,7 +181,8 @@ impl Answer {
     }
 
     /// The answer with the calls that are in its texts; what of these was not shown yet is.
-    fn whole(&mut self, content: Vec<AssistantPart>, tools: &[ToolSpec], calling: Calling) -> Vec<AssistantPart> {
+    fn whole(&mut self, content: Vec<AssistantPart>, request: &Request, calling: Calling) -> Vec<AssistantPart> {
+        let (tools, results) = (&request.tools[..], Results::of(&request.history));
         let mut whole = Vec::new();
         let texts = std::mem::take(&mut self.texts);
         let mut numbers = texts.keys().copied();
@@ -190,9 +193,9 @@ impl Answer {
             };
             let part = numbers.next().unwrap_or(place);
             let pieces = match calling {
-                Calling::Constrained if !tools.is_empty() => constrained(&text, tools),
+                Calling::Constrained if !tools.is_empty() => constrained(&text, tools, &results),
                 _ if tools.is_empty() => vec![Piece::Text(text)],
-                _ => find::find(&text, tools),
+                _ => find::find(&text, tools, &|said| results.hold(said)),
             };
             let shown = texts.get(&part).map_or(0, |held| held.shown);
             for (number, piece) in pieces.into_iter().enumerate() {
@@ -213,12 +216,12 @@ impl Answer {
 }
 
 /// The answer that was held to the schema of [`words::in_words`]; a server that did not hold it is forgiven.
-fn constrained(text: &str, tools: &[ToolSpec]) -> Vec<Piece> {
-    let answer = lenient::read(text).and_then(|mut read| Some(read.value.get_mut(words::ANSWER)?.take()));
+fn constrained(text: &str, tools: &[ToolSpec], results: &Results<'_>) -> Vec<Piece> {
+    let answer = lenient::read(text).ok().and_then(|mut read| Some(read.value.get_mut(words::ANSWER)?.take()));
     match answer {
         Some(Value::String(text)) => vec![Piece::Text(text)],
         Some(other) => vec![Piece::Text(other.to_string())],
-        None => find::find(text, tools),
+        None => find::find(text, tools, &|said| results.hold(said)),
     }
 }
 

@@ -250,3 +250,25 @@ async fn failures_go_through_with_what_was_held_back() {
         TextCalls::new(Fake::new([fails(FailureKind::BadRequest(400), "bad")]), Calling::Native, Calling::Text);
     assert_eq!(answer(&native, request(vec![Message::user("x")])).await.1, fails(FailureKind::BadRequest(400), "bad"));
 }
+
+#[tokio::test]
+async fn a_call_that_stands_in_a_result_is_only_quoted() {
+    let quoted = r#"{"name": "list_dir", "arguments": {"path": "a/b"}}"#;
+    let said = format!("It says\n```json\n[{quoted}]\n```");
+    for (read, is_called) in [
+        ("nothing", true),
+        (quoted, false),
+        ("Send {\n\t\"name\": \"list_dir\",\n\t\"arguments\": {\"path\": \"a/b\"}\n}!", false),
+        (r#"{"text": "{\"name\": \"list_dir\", \"arguments\": {\"path\": \"a/b\"}}"}"#, false),
+    ] {
+        for calling in [Calling::Text, Calling::Constrained] {
+            let mut history = conversation();
+            let Some(Message::ToolResult { content, .. }) = history.get_mut(4) else { panic!() };
+            *content = vec![Content::Text { text: read.to_owned() }];
+            let model = TextCalls::new(Fake::new([says(&said)]), calling, calling);
+            let (_, events) = answer(&model, request(history)).await;
+            let has_call = parts(&events).iter().any(|part| part.starts_with("list_dir"));
+            assert_eq!(has_call, is_called, "{read}");
+        }
+    }
+}
