@@ -18,6 +18,8 @@ use crate::{
 
 /// Words in names of headers that hold secrets.
 const TELLING_NAMES: &[&str] = &["auth", "key", "token", "secret", "cookie"];
+/// What is said in the name of a parameter of addresses that is no secret, and a usual word.
+const VERSION: &str = "version";
 
 /// `model`, or who is asked in its stead where there is a cassette. A model that a cassette plays is not made.
 pub(crate) fn model(
@@ -82,12 +84,30 @@ fn surroundings(server: &Server, settings: &Settings, wanted: &Wanted) -> Result
     let places = [("workspace", wanted.cwd.as_path()), ("codex home", &codex_home)];
     let home: Option<(&str, &Path)> = environment.home().map(|home| ("home", home));
     let mut secrets = environment.secrets(&settings.secret_variables);
-    // Whether there is one is not asked here.
-    secrets.extend(api_key(settings, environment).ok().and_then(|key| key.value));
-    for provider in settings.model_providers.values() {
-        let told = |name: &str| TELLING_NAMES.iter().any(|telling| name.to_ascii_lowercase().contains(telling));
-        let headers = provider.http_headers.iter().filter(|(name, _)| told(name));
-        secrets.extend(headers.flat_map(|(_, value)| value.split_whitespace()).map(str::to_owned));
-    }
+    secrets.extend(kept_keys(settings, environment));
+    secrets.extend(settings.model_providers.values().flat_map(secrets_of));
     Ok(Surroundings::new(places.into_iter().chain(home), secrets))
+}
+
+/// The keys of all that may be asked. Whether there is one is not asked here.
+fn kept_keys(settings: &Settings, environment: &codex_config::Environment) -> Vec<String> {
+    let settings = settings.clone().with_built_in();
+    let others = settings.model_fallback.iter().filter_map(|name| name.split_once('/'));
+    let mut names: Vec<&str> = others.map(|(provider, _)| provider).collect();
+    names.push(&settings.model_provider);
+    names.sort_unstable();
+    names.dedup();
+    let of = |name: &str| Settings { model_provider: name.to_owned(), ..settings.clone() };
+    names.into_iter().filter_map(|name| api_key(&of(name), environment).ok()?.value).collect()
+}
+
+/// What the configuration holds of a provider that may be secret.
+fn secrets_of(provider: &codex_config::ProviderSettings) -> Vec<String> {
+    let told = |name: &str| TELLING_NAMES.iter().any(|telling| name.to_ascii_lowercase().contains(telling));
+    let headers = provider.http_headers.iter().filter(|(name, _)| told(name));
+    let headers = headers.flat_map(|(_, value)| value.split_whitespace()).map(str::to_owned);
+    let parameters = provider.query_params.iter().filter(|(name, _)| !name.to_ascii_lowercase().contains(VERSION));
+    // In an address they are spelled another way.
+    let spelled = |value: &String| url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    headers.chain(parameters.flat_map(|(_, value)| [value.clone(), spelled(value)])).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{screen::terminal::Terminal, support::Place};
+use crate::{login::piped, screen::terminal::Terminal, support::Place};
 
 /// A place whose model is spoken to over `wire`, and a file for a cassette beside it.
 fn place(wire: &str, script: Value) -> (Place, PathBuf) {
@@ -183,6 +183,31 @@ fn what_the_user_says_of_a_model_counts_again() {
         let here = elsewhere();
         let played = run(&here, &[&["exec"], again, &["--replay", shown(&cassette), "go"]].concat());
         assert_eq!((played.0, played.1.as_str()), (Some(0), "Yes.\n"), "{again:?}: {}", played.2);
+    }
+}
+
+#[test]
+fn what_the_providers_of_a_session_are_given_is_not_on_it() {
+    let said = "parameter-one, para%2Fmeter+two, para/meter two, kept-key-of-another, 2025-04-01-preview";
+    let (there, cassette) = place("chat", json!([{ "text": said }]));
+    let path = there.home.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let table = format!(
+        "\n[model_providers.other]\nbase_url = \"{}\"\nenv_key = \"NOT_SET\"\n\
+         query_params = {{ sig = \"parameter-one\", code = \"para/meter two\", api-version = \"2025-04-01-preview\" }}\n",
+        there.server.base_url()
+    );
+    fs::write(&path, config + &table).unwrap();
+    let login = piped(&there, &["login", "--provider", "other", "--with-api-key"], "kept-key-of-another");
+    assert!(login.status.success());
+    let others = "model_fallback=[\"other/m\"]";
+    let recorded = run(&there, &["exec", "-c", others, "--record", shown(&cassette), said]);
+    assert_eq!(recorded.0, Some(0), "{}", recorded.2);
+    let text = fs::read_to_string(&cassette).unwrap();
+    let secret = "⟨secret⟩, ⟨secret⟩, ⟨secret⟩, ⟨secret⟩, 2025-04-01-preview";
+    assert!(text.matches(secret).count() >= 2, "said and answered: {text}");
+    for absent in ["parameter-one", "meter", "kept-key"] {
+        assert!(!text.replace("parameters", "").contains(absent), "{absent} is in {text}");
     }
 }
 

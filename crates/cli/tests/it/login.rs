@@ -23,7 +23,7 @@ use crate::{
 const KEY: &str = "sk-s3cret-0123456789";
 
 /// Runs the program with `input` on a pipe.
-fn piped(place: &Place, arguments: &[&str], input: &str) -> Output {
+pub fn piped(place: &Place, arguments: &[&str], input: &str) -> Output {
     let mut child = place.codex(arguments).stdin(Stdio::piped()).spawn().unwrap();
     // It may have ended without reading it.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
