@@ -234,8 +234,16 @@ async fn keep_open(
         };
         // What is wrong with the others is told where they are built.
         if let Some(Candidate { name: provider, config }) = candidate {
-            match LocalServer::find(&config, ServerKind::named(&provider), clients).await {
-                Ok(server) => runs_here(&provider, server.models.iter().find(|it| it.is(model)))?,
+            let found = LocalServer::find(&config, ServerKind::named(&provider), clients).await;
+            // One that is not in its list may run anywhere.
+            let listed = found.and_then(|server| {
+                server.models.into_iter().find(|it| it.is(model)).ok_or_else(|| "it has no such model".to_owned())
+            });
+            match listed {
+                Ok(LocalModel { id, runs_at: Some(host), .. }) => {
+                    return Err(configuration(&runs_elsewhere(&provider, &id, &host)));
+                }
+                Ok(_) => {}
                 Err(why) => {
                     warnings.push(format!("model_fallback: `{name}` is left out: {}: {why}", config.base_url));
                     continue;
@@ -245,15 +253,6 @@ async fn keep_open(
         settings.model_fallback.push(name);
     }
     Ok(warnings)
-}
-
-/// # Errors
-/// The server has it run on another machine.
-fn runs_here(provider: &str, model: Option<&LocalModel>) -> Result<(), RpcError> {
-    match model {
-        Some(LocalModel { id, runs_at: Some(host), .. }) => Err(configuration(&runs_elsewhere(provider, id, host))),
-        _ => Ok(()),
-    }
 }
 
 fn runs_elsewhere(provider: &str, id: &str, host: &str) -> String {

@@ -235,9 +235,11 @@ fn who_takes_over_is_as_open_and_is_asked_in_its_own_way() {
         assert!(stderr.contains(expected), "{stderr}");
     }
     assert_eq!(place.server.requests().len() + spare.requests().len(), 0);
-    let (exit, stdout, stderr) = ask("[\"vllm/none\", \"spare/one\"]");
+    let (exit, stdout, stderr) = ask("[\"vllm/none\", \"ollama/gone:cloud\", \"spare/one\"]");
     assert_eq!((exit, stdout.as_str()), (0, "Spare.\n"), "{stderr}");
     assert!(stderr.contains("model_fallback: `vllm/none` is left out: "), "{stderr}");
+    let gone = stderr.lines().find(|line| line.contains("model_fallback: `ollama/gone:cloud` is left out: "));
+    assert!(gone.is_some_and(|line| line.ends_with("it has no such model")), "{stderr}");
     let (first, second) = (place.server.requests(), spare.requests());
     assert_eq!((first.len(), second.len()), (1, 1));
     assert!(first[0].body["tools"].is_null() && second[0].body["tools"].is_array(), "{}", second[0].body);
