@@ -310,13 +310,13 @@ impl Thought {
             Some(last) if same(last, "type") && same(last, "index") && !detail["index"].is_null() => {
                 let Some(members) = detail.as_object() else { return };
                 for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-                    match (&last[name], value) {
+                    match (&mut last[name], value) {
                         (Value::String(begun), Value::String(more))
                             if ["text", "summary", "data"].contains(&name.as_str()) =>
                         {
-                            last[name] = json!(format!("{begun}{more}"));
+                            begun.push_str(more);
                         }
-                        _ => last[name] = value.clone(),
+                        (place, value) => *place = value.clone(),
                     }
                 }
             }

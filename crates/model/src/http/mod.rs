@@ -3,6 +3,8 @@
 //! Every request carries the whole conversation and asks the vendor to store nothing. Nothing is repeated here:
 //! `retry` does that for all wires.
 
+#[cfg(test)]
+mod bounds_tests;
 mod config;
 mod endpoint;
 mod failure;
@@ -19,6 +21,7 @@ mod vendor_error;
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use codex_history::AssistantPart;
 use codex_net::{
     HttpClients,
     awake::{self, Silence},
@@ -194,6 +197,7 @@ impl Ask {
             events: Events::new(response, self.idle),
             assembler: self.assembler,
             vendor: self.vendor,
+            length: 0,
             is_over: false,
         }))
     }
@@ -222,8 +226,21 @@ fn not_a_stream(response: &Response) -> Option<&'static str> {
 /// What `response` answers, put together by `assembler`.
 #[cfg(test)]
 pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) -> EventStream {
-    let reader = Reader { events: Events::new(response, idle), assembler, vendor: "".into(), is_over: false };
+    let reader =
+        Reader { events: Events::new(response, idle), assembler, vendor: "".into(), length: 0, is_over: false };
     Box::pin(stream::unfold(State::Read(Box::new(reader)), step))
+}
+
+/// Most bytes of an answer's events. The longest that models give are some 130,000 tokens, each an event of 300 bytes.
+const LONGEST_ANSWER: usize = 64 << 20;
+/// Most calls of tools in an answer.
+const MOST_CALLS: usize = 128;
+
+/// The failure that an answer is whose calls nobody can have meant. None of them is made.
+pub(crate) fn too_many_calls(content: &[AssistantPart]) -> Option<StreamEvent> {
+    let calls = content.iter().filter(|part| matches!(part, AssistantPart::Call(_))).count();
+    let message = || format!("the answer calls tools {calls} times, and {MOST_CALLS} is the most; none was called");
+    (calls > MOST_CALLS).then(|| failure::plain(FailureKind::Malformed, message()))
 }
 
 /// An answer that is arriving.
@@ -231,6 +248,8 @@ struct Reader {
     events: Events,
     assembler: Assembler,
     vendor: Arc<str>,
+    /// Of its events so far, in bytes.
+    length: usize,
     /// The server has closed the stream.
     is_over: bool,
 }
@@ -241,18 +260,31 @@ impl Reader {
         loop {
             if let Some(mut event) = self.assembler.pop() {
                 if let StreamEvent::Completed { content, .. } = &mut event {
+                    if let Some(failed) = too_many_calls(content) {
+                        return failed;
+                    }
                     sign(content, &self.vendor);
                 }
                 return event;
             }
             match self.events.next().await {
-                Some(Ok(event)) => self.assembler.take(event.name.as_deref(), &event.data),
+                Some(Ok(event)) => {
+                    self.length += event.data.len();
+                    if self.length > LONGEST_ANSWER {
+                        return failure::plain(Malformed, "the answer is longer than 64 MiB".to_owned());
+                    }
+                    self.assembler.take(event.name.as_deref(), &event.data);
+                }
                 Some(Err(sse::Error::Read(error))) => {
                     let message = format!("the connection broke within the answer: {}", causes(&error));
                     return failure::plain(Disconnected, message);
                 }
                 Some(Err(sse::Error::Silent(silence))) => {
                     let message = format!("the server sent nothing for {silence}");
+                    return failure::plain(Disconnected, message);
+                }
+                Some(Err(sse::Error::NoEvent(most))) => {
+                    let message = format!("the server sent no part of the answer for {} s", most.as_secs_f32());
                     return failure::plain(Disconnected, message);
                 }
                 Some(Err(sse::Error::Format(what))) => {

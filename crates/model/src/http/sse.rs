@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use codex_net::awake::{self, Silence};
 use reqwest::Response;
+use tokio::time::Instant;
 
 pub(super) use self::parser::Event;
 use self::parser::Parser;
+
+/// How long there may be no event while something comes, in times that a server may be silent.
+const WITHOUT_EVENT: u32 = 3;
 
 /// Events as they arrive.
 pub(super) struct Events {
@@ -27,18 +31,21 @@ pub(super) enum Error {
     Read(reqwest::Error),
     /// Nothing came for this long. Any byte counts: a server that sends comments while the model thinks is alive.
     Silent(Silence),
+    /// No event came for this long, but comments did: nobody thinks for so long.
+    NoEvent(Duration),
     /// These are no events.
     Format(&'static str),
 }
 
 impl Events {
-    /// The events of `response`, whose every piece is awaited for `idle` at most.
+    /// The events of `response`, whose every piece is awaited for `idle` at most, and every event a few times as long.
     pub(super) fn new(response: Response, idle: Duration) -> Self {
         Self { response, idle, parser: Parser::default(), end: None }
     }
 
     /// The next event; `None` when the body has ended.
     pub(super) async fn next(&mut self) -> Option<Result<Event, Error>> {
+        let (since, most) = (Instant::now(), self.idle.saturating_mul(WITHOUT_EVENT));
         loop {
             if let Some(event) = self.parser.pop() {
                 return Some(Ok(event));
@@ -46,7 +53,8 @@ impl Events {
             if let Some(end) = &mut self.end {
                 return end.take().map(Err);
             }
-            self.end = match awake::within(self.idle, self.response.chunk()).await {
+            let left = most.saturating_sub(since.elapsed());
+            self.end = match awake::within(self.idle.min(left), self.response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.parser.feed(&bytes).err().map(|what| Some(Error::Format(what))),
                 Ok(Ok(None)) => Some(self.parser.finish().err().map(Error::Format)),
                 Ok(Err(error)) => {
@@ -54,6 +62,7 @@ impl Events {
                     let _ = self.parser.finish();
                     Some(Some(Error::Read(error)))
                 }
+                Err(silence) if left < self.idle && !silence.slept => Some(Some(Error::NoEvent(most))),
                 Err(silence) => Some(Some(Error::Silent(silence))),
             };
         }

@@ -24,7 +24,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use self::{find::Piece, quoted::Results};
-use crate::{EventStream, Failure, Model, Request, StreamEvent, functions::made_up_id};
+use crate::{EventStream, Failure, Model, Request, StreamEvent, functions::made_up_id, http::too_many_calls};
 
 /// How a model calls tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl Answer {
                 (calling, StreamEvent::Completed { content, usage }) => {
                     let request = asked.request.clone();
                     let content = self.whole(content, &request, calling);
-                    self.ready.push_back(StreamEvent::Completed { content, usage });
+                    let too_many = too_many_calls(&content);
+                    self.ready.push_back(too_many.unwrap_or(StreamEvent::Completed { content, usage }));
                 }
                 (_, StreamEvent::Failed(failure)) => {
                     // What was held back is all that there will be.

@@ -272,3 +272,17 @@ async fn a_call_that_stands_in_a_result_is_only_quoted() {
         }
     }
 }
+
+#[tokio::test]
+async fn more_calls_than_anybody_means_are_none() {
+    for (count, is_answer) in [(128, true), (129, false)] {
+        let said = "<tool_call>{\"name\": \"list_dir\"}</tool_call>".repeat(count);
+        let model = TextCalls::new(Fake::new([says(&said)]), Calling::Text, Calling::Text);
+        let (_, events) = answer(&model, request(vec![Message::user("x")])).await;
+        assert_eq!(matches!(events[..], [StreamEvent::Completed { .. }]), is_answer, "{count}");
+        assert_eq!(
+            matches!(&events[..], [StreamEvent::Failed(failure)] if failure.message.contains("129")),
+            !is_answer
+        );
+    }
+}
