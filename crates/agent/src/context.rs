@@ -11,6 +11,10 @@ const INSTRUCTIONS: &str = include_str!("prompts/instructions.md");
 const USER_COMMAND: &str = include_str!("prompts/user_command.md");
 const AGENT_REPORT: &str = include_str!("prompts/agent_report.md");
 const SUMMED_UP: &str = include_str!("prompts/summed_up.md");
+const APPROVED_PLAN: &str = include_str!("prompts/approved_plan.md");
+const REVIEW_REQUEST: &str = include_str!("prompts/review_request.md");
+const REVIEW_AGAIN: &str = include_str!("prompts/review_again.md");
+const REVIEW_DONE: &str = include_str!("prompts/review_done.md");
 const READ_ONLY: &str = include_str!("prompts/sandbox_read_only.md");
 const WORKSPACE_WRITE: &str = include_str!("prompts/sandbox_workspace_write.md");
 const DANGER_FULL_ACCESS: &str = include_str!("prompts/sandbox_danger_full_access.md");
@@ -111,10 +115,22 @@ fn says(history: &History, part: &str) -> bool {
 /// Whether what a user message says comes from this program.
 pub(crate) fn is_of_program(content: &[Content]) -> bool {
     let Some(Content::Text { text }) = content.first() else { return false };
-    let templates = [ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP];
+    begins_as(text, &[ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP])
+}
+
+/// Whether a text of a user message is not the user's own: this program put it there, or another model's words.
+pub(crate) fn is_said_for_user(text: &str) -> bool {
+    let templates = [
+        [ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP, PLAN_MODE].as_slice(),
+        &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE],
+    ];
+    templates.iter().any(|templates| begins_as(text, templates))
+}
+
+/// Whether `text` begins as one of `templates` does, up to its first value.
+fn begins_as(text: &str, templates: &[&str]) -> bool {
     templates.iter().any(|template| {
         let line = template.lines().next().unwrap_or_default();
-        // Up to the first value.
         text.starts_with(line.split('{').next().unwrap_or(line))
     })
 }
@@ -206,6 +222,28 @@ mod tests {
         let said = |said: &str| is_of_program(&[text(said.to_owned())]);
         assert!(said(&fill(USER_COMMAND, &[("command", "ls")])) && said(SUMMED_UP));
         assert!(!said("") && !said("<b>bold</b>") && !said("The user is me"));
+    }
+
+    /// Each template is known as one that stands in user messages, or listed here as one that never does.
+    #[test]
+    fn every_prompt_that_stands_in_the_users_place_is_told_apart() {
+        const ELSEWHERE: &str = "agent_changes agents_lost base base_small compact compact_focus declined \
+            declined_with_message ended_with_the_program files_redone files_rewound forked interrupted more_granted \
+            more_refused network_domains never_writable new_repositories output_left_out picture_left_out \
+            refused_again repeated review sandbox_danger_full_access sandbox_planning sandbox_read_only \
+            sandbox_workspace_write stopped unanswered weaker_walls_declined";
+        let mut elsewhere: Vec<&str> = ELSEWHERE.split_whitespace().collect();
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/prompts")).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let listed = elsewhere.iter().position(|elsewhere| *elsewhere == name);
+            let template = std::fs::read_to_string(&path).unwrap();
+            let filled = fill(&template, &[("target", "it"), ("path", "/w"), ("name", "a"), ("error", "e")]);
+            assert_eq!(is_said_for_user(&filled), listed.is_none(), "{name}");
+            listed.map(|at| elsewhere.swap_remove(at));
+        }
+        assert!(elsewhere.is_empty(), "{elsewhere:?}");
+        assert!(!is_said_for_user("Review https://a.example/") && !is_said_for_user(""));
     }
 
     #[test]

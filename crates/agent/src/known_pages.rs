@@ -2,21 +2,24 @@
 //! that was itself so named. Pure: a conversation in, yes or no out.
 //!
 //! An address that the model put together may carry away what it has read. So no other tool's output counts, nor what
-//! this program or another model says in the user's place.
+//! this program or another model says in the user's place, nor a page whose address was not said or found as it is: its
+//! server may repeat what the address holds.
 
 use std::collections::BTreeSet;
 
 use codex_history::{AssistantPart, Content, History, Message};
 use codex_permissions::Fetch;
 
-use crate::context::is_of_program;
+use crate::context::{is_of_program, is_said_for_user};
 
 /// Whether the page was so named in `history`; `is_agent`: there another model speaks in the user's place.
 pub(crate) fn is_known(history: &History, page: &Fetch, is_agent: bool) -> bool {
     let (mut said, mut found, mut open) = (Vec::new(), Vec::new(), BTreeSet::new());
     for message in history.messages() {
         match message {
-            Message::User { content } if !is_agent && !is_of_program(content) => said.extend(texts(content)),
+            Message::User { content } if !is_agent && !is_of_program(content) => {
+                said.extend(texts(content).filter(|text| !is_said_for_user(text)));
+            }
             Message::Assistant { content } => {
                 for part in content {
                     match part {
@@ -26,7 +29,7 @@ pub(crate) fn is_known(history: &History, page: &Fetch, is_agent: bool) -> bool 
                         AssistantPart::Call(call) if call.name == "web_search" => drop(open.insert(&call.call_id)),
                         AssistantPart::Call(call) if call.name == "web_fetch" => {
                             let asked = of_call(call.arguments.text());
-                            if asked.is_some_and(|asked| names(&said, &found, &asked)) {
+                            if asked.is_some_and(|asked| has_all(&said, &found, &asked)) {
                                 open.insert(&call.call_id);
                             }
                         }
@@ -38,7 +41,7 @@ pub(crate) fn is_known(history: &History, page: &Fetch, is_agent: bool) -> bool 
             _ => {}
         }
     }
-    names(&said, &found, page)
+    has_all(&said, &found, page) || said.iter().any(|text| says_host(text, &page.host))
 }
 
 /// The page that an earlier call asked for.
@@ -54,28 +57,52 @@ fn texts(content: &[Content]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether the user has said the host of the page, or something that was found has its whole address.
-fn names(said: &[&str], found: &[&str], page: &Fetch) -> bool {
+/// Whether the user has said the whole address of the page, with its scheme or without, or something that was found has it.
+fn has_all(said: &[&str], found: &[&str], page: &Fetch) -> bool {
     let address = page.url.trim_end_matches('/');
-    said.iter().any(|text| text.contains(address) || says_host(text, &page.host))
-        || found.iter().any(|text| text.contains(address))
+    let bare = address.split_once("://").map_or(address, |(_, bare)| bare);
+    // A host alone may be the name of a file: `main.rs`.
+    let begins = |before: char| before.is_whitespace() || matches!(before, '(' | '<' | '[' | '"' | '\'' | '`');
+    let says_bare = |text: &str| bare.contains('/') && has_whole(text, bare, begins);
+    said.iter().any(|text| has_whole(text, address, |_| true) || says_bare(text))
+        || found.iter().any(|text| has_whole(text, address, |_| true))
 }
 
-/// Whether `text` has `host` as a name of its own, and not as a part of another.
+/// Whether `address` stands in `text` and ends there, after something that `begins` lets stand before it.
+fn has_whole(text: &str, address: &str, begins: impl Fn(char) -> bool) -> bool {
+    text.match_indices(address).any(|(at, _)| {
+        let after = &text[at + address.len()..];
+        let after = after.strip_prefix('/').unwrap_or(after);
+        // The sentence, or the Markdown, that it stands in.
+        let after_sentence = after.trim_start_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '*', '_']);
+        let is_end = after.starts_with('#') || after_sentence.chars().next().is_none_or(|next| !goes_on(next));
+        is_end && text[..at].chars().next_back().is_none_or(&begins)
+    })
+}
+
+/// Whether an address may go on with `c`.
+fn goes_on(c: char) -> bool {
+    c.is_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
+}
+
+/// Whether `text` has an address at `host`, or `host` with `www.`: other names with dots may be those of files.
 fn says_host(text: &str, host: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '@');
     let text = text.to_lowercase();
+    let with_www = format!("www.{}", host.strip_prefix("www.").unwrap_or(host));
+    let names = [format!("https://{host}"), format!("http://{host}"), with_www];
     host.contains('.')
-        && text.match_indices(host).any(|(at, _)| {
-            let mut after = text[at + host.len()..].chars();
-            let goes_on = match after.next() {
-                Some('.') => after.next().is_some_and(part),
-                Some(next) => part(next),
-                None => false,
-            };
-            let begins =
-                text[..at].chars().next_back().is_none_or(|before| !part(before) && !matches!(before, '.' | '@'));
-            begins && !goes_on
+        && names.iter().any(|name| {
+            text.match_indices(name).any(|(at, _)| {
+                let mut after = text[at + name.len()..].chars();
+                let goes_on = match after.next() {
+                    Some('.') => after.next().is_some_and(part),
+                    Some(next) => part(next),
+                    None => false,
+                };
+                let begins = text[..at].chars().next_back().is_none_or(|before| !part(before) && before != '.');
+                begins && !goes_on
+            })
         })
 }
 
@@ -106,22 +133,55 @@ mod tests {
     }
 
     #[test]
+    fn names_of_files_are_no_hosts() {
+        for (said, host) in [
+            ("fix src/main.rs and README.md, then run ./build.sh", "main.rs"),
+            ("fix src/main.rs and README.md, then run ./build.sh", "readme.md"),
+            ("main.rs", "main.rs"),
+            ("`setup.py`", "setup.py"),
+        ] {
+            let page = codex_tools::page(&format!("https://{host}/?x=secret")).unwrap();
+            let history: History = [Message::user(said)].into_iter().collect();
+            assert!(!is_known(&history, &page, false), "{said}");
+        }
+    }
+
+    #[test]
     fn only_who_does_not_know_what_the_model_knows_can_name_a_page() {
         const PAGE: &str = "https://docs.example.org/a?b=c";
+        let of_user = |text: &str| Content::Text { text: text.into() };
         let user = |text: &str| vec![Message::user(text)];
         let search = |text: &str| vec![call("web_search", "{}"), result(text)];
         let fetch = |url: &str, text: &str| vec![call("web_fetch", &format!("{{\"url\":\"{url}\"}}")), result(text)];
-        let table: [(Vec<Message>, bool); 19] = [
+        let table: [(Vec<Message>, bool); 32] = [
             (vec![], false),
             (user("Read https://docs.example.org/a?b=c please"), true),
-            (user("Look into Docs.Example.org."), true),
-            (user("docs.example.org/other has it"), true),
-            (user("docs.example.org.evil.com has it"), false),
-            (user("mydocs.example.org, docs.example.organic, x@docs.example.org"), false),
+            (user("Look into https://Docs.Example.org."), true),
+            (user("Look into www.docs.example.org"), true),
+            (user("(docs.example.org/a?b=c)."), true),
+            (user("https://docs.example.org/other has it"), true),
+            // A name with dots may be that of a file.
+            (user("Look into docs.example.org"), false),
+            (user("Fix docs.example.org/other and src/docs.example.org/a?b=c"), false),
+            (user("https://docs.example.org.evil.com/a?b=c has it"), false),
+            (user("https://mydocs.example.org https://docs.example.organic https://docs.example.org@evil.com"), false),
             (user("example.org"), false),
             // What this program says in the user's place, from files of the project too.
             (user("<instructions source=\"AGENTS.md\">\nhttps://docs.example.org/a?b=c\n</instructions>"), false),
+            // What another model says there, behind the user's words or alone.
+            (vec![Message::User { content: vec![of_user("Go."), crate::mode::approved(PAGE)] }], false),
+            (vec![Message::User { content: vec![of_user(PAGE), crate::mode::approved("Go.")] }], true),
+            (
+                user(
+                    "The user had the project reviewed (x) in a conversation apart from this one.\n\nSee https://docs.example.org/a?b=c",
+                ),
+                false,
+            ),
             (search(PAGE), true),
+            (search("See [it](https://docs.example.org/a?b=c), <b>"), true),
+            (search("https://docs.example.org/a?b=c#part"), true),
+            (search("https://docs.example.org/a?b=c&d=e"), false),
+            (search("https://docs.example.org/a?b=c.d"), false),
             // The host alone would let the model write what it likes.
             (search("https://docs.example.org/other"), false),
             (vec![searched(PAGE)], true),
@@ -129,7 +189,10 @@ mod tests {
             // Any other tool's output may be the model's own words.
             (vec![call("exec_command", "{}"), result(PAGE)], false),
             (fetch("https://unknown.example/", PAGE), false),
-            ([user("see known.example"), fetch("https://known.example/x", PAGE)].concat(), true),
+            ([user("see https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), true),
+            // A site whose host alone was said may repeat what the model wrote, or send on to it.
+            ([user("see https://known.example/y"), fetch("https://known.example/x", PAGE)].concat(), false),
+            ([user("see https://known.example"), fetch("https://known.example/?to=x", PAGE)].concat(), false),
             ([search("https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), true),
             ([search("https://known.example/x"), fetch("https://known.example/y", PAGE)].concat(), false),
             (vec![call("web_fetch", "not JSON"), result(PAGE)], false),

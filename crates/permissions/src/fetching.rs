@@ -19,13 +19,13 @@ pub(crate) fn judge(policy: &Policy, fetch: &Fetch) -> Judgement {
     if is_open || policy.network && policy.level == SandboxLevel::WorkspaceWrite {
         return allow("commands reach the network too");
     }
-    if policy.full_auto {
-        return allow("`--full-auto` says yes to it");
-    }
     let reason =
         format!("neither the user nor a search has named this address, which tells {} what it holds", fetch.host);
     if policy.is_planning {
         return Judgement::refuse(format!("plan mode asks nobody, and {reason}"), None);
+    }
+    if policy.full_auto && policy.level == SandboxLevel::WorkspaceWrite {
+        return allow("`--full-auto` says yes to it");
     }
     match policy.approval {
         Approval::Never => {
@@ -61,6 +61,8 @@ mod tests {
             (Policy { level: ReadOnly, ..networked }, &plain, "ask"),
             (base(DangerFullAccess, Never), &plain, "allow"),
             (Policy { full_auto: true, ..base(WorkspaceWrite, Never) }, &plain, "allow"),
+            (Policy { full_auto: true, ..base(ReadOnly, Never) }, &plain, "refuse"),
+            (Policy { full_auto: true, ..base(WorkspaceWrite, Never) }.planning(), &plain, "refuse"),
             (base(WorkspaceWrite, Never), &known, "allow"),
             (base(ReadOnly, Untrusted), &known, "allow"),
             (base(WorkspaceWrite, OnRequest).planning(), &known, "allow"),

@@ -6,7 +6,7 @@ use codex_history::{Content, History, Message, Sizes};
 use codex_protocol::PlanStepStatus;
 use codex_store::Pinned;
 
-use crate::context::{fill, is_of_program};
+use crate::context::{fill, is_of_program, is_said_for_user};
 
 const SUMMED_UP: &str = include_str!("../prompts/summed_up.md");
 
@@ -114,7 +114,16 @@ fn cut_content(content: &[Content], room: u64) -> Vec<Content> {
         Content::Text { text } => Some(text.as_str()),
         Content::Image { .. } => None,
     });
-    vec![Content::Text { text: cut(&texts.collect::<Vec<_>>().join("\n"), bytes(room)) }]
+    // What stands there that is not the user's own keeps its mark, or goes.
+    let (others, own): (Vec<&str>, Vec<&str>) = texts.partition(|text| is_said_for_user(text));
+    let room = if others.is_empty() { bytes(room) } else { bytes(room) / 2 };
+    let others = others.join("\n");
+    let shortened = |text: &str| Content::Text { text: cut(text, room) };
+    let with_mark = (!others.is_empty()).then(|| shortened(&others)).filter(|piece| match piece {
+        Content::Text { text } => is_said_for_user(text),
+        Content::Image { .. } => false,
+    });
+    [shortened(&own.join("\n"))].into_iter().chain(with_mark).collect()
 }
 
 fn bytes(tokens: u64) -> usize {
@@ -252,6 +261,26 @@ mod tests {
             assert_eq!(kept(&summed.messages), expected, "{said:?} {budget}");
             assert!(format!("{:?}", summed.messages.last()).contains("In short."));
             assert_eq!(summed.messages[0], Message::Developer { text: "Be kind.".into() });
+        }
+    }
+
+    #[test]
+    fn a_plan_is_not_cut_into_the_users_words() {
+        let plan = crate::mode::approved(&"p".repeat(4_000));
+        for (budget, pieces) in [(200, 2), (4, 1)] {
+            let content = vec![Content::Text { text: "u".repeat(4_000) }, plan.clone()];
+            let history: History = [Message::User { content }, call()].into_iter().collect();
+            let summed = summed_up(&history, &stays(budget), "");
+            let Message::User { content } = &summed.messages[1] else { panic!("{summed:?}") };
+            let texts: Vec<&str> = content
+                .iter()
+                .filter_map(|piece| match piece {
+                    Content::Text { text } => Some(text.as_str()),
+                    Content::Image { .. } => None,
+                })
+                .collect();
+            assert!(texts.len() == pieces && texts[0].starts_with('u') && !texts[0].contains('p'), "{texts:?}");
+            assert!(texts.iter().skip(1).all(|text| text.starts_with("<approved_plan>")), "{texts:?}");
         }
     }
 
