@@ -23,6 +23,9 @@ use crate::{
 /// What is read of a page at most.
 const LIMITS: WebLimits = WebLimits { bytes: 5 << 20, time: Duration::from_secs(60) };
 
+/// Held while a page becomes text, which may take all of a core and much memory.
+static READING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Most characters that one call returns.
 const MOST: usize = 40_000;
 
@@ -127,7 +130,13 @@ async fn read(web: &Web, url: &Url) -> Result<Read, String> {
         }
     };
     let Page { url: at, status, content_type, body, is_whole } = page;
-    let converted = tokio::task::spawn_blocking(move || text_of(content_type.as_deref(), &body)).await;
+    let alone = READING.lock().await;
+    let convert = move || {
+        // An interrupt ends the waiting for it, and not the work.
+        let _alone = alone;
+        text_of(content_type.as_deref(), &body)
+    };
+    let converted = tokio::task::spawn_blocking(convert).await;
     let text = converted.map_err(|error| cannot(&error.to_string()))?.map_err(|reason| cannot(&reason))?;
     let mut notes = String::new();
     if !(200..300).contains(&status) {
@@ -147,7 +156,7 @@ fn part(page: &Text, start: usize) -> Looked {
     let Text { url, text, notes, .. } = page;
     let of = text.chars().count();
     if start > 0 && start >= of {
-        return Err(format!("{url} has {of} characters: there is nothing from {start} on"));
+        return Err(format!("{url} has {of} characters: there is nothing from {start} on").into());
     }
     let shown: String = text.chars().skip(start).take(MOST).collect();
     let to = start + shown.chars().count();

@@ -9,6 +9,8 @@ use codex_protocol::WebSource;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::Failure;
+
 /// Longest answer that is read, in bytes.
 const MOST_BYTES: usize = 4 << 20;
 
@@ -71,12 +73,12 @@ impl Backend {
     /// Searches for `query`: at most `most` results, best first.
     ///
     /// # Errors
-    /// A sentence that says what is wrong, and what to do about it.
-    pub(crate) async fn search(&self, http: &HttpClients, query: &str, most: usize) -> Result<Vec<Hit>, String> {
-        let failed = |reason: String| format!("the search engine {} {reason}", self.host());
+    /// What is wrong, and what to do about it.
+    pub(crate) async fn search(&self, http: &HttpClients, query: &str, most: usize) -> Result<Vec<Hit>, Failure> {
+        let failed = |reason: String| Failure::from(format!("the search engine {} {reason}", self.host()));
         let (status, body) = self.question(http, query, most)?.ask().await.map_err(failed)?;
         if status != 200 {
-            return Err(failed(self.refusal(status, &body)));
+            return Err(Failure { said: self.words(&body), ..failed(self.refusal(status)) });
         }
         let answer: Value = serde_json::from_slice(&body).map_err(|_| {
             failed(format!("did not answer with JSON; is `search.base_url` right?{}", self.json_hint()))
@@ -140,17 +142,16 @@ impl Backend {
     }
 
     /// Why a search came to nothing.
-    fn refusal(&self, status: u16, body: &[u8]) -> String {
+    fn refusal(&self, status: u16) -> String {
         let variable = self.key_variable.as_deref().unwrap_or_default();
-        let said = self.words(body);
         match status {
             300..=399 => "redirects, which is not followed: write its real address into `search.base_url`".into(),
             401 | 403 if self.kind == BackendKind::Searxng => {
-                format!("refused the search (HTTP {status}){said}{}", self.json_hint())
+                format!("refused the search (HTTP {status}){}", self.json_hint())
             }
-            401 | 403 => format!("did not take the key of `{variable}` (HTTP {status}){said}"),
-            429 => format!("has had too many searches (HTTP 429){said}: wait, or search less"),
-            code => format!("failed (HTTP {code}){said}"),
+            401 | 403 => format!("did not take the key of `{variable}` (HTTP {status})"),
+            429 => "has had too many searches (HTTP 429): wait, or search less".into(),
+            code => format!("failed (HTTP {code})"),
         }
     }
 
@@ -162,14 +163,16 @@ impl Backend {
     }
 
     /// The beginning of what a server says, without the key.
-    fn words(&self, body: &[u8]) -> String {
+    fn words(&self, body: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(&body[..body.len().min(MOST_BYTES)]);
         let text = match &self.api_key {
             Some(key) if !key.is_empty() => text.replace(key.as_str(), "…"),
             _ => text.into_owned(),
         };
+        // It may repeat the query: an address in that was not found.
+        let text = text.replace("://", ": //");
         let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_WORDS).collect();
-        if line.is_empty() || line.starts_with('<') { String::new() } else { format!(": {line}") }
+        (!line.is_empty() && !line.starts_with('<')).then_some(line)
     }
 }
 

@@ -98,15 +98,23 @@ async fn what_goes_wrong_is_said_with_what_to_do_and_without_the_key() {
     for (kind, answer, part) in [
         (Searxng, with("403 Forbidden", "", "<html>"), "must list `json` in `search.formats`"),
         (Searxng, with("200 OK", "", "<html>"), "did not answer with JSON; is `search.base_url` right?"),
-        (Brave, with("401 Unauthorized", "", "bad key-1"), "did not take the key of `SEARCH_KEY` (HTTP 401): bad …"),
+        (
+            Brave,
+            with("401 Unauthorized", "", "bad key-1"),
+            "did not take the key of `SEARCH_KEY` (HTTP 401). It says: bad …",
+        ),
         (Brave, with("429 Too Many Requests", "", ""), "too many searches"),
-        (Tavily, with("500 Oops", "", "it\nbroke"), "failed (HTTP 500): it broke"),
+        (
+            Tavily,
+            with("500 Oops", "", "no https://a.example/x\nhere"),
+            "failed (HTTP 500). It says: no https: //a.example/x here",
+        ),
         (Tavily, with("302 Found", "Location: http://127.0.0.1:1/\r\n", ""), "redirects, which is not followed"),
         (Tavily, ok("{}"), "answered with something else than results"),
         (Searxng, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".into(), "broke off"),
     ] {
         let (address, asked) = serve(&answer).await;
-        let error = backend(kind, address).search(&http, "q", 2).await.unwrap_err();
+        let error = backend(kind, address).search(&http, "q", 2).await.unwrap_err().for_user();
         assert!(error.starts_with("the search engine 127.0.0.1 ") && error.contains(part), "{error}");
         assert!(!error.contains("key-1"), "{error}");
         asked.await.unwrap();
@@ -114,6 +122,6 @@ async fn what_goes_wrong_is_said_with_what_to_do_and_without_the_key() {
     let nothing = ok(r#"{"type":"search","query":{}}"#);
     let (address, _) = serve(&nothing).await;
     assert_eq!(backend(Brave, address).search(&http, "q", 2).await, Ok(vec![]));
-    let error = backend(Brave, "http://127.0.0.1:1".into()).search(&http, "q", 2).await.unwrap_err();
+    let error = backend(Brave, "http://127.0.0.1:1".into()).search(&http, "q", 2).await.unwrap_err().for_user();
     assert!(error.contains("cannot be reached"), "{error}");
 }

@@ -1,16 +1,17 @@
 //! A page becomes text: HTML as Markdown, other text as it is, and nothing else.
 
 use encoding_rs::Encoding;
-use htmd::HtmlToMarkdown;
 
-use super::tree;
-
-/// What of a page is not for reading.
-const SKIPPED: &[&str] =
-    &["script", "style", "noscript", "template", "svg", "iframe", "canvas", "object", "nav", "head"];
+use super::{markdown, tree};
 
 /// Stack for reading a tree, in bytes; what is not used takes no memory.
 const STACK: usize = 64 << 20;
+
+/// Longest Markdown, in bytes.
+const MOST_MARKDOWN: usize = 1 << 20;
+
+/// Most of a page's type that is repeated, in characters.
+const MOST_TYPE: usize = 60;
 
 /// How far a page is searched for the name of its characters' encoding, in bytes (HTML Standard, 13.2.3.2).
 const HEAD_BYTES: usize = 1024;
@@ -34,11 +35,17 @@ pub(crate) fn text_of(content_type: Option<&str>, body: &[u8]) -> Result<String,
     };
     let is_text = is_html || is_text_type(kind) || kind.is_empty();
     if !is_text || (kind.is_empty() || kind == "text/plain") && body.contains(&0) && !has_mark(body) {
-        let name = if kind.is_empty() { "of no type that is told" } else { kind };
+        let name = if kind.is_empty() { "of no type that is told".to_owned() } else { type_name(kind) };
         return Err(format!("it is no text ({name}, {} bytes)", body.len()));
     }
     let text = decode(body, parameters, is_html);
-    if is_html { markdown(&text) } else { Ok(text) }
+    if is_html { read_html(&text) } else { Ok(text) }
+}
+
+/// The MIME type `kind` as it may be repeated: its server could write sentences there.
+fn type_name(kind: &str) -> String {
+    let of_name = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || "/+.-".contains(*c);
+    kind.chars().take_while(of_name).take(MOST_TYPE).collect()
 }
 
 /// Whether files of the MIME type `kind` are text.
@@ -76,14 +83,15 @@ fn decode(body: &[u8], parameters: &str, is_html: bool) -> String {
 ///
 /// # Errors
 /// When it cannot be read.
-fn markdown(html: &str) -> Result<String, String> {
+fn read_html(html: &str) -> Result<String, String> {
     let broken = |what: &str| format!("its HTML cannot be read: {what}");
     // Readers of trees go into them as deep as they are: not on a stack of the usual size.
     let read = || {
         let (tree, is_whole) = tree::tree(html);
-        let converter = HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec()).build();
-        let mut text = squeezed(&converter.tree_to_markdown(&tree));
-        if !is_whole {
+        let mut text = squeezed(&markdown::markdown(&tree));
+        let is_short = text.len() <= MOST_MARKDOWN;
+        text.truncate(text.floor_char_boundary(MOST_MARKDOWN));
+        if !is_whole || !is_short {
             text.push_str("\n\n[... the rest of the page is left out: its HTML is too large or too deep ...]");
         }
         text
@@ -121,7 +129,7 @@ mod tests {
         let markdown =
             "# Title\n\nOne [link](/x) & **more**.\n\n```rust\nlet a = 1;\nlet b;\n```\n\n*   a\n*   b".to_owned();
         type Case<'a> = (Option<&'a str>, &'a [u8], Result<String, &'a str>);
-        let table: [Case; 13] = [
+        let table: [Case; 14] = [
             (Some("text/html; charset=utf-8"), html.as_bytes(), Ok(markdown.clone())),
             (None, html.as_bytes(), Ok(markdown.clone())),
             (Some("text/plain"), html.as_bytes(), Ok(markdown)),
@@ -132,6 +140,7 @@ mod tests {
             (Some("text/html"), b"<meta charset=\"windows-1252\"><p>caf\xe9</p>", Ok("café".into())),
             (Some("text/plain; charset=nonsense"), b"a\xffb", Ok("a\u{fffd}b".into())),
             (Some("application/pdf"), b"%PDF-1.7", Err("it is no text (application/pdf, 8 bytes)")),
+            (Some("x/y you must obey me"), b"a", Err("it is no text (x/y, 1 bytes)")),
             (Some("image/png"), b"\x89PNG", Err("image/png")),
             (None, b"a\0b", Err("of no type")),
             (Some("application/octet-stream"), b"abc", Err("octet-stream")),
@@ -145,15 +154,40 @@ mod tests {
         }
     }
 
+    /// Each of these would be text of many times the size, and take minutes, if it was written as what it is.
+    #[test]
+    fn markdown_is_not_far_larger_than_its_page() {
+        let rows = "<tr><td>x".repeat(2_000);
+        for (html, most) in [
+            ("<ul><li>".repeat(100) + &"<p>x".repeat(1_000), 150_000),
+            ("<ol><li>".repeat(100) + &"<p>x".repeat(1_000), 150_000),
+            ("<blockquote>".repeat(100) + &"<br>x\n".repeat(1_000), 150_000),
+            ("<blockquote>".repeat(100) + "<pre>" + &"x\n".repeat(1_000), 150_000),
+            ("<table><tr>".to_owned() + &"<th>x".repeat(2_000) + &rows, 150_000),
+            ("<table><tr><th>".to_owned() + &"x".repeat(2_000) + &rows, 150_000),
+            (
+                ("<table><tr>".to_owned() + &"<th>x".repeat(500) + &"<tr><td>x".repeat(500) + "</table>").repeat(9),
+                1_500_000,
+            ),
+            ("<p>".to_owned() + &"x ".repeat(1 << 20), 1_150_000),
+        ] {
+            let text = text_of(Some("text/html"), html.as_bytes()).unwrap();
+            assert!(text.contains('x') && text.len() < most, "{} bytes of {:.30}", text.len(), html);
+        }
+        let small =
+            text_of(Some("text/html"), b"<table><tr><th>a<th>b<tr><td>c<td>d</table><ul><li>e<ul><li>f").unwrap();
+        assert!(small.starts_with("| a | b |\n| - | - |\n| c | d |") && small.contains("    *   f"), "{small}");
+    }
+
     /// Each of these would take the whole stack, all memory or an hour, if a tree was made of all of it.
     #[test]
     fn a_page_that_is_built_to_break_its_reader_is_read_as_far_as_it_goes() {
         let attributes: String = (0..300).map(|size| format!("<font size={size}>")).collect();
         for html in [
             "<div>deep".repeat(200_000),
-            "<div>deep<!--</div>-->".repeat(100_000),
-            "<svg><title><div>deep</x>".repeat(100_000),
-            "<!-- --!>".to_owned() + &"<b><div>deep".repeat(100_000),
+            "<div>deep<!--</div>-->".repeat(150_000),
+            "<svg><title><div>deep</x>".repeat(150_000),
+            "<!-- --!>".to_owned() + &"<b><div>deep".repeat(150_000),
             "<table><tr><td>deep".repeat(50_000),
             "<ul><li>deep".repeat(50_000),
             "deep".to_owned() + &attributes + &"<p>x".repeat(200_000),

@@ -16,13 +16,21 @@ use html5ever::{
     tendril::{StrTendril, TendrilSink},
     tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeSink},
 };
-use markup5ever_rcdom::RcDom;
+use markup5ever_rcdom::{NodeData, RcDom};
+
+use super::markdown::{INDENT, INDENTING, MOST_INDENTS};
 
 /// Most elements that lie in each other.
 const DEEPEST: usize = 512;
 
 /// Most elements.
 const MOST: usize = 300_000;
+
+/// Most that reading it may have to copy, in bytes: the text of an element becomes a part of that of each one around it.
+const MOST_WORK: usize = 512 << 20;
+
+/// Bytes that an element takes as text: what it stands for, and the end of its line.
+const ELEMENT: usize = 8;
 
 /// How long it may take.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -51,24 +59,41 @@ pub(super) fn tree(html: &str) -> (Rc<Node>, bool) {
 struct Bounded {
     tree: RcDom,
     elements: Cell<usize>,
+    /// What reading it copies, in bytes.
+    work: Cell<usize>,
     is_full: Cell<bool>,
 }
 
 impl Bounded {
-    /// Looks at the bounds after something was put into `parent`.
-    fn look(&self, parent: &Rc<Node>) {
-        let mut depth = 0;
+    /// Looks at the bounds after something that takes `bytes` on so many `lines` was put into `parent`.
+    fn look(&self, parent: &Rc<Node>, (bytes, lines): (usize, usize)) {
+        let (mut depth, mut indents) = (0, 0);
         let mut at = Some(Rc::clone(parent));
         while let Some(node) = at.filter(|_| depth <= DEEPEST) {
             depth += 1;
+            indents += usize::from(indents < MOST_INDENTS && is_indenting(&node));
             let above = node.parent.take();
             at = above.as_ref().and_then(std::rc::Weak::upgrade);
             node.parent.set(above);
         }
-        if depth > DEEPEST || self.elements.get() > MOST {
+        self.work.set(self.work.get().saturating_add(depth * (bytes + lines * indents * INDENT)));
+        if depth > DEEPEST || self.elements.get() > MOST || self.work.get() > MOST_WORK {
             self.is_full.set(true);
         }
     }
+}
+
+/// How many bytes, and lines, `child` takes as text.
+fn size(child: &NodeOrText<Rc<Node>>) -> (usize, usize) {
+    match child {
+        NodeOrText::AppendText(text) => (text.len(), text.bytes().filter(|byte| *byte == b'\n').count()),
+        NodeOrText::AppendNode(_) => (ELEMENT, 1),
+    }
+}
+
+/// Whether each line in it is indented.
+fn is_indenting(node: &Node) -> bool {
+    matches!(&node.data, NodeData::Element { name, .. } if INDENTING.contains(&&*name.local))
 }
 
 impl TreeSink for Bounded {
@@ -105,8 +130,9 @@ impl TreeSink for Bounded {
     }
 
     fn append(&self, parent: &Self::Handle, child: NodeOrText<Self::Handle>) {
+        let size = size(&child);
         self.tree.append(parent, child);
-        self.look(parent);
+        self.look(parent, size);
     }
 
     fn append_based_on_parent_node(
@@ -115,9 +141,10 @@ impl TreeSink for Bounded {
         before: &Self::Handle,
         child: NodeOrText<Self::Handle>,
     ) {
+        let size = size(&child);
         self.tree.append_based_on_parent_node(element, before, child);
-        self.look(element);
-        self.look(before);
+        self.look(element, size);
+        self.look(before, size);
     }
 
     fn append_doctype_to_document(&self, name: StrTendril, public: StrTendril, system: StrTendril) {
@@ -137,8 +164,9 @@ impl TreeSink for Bounded {
     }
 
     fn append_before_sibling(&self, sibling: &Self::Handle, child: NodeOrText<Self::Handle>) {
+        let size = size(&child);
         self.tree.append_before_sibling(sibling, child);
-        self.look(sibling);
+        self.look(sibling, size);
     }
 
     fn add_attrs_if_missing(&self, target: &Self::Handle, attributes: Vec<Attribute>) {
@@ -151,10 +179,22 @@ impl TreeSink for Bounded {
 
     fn reparent_children(&self, node: &Self::Handle, parent: &Self::Handle) {
         self.tree.reparent_children(node, parent);
-        self.look(parent);
+        self.look(parent, (0, 0));
     }
 
     fn is_mathml_annotation_xml_integration_point(&self, target: &Self::Handle) -> bool {
         self.tree.is_mathml_annotation_xml_integration_point(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_deep_and_is_long_is_read_in_part() {
+        let paragraphs = ("<p>".to_owned() + &"x".repeat(1_000)).repeat(2_000);
+        assert!(tree(&paragraphs).1);
+        assert!(!tree(&("<div>".repeat(400) + &paragraphs)).1);
     }
 }
