@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use codex_permissions::{RuleText, Rules};
 use codex_store::StoreError;
+use codex_tools::Tool;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
@@ -53,16 +54,16 @@ impl Thread {
         Some(Settled { thread: self, state })
     }
 
-    /// Lets `model` be asked: from now on, or from the next turn on if one runs.
+    /// Lets `model` be asked, for which there are `tools`: from now on, or from the next turn on if one runs.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    pub async fn set_model(&self, model: ModelChoice) -> Result<(), ThreadError> {
+    pub async fn set_model(&self, model: ModelChoice, tools: Vec<Arc<dyn Tool>>) -> Result<(), ThreadError> {
         match self.take().await {
-            Some(settled) => Ok(settled.change(|settings| ThreadSettings { model, ..settings })?),
+            Some(settled) => Ok(settled.change(|settings| settings.asking(model, tools))?),
             None => {
                 self.standing.show_model(model.clone());
-                self.next().model = Some(model);
+                self.next().model = Some((model, tools));
                 Ok(())
             }
         }

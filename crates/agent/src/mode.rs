@@ -47,10 +47,13 @@ impl Mode {
     }
 }
 
+/// Who is asked, and all tools that there are for it but those of sub-agents.
+type ModelWithTools = (ModelChoice, Vec<Arc<dyn Tool>>);
+
 /// What is in force from the next turn on.
 #[derive(Debug, Default)]
 pub(crate) struct Next {
-    pub(crate) model: Option<ModelChoice>,
+    pub(crate) model: Option<ModelWithTools>,
     pub(crate) mode: Option<Mode>,
 }
 
@@ -61,8 +64,12 @@ impl ThreadState {
             return Ok(());
         }
         let mode = mode.unwrap_or(self.settings.mode());
-        let model = model.unwrap_or_else(|| self.settings.model.clone());
-        self.settings = ThreadSettings { model, ..self.settings.clone() }.in_mode(mode);
+        let settings = self.settings.clone();
+        let settings = match model {
+            Some((model, tools)) => settings.asking(model, tools),
+            None => settings,
+        };
+        self.settings = settings.in_mode(mode);
         self.record_change()
     }
 }

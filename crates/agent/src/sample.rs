@@ -29,6 +29,9 @@ use crate::{
 /// Text that arrives within this time of what was recorded and told before it waits for the end of it.
 const COALESCE: Duration = Duration::from_millis(50);
 
+/// Most times in a row that an answer which was paused is asked for again.
+const MOST_PAUSES: u32 = 8;
+
 const PICTURE_LEFT_OUT: &str = include_str!("prompts/picture_left_out.md");
 
 /// The texts of an answer that is still arriving. Only the last one is open.
@@ -40,6 +43,8 @@ struct Arriving {
     searches: Searches,
     /// Items that were begun by an answer that does not count; the next texts take them over.
     begun: VecDeque<String>,
+    /// Whether it is only the beginning of one.
+    is_paused: bool,
     /// When what is not recorded yet must be.
     due: Option<Instant>,
     /// When something was recorded last.
@@ -121,6 +126,7 @@ impl TurnRun {
                 Some(StreamEvent::Rerouted { provider, model, why }) => {
                     self.rerouted(state, (provider, model), why).await;
                 }
+                Some(StreamEvent::Paused) => arriving.is_paused = true,
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
                 Some(StreamEvent::Completed { content, usage }) => {
                     // It shares the conversation, which would be copied if it grew now.
@@ -272,7 +278,16 @@ impl TurnRun {
             state.history.count_is(usage.total());
             self.count(state, usage).await?;
         }
-        Ok(if calls.is_empty() { Step::Finish(Finish::Completed) } else { Step::RunTools(calls) })
+        Ok(match self.progress.paused(arriving.is_paused) {
+            _ if !calls.is_empty() => Step::RunTools(calls),
+            None => Step::Finish(Finish::Completed),
+            Some(pauses) if pauses <= MOST_PAUSES => Step::Sample,
+            Some(_) => {
+                let message =
+                    format!("the vendor paused its answer {MOST_PAUSES} times and more: \"go on\" asks for the rest");
+                Step::Finish(Finish::Failed(turn_error(message, "other".into())))
+            }
+        })
     }
 
     /// Tells the pages that the answer rests on and does not name, as the end of its last text. Returns what was told.

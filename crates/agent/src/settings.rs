@@ -32,6 +32,11 @@ pub struct ThreadSettings {
 }
 
 impl ThreadSettings {
+    /// The same where `model` is asked, for which there are `tools`.
+    pub(crate) fn asking(self, model: ModelChoice, tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self { model, tools, ..self }.with_agent_tools()
+    }
+
     /// All tools that there are for it.
     pub(crate) fn with_agent_tools(mut self) -> Self {
         if let Some(agents) = &self.agents {

@@ -120,6 +120,16 @@ pub(crate) struct Progress {
     pub(crate) failed: Option<FailureKind>,
     /// The model that answers, if it is not the thread's own.
     pub(crate) answers: Option<Other>,
+    /// How many answers in a row were only the beginning of one.
+    pauses: u32,
+}
+
+impl Progress {
+    /// Counts an answer: how many in a row were paused, if this one was.
+    pub(crate) fn paused(&mut self, is_paused: bool) -> Option<u32> {
+        self.pauses = if is_paused { self.pauses + 1 } else { 0 };
+        is_paused.then_some(self.pauses)
+    }
 }
 
 impl TurnRun {
@@ -128,8 +138,8 @@ impl TurnRun {
         let now = Instant::now();
         let Reach { cancel, steers, items } = reach;
         let (plan_item, failed, answers) = (None, None, None);
-        let progress =
-            Progress { began: now, requests: 0, asked: now, items, has_plan: false, plan_item, failed, answers };
+        let (began, asked, requests, pauses) = (now, now, 0, 0);
+        let progress = Progress { began, requests, asked, items, has_plan: false, plan_item, failed, answers, pauses };
         Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
     }
 

@@ -402,7 +402,7 @@ pub const PROVIDER: &[Key] = &[
     key(
         "web_search",
         Kind::Flag,
-        "Whether the server searches the web for its models; known for OpenAI's own; it must speak `responses`",
+        "Whether the server searches the web for its models; known for those of OpenAI and Anthropic; it must speak `responses` or `anthropic`",
     ),
     later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
     ignored("supports_websockets", "Streams are read over HTTP"),

@@ -239,7 +239,9 @@ impl Attempts {
                 }
                 StreamEvent::Failed(failure) => return Some(self.failed(failure)),
                 completed @ StreamEvent::Completed { .. } => self.completed(completed),
-                announced @ (StreamEvent::Retrying { .. } | StreamEvent::Rerouted { .. }) => return Some(announced),
+                announced @ (StreamEvent::Retrying { .. } | StreamEvent::Rerouted { .. } | StreamEvent::Paused) => {
+                    return Some(announced);
+                }
             }
         }
     }

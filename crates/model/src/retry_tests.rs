@@ -75,6 +75,7 @@ fn names(events: &[StreamEvent]) -> String {
         StreamEvent::SearchStarted { .. } => 's',
         StreamEvent::Retrying { .. } => '~',
         StreamEvent::Rerouted { .. } => '>',
+        StreamEvent::Paused => '=',
         StreamEvent::Discarded => 'D',
         StreamEvent::Completed { .. } => 'C',
         StreamEvent::Failed(_) => 'F',

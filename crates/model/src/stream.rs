@@ -125,6 +125,9 @@ pub enum StreamEvent {
     },
     /// What was streamed so far does not count: a repeated request went another way. Parts start again from 0.
     Discarded,
+    /// The vendor has paused, as it does where it searches for long: the answer that ends next is the beginning of one, which
+    /// goes on if it is asked for again.
+    Paused,
     /// The answer is complete.
     Completed {
         /// All of it, in order.

@@ -17,6 +17,7 @@ use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as c
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
+use codex_tools::Tool;
 use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
@@ -515,17 +516,19 @@ async fn workplace(
     })
 }
 
-/// Who is asked where `wanted` says.
+/// Who is asked where `wanted` says, with which tools, and what the user should know about that.
 pub(crate) async fn model_choice(
     server: &Server,
     codex_home: &Path,
     wanted: &mut Wanted,
-) -> Result<ModelChoice, RpcError> {
+) -> Result<(ModelChoice, Vec<Arc<dyn Tool>>, Vec<String>), RpcError> {
     let Configured { mut settings, origins, .. } = load(&server.environment, codex_home, wanted)?;
     let open = open(server, &mut settings, &origins, wanted).await?;
     let model = model(server, &settings, wanted, open.as_ref())?;
     limits(&settings, &origins, &model)?;
-    Ok(model)
+    let mut warnings = Vec::new();
+    let tools = web::tools(server, &settings, &origins, &mut warnings)?;
+    Ok((model, tools, warnings))
 }
 
 /// Whether there is a model provider of this name.

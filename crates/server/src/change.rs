@@ -54,8 +54,9 @@ impl Server {
         let held_by = match flags.walls.is_empty() {
             true if flags.model.is_empty() => kept.held_by(),
             true => {
-                let model = build::model_choice(self, &self.codex_home()?, &mut wanted).await?;
-                kept.thread.set_model(model).await.map_err(thread_error)?;
+                let (model, tools, warnings) = build::model_choice(self, &self.codex_home()?, &mut wanted).await?;
+                kept.thread.set_model(model, tools).await.map_err(thread_error)?;
+                self.warn(thread_id, &kept.untold(warnings)).await;
                 kept.held_by()
             }
             false => self.rebuild(thread_id, &kept, &mut wanted).await?,

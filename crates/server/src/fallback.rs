@@ -18,10 +18,14 @@ pub(crate) fn client(
     if names.is_empty() {
         return build(settings, false);
     }
+    let chosen = settings;
     let alternative = |settings: &Settings, others| {
         let (provider, id) = (settings.model_provider.clone(), settings.model.clone());
-        let (known, searches) = (catalog::known(settings, &provider, &id), web::is_native(settings));
-        build(settings, others).map(|client| Alternative { client, provider, id, known, searches })
+        let known = catalog::known(settings, &provider, &id);
+        let client = build(settings, others).map(|client| web::in_place(chosen, settings, client));
+        // What was put in its place needs no leaving out.
+        let searches = web::is_native(settings) || web::is_native(chosen);
+        client.map(|client| Alternative { client, provider, id, known, searches })
     };
     let mut others = Vec::new();
     for (at, name) in names.iter().enumerate() {

@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
-use codex_config::{Origins, SearchBackend, SearchMode, SearchProvider, SearchSettings, Settings, WireApi};
+use codex_config::{Origins, ProviderSettings, SearchBackend, SearchMode, SearchProvider, Settings, WireApi};
+use codex_model::{Model, SearchingOtherwise};
 use codex_net::{
-    Web, WebHosts,
+    HttpClients, Servers, Web, WebHosts,
     proxy::{Domains, Resolver},
 };
 use codex_protocol::RpcError;
 use codex_tools::{Backend, BackendKind, Searcher, Tool};
+use url::Url;
 
 use crate::{Server, build::configuration};
 
@@ -41,10 +43,10 @@ pub(crate) fn tools(
     };
     // What is kept by a search engine is all that may be looked at.
     let pages = match settings.search.mode {
-        SearchMode::Live => Some(pages(&settings.search, origins)?),
+        SearchMode::Live => Some(pages(settings, origins)?),
         SearchMode::Cached | SearchMode::Off => None,
     };
-    tools.extend(codex_tools::web(searcher, pages, Arc::clone(&server.http)));
+    tools.extend(codex_tools::web(searcher, pages, clients(server, settings)));
     tools.sort_by_key(|tool| tool.name());
     Ok(tools)
 }
@@ -52,8 +54,15 @@ pub(crate) fn tools(
 /// Who searches; `None` if nobody can.
 fn searcher(server: &Server, settings: &Settings) -> Result<Option<Searcher>, RpcError> {
     if is_native(settings) {
-        return Ok(Some(Searcher::Vendor { live: settings.search.mode == SearchMode::Live }));
+        // A model that takes over may need it; what it lacks is no matter as long as none does.
+        let otherwise = if settings.model_fallback.is_empty() { None } else { backend(server, settings)? };
+        return Ok(Some(Searcher::Vendor { live: settings.search.mode == SearchMode::Live, otherwise }));
     }
+    Ok(backend(server, settings)?.map(Searcher::Backend))
+}
+
+/// The search engine that this program asks; `None` if there is none.
+fn backend(server: &Server, settings: &Settings) -> Result<Option<Backend>, RpcError> {
     let Some(backend) = &settings.search.backend else { return Ok(None) };
     if settings.oss && !backend.open {
         return Err(configuration(&format!(
@@ -77,7 +86,26 @@ fn searcher(server: &Server, settings: &Settings) -> Result<Option<Searcher>, Rp
             provider.name()
         )));
     }
-    Ok(Some(Searcher::Backend(Backend { kind, base_url, api_key, key_variable: api_key_env, max_results })))
+    Ok(Some(Backend { kind, base_url, api_key, key_variable: api_key_env, max_results }))
+}
+
+/// What asks the search engine: with `oss`, it reaches nothing else.
+fn clients(server: &Server, settings: &Settings) -> Arc<HttpClients> {
+    if !settings.oss {
+        return Arc::clone(&server.http);
+    }
+    let url = settings.search.backend.as_ref().and_then(|backend| Url::parse(&backend.base_url).ok());
+    Arc::new(server.http.only(url.iter().collect::<Servers>()))
+}
+
+/// `model`, which `other` selects, in the place of the one that `chosen` selects and whose tools it is offered: where its
+/// vendor searches nothing, it is not told to.
+pub(crate) fn in_place(chosen: &Settings, other: &Settings, model: Arc<dyn Model>) -> Arc<dyn Model> {
+    if chosen.search.mode == SearchMode::Off || !is_native(chosen) || is_native(other) {
+        return model;
+    }
+    let instead = chosen.search.backend.as_ref().map(|_| codex_tools::search_spec());
+    Arc::new(SearchingOtherwise::new(model, instead))
 }
 
 /// Whether the vendor of the model searches itself.
@@ -85,8 +113,10 @@ pub(crate) fn is_native(settings: &Settings) -> bool {
     let Some(provider) = settings.model_providers.get(&settings.model_provider) else { return false };
     let base_url = provider.base_url.as_deref().unwrap_or_default();
     match provider.wire_api {
-        WireApi::Responses => provider.web_search.unwrap_or_else(|| codex_model::searches_the_web(base_url)),
-        WireApi::Anthropic | WireApi::Chat => false,
+        WireApi::Responses | WireApi::Anthropic => {
+            provider.web_search.unwrap_or_else(|| codex_model::searches_the_web(base_url))
+        }
+        WireApi::Chat => false,
     }
 }
 
@@ -102,7 +132,8 @@ fn what_to_set(settings: &Settings) -> String {
     )
 }
 
-fn pages(search: &SearchSettings, origins: &Origins) -> Result<Web, RpcError> {
+fn pages(settings: &Settings, origins: &Origins) -> Result<Web, RpcError> {
+    let search = &settings.search;
     let read = |name: &str, entries: &[String]| {
         Domains::new(entries).map_err(|error| {
             configuration(&format!("{}: search.{name}: {error}", origins.get(&format!("search.{name}"))))
@@ -114,7 +145,19 @@ fn pages(search: &SearchSettings, origins: &Origins) -> Result<Web, RpcError> {
         allow: read("allow_domains", &allowed)?,
         deny: read("deny_domains", &search.deny_domains)?,
         private: read("private_hosts", &search.private_hosts)?,
+        closed: if settings.oss { closed(settings)? } else { Domains::default() },
     };
     let agent = format!("codex/{}", env!("CARGO_PKG_VERSION"));
     Ok(Web::new(hosts, Resolver::System, &agent))
+}
+
+/// The servers of models that are not open, of which `oss` asks nothing.
+fn closed(settings: &Settings) -> Result<Domains, RpcError> {
+    let all = settings.clone().with_built_in().model_providers;
+    let host = |provider: &ProviderSettings| {
+        let url = Url::parse(provider.base_url.as_deref()?).ok()?;
+        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+    };
+    let hosts: Vec<String> = all.values().filter(|provider| !provider.open_weights).filter_map(host).collect();
+    Domains::new(&hosts).map_err(|error| configuration(&format!("`base_url` of a provider: {error}")))
 }

@@ -42,7 +42,7 @@ pub use output::cut;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use small::small;
 pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
-pub use web::{Backend, BackendKind, Searcher, WEB_TOOLS, web};
+pub use web::{Backend, BackendKind, Searcher, WEB_TOOLS, search_spec, web};
 pub use web_fetch::page;
 
 /// All built-in tools, sorted by name.

@@ -15,6 +15,8 @@ use crate::{
     web::{WebCall, untrusted},
 };
 
+const NAME: &str = "web_search";
+
 /// Longest query, in characters.
 const LONGEST: usize = 400;
 
@@ -23,6 +25,11 @@ const LONGEST: usize = 400;
 struct Args {
     query: String,
     max_results: Option<usize>,
+}
+
+/// The JSON Schema of a call's arguments.
+pub(crate) fn schema() -> serde_json::Value {
+    arguments::schema::<Args>()
 }
 
 /// Searches the web.
@@ -36,19 +43,23 @@ impl WebSearch {
     pub(crate) fn new(searcher: Searcher, http: Arc<HttpClients>) -> Self {
         Self { searcher: Arc::new(searcher), http }
     }
+
+    pub(crate) fn spec_of(input: ToolInput) -> ToolSpec {
+        ToolSpec { name: NAME, description: include_str!("web_search.md").trim().to_owned(), input }
+    }
 }
 
 impl Tool for WebSearch {
     fn name(&self) -> &'static str {
-        "web_search"
+        NAME
     }
 
     fn spec(&self) -> ToolSpec {
         let input = match &*self.searcher {
-            Searcher::Vendor { live } => ToolInput::WebSearch { live: *live },
-            Searcher::Backend(_) => ToolInput::Json { schema: arguments::schema::<Args>() },
+            Searcher::Vendor { live, .. } => ToolInput::WebSearch { live: *live },
+            Searcher::Backend(_) => ToolInput::Json { schema: schema() },
         };
-        ToolSpec { name: self.name(), description: include_str!("web_search.md").trim().to_owned(), input }
+        Self::spec_of(input)
     }
 
     fn effect(&self) -> Effect {
@@ -56,7 +67,7 @@ impl Tool for WebSearch {
     }
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
-        if let Searcher::Vendor { .. } = &*self.searcher {
+        if self.searcher.backend().is_none() {
             return Err(ToolError("the search is not called: it is made while you answer. Nothing was done".into()));
         }
         let Args { query, max_results } = arguments::parse(arguments)?;
@@ -67,7 +78,7 @@ impl Tool for WebSearch {
         let call = WebCall::search(&query, context);
         let (searcher, http) = (Arc::clone(&self.searcher), Arc::clone(&self.http));
         Ok(call.looking(Access::default(), context.cancel.clone(), async move {
-            let Searcher::Backend(backend) = &*searcher else { return Err("nothing searches".into()) };
+            let Some(backend) = searcher.backend() else { return Err("nothing searches".into()) };
             let most = max_results.unwrap_or(backend.max_results).clamp(1, backend.max_results);
             let hits = backend.search(&http, &query, most).await?;
             if hits.is_empty() {
@@ -110,7 +121,7 @@ mod tests {
         }
         assert!(own.prepare(&json(r#"{"query":"x"}"#), &scene.context).is_ok());
         assert!(matches!(own.spec().input, ToolInput::Json { .. }));
-        let vendor = tool(Searcher::Vendor { live: false });
+        let vendor = tool(Searcher::Vendor { live: false, otherwise: None });
         assert_eq!(vendor.spec().input, ToolInput::WebSearch { live: false });
         assert!(vendor.prepare(&json(r#"{"query":"x"}"#), &scene.context).is_err());
     }

@@ -59,6 +59,7 @@ mod screen;
 mod sdk;
 mod sdk_python;
 mod search;
+mod searchers;
 mod session;
 mod sessions;
 mod settings;

@@ -69,7 +69,7 @@ fn place(script: Value, settings: &str) -> Place {
     place
 }
 
-fn web_tools(request: &Value) -> Vec<Value> {
+pub fn web_tools(request: &Value) -> Vec<Value> {
     let tools = request["tools"].as_array().unwrap().iter();
     let of_web = |tool: &&Value| {
         tool["type"] == "web_search" || tool["name"].as_str().is_some_and(|name| name.starts_with("web_"))
@@ -77,12 +77,12 @@ fn web_tools(request: &Value) -> Vec<Value> {
     tools.filter(of_web).map(|tool| tool.get("name").unwrap_or(&tool["type"]).clone()).collect()
 }
 
-fn fetch(url: &str) -> Value {
+pub fn fetch(url: &str) -> Value {
     json!({ "tool": "web_fetch", "arguments": { "url": url } })
 }
 
 /// What the tools answered, as the last request has it.
-fn results(place: &Place) -> Vec<String> {
+pub fn results(place: &Place) -> Vec<String> {
     let body = place.server.requests().pop().unwrap().body;
     let output = |item: &Value| item["output"].as_str().map(str::to_owned);
     body["input"].as_array().unwrap().iter().filter_map(output).collect()

@@ -284,7 +284,10 @@ impl Assembler {
                 let message = format!("the vendor refused the content{said}");
                 self.ready.push_back(plain(FailureKind::ContentRefused, message));
             }
-            _ => {
+            reason => {
+                if reason == "pause_turn" {
+                    self.ready.push_back(StreamEvent::Paused);
+                }
                 let content = self.content();
                 let usage = self.usage.map(Into::into);
                 self.ready.push_back(StreamEvent::Completed { content, usage });

@@ -115,7 +115,7 @@ impl Known {
 const GRAMMAR_HOSTS: &[&str] = &["api.openai.com", "chatgpt.com"];
 
 /// Hosts of vendors that search the web for their models.
-const SEARCH_HOSTS: &[&str] = &["api.openai.com", "chatgpt.com"];
+const SEARCH_HOSTS: &[&str] = &["api.anthropic.com", "api.openai.com", "chatgpt.com"];
 
 /// Whether the server at `base_url` is known to search the web for its models.
 pub fn searches_the_web(base_url: &str) -> bool {

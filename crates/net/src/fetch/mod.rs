@@ -41,6 +41,8 @@ pub struct WebHosts {
     pub deny: Domains,
     /// These though their addresses are not public; at the ports of `http` and `https` unless others are named.
     pub private: Domains,
+    /// Never these: with `oss`, the servers of models that are not open.
+    pub closed: Domains,
 }
 
 /// Gets pages.
@@ -116,6 +118,12 @@ impl Web {
     /// Why not.
     pub fn check(&self, url: &Url) -> Result<(), FetchError> {
         let target = target(url)?;
+        if self.hosts.closed.cover(&target) {
+            return Err(FetchError::Refused(format!(
+                "{} is a server of models that are not open, and with `oss` nothing is sent to it",
+                target.host
+            )));
+        }
         if self.hosts.deny.cover(&target) {
             return Err(FetchError::Refused(format!("{} is in `search.deny_domains`", target.host)));
         }

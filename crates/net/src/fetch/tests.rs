@@ -218,6 +218,7 @@ fn lists_of_hosts_are_held_before_anything_is_looked_up() {
     let hosts = WebHosts {
         allow: Domains::new(&["python.org", "rust-lang.org"]).unwrap(),
         deny: Domains::new(&["old.python.org"]).unwrap(),
+        closed: Domains::new(&["models.python.org:443"]).unwrap(),
         ..WebHosts::default()
     };
     let web = Web::new(hosts, Resolver::System, "tester/1");
@@ -226,6 +227,7 @@ fn lists_of_hosts_are_held_before_anything_is_looked_up() {
         ("https://docs.python.org.evil.com/3/", "search.allow_domains"),
         ("https://evilpython.org/", "search.allow_domains"),
         ("https://x.old.python.org/", "search.deny_domains"),
+        ("https://models.python.org/v1", "not open"),
         ("https://doc.rust-lang.org./std", ""),
         ("http://127.0.0.1/", "search.allow_domains"),
     ] {

@@ -116,6 +116,7 @@ fn odd_block(role: &str, block: &Value) -> Option<String> {
         "text" => role == "user",
         "image" | "tool_result" => true,
         "tool_use" | "thinking" | "redacted_thinking" => false,
+        "server_tool_use" | "web_search_tool_result" => false,
         other => return Some(format!("unknown block {other:?}")),
     };
     if is_of_user != (role == "user") {

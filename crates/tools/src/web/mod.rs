@@ -9,12 +9,17 @@ mod tree;
 
 use std::{sync::Arc, time::Instant};
 
+use codex_history::{ToolInput, ToolSpec};
 use codex_net::{HttpClients, Web};
 use codex_permissions::Access;
 use codex_protocol::{ThreadItem, WebSearchAction, WebSource};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ForUser, Outcome, Prepared, Tool, ToolContext, output, web_fetch::WebFetch, web_search::WebSearch};
+use crate::{
+    ForUser, Outcome, Prepared, Tool, ToolContext, output,
+    web_fetch::WebFetch,
+    web_search::{self, WebSearch},
+};
 
 pub use backend::{Backend, BackendKind};
 pub(crate) use page::text_of;
@@ -33,6 +38,8 @@ pub enum Searcher {
     Vendor {
         /// Whether at the web as it is, and not only at what it has kept.
         live: bool,
+        /// Who is asked where a model takes over whose vendor searches nothing.
+        otherwise: Option<Backend>,
     },
     /// By a search engine that this program asks.
     Backend(Backend),
@@ -43,6 +50,11 @@ pub fn web(searcher: Option<Searcher>, pages: Option<Web>, http: Arc<HttpClients
     let fetch = pages.map(|pages| Arc::new(WebFetch::new(pages)) as Arc<dyn Tool>);
     let search = searcher.map(|searcher| Arc::new(WebSearch::new(searcher, http)) as Arc<dyn Tool>);
     fetch.into_iter().chain(search).collect()
+}
+
+/// The search as models are offered it whose vendor does not search.
+pub fn search_spec() -> ToolSpec {
+    WebSearch::spec_of(ToolInput::Json { schema: web_search::schema() })
 }
 
 /// Names of the tools that [`web`] may give.
@@ -84,6 +96,16 @@ pub(crate) struct WebCall {
     id: String,
     query: String,
     action: WebSearchAction,
+}
+
+impl Searcher {
+    /// The search engine that calls are for.
+    pub(crate) fn backend(&self) -> Option<&Backend> {
+        match self {
+            Self::Vendor { otherwise, .. } => otherwise.as_ref(),
+            Self::Backend(backend) => Some(backend),
+        }
+    }
 }
 
 impl WebCall {
