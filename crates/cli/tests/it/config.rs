@@ -111,7 +111,7 @@ fn values_in_force() {
     }
     let (_, all, _) = place.run(&mut place.codex(&["config", "explain"]));
     assert!(!all.contains("sk-1") && !all.contains("pw@"), "{all}");
-    assert!(all.lines().count() > 15 && all.contains("search = false  (built-in default)\n"), "{all}");
+    assert!(all.lines().count() > 15 && all.contains("search.enabled = false  (built-in default)\n"), "{all}");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn explanations_as_json() {
     );
     let reason = "this project is not trusted";
     let held = json!([{ "value": true, "origin": "~/p/.codex/config.toml:1:10", "reason": reason }]);
-    assert_eq!((&of("search")["value"], &of("search")["held"]), (&json!(false), &held));
+    assert_eq!((&of("search.enabled")["value"], &of("search.enabled")["held"]), (&json!(false), &held));
     assert_eq!(of("model_providers.a.query_params.key")["value"], "…");
 }
 

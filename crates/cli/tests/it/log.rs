@@ -26,7 +26,7 @@ fn it_says_what_went_wrong_and_nothing_that_was_said() {
     let log = log(&place);
     let expected = [
         concat!(": begun by codex ", env!("CARGO_PKG_VERSION"), " (exec) in "),
-        "request 1 of ",
+        "turn_0: request again, 1/5: server failed (HTTP 503)",
         "turn_0: completed after ",
         ": resumed by codex ",
         "turn_1: failed after ",
@@ -56,7 +56,7 @@ fn nothing_is_said_in_it_by_a_server_that_repeats_what_it_was_told() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read: the prompt"), "{output:?}");
     let log = log(&place);
     assert!(!log.contains("cannot read") && !log.contains("the prompt"), "{log}");
-    for kind in ["again: server failed (HTTP 503)", "requests: bad request (HTTP 422)"] {
+    for kind in ["again, 1/5: server failed (HTTP 503)", "requests: bad request (HTTP 422)"] {
         assert!(log.contains(kind), "{kind}: {log}");
     }
 }

@@ -226,7 +226,7 @@ fn s47_model_lists_those_of_other_providers_too() {
     assert!(request.uri.ends_with("/chat/completions"), "{}", request.uri);
     assert_eq!((place.server.lists().len(), other.server.lists().len()), (1, 1));
     // A name that is typed may be one of them, or of one that is built in and has no key.
-    terminal.press("/model xai/grok\r", "`XAI_API_KEY` is");
+    terminal.press("/model xai/grok\r", "`XAI_API_KEY`");
     terminal.press("/model mock/mock\r", "model mock (mock)");
     terminal.press("/model mistral/other\r", "model other (mistral)");
     terminal.press("two\r", "Done.").rest();
