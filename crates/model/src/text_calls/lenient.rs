@@ -86,47 +86,42 @@ impl Reader<'_> {
     fn object(&mut self, depth: usize) -> Option<Value> {
         let mut object = Map::new();
         self.at += 1;
-        loop {
+        while !self.is_over('}') {
+            let key = self.key()?;
             self.skip();
-            match self.peek() {
-                next if next.is_none_or(|next| LEFT_OPEN.contains(next)) => {
-                    self.is_whole = false;
-                    return Some(Value::Object(object));
-                }
-                Some('}') => {
-                    self.at += 1;
-                    return Some(Value::Object(object));
-                }
-                Some(',') => self.at += 1,
-                _ => {
-                    let key = self.key()?;
-                    self.skip();
-                    if !self.take(':') {
-                        return None;
-                    }
-                    let value = self.value(depth + 1)?;
-                    object.insert(key, value);
-                }
+            if !self.take(':') {
+                return None;
             }
+            let value = self.value(depth + 1)?;
+            object.insert(key, value);
         }
+        Some(Value::Object(object))
     }
 
     fn array(&mut self, depth: usize) -> Option<Value> {
         let mut elements = Vec::new();
         self.at += 1;
+        while !self.is_over(']') {
+            elements.push(self.value(depth + 1)?);
+        }
+        Some(Value::Array(elements))
+    }
+
+    /// Whether what `close` closes ends here, closed or left open. Commas before are passed over.
+    fn is_over(&mut self, close: char) -> bool {
         loop {
             self.skip();
             match self.peek() {
                 next if next.is_none_or(|next| LEFT_OPEN.contains(next)) => {
                     self.is_whole = false;
-                    return Some(Value::Array(elements));
-                }
-                Some(']') => {
-                    self.at += 1;
-                    return Some(Value::Array(elements));
+                    return true;
                 }
                 Some(',') => self.at += 1,
-                _ => elements.push(self.value(depth + 1)?),
+                Some(next) if next == close => {
+                    self.at += 1;
+                    return true;
+                }
+                _ => return false,
             }
         }
     }
