@@ -20,6 +20,8 @@ mod searches;
 mod searching;
 mod shown;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod text_calls;
 mod wire;
 

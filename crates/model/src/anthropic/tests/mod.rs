@@ -7,28 +7,11 @@ mod searches;
 
 use std::sync::Arc;
 
-use codex_history::{
-    Arguments, AssistantPart, Content, History, Message, Opaque, ToolCall, ToolInput, ToolSpec, Usage, Wire,
-};
+use codex_history::{Arguments, AssistantPart, Content, History, Message, Opaque, ToolCall, Usage, Wire};
 use serde_json::{Value, json};
 
 use super::{Assembler, body, encode};
-use crate::{Failure, FailureKind, Options, Request, StreamEvent};
-
-fn tools() -> Arc<[ToolSpec]> {
-    Arc::new([
-        ToolSpec {
-            name: "shell",
-            description: "Runs.".into(),
-            input: ToolInput::Json { schema: json!({"type": "object"}) },
-        },
-        ToolSpec {
-            name: "apply_patch",
-            description: "Patches.".into(),
-            input: ToolInput::Freeform { lark_grammar: "start: /x/" },
-        },
-    ])
-}
+use crate::{Failure, FailureKind, Options, Request, StreamEvent, testing::tools};
 
 fn request(messages: impl IntoIterator<Item = Message>) -> Request {
     Request {

@@ -15,7 +15,10 @@ use codex_testkit::ModelServer;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::{Failure, HttpConfig, HttpModel, Model, Request, StreamEvent, WireFormat};
+use crate::{
+    HttpConfig, HttpModel, Model, Request, StreamEvent, WireFormat,
+    testing::{all_of, completed, failed, said, text},
+};
 
 fn request(history: History) -> Request {
     let tool = |name, input| ToolSpec { name, description: "Does something.".into(), input };
@@ -33,21 +36,13 @@ fn request(history: History) -> Request {
     }
 }
 
-fn said(text: &str) -> History {
-    [Message::user(text)].into_iter().collect()
-}
-
 fn config(base_url: impl Into<String>) -> HttpConfig {
     HttpConfig::new(WireFormat::ChatCompletions, base_url)
 }
 
 async fn ask(server: &ModelServer, history: History) -> Vec<StreamEvent> {
     let model = HttpModel::new(config(server.base_url()), Arc::new(HttpClients::new()));
-    let events: Vec<StreamEvent> = model.stream(request(history)).collect().await;
-    let ends = |event: &&StreamEvent| matches!(event, StreamEvent::Completed { .. } | StreamEvent::Failed(_));
-    assert_eq!(events.iter().filter(ends).count(), 1, "exactly one end: {events:?}");
-    assert!(events.last().as_ref().is_some_and(ends), "the end comes last: {events:?}");
-    events
+    all_of(model.stream(request(history))).await
 }
 
 /// Asks a server that answers with one step.
@@ -72,29 +67,9 @@ fn finish(reason: &str) -> Value {
 }
 
 #[track_caller]
-fn completed(events: &[StreamEvent]) -> (&[AssistantPart], Option<Usage>) {
-    match events.last() {
-        Some(StreamEvent::Completed { content, usage }) => (content, *usage),
-        other => panic!("not completed: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn failed(events: &[StreamEvent]) -> &Failure {
-    match events.last() {
-        Some(StreamEvent::Failed(failure)) => failure,
-        other => panic!("not failed: {other:?}"),
-    }
-}
-
-#[track_caller]
 fn call(part: &AssistantPart) -> &ToolCall {
     match part {
         AssistantPart::Call(call) => call,
         other => panic!("not a call: {other:?}"),
     }
-}
-
-fn text(text: &str) -> AssistantPart {
-    AssistantPart::Text { text: text.into(), opaque: None }
 }
