@@ -46,13 +46,13 @@ struct Pretended {
 }
 
 impl Tool for Pretended {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.name
     }
 
     fn spec(&self) -> ToolSpec {
         let schema = serde_json::json!({ "type": "object" });
-        ToolSpec { name: self.name, description: "-".into(), input: ToolInput::Json { schema } }
+        ToolSpec { name: self.name.into(), description: "-".into(), input: ToolInput::Json { schema } }
     }
 
     fn effect(&self) -> Effect {
@@ -161,6 +161,7 @@ async fn begin(
         is_agent: false,
         instructions: vec![],
         agents: None,
+        plugged: crate::Plugged::default(),
         after_planning: None,
     };
     let (events, told) = mpsc::channel::<ServerMessage>(1000);

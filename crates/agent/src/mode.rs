@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn the_tools_of_plan_mode_read_or_are_looked_at_call_by_call() {
         let policy = Policy { level: SandboxLevel::WorkspaceWrite, ..Policy::default() };
+        let tools = codex_tools::all();
         let offered = |policy: &Policy| -> Vec<&str> {
-            let tools = codex_tools::all();
             tools.iter().filter(|tool| is_offered(&***tool, policy)).map(|tool| tool.name()).collect()
         };
         let planning = offered(&policy.planning());

@@ -8,7 +8,7 @@ use codex_sandbox::Sandbox;
 use codex_tools::Tool;
 use codex_workspace::{Instruction, Roots};
 
-use crate::{Agents, KnownRepositories, agents::agent_tools};
+use crate::{Agents, KnownRepositories, Plugged, agents::agent_tools};
 
 /// Everything a thread runs with.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct ThreadSettings {
     pub tools: Vec<Arc<dyn Tool>>,
     /// Instruction files in force, the most general first.
     pub instructions: Vec<Instruction>,
+    /// What users have plugged in.
+    pub plugged: Plugged,
     /// Its sub-agents; `None`: it may have none.
     pub agents: Option<Arc<Agents>>,
     /// What a review runs as the project's tests.
@@ -41,7 +43,7 @@ impl ThreadSettings {
     pub(crate) fn with_agent_tools(mut self) -> Self {
         if let Some(agents) = &self.agents {
             self.tools.extend(agent_tools(agents));
-            self.tools.sort_by_key(|tool| tool.name());
+            self.tools.sort_by(|one, other| one.name().cmp(other.name()));
         }
         self
     }

@@ -1,5 +1,7 @@
 //! Tools as the model sees them, and calls as the model makes them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,8 +10,8 @@ use crate::{Content, Message, Opaque};
 /// A tool as offered to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolSpec {
-    /// What the model calls it: `[a-z_]+`.
-    pub name: &'static str,
+    /// What the model calls it: `[a-zA-Z0-9_-]+`, at most 64 characters.
+    pub name: Cow<'static, str>,
     /// What the model reads about it.
     pub description: String,
     /// What it takes.

@@ -152,7 +152,7 @@ async fn who_takes_over_is_asked_for_what_it_takes() {
     };
     let search = ToolInput::WebSearch { live: true };
     let tools = [search, ToolInput::Json { schema: serde_json::json!({}) }].map(|input| ToolSpec {
-        name: "tool",
+        name: "tool".into(),
         description: String::new(),
         input,
     });

@@ -16,7 +16,7 @@ const INPUT: &str = "input";
 /// A tool as a function.
 pub(crate) struct Function<'a> {
     /// What it is called.
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     /// What the model reads about it.
     pub(crate) description: Cow<'a, str>,
     /// JSON Schema of its arguments.
@@ -41,7 +41,7 @@ impl<'a> Function<'a> {
             }
             ToolInput::WebSearch { .. } => return None,
         };
-        Some(Self { name, description, parameters })
+        Some(Self { name: &**name, description, parameters })
     }
 }
 

@@ -11,12 +11,12 @@ use crate::{EventStream, Failure, StreamEvent};
 pub(crate) fn tools() -> Arc<[ToolSpec]> {
     Arc::new([
         ToolSpec {
-            name: "shell",
+            name: "shell".into(),
             description: "Runs.".into(),
             input: ToolInput::Json { schema: json!({"type": "object"}) },
         },
         ToolSpec {
-            name: "apply_patch",
+            name: "apply_patch".into(),
             description: "Patches.".into(),
             input: ToolInput::Freeform { lark_grammar: "start: /x/" },
         },

@@ -359,13 +359,14 @@ pub(crate) fn unknown_tools(files: &[AgentFile]) -> Vec<String> {
     let named = files.iter().flat_map(|file| file.tools.iter().flatten().map(move |tool| (file, tool)));
     let mut warnings = Vec::new();
     // Only where there is one: the tools are made for this.
-    let mut known: Vec<&str> = Vec::new();
+    let mut known: Vec<String> = Vec::new();
     for (file, tool) in named {
         if known.is_empty() {
-            known = codex_tools::all().iter().map(|tool| tool.name()).chain(codex_tools::WEB_TOOLS).collect();
+            known = codex_tools::all().iter().map(|tool| tool.name().to_owned()).collect();
+            known.extend(codex_tools::WEB_TOOLS.map(str::to_owned));
             known.sort_unstable();
         }
-        if !known.contains(&tool.as_str()) && !tool.ends_with("_agent") {
+        if !known.contains(tool) && !tool.ends_with("_agent") {
             let place = format!("{}:{}", file.path.display(), file.tools_line);
             warnings.push(format!("{place}: `tools`: there is no tool `{tool}`; there is {}", known.join(", ")));
         }

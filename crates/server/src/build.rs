@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{KnownRepositories, Limits, ModelChoice, ProjectTests, ThreadSettings, Users, Workplace, uncovers};
+use codex_agent::{
+    KnownRepositories, Limits, ModelChoice, Plugged, ProjectTests, ThreadSettings, Users, Workplace, uncovers,
+};
 use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
@@ -289,6 +291,7 @@ pub(crate) async fn thread(
         workplace,
         tools,
         instructions,
+        plugged: Plugged::default(),
         agents: None,
         tests,
         is_agent: false,

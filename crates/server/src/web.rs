@@ -47,7 +47,7 @@ pub(crate) fn tools(
         SearchMode::Cached | SearchMode::Off => None,
     };
     tools.extend(codex_tools::web(searcher, pages, clients(server, settings)));
-    tools.sort_by_key(|tool| tool.name());
+    tools.sort_by(|one, other| one.name().cmp(other.name()));
     Ok(tools)
 }
 

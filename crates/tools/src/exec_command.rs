@@ -78,13 +78,13 @@ enum SandboxPermissions {
 pub(crate) struct ExecCommand;
 
 impl Tool for ExecCommand {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "exec_command"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("exec_command.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

@@ -237,13 +237,13 @@ const FILTER_BYTES: usize = 16 << 10;
 pub(crate) struct GitRead;
 
 impl Tool for GitRead {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "git_read"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("git_read.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

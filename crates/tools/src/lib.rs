@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_the_model_reads_is_sorted_short_and_stable() {
         let specs: Vec<_> = all().iter().map(|tool| tool.spec()).collect();
-        assert!(specs.is_sorted_by_key(|spec| spec.name));
+        assert!(specs.is_sorted_by_key(|spec| spec.name.clone()));
         assert!(all().iter().zip(&specs).all(|(tool, spec)| tool.name() == spec.name));
         let sizes = specs.iter().map(|spec| match &spec.input {
             ToolInput::Json { schema } => spec.description.len() + schema.to_string().len(),

@@ -26,13 +26,13 @@ struct Args {
 pub(crate) struct ManageProcesses;
 
 impl Tool for ManageProcesses {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "manage_processes"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("manage_processes.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

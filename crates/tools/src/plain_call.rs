@@ -22,15 +22,15 @@ pub(crate) type Answer = Result<String, String>;
 #[derive(Debug, Clone)]
 pub(crate) struct PlainCall {
     id: String,
-    tool: &'static str,
+    tool: String,
     arguments: Value,
 }
 
 impl PlainCall {
-    pub(crate) fn new(tool: &'static str, arguments: &Arguments, context: &ToolContext) -> Self {
+    pub(crate) fn new(tool: &str, arguments: &Arguments, context: &ToolContext) -> Self {
         let text = arguments.text();
         let arguments = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-        Self { id: context.item_id.clone(), tool, arguments }
+        Self { id: context.item_id.clone(), tool: tool.to_owned(), arguments }
     }
 
     /// The item of the call while it runs.
@@ -52,7 +52,7 @@ impl PlainCall {
         let ended = status != DynamicToolCallStatus::InProgress;
         ThreadItem::DynamicToolCall {
             id: self.id,
-            tool: self.tool.to_owned(),
+            tool: self.tool,
             arguments: self.arguments,
             status,
             content_items: text.map(|text| vec![DynamicToolCallOutput::InputText { text }]),

@@ -22,13 +22,13 @@ struct Args {
 pub(crate) struct ProposePlan;
 
 impl Tool for ProposePlan {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "propose_plan"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("propose_plan.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

@@ -48,13 +48,13 @@ struct Choice {
 pub(crate) struct RequestUserInput;
 
 impl Tool for RequestUserInput {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "request_user_input"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("request_user_input.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

@@ -52,13 +52,13 @@ struct Args {
 pub(crate) struct SearchFiles;
 
 impl Tool for SearchFiles {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "search_files"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("search_files.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

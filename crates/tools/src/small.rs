@@ -18,7 +18,7 @@ const ASKED_FOR: &[&str] = &["web_fetch", "web_search"];
 
 /// `spec` for a model with little room; `None`: it is not offered.
 pub fn small(spec: ToolSpec) -> Option<ToolSpec> {
-    if ASKED_FOR.contains(&spec.name) {
+    if ASKED_FOR.contains(&&*spec.name) {
         return Some(spec);
     }
     let (_, words, told) = TOOLS.iter().find(|(name, ..)| *name == spec.name)?;
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn few_tools_in_few_words() {
         let specs: Vec<ToolSpec> = crate::all().iter().filter_map(|tool| small(tool.spec())).collect();
-        let names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+        let names: Vec<&str> = specs.iter().map(|spec| &*spec.name).collect();
         assert_eq!(names, TOOLS.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), "each of the table is a tool");
         let mut bytes = 0;
         for (spec, (name, _, told)) in specs.iter().zip(TOOLS) {

@@ -21,7 +21,7 @@ use crate::{LiveOutput, Processes};
 /// Something the model can do.
 pub trait Tool: Send + Sync + fmt::Debug {
     /// What calls name it by.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// What the model is told about it. The same text every time: it is part of the cached prefix.
     fn spec(&self) -> ToolSpec;

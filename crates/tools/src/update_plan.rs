@@ -39,13 +39,13 @@ enum Status {
 pub(crate) struct UpdatePlan;
 
 impl Tool for UpdatePlan {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "update_plan"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("update_plan.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

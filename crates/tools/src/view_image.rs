@@ -23,13 +23,13 @@ struct Args {
 pub(crate) struct ViewImage;
 
 impl Tool for ViewImage {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "view_image"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("view_image.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

@@ -45,12 +45,12 @@ impl WebSearch {
     }
 
     pub(crate) fn spec_of(input: ToolInput) -> ToolSpec {
-        ToolSpec { name: NAME, description: include_str!("web_search.md").trim().to_owned(), input }
+        ToolSpec { name: NAME.into(), description: include_str!("web_search.md").trim().to_owned(), input }
     }
 }
 
 impl Tool for WebSearch {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 

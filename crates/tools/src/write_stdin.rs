@@ -47,13 +47,13 @@ struct Args {
 pub(crate) struct WriteStdin;
 
 impl Tool for WriteStdin {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "write_stdin"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("write_stdin.md").trim().to_owned(),
             input: ToolInput::Json { schema: arguments::schema::<Args>() },
         }

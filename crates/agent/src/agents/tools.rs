@@ -78,7 +78,7 @@ enum Call {
 type Answer = Result<(String, Vec<AgentInfo>), String>;
 
 impl Tool for AgentTool {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self.what {
             What::Message => "message_agent",
             What::Spawn => "spawn_agent",
@@ -99,7 +99,7 @@ impl Tool for AgentTool {
             let kinds = self.agents.kinds.iter().map(|(name, about)| format!("\n- {name}: {about}"));
             description.push_str(&format!("\nKinds:{}", kinds.collect::<String>()));
         }
-        ToolSpec { name: self.name(), description, input: ToolInput::Json { schema } }
+        ToolSpec { name: self.name().to_owned().into(), description, input: ToolInput::Json { schema } }
     }
 
     /// What a sub-agent does is decided and asked about call by call, as for its parent.

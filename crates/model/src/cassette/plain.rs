@@ -26,7 +26,7 @@ pub(super) fn message(message: &Message) -> Value {
 pub(super) fn terms(request: &Request) -> Terms {
     let tools = request.tools.iter().map(|tool| {
         let said = format!("{}\n{:?}", tool.description, tool.input);
-        (tool.name.to_owned(), digest(&said))
+        (tool.name.clone().into_owned(), digest(&said))
     });
     let schema = request.output_schema.as_deref().cloned();
     Terms {

@@ -303,7 +303,7 @@ async fn a_request_that_is_another_is_told_and_ends_it() {
         failure(&events).message.clone()
     };
     let tool = || codex_history::ToolSpec {
-        name: "new",
+        name: "new".into(),
         description: String::new(),
         input: codex_history::ToolInput::Freeform { lark_grammar: "" },
     };

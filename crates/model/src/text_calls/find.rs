@@ -491,7 +491,7 @@ fn object_call(mut object: Map<String, Value>, tools: &[ToolSpec]) -> Option<Cal
 
 fn call(name: &str, arguments: Value, tools: &[ToolSpec]) -> Call {
     let spec = spec(name, tools);
-    let name = spec.map_or(name, |spec| spec.name).to_owned();
+    let name = spec.map_or(name, |spec| &*spec.name).to_owned();
     let arguments = match (spec.map(|spec| &spec.input), arguments) {
         (Some(ToolInput::Freeform { .. }), arguments) => freeform(arguments),
         // Arguments as the text of an object.

@@ -11,9 +11,17 @@ fn tools() -> Vec<ToolSpec> {
         "required": ["command"],
     });
     vec![
-        ToolSpec { name: "apply_patch", description: String::new(), input: ToolInput::Freeform { lark_grammar: "" } },
-        ToolSpec { name: "exec_command", description: String::new(), input: ToolInput::Json { schema: command } },
-        ToolSpec { name: "list_dir", description: String::new(), input: ToolInput::Json { schema: json!({}) } },
+        ToolSpec {
+            name: "apply_patch".into(),
+            description: String::new(),
+            input: ToolInput::Freeform { lark_grammar: "" },
+        },
+        ToolSpec {
+            name: "exec_command".into(),
+            description: String::new(),
+            input: ToolInput::Json { schema: command },
+        },
+        ToolSpec { name: "list_dir".into(), description: String::new(), input: ToolInput::Json { schema: json!({}) } },
     ]
 }
 

@@ -51,9 +51,10 @@ fn fails(kind: FailureKind, message: &str) -> Vec<StreamEvent> {
 
 fn request(history: Vec<Message>) -> Request {
     let schema = json!({"type": "object", "properties": {"path": {"type": "string"}}});
-    let list = ToolSpec { name: "list_dir", description: "Lists.".to_owned(), input: ToolInput::Json { schema } };
+    let list =
+        ToolSpec { name: "list_dir".into(), description: "Lists.".to_owned(), input: ToolInput::Json { schema } };
     let patch = ToolInput::Freeform { lark_grammar: "start: \"x\"" };
-    let patch = ToolSpec { name: "apply_patch", description: "Patches.".to_owned(), input: patch };
+    let patch = ToolSpec { name: "apply_patch".into(), description: "Patches.".to_owned(), input: patch };
     Request {
         model: "m".to_owned(),
         history: history.into_iter().collect(),

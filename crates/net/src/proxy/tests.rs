@@ -247,7 +247,7 @@ async fn what_is_no_request_for_a_proxy_is_told_so() {
     assert_eq!(place.answer(bind).await[..4], [5, 0, 5, 7]);
     assert_eq!(place.answer(no_kind).await[..4], [5, 0, 5, 8]);
     assert_eq!(place.answer([5, 1, 0, 4]).await, [5, 0]);
-    assert_eq!(place.answer([]).await, []);
+    assert!(place.answer([]).await.is_empty());
 }
 
 #[tokio::test]

@@ -44,13 +44,13 @@ struct Args {
 pub(crate) struct ApplyPatch;
 
 impl Tool for ApplyPatch {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "apply_patch"
     }
 
     fn spec(&self) -> ToolSpec {
         ToolSpec {
-            name: self.name(),
+            name: self.name().to_owned().into(),
             description: include_str!("../apply_patch.md").trim().to_owned(),
             input: ToolInput::Freeform { lark_grammar: include_str!("grammar.lark") },
         }

@@ -26,9 +26,9 @@ fn request(history: History) -> Request {
         model: "m".into(),
         history,
         tools: Arc::new([
-            tool("shell", ToolInput::Json { schema: json!({"type": "object"}) }),
-            tool("apply_patch", ToolInput::Freeform { lark_grammar: "start: /x/" }),
-            tool("web_search", ToolInput::WebSearch { live: true }),
+            tool("shell".into(), ToolInput::Json { schema: json!({"type": "object"}) }),
+            tool("apply_patch".into(), ToolInput::Freeform { lark_grammar: "start: /x/" }),
+            tool("web_search".into(), ToolInput::WebSearch { live: true }),
         ]),
         thread_id: "thread-1".into(),
         options: Arc::default(),

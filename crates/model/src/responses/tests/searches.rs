@@ -61,7 +61,7 @@ async fn a_search_is_told_when_it_begins_and_names_the_pages_that_are_cited() {
     // Sent back as it came, without an id that nobody knows any more.
     let history = [Message::Assistant { content: expected.to_vec() }].into_iter().collect();
     let tools = [true, false].map(|live| ToolSpec {
-        name: "web_search",
+        name: "web_search".into(),
         description: "Searches.".into(),
         input: ToolInput::WebSearch { live },
     });

@@ -1,0 +1,6 @@
+//! What users plug in: hooks, skills, plugins, own commands, linters, language servers.
+//!
+//! Whatever of it is a program is started by `sandbox`, inside walls that its caller names, through [`program`]. Whether a
+//! project is trusted with any of it is decided before it gets here.
+
+pub mod program;
