@@ -19,7 +19,7 @@ Examples:
   codex exec --max-cost 2 --max-turns 50 --timeout 30m \"make the tests pass\"
   codex exec --json --ephemeral \"list the public functions\"
 
-Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 3 it came to a limit of what it may use, 124 the time
+Exit codes: 0 done, 1 the turn failed, 2 usage or configuration, 3 it came to a limit of what it may use, 124 the time \
 of --timeout was up, 130 interrupted, 143 terminated.";
 
 pub const SERVE: &str = "\
@@ -30,7 +30,7 @@ Examples:
   codex serve token add laptop --expires 720h
 
 Elsewhere: codex --remote ws://HOST:PORT, or codex --remote ws://HOST:PORT exec \"PROMPT\". A token opens the server;
-without TLS, listen on 127.0.0.1 and use a tunnel: ssh -L 8080:localhost:8080 HOST. Flags hold for the sessions that
+without TLS, listen on 127.0.0.1 and use a tunnel: ssh -L 8080:localhost:8080 HOST. Flags hold for the sessions that \
 clients start; they may tighten them, and choose the model and when to be asked.";
 
 pub const APP_SERVER: &str = "\
@@ -38,7 +38,7 @@ Examples:
   codex app-server
   codex -m gpt-4.1 -s read-only app-server --listen stdio://
 
-A message is one line of JSON, in either direction; docs/protocol.md says what there is. Flags hold for the sessions that
+A message is one line of JSON, in either direction; docs/protocol.md says what there is. Flags hold for the sessions that \
 the program starts, unless it says otherwise itself. It ends when its standard input does.";
 
 pub const ACP: &str = "\
@@ -53,7 +53,7 @@ Examples:
   codex mcp-server
   codex -s read-only mcp-server
 
-It has two tools: `codex` does a task in a directory, `codex-reply` goes on with it. Where the other agent cannot be asked,
+It has two tools: `codex` does a task in a directory, `codex-reply` goes on with it. Where the other agent cannot be asked, \
 nothing that would have to be asked about is done.";
 
 pub const RESUME: &str = "\
@@ -74,7 +74,7 @@ Examples:
   codex review --commit HEAD --json -o review.json
   codex review \"is the new parser safe on input of any length?\"
 
-Exit codes: 0 done, whether something was found or not, 1 the review failed, 2 usage or configuration, 3 it came to one
+Exit codes: 0 done, whether something was found or not, 1 the review failed, 2 usage or configuration, 3 it came to one \
 of the limits, 124 the time of --timeout was up, 130 interrupted, 143 terminated.";
 
 pub const SESSIONS: &str = "\
@@ -147,7 +147,7 @@ Examples:
   pass show openai | codex login
   codex login status
 
-A key is kept in credentials.toml below CODEX_HOME, which you alone can read, with the server that it was given for; it
+A key is kept in credentials.toml below CODEX_HOME, which you alone can read, with the server that it was given for; it \
 is sent to no other. The variable that the configuration names for a key outranks what is kept.";
 
 pub const MODELS: &str = "\
@@ -156,7 +156,7 @@ Examples:
   codex models anthropic
   codex models --json
 
-`-m PROVIDER/MODEL` asks one of them. A table [model_providers.NAME] of the settings adds a provider, or changes single keys
+`-m PROVIDER/MODEL` asks one of them. A table [model_providers.NAME] of the settings adds a provider, or changes single keys \
 of one that is built in. Exit codes: 0 done, 1 the provider that was named lists none, 2 usage.";
 
 pub const DOCTOR: &str = "\

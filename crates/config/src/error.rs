@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::Origin;
+use crate::{Origin, source::Site};
 
 /// Why settings could not be loaded.
 ///
@@ -72,11 +72,21 @@ pub struct Warning {
     pub origin: Origin,
     /// What; one sentence, without the place.
     pub message: String,
+    /// What is shown of the text where the warning is made an error.
+    pub(crate) site: Option<Site>,
 }
 
 impl Warning {
     pub(crate) fn new(origin: Origin, message: impl AsRef<str>) -> Self {
-        Self { origin, message: plain(message.as_ref()) }
+        Self { origin, message: plain(message.as_ref()), site: None }
+    }
+
+    /// The same as an error.
+    pub(crate) fn into_error(self) -> ConfigError {
+        match self.site {
+            Some(site) => site.error(self.message),
+            None => ConfigError::new(self.origin, self.message),
+        }
     }
 }
 

@@ -120,7 +120,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, ConfigError> {
     if request.strict && !warnings.is_empty() {
         let first = warnings.remove(0);
         let hint = "`--strict-config` makes what would be a warning an error";
-        return Err(ConfigError::new(first.origin, first.message).hint(Some(hint.into())).after(warnings));
+        return Err(first.into_error().hint(Some(hint.into())).after(warnings));
     }
     loaded.warnings = warnings;
     Ok(loaded)

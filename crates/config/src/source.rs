@@ -55,7 +55,7 @@ impl Source {
                 let start = self.floor(offset);
                 let line_start = self.line_start(start);
                 let line = self.line_number(line_start);
-                let column = self.text[line_start..start].chars().count() + 1;
+                let column = self.text[line_start..start].trim_start_matches('\u{feff}').chars().count() + 1;
                 let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                 Origin::File { path: path.clone(), line: count(line), column: count(column) }
             }
@@ -73,9 +73,10 @@ impl Source {
         error
     }
 
-    /// A warning about the place where a range begins.
-    pub(crate) fn warning(&self, span: Range<usize>, message: impl AsRef<str>) -> Warning {
-        Warning::new(self.origin(span.start), message)
+    /// A warning about a range of bytes.
+    pub(crate) fn warning(self: &Arc<Self>, span: Range<usize>, message: impl AsRef<str>) -> Warning {
+        let warning = Warning::new(self.origin(span.start), message);
+        Warning { site: Some(Site { source: Arc::clone(self), span }), ..warning }
     }
 
     /// The line less its secrets, and below it the underline. A range over several lines is underlined up to the end of its first.
@@ -224,5 +225,8 @@ mod tests {
         let source = Source::new(Name::File("/c.toml".into()), "aé".into());
         assert_eq!(source.error(99..120, "no").to_string(), "/c.toml:1:3: no\n  1 | aé\n    |   ^");
         assert_eq!(source.origin(2).to_string(), "/c.toml:1:2");
+        // A byte order mark is no column.
+        let marked = Source::new(Name::File("/c.toml".into()), "\u{feff}a = 1".into());
+        assert_eq!(marked.origin("\u{feff}a = ".len()).to_string(), "/c.toml:1:5");
     }
 }

@@ -233,6 +233,7 @@ fn lists_shrink_by_name() {
 #[test]
 fn strictness_makes_warnings_errors() {
     let error = "~/.codex/config.toml:1:1: unknown key `modle`; did you mean `model`?\n  \
+        1 | modle = \"x\"\n    | ^^^^^\n  \
         hint: `--strict-config` makes what would be a warning an error\n  \
         warning: ~/.codex/config.toml:2:1: unknown key `colour`";
     check_error(&[(USER, "modle = \"x\"\ncolour = 1")], &["--strict-config"], error);
