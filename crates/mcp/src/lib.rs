@@ -2,3 +2,18 @@
 //!
 //! A server says what it offers in its own words, and answers with what it likes: all of that is data of a stranger. This
 //! crate must never let it decide what is asked, shown or run.
+
+mod call;
+mod ground;
+mod limits;
+mod offer;
+mod servers;
+mod spec;
+mod state;
+
+pub use call::{CallContext, CallError, CallOutcome, Content, Elicit, Elicitation, Elicited, Progress, Progressed};
+pub use ground::{Ground, MakeSandbox, MakeTemp, Pool, TokenWanted, Tokens};
+pub use offer::{PromptArgument, PromptMessage, RemotePrompt, RemoteResource, RemoteTool, ResourceText};
+pub use servers::McpServers;
+pub use spec::{Reach, ServerSpec, ToolFilter, Transport, Walls};
+pub use state::{Auth, ServerState, Status};

@@ -1,0 +1,59 @@
+//! What servers stand on: what a thread gives them, and what threads share.
+
+use std::{any::Any, collections::BTreeMap, ffi::OsString, fmt, io, path::PathBuf, sync::Arc};
+
+use codex_net::HttpClients;
+use codex_sandbox::{Confinement, Sandbox};
+use futures_util::future::BoxFuture;
+
+/// Makes a sandbox of a server's own, which no command shares. The domains are those that it reaches through a proxy; none:
+/// nobody serves any.
+pub type MakeSandbox = Arc<dyn Fn(&[String]) -> io::Result<Sandbox> + Send + Sync>;
+
+/// Makes a directory for a server's `/tmp`, which lies until what is beside it is dropped.
+pub type MakeTemp = Arc<dyn Fn() -> io::Result<(PathBuf, Box<dyn Any + Send + Sync>)> + Send + Sync>;
+
+/// Says which token is shown to a server, before each request; none: nothing is shown. Must be quick where nothing changed.
+pub type Tokens = Arc<dyn Fn(TokenWanted) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+
+/// Whose token is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenWanted {
+    /// The server, as the user calls it.
+    pub server: String,
+    /// Its address.
+    pub url: String,
+    /// The one that the server refuses, if it does: another one is wanted.
+    pub refused: Option<String>,
+}
+
+/// What a thread gives its servers.
+#[derive(Clone)]
+pub struct Ground {
+    /// The walls of the thread's commands, which those of servers are made from.
+    pub walls: Confinement,
+    /// Environment of commands, secrets removed.
+    pub environment: Arc<BTreeMap<OsString, OsString>>,
+    /// Absolute directory that the thread works in.
+    pub workspace: PathBuf,
+    /// Makes sandboxes.
+    pub sandbox: MakeSandbox,
+    /// Makes directories for `/tmp`; `None`: an empty one in memory.
+    pub temp: Option<MakeTemp>,
+    /// The clients for servers that are reached over HTTP.
+    pub http: Arc<HttpClients>,
+    /// What is shown to these.
+    pub tokens: Option<Tokens>,
+    /// The servers of this process.
+    pub pool: Arc<Pool>,
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ground").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+/// The servers of one process: those of the same kind, in the same walls, are one for all its threads.
+#[derive(Debug, Default)]
+pub struct Pool {}

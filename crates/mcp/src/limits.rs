@@ -1,0 +1,1 @@
+//! How much of a server's words is taken.
