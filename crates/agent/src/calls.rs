@@ -9,8 +9,8 @@ use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::Pin, sync::Arc, t
 use codex_history::{Arguments, Content, ToolCall};
 use codex_permissions::{Access, Approval};
 use codex_protocol::{
-    CollabAgentToolCallStatus, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, PatchApplyStatus,
-    Position, ServerNotification, ThreadItem, TurnPlanUpdated,
+    CollabAgentToolCallStatus, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, McpToolCallError,
+    McpToolCallStatus, PatchApplyStatus, Position, ServerNotification, ThreadItem, TurnPlanUpdated,
 };
 use codex_store::{Record, StoreError};
 use codex_tools::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, Work, cut};
@@ -393,6 +393,10 @@ pub(crate) fn declined(mut item: ThreadItem, why: &str) -> ThreadItem {
         ThreadItem::DynamicToolCall { status, success, .. } => {
             *status = DynamicToolCallStatus::Failed;
             *success = Some(false);
+        }
+        ThreadItem::McpToolCall { status, error, .. } => {
+            *status = McpToolCallStatus::Failed;
+            *error = Some(McpToolCallError { message: why.to_owned() });
         }
         ThreadItem::CollabAgentToolCall { status, .. } => *status = CollabAgentToolCallStatus::Failed,
         ThreadItem::WebSearch { failure, .. } => *failure = Some(why.to_owned()),

@@ -18,6 +18,7 @@ pub fn thread_of(notification: &ServerNotification) -> Option<&str> {
         ItemStarted(it) => Some(&it.thread_id),
         ItemCompleted(it) => Some(&it.thread_id),
         AgentMessageDelta(it) | PlanDelta(it) | CommandOutputDelta(it) => Some(&it.thread_id),
+        McpToolCallProgress(it) => Some(&it.thread_id),
         ReasoningDelta(it) => Some(&it.thread_id),
         ReasoningPartAdded(it) => Some(&it.thread_id),
         Error(it) => Some(&it.thread_id),

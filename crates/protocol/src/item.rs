@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, CompactionReport, ReviewResult};
+use crate::{
+    CollabAgentState, CollabAgentTool, CollabAgentToolCallStatus, CompactionReport, McpToolCallError,
+    McpToolCallResult, McpToolCallStatus, ReviewResult,
+};
 
 /// One thing that happened in a turn. Sent once when it starts (where it takes time) and once when it is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +99,28 @@ pub enum ThreadItem {
         #[serde(default)]
         duration_ms: Option<u64>,
     },
+    /// A call of a tool that a server has which is plugged in.
+    McpToolCall {
+        /// Id within the thread.
+        id: String,
+        /// The server, as the settings call it.
+        server: String,
+        /// The tool, as the server calls it.
+        tool: String,
+        /// Its arguments.
+        arguments: Value,
+        /// How it stands.
+        status: McpToolCallStatus,
+        /// What the server answered.
+        #[serde(default)]
+        result: Option<Box<McpToolCallResult>>,
+        /// Why there is no answer.
+        #[serde(default)]
+        error: Option<McpToolCallError>,
+        /// Wall time in milliseconds.
+        #[serde(default)]
+        duration_ms: Option<u64>,
+    },
     /// Something that was asked of sub-agents.
     CollabAgentToolCall {
         /// Id within the thread.
@@ -171,6 +196,7 @@ impl ThreadItem {
             | Self::CommandExecution { id, .. }
             | Self::FileChange { id, .. }
             | Self::DynamicToolCall { id, .. }
+            | Self::McpToolCall { id, .. }
             | Self::CollabAgentToolCall { id, .. }
             | Self::WebSearch { id, .. }
             | Self::EnteredReviewMode { id, .. }

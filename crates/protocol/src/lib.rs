@@ -17,6 +17,7 @@ mod event;
 mod files;
 mod item;
 mod items;
+mod mcp;
 mod methods;
 mod models;
 mod permissions;
@@ -52,6 +53,7 @@ pub use items::{
     SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadTurnsListParams,
     ThreadTurnsListResult,
 };
+pub use mcp::{McpToolCallError, McpToolCallProgress, McpToolCallResult, McpToolCallStatus};
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use permissions::{

@@ -9,18 +9,19 @@ use crate::{
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, CommandApprovalParams, ConfigReadParams, ConfigReadResult, Delta, Empty,
     FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
-    ModelListParams, ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams,
-    ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview,
-    ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams,
-    ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult,
-    ThreadListParams, ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated,
-    ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams,
-    ThreadReverted, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
-    ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
-    ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged,
-    ThreadTurnsListParams, ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage,
-    ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams,
-    TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult, PermissionsForgetParams,
+    PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
+    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
+    ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult,
+    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged,
+    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -205,6 +206,7 @@ server_notifications! {
     CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
     ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
     ReasoningPartAdded    "item/reasoning/summaryPartAdded"     ReasoningPartAdded;
+    McpToolCallProgress   "item/mcpToolCall/progress"           McpToolCallProgress;
     ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;
     Warning               "warning"                             Warning;

@@ -45,7 +45,7 @@ pub fn item(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
         ThreadItem::Reasoning { summary, .. } => reasoning::rows(summary, look, expanded),
         ThreadItem::CommandExecution { .. } => command::rows(item, look, expanded),
         ThreadItem::FileChange { changes, status, .. } => file_change::rows(changes, *status, look, expanded),
-        ThreadItem::DynamicToolCall { .. } => tool_call::rows(item, look, expanded),
+        ThreadItem::DynamicToolCall { .. } | ThreadItem::McpToolCall { .. } => tool_call::rows(item, look, expanded),
         ThreadItem::WebSearch { .. } => web::rows(item, look, expanded),
         ThreadItem::CollabAgentToolCall { .. } => agents::rows(item, look, expanded),
         ThreadItem::EnteredReviewMode { review, .. } => review::entered(review, look),

@@ -3,8 +3,8 @@
 use codex_client::{AgentLine, Cost, agent_lines};
 use codex_protocol::{
     CommandExecutionStatus, CompactionReport, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange,
-    PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened,
-    TokenUsage, TurnStatus, WebSearchAction, WebSource,
+    McpToolCallStatus, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem,
+    ThreadOpened, TokenUsage, TurnStatus, WebSearchAction, WebSource,
 };
 use serde_json::Value;
 
@@ -147,6 +147,15 @@ impl Human {
                     for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
                         self.progress.line(Style::Red, &indent(text));
                     }
+                }
+            }
+            ThreadItem::McpToolCall { server, tool, arguments, status, result, error, .. } => {
+                self.release();
+                self.progress.line(Style::Cyan, &format!("• {server}.{tool} {}", brief(arguments)));
+                let answered = result.iter().map(|result| result.text());
+                let why = error.iter().map(|error| error.message.clone()).chain(answered);
+                if *status == McpToolCallStatus::Failed {
+                    why.for_each(|text| self.progress.line(Style::Red, &indent(&cut(&text, LINE))));
                 }
             }
             ThreadItem::WebSearch { query, action, results, failure, .. } => {

@@ -5,8 +5,8 @@ use std::{collections::HashMap, io};
 use codex_client::View;
 use codex_protocol::{
     CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, CommandExecutionStatus,
-    DynamicToolCallOutput, DynamicToolCallStatus, Event, PatchApplyStatus, PatchChangeKind, PlanStepStatus,
-    ServerNotification, ThreadItem, ThreadOpened, TurnStatus, Warning, WebSearchAction, WebSource,
+    DynamicToolCallOutput, DynamicToolCallStatus, Event, McpToolCallStatus, PatchApplyStatus, PatchChangeKind,
+    PlanStepStatus, ServerNotification, ThreadItem, ThreadOpened, TurnStatus, Warning, WebSearchAction, WebSource,
 };
 use serde_json::{Map, Value, json};
 
@@ -147,6 +147,13 @@ impl Jsonl {
                     "status": tool_status(*status),
                 })
             }
+            ThreadItem::McpToolCall { server, tool, arguments, status, result, error, .. } => json!({
+                "id": id, "type": "mcp_tool_call", "server": server, "tool": tool, "arguments": arguments,
+                "result": result.as_ref().map(|result| json!({
+                    "content": result.content, "structured_content": result.structured_content,
+                })),
+                "error": error, "status": mcp_status(*status),
+            }),
             ThreadItem::CollabAgentToolCall { .. } => collab(&id, item),
             ThreadItem::WebSearch { query, action, results, failure, .. } => {
                 web_search(&id, query, action, results, failure)
@@ -258,6 +265,14 @@ fn tool_status(status: DynamicToolCallStatus) -> &'static str {
         DynamicToolCallStatus::InProgress => "in_progress",
         DynamicToolCallStatus::Completed => "completed",
         DynamicToolCallStatus::Failed => "failed",
+    }
+}
+
+fn mcp_status(status: McpToolCallStatus) -> &'static str {
+    match status {
+        McpToolCallStatus::InProgress => "in_progress",
+        McpToolCallStatus::Completed => "completed",
+        McpToolCallStatus::Failed => "failed",
     }
 }
 

@@ -1,9 +1,9 @@
 //! What happens in a thread, in the words of the Agent Client Protocol.
 
 use codex_protocol::{
-    ApprovalDecision, CommandApprovalParams, CommandExecutionStatus, DynamicToolCallStatus, FileUpdateChange, ModeKind,
-    PatchApplyStatus, PatchChangeKind, PlanStepStatus, ServerNotification, Thread, ThreadItem, UserInput,
-    WebSearchAction,
+    ApprovalDecision, CommandApprovalParams, CommandExecutionStatus, DynamicToolCallStatus, FileUpdateChange,
+    McpToolCallStatus, ModeKind, PatchApplyStatus, PatchChangeKind, PlanStepStatus, ServerNotification, Thread,
+    ThreadItem, UserInput, WebSearchAction,
 };
 use serde_json::{Value, json};
 
@@ -59,6 +59,7 @@ fn call(item: &ThreadItem) -> Option<Value> {
         ThreadItem::CommandExecution { command, .. } => ("execute", command.clone(), Vec::new()),
         ThreadItem::FileChange { changes, .. } => ("edit", files(changes), changes.iter().map(diff).collect()),
         ThreadItem::DynamicToolCall { tool, .. } => ("other", tool.clone(), Vec::new()),
+        ThreadItem::McpToolCall { server, tool, .. } => ("other", format!("{server}: {tool}"), Vec::new()),
         ThreadItem::CollabAgentToolCall { prompt, .. } => {
             ("other", prompt.clone().unwrap_or_else(|| "sub-agent".into()), Vec::new())
         }
@@ -86,6 +87,11 @@ fn completed_call(item: &ThreadItem) -> Option<Value> {
             (*status == PatchApplyStatus::Completed, changes.iter().map(diff).collect())
         }
         ThreadItem::DynamicToolCall { status, .. } => (*status == DynamicToolCallStatus::Completed, Vec::new()),
+        ThreadItem::McpToolCall { status, result, error, .. } => {
+            let said = result.iter().map(|result| result.text()).chain(error.iter().map(|error| error.message.clone()));
+            let said: Vec<Value> = said.filter(|text| !text.is_empty()).map(|text| text_content(&text)).collect();
+            (*status == McpToolCallStatus::Completed, said)
+        }
         ThreadItem::CollabAgentToolCall { .. } => (true, Vec::<Value>::new()),
         ThreadItem::WebSearch { results, failure, .. } => {
             let sources = results.iter().flatten().map(|source| format!("{} {}", source.title, source.url));

@@ -50,6 +50,7 @@ fn item_of(notification: &ServerNotification) -> Option<&str> {
         ServerNotification::AgentMessageDelta(delta)
         | ServerNotification::PlanDelta(delta)
         | ServerNotification::CommandOutputDelta(delta) => Some(&delta.item_id),
+        ServerNotification::McpToolCallProgress(told) => Some(&told.item_id),
         ServerNotification::ReasoningDelta(delta) => Some(&delta.item_id),
         ServerNotification::ReasoningPartAdded(added) => Some(&added.item_id),
         _ => None,

@@ -359,6 +359,7 @@ fn is_live(message: &ServerMessage) -> bool {
     matches!(
         event.notification,
         ServerNotification::CommandOutputDelta(_)
+            | ServerNotification::McpToolCallProgress(_)
             | ServerNotification::ReasoningDelta(_)
             | ServerNotification::ReasoningPartAdded(_)
     )

@@ -32,6 +32,10 @@ pub(super) fn text(item: &ThreadItem) -> String {
                 content_items.iter().flatten().map(|DynamicToolCallOutput::InputText { text }| text.as_str());
             format!("{tool} {arguments}\n{}", returned.collect::<Vec<_>>().join("\n"))
         }
+        ThreadItem::McpToolCall { server, tool, arguments, result, error, .. } => {
+            let said = result.iter().map(|result| result.text()).chain(error.iter().map(|error| error.message.clone()));
+            format!("{server}.{tool} {arguments}\n{}", said.collect::<Vec<_>>().join("\n"))
+        }
         ThreadItem::WebSearch { query, results, failure, .. } => {
             let sources = results.iter().flatten().map(|source| format!("{} {}", source.url, source.title));
             std::iter::once(query.clone()).chain(sources).chain(failure.clone()).collect::<Vec<_>>().join("\n")

@@ -80,15 +80,25 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
 pub fn running(command: &str, output: &str, seconds: u64, look: &Look) -> Vec<Row> {
     let mut rows = title(command, false, look, false);
     let quiet = look.style(Role::Quiet);
-    let mut below = output::last_lines(output, 3, &narrower(look, 4));
-    // How much lies above is not known: only the end of it is kept.
-    below.drain(..below.len().saturating_sub(3));
+    let mut below = last_rows(output, look);
     if seconds > 0 {
         // Whole seconds: no more is known.
         let time = if seconds < 10 { format!("{seconds} s") } else { duration(seconds * 1000) };
         below.push(Row::new(&format!("running · {time}"), quiet));
     }
     rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
+    rows
+}
+
+/// What was put out last, below what puts it out.
+pub fn tail(output: &str, look: &Look) -> Vec<Row> {
+    marked(last_rows(output, look), &Row::new("  └ ", look.style(Role::Quiet)), &Row::plain("    "), look)
+}
+
+fn last_rows(output: &str, look: &Look) -> Vec<Row> {
+    let mut rows = output::last_lines(output, 3, &narrower(look, 4));
+    // How much lies above is not known: only the end of it is kept.
+    rows.drain(..rows.len().saturating_sub(3));
     rows
 }
 

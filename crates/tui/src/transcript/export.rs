@@ -47,6 +47,11 @@ fn push(item: &ThreadItem, text: &mut String) {
             });
             writeln!(text, "\n{}", fenced("", &format!("{tool} {arguments}\n{}", output.collect::<String>())))
         }
+        ThreadItem::McpToolCall { server, tool, arguments, result, error, .. } => {
+            let said = result.iter().map(|result| result.text()).chain(error.iter().map(|error| error.message.clone()));
+            let said = said.collect::<Vec<_>>().join("\n");
+            writeln!(text, "\n{}", fenced("", &format!("{server}.{tool} {arguments}\n{said}")))
+        }
         ThreadItem::WebSearch { query, results, failure, .. } => {
             let sources = results.iter().flatten().map(|source| format!("{} {}", source.url, source.title));
             let lines: Vec<String> = std::iter::once(query.clone()).chain(sources).chain(failure.clone()).collect();

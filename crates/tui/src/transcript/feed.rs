@@ -120,6 +120,10 @@ impl Feed {
                 let running = self.running.iter_mut().find(|running| running.item.id() == delta.item_id);
                 running.into_iter().for_each(|running| append(&mut running.output, &delta.delta));
             }
+            ServerNotification::McpToolCallProgress(told) => {
+                let running = self.running.iter_mut().find(|running| running.item.id() == told.item_id);
+                running.into_iter().for_each(|running| append(&mut running.output, &format!("{}\n", told.message)));
+            }
             ServerNotification::ReasoningPartAdded(_) => self.thought.clear(),
             // Its first line is what is shown of it.
             ServerNotification::ReasoningDelta(delta) if self.thought.len() < KEPT => {
@@ -426,6 +430,12 @@ impl Running {
         match &self.item {
             ThreadItem::CommandExecution { command, .. } => command::running(command, &self.output, seconds, look),
             ThreadItem::DynamicToolCall { tool, arguments, .. } => tool_call::running(tool, arguments, look),
+            ThreadItem::McpToolCall { server, tool, arguments, .. } => {
+                let mut rows = tool_call::running(&tool_call::of_server(server, tool), arguments, look);
+                // How far it is, as its server says.
+                rows.extend(command::tail(&self.output, look));
+                rows
+            }
             other => {
                 let mut rows = item(other, look, false);
                 rows.truncate(1);

@@ -168,6 +168,22 @@ fn items_of_each_kind() {
     }
 }
 
+#[test]
+fn how_far_a_call_of_a_server_is_is_shown_below_it() {
+    let call = json!({ "type": "mcpToolCall", "id": "m", "server": "s", "tool": "long", "arguments": { "n": 3 }, "status": "inProgress" });
+    let mut feed = Feed::new();
+    feed.apply(&turn("inProgress", json!({})));
+    feed.apply(&started(call));
+    for message in ["one", "two\u{1b}[2J of 3"] {
+        feed.apply(&told("item/mcpToolCall/progress", json!({ "itemId": "m", "message": message })));
+    }
+    feed.apply(&told("item/mcpToolCall/progress", json!({ "itemId": "other", "message": "not its" })));
+    let live = plain(&feed.live(&look(80), Instant::now()));
+    assert!(live.contains("s.long 3\n  └ one\n    two"), "{live}");
+    assert!(live.contains(" of 3") && !live.contains('\u{1b}'), "{live}");
+    assert!(!live.contains("not its"), "{live}");
+}
+
 /// Every string of an item or notification with something in it that drives a terminal.
 fn poisoned(value: &Value) -> Value {
     match value {

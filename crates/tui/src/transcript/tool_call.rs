@@ -1,6 +1,8 @@
 //! A call of any other tool: its name, its arguments in short, the first lines of its result.
 
-use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
+use std::borrow::Cow;
+
+use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, McpToolCallStatus, ThreadItem};
 use serde_json::Value;
 
 use super::{duration, marked, narrower, output};
@@ -18,15 +20,12 @@ const ARGUMENT: usize = 80;
 
 /// A call that has ended.
 pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
-    let ThreadItem::DynamicToolCall { tool, arguments, status, content_items, success, duration_ms, .. } = item else {
-        return Vec::new();
-    };
-    let failed = *status == DynamicToolCallStatus::Failed || *success == Some(false);
+    let Some(Call { tool, arguments, failed, texts, duration_ms }) = call(item) else { return Vec::new() };
     let quiet = look.style(Role::Quiet);
-    let mut rows = title(tool, arguments, failed, look, expanded);
+    let mut rows = title(&tool, arguments, failed, look, expanded);
     let inner = narrower(look, 4);
     let mut below = Vec::new();
-    for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
+    for text in &texts {
         below.extend(output::all(if expanded { text } else { output::head(text, 16 << 10) }, &inner));
     }
     let most = LINES[usize::from(failed)];
@@ -41,6 +40,47 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
     }
     rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
     rows
+}
+
+/// What the kinds of calls have in common.
+struct Call<'item> {
+    tool: Cow<'item, str>,
+    arguments: &'item Value,
+    failed: bool,
+    texts: Vec<Cow<'item, str>>,
+    duration_ms: Option<u64>,
+}
+
+fn call(item: &ThreadItem) -> Option<Call<'_>> {
+    match item {
+        ThreadItem::DynamicToolCall { tool, arguments, status, content_items, success, duration_ms, .. } => {
+            let texts = content_items.iter().flatten();
+            Some(Call {
+                tool: Cow::Borrowed(tool),
+                arguments,
+                failed: *status == DynamicToolCallStatus::Failed || *success == Some(false),
+                texts: texts.map(|DynamicToolCallOutput::InputText { text }| Cow::Borrowed(text.as_str())).collect(),
+                duration_ms: *duration_ms,
+            })
+        }
+        ThreadItem::McpToolCall { server, tool, arguments, status, result, error, duration_ms, .. } => {
+            let said = result.iter().map(|result| result.text()).filter(|text| !text.is_empty()).map(Cow::Owned);
+            let why = error.iter().map(|error| Cow::Borrowed(error.message.as_str()));
+            Some(Call {
+                tool: Cow::Owned(of_server(server, tool)),
+                arguments,
+                failed: *status == McpToolCallStatus::Failed,
+                texts: said.chain(why).collect(),
+                duration_ms: *duration_ms,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// How a tool of a server is called.
+pub fn of_server(server: &str, tool: &str) -> String {
+    format!("{server}.{tool}")
 }
 
 /// A call that runs.
