@@ -81,7 +81,9 @@ pub(crate) fn shown(leaf: &Leaf) -> String {
 /// secrets, for in them may stand what commands run.
 pub(crate) fn shown_to_trust(leaf: &Leaf) -> String {
     match leaf.path.last() {
-        Some(name) if leaf.key.name == "set" => shown_unless(leaf, has_secret_part(&name.to_ascii_uppercase())),
+        Some(name) if matches!(leaf.key.name, "set" | "env") => {
+            shown_unless(leaf, has_secret_part(&name.to_ascii_uppercase()))
+        }
         _ => shown(leaf),
     }
 }

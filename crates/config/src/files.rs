@@ -1,6 +1,6 @@
 //! Which files hold settings for a directory, and their text. It never reads a `.env` file.
 //!
-//! Lowest first: the system's, the user's, then from the project's root down to the directory each `.codex/config.toml`,
+//! Lowest first: the system's, the user's, the `.mcp.json` of the project's root, then from the project's root down to the directory each `.codex/config.toml`,
 //! and in the same order each `.codex/config.local.toml`.
 
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::mcp_json;
 use crate::source::{Name, Source};
 use crate::{ConfigError, LoadRequest, Origin};
 
@@ -34,12 +35,14 @@ pub enum FileKind {
     Project,
     /// A project's, for this user alone.
     Local,
+    /// A project's `.mcp.json`, with servers of tools and nothing else.
+    McpJson,
 }
 
 impl FileKind {
     /// Whether it comes with the project, so that somebody else may have written it.
     pub fn is_of_project(self) -> bool {
-        matches!(self, Self::Project | Self::Local)
+        matches!(self, Self::Project | Self::Local | Self::McpJson)
     }
 }
 
@@ -72,6 +75,9 @@ pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Plac
     let mut seen: BTreeSet<_> = places.iter().filter_map(|place| identity(&place.path)).collect();
     let own: Vec<PathBuf> = places.iter().map(|place| place.path.clone()).collect();
     let directories = root.map(|root| directories(root, request.workspace)).unwrap_or_default();
+    if let Some(root) = root.filter(|root| is_ours(&root.join(mcp_json::FILE), &real(request.workspace))) {
+        places.push(Place { kind: FileKind::McpJson, path: root.join(mcp_json::FILE), directory: root.into() });
+    }
     for (kind, name) in [(FileKind::Project, FILE), (FileKind::Local, LOCAL_FILE)] {
         for directory in &directories {
             let path = directory.join(DIR).join(name);

@@ -14,8 +14,8 @@ pub(crate) fn looks_secret(name: &str) -> bool {
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     has_secret_part(&name)
         || SECRET_TABLES.iter().any(|table| name.contains(table))
-        // `[shell_environment_policy] set`: variables for commands.
-        || words.any(|word| word == "SET")
+        // `[shell_environment_policy] set`, `[mcp_servers.NAME] env`: variables for programs.
+        || words.any(|word| word == "SET" || word == "ENV")
 }
 
 /// Whether a text is an address with what may be a secret: a user's name and password, or parameters.
@@ -158,6 +158,9 @@ mod tests {
             ("", "set = { A = \"sk-1\", B = 2 }", "set = …"),
             ("", "shell_environment_policy.set.A = \"sk-1\"", "shell_environment_policy.set.A = \"…\""),
             ("[shell_environment_policy.set]\n", "A = \"sk-1\"", "A = \"…\""),
+            ("[mcp_servers.docs.env]\n", "A = \"sk-1\"", "A = \"…\""),
+            ("[mcp_servers.docs]\n", "env = { A = \"sk-1\" }", "env = …"),
+            ("[mcp_servers.docs]\n", "env_vars = [\"A\"]", "env_vars = [\"A\"]"),
             ("[preset]\n", "off_set = \"a\"", "off_set = \"a\""),
             (
                 "",

@@ -45,6 +45,8 @@ fn add(keys: &[Key], above: &str, text: &mut String) {
             Kind::Profiles => *text += &format!("\n# {}.\n#{path}.NAME.model = \"o4-mini\"\n", key.about),
             // Of itself it would not load: a profile of that name must be there.
             _ if key.name == "default_profile" => *text += &format!("\n# {}: {path} = \"NAME\"\n", key.about),
+            // In place of a command.
+            Kind::Endpoint => *text += &format!("\n# {}: {path}{}\n", key.about, value(key)),
             _ => *text += &format!("\n# {}.\n#{path}{}\n", key.about, value(key)),
         }
     }
@@ -57,16 +59,18 @@ fn value(key: &Key) -> String {
     }
     let text = match key.kind {
         Kind::Choice(names) | Kind::Suggested(names) | Kind::Known(names) => names.first().copied().unwrap_or_default(),
-        Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_) | Kind::Flag => return " = false".into(),
+        Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_) | Kind::FlagOrTexts | Kind::Flag => return " = false".into(),
         Kind::Count(least, _) => return format!(" = {least}"),
         Kind::Amount => return " = 1.0".into(),
-        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => return " = []".into(),
+        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::Arguments | Kind::Variables | Kind::KnownTexts(_) => {
+            return " = []".into();
+        }
         Kind::Lists => return ".suspend = \"none\"".into(),
         Kind::TextMap => return ".NAME = \"value\"".into(),
         Kind::Headers => return ".X-Name = \"value\"".into(),
         Kind::VariableHeaders => return ".X-Name = \"VARIABLE\"".into(),
         Kind::Variable => "VARIABLE",
-        Kind::Url => "http://localhost:8000/v1",
+        Kind::Url | Kind::Endpoint => "http://localhost:8000/v1",
         _ => "text",
     };
     format!(" = \"{text}\"")

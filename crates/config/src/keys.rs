@@ -3,6 +3,10 @@
 //! Checks, suggestions, defaults and the documentation derive from this table; a setting is defined nowhere else. A key
 //! that is not here is unknown, and what is not marked otherwise is held back from an untrusted project.
 
+mod mcp;
+
+pub(crate) use mcp::FORBIDS_TOOLS;
+
 /// One setting, or a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
@@ -59,8 +63,18 @@ pub enum Kind {
     /// A list of paths: absolute, below `~/`, or relative to the project's root, whichever file names them (the
     /// workspace where there is no project; on the command line always the workspace). Patterns are not understood.
     ProjectPaths,
+    /// One such path.
+    ProjectPath,
+    /// An address as for [`Kind::Url`], kept as it is: with a slash at its end, if it has one.
+    Endpoint,
     /// A list of strings.
     Texts,
+    /// A list of strings that a program is started with: any that have no NUL.
+    Arguments,
+    /// A list of names of environment variables. A table `{ name = "…" }`, which the existing CLI has there, is its name.
+    Variables,
+    /// `true`, `false` or a list of strings.
+    FlagOrTexts,
     /// A table of strings with names of the user's choice.
     TextMap,
     /// A table of strings, or lists of strings, with names of the user's choice. A table in it, which the existing CLI
@@ -303,10 +317,23 @@ pub const KEYS: &[Key] = &[
     later("instructions", "Further instructions"),
     later("log_dir", "Directory of log files"),
     later("marketplaces", "Sources of plugins"),
-    later("mcp_oauth_callback_port", "Port for logging in to servers of tools"),
-    later("mcp_oauth_callback_url", "Address for logging in to servers of tools"),
-    later("mcp_oauth_credentials_store", "Where credentials for servers of tools are kept"),
-    later("mcp_servers", "Servers of tools"),
+    key(
+        "mcp_oauth_callback_port",
+        Kind::Count(1, 65_535),
+        "Port of this machine that logging in to servers of tools leads back to; any that is free if not set",
+    ),
+    key(
+        "mcp_oauth_callback_url",
+        Kind::Url,
+        "Address that logging in to servers of tools leads back to, if that is not the port itself",
+    ),
+    key(
+        "mcp_oauth_credentials_store",
+        Kind::Choice(&["auto", "file", "keyring"]),
+        "Where tokens for servers of tools are kept; `auto` is `file`",
+    )
+    .default("\"auto\""),
+    key("mcp_servers", Kind::Named(mcp::MCP_SERVER), "Servers of tools, by name"),
     later("memories", "What is remembered from session to session"),
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),

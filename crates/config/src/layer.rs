@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
 use crate::keys::{self, KEYS, Key, Kind, Status};
+use crate::mcp;
 use crate::origin::dotted;
 use crate::source::{Name, Site, Source};
 use crate::suggest::{did_you_mean, nearest};
@@ -394,7 +395,9 @@ impl Walk<'_> {
         let near = did_you_mean(typed, keys::names(keys).filter(|name| *name != typed));
         let named = self.path == ["permissions"] && value.get_ref().is_table();
         let hint = elsewhere(typed, &self.path).or(near).or(named.then(|| NAMED_PERMISSIONS.into()));
-        if strict {
+        let of_server = self.path.iter().any(|name| name == mcp::TABLE);
+        let forbids = || nearest(typed, keys::names(keys)).is_some_and(|name| keys::FORBIDS_TOOLS.contains(&name));
+        if strict || (of_server && forbids()) {
             let message = format!("unknown key `{typed}`{table}: {NOT_ENFORCED}");
             return Err(self.source.error(name.span(), message).hint(hint));
         }
@@ -438,7 +441,7 @@ impl Walk<'_> {
 
     /// A fault of a value; with its provider, and without the line if that may show a secret.
     fn fault_of(&self, key: &Key, mut fault: Fault) -> ConfigError {
-        let variable = matches!(key.kind, Kind::Variable | Kind::VariableHeaders);
+        let variable = matches!(key.kind, Kind::Variable | Kind::Variables | Kind::VariableHeaders);
         if (variable || matches!(key.kind, Kind::Url | Kind::Headers))
             && let [table, id, ..] = &self.path[..]
             && table == "model_providers"

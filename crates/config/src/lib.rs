@@ -29,6 +29,7 @@ mod layer;
 mod limits;
 mod load;
 mod mcp;
+mod mcp_json;
 mod merge;
 mod models;
 mod origin;
@@ -66,7 +67,10 @@ pub use files::{FileKind, Place, project_root, settings_files};
 pub use init::init;
 pub use limits::{LimitSettings, PriceSettings};
 pub use load::{LoadRequest, Loaded, load, project_trust};
-pub use mcp::mcp_servers;
+pub use mcp::{
+    McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings, McpToolSettings,
+    McpTransport, McpWalls,
+};
 pub use models::{AnswerSettings, ModelSettings, ReasoningSettings};
 pub use origin::{Origin, Origins};
 pub use overrides::Override;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::agent_files::{AgentFile, agent_files};
 use crate::built_in;
 use crate::explain::{self, Effective};
-use crate::files::{Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
+use crate::files::{FileKind, Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
+use crate::mcp_json;
 use crate::merge::{Merged, providers, split_model};
 use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
 use crate::source::{Name, Source};
@@ -140,7 +141,9 @@ pub fn project_trust(request: &LoadRequest<'_>) -> Result<ProjectTrust, ConfigEr
 fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result<Loaded, ConfigError> {
     let Layers { files, selected, merged, trust, root, agents } = layers(request, false, warnings)?;
     let project = root.as_deref().unwrap_or(request.workspace);
-    let settings = resolve::settings(&merged, project, request.environment.home(), warnings)?;
+    let mut expanded = merged.clone();
+    warnings.extend(mcp_json::expand(&mut expanded, request.environment));
+    let settings = resolve::settings(&expanded, project, request.environment.home(), warnings)?;
     Ok(Loaded {
         settings,
         origins: merged.origins(),
@@ -173,7 +176,20 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
         let base = Base { dir: &place.directory, project, home };
         let trusted = !place.kind.is_of_project();
         let source = if trusted { read_source(&place.path) } else { read_of_project(&place.path, project) };
-        let Some(source) = source? else { continue };
+        let source = match source {
+            Err(error) if place.kind == FileKind::McpJson => {
+                warnings.push(mcp_json::unreadable(error));
+                continue;
+            }
+            source => source?,
+        };
+        let Some(source) = source else { continue };
+        if place.kind == FileKind::McpJson {
+            let mut layer = mcp_json::layer(source, base);
+            warnings.append(&mut layer.warnings);
+            files.push(Read { place, layer, trusted });
+            continue;
+        }
         let mut layer = Layer::parse(source, base).map_err(|error| error.after(std::mem::take(warnings)))?;
         warnings.append(&mut layer.warnings);
         files.push(Read { place, layer, trusted });
@@ -239,6 +255,7 @@ fn put_together(
         split_model(&mut layer, &known);
         let held = if trusted { Vec::new() } else { hold_back(&mut layer, &merged) };
         merged.note_held(held);
+        merged.replace_servers(&layer);
         warnings.extend(merged.add(layer));
     }
     merged

@@ -10,7 +10,9 @@ use toml::Value;
 use crate::built_in::is_built_in;
 use crate::keys::{KEYS, find};
 use crate::layer::{Layer, Leaf};
+use crate::mcp;
 use crate::origin::{Origins, dotted};
+use crate::source::Name;
 use crate::{ConfigError, Origin, Warning};
 
 /// Before an item of a list that adds up: it goes from those of the layers below.
@@ -49,6 +51,32 @@ impl Merged {
             self.leaves.insert(path, above);
         }
         warnings
+    }
+
+    /// Takes away what other files say of servers of tools that a layer says what they are: what one was to get, variables and
+    /// tokens, is not for another of its name.
+    pub(crate) fn replace_servers(&mut self, layer: &Layer) {
+        let is_what = |path: &[String]| matches!(path, [table, _, key] if table == mcp::TABLE && (key == "command" || key == "url"));
+        for leaf in layer.leaves.iter().filter(|leaf| is_what(&leaf.path)) {
+            let file = leaf.site.as_ref().map(|site| &site.source.name).filter(|name| matches!(name, Name::File(_)));
+            let is_same = |it: &Leaf| it.path.get(..2) == leaf.path.get(..2);
+            let is_elsewhere = |it: &Leaf| file.is_some() && it.site.as_ref().map(|site| &site.source.name) != file;
+            if !self.leaves.values().any(|it| is_same(it) && is_what(&it.path) && is_elsewhere(it)) {
+                continue;
+            }
+            let gone = self.leaves.extract_if(.., |_, it| is_same(it) && is_elsewhere(it));
+            self.covered.extend(gone);
+        }
+    }
+
+    /// All values, to be changed.
+    pub(crate) fn leaves_mut(&mut self) -> impl Iterator<Item = &mut Leaf> {
+        self.leaves.values_mut()
+    }
+
+    /// Keeps the values that are wanted.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&Leaf) -> bool) {
+        self.leaves.retain(|_, leaf| is_wanted(leaf));
     }
 
     /// Notes what a layer wanted and did not get.

@@ -12,6 +12,7 @@ use toml::Value;
 use crate::built_in;
 use crate::layer::Leaf;
 use crate::limits::RawPrice;
+use crate::mcp::{self, McpOauthSettings, McpSettings, RawServer};
 use crate::merge::Merged;
 use crate::models::{ModelSettings, RawModel, ReasoningSettings, models};
 use crate::origin::dotted;
@@ -76,6 +77,11 @@ struct Raw {
     web_search: Option<Value>,
     oss: bool,
     oss_provider: Option<String>,
+    #[serde(default)]
+    mcp_servers: BTreeMap<String, RawServer>,
+    mcp_oauth_callback_port: Option<u16>,
+    mcp_oauth_callback_url: Option<String>,
+    mcp_oauth_credentials_store: String,
     #[serde(rename = "profiles")]
     _profiles: Option<IgnoredAny>,
     #[serde(rename = "default_profile")]
@@ -195,6 +201,13 @@ pub(crate) fn settings(
     warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
     let secret_variables = with_built_in(secret_variables, &shell_environment_policy);
+    let (servers, left_out) = mcp::servers(raw.mcp_servers, merged)?;
+    warnings.extend(left_out);
+    let oauth = McpOauthSettings {
+        keyring: raw.mcp_oauth_credentials_store == "keyring",
+        callback_port: raw.mcp_oauth_callback_port,
+        callback_url: raw.mcp_oauth_callback_url,
+    };
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let model_providers = providers(raw.model_providers, openai, merged);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
@@ -248,6 +261,7 @@ pub(crate) fn settings(
         log_level: raw.log.level,
         test_command: raw.review.test_command(),
         prices: prices.into_iter().chain(of_models).collect(),
+        mcp: McpSettings { servers, oauth },
     })
 }
 
@@ -265,7 +279,8 @@ fn temperature(wanted: Option<f64>, merged: &Merged) -> Result<Option<f64>, Conf
 fn secret_variables(raw: &Raw) -> BTreeSet<String> {
     let of_providers = raw.model_providers.values().flat_map(RawProvider::variables);
     let of_search = raw.search.variable().map(str::to_owned);
-    of_providers.chain([&raw.api_key_env]).cloned().chain(of_search).collect()
+    let of_servers = raw.mcp_servers.values().flat_map(RawServer::variables);
+    of_providers.chain([&raw.api_key_env]).chain(of_servers).cloned().chain(of_search).collect()
 }
 
 /// The variables of built-in providers too, any of which may come to be asked; but for one that the user gives to commands.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::{
-    AnswerSettings, EnvironmentPolicy, LimitSettings, ModelSettings, PermissionEntry, PriceSettings, ProviderSettings,
-    SearchSettings, TestCommand,
+    AnswerSettings, EnvironmentPolicy, LimitSettings, McpSettings, ModelSettings, PermissionEntry, PriceSettings,
+    ProviderSettings, SearchSettings, TestCommand,
 };
 
 /// What commands and edits may change. In order, strictest first.
@@ -159,6 +159,8 @@ pub struct Settings {
     pub test_command: TestCommand,
     /// What models cost, by their ids, where the user says it.
     pub prices: BTreeMap<String, PriceSettings>,
+    /// Servers of tools.
+    pub mcp: McpSettings,
 }
 
 /// How long sessions are kept.

@@ -67,7 +67,8 @@ impl Source {
     /// An error about a range of bytes.
     pub(crate) fn error(&self, span: Range<usize>, message: impl AsRef<str>) -> ConfigError {
         let mut error = ConfigError::new(self.origin(span.start), message);
-        if matches!(self.name, Name::File(_)) {
+        // What is a secret is not told of JSON.
+        if matches!(&self.name, Name::File(path) if path.extension().is_none_or(|end| end != "json")) {
             error.snippet = Some(self.snippet(span));
         }
         error

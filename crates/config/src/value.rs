@@ -47,7 +47,13 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             let text = words(name, text).map_err(fault)?;
             if is_variable(text) { Ok(Value::String(text.into())) } else { Err(fault(no_variable(name, "key"))) }
         }
-        (Kind::Url, DeValue::String(text)) => Ok(Value::String(address(name, text).map_err(fault)?.into())),
+        (Kind::Url, DeValue::String(text)) => {
+            Ok(Value::String(address(name, text).map_err(fault)?.trim_end_matches('/').into()))
+        }
+        (Kind::Endpoint, DeValue::String(text)) => Ok(Value::String(address(name, text).map_err(fault)?.into())),
+        (Kind::ProjectPath, DeValue::String(text)) => {
+            Ok(Value::String(path(name, text, base.project, base.home).map_err(fault)?))
+        }
         (Kind::Choice(names), DeValue::String(text)) if names.contains(&&**text) => Ok(Value::String(text.to_string())),
         (Kind::FlagOrChoice(names), DeValue::String(text)) if names.contains(&&**text) => {
             Ok(Value::String(text.to_string()))
@@ -57,9 +63,10 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             message: format!("`{text}` is not a value of `{name}`: it must be {}", expected(kind)),
             hint: did_you_mean(text, names.iter().copied()),
         }),
-        (Kind::Flag | Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_), DeValue::Boolean(flag)) => {
-            Ok(Value::Boolean(*flag))
-        }
+        (
+            Kind::Flag | Kind::FlagOrChoice(_) | Kind::FlagOrKnownTexts(_) | Kind::FlagOrTexts,
+            DeValue::Boolean(flag),
+        ) => Ok(Value::Boolean(*flag)),
         (Kind::TextOrFalse, DeValue::Boolean(false)) => Ok(Value::Boolean(false)),
         (Kind::Count(least, most), DeValue::Integer(number)) => {
             let digits = number.as_str().replace('_', "");
@@ -76,21 +83,41 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             check(name, first.kind, value, base)
         }
         (
-            Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) | Kind::FlagOrKnownTexts(_),
+            Kind::Paths
+            | Kind::ProjectPaths
+            | Kind::Texts
+            | Kind::Arguments
+            | Kind::Variables
+            | Kind::FlagOrTexts
+            | Kind::KnownTexts(_)
+            | Kind::FlagOrKnownTexts(_),
             DeValue::Array(items),
         ) => {
-            let dir = if kind == Kind::ProjectPaths { base.project } else { base.dir };
-            let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
-                DeValue::String(text) if matches!(kind, Kind::Paths | Kind::ProjectPaths) => {
-                    path_or_removal(name, text, dir, base.home)
-                }
-                DeValue::String(text) => words(name, text).map(|text| Value::String(text.into())),
-                other => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
-            };
-            let each = items.iter().map(|value| item(value).map_err(|message| Fault::new(value.span(), message)));
+            let each = items.iter().map(|value| {
+                item(name, kind, value.get_ref(), base).map_err(|message| Fault::new(value.span(), message))
+            });
             each.collect::<Result<_, _>>().map(Value::Array)
         }
         (_, other) => Err(mismatch(name, kind, value.span(), other)),
+    }
+}
+
+/// One item of a list of this kind.
+fn item(name: &str, kind: Kind, value: &DeValue<'_>, base: Base<'_>) -> Result<Value, String> {
+    match (kind, value) {
+        (Kind::Paths, DeValue::String(text)) => path_or_removal(name, text, base.dir, base.home),
+        (Kind::ProjectPaths, DeValue::String(text)) => path_or_removal(name, text, base.project, base.home),
+        (Kind::Arguments, DeValue::String(text)) if text.contains('\0') => {
+            Err(format!("`{name}`: no program can get a NUL"))
+        }
+        (Kind::Arguments, DeValue::String(text)) => Ok(Value::String(text.to_string())),
+        (Kind::Variables, DeValue::Table(table)) => match table.get("name").map(Spanned::get_ref) {
+            Some(inner @ DeValue::String(_)) => item(name, kind, inner, base),
+            _ => Err(format!("`{name}`: this table has no `name`")),
+        },
+        (Kind::Variables, DeValue::String(text)) if !is_variable(text) => Err(no_variable(name, "value")),
+        (_, DeValue::String(text)) => words(name, text).map(|text| Value::String(text.into())),
+        (_, other) => Err(format!("`{name}` must be {}; this is {}", expected(kind), called(other))),
     }
 }
 
@@ -104,7 +131,7 @@ fn amount(value: &DeValue<'_>) -> Option<f64> {
     (amount.is_finite() && amount >= 0.0).then_some(amount)
 }
 
-/// An address that requests can be sent to, without a slash at its end. Messages do not repeat it: it may hold a password.
+/// An address that requests can be sent to. Messages do not repeat it: it may hold a password.
 fn address<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
@@ -114,7 +141,7 @@ fn address<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
         return Err(format!("`{name}` is not a valid address: it contains a space"));
     }
     match url::Url::parse(text) {
-        Ok(_) => Ok(text.trim_end_matches('/')),
+        Ok(_) => Ok(text),
         Err(error) => Err(format!("`{name}` is not a valid address: {error}")),
     }
 }
@@ -152,14 +179,18 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::Text | Kind::Suggested(_) | Kind::Known(_) => "a string".into(),
         Kind::TextOrFalse => "a string or `false`".into(),
         Kind::Variable => "the name of an environment variable".into(),
-        Kind::Url => "an address that begins with `https://` or `http://`".into(),
+        Kind::Url | Kind::Endpoint => "an address that begins with `https://` or `http://`".into(),
         Kind::Choice(names) => one_of(names.iter().copied()),
         Kind::FlagOrChoice(names) => one_of(["true", "false"].into_iter().chain(names.iter().copied())),
         Kind::Flag => "`true` or `false`".into(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
         Kind::Amount => "a number, 0 or more".into(),
-        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_) => "a list of strings".into(),
-        Kind::FlagOrKnownTexts(_) => "`true`, `false` or a list of strings".into(),
+        Kind::ProjectPath => "a path".into(),
+        Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::Arguments | Kind::KnownTexts(_) => {
+            "a list of strings".into()
+        }
+        Kind::Variables => "a list of names of environment variables".into(),
+        Kind::FlagOrTexts | Kind::FlagOrKnownTexts(_) => "`true`, `false` or a list of strings".into(),
         Kind::Lists => "a table of strings and lists of strings".into(),
         Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "a table of strings".into(),
         Kind::StrictOrFirst([first, ..]) => expected(first.kind),
@@ -182,9 +213,10 @@ pub(crate) fn mismatch(name: &str, kind: Kind, span: Range<usize>, value: &DeVal
         (Kind::Amount, DeValue::String(text)) if text.parse::<f64>().is_ok_and(f64::is_finite) => {
             Some(format!("write it without quotes: `{text}`"))
         }
-        (Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::KnownTexts(_), DeValue::String(text)) => {
-            Some(format!("write it in brackets: `[{:?}]`", &**text))
-        }
+        (
+            Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::Arguments | Kind::KnownTexts(_) | Kind::FlagOrTexts,
+            DeValue::String(text),
+        ) => Some(format!("write it in brackets: `[{:?}]`", &**text)),
         (Kind::Choice(_), DeValue::Table(table)) if table.contains_key("granular") => {
             Some("single kinds of questions cannot be switched off here; `on-request` is the nearest".into())
         }

@@ -4,15 +4,9 @@
 //! nothing but git in the sandbox, and talks to nobody but the server of the selected provider, without its key; with `oss`
 //! to the servers that a session would ask, as one does.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
-use codex_config::{
-    ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, is_open_to_others, load, mcp_servers,
-};
+use codex_config::{ConfigError, Environment, KeySource, Loaded, ProviderSettings, Settings, is_open_to_others, load};
 use codex_net::reach;
 use codex_protocol::ThreadStartParams;
 use codex_sandbox::{Confinement, Exit, Sandbox, SandboxError, Streams};
@@ -114,7 +108,7 @@ pub async fn diagnose(
         // Its level is not known; what the machine can hold is.
         false => holds(own.line(&Confinement::read_only(&[])).await.map(str::to_owned), None),
     });
-    checks.push(mcp(found.as_ref().map_or(&[], |found| &found.files)));
+    checks.push(mcp(found.as_ref().ok().map(|found| &found.settings)));
     checks.push(disk(&home));
     checks.push(log(&home, found.as_ref().ok().map(|found| found.settings.log_level.as_str())));
     checks
@@ -306,15 +300,14 @@ fn holds(line: Result<String, SandboxError>, confinement: Option<&Confinement>) 
     }
 }
 
-fn mcp(files: &[PathBuf]) -> Check {
+fn mcp(settings: Option<&Settings>) -> Check {
     const NAME: &str = "mcp";
-    match mcp_servers(files) {
-        names if names.is_empty() => Check::ok(NAME, "no servers are configured"),
-        names => {
-            let detail = format!("{} configured ({}), and not started", names.len(), names.join(", "));
-            Check::warn(NAME, detail, "this version starts no MCP servers yet")
-        }
+    let names: Vec<&str> = settings.iter().flat_map(|it| it.mcp.servers.keys()).map(String::as_str).collect();
+    if names.is_empty() {
+        return Check::ok(NAME, "no servers are configured");
     }
+    let detail = format!("{} configured ({}), and not started", names.len(), names.join(", "));
+    Check::warn(NAME, detail, "this version starts no MCP servers yet")
 }
 
 fn disk(home: &Path) -> Check {

@@ -171,6 +171,7 @@ fn path(outer: &ThreadOptions, environment: &Environment) -> Result<ExitStatus, 
             FileKind::User => "user",
             FileKind::Project => "project",
             FileKind::Local => "local",
+            FileKind::McpJson => "mcp",
         };
         let held = |trust: &ProjectTrust| trust.untrusted().any(|file| file.path == path);
         let state = match &trust {

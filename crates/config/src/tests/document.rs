@@ -31,7 +31,8 @@ fn table(text: &mut String, title: &str, keys: &'static [Key]) {
     let inner = |key: &Key| match (key.kind, path) {
         (Kind::Profiles, _) => "`[profiles.NAME]`".to_owned(),
         (Kind::Named(_), "Top level") => format!("`[{}.NAME]`", key.name),
-        (Kind::Named(_), path) => format!("`[{path}.{}.\"/PATH\"]`", key.name),
+        (Kind::Named(_), "permissions") => format!("`[{path}.{}.\"/PATH\"]`", key.name),
+        (Kind::Named(_), path) => format!("`[{path}.{}.NAME]`", key.name),
         (_, "Top level") => format!("`[{}]`", key.name),
         (_, path) => format!("`[{path}.{}]`", key.name),
     };

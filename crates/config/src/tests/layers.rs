@@ -307,7 +307,7 @@ model_reasoning_summary = "none"
         &[
             "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
             "~/.codex/config.toml: not used by this version: notify, \
-             features, tools, mcp_servers, \
+             features, tools, \
              model_providers.azure.requires_openai_auth",
         ],
     );
@@ -398,14 +398,19 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Known(names) => format!("{:?}", names[0]),
                 Kind::KnownTexts(names) | Kind::FlagOrKnownTexts(names) => format!("[{:?}]", names[0]),
                 Kind::Lists => "{ z = [\"y\"] }".into(),
-                Kind::Flag => "false".into(),
+                // A server has a command or an address.
+                Kind::Endpoint => {
+                    out.push(format!("{}y.{} = \"http://x\"", path.trim_end_matches("x."), key.name));
+                    continue;
+                }
+                Kind::Flag | Kind::FlagOrTexts => "false".into(),
                 Kind::Count(least, _) => least.to_string(),
                 Kind::Amount => "1.5".into(),
-                Kind::Paths | Kind::ProjectPaths | Kind::Texts => "[]".into(),
+                Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::Arguments | Kind::Variables => "[]".into(),
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
-                Kind::Text | Kind::TextOrFalse | Kind::Variable => "\"x\"".into(),
+                Kind::Text | Kind::TextOrFalse | Kind::Variable | Kind::ProjectPath => "\"x\"".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };
             out.push(format!("{path}{} = {value}", key.name));
