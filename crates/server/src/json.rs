@@ -8,6 +8,7 @@ mod defaults;
 mod ids;
 mod incoming;
 mod initialize;
+mod looks;
 mod questions;
 mod sentences;
 mod stubs;
@@ -267,6 +268,7 @@ impl Face {
         }
         let Ok(mut result) = serde_json::to_value(result) else { return true };
         ids::outward(&mut result, thread.unwrap_or_default());
+        looks::outward(&mut result);
         self.say(&Success { id, result }).await
     }
 
@@ -279,6 +281,7 @@ impl Face {
         if let Some(params) = message.get_mut("params") {
             let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
             ids::outward(params, &thread);
+            looks::outward(params);
         }
         self.say(&message).await
     }

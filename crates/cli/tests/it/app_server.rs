@@ -130,7 +130,8 @@ fn a_question_is_answered_by_a_response_and_what_is_not_understood_is_a_no() {
         let thread = client.thread(json!({}));
         client.say(&thread, "go");
         let question = client.until("item/commandExecution/requestApproval");
-        assert_eq!(question["params"]["command"], "touch made");
+        assert_eq!(question["params"]["command"], "/bin/sh -c 'touch made'");
+        assert_eq!(question["params"]["commandActions"][0]["command"], "touch made");
         let mut message = answer.clone();
         message["id"] = question["id"].clone();
         client.send(&message);
