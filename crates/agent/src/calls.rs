@@ -78,7 +78,8 @@ impl TurnRun {
                 together.push_back(self.begin(state, call).await?);
             }
             while let Some(under_way) = together.next().await {
-                in_circles = self.conclude(state, under_way).await?.or(in_circles);
+                let is_last = calls.is_empty() && together.is_empty();
+                in_circles = self.conclude(state, under_way, is_last).await?.or(in_circles);
             }
         }
         self.repetition.answer_ends();
@@ -144,6 +145,7 @@ impl TurnRun {
             return Ok(Box::pin(std::future::ready(UnderWay { call, kind: Kind::Refused, shown: None, ran })));
         }
         let checkpoint = state.checkpoint_of_action();
+        state.note_changes(&self.turn.id, &prepared.access);
         let started = started(&call, &context.item_id, &prepared.access, checkpoint);
         let seq = state.recorder.record(&started)?;
         state.checkpoints.others.above.iter().for_each(|above| above.append(&started));
@@ -186,8 +188,14 @@ impl TurnRun {
         Ok(self.start(state, call, context, prepared, permission, is_shown).await?.await.ran)
     }
 
-    /// Records and tells what came of a call. Returns what the model repeats, if it does so for good.
-    async fn conclude(&mut self, state: &mut ThreadState, under_way: UnderWay) -> Result<Option<String>, StoreError> {
+    /// Records and tells what came of a call. Returns what the model repeats, if it does so for good. With the answer to the
+    /// last call of a step goes what is wrong with the files that were changed.
+    async fn conclude(
+        &mut self,
+        state: &mut ThreadState,
+        under_way: UnderWay,
+        is_last: bool,
+    ) -> Result<Option<String>, StoreError> {
         let UnderWay { call, kind, shown, ran } = under_way;
         let in_circles = match ran {
             Ok(outcome) => {
@@ -201,9 +209,12 @@ impl TurnRun {
                 };
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let most = state.settings.model.longest_result();
-                let for_model = if let Some(most) = most { cut(for_model, most) } else { for_model };
+                let mut for_model = if let Some(most) = most { cut(for_model, most) } else { for_model };
+                let looked = self.look_at_changes(state, &for_user, is_last).await;
+                for_model += &looked.for_model;
                 let in_circles = self.answer(state, (&call, kind), &for_model, pictures)?;
                 self.show(state, for_user).await?;
+                self.show_looked(state, looked.for_user).await?;
                 in_circles
             }
             Err(reason) => {

@@ -13,6 +13,7 @@ mod checkpoints;
 mod compaction;
 mod context;
 mod decisions;
+mod diagnostics;
 mod diff;
 mod filling;
 mod input;

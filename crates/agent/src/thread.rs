@@ -23,7 +23,9 @@ use crate::{
     agents::take_between_turns,
     approvals::Granted,
     checkpoints::{Keeper, Keeping},
-    context, input,
+    context,
+    diagnostics::Checks,
+    input,
     mode::{self, Next},
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
@@ -91,6 +93,8 @@ pub(crate) struct ThreadState {
     pub(crate) standing: SharedStanding,
     /// The states that files go through.
     pub(crate) checkpoints: Keeper,
+    /// What there is to look at, and what was found.
+    pub(crate) checks: Checks,
     /// Kept for its `Drop`: the directory goes with the thread.
     pub(crate) temp: Option<TempDirectory>,
     /// What is the thread's own, while a review has its place.
@@ -664,6 +668,7 @@ impl ThreadState {
             granted: Granted::default(),
             standing,
             checkpoints: Keeper::new(keeping),
+            checks: Checks::default(),
             temp: Some(temp),
             apart: None,
         };

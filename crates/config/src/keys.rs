@@ -3,8 +3,10 @@
 //! Checks, suggestions, defaults and the documentation derive from this table; a setting is defined nowhere else. A key
 //! that is not here is unknown, and what is not marked otherwise is held back from an untrusted project.
 
+mod linters;
 mod mcp;
 
+pub use linters::{FORMATTER, LANGUAGE_SERVER, LINTER, LSP};
 pub(crate) use mcp::FORBIDS_TOOLS;
 
 /// One setting, or a table of settings.
@@ -75,6 +77,8 @@ pub enum Kind {
     Variables,
     /// `true`, `false` or a list of strings.
     FlagOrTexts,
+    /// A string, or a list of strings.
+    TextOrTexts,
     /// A table of strings with names of the user's choice.
     TextMap,
     /// A table of strings, or lists of strings, with names of the user's choice. A table in it, which the existing CLI
@@ -144,32 +148,32 @@ const YEAR_S: i64 = 365 * 86_400;
 /// More tokens than any session uses.
 const MOST_TOKENS: i64 = 1_000_000_000_000;
 
-const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, aliases: &[], about, kind, default: "", project: Project::Held, status: Status::Used, appends: false }
 }
 
-const fn later(name: &'static str, about: &'static str) -> Key {
+pub(super) const fn later(name: &'static str, about: &'static str) -> Key {
     Key { status: Status::Later, ..key(name, Kind::Any, about) }
 }
 
-const fn ignored(name: &'static str, about: &'static str) -> Key {
+pub(super) const fn ignored(name: &'static str, about: &'static str) -> Key {
     Key { status: Status::Ignored, ..key(name, Kind::Any, about) }
 }
 
 impl Key {
-    const fn aliases(self, aliases: &'static [&'static str]) -> Self {
+    pub(super) const fn aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
-    const fn default(self, default: &'static str) -> Self {
+    pub(super) const fn default(self, default: &'static str) -> Self {
         Self { default, ..self }
     }
 
-    const fn project(self, project: Project) -> Self {
+    pub(super) const fn project(self, project: Project) -> Self {
         Self { project, ..self }
     }
 
-    const fn appends(self) -> Self {
+    pub(super) const fn appends(self) -> Self {
         Self { appends: true, ..self }
     }
 
@@ -285,6 +289,11 @@ pub const KEYS: &[Key] = &[
     key("shell_environment_policy", Kind::Strict(ENVIRONMENT_POLICY), "What commands see of the environment"),
     key("limits", Kind::Strict(LIMITS), "The most that a session may use, sub-agents included"),
     key("prices", Kind::Named(PRICE), "What models cost, by their ids; known ones need none"),
+    key("diagnostics", Kind::Flag, "Tell the model what linters and language servers find in files that were changed")
+        .default("true"),
+    key("formatters", Kind::Named(FORMATTER), "Programs that bring files into shape after the model has edited them"),
+    key("linters", Kind::Named(LINTER), "Programs that look at files after the model has changed them"),
+    key("lsp", Kind::StrictOrFirst(LSP), "Language servers; `false` alone is their `enabled`"),
     key("review", Kind::Table(REVIEW), "Reviews"),
     key("log", Kind::Table(LOG), "The log in `$CODEX_HOME/log`"),
     key("search", Kind::StrictOrFirst(SEARCH), "Web search; `true` alone is its `enabled`"),

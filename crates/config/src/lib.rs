@@ -27,6 +27,7 @@ mod keyring;
 pub mod keys;
 mod layer;
 mod limits;
+mod linters;
 mod load;
 mod mcp;
 mod mcp_json;
@@ -66,6 +67,7 @@ pub use explain::{Effective, Placed};
 pub use files::{FileKind, Place, project_root, settings_files};
 pub use init::init;
 pub use limits::{LimitSettings, PriceSettings};
+pub use linters::{CheckSettings, CheckerCommand, CheckerSettings, LanguageServerSettings};
 pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::{
     McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings, McpToolSettings,

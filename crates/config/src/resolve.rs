@@ -12,6 +12,7 @@ use toml::Value;
 use crate::built_in;
 use crate::layer::Leaf;
 use crate::limits::RawPrice;
+use crate::linters::{RawChecker, RawChecks, RawLsp};
 use crate::mcp::{self, McpOauthSettings, McpSettings, RawServer};
 use crate::merge::Merged;
 use crate::models::{ModelSettings, RawModel, ReasoningSettings, models};
@@ -71,6 +72,12 @@ struct Raw {
     #[serde(default)]
     prices: BTreeMap<String, RawPrice>,
     log: RawLog,
+    diagnostics: bool,
+    #[serde(default)]
+    formatters: BTreeMap<String, RawChecker>,
+    #[serde(default)]
+    linters: BTreeMap<String, RawChecker>,
+    lsp: RawLsp,
     #[serde(default)]
     review: RawReview,
     search: RawSearch,
@@ -212,6 +219,8 @@ pub(crate) fn settings(
     let model_providers = providers(raw.model_providers, openai, merged);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
     warnings.extend(incomplete);
+    let (diagnostics, linters, formatters, lsp) = (raw.diagnostics, raw.linters, raw.formatters, raw.lsp);
+    let checks = RawChecks { diagnostics, linters, formatters, lsp };
     let (mut models, of_models, incomplete) = models(raw.models, merged);
     warnings.extend(incomplete);
     if let Some(thinks) = raw.model_supports_reasoning_summaries {
@@ -259,6 +268,7 @@ pub(crate) fn settings(
         oss: raw.oss,
         oss_provider: raw.oss_provider,
         log_level: raw.log.level,
+        checks: checks.resolve(merged, warnings),
         test_command: raw.review.test_command(),
         prices: prices.into_iter().chain(of_models).collect(),
         mcp: McpSettings { servers, oauth },

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::{
-    AnswerSettings, EnvironmentPolicy, LimitSettings, McpSettings, ModelSettings, PermissionEntry, PriceSettings,
-    ProviderSettings, SearchSettings, TestCommand,
+    AnswerSettings, CheckSettings, EnvironmentPolicy, LimitSettings, McpSettings, ModelSettings, PermissionEntry,
+    PriceSettings, ProviderSettings, SearchSettings, TestCommand,
 };
 
 /// What commands and edits may change. In order, strictest first.
@@ -155,6 +155,8 @@ pub struct Settings {
     pub oss_provider: Option<String>,
     /// What is written into the log: `off`, `error`, `warn`, `info` or `debug`.
     pub log_level: String,
+    /// What looks at files after they were changed.
+    pub checks: CheckSettings,
     /// What runs the project's tests in a review.
     pub test_command: TestCommand,
     /// What models cost, by their ids, where the user says it.

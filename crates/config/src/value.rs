@@ -40,9 +40,10 @@ impl Fault {
 pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: Base<'_>) -> Result<Value, Fault> {
     let fault = |message: String| Fault::new(value.span(), message);
     match (kind, value.get_ref()) {
-        (Kind::Text | Kind::TextOrFalse | Kind::Suggested(_) | Kind::Known(_), DeValue::String(text)) => {
-            Ok(Value::String(words(name, text).map_err(fault)?.into()))
-        }
+        (
+            Kind::Text | Kind::TextOrFalse | Kind::TextOrTexts | Kind::Suggested(_) | Kind::Known(_),
+            DeValue::String(text),
+        ) => Ok(Value::String(words(name, text).map_err(fault)?.into())),
         (Kind::Variable, DeValue::String(text)) => {
             let text = words(name, text).map_err(fault)?;
             if is_variable(text) { Ok(Value::String(text.into())) } else { Err(fault(no_variable(name, "key"))) }
@@ -89,6 +90,7 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             | Kind::Arguments
             | Kind::Variables
             | Kind::FlagOrTexts
+            | Kind::TextOrTexts
             | Kind::KnownTexts(_)
             | Kind::FlagOrKnownTexts(_),
             DeValue::Array(items),
@@ -178,6 +180,7 @@ pub(crate) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Suggested(_) | Kind::Known(_) => "a string".into(),
         Kind::TextOrFalse => "a string or `false`".into(),
+        Kind::TextOrTexts => "a string or a list of strings".into(),
         Kind::Variable => "the name of an environment variable".into(),
         Kind::Url | Kind::Endpoint => "an address that begins with `https://` or `http://`".into(),
         Kind::Choice(names) => one_of(names.iter().copied()),

@@ -3,4 +3,8 @@
 //! Whatever of it is a program is started by `sandbox`, inside walls that its caller names, through [`program`]. Whether a
 //! project is trusted with any of it is decided before it gets here.
 
+pub mod checkers;
+pub mod diagnostics;
+pub mod formatters;
+pub mod linters;
 pub mod program;

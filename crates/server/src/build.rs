@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Server, agents, cassette, catalog, fallback,
     limits::{limits, prices},
-    network, oss,
+    linters, network, oss,
     oss::Open,
     outage,
     policy::{Ground, policy},
@@ -280,6 +280,7 @@ pub(crate) async fn thread(
     let model = model(server, &settings, wanted, open.as_ref())?;
     let limits = limits(&settings, &origins, &model)?;
     let tools = web::tools(server, &settings, &origins, &mut warnings)?;
+    let checkers = linters::checkers(&settings.checks, &mut warnings);
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),
@@ -291,7 +292,7 @@ pub(crate) async fn thread(
         workplace,
         tools,
         instructions,
-        plugged: Plugged::default(),
+        plugged: Plugged { checkers },
         agents: None,
         tests,
         is_agent: false,

@@ -24,6 +24,7 @@ mod in_process;
 mod json;
 mod keys;
 mod limits;
+mod linters;
 mod listing;
 mod log;
 mod models;

@@ -101,7 +101,7 @@ const OPEN: &[(u8, &str)] = &[(53, "there are no MCP servers yet"), (54, "there 
 /// Statements of which the tests show a part, and what is missing.
 const PARTLY: &[(u8, &str)] = &[
     (4, "the commands that are still open below"),
-    (14, "hooks, linters, other programs' tools"),
+    (14, "hooks, other programs' tools"),
     (15, "the hooks of a repository until the turn ends in which a command made it"),
     (19, "a command whose writes the sandbox refused, where namespaces are missing"),
     (44, "the offer to have AGENTS.md written"),

@@ -32,6 +32,7 @@ mod interrupt;
 mod items;
 mod items_list;
 mod killed;
+mod linters;
 mod live;
 mod log;
 mod login;

@@ -9,6 +9,7 @@ mod errors;
 mod existing;
 mod init;
 mod layers;
+mod linters;
 mod mcp;
 mod profiles;
 mod project_trust;
