@@ -102,16 +102,21 @@ impl TurnRun {
     /// Takes a call as far as it goes without waiting. One that does not run has its outcome at once, and waits with
     /// it until its turn comes: answers are given in the order of the calls.
     async fn begin(&mut self, state: &mut ThreadState, call: ToolCall) -> Result<Running, StoreError> {
+        if tool(state, &call).is_some_and(|tool| tool.effect() == Effect::Runs) && self.look.end(state).await {
+            self.ignore_look.deeper(state);
+        }
+        let ignored = self.ignore_look.end(state).await;
         let mut context = self.tool_context(state);
         if call.name == PROPOSE
             && let Some(begun) = self.progress.plan_item.take()
         {
             context.item_id = begun;
         }
-        if tool(state, &call).is_some_and(|tool| tool.effect() == Effect::Runs) {
-            self.look.end(state).await;
-        }
-        let (outcome, kind) = match prepare(state, &call, &context).await {
+        let prepared = match ignored {
+            Ok(()) => prepare(state, &call, &context).await,
+            Err(sentence) => Err(sentence),
+        };
+        let (outcome, kind) = match prepared {
             Err(sentence) => {
                 let item = unreadable(&call, context.item_id, sentence.clone());
                 (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))

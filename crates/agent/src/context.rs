@@ -188,7 +188,13 @@ mod tests {
 
     #[test]
     fn every_placeholder_of_the_prompts_is_filled() {
-        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
+        let roots = Roots {
+            workspace: "/w".into(),
+            writable: vec!["/w".into()],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        };
         for level in [SandboxLevel::ReadOnly, SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
             let policy = Policy {
                 level,
@@ -212,7 +218,13 @@ mod tests {
 
     #[test]
     fn what_this_program_says_for_the_user_is_told_apart() {
-        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
+        let roots = Roots {
+            workspace: "/w".into(),
+            writable: vec!["/w".into()],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        };
         let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
         let policy = Policy { level: SandboxLevel::WorkspaceWrite, ..Policy::default() };
         for instructions in [&instructions[..], &[]] {
@@ -248,7 +260,13 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_said_again() {
-        let roots = Roots { workspace: "/w".into(), writable: vec!["/w".into()], hidden: vec![], temp: None };
+        let roots = Roots {
+            workspace: "/w".into(),
+            writable: vec!["/w".into()],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        };
         let policy = Policy {
             level: SandboxLevel::WorkspaceWrite,
             approval: Approval::Never,

@@ -81,14 +81,14 @@ impl FirstLook {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
     }
 
-    /// Before a command is judged.
-    pub(crate) async fn end(&self, state: &mut ThreadState) {
+    /// Before a command is judged. Whether it has met an ignore file.
+    pub(crate) async fn end(&self, state: &mut ThreadState) -> bool {
         let look = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(look) = look else { return };
-        if let Ok(now) = look.await {
-            cover(&mut state.settings.workplace.policy, &now);
-            state.settings.workplace.repositories.found = now.found;
-        }
+        let Some(look) = look else { return false };
+        let Ok(now) = look.await else { return false };
+        cover(&mut state.settings.workplace.policy, &now);
+        state.settings.workplace.repositories.found = now.found;
+        now.ignores
     }
 }
 

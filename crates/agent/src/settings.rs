@@ -8,7 +8,7 @@ use codex_sandbox::Sandbox;
 use codex_tools::Tool;
 use codex_workspace::{Instruction, Roots};
 
-use crate::{Agents, KnownRepositories, Plugged, agents::agent_tools};
+use crate::{Agents, IgnoreFiles, KnownRepositories, Plugged, agents::agent_tools};
 
 /// Everything a thread runs with.
 #[derive(Debug, Clone)]
@@ -116,6 +116,8 @@ pub struct Workplace {
     pub sandbox: Arc<Sandbox>,
     /// The repositories that no command has made unseen.
     pub repositories: KnownRepositories,
+    /// Where ignore files are looked for.
+    pub ignore_files: Arc<IgnoreFiles>,
     /// Environment of commands, secrets removed.
     pub environment: Arc<BTreeMap<OsString, OsString>>,
     /// What the user's programs are found and set up by, whatever commands see.

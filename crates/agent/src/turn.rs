@@ -25,6 +25,7 @@ use crate::{
     ThreadSettings,
     compaction::{Compactions, Reason},
     context,
+    ignored::IgnoreLook,
     mode::is_offered,
     new_repositories::FirstLook,
     recorder::Recorder,
@@ -99,6 +100,7 @@ pub(crate) struct TurnRun {
     pub(crate) steers: Steers,
     pub(crate) repetition: Repetition,
     pub(crate) look: FirstLook,
+    pub(crate) ignore_look: IgnoreLook,
     pub(crate) compactions: Compactions,
     pub(crate) progress: Progress,
 }
@@ -140,7 +142,8 @@ impl TurnRun {
         let (plan_item, failed, answers) = (None, None, None);
         let (began, asked, requests, pauses) = (now, now, 0, 0);
         let progress = Progress { began, requests, asked, items, has_plan: false, plan_item, failed, answers, pauses };
-        Self { thread_id, turn, cancel, options, steers, repetition, look, compactions, progress }
+        let ignore_look = IgnoreLook::default();
+        Self { thread_id, turn, cancel, options, steers, repetition, look, ignore_look, compactions, progress }
     }
 
     /// Tells that the turn began.
@@ -165,6 +168,7 @@ impl TurnRun {
     pub(crate) async fn run(mut self, state: &mut ThreadState) -> Ended {
         let tools = offered(state);
         self.look.begin(state);
+        self.ignore_look.begin(state);
         let mut step = Step::Sample;
         let finish = loop {
             let next = match step {

@@ -285,6 +285,9 @@ pub const KEYS: &[Key] = &[
         .default("\"untrusted\"")
         .project(Project::Stricter),
     key("add_dir", Kind::Paths, "Directories besides the workspace that may be read and written").appends(),
+    key("ignore_files", Kind::Texts, "Names of files that keep others from the model, besides `.codexignore`")
+        .project(Project::Harmless)
+        .appends(),
     key("permissions", Kind::Strict(PERMISSIONS), "Rules for commands"),
     key("shell_environment_policy", Kind::Strict(ENVIRONMENT_POLICY), "What commands see of the environment"),
     key("limits", Kind::Strict(LIMITS), "The most that a session may use, sub-agents included"),
@@ -746,6 +749,7 @@ mod tests {
             "network_access",
             "mode",
             "hide",
+            "ignore_files",
             "ask_for_approval",
             "deny",
             "ask",

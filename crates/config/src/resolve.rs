@@ -60,6 +60,8 @@ struct Raw {
     ask_for_approval: ApprovalMode,
     #[serde(default)]
     add_dir: Vec<PathBuf>,
+    #[serde(default)]
+    ignore_files: Vec<String>,
     shell_environment_policy: RawEnvironmentPolicy,
     agents: RawAgents,
     history: RawHistory,
@@ -204,6 +206,7 @@ pub(crate) fn settings(
     let (add_dir, missing) = existing(raw.add_dir, merged.get("add_dir"), project)?;
     warnings.extend(missing);
     check_hidden(merged.get("sandbox.hide"))?;
+    check_ignore_files(merged.get("ignore_files"))?;
     let (show, led) = shown(raw.sandbox.show, merged.get("sandbox.show"), project)?;
     warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
@@ -257,6 +260,7 @@ pub(crate) fn settings(
         sandbox_workspace_write: WorkspaceWrite { network_access: raw.sandbox_workspace_write.network_access },
         ask_for_approval: raw.ask_for_approval,
         add_dir,
+        ignore_files: raw.ignore_files,
         shell_environment_policy,
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
@@ -382,6 +386,18 @@ fn check_hidden(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
         }
         if matches!(site.source.name, Name::Override(_)) {
             return Err(site.error(format!("`{path}` does not exist, so it cannot be hidden")));
+        }
+    }
+    Ok(())
+}
+
+/// Names that no file in a directory can have, and would keep nothing from anybody.
+fn check_ignore_files(leaf: Option<&Leaf>) -> Result<(), ConfigError> {
+    for (name, site) in leaf.into_iter().flat_map(Leaf::texts) {
+        if matches!(name, "" | "." | ".." | ".git") || name.contains(['/', '\\', '*', '?', '[']) {
+            return Err(site.error(format!(
+                "`{name}` is no name of a file that could lie in any directory; `.codexignore` is one"
+            )));
         }
     }
     Ok(())

@@ -133,6 +133,8 @@ pub struct Settings {
     pub ask_for_approval: ApprovalMode,
     /// Directories besides the workspace that may be read and written: real paths, existing, each once.
     pub add_dir: Vec<PathBuf>,
+    /// Names of files that keep others from the model, besides the usual one.
+    pub ignore_files: Vec<String>,
     /// What commands get of the environment.
     pub shell_environment_policy: EnvironmentPolicy,
     /// The environment variables that hold keys and header values of any provider. Commands must not see them.

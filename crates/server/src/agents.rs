@@ -345,8 +345,7 @@ fn narrow(built: &mut Built, parent: &Standing, own: Option<&Path>) -> Result<()
         _ => narrowed.writable.clone(),
     };
     let hidden = narrowed.hidden.clone();
-    workplace.roots =
-        Arc::new(Roots { workspace: roots.workspace.clone(), writable, hidden, temp: roots.temp.clone() });
+    workplace.roots = Arc::new(Roots { writable, hidden, ..Roots::clone(roots) });
     workplace.policy = Arc::new(narrowed);
     if parent.plans_now || parent.mode == Mode::Plan {
         built.settings = built.settings.clone().in_mode(Mode::Plan);

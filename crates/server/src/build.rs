@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Server, agents, cassette, catalog, fallback,
+    ignored::Held,
     limits::{limits, prices},
     linters, network, oss,
     oss::Open,
@@ -497,7 +498,7 @@ async fn workplace(
         full_auto: wanted.full_auto,
         may_leave: wanted.ceiling.is_none_or(|level| level == SandboxMode::DangerFullAccess),
     };
-    let (policy, found) = policy(&ground).await?;
+    let Held { policy, found, ignored, ignore_files } = policy(&ground).await?;
     // It has its price, and is of use only to whoever can answer.
     let notices = wanted.asks && policy.approval != Approval::Never;
     let sandbox = if notices { sandbox.noticing_writes() } else { sandbox };
@@ -505,6 +506,7 @@ async fn workplace(
         workspace,
         writable: if plain { vec!["/".into()] } else { policy.writable.clone() },
         hidden: policy.hidden.clone(),
+        ignored,
         temp: (!plain).then(|| temp.to_owned()),
     };
     Ok(Workplace {
@@ -512,6 +514,7 @@ async fn workplace(
         policy: Arc::new(policy),
         sandbox: Arc::new(sandbox),
         repositories: KnownRepositories::new(found, environment.home()),
+        ignore_files: Arc::new(ignore_files),
         environment: Arc::new(commands),
         users: Users {
             home: environment.home().map(Path::to_owned),

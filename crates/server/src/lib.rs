@@ -20,6 +20,7 @@ mod fallback;
 mod fork;
 mod holding;
 mod hub;
+mod ignored;
 mod in_process;
 mod json;
 mod keys;

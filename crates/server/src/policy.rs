@@ -22,7 +22,10 @@ use codex_workspace::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::build::{configuration, project};
+use crate::{
+    build::{configuration, project},
+    ignored::{self, Held},
+};
 
 /// In how many directories git is asked which files a commit holds; those of further ones are hidden.
 const ASKED: usize = 16;
@@ -50,11 +53,12 @@ pub(crate) struct Ground<'a> {
     pub(crate) may_leave: bool,
 }
 
-/// The policy of a thread, and the repositories that it was made for.
+/// The policy of a thread, and what it was made for.
 ///
 /// # Errors
-/// A rule that means nothing, or a path to hide that cannot be; shown where it is written.
-pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcError> {
+/// A rule that means nothing, or a path to hide that cannot be; shown where it is written. An ignore file that cannot be
+/// held to.
+pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     let Ground { environment, codex_home, settings, workspace, temp, .. } = *ground;
     let mut writable = vec![workspace.to_owned()];
     writable.extend(settings.add_dir.iter().filter(|added| *added != workspace).cloned());
@@ -76,20 +80,21 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
     // Checked where there are no walls too: the same settings are in order under every level.
     let chosen = hidden_by_choice(ground, &policy.writable)?;
     if level == SandboxLevel::DangerFullAccess {
-        return Ok((policy, Found::default()));
+        return ignored::hold(ground, policy, Found::default(), None);
     }
     policy.protected.extend(policy.writable.iter().flat_map(|root| protected_paths(root)));
     // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start. By
     // their real place, as the roots are: the way there may lead over a link.
     let home = codex_home.canonicalize().ok();
     policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
-    let mut there = Found::default();
+    let (mut there, mut ignores) = (Found::default(), None);
     if level == SandboxLevel::WorkspaceWrite {
-        let Repositories { writable, covered, found } = repositories(&policy.writable, environment.home());
+        let Repositories { writable, covered, found, ignores: is_deeper } =
+            repositories(&policy.writable, environment.home());
         // What is protected already is not told twice. As texts: paths would be compared part by part.
         let is_protected = |path: &PathBuf| policy.protected.iter().any(|other| other.as_os_str() == path.as_os_str());
         let covered = covered.into_iter().filter(|path| !is_protected(path)).collect();
-        (policy.git, policy.covered, there) = (writable, covered, found);
+        (policy.git, policy.covered, there, ignores) = (writable, covered, found, Some(is_deeper));
     }
     policy.hidden = hidden_by_default(ground, &policy.writable).await;
     policy.hidden.extend(chosen);
@@ -108,7 +113,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<(Policy, Found), RpcEr
     let home = environment.home();
     policy.caches =
         home.map(|home| caches(home, |name| of_commands(variables::find(name)?), &policy.writable)).unwrap_or_default();
-    Ok((policy, there))
+    ignored::hold(ground, policy, there, ignores)
 }
 
 fn rules(settings: &Settings) -> Result<Rules, RpcError> {
@@ -194,7 +199,7 @@ fn own_secrets(ground: &Ground<'_>, writable: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// Where files of settings are looked for: the roots, and the projects that they are parts of.
-fn places(environment: &Environment, writable: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn places(environment: &Environment, writable: &[PathBuf]) -> Vec<PathBuf> {
     let mut places = writable.to_vec();
     for root in writable {
         let project = project(environment, root);

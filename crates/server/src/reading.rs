@@ -13,7 +13,7 @@ use codex_protocol::{
 };
 use codex_store::{ItemsWanted, StoredItem};
 use codex_tools::FileIndex;
-use codex_workspace::Roots;
+use codex_workspace::{Ignored, Roots};
 
 use crate::{Server, dispatch::store_error};
 
@@ -86,10 +86,10 @@ impl Server {
             let message = format!("fuzzyFileSearch: at most {MOST_ROOTS} `roots` are searched at once");
             return Err(RpcError::new(ErrorKind::Configuration, message));
         }
-        let hidden = self.hidden()?;
+        let (hidden, ignored) = self.hidden()?;
         let mut searches = Vec::new();
         for root in params.roots {
-            let index = self.files.of(&root, &hidden)?;
+            let index = self.files.of(&root, &hidden, &ignored)?;
             let (query, anew) = (params.query.clone(), params.refresh.unwrap_or_default());
             searches.push(blocking(move || {
                 let (found, is_old) = index.find(&query, &root, anew);
@@ -109,17 +109,17 @@ impl Server {
     }
 
     /// What the threads that are open do not look into, which is what nobody is told the names of.
-    fn hidden(&self) -> Result<Vec<PathBuf>, RpcError> {
+    fn hidden(&self) -> Result<(Vec<PathBuf>, Vec<Ignored>), RpcError> {
         let threads = self.all_threads();
         if threads.is_empty() {
             let message = "no thread is open, so that nobody can say which files are to stay hidden: open one first";
             return Err(RpcError::new(ErrorKind::NotFound, message));
         }
-        let mut hidden: Vec<PathBuf> =
-            threads.iter().flat_map(|thread| thread.standing().roots.hidden.clone()).collect();
+        let roots: Vec<_> = threads.iter().map(|thread| thread.standing().roots).collect();
+        let mut hidden: Vec<PathBuf> = roots.iter().flat_map(|roots| roots.hidden.clone()).collect();
         hidden.sort();
         hidden.dedup();
-        Ok(hidden)
+        Ok((hidden, roots.iter().map(|roots| roots.ignored.clone()).collect()))
     }
 
     /// Where a thread is recorded.
@@ -140,11 +140,12 @@ pub(crate) struct FileIndexes(Mutex<Vec<Known>>);
 struct Known {
     root: PathBuf,
     hidden: Vec<PathBuf>,
+    ignored: Ignored,
     index: Arc<FileIndex>,
 }
 
 impl FileIndexes {
-    fn of(&self, root: &str, hidden: &[PathBuf]) -> Result<Arc<FileIndex>, RpcError> {
+    fn of(&self, root: &str, hidden: &[PathBuf], ignored: &[Ignored]) -> Result<Arc<FileIndex>, RpcError> {
         let refused = |why: &dyn std::fmt::Display| {
             RpcError::new(ErrorKind::Configuration, format!("fuzzyFileSearch: the root `{root}`: {why}"))
         };
@@ -152,8 +153,12 @@ impl FileIndexes {
             return Err(refused(&"it is not absolute"));
         }
         let real = Path::new(root).canonicalize().map_err(|error| refused(&error))?;
+        // Threads in one project have the same ignore files.
+        let ignored = ignored.iter().find(|ignored| ignored.counts_in(&real)).cloned().unwrap_or_default();
         let mut indexes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = indexes.iter().find(|known| known.root == real && known.hidden == hidden) {
+        if let Some(known) =
+            indexes.iter().find(|known| known.root == real && known.hidden == hidden && known.ignored == ignored)
+        {
             return Ok(Arc::clone(&known.index));
         }
         indexes.retain(|known| known.root != real);
@@ -161,9 +166,10 @@ impl FileIndexes {
             indexes.remove(0);
         }
         let (workspace, hidden) = (real.clone(), hidden.to_vec());
-        let roots = Roots { workspace, writable: Vec::new(), hidden: hidden.clone(), temp: None };
+        let roots =
+            Roots { workspace, writable: Vec::new(), hidden: hidden.clone(), ignored: ignored.clone(), temp: None };
         let index = Arc::new(FileIndex::new(real.clone(), &roots));
-        indexes.push(Known { root: real, hidden, index: Arc::clone(&index) });
+        indexes.push(Known { root: real, hidden, ignored, index: Arc::clone(&index) });
         Ok(index)
     }
 }

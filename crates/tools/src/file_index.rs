@@ -172,7 +172,13 @@ mod tests {
 
     fn index(base: &Path, hidden: &[&str]) -> FileIndex {
         let hidden = hidden.iter().map(|name| base.join(name)).collect();
-        let roots = Roots { workspace: base.to_owned(), writable: vec![base.to_owned()], hidden, temp: None };
+        let roots = Roots {
+            workspace: base.to_owned(),
+            writable: vec![base.to_owned()],
+            hidden,
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        };
         FileIndex::new(base.to_owned(), &roots)
     }
 
@@ -256,7 +262,13 @@ mod tests {
         assert_eq!(all, [".gitignore", ".hidden", ".hidden/a", "link"]);
         assert_eq!(paths(&index, "a"), [".hidden/a"]);
         // A hidden root has nothing.
-        let roots = Roots { workspace: root.clone(), writable: vec![], hidden: vec![root.join("secrets")], temp: None };
+        let roots = Roots {
+            workspace: root.clone(),
+            writable: vec![],
+            hidden: vec![root.join("secrets")],
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        };
         assert_eq!(paths(&FileIndex::new(root.join("secrets"), &roots), ""), [""; 0]);
         assert_eq!(paths(&FileIndex::new(base.join("none"), &roots), ""), [""; 0]);
     }

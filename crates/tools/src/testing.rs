@@ -31,6 +31,7 @@ pub(crate) fn context() -> Scene {
         workspace: workspace.clone(),
         writable: vec![workspace.clone()],
         hidden: vec![],
+        ignored: codex_workspace::Ignored::default(),
         temp: Some(base.join("temp")),
     };
     let context = ToolContext {

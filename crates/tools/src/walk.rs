@@ -54,7 +54,13 @@ mod tests {
     }
 
     fn everything_seen() -> View {
-        View::of(&codex_workspace::Roots { workspace: "/w".into(), writable: vec![], hidden: vec![], temp: None })
+        View::of(&codex_workspace::Roots {
+            workspace: "/w".into(),
+            writable: vec![],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp: None,
+        })
     }
 
     fn put(base: &Path, files: &[(&str, &str)]) {
@@ -167,7 +173,13 @@ mod tests {
             fs::create_dir_all(base.join(name)).unwrap();
         }
         let (workspace, temp) = (base.join("w"), Some(base.join("temp")));
-        let view = View::of(&codex_workspace::Roots { workspace, writable: vec![], hidden: vec![], temp });
+        let view = View::of(&codex_workspace::Roots {
+            workspace,
+            writable: vec![],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp,
+        });
         let met: Vec<_> = walk(&base, None, view).skip(1).map(|entry| entry.unwrap().into_path()).collect();
         assert_eq!(met, ["temp", "temp/b", "w", "w/a"].map(|name| base.join(name)));
     }
@@ -258,7 +270,13 @@ mod tests {
         symlink("../shared", base.join("w/d/.ignore")).unwrap();
         symlink("../../hidden/shared", base.join("w/d/.gitignore")).unwrap();
         let (workspace, temp) = (base.join("w"), Some(base.join("temp")));
-        let view = View::of(&codex_workspace::Roots { workspace, writable: vec![], hidden: vec![], temp });
+        let view = View::of(&codex_workspace::Roots {
+            workspace,
+            writable: vec![],
+            hidden: vec![],
+            ignored: codex_workspace::Ignored::default(),
+            temp,
+        });
         assert_eq!(files_met(&base.join("w/d"), &view), ["b"]);
         // The session's own `/tmp` lies in the host's here: its paths are the host's.
         assert_eq!(files_met(&base.join("temp"), &view), [".ignore", "a"]);

@@ -19,6 +19,9 @@ use crate::Roots;
 /// `PROC_SUPER_MAGIC` of statfs(2).
 const PROC: i64 = 0x9fa0;
 
+/// What is said of a path that an ignore file names.
+pub const IGNORED: &str = "the user keeps it from you by an ignore file (`.codexignore`); go on without it";
+
 /// What of the host the reading tools of a thread see: what its commands see.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -59,6 +62,10 @@ impl View {
         if self.is_hidden(&real) {
             return Err(io::Error::other("it leads into the host's own /tmp, which nothing here sees"));
         }
+        // By the name that it was asked for too: a link that is named may lead out of what the ignore file is about.
+        if self.roots.ignored.names(&real) || self.roots.ignored.names(path) {
+            return Err(io::Error::other(IGNORED));
+        }
         if self.is_secret(&real) {
             return Err(io::Error::other("it is hidden, for it may hold secrets"));
         }
@@ -71,7 +78,7 @@ impl View {
     }
 
     fn is_secret(&self, path: &Path) -> bool {
-        self.roots.hidden.iter().any(|hidden| path.starts_with(hidden))
+        self.roots.ignored.names(path) || self.roots.hidden.iter().any(|hidden| path.starts_with(hidden))
     }
 
     fn is_hidden(&self, path: &Path) -> bool {
@@ -144,6 +151,7 @@ fn refuse_processes(descriptor: impl AsFd) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use crate::Ignored;
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
@@ -200,7 +208,13 @@ mod tests {
         }
         let workspace = base.join("w");
         let hidden = vec![workspace.join(".env"), base.join("ssh")];
-        let roots = Roots { workspace: workspace.clone(), writable: vec![workspace.clone()], hidden, temp: None };
+        let roots = Roots {
+            workspace: workspace.clone(),
+            writable: vec![workspace.clone()],
+            hidden,
+            ignored: Ignored::default(),
+            temp: None,
+        };
         let view = View::of(&roots);
         let table = [
             (".env", false),
@@ -232,8 +246,13 @@ mod tests {
         }
         symlink("/etc", base.join("w/etc")).unwrap();
         let (workspace, temp) = (base.join("w"), base.join("temp"));
-        let confined =
-            Roots { workspace: workspace.clone(), writable: vec![workspace], hidden: vec![], temp: Some(temp) };
+        let confined = Roots {
+            workspace: workspace.clone(),
+            writable: vec![workspace],
+            hidden: vec![],
+            ignored: Ignored::default(),
+            temp: Some(temp),
+        };
         let plain = Roots { temp: None, ..confined.clone() };
         let table = [
             ("file", true),

@@ -22,7 +22,7 @@ use rustix::{
     process::geteuid,
 };
 
-use crate::{git_config, protected::INSTRUCTIONS};
+use crate::{IGNORE_FILE, git_config, protected::INSTRUCTIONS};
 
 /// Names in a git directory that steer git: they name programs, or other places to read from. Sorted.
 const STEERING: &[&str] =
@@ -68,6 +68,8 @@ pub struct Repositories {
     pub covered: Vec<PathBuf>,
     /// What there was.
     pub found: Found,
+    /// Whether one of the directories that were looked into has an ignore file ([`IGNORE_FILE`]).
+    pub ignores: bool,
 }
 
 /// The git directories below the roots, in use and linked from there, as they were at some time.
@@ -111,6 +113,7 @@ pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
         left_inside: MOST_DIRECTORIES,
         left_links: MOST_DIRECTORIES,
         is_whole: true,
+        ignores: false,
         waiting: VecDeque::new(),
     };
     for root in roots {
@@ -119,8 +122,9 @@ pub fn repositories(roots: &[PathBuf], home: Option<&Path>) -> Repositories {
         found.covered.extend(names);
     }
     found.below();
+    let ignores = found.ignores;
     let (is_whole, places, covered) = (found.is_whole, found.places, found.covered.into_iter().collect());
-    Repositories { writable: found.writable, covered, found: Found { places, is_whole, at } }
+    Repositories { writable: found.writable, covered, found: Found { places, is_whole, at }, ignores }
 }
 
 struct Search<'roots> {
@@ -135,6 +139,7 @@ struct Search<'roots> {
     /// How many links to directories may still be followed.
     left_links: usize,
     is_whole: bool,
+    ignores: bool,
     /// What is still to be looked at inside git directories.
     waiting: VecDeque<Inside>,
 }
@@ -332,6 +337,7 @@ impl Search<'_> {
                 ".git" if kind.is_file() || kind.is_symlink() => self.pointer(&entry.path()),
                 _ if INSTRUCTIONS.contains(&text) => drop(self.covered.insert(entry.path())),
                 _ if !kind.is_dir() => {
+                    self.ignores |= text == IGNORE_FILE;
                     head |= text == "HEAD";
                     if kind.is_symlink() {
                         self.linked(&entry.path());

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::Ignored;
+
 /// The directories a thread works in. All paths absolute, existing and canonical when they were put here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots {
@@ -12,6 +14,9 @@ pub struct Roots {
     pub writable: Vec<PathBuf>,
     /// Real paths that nothing looks into, in `writable` or elsewhere: secrets.
     pub hidden: Vec<PathBuf>,
+    /// What ignore files name, in the roots and beside them in their projects: not looked into either, whenever it comes to
+    /// be.
+    pub ignored: Ignored,
     /// The host directory that commands see as `/tmp` and `/var/tmp`; `None` where they see the host's own.
     pub temp: Option<PathBuf>,
 }
@@ -73,6 +78,7 @@ mod tests {
             workspace: "/tmp/w".into(),
             writable: vec!["/tmp/w".into(), "/added".into()],
             hidden: vec![],
+            ignored: Ignored::default(),
             temp: Some("/state/t".into()),
         };
         let table = [

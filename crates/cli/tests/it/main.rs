@@ -28,6 +28,7 @@ mod fork;
 mod guide;
 mod holding;
 mod hub;
+mod ignore_files;
 mod interrupt;
 mod items;
 mod items_list;

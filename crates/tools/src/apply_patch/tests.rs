@@ -299,7 +299,13 @@ async fn the_walls_of_the_verdict_hold() {
 fn without_walls() -> Scene {
     let mut scene = context();
     let workspace = scene.workspace().to_owned();
-    let roots = codex_workspace::Roots { workspace, writable: vec!["/".into()], hidden: vec![], temp: None };
+    let roots = codex_workspace::Roots {
+        workspace,
+        writable: vec!["/".into()],
+        hidden: vec![],
+        ignored: codex_workspace::Ignored::default(),
+        temp: None,
+    };
     scene.context.roots = std::sync::Arc::new(roots);
     scene.context.protected = [].into();
     scene

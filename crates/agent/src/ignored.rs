@@ -1,0 +1,143 @@
+//! The ignore files of a thread: looked at anew when a turn begins, for the user may have changed them or what they name.
+//!
+//! It must never let a call go on while it is not known what they name.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use codex_permissions::Policy;
+use codex_workspace::{Ignored, Roots};
+use tokio::task::JoinHandle;
+
+use crate::{settings::Workplace, thread::ThreadState};
+
+/// Where ignore files are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct IgnoreFiles {
+    /// The directories to work in: absolute and real.
+    pub roots: Vec<PathBuf>,
+    /// The projects that they are parts of.
+    pub projects: Vec<PathBuf>,
+    /// How the files are called; if none, none are looked for.
+    pub names: Vec<String>,
+    /// What is hidden whatever they say.
+    pub hidden: Vec<PathBuf>,
+    /// What is protected whatever they say.
+    pub protected: Vec<PathBuf>,
+}
+
+impl IgnoreFiles {
+    /// What they name now. `is_deeper`: further down than the roots, too, even if there is none above.
+    ///
+    /// # Errors
+    /// As [`Ignored::look`].
+    pub fn look(&self, is_deeper: bool) -> Result<Ignored, String> {
+        match self.names.is_empty() {
+            true => Ok(Ignored::default()),
+            false => Ignored::look(&self.roots, &self.projects, &self.names, is_deeper),
+        }
+    }
+
+    /// Whether there is one in a root or above it.
+    fn is_near(&self) -> bool {
+        !self.names.is_empty() && Ignored::is_near(&self.roots, &self.projects, &self.names)
+    }
+
+    /// Lets `policy` hide what `ignored` has found and protect the files that say so, in place of what `before` had.
+    pub fn enforce(&self, policy: &mut Policy, before: &Ignored, ignored: &Ignored) {
+        if before == ignored {
+            return;
+        }
+        let change = |list: &mut Vec<PathBuf>, always: &[PathBuf], old: &[PathBuf], new: &[PathBuf]| {
+            list.retain(|path| always.contains(path) || !old.contains(path));
+            list.extend(new.iter().cloned());
+            list.sort();
+            list.dedup();
+        };
+        let files = |ignored: &Ignored| ignored.files().map(PathBuf::from).collect::<Vec<_>>();
+        change(&mut policy.hidden, &self.hidden, before.found(), ignored.found());
+        let (old, new) = (files(before), files(ignored));
+        // The order of those that are always protected says nothing.
+        change(&mut policy.protected, &self.protected, &old, &new);
+    }
+}
+
+/// The look at them when a turn begins, under way while the model thinks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IgnoreLook(Arc<Mutex<Look>>);
+
+#[derive(Debug, Default)]
+enum Look {
+    /// Nothing is to be waited for.
+    #[default]
+    Over,
+    UnderWay(JoinHandle<Result<Ignored, String>>),
+    /// Why it is not known what they name.
+    Failed(String),
+}
+
+impl IgnoreLook {
+    /// Begins it. Where there was none so far and none is near, it costs a few looks at what is there.
+    pub(crate) fn begin(&self, state: &ThreadState) {
+        let Workplace { ignore_files: files, roots, .. } = &state.settings.workplace;
+        let is_deeper = !roots.ignored.is_empty() || files.names.len() > 1;
+        if is_deeper || files.is_near() {
+            self.look(state, true);
+        }
+    }
+
+    /// Begins it where one was found further down.
+    pub(crate) fn deeper(&self, state: &ThreadState) {
+        if state.settings.workplace.roots.ignored.is_empty() {
+            self.look(state, true);
+        }
+    }
+
+    fn look(&self, state: &ThreadState, is_deeper: bool) {
+        let files = Arc::clone(&state.settings.workplace.ignore_files);
+        self.put(Look::UnderWay(tokio::task::spawn_blocking(move || files.look(is_deeper))));
+    }
+
+    /// Before a call. If it fails, no call of the turn runs.
+    ///
+    /// # Errors
+    /// Why it is not known what they name, a sentence.
+    pub(crate) async fn end(&self, state: &mut ThreadState) -> Result<(), String> {
+        let look = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let found = match look {
+            Look::Over => return Ok(()),
+            Look::Failed(sentence) => Err(sentence),
+            Look::UnderWay(look) => look.await.unwrap_or_else(|error| Err(format!("ignore files: {error}"))),
+        };
+        match found {
+            Ok(ignored) => state.ignore(ignored),
+            Err(sentence) => {
+                self.put(Look::Failed(sentence.clone()));
+                return Err(sentence);
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, look: Look) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = look;
+    }
+}
+
+impl ThreadState {
+    /// From now on what `ignored` names is kept from the model. Commands that run already have the walls they have.
+    fn ignore(&mut self, ignored: Ignored) {
+        let Workplace { roots, policy, ignore_files: files, .. } = &mut self.settings.workplace;
+        if roots.ignored == ignored {
+            return;
+        }
+        let before = roots.ignored.clone();
+        let policies = std::iter::once(&mut *policy).chain(self.settings.after_planning.as_mut());
+        policies.for_each(|policy| files.enforce(Arc::make_mut(policy), &before, &ignored));
+        let hidden = policy.hidden.clone();
+        *roots = Arc::new(Roots { ignored, hidden, ..Roots::clone(roots) });
+        self.standing.show(&self.settings);
+    }
+}

@@ -1,0 +1,156 @@
+//! What ignore files name is kept from the model: from its tools, from its commands, and from what it is sent.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::support::Place;
+
+/// What no request may hold; it stands in each file that is named.
+const SECRET: &str = "s3cret";
+
+/// A workspace with these files, and a model that makes these calls.
+fn place(files: &[(&str, &str)], calls: &[Value]) -> Place {
+    let steps: Vec<Value> = calls.iter().cloned().chain([json!({ "text": "ok" })]).collect();
+    let place = Place::new(json!({ "pick": "results", "steps": steps }));
+    for (name, text) in files {
+        let path = place.workspace.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    place
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test makes a repository")]
+fn git(place: &Place, arguments: &[&str]) -> String {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=n", "-c", "user.email=e"]).args(arguments);
+    let output = git.current_dir(&place.workspace).env("HOME", &place.home).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// All that the model was sent.
+fn sent(place: &Place) -> String {
+    place.server.requests().iter().map(|request| request.body.to_string()).collect()
+}
+
+fn exec(place: &Place, flags: &[&str]) -> (Option<i32>, String) {
+    let output = place.codex(&[&["exec"], flags, &["go"]].concat()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn shell(command: &str) -> Value {
+    json!({ "tool": "exec_command", "arguments": { "cmd": command } })
+}
+
+/// Each way to look at what is named.
+fn looks() -> Vec<Value> {
+    let patch =
+        |text: &str| json!({ "custom": "apply_patch", "input": format!("*** Begin Patch\n{text}*** End Patch\n") });
+    let read = |path: &str| json!({ "tool": "read_file", "arguments": { "path": path } });
+    vec![
+        read("a.pem"),
+        read("vault/deep/key"),
+        read("link"),
+        json!({ "tool": "search_files", "arguments": { "pattern": "s3cr" } }),
+        json!({ "tool": "list_dir", "arguments": { "path": "vault" } }),
+        json!({ "tool": "list_dir", "arguments": { "path": "." } }),
+        json!({ "tool": "view_image", "arguments": { "path": "a.pem" } }),
+        patch("*** Update File: a.pem\n@@\n-guess\n+x\n"),
+        patch("*** Delete File: vault/deep/key\n"),
+        patch("*** Add File: new.pem\n+x\n"),
+        patch("*** Update File: .codexignore\n@@\n-*.pem\n+*.none\n"),
+        shell(
+            "cat a.pem vault/deep/key link; ls vault; cat < a.pem; tar cf /tmp/tar .; grep -a s3cr /tmp/tar; cp -r . /tmp/copy; cat /tmp/copy/a.pem",
+        ),
+        shell(
+            "echo > .codexignore; unlink .codexignore; mv .codexignore x; mv vault v2; ln a.pem hard; cat v2/deep/key hard",
+        ),
+    ]
+}
+
+#[test]
+fn what_an_ignore_file_names_is_kept_from_tools_and_commands() {
+    not_inside_another_sandbox!();
+    let secret = format!("{SECRET}\n");
+    let files =
+        [(".codexignore", "*.pem\nvault/\n"), ("a.pem", &secret), ("vault/deep/key", &secret), ("open", "seen-1\n")];
+    for level in ["read-only", "workspace-write"] {
+        let place = place(&files, &[looks(), vec![shell("cat open; echo ran-$((40 + 2))")]].concat());
+        std::os::unix::fs::symlink("a.pem", place.workspace.join("link")).unwrap();
+        let (code, stderr) = exec(&place, &["-s", level]);
+        let sent = sent(&place);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(!sent.contains(SECRET), "{level}: {sent}");
+        assert!(sent.contains("keeps it from you by an ignore file"), "{level}: {sent}");
+        assert!(!sent.contains("vault/\\n"), "a directory that is named is not listed: {sent}");
+        if level == "workspace-write" {
+            assert!(sent.contains("seen-1") && sent.contains("ran-42"), "{sent}");
+        }
+        for (name, text) in &files {
+            assert_eq!(fs::read_to_string(place.workspace.join(name)).unwrap(), *text, "{level}: {name}");
+        }
+        assert!(!place.workspace.join("new.pem").exists());
+    }
+}
+
+/// There are no walls, so that commands see everything; tools do not.
+#[test]
+fn without_walls_the_tools_still_keep_to_it() {
+    let secret = format!("{SECRET}\n");
+    let read = json!({ "tool": "read_file", "arguments": { "path": "a.pem" } });
+    let place = place(&[(".codexignore", "*.pem\n"), ("a.pem", &secret)], &[read]);
+    exec(&place, &["-s", "danger-full-access"]);
+    assert!(!sent(&place).contains(SECRET) && sent(&place).contains("ignore file"), "{}", sent(&place));
+}
+
+#[test]
+fn other_names_are_heeded_where_the_configuration_says_so_and_a_project_may() {
+    not_inside_another_sandbox!();
+    let secret = format!("{SECRET}\n");
+    let files = [
+        ("sub/.aiexclude", "key\n"),
+        ("sub/key", &*secret),
+        ("nested/.codexignore", "key\n"),
+        ("nested/key", &*secret),
+    ];
+    let calls = [shell("cat sub/key"), shell("cat nested/key"), shell("echo ran-$((40 + 2))")];
+    for (settings, expected) in [("", 1), ("ignore_files = [\".aiexclude\"]\n", 0)] {
+        let place = place(&files, &calls);
+        fs::create_dir(place.workspace.join(".codex")).unwrap();
+        fs::write(place.workspace.join(".codex/config.toml"), settings).unwrap();
+        exec(&place, &[]);
+        let last = place.server.requests().last().unwrap().body.to_string();
+        assert_eq!(last.matches(SECRET).count(), expected, "{settings}: {last}");
+        assert!(last.contains("ran-42"), "{last}");
+    }
+    let place = place(&[], &[]);
+    let (code, stderr) = exec(&place, &["-c", "ignore_files=[\"a/b\"]"]);
+    assert!(code == Some(2) && stderr.contains("`a/b` is no name of a file"), "{stderr}");
+}
+
+#[test]
+fn one_that_cannot_be_held_to_lets_nothing_begin() {
+    let place = place(&[(".codexignore", "ok\n[z-a]\n")], &[]);
+    let (code, stderr) = exec(&place, &[]);
+    assert!(code == Some(2) && stderr.contains(".codexignore: line 2"), "{stderr}");
+    assert_eq!(place.server.requests().len(), 0);
+}
+
+/// git takes what is hidden neither for changed nor for new.
+#[test]
+fn git_overlooks_what_is_untracked_and_named() {
+    not_inside_another_sandbox!();
+    let calls = [shell("git add -A && git status --short && git stash -u && git stash pop -q && git status --short")];
+    let place = place(&[(".codexignore", "*.pem\n"), ("a.pem", SECRET), ("b", "x\n")], &calls);
+    git(&place, &["init", "-q"]);
+    git(&place, &["config", "user.name", "n"]);
+    git(&place, &["config", "user.email", "e"]);
+    git(&place, &["add", ".codexignore"]);
+    git(&place, &["commit", "-qm", "m"]);
+    exec(&place, &[]);
+    let sent = sent(&place);
+    assert!(sent.contains("A  b") && !sent.contains("A  a.pem"), "{sent}");
+    assert_eq!(git(&place, &["status", "--short", "a.pem"]), "?? a.pem\n");
+}
