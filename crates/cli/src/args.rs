@@ -2,6 +2,7 @@
 
 mod cassette;
 mod config;
+mod plugin;
 mod remote;
 mod review;
 mod rewind;
@@ -18,6 +19,7 @@ use crate::examples;
 
 pub use cassette::CassetteOptions;
 pub use config::{ConfigCommand, Layer};
+pub use plugin::{MarketplaceCommand, PluginCommand};
 pub use remote::{Access, RemoteOptions, ServeArguments, ServeCommand, TokenCommand};
 pub use review::ReviewArguments;
 pub use rewind::RewindArguments;
@@ -118,6 +120,9 @@ pub enum Command {
     /// Show the settings and where each comes from, and change them
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),
+    /// Add tools, servers, linters, commands, skills and hooks that come together, and say what they may do
+    #[command(subcommand, after_help = examples::PLUGIN)]
+    Plugin(PluginCommand),
     /// Print a script that completes this program's commands and flags in a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {

@@ -140,6 +140,23 @@ Examples:
   codex permissions show destructive-commands
   codex permissions remove \"npm test\"";
 
+pub const PLUGIN: &str = "\
+Examples:
+  codex plugin new greet
+  codex plugin add ./greet
+  codex plugin list
+  codex plugin update
+  codex plugin marketplace add https://example.com/plugins.git
+
+What a plugin may do is shown before it is kept, and is asked about again when an update changes that.";
+
+pub const PLUGIN_ADD: &str = "\
+Examples:
+  codex plugin add ./greet
+  codex plugin add https://example.com/greet.git#v1.2
+  codex plugin add https://example.com/many.git#main:plugins/greet
+  codex plugin add greet@team";
+
 pub const LOGIN: &str = "\
 Examples:
   codex login

@@ -5,6 +5,7 @@
 
 mod linters;
 mod mcp;
+mod plugins;
 
 pub use linters::{FORMATTER, LANGUAGE_SERVER, LINTER, LSP};
 pub(crate) use mcp::FORBIDS_TOOLS;
@@ -328,7 +329,7 @@ pub const KEYS: &[Key] = &[
     later("hooks", "Programs to start at steps of a session"),
     later("instructions", "Further instructions"),
     later("log_dir", "Directory of log files"),
-    later("marketplaces", "Sources of plugins"),
+    key("marketplaces", Kind::Named(plugins::MARKETPLACE), "Sources of plugins, by name"),
     key(
         "mcp_oauth_callback_port",
         Kind::Count(1, 65_535),
@@ -351,7 +352,7 @@ pub const KEYS: &[Key] = &[
     later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),
     later("notify", "Program to start when a turn ends"),
-    later("plugins", "Plugins, and whether each is in use"),
+    key("plugins", Kind::Named(plugins::PLUGIN), "Plugins that `codex plugin` keeps, by `NAME` or `NAME@MARKETPLACE`"),
     later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
     later("project_doc_max_bytes", "How much of AGENTS.md is read"),
     later("project_root_markers", "Names that mark a project's root"),

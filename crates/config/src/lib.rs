@@ -35,6 +35,7 @@ mod merge;
 mod models;
 mod origin;
 mod overrides;
+mod plugins;
 mod project_trust;
 mod provider;
 mod resolve;
@@ -76,6 +77,7 @@ pub use mcp::{
 pub use models::{AnswerSettings, ModelSettings, ReasoningSettings};
 pub use origin::{Origin, Origins};
 pub use overrides::Override;
+pub use plugins::PluginSettings;
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{
     ApiKey, KeySource, OPENAI, ProviderSettings, Timeouts, WireApi, api_key, is_usual_variable, key_source,

@@ -17,6 +17,7 @@ use crate::mcp::{self, McpOauthSettings, McpSettings, RawServer};
 use crate::merge::Merged;
 use crate::models::{ModelSettings, RawModel, ReasoningSettings, models};
 use crate::origin::dotted;
+use crate::plugins::{RawMarketplace, RawPlugin};
 use crate::provider::{OPENAI, RawProvider};
 use crate::review::RawReview;
 use crate::search::RawSearch;
@@ -73,6 +74,10 @@ struct Raw {
     limits: LimitSettings,
     #[serde(default)]
     prices: BTreeMap<String, RawPrice>,
+    #[serde(default)]
+    plugins: BTreeMap<String, RawPlugin>,
+    #[serde(default)]
+    marketplaces: BTreeMap<String, RawMarketplace>,
     log: RawLog,
     diagnostics: bool,
     #[serde(default)]
@@ -265,6 +270,7 @@ pub(crate) fn settings(
         secret_variables,
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
+        plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),
         tui: raw.tui.resolve(&raw.history),
         search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
         sessions: raw.sessions,

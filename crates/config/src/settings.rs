@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     AnswerSettings, CheckSettings, EnvironmentPolicy, LimitSettings, McpSettings, ModelSettings, PermissionEntry,
-    PriceSettings, ProviderSettings, SearchSettings, TestCommand,
+    PluginSettings, PriceSettings, ProviderSettings, SearchSettings, TestCommand,
 };
 
 /// What commands and edits may change. In order, strictest first.
@@ -143,6 +143,8 @@ pub struct Settings {
     pub permissions: Vec<PermissionEntry>,
     /// Sub-agents.
     pub agents: AgentSettings,
+    /// Plugins, and where they come from.
+    pub plugins: PluginSettings,
     /// The screen.
     pub tui: ScreenSettings,
     /// What the model may see of the web.

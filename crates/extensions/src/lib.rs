@@ -7,4 +7,5 @@ pub mod checkers;
 pub mod diagnostics;
 pub mod formatters;
 pub mod linters;
+pub mod plugins;
 pub mod program;

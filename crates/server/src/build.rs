@@ -29,7 +29,7 @@ use crate::{
     limits::{limits, prices},
     linters, network, oss,
     oss::Open,
-    outage,
+    outage, plugins,
     policy::{Ground, policy},
     trust, web,
 };
@@ -280,8 +280,11 @@ pub(crate) async fn thread(
     warnings.extend(open.iter().flat_map(|open| open.warnings.clone()));
     let model = model(server, &settings, wanted, open.as_ref())?;
     let limits = limits(&settings, &origins, &model)?;
-    let tools = web::tools(server, &settings, &origins, &mut warnings)?;
-    let checkers = linters::checkers(&settings.checks, &mut warnings);
+    let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
+    let plugins = plugins::in_use(codex_home, &settings.plugins);
+    warnings.extend(plugins.warnings.iter().cloned());
+    plugins.add_tools(&mut tools, &mut warnings);
+    let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &mut warnings);
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),
@@ -534,7 +537,8 @@ pub(crate) async fn model_choice(
     let model = model(server, &settings, wanted, open.as_ref())?;
     limits(&settings, &origins, &model)?;
     let mut warnings = Vec::new();
-    let tools = web::tools(server, &settings, &origins, &mut warnings)?;
+    let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
+    plugins::in_use(codex_home, &settings.plugins).add_tools(&mut tools, &mut warnings);
     Ok((model, tools, warnings))
 }
 

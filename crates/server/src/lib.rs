@@ -33,6 +33,7 @@ mod network;
 mod oss;
 mod outage;
 mod permissions;
+pub mod plugins;
 mod policy;
 mod reading;
 mod retention;

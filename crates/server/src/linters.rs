@@ -6,10 +6,19 @@ use codex_config::{CheckSettings, CheckerCommand, CheckerSettings};
 use codex_extensions::checkers::{self, CheckerSpec, Checkers, Tables};
 
 /// All that is configured, and what is wrong with the rest; nothing where nothing is.
-pub(crate) fn checkers(settings: &CheckSettings, warnings: &mut Vec<String>) -> Option<Arc<Checkers>> {
+pub(crate) fn checkers(
+    settings: &CheckSettings,
+    of_plugins: Vec<Tables>,
+    warnings: &mut Vec<String>,
+) -> Option<Arc<Checkers>> {
     let linters = if settings.diagnostics { specs(&settings.linters) } else { BTreeMap::new() };
     let tables = Tables { plugin: None, linters, formatters: specs(&settings.formatters) };
-    let (checkers, unusable) = checkers::load(&[tables]);
+    let of_plugins = of_plugins.into_iter().map(|tables| match settings.diagnostics {
+        true => tables,
+        false => Tables { linters: BTreeMap::new(), ..tables },
+    });
+    let all: Vec<Tables> = std::iter::once(tables).chain(of_plugins).collect();
+    let (checkers, unusable) = checkers::load(&all);
     warnings.extend(unusable);
     (!checkers.linters.is_empty() || !checkers.formatters.is_empty()).then(|| Arc::new(checkers))
 }

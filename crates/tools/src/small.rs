@@ -16,9 +16,12 @@ const TOOLS: &[(&str, &str, &[&str])] = &[
 /// What the user must have asked for is offered as it is.
 const ASKED_FOR: &[&str] = &["web_fetch", "web_search"];
 
+/// What is in the names of tools that were plugged in, and in no other.
+const PLUGGED_IN: &str = "__";
+
 /// `spec` for a model with little room; `None`: it is not offered.
 pub fn small(spec: ToolSpec) -> Option<ToolSpec> {
-    if ASKED_FOR.contains(&&*spec.name) {
+    if ASKED_FOR.contains(&&*spec.name) || spec.name.contains(PLUGGED_IN) {
         return Some(spec);
     }
     let (_, words, told) = TOOLS.iter().find(|(name, ..)| *name == spec.name)?;

@@ -13,6 +13,7 @@ pub mod login;
 pub mod man;
 pub mod models;
 pub mod permissions;
+pub mod plugin;
 pub mod remote;
 pub mod review;
 pub mod rewind;

@@ -45,6 +45,7 @@ mod oss;
 mod outages;
 mod permissions;
 mod plan;
+mod plugins;
 mod processes;
 mod providers;
 mod proxy;
