@@ -25,6 +25,7 @@ impl Given {
         let (answer, rule) = match answer {
             Some(Answer::Yes) => (Answered::Accept, None),
             Some(Answer::Hunks(_)) => (Answered::AcceptHunks, None),
+            Some(Answer::Kept) => (Answered::AcceptAlways, None),
             Some(Answer::ForSession) => (Answered::AcceptForSession, None),
             Some(Answer::Always(rules)) => (Answered::AcceptAlways, rules.texts().last().map(|rule| rule.text.clone())),
             Some(Answer::No(_)) => (Answered::Decline, None),

@@ -6,20 +6,23 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use codex_permissions::{
-    Access, Approval, Judgement, Policy, Question, Rules, Verdict, disarms_git, judge, rule_words,
+    Access, Approval, Judgement, Policy, Question, RemoteCall, Rules, ToolApproval, Verdict, disarms_git, judge,
+    rule_words,
 };
 use codex_protocol::{
-    ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, Position,
-    ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
+    ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, McpApproval,
+    Position, ServerNotification, ServerRequest, ServerRequestResolved, ThreadItem, ThreadStatus,
 };
 use codex_sandbox::{Confined, Confinement, Network, shown};
 use codex_store::StoreError;
 use codex_tools::Permission;
+use serde_json::Value;
 
 use crate::{
     answers::{Given, answered_by_full_auto},
     context::{fill, now_ms},
-    questions::{Always, Answer, Offered},
+    mcp_tools::Remembered,
+    questions::{Always, Answer, KeepIt, Offered},
     thread::ThreadState,
     turn::{TurnRun, status_changed},
 };
@@ -33,7 +36,9 @@ const QUOTED: usize = 500;
 
 /// What a question about a page of the web is about, where others are about a command.
 const PAGE: &str = "webPage";
-/// What holds for it.
+/// What a question about a call of a server's tool is about.
+const TOOL: &str = "mcpToolCall";
+/// What holds for a page.
 const OUTSIDE: &str = "none is needed: nothing is run, and nothing but the address is sent";
 
 /// What the user is shown of a call that was answered no to.
@@ -117,6 +122,9 @@ impl Granted {
     /// What was said yes to for the session, a line each.
     pub(crate) fn in_words(&self) -> impl Iterator<Item = String> + '_ {
         self.calls.iter().map(|(access, _)| match (&access.command, &access.fetch) {
+            _ if let Some(remote) = &access.remote => {
+                format!("allow for this session: the tool {} of the server {}", remote.tool, remote.server)
+            }
             (Some(command), _) => format!("allow for this session: {command}"),
             (None, Some(fetch)) => format!("allow for this session: pages of {}", fetch.host),
             (None, None) => {
@@ -126,9 +134,19 @@ impl Granted {
         })
     }
 
+    /// The tool of a server that was said yes to last under this name.
+    fn tool(&self, server: &str, tool: &str) -> Option<&RemoteCall> {
+        let given = self.calls.iter().rev().filter_map(|(given, _)| given.remote.as_ref());
+        given.into_iter().find(|given| (given.server.as_str(), given.tool.as_str()) == (server, tool))
+    }
+
     /// Whether `access` under `confinement` is the same again: the same command, directory and programs, or no other
     /// files, inside the same walls; or a page of the same host.
     fn covers(&self, access: &Access, confinement: &Confinement) -> bool {
+        if let Some(remote) = &access.remote {
+            // Described otherwise, it is another tool.
+            return self.tool(&remote.server, &remote.tool).is_some_and(|given| given.digest == remote.digest);
+        }
         if let Some(page) = &access.fetch {
             return self
                 .calls
@@ -218,7 +236,12 @@ impl TurnRun {
         match answer {
             Some(Answer::Yes) => {}
             Some(Answer::Hunks(hunks)) => return Ok(Consent::Given { shown: true, hunks: Some(hunks) }),
-            Some(Answer::ForSession) => state.granted.calls.push((access.clone(), question.confinement.clone())),
+            Some(Answer::ForSession | Answer::Kept) => {
+                state.granted.calls.push((access.clone(), question.confinement.clone()));
+                if let (Some(mcp), Some(remote)) = (&state.settings.plugged.mcp, &access.remote) {
+                    mcp.allowed(&remote.server, &remote.tool);
+                }
+            }
             Some(Answer::Always(rules)) => {
                 Arc::make_mut(&mut state.settings.workplace.policy).rules = *rules;
                 state.standing.show(&state.settings);
@@ -243,10 +266,12 @@ impl TurnRun {
             for_session: offers_session(access, Some(&item), question),
             hunks: hunks(access, &item),
             always: always(access, Some(&item), question, &workplace.policy.rules),
+            keep: access.remote.as_ref().and_then(|remote| keep(state, remote)),
             workspace: workplace.roots.workspace.clone(),
         };
         let (recorder, questions) = (&state.recorder, Arc::clone(&state.questions));
-        let request = self.approval_request(&item, access, question, &offered);
+        let mcp = access.remote.as_ref().map(|remote| about_tool(state, remote, &item));
+        let request = self.approval_request(&item, access, question, &offered, mcp);
         // The item comes first: the question speaks of it. That it begins is recorded when it does.
         if !shown {
             recorder.send(self.item_started(item), Position::Transient {}).await;
@@ -274,17 +299,21 @@ impl TurnRun {
         access: &Access,
         question: &Question,
         offered: &Offered,
+        mcp: Option<(McpApproval, String)>,
     ) -> ServerRequest {
         let (thread_id, turn_id, item_id) = (self.thread_id.clone(), self.turn.id.clone(), item.id().to_owned());
-        let (started_at_ms, terms) = (now_ms(), terms(access, question, offered.always.as_ref()));
+        let (started_at_ms, terms) = (now_ms(), terms(access, question, offered.always.as_ref(), mcp.as_ref()));
         let available_decisions = decisions(offered);
         let reason = Some(match &terms.justification {
             Some(words) => format!("{}; the model says: “{}”", question.reason, quoted(words)),
             None => question.reason.clone(),
         });
         let page = access.fetch.as_ref().map(|fetch| fetch.url.clone());
-        let kind = if page.is_some() { PAGE } else { "command" }.to_owned();
-        let Some(command) = access.command.clone().or(page) else {
+        let mcp = mcp.map(|(about, _)| about);
+        let kind = if page.is_some() { PAGE } else { "command" };
+        let kind = if mcp.is_some() { TOOL } else { kind }.to_owned();
+        let called = mcp.as_ref().map(|about| format!("{}.{}", about.server, about.tool));
+        let Some(command) = access.command.clone().or(page).or(called) else {
             let grant_root = None;
             return ServerRequest::FileChangeApproval(FileChangeApprovalParams {
                 thread_id,
@@ -314,8 +343,40 @@ impl TurnRun {
             proposed_execpolicy_amendment: offered.always.as_ref().map(|always| always.words.clone()),
             available_decisions,
             terms,
+            mcp: mcp.map(Box::new),
         })
     }
+}
+
+/// What a question about a call of a server's tool shows, and what the server is held to.
+fn about_tool(state: &ThreadState, remote: &RemoteCall, item: &ThreadItem) -> (McpApproval, String) {
+    let RemoteCall { server, tool, digest, .. } = remote;
+    let arguments = match item {
+        ThreadItem::McpToolCall { arguments, .. } => arguments.clone(),
+        _ => Value::Null,
+    };
+    let Some(mcp) = &state.settings.plugged.mcp else {
+        let (server, tool, description) = (server.clone(), tool.clone(), String::new());
+        return (McpApproval { server, tool, description, description_before: None, arguments }, String::new());
+    };
+    let description = mcp.described(server, tool).map(|now| now.description).unwrap_or_default();
+    let before = mcp.said_before(server, tool).filter(|before| before.digest != *digest);
+    let description_before = before.map(|before| before.description);
+    let (server, tool, walls) = (server.clone(), tool.clone(), mcp.walls(server).to_owned());
+    (McpApproval { server, tool, description, description_before, arguments }, walls)
+}
+
+/// What keeps a yes to a tool for always.
+fn keep(state: &ThreadState, remote: &RemoteCall) -> Option<KeepIt> {
+    let mcp = state.settings.plugged.mcp.as_ref()?;
+    // Where the settings want to be asked each time, they are what is to be changed.
+    if remote.approval == ToolApproval::Prompt {
+        return None;
+    }
+    let now = mcp.described(&remote.server, &remote.tool).filter(|now| now.digest == remote.digest)?;
+    let yes = Remembered { server: now.server, tool: now.name, digest: now.digest, description: now.description };
+    let keep = mcp.keep();
+    Some(KeepIt(Box::new(move || keep(&yes))))
 }
 
 /// The policy that a call is held against.
@@ -348,9 +409,15 @@ pub(crate) fn refused(reason: &str) -> Permit {
 fn offers_session(access: &Access, item: Option<&ThreadItem>, question: &Question) -> bool {
     let own = matches!(
         item,
-        Some(ThreadItem::CommandExecution { .. } | ThreadItem::FileChange { .. } | ThreadItem::WebSearch { .. })
+        Some(
+            ThreadItem::CommandExecution { .. }
+                | ThreadItem::FileChange { .. }
+                | ThreadItem::WebSearch { .. }
+                | ThreadItem::McpToolCall { .. }
+        )
     );
-    own && question.rule.is_none() && access.outside_sandbox.is_none() && question.not_held.is_empty()
+    let each_time = access.remote.as_ref().is_some_and(|remote| remote.approval == ToolApproval::Prompt);
+    own && !each_time && question.rule.is_none() && access.outside_sandbox.is_none() && question.not_held.is_empty()
 }
 
 /// The rule that an answer may add, if there is one.
@@ -381,13 +448,19 @@ fn decisions(offered: &Offered) -> Vec<ApprovalDecision> {
     let mut decisions = vec![ApprovalDecision::Accept];
     decisions.extend(offered.for_session.then_some(ApprovalDecision::AcceptForSession));
     decisions.extend(amendment);
+    decisions.extend(offered.keep.is_some().then_some(ApprovalDecision::AcceptAlways));
     let hunks = (offered.hunks > 0).then(|| ApprovalDecision::AcceptHunks { hunks: (0..offered.hunks).collect() });
     decisions.extend(hunks);
     decisions.extend([ApprovalDecision::Decline, ApprovalDecision::Cancel]);
     decisions
 }
 
-fn terms(access: &Access, question: &Question, always: Option<&Always>) -> ApprovalTerms {
+fn terms(
+    access: &Access,
+    question: &Question,
+    always: Option<&Always>,
+    mcp: Option<&(McpApproval, String)>,
+) -> ApprovalTerms {
     let rule = question.rule.as_ref().map(|rule| ApprovalRule {
         kind: rule.kind.to_string(),
         text: rule.text.clone(),
@@ -395,7 +468,11 @@ fn terms(access: &Access, question: &Question, always: Option<&Always>) -> Appro
     });
     let walls = || in_words(&question.confinement, access.uncovers.as_ref().map_or(&[], |found| &found.paths));
     ApprovalTerms {
-        confinement: if access.fetch.is_some() { OUTSIDE.to_owned() } else { walls() },
+        confinement: match mcp {
+            Some((_, walls)) => walls.clone(),
+            None if access.fetch.is_some() => OUTSIDE.to_owned(),
+            None => walls(),
+        },
         rule,
         remember: always.map(|always| always.rule.clone()),
         justification: access.outside_sandbox.clone(),

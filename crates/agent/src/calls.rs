@@ -330,8 +330,9 @@ fn kind(state: &ThreadState, call: &ToolCall) -> Kind {
 }
 
 /// The tool that the call names, if there is one.
-fn tool<'state>(state: &'state ThreadState, call: &ToolCall) -> Option<&'state Arc<dyn Tool>> {
-    state.settings.tools.iter().find(|tool| tool.name() == call.name)
+fn tool(state: &ThreadState, call: &ToolCall) -> Option<Arc<dyn Tool>> {
+    let own = state.settings.tools.iter().find(|tool| tool.name() == call.name).map(Arc::clone);
+    own.or_else(|| state.settings.plugged.mcp.as_ref()?.tool(&call.name))
 }
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
@@ -352,7 +353,7 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
     }
     // Finding the lines of a patch may take long. Here an interrupt would have to wait for it.
     let cancel = context.cancel.clone();
-    let (tool, arguments, context) = (Arc::clone(tool), call.arguments.clone(), context.clone());
+    let (arguments, context) = (call.arguments.clone(), context.clone());
     let prepared = tokio::task::spawn_blocking(move || tool.prepare(&arguments, &context)).await;
     let Ok(prepared) = prepared else {
         return Err("The call failed inside this program before it began. It did nothing.".into());
@@ -376,7 +377,8 @@ fn started(call: &ToolCall, item_id: &str, access: &Access, checkpoint: Option<S
 }
 
 fn changes(access: &Access) -> bool {
-    !access.writes.is_empty() || access.command.is_some()
+    let remote = access.remote.as_ref();
+    !access.writes.is_empty() || access.command.is_some() || remote.is_some_and(|remote| remote.may_write)
 }
 
 /// A call that could not be read, as it is shown.

@@ -121,7 +121,8 @@ fn changes(workplace: &Workplace, access: &Access, confinement: &Confinement) ->
         Confinement::Confined(walls) => !walls.is_read_only(),
         Confinement::Unconfined => true,
     };
-    !access.writes.is_empty() || (access.command.is_some() && may_write)
+    let remote = access.remote.as_ref().is_some_and(|remote| remote.may_write);
+    remote || !access.writes.is_empty() || (access.command.is_some() && may_write)
 }
 
 impl Keeper {

@@ -50,7 +50,8 @@ impl Decisions {
         rule: Option<RuleText>,
         reason: &str,
     ) {
-        if allowed && access.command.is_none() && access.writes.is_empty() && access.fetch.is_none() {
+        let is_quiet = access.command.is_none() && access.fetch.is_none() && access.remote.is_none();
+        if allowed && is_quiet && access.writes.is_empty() {
             return;
         }
         if self.last.len() == KEPT {
@@ -73,7 +74,8 @@ fn action(access: &Access) -> String {
         paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
     };
     let page = || access.fetch.as_ref().map(|fetch| fetch.url.clone());
-    let text = access.command.clone().or_else(page).unwrap_or_else(paths);
+    let remote = || access.remote.as_ref().map(|remote| format!("{}.{}", remote.server, remote.tool));
+    let text = access.command.clone().or_else(page).or_else(remote).unwrap_or_else(paths);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -46,8 +46,19 @@ pub(crate) struct Offered {
     pub(crate) hunks: usize,
     /// Yes for always: a rule.
     pub(crate) always: Option<Always>,
+    /// Yes for always, to a tool of a server: what keeps it.
+    pub(crate) keep: Option<KeepIt>,
     /// The directory that the thread works in.
     pub(crate) workspace: PathBuf,
+}
+
+/// Keeps a yes to a tool of a server.
+pub(crate) struct KeepIt(pub(crate) Box<dyn Fn() -> Result<(), String> + Send + Sync>);
+
+impl std::fmt::Debug for KeepIt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeepIt")
+    }
 }
 
 /// A rule that an answer may add.
@@ -72,6 +83,8 @@ pub(crate) enum Answer {
     ForSession,
     /// Yes, and under these rules from now on.
     Always(Box<Rules>),
+    /// Yes, and it is kept that this tool of a server needs no leave.
+    Kept,
     /// No, and a word to the model.
     No(Option<String>),
     /// No, and the turn ends.
@@ -153,6 +166,15 @@ impl Questions {
                 save(workspace, &rule).map_err(|reason| AnswerError::NotSaved { rule, reason })?;
                 Answer::Always(Box::new(rules))
             }
+            ApprovalDecision::AcceptAlways => {
+                let keep = waiting.offered.as_ref().and_then(|offered| offered.keep.as_ref());
+                let Some(KeepIt(keep)) = keep else {
+                    let message = "this cannot be remembered: answer yes for this once, or no";
+                    return Err(AnswerError::NotOffered(message.into()));
+                };
+                keep().map_err(|reason| AnswerError::NotSaved { rule: "yes, always".into(), reason })?;
+                Answer::Kept
+            }
             ApprovalDecision::AcceptHunks { hunks } => {
                 some_hunks(waiting.offered.as_ref().map_or(0, |offered| offered.hunks), hunks)?
             }
@@ -220,7 +242,7 @@ mod tests {
             words: rule[1..].split(' ').map(str::to_owned).collect(),
             rules: Rules::default(),
         });
-        questions.put(Offered { for_session, hunks: 0, always, workspace: "/w".into() })
+        questions.put(Offered { for_session, hunks: 0, always, keep: None, workspace: "/w".into() })
     }
 
     fn answer(decision: ApprovalDecision) -> ApprovalAnswer {
@@ -321,8 +343,13 @@ mod tests {
     fn hunks_are_those_that_were_offered() {
         let give = |offered: usize, hunks: &[usize]| {
             let questions = Questions::default();
-            let (id, mut answered) =
-                questions.put(Offered { for_session: true, hunks: offered, always: None, workspace: "/w".into() });
+            let (id, mut answered) = questions.put(Offered {
+                for_session: true,
+                hunks: offered,
+                always: None,
+                keep: None,
+                workspace: "/w".into(),
+            });
             let decision = ApprovalDecision::AcceptHunks { hunks: hunks.to_vec() };
             match questions.answer(id, answer(decision), |_, _| Ok(())) {
                 Ok(()) => format!("{:?}", answered.try_recv().unwrap()),

@@ -166,13 +166,13 @@ impl TurnRun {
 
     /// Runs the turn to its end, and records that.
     pub(crate) async fn run(mut self, state: &mut ThreadState) -> Ended {
-        let tools = offered(state);
+        let mut tools = offered(state);
         self.look.begin(state);
         self.ignore_look.begin(state);
         let mut step = Step::Sample;
         let finish = loop {
             let next = match step {
-                Step::Sample => self.sample(state, &tools).await,
+                Step::Sample => self.sample_with_servers(state, &mut tools).await,
                 Step::RunTools(calls) => self.run_tools(state, calls).await,
                 Step::Compact(reason) => self.make_room(state, &tools, reason).await,
                 Step::Finish(Finish::Completed) if !self.is_over(state).await => Ok(Step::Sample),
@@ -314,9 +314,14 @@ pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNot
 
 /// The tools the model is offered: under read-only, those that only read; where it has little room, few.
 pub(crate) fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
-    let ThreadSettings { tools, workplace, model, .. } = &state.settings;
+    let ThreadSettings { tools, workplace, model, plugged, .. } = &state.settings;
     let offered = tools.iter().filter(|tool| is_offered(&***tool, &workplace.policy)).map(|tool| tool.spec());
-    if model.is_small { offered.filter_map(small).collect() } else { offered.collect() }
+    let mut offered: Vec<ToolSpec> =
+        if model.is_small { offered.filter_map(small).collect() } else { offered.collect() };
+    // Behind the others, which stay as they are.
+    let servers = plugged.mcp.iter().filter(|_| state.apart.is_none());
+    offered.extend(servers.flat_map(|mcp| mcp.offer(&workplace.policy, model.is_small)));
+    offered.into()
 }
 
 pub(crate) fn unwritable(error: &StoreError) -> TurnError {

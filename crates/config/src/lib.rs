@@ -31,6 +31,7 @@ mod linters;
 mod load;
 mod mcp;
 mod mcp_json;
+mod mcp_tools;
 mod merge;
 mod models;
 mod origin;
@@ -74,6 +75,7 @@ pub use mcp::{
     McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings, McpToolSettings,
     McpTransport, McpWalls,
 };
+pub use mcp_tools::{AllowedTool, AllowedTools, allow_tool};
 pub use models::{AnswerSettings, ModelSettings, ReasoningSettings};
 pub use origin::{Origin, Origins};
 pub use overrides::Override;

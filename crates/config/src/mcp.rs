@@ -144,6 +144,8 @@ pub struct McpToolSettings {
     pub not: Vec<String>,
     /// When they ask.
     pub approval: McpApproval,
+    /// Whether that was written somewhere.
+    pub is_approval_set: bool,
     /// When single ones do, by their names.
     pub approvals: BTreeMap<String, McpApproval>,
 }
@@ -241,8 +243,7 @@ pub(crate) struct RawServer {
     enabled_tools: Option<Vec<String>>,
     #[serde(default)]
     disabled_tools: Vec<String>,
-    #[serde(default)]
-    default_tools_approval_mode: McpApproval,
+    default_tools_approval_mode: Option<McpApproval>,
     #[serde(default)]
     tools: BTreeMap<String, RawTool>,
     sandbox: Option<bool>,
@@ -358,7 +359,8 @@ fn resolve(raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError>
     let tools = McpToolSettings {
         only: raw.enabled_tools,
         not: raw.disabled_tools,
-        approval: raw.default_tools_approval_mode,
+        approval: raw.default_tools_approval_mode.unwrap_or_default(),
+        is_approval_set: raw.default_tools_approval_mode.is_some(),
         approvals: approvals.collect(),
     };
     let walls = McpWalls {

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ToolApproval;
+
 /// What an action will read, write, run and reach. Paths are absolute and normalised (no `.` or `..`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -37,6 +39,9 @@ pub struct Access {
     /// The page of the web that it asks for. This program does that itself, outside of all walls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
+    /// The call of a tool that a server has which is plugged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteCall>,
     /// The model asked to run it outside the sandbox, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_sandbox: Option<String>,
@@ -56,6 +61,33 @@ pub struct Fetch {
     /// Whoever named it did not know what the model knows: the user did, or a search.
     #[serde(skip)]
     pub is_known: bool,
+}
+
+/// A call of a tool of a server, and what speaks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RemoteCall {
+    /// The server, as the settings call it.
+    pub server: String,
+    /// The tool, as the server calls it.
+    pub tool: String,
+    /// Of all that the server says about the tool: with another one it is another tool.
+    pub digest: String,
+    /// What the settings say about it.
+    #[serde(skip)]
+    pub approval: ToolApproval,
+    /// The server says that it changes nothing.
+    #[serde(skip)]
+    pub says_it_reads: bool,
+    /// The server is a program behind walls.
+    #[serde(skip)]
+    pub is_confined: bool,
+    /// The server may change files of the workspace.
+    #[serde(skip)]
+    pub may_write: bool,
+    /// A person has said yes to it for always, as it is.
+    #[serde(skip)]
+    pub is_remembered: bool,
 }
 
 /// What git would change of what commands may not write.

@@ -12,7 +12,7 @@ use crate::{
     classes::Class,
     fetching,
     pattern::Fit,
-    planning,
+    planning, remote,
     rules::Pattern,
     shell::{self, Reading, Simple},
     unasked::{exact_rule, unasked},
@@ -133,6 +133,9 @@ fn judge_read(policy: &Policy, access: &Access, reading: &Reading) -> Judgement 
 }
 
 fn judge_with_rules(policy: &Policy, access: &Access, reading: &Reading) -> Result<Judgement, String> {
+    if let Some(call) = &access.remote {
+        return Ok(remote::judge(policy, call));
+    }
     let denied = denied(policy, reading)?;
     if let Denied::By(rule, command) = denied {
         let reason = format!("`{command}` is denied by the rule `{}` ({})", rule.text, rule.origin);

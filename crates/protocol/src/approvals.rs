@@ -11,7 +11,8 @@ use serde_json::Value;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CommandApprovalParams {
-    /// `command`; or `webPage`, where `command` is the address of a page of the web that is to be read (ours).
+    /// `command`; or `webPage`, where `command` is the address of a page of the web that is to be read (ours); or
+    /// `mcpToolCall` (ours), which clients that are not this program's own are asked as `mcpServer/elicitation/request`.
     pub kind: String,
     /// The thread's id.
     pub thread_id: String,
@@ -39,6 +40,27 @@ pub struct CommandApprovalParams {
     /// What the question is about, beyond the command. (Ours.)
     #[serde(default)]
     pub terms: ApprovalTerms,
+    /// Where `kind` is `mcpToolCall`: the call, which `command` names in short. (Ours.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<Box<McpApproval>>,
+}
+
+/// A call of a tool of a server that is asked about. (Ours.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpApproval {
+    /// The server, as the settings call it.
+    pub server: String,
+    /// The tool, as the server calls it.
+    pub tool: String,
+    /// What the tool does, in the server's words. They may be false.
+    pub description: String,
+    /// What the server said of it when it was said yes to before, if that was something else.
+    #[serde(default)]
+    pub description_before: Option<String>,
+    /// All that the server is given.
+    pub arguments: Value,
 }
 
 /// `item/fileChange/requestApproval`: may these files be changed? The item, told before, shows how.
@@ -183,6 +205,8 @@ pub enum ApprovalDecision {
         /// with an underscore.)
         execpolicy_amendment: Vec<String>,
     },
+    /// Yes, and never again about the same tool of a server as long as the server describes it so. (Ours.)
+    AcceptAlways,
     /// Yes to these hunks of the changes alone. (Ours.)
     AcceptHunks {
         /// Counted from 0 through all files of the item, in the order of their diffs. Offered are all of them; some are

@@ -38,7 +38,7 @@ pub use agents::{
 };
 pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
-    HeldSetting, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
+    HeldSetting, McpApproval, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
 pub use compaction::{CompactionReport, ContextPart, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext};
 pub use config::{ConfigReadParams, ConfigReadResult, PermissionProfile, PermissionProfileListResult};

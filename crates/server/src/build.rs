@@ -296,7 +296,7 @@ pub(crate) async fn thread(
         workplace,
         tools,
         instructions,
-        plugged: Plugged { checkers },
+        plugged: Plugged { checkers, ..Plugged::default() },
         agents: None,
         tests,
         is_agent: false,

@@ -278,6 +278,7 @@ impl Face {
             return self.say(message).await;
         }
         let Ok(mut message) = serde_json::to_value(message) else { return true };
+        questions::word_for_others(&mut message);
         if let Some(params) = message.get_mut("params") {
             let thread = params["threadId"].as_str().unwrap_or_default().to_owned();
             ids::outward(params, &thread);

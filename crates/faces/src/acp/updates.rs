@@ -166,6 +166,7 @@ pub(super) fn option(at: usize, decision: &ApprovalDecision) -> Option<Value> {
         ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment } => {
             (format!("Yes, always what begins with `{}`", execpolicy_amendment.join(" ")), "allow_always")
         }
+        ApprovalDecision::AcceptAlways => ("Yes, always this tool".to_owned(), "allow_always"),
         ApprovalDecision::Decline => ("No".to_owned(), "reject_once"),
         ApprovalDecision::Cancel => ("No, and stop".to_owned(), "reject_once"),
         _ => return None,

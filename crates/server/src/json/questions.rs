@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, ClientRequest, ErrorKind, ServerNotification, ServerRequestAnswerParams,
 };
-use serde_json::value::RawValue;
+use serde_json::{Value, json, value::RawValue};
 use tokio::sync::oneshot;
 
 use super::{Answered, gone};
@@ -39,12 +39,61 @@ impl OpenQuestions {
     }
 }
 
+/// Words a question about a call of a server's tool as clients know it that are not this program's own: an elicitation of
+/// the server, marked as an approval.
+pub(super) fn word_for_others(message: &mut Value) {
+    let params = &message["params"];
+    let Some(call) = params.get("mcp").filter(|call| call.is_object()) else { return };
+    let offers = |decision: &str| {
+        params["availableDecisions"].as_array().is_some_and(|all| all.iter().any(|offered| offered == decision))
+    };
+    let persist: Vec<&str> = [("acceptForSession", "session"), ("acceptAlways", "always")]
+        .into_iter()
+        .filter(|(decision, _)| offers(decision))
+        .map(|(_, word)| word)
+        .collect();
+    let (server, tool) = (&call["server"], &call["tool"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let question = format!("Allow the {} MCP server to run tool \"{}\"?", text(server), text(tool));
+    let changed = call.get("descriptionBefore").and_then(Value::as_str);
+    let changed = changed.map(|before| format!(" It was described otherwise before: “{before}”")).unwrap_or_default();
+    let params = json!({
+        "threadId": params["threadId"], "turnId": params["turnId"], "serverName": server, "mode": "form",
+        "_meta": {
+            "codex_approval_kind": "mcp_tool_call", "persist": persist, "tool_name": tool,
+            "tool_description": call["description"], "tool_params": call["arguments"], "tool_params_display": [],
+        },
+        "message": question + &changed, "requestedSchema": { "type": "object", "properties": {} },
+    });
+    message["method"] = "mcpServer/elicitation/request".into();
+    message["params"] = params;
+}
+
+/// The decision in an answer to an elicitation, if it is one.
+fn elicited(result: &RawValue) -> Option<ApprovalDecision> {
+    let answer: Value = serde_json::from_str(result.get()).ok()?;
+    let persist = answer.get("_meta").and_then(|meta| meta["persist"].as_str());
+    Some(match (answer.get("action")?.as_str()?, persist) {
+        ("accept", Some("always")) => ApprovalDecision::AcceptAlways,
+        ("accept", Some("session")) => ApprovalDecision::AcceptForSession,
+        ("accept", _) => ApprovalDecision::Accept,
+        ("cancel", _) => ApprovalDecision::Cancel,
+        _ => ApprovalDecision::Decline,
+    })
+}
+
 /// What a result of the client comes to. Where it asks for more than is offered, less is taken; what is not understood
 /// is a no.
 fn attempts(result: Option<&RawValue>) -> Vec<ApprovalAnswer> {
-    let read = result.and_then(|result| serde_json::from_str::<ApprovalAnswer>(result.get()).ok());
+    let read = result.and_then(|result| match elicited(result) {
+        Some(decision) => Some(ApprovalAnswer { decision, message: None }),
+        None => serde_json::from_str::<ApprovalAnswer>(result.get()).ok(),
+    });
     let read = read.unwrap_or(ApprovalAnswer { decision: ApprovalDecision::Decline, message: None });
     let less: &[ApprovalDecision] = match read.decision {
+        ApprovalDecision::AcceptAlways => {
+            &[ApprovalDecision::AcceptForSession, ApprovalDecision::Accept, ApprovalDecision::Decline]
+        }
         ApprovalDecision::AcceptForSession | ApprovalDecision::AcceptWithExecpolicyAmendment { .. } => {
             &[ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel]
         }
@@ -73,4 +122,52 @@ pub(super) async fn settle(calls: Calls, request_id: u64, attempts: Vec<Approval
         }
     }
     Answered { id: None, thread: None, begins: false, result }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_asked_about_a_tool_as_they_know_it() {
+        let mut message = json!({ "id": 3, "method": "item/commandExecution/requestApproval", "params": {
+            "threadId": "t", "turnId": "u", "command": "echo.boom", "kind": "mcpToolCall",
+            "availableDecisions": ["accept", "acceptForSession", "acceptAlways", "decline", "cancel"],
+            "mcp": { "server": "echo", "tool": "boom", "description": "Fails", "descriptionBefore": "Works", "arguments": { "a": 1 } },
+        }});
+        word_for_others(&mut message);
+        let meta = json!({
+            "codex_approval_kind": "mcp_tool_call", "persist": ["session", "always"], "tool_name": "boom",
+            "tool_description": "Fails", "tool_params": { "a": 1 }, "tool_params_display": [],
+        });
+        let said = "Allow the echo MCP server to run tool \"boom\"? It was described otherwise before: “Works”";
+        let params = json!({
+            "threadId": "t", "turnId": "u", "serverName": "echo", "mode": "form", "_meta": meta, "message": said,
+            "requestedSchema": { "type": "object", "properties": {} },
+        });
+        assert_eq!(message, json!({ "id": 3, "method": "mcpServer/elicitation/request", "params": params }));
+        let command =
+            json!({ "id": 3, "method": "item/commandExecution/requestApproval", "params": { "command": "ls" } });
+        let mut same = command.clone();
+        word_for_others(&mut same);
+        assert_eq!(same, command);
+    }
+
+    #[test]
+    fn what_they_answer_is_understood() {
+        use ApprovalDecision::{Accept, AcceptAlways, AcceptForSession, Cancel, Decline};
+        for (result, expected) in [
+            (json!({ "action": "accept", "content": {}, "_meta": null }), Accept),
+            (json!({ "action": "accept", "_meta": { "persist": "session" } }), AcceptForSession),
+            (json!({ "action": "accept", "_meta": { "persist": "always" } }), AcceptAlways),
+            (json!({ "action": "decline" }), Decline),
+            (json!({ "action": "cancel" }), Cancel),
+            (json!({ "action": "what" }), Decline),
+            (json!({ "decision": "accept" }), Accept),
+            (json!({ "nothing": 1 }), Decline),
+        ] {
+            let result = RawValue::from_string(result.to_string()).unwrap();
+            assert_eq!(attempts(Some(&result))[0].decision, expected, "{result}");
+        }
+    }
 }

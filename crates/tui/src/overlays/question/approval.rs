@@ -3,7 +3,8 @@
 use std::{cell::RefCell, rc::Rc};
 
 use codex_protocol::{
-    ApprovalAnswer, ApprovalDecision, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, ThreadItem,
+    ApprovalAnswer, ApprovalDecision, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams, McpApproval,
+    ThreadItem,
 };
 
 use super::{
@@ -65,6 +66,8 @@ enum About {
     },
     /// A page of the web, by its address.
     Page(String),
+    /// A call of a tool of a server.
+    Tool(Box<McpApproval>),
     Files(Hunks),
 }
 
@@ -82,8 +85,12 @@ enum Stage {
 impl Approval {
     pub(super) fn of_command(id: u64, params: CommandApprovalParams) -> Self {
         let rule = Rule::offered(&params);
-        let CommandApprovalParams { kind, reason, command, cwd, available_decisions, terms, .. } = params;
-        let about = if kind == "webPage" { About::Page(command) } else { About::Command { command, cwd, rule } };
+        let CommandApprovalParams { kind, reason, command, cwd, available_decisions, terms, mcp, .. } = params;
+        let about = match (kind.as_str(), mcp) {
+            (_, Some(call)) => About::Tool(call),
+            ("webPage", None) => About::Page(command),
+            (_, None) => About::Command { command, cwd, rule },
+        };
         Self::new(id, reason, terms, about, &available_decisions)
     }
 
@@ -99,6 +106,10 @@ impl Approval {
             (Answer::Yes, _) => YES.to_owned(),
             (Answer::ForSession, About::Files(_)) => "session: yes, and the same files again".to_owned(),
             (Answer::ForSession, About::Page(_)) => "session: yes, and other pages of its host".to_owned(),
+            (Answer::ForSession, About::Tool(_)) => {
+                "session: yes, and this tool again, whatever it is given".to_owned()
+            }
+            (Answer::Always, About::Tool(_)) => "always: yes, and this tool in other sessions too".to_owned(),
             (Answer::ForSession, About::Command { .. }) => "session: yes, and the same command again".to_owned(),
             (Answer::Always, About::Command { rule: Some(rule), .. }) => format!("always: by a rule… {}", rule.text()),
             (Answer::Always, _) => "always: by a rule…".to_owned(),
@@ -107,7 +118,7 @@ impl Approval {
             (Answer::Stop, _) => "stop: no, and the turn ends".to_owned(),
         };
         let answers = answers(offered).into_iter();
-        let can_remember = matches!(&about, About::Command { rule: Some(_), .. });
+        let can_remember = matches!(&about, About::Command { rule: Some(_), .. } | About::Tool(_));
         let answers = answers.filter(|answer| can_remember || *answer != Answer::Always);
         let answers: Vec<_> = answers.map(|answer| (answer, words(answer))).collect();
         // Enter must not take walls away.
@@ -133,14 +144,14 @@ impl Approval {
     fn unwanted(&self) -> Option<String> {
         match &self.about {
             About::Files(hunks) => hunks.unwanted(),
-            About::Command { .. } | About::Page(_) => None,
+            About::Command { .. } | About::Page(_) | About::Tool(_) => None,
         }
     }
 
     fn wanted(&self) -> Option<Vec<usize>> {
         match &self.about {
             About::Files(hunks) => hunks.wanted(),
-            About::Command { .. } | About::Page(_) => None,
+            About::Command { .. } | About::Page(_) | About::Tool(_) => None,
         }
     }
 
@@ -158,6 +169,7 @@ impl Approval {
             Answer::ForSession => self.answer(ApprovalDecision::AcceptForSession, None),
             Answer::No => self.answer(ApprovalDecision::Decline, self.unwanted()),
             Answer::Stop => self.answer(ApprovalDecision::Cancel, None),
+            Answer::Always if matches!(self.about, About::Tool(_)) => self.answer(ApprovalDecision::AcceptAlways, None),
             Answer::Always => {
                 self.stage = Stage::Remembering;
                 Outcome::stay()
@@ -232,6 +244,7 @@ impl Approval {
             (_, Stage::Remembering) => "Save this rule, and run the command?",
             _ if !self.terms.not_held.is_empty() => "Go on behind weaker walls?",
             (About::Command { .. }, _) => "Run this command?",
+            (About::Tool(_), _) => "Call this tool of an MCP server?",
             (About::Page(_), _) => "Read this page of the web?",
             (About::Files(_), _) => "Make these changes?",
         };
@@ -262,6 +275,12 @@ impl Approval {
             }
             About::Page(url) => {
                 let mut rows = paragraph(url, Role::Path, 2, look);
+                rows.push(Row::empty());
+                rows.extend(self.terms_rows(look));
+                (rows, None)
+            }
+            About::Tool(call) => {
+                let mut rows = tool_rows(call, look);
                 rows.push(Row::empty());
                 rows.extend(self.terms_rows(look));
                 (rows, None)
@@ -399,6 +418,25 @@ fn command_rows(command: &str, look: &Look) -> Vec<Row> {
         let mut whole = row(look, &[(if rows.is_empty() { "  $ " } else { "    " }, Role::Quiet)]);
         whole.spans.extend(inner.spans);
         rows.push(truncate(&whole, look.width));
+    }
+    rows
+}
+
+/// The call with all that it gives, and what its server says of the tool.
+fn tool_rows(call: &McpApproval, look: &Look) -> Vec<Row> {
+    let McpApproval { server, tool, description, description_before, arguments } = call;
+    let mut rows = labelled("Server", server, Role::Plain, look);
+    rows.extend(labelled("Tool", tool, Role::Strong, look));
+    let given = serde_json::to_string_pretty(arguments).unwrap_or_default();
+    rows.extend(given.lines().flat_map(|line| paragraph(line, Role::Path, 4, look)));
+    if let Some(before) = description_before {
+        let said = "the server says something else of it than when you said yes to it before";
+        rows.extend(labelled("Changed", said, Role::Warning, look));
+        rows.extend(labelled("Before", &format!("“{before}”"), Role::Quote, look));
+    }
+    let label = if description_before.is_some() { "Now" } else { "It says" };
+    if !description.is_empty() {
+        rows.extend(labelled(label, &format!("“{description}”"), Role::Quote, look));
     }
     rows
 }

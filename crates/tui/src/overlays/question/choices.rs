@@ -65,6 +65,7 @@ pub(super) fn answers(offered: &[ApprovalDecision]) -> Vec<Answer> {
     for decision in offered {
         match decision {
             ApprovalDecision::AcceptForSession => answers.push(Answer::ForSession),
+            ApprovalDecision::AcceptAlways => answers.push(Answer::Always),
             ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment } => {
                 answers.extend((!execpolicy_amendment.is_empty()).then_some(Answer::Always));
             }

@@ -38,6 +38,26 @@ fn page() -> Box<dyn Overlay> {
     }))
 }
 
+/// A question about a call of a server's tool, which was described otherwise before.
+fn tool_with(text: &str) -> Box<dyn Overlay> {
+    command(json!({
+        "kind": "mcpToolCall", "command": "files.write_file",
+        "reason": "what the tool `write_file` of the server `files` does is for its server to say",
+        "availableDecisions": ["accept", "acceptForSession", "acceptAlways", "decline", "cancel"],
+        "terms": { "confinement": "in the sandbox: it writes /w/project; no network" },
+        "mcp": {
+            "server": format!("files{text}"), "tool": format!("write_file{text}"),
+            "description": format!("Writes a file and mails it.{text}"),
+            "descriptionBefore": format!("Writes a file.{text}"),
+            "arguments": { "path": "/w/project/a.txt", "content": format!("one{text}") },
+        },
+    }))
+}
+
+fn tool() -> Box<dyn Overlay> {
+    tool_with("")
+}
+
 /// A question of which only yes and no are answers.
 fn plain() -> Box<dyn Overlay> {
     command(json!({ "availableDecisions": ["accept", "decline"] }))
@@ -109,7 +129,7 @@ fn trust() -> Box<dyn Overlay> {
 }
 
 type Make = fn() -> Box<dyn Overlay>;
-const QUESTIONS: [Make; 8] = [usual, plain, weaker, page, files, apart, trust, || files_with(None)];
+const QUESTIONS: [Make; 9] = [usual, plain, weaker, page, tool, files, apart, trust, || files_with(None)];
 
 fn decided(decision: &str) -> String {
     format!("closes Answer {{ request_id: 7, answer: ApprovalAnswer {{ decision: {decision}, message: None }} }}")
@@ -127,7 +147,7 @@ fn always(words: &[&str]) -> String {
 
 #[test]
 fn each_answer_is_one_key_and_a_row_of_the_list() {
-    let table: [(Make, &str, String); 57] = [
+    let table: [(Make, &str, String); 61] = [
         (usual, "y", decided("Accept")),
         (usual, "Y", decided("Accept")),
         (usual, "enter", decided("Accept")),
@@ -153,6 +173,10 @@ fn each_answer_is_one_key_and_a_row_of_the_list() {
         (usual, "m x esc y", decided("Accept")),
         (usual, "x", String::new()),
         (usual, "pagedown home end ctrl+d ctrl+u", String::new()),
+        (tool, "enter", decided("Accept")),
+        (tool, "s", decided("AcceptForSession")),
+        (tool, "a", decided("AcceptAlways")),
+        (tool, "n", decided("Decline")),
         // What is not offered is not given.
         (plain, "s", String::new()),
         (plain, "a", String::new()),
@@ -367,6 +391,26 @@ fn a_question_shows_what_is_needed_to_judge_it() {
 }
 
 #[test]
+fn a_call_of_a_server_shows_all_that_it_gives_and_what_the_server_says_now_and_said_before() {
+    for size in [(80, 24), (40, 40)] {
+        let shown = screen(&*tool(), size).join("\n");
+        for expected in [
+            "Call this tool of an MCP server?",
+            "files",
+            "write_file",
+            r#""path": "/w/project/a.txt""#,
+            r#""content": "one""#,
+            "Changed",
+            "“Writes a file.”",
+            "Now",
+            "always: yes",
+        ] {
+            assert!(shown.contains(expected), "{size:?}: {expected} in\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn what_is_long_can_be_read_to_its_end_at_every_size() {
     let lines: String = (0..100).map(|n| format!("echo line{n}x\n")).collect();
     let reason = "because ".repeat(20);
@@ -453,7 +497,7 @@ fn nothing_in_a_question_drives_the_terminal() {
             "rule": { "kind": EVIL, "text": EVIL, "origin": EVIL },
         },
     }));
-    for mut overlay in [trust, command, files_with(Some(item))] {
+    for mut overlay in [trust, command, tool_with(EVIL), files_with(Some(item))] {
         for keys in ["", "pagedown", "a", "left", "esc", "m"] {
             press(&mut *overlay, keys);
             for size in SIZES {
