@@ -1,10 +1,19 @@
 //! What servers stand on: what a thread gives them, and what threads share.
 
-use std::{any::Any, collections::BTreeMap, ffi::OsString, fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    any::Any,
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use codex_net::HttpClients;
 use codex_sandbox::{Confinement, Sandbox};
 use futures_util::future::BoxFuture;
+
+use crate::{ServerSpec, program, server::Server};
 
 /// Makes a sandbox of a server's own, which no command shares. The domains are those that it reaches through a proxy; none:
 /// nobody serves any.
@@ -54,6 +63,41 @@ impl fmt::Debug for Ground {
     }
 }
 
-/// The servers of one process: those of the same kind, in the same walls, are one for all its threads.
-#[derive(Debug, Default)]
-pub struct Pool {}
+/// The servers of one process: those of the same kind, on the same ground, are one for all its threads.
+#[derive(Default)]
+pub struct Pool(Mutex<HashMap<Key, Weak<Server>>>);
+
+/// What makes servers the same.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    spec: ServerSpec,
+    walls: Confinement,
+    environment: Arc<BTreeMap<OsString, OsString>>,
+    workspace: PathBuf,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// The server of `spec`: the one that there is, or a new one.
+    pub(crate) fn server(&self, spec: &ServerSpec, ground: &Ground) -> Arc<Server> {
+        let key = Key {
+            spec: ServerSpec { enabled: true, ..spec.clone() },
+            walls: program::walls(ground, &spec.walls),
+            environment: Arc::clone(&ground.environment),
+            workspace: ground.workspace.clone(),
+        };
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.retain(|_, server| server.strong_count() > 0);
+        if let Some(server) = servers.get(&key).and_then(Weak::upgrade) {
+            return server;
+        }
+        let server = Arc::new(Server::new(key.spec.clone(), ground.clone()));
+        servers.insert(key, Arc::downgrade(&server));
+        server
+    }
+}

@@ -3,13 +3,27 @@
 //! A server says what it offers in its own words, and answers with what it likes: all of that is data of a stranger. This
 //! crate must never let it decide what is asked, shown or run.
 
+mod answers;
 mod call;
+mod calls;
+mod client;
+mod connect;
+mod elicitation;
 mod ground;
+mod guarded;
+mod http;
 mod limits;
+mod names;
 mod offer;
+mod program;
+mod schema;
+mod server;
 mod servers;
 mod spec;
 mod state;
+mod stdio;
+#[cfg(test)]
+mod tests;
 
 pub use call::{CallContext, CallError, CallOutcome, Content, Elicit, Elicitation, Elicited, Progress, Progressed};
 pub use ground::{Ground, MakeSandbox, MakeTemp, Pool, TokenWanted, Tokens};

@@ -1,67 +1,133 @@
 //! The servers of one thread: which there are, what they offer together, and how to ask one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::{
-    CallContext, CallError, CallOutcome, Ground, PromptMessage, RemotePrompt, RemoteResource, RemoteTool, ResourceText,
-    ServerSpec, ServerState, Status,
+    Auth, CallContext, CallError, CallOutcome, Ground, PromptMessage, RemotePrompt, RemoteResource, RemoteTool,
+    ResourceText, ServerSpec, ServerState, Status, answers, connect,
+    server::{Offers, Server},
 };
 
 /// The servers of one thread and its sub-agents. Dropped, those end that no other thread uses.
-#[derive(Debug)]
 pub struct McpServers {
-    specs: Vec<ServerSpec>,
-    changes: watch::Sender<u64>,
+    ground: Ground,
+    slots: Mutex<Vec<Slot>>,
+    changes: Arc<watch::Sender<u64>>,
+}
+
+/// One of them.
+struct Slot {
+    spec: ServerSpec,
+    /// Whether it is switched on.
+    enabled: bool,
+    /// The server, once somebody has needed it.
+    server: Option<Arc<Server>>,
+}
+
+impl fmt::Debug for McpServers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let states = self.states().into_iter().map(|state| (state.name, state.status));
+        formatter.debug_map().entries(states).finish()
+    }
 }
 
 impl McpServers {
     /// Those of `specs`, of which a later one takes the place of one of the same name. Nothing is started.
-    pub fn new(specs: Vec<ServerSpec>, _ground: Ground) -> Self {
-        Self { specs, changes: watch::Sender::new(0) }
+    pub fn new(specs: Vec<ServerSpec>, ground: Ground) -> Self {
+        let mut slots: Vec<Slot> = Vec::new();
+        for spec in specs {
+            let slot = Slot { enabled: spec.enabled, spec, server: None };
+            match slots.iter_mut().find(|other| other.spec.name == slot.spec.name) {
+                Some(other) => *other = slot,
+                None => slots.push(slot),
+            }
+        }
+        Self { ground, slots: Mutex::new(slots), changes: Arc::new(watch::Sender::new(0)) }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
+        work(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Starts all that are enabled, at once and in the background. Does nothing where that was done. Must be called in a
     /// tokio runtime.
-    pub fn start(&self) {}
+    pub fn start(&self) {
+        self.with(|slots| {
+            slots.iter_mut().filter(|slot| slot.enabled).for_each(|slot| self.started(slot).start());
+        });
+    }
+
+    /// The server of `slot`, which may be another thread's already.
+    fn started<'a>(&self, slot: &'a mut Slot) -> &'a Arc<Server> {
+        slot.server.get_or_insert_with(|| {
+            let server = self.ground.pool.server(&slot.spec, &self.ground);
+            server.0.tell(&self.changes);
+            server
+        })
+    }
 
     /// Waits until no server is starting any more, or for `grace`.
     pub async fn ready(&self, grace: Duration) {
-        let _ = grace;
+        let all: Vec<Arc<Server>> = self.with(|slots| slots.iter().filter_map(|slot| slot.server.clone()).collect());
+        let settled = async {
+            for server in all {
+                server.0.settled().await;
+            }
+        };
+        let _ = tokio::time::timeout(grace, settled).await;
     }
 
     /// How each server is, in the order of the settings.
     pub fn states(&self) -> Vec<ServerState> {
-        let of = |spec: &ServerSpec| ServerState {
-            name: spec.name.clone(),
-            plugin: spec.plugin.clone(),
-            status: Status::NotStarted,
-            error: None,
-            stderr: String::new(),
-            title: None,
-            tools: Vec::new(),
-            prompts: Vec::new(),
-            resources: Vec::new(),
-            auth: crate::Auth::default(),
+        let of = |slot: &Slot| match (&slot.server, slot.enabled) {
+            (Some(server), true) => server.0.state(),
+            (_, enabled) => ServerState {
+                name: slot.spec.name.clone(),
+                plugin: slot.spec.plugin.clone(),
+                status: if enabled { Status::NotStarted } else { Status::Disabled },
+                error: None,
+                stderr: String::new(),
+                title: None,
+                tools: Vec::new(),
+                prompts: Vec::new(),
+                resources: Vec::new(),
+                auth: Auth::default(),
+            },
         };
-        self.specs.iter().map(of).collect()
+        self.with(|slots| slots.iter().map(of).collect())
+    }
+
+    fn offers<T: Clone>(&self, which: impl Fn(&Offers) -> &Vec<T>) -> Vec<T> {
+        let offers: Vec<Arc<Offers>> = self.with(|slots| {
+            let servers = slots.iter().filter(|slot| slot.enabled).filter_map(|slot| slot.server.as_ref());
+            servers.map(|server| server.0.offers()).collect()
+        });
+        offers.iter().flat_map(|offers| which(offers).clone()).collect()
     }
 
     /// The tools of all servers that are ready.
     pub fn tools(&self) -> Vec<RemoteTool> {
-        Vec::new()
+        let mut tools = self.offers(|offers| &offers.tools);
+        crate::names::tell_apart(&mut tools);
+        tools
     }
 
     /// The prompts of all servers that are ready.
     pub fn prompts(&self) -> Vec<RemotePrompt> {
-        Vec::new()
+        self.offers(|offers| &offers.prompts)
     }
 
     /// The resources of all servers that are ready.
     pub fn resources(&self) -> Vec<RemoteResource> {
-        Vec::new()
+        self.offers(|offers| &offers.resources)
     }
 
     /// Calls `tool`, as the server calls it. A server that was not started is started, and one on its way waited for.
@@ -71,11 +137,12 @@ impl McpServers {
     pub async fn call(
         &self,
         server: &str,
-        _tool: &str,
-        _arguments: Map<String, Value>,
-        _context: CallContext,
+        tool: &str,
+        arguments: Map<String, Value>,
+        context: CallContext,
     ) -> Result<CallOutcome, CallError> {
-        Err(CallError::Unknown(server.to_owned()))
+        let params = json!({"name": tool, "arguments": arguments});
+        Ok(answers::outcome(&self.ask(server, "tools/call", params, &context).await?))
     }
 
     /// What a prompt comes to.
@@ -85,34 +152,71 @@ impl McpServers {
     pub async fn get_prompt(
         &self,
         server: &str,
-        _name: &str,
-        _arguments: BTreeMap<String, String>,
+        name: &str,
+        arguments: BTreeMap<String, String>,
     ) -> Result<Vec<PromptMessage>, CallError> {
-        Err(CallError::Unknown(server.to_owned()))
+        let params = json!({"name": name, "arguments": arguments});
+        Ok(answers::messages(&self.ask(server, "prompts/get", params, &CallContext::default()).await?))
     }
 
     /// What a resource holds.
     ///
     /// # Errors
     /// Why nothing came of it.
-    pub async fn read_resource(&self, server: &str, _uri: &str) -> Result<Vec<ResourceText>, CallError> {
-        Err(CallError::Unknown(server.to_owned()))
+    pub async fn read_resource(&self, server: &str, uri: &str) -> Result<Vec<ResourceText>, CallError> {
+        let params = json!({"uri": uri});
+        Ok(answers::contents(&self.ask(server, "resources/read", params, &CallContext::default()).await?))
     }
 
-    /// Ends the server, if it runs, and starts it: for all threads that share it.
+    async fn ask(&self, name: &str, method: &str, params: Value, context: &CallContext) -> Result<Value, CallError> {
+        let server = self.enabled(name)?;
+        let peer = connect::peer(&server.0, context).await?;
+        connect::ask(&server.0, &peer, method, params, context, server.0.spec.tool_timeout).await
+    }
+
+    /// The server `name`, which is started if it was not.
+    fn enabled(&self, name: &str) -> Result<Arc<Server>, CallError> {
+        self.with(|slots| {
+            let slot = slots.iter_mut().find(|slot| slot.spec.name == name);
+            let slot = slot.ok_or_else(|| CallError::Unknown(name.to_owned()))?;
+            if !slot.enabled {
+                return Err(CallError::NotReady { server: name.to_owned(), why: "is switched off".to_owned() });
+            }
+            let server = self.started(slot);
+            server.start();
+            Ok(Arc::clone(server))
+        })
+    }
+
+    /// Ends the server, if it runs, and starts it: for all threads that share it. Must be called in a tokio runtime.
     ///
     /// # Errors
     /// [`CallError::Unknown`]; [`CallError::NotReady`] if it is switched off.
     pub fn restart(&self, server: &str) -> Result<(), CallError> {
-        Err(CallError::Unknown(server.to_owned()))
+        self.enabled(server)?.restart();
+        Ok(())
     }
 
-    /// Switches the server on or off for this thread, until its end. One that was switched on is started.
+    /// Switches the server on or off for this thread, until its end. One that was switched on is started. Must be called in
+    /// a tokio runtime.
     ///
     /// # Errors
     /// [`CallError::Unknown`].
-    pub fn set_enabled(&self, server: &str, _enabled: bool) -> Result<(), CallError> {
-        Err(CallError::Unknown(server.to_owned()))
+    pub fn set_enabled(&self, server: &str, enabled: bool) -> Result<(), CallError> {
+        self.with(|slots| {
+            let slot = slots.iter_mut().find(|slot| slot.spec.name == server);
+            let slot = slot.ok_or_else(|| CallError::Unknown(server.to_owned()))?;
+            slot.enabled = enabled;
+            if !enabled {
+                slot.server = None;
+            }
+            Ok(())
+        })?;
+        if enabled {
+            self.enabled(server)?;
+        }
+        self.changes.send_modify(|number| *number += 1);
+        Ok(())
     }
 
     /// A number that grows with each change of a state or of what is offered.

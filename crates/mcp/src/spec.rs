@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
+    fmt,
     path::PathBuf,
     time::Duration,
 };
@@ -50,7 +51,7 @@ impl ServerSpec {
 }
 
 /// How a server is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A program of this machine, over its standard streams.
     Stdio {
@@ -68,6 +69,18 @@ pub enum Transport {
         /// Headers of each request, checked already. Values may be secrets.
         headers: BTreeMap<String, String>,
     },
+}
+
+/// Values of variables and of headers may be secrets.
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdio { argv, cwd, .. } => {
+                formatter.debug_struct("Stdio").field("argv", argv).field("cwd", cwd).finish()
+            }
+            Self::Http { .. } => formatter.debug_struct("Http").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// What a server's program is held to.
