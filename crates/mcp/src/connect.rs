@@ -10,7 +10,10 @@ use rmcp::{
     model::{CancelledNotificationParam, ClientRequest, CustomRequest, RequestId},
     serve_client,
     service::{ClientInitializeError, Peer, PeerRequestOptions, RequestHandle, RunningService},
-    transport::streamable_http_client::AuthRequiredError,
+    transport::{
+        DynamicTransportError,
+        streamable_http_client::{AuthRequiredError, StreamableHttpError},
+    },
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -80,7 +83,10 @@ fn not_connected(error: &ClientInitializeError, broken: &Broken, end: Option<Str
     NotConnected::Because(because.unwrap_or_else(|| match error {
         ClientInitializeError::JsonRpcError(error) => format!("refuses to start: {}", sentence(&error.message)),
         ClientInitializeError::ConnectionClosed(_) => "closed its output before it answered".to_owned(),
-        error => format!("cannot be spoken to: {}", sentence(&causes(error))),
+        ClientInitializeError::TransportError { error, .. } => {
+            format!("cannot be reached: {}", sentence(&transport_error(error)))
+        }
+        error => format!("cannot be spoken to: {}", sentence(&error.to_string())),
     }))
 }
 
@@ -89,8 +95,12 @@ fn sentence(text: &str) -> String {
     limits::line(text, limits::SENTENCE).trim_end_matches('.').to_owned()
 }
 
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    codex_net::causes(error)
+/// What lies beneath an error of a transport; no address, in which there may be a secret.
+fn transport_error(error: &DynamicTransportError) -> String {
+    match error.error.downcast_ref::<http::Failed>() {
+        Some(StreamableHttpError::Client(cause)) => codex_net::causes(cause),
+        _ => error.error.to_string(),
+    }
 }
 
 /// What the server calls itself.
@@ -213,7 +223,8 @@ fn failed(life: &Life, error: &ServiceError) -> CallError {
             CallError::NeedsLogin(server)
         }
         ServiceError::TransportClosed => CallError::Lost { server, why: "the connection ended".to_owned() },
-        error => CallError::Lost { server, why: sentence(&causes(error)) },
+        ServiceError::TransportSend(error) => CallError::Lost { server, why: sentence(&transport_error(error)) },
+        error => CallError::Lost { server, why: sentence(&error.to_string()) },
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use codex_net::HttpClient;
 use futures_util::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
 use rmcp::{
@@ -24,12 +25,14 @@ use sse_stream::Sse;
 
 use crate::{Ground, ServerSpec, TokenWanted, Tokens, Transport, limits};
 
-type Failed = StreamableHttpError<reqwest::Error>;
+type Cause = <HttpClient as StreamableHttpClient>::Error;
+/// What may be wrong with a request.
+pub(crate) type Failed = StreamableHttpError<Cause>;
 
 /// The client of one connection.
 #[derive(Clone)]
 pub(crate) struct Client {
-    client: reqwest::Client,
+    client: HttpClient,
     server: String,
     url: String,
     tokens: Option<Tokens>,
@@ -103,7 +106,7 @@ fn as_refused(error: Failed) -> Failed {
 }
 
 impl StreamableHttpClient for Client {
-    type Error = reqwest::Error;
+    type Error = Cause;
 
     async fn post_message(
         &self,

@@ -12,6 +12,8 @@ mod elicitation;
 mod ground;
 mod guarded;
 mod http;
+#[cfg(test)]
+mod http_tests;
 mod limits;
 mod names;
 mod offer;

@@ -3,16 +3,21 @@
 use std::{any::Any, path::Path, time::Duration};
 
 use codex_sandbox::{Child, Command, Confinement, Exit, Network, Process, Sandbox, Streams};
-use tokio::net::unix::pipe;
+use tokio::{net::unix::pipe, task::JoinHandle};
 
 use crate::{Ground, Reach, ServerSpec, Transport, Walls, stdio::Tail};
 
 /// How long a program may take to end by itself, when nobody speaks to it any more.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long standard error is read on after the program's end: an unconfined one may leave something behind that holds it
+/// open.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// A program that runs. Dropped, it is killed with all that it started.
 pub(crate) struct Program {
     process: Process,
+    /// Reads its standard error.
+    stderr: Option<JoinHandle<()>>,
     _cell: Cell,
     /// Kept for its `Drop`: the program's `/tmp` goes with it.
     _temp: Option<Box<dyn Any + Send + Sync>>,
@@ -89,11 +94,9 @@ pub(crate) async fn start(ground: &Ground, spec: &ServerSpec, tail: &Tail) -> Re
     let started = sandbox.spawn_with_input(&walls, command, Streams::Separate).await;
     let cell = Cell(Some(sandbox));
     let Child { stdout, stderr, stdin, process } = started.map_err(|error| format!("was not started: {error}"))?;
-    if let Some(stderr) = stderr {
-        tokio::spawn(tail.clone().fill(stderr));
-    }
+    let stderr = stderr.map(|stderr| tokio::spawn(tail.clone().fill(stderr)));
     let stdin = stdin.ok_or("was not started: there is no way to speak to it")?;
-    Ok((Program { process, _cell: cell, _temp: temp }, Pipe { stdin, stdout }))
+    Ok((Program { process, stderr, _cell: cell, _temp: temp }, Pipe { stdin, stdout }))
 }
 
 /// A `/tmp` of the program's own, where it may write at all.
@@ -110,7 +113,11 @@ fn temp(ground: &Ground, walls: &mut Confinement) -> std::io::Result<Option<Box<
 impl Program {
     /// Waits for its end, which nobody may ever see.
     pub(crate) async fn ended(&mut self) -> String {
-        match self.process.wait().await {
+        let end = self.process.wait().await;
+        if let Some(stderr) = self.stderr.take() {
+            let _ = tokio::time::timeout(AFTERWARDS, stderr).await;
+        }
+        match end {
             Ok(Exit::Code(code)) => format!("ended with status {code}"),
             Ok(Exit::Signal(number)) => format!("was ended by signal {number}"),
             Err(error) => format!("was lost: {error}"),
@@ -119,7 +126,7 @@ impl Program {
 
     /// Its end, if that has come or comes at once.
     pub(crate) async fn end_at_once(&mut self) -> Option<String> {
-        tokio::time::timeout(Duration::from_millis(500), self.ended()).await.ok()
+        tokio::time::timeout(Duration::from_secs(1), self.ended()).await.ok()
     }
 
     /// Ends it: it may do so by itself, now that its standard input is closed.

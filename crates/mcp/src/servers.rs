@@ -53,6 +53,16 @@ impl McpServers {
         Self { ground, slots: Mutex::new(slots), changes: Arc::new(watch::Sender::new(0)) }
     }
 
+    /// The same servers, as they are switched, for a thread whose commands have other walls: a sub-agent. Nothing is started;
+    /// those that run in the same walls are shared.
+    #[must_use]
+    pub fn behind(&self, walls: codex_sandbox::Confinement) -> Self {
+        let slot = |slot: &Slot| Slot { spec: slot.spec.clone(), enabled: slot.enabled, server: None };
+        let slots = self.with(|slots| slots.iter().map(slot).collect());
+        let ground = Ground { walls, ..self.ground.clone() };
+        Self { ground, slots: Mutex::new(slots), changes: Arc::new(watch::Sender::new(0)) }
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
         work(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
     }

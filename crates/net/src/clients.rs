@@ -26,6 +26,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often an idle connection is probed, so that a peer that vanished is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// What [`HttpClients`] gives out, for libraries that speak over it.
+pub type HttpClient = Client;
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {

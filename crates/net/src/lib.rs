@@ -16,7 +16,7 @@ mod reach;
 
 pub use ask::Question;
 pub use causes::causes;
-pub use clients::{CONNECT_TIMEOUT, HttpClients, NetError};
+pub use clients::{CONNECT_TIMEOUT, HttpClient, HttpClients, NetError};
 pub use fetch::{FetchError, Found, Page, Web, WebHosts, WebLimits, web_address};
 pub use only::Servers;
 pub use proxies::Proxies;
