@@ -60,11 +60,13 @@ impl Elsewhere {
                 self.address
             ));
         }
-        terminal::complain(&format!(
-            "warning: {} is not encrypted: others on the way can read and change everything; use `wss://`, or a tunnel: \
-             ssh -L 8080:localhost:8080 HOST",
-            self.address
-        ));
+        if let Address::Tcp { host, port, .. } = &self.address {
+            terminal::complain(&format!(
+                "warning: {} is not encrypted: others on the way can read and change everything; use `wss://`, or a \
+                 tunnel: ssh -L {port}:localhost:{port} {host}",
+                self.address
+            ));
+        }
         Ok(())
     }
 

@@ -145,12 +145,12 @@ fn announce(
     access: &Access,
     home: &Path,
 ) -> Result<(), String> {
-    let url = match certificate {
-        Some(certificate) => bound.url().replacen("ws://", "wss://", 1) + &certificate.suffix(),
-        None => bound.url(),
+    let secured = |url: String| match certificate {
+        Some(certificate) => url.replacen("ws://", "wss://", 1) + &certificate.suffix(),
+        None => url,
     };
-    let mut text = format!("listening on {url}\n");
-    text += &format!("type elsewhere: codex --remote {url}\n");
+    let mut text = format!("listening on {}\n", secured(bound.url()));
+    text += &format!("type elsewhere: codex --remote {}\n", secured(bound.url_elsewhere()));
     if let Some(tokens) = &gate.tokens {
         let file = access.token_file.clone().unwrap_or_else(|| codex_client::remote::token_file(home));
         if io::stdout().is_terminal() {
@@ -163,10 +163,11 @@ fn announce(
         terminal::complain("warning: --insecure-no-auth: every program on this machine can work here as you");
     }
     if !bound.is_local() && certificate.is_none() {
-        terminal::complain(
+        let port = bound.port().unwrap_or_default();
+        terminal::complain(&format!(
             "warning: without TLS whoever is on the way can read and change everything. Listen on 127.0.0.1 and use \
-             `ssh -L 8080:localhost:8080 HOST` elsewhere, with `codex --remote ws://localhost:8080`",
-        );
+             `ssh -L {port}:localhost:{port} HOST` elsewhere, with `codex --remote ws://localhost:{port}`",
+        ));
     }
     Ok(())
 }

@@ -54,6 +54,26 @@ impl Bound {
         }
     }
 
+    /// What a client elsewhere is to be told, where it listens on all addresses of this machine: by this machine's name.
+    pub fn url_elsewhere(&self) -> String {
+        let Self::Tcp(listener) = self else { return self.url() };
+        match listener.local_addr() {
+            Ok(address) if address.ip().is_unspecified() => {
+                let machine = rustix::system::uname();
+                format!("ws://{}:{}", machine.nodename().to_string_lossy(), address.port())
+            }
+            _ => self.url(),
+        }
+    }
+
+    /// The port, if it has one.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
+            Self::Unix(_) => None,
+        }
+    }
+
     /// The file of a local socket.
     pub fn file(&self) -> Option<&Path> {
         match self {

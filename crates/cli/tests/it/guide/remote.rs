@@ -93,9 +93,13 @@ fn s61_what_is_not_encrypted_is_warned_about() {
     assert!(!ran.stderr.contains("not encrypted"), "{}", ran.stderr);
     drop(served);
     let plain = Served::at(&place, "0.0.0.0:0", &[]);
-    assert!(plain.stop().1.contains("warning: without TLS"));
-    let ran = run(&place, &["--remote", "ws://192.0.2.1.invalid:1", "exec", "go"]);
+    let port = plain.address().rsplit_once(':').unwrap().1.to_owned();
+    let told = plain.stop().1;
+    assert!(told.contains("warning: without TLS"), "{told}");
+    assert!(told.contains(&format!("ssh -L {port}:localhost:{port} HOST")), "{told}");
+    let ran = run(&place, &["--remote", "ws://192.0.2.1.invalid:7654", "exec", "go"]);
     assert!(ran.stderr.contains("is not encrypted"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ssh -L 7654:localhost:7654 192.0.2.1.invalid"), "{}", ran.stderr);
 }
 
 #[test]
