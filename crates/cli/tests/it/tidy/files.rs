@@ -21,7 +21,8 @@ fn is_short(source: &Source) -> Vec<Finding> {
 /// Files that no other file of their crate names as a module: nobody builds them, and their tests never run.
 fn is_built(source: &Source, others: &[Source]) -> Vec<Finding> {
     let (directory, name) = source.path.rsplit_once('/').unwrap_or_default();
-    let roots = ["build.rs", "src/lib.rs", "src/main.rs", "tests/it/main.rs", "tests/tmux/main.rs"];
+    let roots =
+        ["build.rs", "examples/serve.rs", "src/lib.rs", "src/main.rs", "tests/it/main.rs", "tests/tmux/main.rs"];
     if roots.iter().any(|root| source.path == format!("crates/{}/{root}", source.package())) {
         return Vec::new();
     }

@@ -77,6 +77,7 @@ const RESERVED: &[Reserved] = &[
         within: EVERYWHERE,
         except: &[
             "crates/config/src/environment.rs",
+            "crates/config/src/mcp_json.rs",
             "crates/config/src/provider.rs",
             "crates/server/src/build.rs",
             "crates/server/src/web.rs",
