@@ -6,38 +6,44 @@ use codex_history::Content;
 use codex_protocol::UserInput;
 use codex_workspace::{picture_in_url, read_picture};
 
-use crate::ThreadError;
+use crate::{Part, Spoken, ThreadError};
 
-/// The content of the user's message: each text as it is, each picture after its name. Reads files, so it runs on the
-/// blocking pool. Relative paths are below `directory`.
+/// The parts of the user's message, for each piece: each text as it is, each picture after its name. Reads files, so it runs
+/// on the blocking pool. Relative paths are below `directory`.
 ///
 /// # Errors
 /// When nothing was said, or a picture cannot be read.
-pub(crate) fn content(input: &[UserInput], directory: &Path) -> Result<Vec<Content>, ThreadError> {
-    let is_empty = |input: &UserInput| matches!(input, UserInput::Text { text } if text.trim().is_empty());
+pub(crate) fn parts(input: &[Spoken], directory: &Path) -> Result<Vec<Vec<Part>>, ThreadError> {
+    let is_empty = |input: &Spoken| matches!(&input.shown, UserInput::Text { text } if text.trim().is_empty());
     if input.iter().all(is_empty) {
         return Err(ThreadError::EmptyInput);
     }
+    let read = |piece: &Spoken| match &piece.read {
+        Some(parts) => Ok(parts.clone()),
+        None => Ok(content(&piece.shown, directory)?.into_iter().map(Part::Content).collect()),
+    };
+    input.iter().map(read).collect()
+}
+
+fn content(piece: &UserInput, directory: &Path) -> Result<Vec<Content>, ThreadError> {
     let mut content = Vec::new();
-    for piece in input {
-        match piece {
-            UserInput::Text { text } => content.push(Content::Text { text: text.clone() }),
-            UserInput::LocalImage { path } => {
-                let unreadable = |sentence: String| ThreadError::Picture { path: path.into(), sentence };
-                // The user names the file, so links are followed wherever they lead.
-                let real = directory.join(path).canonicalize().map_err(|error| unreadable(error.to_string()))?;
-                let picture = read_picture(&real).map_err(unreadable)?;
-                content.push(Content::Text { text: format!("Picture `{path}`:") });
-                content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
-            }
-            UserInput::Image { url, name } => {
-                let name = name.as_deref().unwrap_or("a picture");
-                let unreadable = |sentence| ThreadError::Picture { path: name.into(), sentence };
-                let picture = picture_in_url(url).map_err(unreadable)?;
-                content.push(Content::Text { text: format!("Picture `{name}`:") });
-                content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
-            }
+    match piece {
+        UserInput::LocalImage { path } => {
+            let unreadable = |sentence: String| ThreadError::Picture { path: path.into(), sentence };
+            // The user names the file, so links are followed wherever they lead.
+            let real = directory.join(path).canonicalize().map_err(|error| unreadable(error.to_string()))?;
+            let picture = read_picture(&real).map_err(unreadable)?;
+            content.push(Content::Text { text: format!("Picture `{path}`:") });
+            content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
         }
+        UserInput::Image { url, name } => {
+            let name = name.as_deref().unwrap_or("a picture");
+            let unreadable = |sentence| ThreadError::Picture { path: name.into(), sentence };
+            let picture = picture_in_url(url).map_err(unreadable)?;
+            content.push(Content::Text { text: format!("Picture `{name}`:") });
+            content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
+        }
+        said => content.push(Content::Text { text: said.typed().unwrap_or_default().into_owned() }),
     }
     Ok(content)
 }
@@ -56,6 +62,7 @@ pub(crate) fn told(input: UserInput) -> UserInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spoken::joined;
 
     #[test]
     fn pictures_come_after_their_name() {
@@ -66,7 +73,11 @@ mod tests {
         let text = |text: &str| UserInput::Text { text: text.into() };
         let told = |text: &str| Content::Text { text: text.into() };
         let picture = Content::Image { media_type: "image/gif".into(), data: "R0lGODlh".into() };
-        let content = |input: &[UserInput]| content(input, directory.path());
+        let content = |input: &[UserInput]| {
+            let spoken: Vec<Spoken> = input.iter().cloned().map(Spoken::from).collect();
+            let parts = parts(&spoken, directory.path())?;
+            Ok::<_, ThreadError>(parts.into_iter().flat_map(joined).collect::<Vec<_>>())
+        };
         let said = content(&[text("look"), image("a.gif")]).unwrap();
         assert_eq!(said, [told("look"), told("Picture `a.gif`:"), picture.clone()]);
         let sent = |url: &str| UserInput::Image { url: url.into(), name: Some("b.gif".into()) };

@@ -19,7 +19,8 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 
 use crate::{
-    AgentInfo, AgentOrder, Agents, Budget, Decisions, Mode, Questions, Standing, ThreadSettings, UserCommand,
+    AgentInfo, AgentOrder, Agents, Budget, Decisions, Mode, Part, Questions, Spoken, Standing, ThreadSettings,
+    UserCommand,
     agents::take_between_turns,
     approvals::Granted,
     checkpoints::{Keeper, Keeping},
@@ -29,6 +30,7 @@ use crate::{
     mode::{self, Next},
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
+    spoken::{joined, waits},
     standing::SharedStanding,
     steers::Said,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
@@ -117,12 +119,15 @@ struct Begun {
     /// What the user said, and the ordinal of its record.
     item: ThreadItem,
     seq: u64,
+    /// What the model reads of it, where something is to be run first.
+    unread: Vec<Vec<Part>>,
 }
 
 /// Why a turn is there.
 pub(crate) enum Because {
-    /// The user said something, which is recorded with this ordinal.
-    Said { item: ThreadItem, seq: u64 },
+    /// The user said something, which is recorded with this ordinal. Where something is to be run before the model can read
+    /// it, `unread` is what it will read.
+    Said { item: ThreadItem, seq: u64, unread: Vec<Vec<Part>> },
     /// The user typed a command.
     Typed(UserCommand),
     /// The user wants changes looked at.
@@ -332,14 +337,15 @@ impl Thread {
     ///
     /// # Errors
     /// When a turn already runs, nothing was said, or the message cannot be recorded.
-    pub async fn start_turn(&self, input: Vec<UserInput>, options: TurnOptions) -> Result<Turn, ThreadError> {
+    pub async fn start_turn(&self, input: Vec<impl Into<Spoken>>, options: TurnOptions) -> Result<Turn, ThreadError> {
+        let input = input.into_iter().map(Into::into).collect();
         let reach = self.reserve()?;
         let begun =
             self.begin_turn(input, options.approved_plan.clone()).await.inspect_err(|_| drop(self.running().take()))?;
-        let Begun { state, turn_id, item, seq } = begun;
+        let Begun { state, turn_id, item, seq, unread } = begun;
         let run = self.begin_run(&state, turn_id, reach, options);
         let turn = run.turn.clone();
-        self.spawn(state, run, Because::Said { item, seq });
+        self.spawn(state, run, Because::Said { item, seq, unread });
         Ok(turn)
     }
 
@@ -384,17 +390,19 @@ impl Thread {
     }
 
     /// Records what the user said.
-    async fn begin_turn(&self, input: Vec<UserInput>, approved_plan: Option<String>) -> Result<Begun, ThreadError> {
+    async fn begin_turn(&self, input: Vec<Spoken>, approved_plan: Option<String>) -> Result<Begun, ThreadError> {
         // Between turns nobody holds it for longer than it takes to tell that a command ended.
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let next = std::mem::take(&mut *self.next());
         state.enter(next)?;
-        let (mut content, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
-        content.extend(approved_plan.map(|plan| mode::approved(&plan)));
+        let (mut parts, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
+        parts.extend(approved_plan.map(|plan| vec![Part::Content(mode::approved(&plan))]));
+        let must_wait = parts.iter().any(|piece| waits(piece));
+        let (content, unread) = if must_wait { (None, parts) } else { (Some(read(parts)), Vec::new()) };
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
         let seq = state.record_turn_start(&turn_id, content, &item)?;
-        Ok(Begun { state, turn_id, item, seq })
+        Ok(Begun { state, turn_id, item, seq, unread })
     }
 
     /// Says something to the running turn: the model reads it with the next request, and there is one. Returns the turn's
@@ -402,7 +410,8 @@ impl Thread {
     ///
     /// # Errors
     /// When another turn runs than `expected`, none that takes anything, or nothing was said.
-    pub async fn steer(&self, expected: &str, input: Vec<UserInput>) -> Result<String, ThreadError> {
+    pub async fn steer(&self, expected: &str, input: Vec<impl Into<Spoken>>) -> Result<String, ThreadError> {
+        let input: Vec<Spoken> = input.into_iter().map(Into::into).collect();
         let (reach, directory) = {
             let running = self.running();
             let running = running.as_ref().filter(|running| !running.turn_id.is_empty());
@@ -413,7 +422,11 @@ impl Thread {
             }
             (running.reach.clone(), running.directory.clone())
         };
-        let (content, input) = said(input, directory).await?;
+        let (parts, input) = said(input, directory).await?;
+        if parts.iter().any(|piece| waits(piece)) {
+            return Err(ThreadError::BusyForCommands);
+        }
+        let content = read(parts);
         let item = ThreadItem::UserMessage { id: reach.next_item_id(expected), content: input };
         match reach.steers.put(Said { content, item }, expected, &self.record)? {
             true => Ok(expected.to_owned()),
@@ -595,9 +608,9 @@ impl Because {
     async fn run(self, run: TurnRun, state: &mut ThreadState) -> Ended {
         run.announce(&state.recorder).await;
         match self {
-            Self::Said { item, seq } => {
+            Self::Said { item, seq, unread } => {
                 state.recorder.send(run.item_completed(item), Position::Recorded { seq }).await;
-                run.run(state).await
+                run.run_said(state, unread).await
             }
             Self::Typed(command) => run.run_typed(state, command).await,
             Self::Review(review) => run.run_review(state, review).await,
@@ -607,13 +620,18 @@ impl Because {
 }
 
 /// What the user says. Pictures are read on the blocking pool.
-async fn said(input: Vec<UserInput>, directory: PathBuf) -> Result<(Vec<Content>, Vec<UserInput>), ThreadError> {
+async fn said(input: Vec<Spoken>, directory: PathBuf) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
     let read = move || {
-        let content = input::content(&input, &directory)?;
-        Ok((content, input.into_iter().map(input::told).collect()))
+        let parts = input::parts(&input, &directory)?;
+        Ok((parts, input.into_iter().map(|spoken| input::told(spoken.shown)).collect()))
     };
     let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
+}
+
+/// What the model reads of what the user said, where nothing is to be run first.
+fn read(parts: Vec<Vec<Part>>) -> Vec<Content> {
+    parts.into_iter().flat_map(joined).collect()
 }
 
 /// Tells of commands that end between turns, as long as the thread is there.
@@ -737,16 +755,19 @@ impl ThreadState {
         }
     }
 
-    /// Records that a turn began and what the user said; returns the ordinal of the item.
+    /// Records that a turn began and what the user said; returns the ordinal of the item. Without `content`, what the model
+    /// reads of it is recorded later.
     fn record_turn_start(
         &mut self,
         turn_id: &str,
-        content: Vec<Content>,
+        content: Option<Vec<Content>>,
         item: &ThreadItem,
     ) -> Result<u64, StoreError> {
         self.recorder.record(&Record::TurnStarted { turn_id: turn_id.to_owned() })?;
         self.turns += 1;
-        self.record_message(Message::User { content })?;
+        if let Some(content) = content {
+            self.record_message(Message::User { content })?;
+        }
         let seq = self.recorder.record(&Record::Item { turn_id: turn_id.to_owned(), item: item.clone() })?;
         self.recorder.flush();
         Ok(seq)

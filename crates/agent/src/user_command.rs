@@ -6,20 +6,26 @@ use std::sync::Arc;
 
 use codex_history::Message;
 use codex_permissions::SandboxLevel;
+use codex_protocol::ThreadItem;
 use codex_store::{Record, StoreError};
 use codex_tools::{ForUser, Outcome, user_command};
 
 use crate::{
-    Mode, Thread, ThreadError,
+    Mode, Part, Thread, ThreadError,
     approvals::{Permit, Who},
     calls::declined,
     context::fill,
+    spoken::joined,
     thread::{Because, Ended, ThreadState},
     turn::{Finish, TurnOptions, TurnRun, unwritable},
     uncovers::uncovers,
 };
 
 const NOTE: &str = include_str!("prompts/user_command.md");
+/// Output of so many bytes is told as it is.
+const SHORT: usize = 16 << 10;
+/// How long a command may take whose output is a part of what the user says, in milliseconds.
+const LONGEST: u64 = 60_000;
 const INTERRUPTED: &str = "it was interrupted before it ran";
 
 /// What the user typed.
@@ -29,6 +35,23 @@ pub struct UserCommand {
     pub command: String,
     /// It is killed when it takes longer, in milliseconds.
     pub timeout: Option<u64>,
+}
+
+/// What came of a command.
+struct Ran {
+    /// As the model is told.
+    told: String,
+    /// What it put out, if it succeeded and that is short.
+    output: Option<String>,
+}
+
+fn output(shown: &ForUser) -> Option<String> {
+    match shown {
+        ForUser::Item(ThreadItem::CommandExecution { exit_code: Some(0), aggregated_output: Some(output), .. }) => {
+            Some(output.trim_end().to_owned()).filter(|output| output.len() <= SHORT)
+        }
+        _ => None,
+    }
 }
 
 impl Thread {
@@ -62,7 +85,7 @@ impl TurnRun {
     pub(crate) async fn run_typed(mut self, state: &mut ThreadState, typed: UserCommand) -> Ended {
         // There is no request that could take what is said meanwhile.
         self.steers.close_if_empty();
-        let told = self.typed(state, typed).await;
+        let told = self.typed(state, &typed).await;
         let finish = match &told {
             Err(error) => Finish::Failed(unwritable(error)),
             Ok(_) if self.cancel.is_cancelled() => Finish::Interrupted,
@@ -74,21 +97,69 @@ impl TurnRun {
         };
         let ended = self.finish(state, finish).await;
         // After the turn: it is nothing that the user said in it.
-        if let Ok(Some(note)) = told {
+        if let Ok(Ok(Ran { told: outcome, .. })) = told {
+            let note = fill(NOTE.trim_end(), &[("command", typed.command.trim()), ("outcome", &outcome)]);
             let _ = state.record_message(Message::user(note));
         }
         ended
     }
 
-    /// Runs the command; returns what the model is told of it, if it ran.
-    async fn typed(&mut self, state: &mut ThreadState, typed: UserCommand) -> Result<Option<String>, StoreError> {
+    /// Runs what is to be run before the model can read what the user said, makes that part of the conversation, and runs the
+    /// turn.
+    pub(crate) async fn run_said(mut self, state: &mut ThreadState, unread: Vec<Vec<Part>>) -> Ended {
+        if unread.is_empty() {
+            return self.run(state).await;
+        }
+        let mut content = Vec::new();
+        for parts in unread {
+            match self.outputs(state, parts).await {
+                Ok(parts) => content.extend(joined(parts)),
+                Err(error) => return self.finish(state, Finish::Failed(unwritable(&error))).await,
+            }
+        }
+        match state.record_message(Message::User { content }) {
+            Ok(_) if self.cancel.is_cancelled() => self.finish(state, Finish::Interrupted).await,
+            Ok(_) => self.run(state).await,
+            Err(error) => self.finish(state, Finish::Failed(unwritable(&error))).await,
+        }
+    }
+
+    /// The parts, with what commands put out in their places.
+    async fn outputs(&mut self, state: &mut ThreadState, parts: Vec<Part>) -> Result<Vec<Part>, StoreError> {
+        let mut read = Vec::with_capacity(parts.len());
+        for part in parts {
+            read.push(match part {
+                Part::Output(command) => Part::text(self.output(state, command).await?),
+                part => part,
+            });
+        }
+        Ok(read)
+    }
+
+    /// What a command put out, or why it did not run.
+    async fn output(&mut self, state: &mut ThreadState, command: String) -> Result<String, StoreError> {
+        let policy = &state.settings.workplace.policy;
+        let not_run = |why: &str| format!("[`{command}` was not run: {why}]");
+        if self.cancel.is_cancelled() {
+            return Ok(not_run(INTERRUPTED));
+        }
+        if policy.is_planning || policy.level == SandboxLevel::ReadOnly {
+            let error = if policy.is_planning { ThreadError::Planning } else { ThreadError::ReadOnly };
+            return Ok(not_run(&error.to_string()));
+        }
+        let ran = self.typed(state, &UserCommand { command: command.clone(), timeout: Some(LONGEST) }).await?;
+        Ok(ran.map_or_else(|why| not_run(&why), |ran| ran.output.unwrap_or(ran.told)))
+    }
+
+    /// Runs the command; returns what the model is told of what came of it, or why it did not run.
+    async fn typed(&mut self, state: &mut ThreadState, typed: &UserCommand) -> Result<Result<Ran, String>, StoreError> {
         self.look.begin(state);
         self.look.end(state).await;
         let context = self.tool_context(state);
         let mut prepared = user_command(typed.command.clone(), typed.timeout, &context);
         prepared.access.uncovers = tokio::select! {
             found = uncovers(&state.settings.workplace, &prepared.access) => found,
-            () = self.cancel.cancelled() => return Ok(None),
+            () = self.cancel.cancelled() => return Ok(Err(INTERRUPTED.into())),
         };
         let item = prepared.started.clone();
         let (permission, shown) = match self.permit(state, Who::User, &prepared.access, item.as_ref()).await? {
@@ -100,9 +171,9 @@ impl TurnRun {
         self.checkpoint_after(state).await;
         match ran {
             Ok(Outcome { for_model, for_user, .. }) => {
+                let ran = Ran { told: for_model.trim_end().to_owned(), output: output(&for_user) };
                 self.show(state, for_user).await?;
-                let values = [("command", typed.command.trim()), ("outcome", for_model.trim_end())];
-                Ok(Some(fill(NOTE.trim_end(), &values)))
+                Ok(Ok(ran))
             }
             Err(reason) => self.refused(state, item, &format!("lost: {reason}")).await,
         }
@@ -111,11 +182,11 @@ impl TurnRun {
     async fn refused(
         &mut self,
         state: &mut ThreadState,
-        item: Option<codex_protocol::ThreadItem>,
+        item: Option<ThreadItem>,
         why: &str,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Result<Ran, String>, StoreError> {
         let item = item.map_or(ForUser::Nothing, |item| ForUser::Item(declined(item, why)));
         self.show(state, item).await?;
-        Ok(None)
+        Ok(Err(why.to_owned()))
     }
 }

@@ -3,16 +3,17 @@
 use codex_protocol::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
-    BackgroundTerminalsResult, ClientRequest, ClientResponse, Empty, ErrorKind, FuzzyFileSearchParams,
-    FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams, PermissionsReadParams,
-    ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
-    ThreadLoadedListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
-    ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
-    ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams,
-    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    BackgroundTerminalsResult, ClientRequest, ClientResponse, CommandListParams, CommandListResult, Empty, ErrorKind,
+    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
+    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage,
+    ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff,
+    ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
+    ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -105,6 +106,8 @@ calls! {
     thread_rewind_redo ThreadRewindRedo(ThreadRewindRedoParams) -> ThreadRewound;
     /// Runs a command that the user typed.
     thread_shell_command ThreadShellCommand(ThreadShellCommandParams) -> Empty;
+    /// Lists the commands of a thread that are not built in.
+    command_list CommandList(CommandListParams) -> CommandListResult;
     /// Finds files by a few letters of their names.
     fuzzy_file_search FuzzyFileSearch(FuzzyFileSearchParams) -> FuzzyFileSearchResult;
     /// Lists the models that a thread can run with.

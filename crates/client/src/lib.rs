@@ -6,6 +6,7 @@
 mod agents;
 mod connection;
 mod money;
+mod own_commands;
 mod picture;
 pub mod remote;
 mod revision;
@@ -17,6 +18,7 @@ mod whose;
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
 pub use money::{Cost, usd};
+pub use own_commands::{command_word, own_command};
 pub use picture::pictures;
 pub use revision::other_revision;
 pub use title::{called, title};

@@ -14,6 +14,7 @@
 
 mod agent_files;
 mod built_in;
+mod command_files;
 mod credentials;
 mod edit;
 mod environment;
@@ -59,6 +60,7 @@ mod tests;
 
 pub use agent_files::AgentFile;
 pub use built_in::is_built_in;
+pub use command_files::command_directories;
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
 pub use edit::{
     CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, keep_trust, remember, replace_text,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent_files::{AgentFile, agent_files};
 use crate::built_in;
+use crate::command_files::command_files;
 use crate::explain::{self, Effective};
 use crate::files::{FileKind, Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::layer::Layer;
@@ -218,6 +219,7 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
     let (mut trust, held) = conclude(root.as_deref(), &files, found, &merged);
     warnings.extend(held);
     let agents = agent_files(request, root.as_deref(), &mut trust, warnings)?;
+    command_files(request, root.as_deref(), &mut trust)?;
     Ok(Layers { files, selected, merged, trust, root, agents })
 }
 

@@ -4,8 +4,13 @@
 //! project is trusted with any of it is decided before it gets here.
 
 pub mod checkers;
+pub mod commands;
 pub mod diagnostics;
+mod files;
 pub mod formatters;
+pub mod front_matter;
 pub mod linters;
 pub mod plugins;
 pub mod program;
+
+pub use files::{Place, Source};

@@ -1,6 +1,6 @@
 //! Items: what a turn is made of, each with an id of its own.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -260,6 +260,34 @@ pub enum UserInput {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
+    /// A skill that is to be used: the model reads its instructions at once.
+    Skill {
+        /// Its name.
+        name: String,
+        /// Absolute path of its `SKILL.md`; empty: found by its name.
+        #[serde(default)]
+        path: String,
+    },
+    /// A command that is not built in: the model reads what it comes to. (Ours.)
+    Command {
+        /// Its name, without the `/`.
+        name: String,
+        /// What follows it; may be empty.
+        #[serde(default)]
+        arguments: String,
+    },
+}
+
+impl UserInput {
+    /// What a person would type for it; `None`: a picture.
+    pub fn typed(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text { text } => Some(Cow::Borrowed(text)),
+            Self::Skill { name, .. } => Some(Cow::Owned(format!("${name}"))),
+            Self::Command { name, arguments } => Some(Cow::Owned(format!("/{name} {arguments}").trim_end().to_owned())),
+            Self::LocalImage { .. } | Self::Image { .. } => None,
+        }
+    }
 }
 
 /// Whose command it is.

@@ -10,6 +10,7 @@ pub const REVISION: u32 = 1;
 
 mod agents;
 mod approvals;
+mod commands;
 mod compaction;
 mod config;
 mod diff;
@@ -40,6 +41,7 @@ pub use approvals::{
     ApprovalAnswer, ApprovalDecision, ApprovalRule, ApprovalTerms, CommandApprovalParams, FileChangeApprovalParams,
     HeldSetting, McpApproval, ProjectTrustParams, ServerRequestAnswerParams, ServerRequestResolved, UntrustedFile,
 };
+pub use commands::{CommandListParams, CommandListResult, OwnCommand};
 pub use compaction::{CompactionReport, ContextPart, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext};
 pub use config::{ConfigReadParams, ConfigReadResult, PermissionProfile, PermissionProfileListResult};
 pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};

@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
-    BackgroundTerminalsResult, CommandApprovalParams, ConfigReadParams, ConfigReadResult, Delta, Empty,
-    FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, ItemCompleted, ItemStarted,
-    McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult, PermissionsForgetParams,
-    PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
-    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
-    ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult,
-    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
-    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged,
-    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult, Warning,
+    BackgroundTerminalsResult, CommandApprovalParams, CommandListParams, CommandListResult, ConfigReadParams,
+    ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult,
+    ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult,
+    PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded,
+    ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved,
+    ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams,
+    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
+    ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams,
+    ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams,
+    TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams,
+    TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -177,6 +177,7 @@ client_requests! {
     TurnInterrupt     "turn/interrupt"      TurnInterruptParams     => Empty,               Theirs;
     TurnRetry         "turn/retry"          TurnInterruptParams     => Empty,               Ours;
     ReviewStart       "review/start"        ReviewStartParams       => ReviewStartResult,   Theirs;
+    CommandList       "command/list"        CommandListParams       => CommandListResult,   Ours;
     FuzzyFileSearch   "fuzzyFileSearch"     FuzzyFileSearchParams   => FuzzyFileSearchResult, Theirs;
     ModelList         "model/list"          ModelListParams         => ModelListResult,     Theirs;
     ConfigRead        "config/read"         ConfigReadParams        => ConfigReadResult,    Theirs;

@@ -240,7 +240,7 @@ impl Server {
         let ties = Ties { live: false, budget: kept.thread.budget().child(own), events, place };
         let (parts, temp) = self.parts_at(id, built, journal, temp, ties);
         let thread = Arc::new(Thread::start(parts).map_err(thread_error)?);
-        let known = Mutex::new(Known { wanted, held_by, told: Vec::new() });
+        let known = Mutex::new(Known { wanted, held_by, told: Vec::new(), model_before: None });
         self.keep(id.to_owned(), Kept { thread: Arc::clone(&thread), temp, known });
         Ok((thread, told, model))
     }

@@ -132,6 +132,16 @@ impl Kept {
         (known.wanted, known.held_by) = (wanted, held_by.to_owned());
     }
 
+    /// What is to be asked again, where a command had another model asked.
+    pub(crate) fn take_model_before(&self) -> Option<SettingsChange> {
+        self.lock().model_before.take()
+    }
+
+    /// Has this asked again in the next turn.
+    pub(crate) fn keep_model_before(&self, before: SettingsChange) {
+        self.lock().model_before = Some(before);
+    }
+
     /// Those of `warnings` that were not told before.
     pub(crate) fn untold(&self, warnings: Vec<String>) -> Vec<String> {
         let told = &mut self.lock().told;

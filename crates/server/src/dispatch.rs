@@ -14,7 +14,7 @@ use codex_protocol::{
     ApprovalPolicy, ClientRequest, ClientResponse, Empty, ErrorKind, Event, GitInfo, ModeKind, Position, RpcError,
     ServerMessage, ServerNotification, ServerRequestAnswerParams, SessionSource, Thread as ThreadInfo, ThreadClosed,
     ThreadOpened, ThreadResumeParams, ThreadStartParams, ThreadStarted, ThreadStatus, ThreadUnsubscribed,
-    TurnSteerResult, UnsubscribeStatus, Warning,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, UnsubscribeStatus, Warning,
 };
 use codex_store::{FORMAT, Header, Journal, Replayed, StoreError, TempDirectory};
 
@@ -77,6 +77,9 @@ impl Server {
                 self.thread(&params.thread_id)?.undo_compaction().await.map_err(thread_error)?;
                 ClientResponse::ThreadCompactUndo(Empty {})
             }
+            ClientRequest::CommandList(params) => {
+                ClientResponse::CommandList(self.list_commands(&params.thread_id).await?)
+            }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
             ClientRequest::ConfigRead(_) | ClientRequest::ModelList(_) | ClientRequest::PermissionProfileList(_) => {
                 self.of_the_settings(request).await?
@@ -110,20 +113,8 @@ impl Server {
             ClientRequest::ThreadUsageRead(params) => {
                 ClientResponse::ThreadUsageRead(usage(&*self.thread(&params.thread_id)?))
             }
-            ClientRequest::TurnStart(params) => {
-                self.change(&params.thread_id, &params.change).await?;
-                let thread = self.thread(&params.thread_id)?;
-                let output_schema = params.output_schema.map(Arc::new);
-                let (max_requests, approved_plan) = (params.max_requests, params.approved_plan);
-                let options = TurnOptions { output_schema, max_requests, approved_plan };
-                let turn = thread.start_turn(params.input, options).await.map_err(thread_error)?;
-                ClientResponse::TurnStart(codex_protocol::TurnStartResult { turn })
-            }
-            ClientRequest::TurnSteer(params) => {
-                let thread = self.thread(&params.thread_id)?;
-                let turn_id = thread.steer(&params.expected_turn_id, params.input).await.map_err(thread_error)?;
-                ClientResponse::TurnSteer(TurnSteerResult { turn_id })
-            }
+            ClientRequest::TurnStart(params) => ClientResponse::TurnStart(self.start_turn(params).await?),
+            ClientRequest::TurnSteer(params) => ClientResponse::TurnSteer(self.steer(params).await?),
             ClientRequest::TurnInterrupt(params) => ClientResponse::TurnInterrupt(self.interrupt(&params)?),
             ClientRequest::TurnRetry(params) => ClientResponse::TurnRetry(self.hurry(&params)?),
             ClientRequest::ReviewStart(params) => ClientResponse::ReviewStart(self.review(params).await?),
@@ -132,6 +123,23 @@ impl Server {
                 ClientResponse::ServerRequestAnswer(Empty {})
             }
         })
+    }
+
+    async fn start_turn(&self, params: TurnStartParams) -> Result<TurnStartResult, RpcError> {
+        let spoken = self.expand(&params.thread_id, params.input, &params.change).await?;
+        let thread = self.thread(&params.thread_id)?;
+        let output_schema = params.output_schema.map(Arc::new);
+        let (max_requests, approved_plan) = (params.max_requests, params.approved_plan);
+        let options = TurnOptions { output_schema, max_requests, approved_plan };
+        let turn = thread.start_turn(spoken, options).await.map_err(thread_error)?;
+        Ok(TurnStartResult { turn })
+    }
+
+    async fn steer(&self, params: TurnSteerParams) -> Result<TurnSteerResult, RpcError> {
+        let spoken = self.expand_midway(&params.thread_id, params.input).await?;
+        let thread = self.thread(&params.thread_id)?;
+        let turn_id = thread.steer(&params.expected_turn_id, spoken).await.map_err(thread_error)?;
+        Ok(TurnSteerResult { turn_id })
     }
 
     async fn start(&self, params: ThreadStartParams) -> Result<ThreadOpened, RpcError> {
@@ -172,7 +180,7 @@ impl Server {
         log::opened("begun", self.source, &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
-        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone(), model_before: None };
         let budget = budget(&built, &BTreeMap::new());
         self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
@@ -218,7 +226,7 @@ impl Server {
         let budget = budget(&built, &replayed.usage);
         let spent = codex_agent::token_usage(&id, "", &budget, Usage::default(), None);
         self.tell(ServerNotification::TokenUsageUpdated(spent)).await;
-        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone(), model_before: None };
         self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));
         let thread = Arc::new(Thread::resume(parts, replayed).map_err(thread_error)?);

@@ -65,7 +65,7 @@ impl Server {
         log::opened("forked", self.source, &codex_home, &built.log_level, &opened);
         self.tell(ServerNotification::ThreadStarted(ThreadStarted { thread: opened.thread.clone() })).await;
         self.warn(&id, &built.warnings).await;
-        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone() };
+        let known = Known { wanted, held_by: held_by.to_owned(), told: built.warnings.clone(), model_before: None };
         let budget = budget(&built, &replayed.usage);
         self.retain(&id, &built.sessions);
         let (parts, temp) = self.parts(&id, built, journal, temp, (live, budget));

@@ -11,6 +11,7 @@ mod cassette;
 mod catalog;
 mod ceiling;
 mod change;
+mod commands;
 mod configured;
 mod diff;
 mod dispatch;
@@ -59,7 +60,7 @@ use codex_config::Environment;
 pub use codex_model::Cassette;
 use codex_model::ListedModel;
 use codex_net::HttpClients;
-use codex_protocol::{ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource};
+use codex_protocol::{ErrorKind, RpcError, SandboxMode, ServerMessage, SessionSource, SettingsChange};
 use tokio::sync::mpsc;
 
 pub use apply::{Applied, Apply, apply};
@@ -119,6 +120,8 @@ struct Known {
     held_by: String,
     /// The warnings that it was told.
     told: Vec<String>,
+    /// What is asked again in the next turn, where a command had another model asked in the last one.
+    model_before: Option<SettingsChange>,
 }
 
 /// Events that may wait for a slow client before the agent waits too.

@@ -32,6 +32,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
     matches!(
         request,
         ClientRequest::ThreadItemsList(_)
+            | ClientRequest::CommandList(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::AgentsList(_)
             | ClientRequest::ConfigRead(_)

@@ -1,6 +1,7 @@
 //! Looking for words in what was said: by the user and by the agent, in every session. Reads only.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
@@ -79,7 +80,7 @@ fn said(path: &Path, term: &str) -> io::Result<Option<String>> {
             let _ = if wanted { lines.read_until(b'\n', &mut line)? } else { lines.skip_until(b'\n')? };
         }
         if wanted && let Ok(Line { record, .. }) = serde_json::from_slice(&line) {
-            found.take(record, |item| texts(item).find_map(|text| snippet(text, term)));
+            found.take(record, |item| texts(item).find_map(|text| snippet(&text, term)));
         }
     }
 }
@@ -128,17 +129,13 @@ fn has(line: &[u8], mark: &[u8]) -> bool {
 }
 
 /// What was said in an item.
-fn texts(item: &ThreadItem) -> impl Iterator<Item = &str> {
+fn texts(item: &ThreadItem) -> impl Iterator<Item = Cow<'_, str>> {
     let (content, text): (&[UserInput], Option<&str>) = match item {
         ThreadItem::UserMessage { content, .. } => (content, None),
         ThreadItem::AgentMessage { text, .. } => (&[], Some(text)),
         _ => (&[], None),
     };
-    let said = content.iter().filter_map(|input| match input {
-        UserInput::Text { text } => Some(text.as_str()),
-        _ => None,
-    });
-    said.chain(text)
+    content.iter().filter_map(UserInput::typed).chain(text.map(Cow::Borrowed))
 }
 
 /// `term`, in lower case, where it stands in `text`, with some around it.

@@ -14,6 +14,7 @@ mod intents;
 mod keys;
 mod manage;
 mod messages;
+mod own_commands;
 mod plans;
 mod questions;
 mod resuming;

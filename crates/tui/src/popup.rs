@@ -1,6 +1,6 @@
 //! The list above the composer while a command or a file is typed.
 
-use codex_protocol::{FoundFile, FoundKind};
+use codex_protocol::{FoundFile, FoundKind, OwnCommand};
 
 use crate::{
     fuzzy::{push_marked, ranked},
@@ -40,9 +40,9 @@ impl Popup {
         (!items.is_empty()).then(|| Self { items, chosen: Chosen::default(), is_of_files: false, moved: false })
     }
 
-    /// Commands that are like `typed`, without its `/`.
-    pub fn commands(typed: &str) -> Option<Self> {
-        let items = slash::ranked(typed).into_iter().map(|(command, marks)| PopupItem {
+    /// Commands that are like `typed`, without its `/`: those that are built in, then the `own`.
+    pub fn commands(typed: &str, own: &[OwnCommand]) -> Option<Self> {
+        let built_in = slash::ranked(typed).into_iter().map(|(command, marks)| PopupItem {
             label: format!("/{}", command.name),
             about: command.about.to_owned(),
             insert: if command.arguments.is_empty() {
@@ -52,7 +52,12 @@ impl Popup {
             },
             marks: marks.into_iter().map(|at| at + 1).collect(),
         });
-        Self::new(items.collect())
+        let names: Vec<&str> = own.iter().map(|command| command.name.as_str()).collect();
+        let own = ranked(typed, &names).into_iter().filter_map(|found| {
+            let item = own_item(own.get(found.index)?);
+            Some(PopupItem { marks: found.marks.into_iter().map(|at| at + 1).collect(), ..item })
+        });
+        Self::new(built_in.chain(own).collect())
     }
 
     /// What the command of this name can be given that is like `typed`.
@@ -118,6 +123,19 @@ impl Popup {
     }
 }
 
+/// One that is built in is meant by a name that both have: then the source stands before it.
+fn own_item(command: &OwnCommand) -> PopupItem {
+    let OwnCommand { name, description, argument_hint, source } = command;
+    let hint = argument_hint.as_ref().map(|hint| format!("{hint} ")).unwrap_or_default();
+    let (label, insert) = match slash::find(name) {
+        Some(_) => (format!("/{name} ({source})"), format!("/{source}:{name} ")),
+        None => (format!("/{name}"), format!("/{name} ")),
+    };
+    let about = format!("{hint}{description}").trim_end().to_owned();
+    let about = if about.is_empty() { source.clone() } else { format!("{about} ({source})") };
+    PopupItem { label, about, insert, marks: Vec::new() }
+}
+
 fn item_row(item: &PopupItem, is_chosen: bool, column: usize, look: &Look) -> Row {
     let (mark, role) = if is_chosen { ("› ", Role::Selected) } else { ("  ", Role::Plain) };
     let mut row = Row::new(mark, look.style(Role::Strong));
@@ -172,8 +190,8 @@ mod tests {
     #[test]
     fn it_shows_what_can_be_put_in() {
         let table = [
-            (Popup::commands("mod").unwrap(), "/model ", "› /model  Which model answers, and how long it thinks"),
-            (Popup::commands("new").unwrap(), "/clear", "› /clear  Begin a new session"),
+            (Popup::commands("mod", &[]).unwrap(), "/model ", "› /model  Which model answers, and how long it thinks"),
+            (Popup::commands("new", &[]).unwrap(), "/clear", "› /clear  Begin a new session"),
             (Popup::arguments("theme", "hi").unwrap(), "high-contrast", "› high-contrast"),
             (Popup::arguments("vim", "").unwrap(), "on", "› on"),
             (files(), "@src/größe.rs ", "› src/größe.rs"),
@@ -183,16 +201,19 @@ mod tests {
             let first = shown(&popup, 80, 8).remove(0);
             assert!(first.starts_with(row), "{first}");
         }
-        for nothing in
-            [Popup::commands("xyz"), Popup::commands("plugins"), Popup::arguments("quit", ""), Popup::files(vec![])]
-        {
+        for nothing in [
+            Popup::commands("xyz", &[]),
+            Popup::commands("plugins", &[]),
+            Popup::arguments("quit", ""),
+            Popup::files(vec![]),
+        ] {
             assert!(nothing.is_none(), "{nothing:?}");
         }
     }
 
     #[test]
     fn what_is_chosen_is_seen() {
-        let mut popup = Popup::commands("").unwrap();
+        let mut popup = Popup::commands("", &[]).unwrap();
         let count = popup.items.len();
         for step in 0..count * 2 {
             let rows = shown(&popup, 40, 4);

@@ -54,7 +54,7 @@ pub fn instructions(codex_home: &Path, workspace: &Path, top: &Path) -> Instruct
 
 impl Instructions {
     fn add(&mut self, path: PathBuf, within: Option<&Path>, left: &mut usize) {
-        let (bytes, more) = match read(&path, within, *left) {
+        let (bytes, more) = match read_within(&path, within, *left) {
             Ok(Some(read)) => read,
             Ok(None) => return,
             Err(error) => return self.warnings.push(format!("{} was not read: {error}", path.display())),
@@ -83,7 +83,10 @@ fn over_limit() -> String {
 }
 
 /// The first `limit` bytes of a regular file, and whether it has more; `None` if there is no such file.
-fn read(path: &Path, within: Option<&Path>, limit: usize) -> io::Result<Option<(Vec<u8>, bool)>> {
+///
+/// # Errors
+/// The system's; it is no regular file, or a link that leads out of `within`.
+pub fn read_within(path: &Path, within: Option<&Path>, limit: usize) -> io::Result<Option<(Vec<u8>, bool)>> {
     let real = match path.canonicalize() {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -3,6 +3,7 @@
 mod human;
 mod interrupts;
 mod jsonl;
+mod own_command;
 mod prompt;
 mod verbose;
 
@@ -197,8 +198,12 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
     if let Err(error) = renderer.opened(&opened) {
         return (unwritable(&error), View::default());
     }
-    let input = std::iter::once(UserInput::Text { text: prompt }).chain(pictures).collect();
     let thread_id = opened.thread.id.clone();
+    let said = match own_command::input(&connection.client, &thread_id, prompt).await {
+        Ok(said) => said,
+        Err(error) => return (refused(&error), View::default()),
+    };
+    let input = std::iter::once(said).chain(pictures).collect();
     let started = match &review {
         None => {
             // A session that goes on may have planned.

@@ -44,6 +44,7 @@ mod older_kernel;
 mod options;
 mod oss;
 mod outages;
+mod own_commands;
 mod permissions;
 mod plan;
 mod plugins;

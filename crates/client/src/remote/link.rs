@@ -444,6 +444,7 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::TerminalsClean(_)
             | ClientRequest::AgentsList(_)
             | ClientRequest::PermissionsRead(_)
+            | ClientRequest::CommandList(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::ConfigRead(_)

@@ -35,11 +35,7 @@ pub(super) fn of(notification: &ServerNotification) -> Vec<Value> {
 pub(super) fn of_the_past(item: &ThreadItem) -> Vec<Value> {
     match item {
         ThreadItem::UserMessage { content, .. } => {
-            let said = content.iter().filter_map(|part| match part {
-                UserInput::Text { text } => Some(chunk("user_message_chunk", text)),
-                _ => None,
-            });
-            said.collect()
+            content.iter().filter_map(UserInput::typed).map(|said| chunk("user_message_chunk", &said)).collect()
         }
         ThreadItem::AgentMessage { text, .. } => vec![chunk("agent_message_chunk", text)],
         ThreadItem::Reasoning { summary, .. } => {

@@ -87,6 +87,7 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         ClientRequest::AgentsList(params) => &params.thread_id,
         ClientRequest::PermissionsRead(params) => &params.thread_id,
         ClientRequest::PermissionsForget(params) => &params.thread_id,
+        ClientRequest::CommandList(params) => &params.thread_id,
         ClientRequest::ThreadUsageRead(params) => &params.thread_id,
         ClientRequest::TurnStart(params) => &params.thread_id,
         ClientRequest::TurnSteer(params) => &params.thread_id,

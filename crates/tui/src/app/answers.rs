@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    ClientResponse, ErrorKind, RpcError, ThreadItem, ThreadItemEntry, ThreadOpened, ThreadResumeParams,
+    ClientResponse, CommandListResult, ErrorKind, RpcError, ThreadItem, ThreadItemEntry, ThreadOpened,
+    ThreadResumeParams,
 };
 
 use super::{App, Opening, Purpose, Session};
@@ -109,6 +110,7 @@ impl App {
             (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
                 self.lay(overlays::terminals(list.data));
             }
+            (Purpose::OwnCommands, ClientResponse::CommandList(found)) => self.own_commands_came(found),
             (Purpose::Files(query), ClientResponse::FuzzyFileSearch(found)) => self.found_files(&query, found),
             (Purpose::Answer(id), _) => self.questions.remove(id),
             (Purpose::UndoCompaction, _) => self.say("the summary is undone: the conversation is whole again"),
@@ -120,6 +122,8 @@ impl App {
     fn failed(&mut self, purpose: Purpose, error: &RpcError) {
         match purpose {
             Purpose::Quietly | Purpose::Files(_) | Purpose::Branch => {}
+            // As if there were none.
+            Purpose::OwnCommands => self.own_commands_came(CommandListResult::default()),
             Purpose::Say(draft) => {
                 self.not_begun();
                 self.not_said(draft, &error.message);

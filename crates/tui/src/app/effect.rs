@@ -125,6 +125,8 @@ pub enum Purpose {
     Earlier,
     /// To write the transcript to a file.
     Export(super::export::Export),
+    /// To know the commands that are not built in.
+    OwnCommands,
     /// To complete a file's name.
     Files(String),
     /// Nothing is to be shown of it, but for an error.

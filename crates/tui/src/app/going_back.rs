@@ -114,10 +114,10 @@ fn draft(input: Vec<UserInput>) -> Draft {
     let mut draft = Draft::default();
     for said in input {
         match said {
-            UserInput::Text { text } => draft.text.push_str(&text),
             UserInput::LocalImage { path } => draft.pictures.push(path),
             // It may still lie where it was on this machine.
             UserInput::Image { name, .. } => draft.pictures.extend(name),
+            other => draft.text.push_str(&other.typed().unwrap_or_default()),
         }
     }
     draft

@@ -10,7 +10,7 @@ use codex_protocol::{
     ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
 };
 
-use super::{App, Effect, Opening, Purpose, session::Running};
+use super::{App, Effect, Opening, Purpose, own_commands::Typed, session::Running};
 use crate::{
     intent::{Change, Draft, Fetch, Intent},
     notify,
@@ -138,6 +138,11 @@ impl App {
 
     fn say_draft(&mut self, draft: Draft) {
         self.queue.release();
+        // A command may run others first: it waits, as what is run by hand does.
+        if !matches!(self.typed(&draft.text), Typed::Message) {
+            self.queue.push(draft);
+            return self.say_next();
+        }
         let input = match self.input_of(&draft) {
             Ok(input) => input,
             Err(why) => return self.not_said(draft, &why),
@@ -164,6 +169,7 @@ impl App {
             None => Ok(draft.clone().input()),
             Some(_) => draft.clone().input_for_elsewhere(),
         }
+        .map(|input| self.with_command(&draft.text, input))
     }
 
     /// Says what waits, if nothing runs.
@@ -177,6 +183,9 @@ impl App {
         let Some(draft) = self.queue.next() else { return };
         if let Some(command) = shell_command(&draft) {
             return self.shell(command);
+        }
+        if self.is_no_message(&draft) {
+            return;
         }
         let input = match self.input_of(&draft) {
             Ok(input) => input,

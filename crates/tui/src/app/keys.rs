@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use codex_protocol::FuzzyFileSearchResult;
 
-use super::{App, Effect, intents::shell_command};
+use super::{App, Effect, intents::shell_command, own_commands::Typed};
 use crate::{
     composer::{Pressed, Token},
     intent::{Change, Draft, Fetch, GoBack, Intent},
@@ -238,12 +238,12 @@ impl App {
                     self.composer.set(draft);
                 }
             },
-            None => match unknown_command(&draft.text) {
-                Some(message) => {
+            None => match self.typed(&draft.text) {
+                Typed::Unknown(message) => {
                     self.complain(&message);
                     self.composer.set(draft);
                 }
-                None => self.intend(Intent::Say(draft)),
+                _ => self.intend(Intent::Say(draft)),
             },
         }
     }
@@ -252,7 +252,12 @@ impl App {
     pub(super) fn renew_popup(&mut self) {
         let token = self.composer.token();
         self.focus.popup = match token {
-            Some(Token::Command(typed)) => Popup::commands(&typed),
+            Some(Token::Command(typed)) => {
+                if typed.is_empty() {
+                    self.ask_own_commands();
+                }
+                Popup::commands(&typed, self.own_commands())
+            }
             Some(Token::Argument { command, typed }) => Popup::arguments(&command, &typed),
             Some(Token::File(typed)) => {
                 self.intend(Intent::Fetch(Fetch::Files(typed)));
@@ -269,17 +274,6 @@ impl App {
             self.focus.popup = Popup::files(found.files);
         }
     }
-}
-
-/// What to say of a `/word` that is no command; a path, or a word with a space before it, is something to say.
-fn unknown_command(text: &str) -> Option<String> {
-    let word = text.split_whitespace().next()?.strip_prefix('/')?;
-    let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !text.starts_with('/') || !is_word {
-        return None;
-    }
-    let near = slash::matches(word).first().map(|command| format!("; did you mean /{}?", command.name));
-    Some(format!("/{word} is no command{} (a space before it makes it a message)", near.unwrap_or_default()))
 }
 
 impl App {

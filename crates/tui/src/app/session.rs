@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use codex_client::Cost;
 use codex_protocol::{ModeKind, RetryWait, ThreadOpened, ThreadTokenUsage, UserInput};
 
-use super::{App, Effect, Proposed, agents::Agents, resuming::Tail};
+use super::{App, Effect, Proposed, agents::Agents, own_commands::OwnCommands, resuming::Tail};
 use crate::overlays;
 
 /// The session on the screen.
@@ -33,6 +33,8 @@ pub struct Session {
     pub mode: ModeKind,
     /// The plan that was proposed, until something is decided about it.
     pub plan: Option<Proposed>,
+    /// The commands that are not built in.
+    pub(super) own: OwnCommands,
 }
 
 /// What is known while there is no session.
@@ -114,10 +116,10 @@ impl Running {
 impl Session {
     /// Just opened.
     pub fn new(opened: ThreadOpened, now: Instant) -> Self {
-        let (usage, agents) = Default::default();
+        let (usage, agents, own) = Default::default();
         let (mode, cut_off, turn, since) = (opened.mode, opened.cut_off, None, now);
         let (cost, last_message, said, plan) = Default::default();
-        Self { opened, usage, cost, turn, since, last_message, said, cut_off, agents, mode, plan }
+        Self { opened, usage, cost, turn, since, last_message, said, cut_off, agents, mode, plan, own }
     }
 
     /// Its id.
@@ -128,8 +130,9 @@ impl Session {
     /// This waits for the model no more: it was read, or not taken.
     pub fn not_unread(&mut self, content: &[UserInput]) {
         let Some(turn) = &mut self.turn else { return };
-        let said =
-            |text: &String| content.iter().any(|input| matches!(input, UserInput::Text { text: said } if said == text));
+        let said = |text: &String| {
+            content.iter().filter_map(UserInput::typed).any(|said| said == text.trim_end() || said == *text)
+        };
         if let Some(at) = turn.unread.iter().position(said) {
             turn.unread.remove(at);
         }

@@ -6,6 +6,7 @@ mod export;
 mod going_back;
 mod manage;
 mod order;
+mod own_commands;
 mod plans;
 mod resuming;
 mod said;

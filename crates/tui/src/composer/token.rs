@@ -30,7 +30,7 @@ fn command(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
     }
     let word = line.split(' ').next().unwrap_or_default();
     // A path is no command.
-    if !word.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
+    if !word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')) {
         return None;
     }
     let end = 1 + word.len();

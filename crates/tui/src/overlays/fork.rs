@@ -105,10 +105,7 @@ fn prompts(list: &[ThreadItemEntry]) -> Vec<Prompt<'_>> {
 }
 
 fn text(content: &[UserInput]) -> String {
-    let texts = content.iter().filter_map(|input| match input {
-        UserInput::Text { text } => Some(text.as_str()),
-        _ => None,
-    });
+    let texts = content.iter().filter_map(UserInput::typed);
     texts.collect::<Vec<_>>().join("\n")
 }
 

@@ -7,9 +7,9 @@ pub(super) fn text(item: &ThreadItem) -> String {
     match item {
         ThreadItem::UserMessage { content, .. } => {
             let parts = content.iter().map(|part| match part {
-                UserInput::Text { text } => text.clone(),
                 UserInput::LocalImage { path } => format!("[{path}]"),
                 UserInput::Image { name, .. } => format!("[{}]", name.as_deref().unwrap_or("image")),
+                said => said.typed().unwrap_or_default().into_owned(),
             });
             parts.collect::<Vec<_>>().join("\n")
         }

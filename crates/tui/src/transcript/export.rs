@@ -17,9 +17,9 @@ fn push(item: &ThreadItem, text: &mut String) {
         ThreadItem::UserMessage { content, .. } => {
             text.push_str("\n## User\n");
             content.iter().try_for_each(|input| match input {
-                UserInput::Text { text: said } => writeln!(text, "\n{said}"),
                 UserInput::LocalImage { path } => writeln!(text, "\n![]({path})"),
                 UserInput::Image { name, .. } => writeln!(text, "\n![]({})", name.as_deref().unwrap_or_default()),
+                said => writeln!(text, "\n{}", said.typed().unwrap_or_default()),
             })
         }
         ThreadItem::AgentMessage { text: said, .. } => writeln!(text, "\n## Agent\n\n{said}"),

@@ -1,5 +1,7 @@
 //! A transcript as a page for a browser. Nothing in it runs there, and nothing is fetched.
 
+use std::borrow::Cow;
+
 use codex_protocol::{ThreadItem, UserInput};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
 
@@ -27,10 +29,8 @@ pub fn html<'a>(name: Option<&str>, items: impl Iterator<Item = &'a ThreadItem> 
 /// The beginning of what the user said, if it is that.
 fn said(item: &ThreadItem) -> Option<String> {
     let ThreadItem::UserMessage { content, .. } = item else { return None };
-    let text = content.iter().find_map(|input| match input {
-        UserInput::Text { text } => text.lines().find(|line| !line.trim().is_empty()),
-        UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
-    })?;
+    let first = |said: Cow<'_, str>| said.lines().find(|line| !line.trim().is_empty()).map(str::to_owned);
+    let text = content.iter().filter_map(UserInput::typed).find_map(first)?;
     Some(text.trim().chars().take(LONGEST).collect())
 }
 

@@ -21,15 +21,16 @@ pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
     let (inner, mut rows, mut left) = (narrower(look, 2), Vec::new(), 0);
     for input in content {
         match input {
-            UserInput::Text { text } => {
-                let shown = if expanded { text } else { super::output::head(text, BYTES) };
+            UserInput::LocalImage { path } => rows.extend(picture(path, &inner)),
+            UserInput::Image { name, .. } => rows.extend(picture(name.as_deref().unwrap_or_default(), &inner)),
+            said => {
+                let text = said.typed().unwrap_or_default();
+                let shown = if expanded { &text } else { super::output::head(&text, BYTES) };
                 left += text[shown.len()..].lines().count();
                 for line in shown.lines() {
                     rows.extend(wrap(&Row::new(line, look.style(Role::User)), inner.width, &Row::empty()));
                 }
             }
-            UserInput::LocalImage { path } => rows.extend(picture(path, &inner)),
-            UserInput::Image { name, .. } => rows.extend(picture(name.as_deref().unwrap_or_default(), &inner)),
         }
     }
     if !expanded && (rows.len() > ROWS || left > 0) {

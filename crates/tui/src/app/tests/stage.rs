@@ -9,8 +9,8 @@ use std::{
 };
 
 use codex_protocol::{
-    ClientRequest, ClientResponse, Empty, Event, Position, RpcError, ServerMessage, ServerNotification, ServerRequest,
-    ThreadOpened, ThreadStartParams,
+    ClientRequest, ClientResponse, CommandListResult, Empty, Event, OwnCommand, Position, RpcError, ServerMessage,
+    ServerNotification, ServerRequest, ThreadOpened, ThreadStartParams,
 };
 use serde_json::{Value, json};
 
@@ -81,6 +81,8 @@ pub struct Stage {
     pub branch_asked: usize,
     /// Drafts that were kept for the next time.
     pub kept: Vec<Draft>,
+    /// The commands that are not built in.
+    pub own: Vec<OwnCommand>,
     now: Instant,
     screen: Screen<Terminal>,
     terminal: Terminal,
@@ -125,6 +127,7 @@ impl Stage {
             done: Vec::new(),
             branch_asked: 0,
             kept: Vec::new(),
+            own: Vec::new(),
             now: Instant::now(),
             // Not the alternate buffer: the process has one for all tests. What is drawn is the same.
             screen: Screen::inline(terminal.clone(), size, can),
@@ -148,8 +151,16 @@ impl Stage {
     }
 
     fn draw(&mut self) -> &mut Self {
-        for effect in self.app.effects() {
+        let mut effects = VecDeque::from(self.app.effects());
+        while let Some(effect) = effects.pop_front() {
             match effect {
+                // The server knows at once.
+                Effect::Call(_, purpose @ Purpose::OwnCommands) => {
+                    let found = CommandListResult { data: self.own.clone(), warnings: Vec::new() };
+                    let answer = AppEvent::Answered(purpose, Ok(ClientResponse::CommandList(found)));
+                    self.app.handle(answer, self.now);
+                    effects.extend(self.app.effects());
+                }
                 // Asked after each turn, and shown by a test of its own.
                 Effect::Call(_, Purpose::Branch) => self.branch_asked += 1,
                 Effect::KeepDraft(draft) => self.kept.push(draft),

@@ -1,0 +1,128 @@
+//! What own commands of a project want that only a trusted one may have: commands that run when they are used, and models.
+//!
+//! Their files are `commands/**/*.md` in `.codex` and `.claude`, from the project's root to the workspace. What they are is
+//! read elsewhere; here they are looked through for what has to be trusted, rather too much than too little.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::files::read_of_project;
+use crate::project_trust::{Held, ProjectFile, ProjectTrust};
+use crate::trust_store::{Hash, TrustStore, Verdict};
+use crate::{ConfigError, LoadRequest, Origin};
+
+/// Most files that are looked through.
+const MOST: usize = 512;
+/// How deep directories are looked into.
+const DEEPEST: usize = 4;
+
+/// The directories of own commands that a project brings for whoever works in `workspace`, the nearest first.
+pub fn command_directories(root: &Path, workspace: &Path) -> Vec<PathBuf> {
+    let within = workspace.ancestors().take_while(|directory| directory.starts_with(root));
+    let places = [".codex/commands", ".claude/commands"];
+    within.flat_map(|directory| places.map(|place| directory.join(place))).collect()
+}
+
+/// Puts the files that want something into `trust`.
+pub(crate) fn command_files(
+    request: &LoadRequest<'_>,
+    root: Option<&Path>,
+    trust: &mut ProjectTrust,
+) -> Result<(), ConfigError> {
+    let Some(root) = root else { return Ok(()) };
+    let (mut paths, mut store) = (Vec::new(), None);
+    for directory in command_directories(root, request.workspace) {
+        if !directory.starts_with(request.codex_home) {
+            walk(&directory, 0, &mut paths);
+        }
+    }
+    for path in paths {
+        // One that cannot be read is not used either, and says so then.
+        let Ok(Some(source)) = read_of_project(&path, root) else { continue };
+        let held = wants(&path, &source.text);
+        if held.is_empty() {
+            continue;
+        }
+        let (relative, hash) = (path.strip_prefix(root).unwrap_or(&path).to_owned(), Hash::of(source.text.as_bytes()));
+        let accepted = request.accepted.iter().any(|(path, known)| *path == relative && *known == hash);
+        let verdict = match &mut store {
+            _ if accepted => Verdict::Trusted,
+            Some(store) => TrustStore::verdict(store, root, &relative, &hash),
+            none => none.insert(TrustStore::read(request.codex_home)?).verdict(root, &relative, &hash),
+        };
+        root.clone_into(&mut trust.root);
+        trust.files.push(ProjectFile { path, relative, hash, verdict, held });
+    }
+    Ok(())
+}
+
+fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut entries: Vec<PathBuf> = entries.collect();
+    entries.sort();
+    for path in entries {
+        if found.len() == MOST {
+            return;
+        }
+        if path.extension().is_some_and(|end| end == "md") {
+            found.push(path);
+        } else if depth < DEEPEST && fs::symlink_metadata(&path).is_ok_and(|it| it.is_dir()) {
+            walk(&path, depth + 1, found);
+        }
+    }
+}
+
+/// What a file wants, line by line.
+fn wants(path: &Path, text: &str) -> Vec<Held> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let held = |what: &str, value: &str, number: usize, at: usize| Held {
+        key: format!("commands.{name}.{what}"),
+        origin: Origin::File { path: path.to_owned(), line: number as u32 + 1, column: at as u32 + 1 },
+        value: toml::Value::String(value.trim().to_owned()).to_string(),
+        instead: None,
+        adds: false,
+        removes: false,
+    };
+    let has_keys = text.trim_start_matches('\u{feff}').starts_with("---");
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for (at, _) in line.match_indices("!`") {
+            let command = line[at + 2..].split('`').next().unwrap_or_default();
+            found.push(held("runs", command, number, at));
+        }
+        if let Some(model) = line.trim_start_matches(['"', '\'']).strip_prefix("model").filter(|_| has_keys) {
+            found.push(held("model", model.trim_start_matches(['"', '\'', ' ', ':']), number, 0));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_seen() {
+        let table: [(&str, &[&str]); 5] = [
+            ("Say hello to !you and `me`", &[]),
+            ("---\ndescription: x\n---\n- !`git status`, !`id", &["4 runs \"git status\"", "4 runs \"id\""]),
+            ("---\nmodel: big\n---\nx", &["2 model \"big\""]),
+            ("---\n\"model\": big\n---\nx", &["2 model \"big\""]),
+            ("model: big", &[]),
+        ];
+        for (text, expected) in table {
+            let found: Vec<String> = wants(Path::new("/p/.codex/commands/a.md"), text)
+                .into_iter()
+                .map(|held| match held.origin {
+                    Origin::File { line, .. } => {
+                        format!("{line} {} {}", held.key.trim_start_matches("commands.a."), held.value)
+                    }
+                    _ => String::new(),
+                })
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}
