@@ -2,6 +2,7 @@
 
 mod cassette;
 mod config;
+mod mcp;
 mod plugin;
 mod remote;
 mod review;
@@ -19,6 +20,7 @@ use crate::examples;
 
 pub use cassette::CassetteOptions;
 pub use config::{ConfigCommand, Layer};
+pub use mcp::{McpAddArguments, McpCommand};
 pub use plugin::{MarketplaceCommand, PluginCommand};
 pub use remote::{Access, RemoteOptions, ServeArguments, ServeCommand, TokenCommand};
 pub use review::ReviewArguments;
@@ -114,6 +116,9 @@ pub enum Command {
     /// Be the agent of an editor, by the Agent Client Protocol over standard input and output
     #[command(after_help = examples::ACP)]
     Acp(FaceArguments),
+    /// Configure servers of tools, see what they offer, and log in to them
+    #[command(subcommand, after_help = examples::MCP)]
+    Mcp(Box<McpCommand>),
     /// Be a tool of another agent, by the Model Context Protocol over standard input and output
     #[command(after_help = examples::MCP_SERVER)]
     McpServer(FaceArguments),

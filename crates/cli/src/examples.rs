@@ -48,6 +48,16 @@ Examples:
 
 An editor starts it: in Zed as a custom agent server with the command `codex` and the argument `acp`.";
 
+pub const MCP: &str = "\
+Examples:
+  codex mcp add files -- npx -y @modelcontextprotocol/server-filesystem .
+  codex mcp add tracker --url https://tracker.example/mcp
+  codex mcp login tracker
+  codex mcp list
+
+A server is written into your own config.toml, as `[mcp_servers.NAME]`; a project's are in its .codex/config.toml or .mcp.json, \
+and count once you trust it.";
+
 pub const MCP_SERVER: &str = "\
 Examples:
   codex mcp-server

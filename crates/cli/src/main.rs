@@ -1,6 +1,7 @@
 //! The `codex` command.
 
 mod args;
+mod browser;
 mod clipboard;
 mod commands;
 mod editor;
@@ -95,6 +96,7 @@ fn refusal(command: &Command, thread: &ThreadOptions, run: &RunOptions, prompt: 
         Command::AppServer(_) => "app-server",
         Command::Serve(_) => "serve",
         Command::Acp(_) => "acp",
+        Command::Mcp(_) => "mcp",
         Command::McpServer(_) => "mcp-server",
         Command::Init { .. } => "init",
         Command::Rewind(_) => "rewind",
@@ -171,6 +173,7 @@ async fn run(arguments: Arguments, environment: Environment, ahead: Option<Helpe
         Some(Command::Serve(serve)) => commands::serve::run(thread, *serve, environment).await,
         Some(Command::AppServer(served)) => commands::app_server::run(thread, served, environment).await,
         Some(Command::Acp(face)) => commands::app_server::acp(thread, face, environment).await,
+        Some(Command::Mcp(mcp)) => commands::mcp::run(thread, *mcp, environment).await,
         Some(Command::McpServer(face)) => commands::app_server::mcp(thread, face, environment).await,
         Some(Command::Init { directory }) => commands::init::run(&thread, directory, &environment),
         Some(Command::Rewind(rewind)) => commands::rewind::run(thread, *rewind, environment).await,

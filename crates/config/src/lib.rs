@@ -32,6 +32,7 @@ mod linters;
 mod load;
 mod mcp;
 mod mcp_json;
+mod mcp_tokens;
 mod mcp_tools;
 mod merge;
 mod models;
@@ -76,6 +77,9 @@ pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::{
     McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings, McpToolSettings,
     McpTransport, McpWalls,
+};
+pub use mcp_tokens::{
+    forget_mcp_tokens, has_mcp_tokens, keep_mcp_tokens, mcp_tokens, mcp_tokens_file, renewing_mcp_tokens,
 };
 pub use mcp_tools::{AllowedTool, AllowedTools, allow_tool};
 pub use models::{AnswerSettings, ModelSettings, ReasoningSettings};

@@ -16,6 +16,7 @@ mod http;
 mod http_tests;
 mod limits;
 mod names;
+pub mod oauth;
 mod offer;
 mod program;
 mod schema;

@@ -29,6 +29,9 @@ mod limits;
 mod linters;
 mod listing;
 mod log;
+mod mcp_login;
+mod mcp_specs;
+mod mcp_test;
 mod models;
 mod network;
 mod oss;
@@ -73,6 +76,8 @@ pub use in_process::Calls;
 pub use json::{Facts, serve_json};
 pub use keys::{ProviderKey, ProviderKeys, key_words, provider_keys};
 pub use listing::{NotListed, ProviderModel, ProviderModels, provider_models};
+pub use mcp_login::{LOGIN_TIME, McpAuth, McpLogin, mcp_auth, mcp_logout};
+pub use mcp_test::{McpTest, mcp_test};
 
 /// A server with its threads. Process-wide parts are shared, settings are per thread.
 #[derive(Debug)]

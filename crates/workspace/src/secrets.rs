@@ -51,8 +51,15 @@ const BELOW_HOME: &[&str] = &[
 ];
 
 /// Below the directory of our own settings: credentials of this program and of the existing CLI. Sorted.
-const BELOW_OUR_HOME: &[&str] =
-    &[".credentials.json", "auth.json", "credentials.toml", "remote-tokens.json", "serve", "tokens"];
+const BELOW_OUR_HOME: &[&str] = &[
+    ".credentials.json",
+    "auth.json",
+    "credentials.toml",
+    "mcp_credentials.json",
+    "remote-tokens.json",
+    "serve",
+    "tokens",
+];
 
 /// Directories that hold what was installed or built, in which nobody keeps settings. Sorted.
 const NOT_ENTERED: &[&str] =

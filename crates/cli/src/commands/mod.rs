@@ -11,6 +11,7 @@ pub mod exec;
 pub mod init;
 pub mod login;
 pub mod man;
+pub mod mcp;
 pub mod models;
 pub mod permissions;
 pub mod plugin;

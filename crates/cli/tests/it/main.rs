@@ -37,6 +37,7 @@ mod linters;
 mod live;
 mod log;
 mod login;
+mod mcp_command;
 mod mcp_servers;
 mod network;
 mod new_repositories;

@@ -11,6 +11,7 @@ mod init;
 mod layers;
 mod linters;
 mod mcp;
+mod mcp_tokens;
 mod profiles;
 mod project_trust;
 mod schema;

@@ -66,7 +66,7 @@ fn examples(document: &str) -> Vec<String> {
 #[test]
 fn it_takes_the_examples_of_the_documents() {
     let checker = Checker::new();
-    for text in ["README.md", "docs/configuration.md"].map(examples).concat() {
+    for text in ["README.md", "docs/configuration.md", "docs/mcp.md"].map(examples).concat() {
         assert_eq!(checker.check(&text), None, "{text}");
         load_files(&[(USER, &text)], &[]).unwrap();
     }

@@ -80,6 +80,8 @@ const RESERVED: &[Reserved] = &[
             "crates/config/src/mcp_json.rs",
             "crates/config/src/provider.rs",
             "crates/server/src/build.rs",
+            "crates/server/src/mcp_login.rs",
+            "crates/server/src/mcp_specs.rs",
             "crates/server/src/web.rs",
         ],
         why: "only names that the settings give are in no table; others belong in `config::variables`",
