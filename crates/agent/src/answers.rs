@@ -20,6 +20,12 @@ impl Given {
     /// By `--full-auto`, which asks nobody.
     pub(crate) const FULL_AUTO: Self = Self { answer: Answered::Accept, by: Answerer::FullAuto, rule: None };
 
+    /// By a hook, in a person's place.
+    pub(crate) const HOOK: Self = Self { answer: Answered::Accept, by: Answerer::Hook, rule: None };
+
+    /// By a hook that is against it.
+    pub(crate) const HOOK_REFUSED: Self = Self { answer: Answered::Decline, by: Answerer::Hook, rule: None };
+
     /// A person's, if one came.
     pub(crate) fn of(answer: Option<&Answer>) -> Self {
         let (answer, rule) = match answer {

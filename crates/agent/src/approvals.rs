@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::{
     answers::{Given, answered_by_full_auto},
     context::{fill, now_ms},
+    hooks::by_hook,
     mcp_tools::Remembered,
     questions::{Always, Answer, KeepIt, Offered},
     thread::ThreadState,
@@ -99,6 +100,8 @@ pub(crate) enum Consent {
     },
     /// No, and perhaps a word to the model.
     Declined(Option<String>),
+    /// A hook says no, and why.
+    Hook(String),
     /// No, and the turn ends: it is cancelled now.
     Stopped,
     /// The turn was interrupted while it waited.
@@ -176,7 +179,7 @@ impl TurnRun {
             Err(permit) => return Ok(permit),
         };
         let policy = &*of(who, &state.settings.workplace.policy);
-        let Judgement { verdict, rule, reason: why } = judge(policy, access);
+        let Judgement { verdict, rule, reason: why } = self.judged(judge(policy, access), policy, access);
         let mut first = self.look_first(state, who, access, &verdict).await;
         let note = |allowed, reason: &str| {
             state.standing.note(|decisions| decisions.note(access, allowed, None, rule.clone(), reason));
@@ -211,6 +214,7 @@ impl TurnRun {
                 self.save_first(state, first, false).await;
                 Permit::Run { permission: Permission { hunks, ..question.confinement.into() }, shown }
             }
+            Consent::Hook(why) => by_hook(&why),
             Consent::Declined(None) => declined(DECLINED),
             Consent::Declined(Some(message)) => declined_with(message.trim()),
             Consent::Stopped => declined(STOPPED),
@@ -230,6 +234,17 @@ impl TurnRun {
         if offers_session(access, item.item, question) && state.granted.covers(access, &question.confinement) {
             self.record_answer(state, access, item.item, question, Given::EARLIER)?;
             return Ok(Consent::Given { shown: item.shown, hunks: None });
+        }
+        match self.permission_asked(state, access, question).await {
+            None => {}
+            Some(Ok(())) => {
+                self.record_answer(state, access, item.item, question, Given::HOOK)?;
+                return Ok(Consent::Given { shown: item.shown, hunks: None });
+            }
+            Some(Err(why)) => {
+                self.record_answer(state, access, item.item, question, Given::HOOK_REFUSED)?;
+                return Ok(Consent::Hook(why));
+            }
         }
         let answer = self.ask(state, access, item, question).await;
         self.record_answer(state, access, item.item, question, Given::of(answer.as_ref()))?;
@@ -280,6 +295,7 @@ impl TurnRun {
         recorder.tell(status_changed(&self.thread_id, waiting)).await;
         let (id, answered) = questions.put(offered);
         let heard = recorder.ask(id, request).await;
+        self.person_is_asked(state, question);
         let answer = tokio::select! {
             answer = answered, if heard => answer.ok(),
             () = self.cancel.cancelled() => None,

@@ -18,7 +18,7 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    approvals::{Permit, Who},
+    approvals::Permit,
     checkpoints::Before,
     known_pages,
     mode::{PROPOSE, out_of_place},
@@ -95,6 +95,10 @@ impl TurnRun {
                 Step::Finish(Finish::Failed(turn_error(message, "other".into())))
             }
             None if std::mem::take(&mut self.progress.has_plan) => Step::Finish(Finish::Completed),
+            None if let Some(why) = self.stopped_by_hook() => {
+                let message = format!("a hook stopped the turn: {why}");
+                Step::Finish(Finish::Failed(turn_error(message, "other".into())))
+            }
             None => Step::Sample,
         })
     }
@@ -112,6 +116,7 @@ impl TurnRun {
         {
             context.item_id = begun;
         }
+        let (call, denied) = self.before_call(state, call).await;
         let prepared = match ignored {
             Ok(()) => prepare(state, &call, &context).await,
             Err(sentence) => Err(sentence),
@@ -121,15 +126,20 @@ impl TurnRun {
                 let item = unreadable(&call, context.item_id, sentence.clone());
                 (Outcome::text(sentence, ForUser::Item(item)), kind(state, &call))
             }
-            Ok(prepared) => match self.permit(state, Who::Model, &prepared.access, prepared.started.as_ref()).await? {
-                Permit::Run { permission, shown } => {
-                    return self.start(state, call, &context, prepared, permission, shown).await;
+            Ok(prepared) => {
+                let about = (&prepared.access, prepared.started.as_ref());
+                match self.permit_call(state, denied, &call, about).await? {
+                    Permit::Run { permission, shown } => {
+                        return self.start(state, call, &context, prepared, permission, shown).await;
+                    }
+                    Permit::Refused { for_model, for_user } => {
+                        (refused(prepared.started, for_model, &for_user), Kind::Refused)
+                    }
+                    Permit::Interrupted => {
+                        (refused(prepared.started, NEVER_RAN.to_owned(), INTERRUPTED), Kind::Refused)
+                    }
                 }
-                Permit::Refused { for_model, for_user } => {
-                    (refused(prepared.started, for_model, &for_user), Kind::Refused)
-                }
-                Permit::Interrupted => (refused(prepared.started, NEVER_RAN.to_owned(), INTERRUPTED), Kind::Refused),
-            },
+            }
         };
         Ok(Box::pin(std::future::ready(UnderWay { call, kind, shown: None, ran: Ok(outcome) })))
     }
@@ -212,6 +222,8 @@ impl TurnRun {
                 } else {
                     outcome
                 };
+                let mut outcome = outcome;
+                self.after_call(state, &call, &mut outcome).await;
                 let Outcome { for_model, pictures, for_user, .. } = outcome;
                 let most = state.settings.model.longest_result();
                 let mut for_model = if let Some(most) = most { cut(for_model, most) } else { for_model };

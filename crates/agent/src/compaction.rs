@@ -236,6 +236,7 @@ impl TurnRun {
         let failed = |message: String, failure: &Failure| {
             Ok(Step::Finish(Finish::Failed(turn_error(message, error_info(failure)))))
         };
+        self.before_compaction(state, &reason).await;
         let item_id = self.next_item_id();
         let item = |report| ThreadItem::ContextCompaction { id: item_id.clone(), report };
         state.recorder.tell(self.item_started(item(None))).await;
@@ -256,6 +257,7 @@ impl TurnRun {
                 Arc::make_mut(&mut stays.pinned).changed_files = state.changed_files(&self.thread_id).await;
                 let SummedUp { messages, kept, dropped } = what_stays::summed_up(&state.history, &stays, &summary);
                 state.replace_history(messages)?;
+                self.session_starts(state, "compact").await?;
                 self.compactions.in_a_row += 1;
                 (report.tokens_after, report.kept, report.dropped) = (state.tokens(tools), kept, dropped);
                 None

@@ -197,6 +197,7 @@ impl TurnRun {
         let access =
             Access { writes: removed.iter().map(|removed| removed.path.clone()).collect(), ..Access::default() };
         let asked = item(PatchApplyStatus::InProgress);
+        self.no_call();
         let consent = self.consent(state, &access, Item::untold(Some(&asked)), &question).await?;
         let (status, outcome) = match consent {
             Consent::Given { .. } => {
@@ -209,7 +210,7 @@ impl TurnRun {
             Consent::Declined(Some(message)) => {
                 (PatchApplyStatus::Declined, format!("The user was asked, did not want it back, and says: {message}"))
             }
-            Consent::Declined(None) | Consent::Stopped => {
+            Consent::Declined(None) | Consent::Stopped | Consent::Hook(_) => {
                 (PatchApplyStatus::Declined, "The user was asked, and did not want it back.".to_owned())
             }
             Consent::Interrupted | Consent::Unheard => {

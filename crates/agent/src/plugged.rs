@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use codex_extensions::checkers::Checkers;
+use codex_extensions::hooks::Hooks;
 
-use crate::McpUse;
+use crate::{McpUse, hooks::Notify};
 
 /// All of it. The default is nothing, and costs nothing.
 #[derive(Debug, Clone, Default)]
@@ -13,4 +14,8 @@ pub struct Plugged {
     pub checkers: Option<Arc<Checkers>>,
     /// Servers of tools.
     pub mcp: Option<Arc<McpUse>>,
+    /// Programs that are started at steps of a session.
+    pub hooks: Hooks,
+    /// The program that is told of the end of turns.
+    pub notify: Option<Arc<Notify>>,
 }

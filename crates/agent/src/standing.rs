@@ -6,7 +6,7 @@ use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
 use codex_workspace::Roots;
 
-use crate::{Decisions, Mode, ModelChoice, ThreadSettings, filling::Filling};
+use crate::{Decisions, Mode, ModelChoice, Plugged, ThreadSettings, filling::Filling};
 
 /// What a thread runs under.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Standing {
     pub plans_now: bool,
     /// Starts its commands.
     pub sandbox: Arc<Sandbox>,
+    /// What users have plugged in.
+    pub plugged: Plugged,
 }
 
 /// A [`Standing`] that the thread keeps up to date.
@@ -97,5 +99,6 @@ fn standing(settings: &ThreadSettings) -> Standing {
         mode: settings.mode(),
         plans_now: settings.mode() == Mode::Plan,
         sandbox: Arc::clone(&workplace.sandbox),
+        plugged: settings.plugged.clone(),
     }
 }

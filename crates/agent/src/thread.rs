@@ -17,6 +17,7 @@ use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     AgentInfo, AgentOrder, Agents, Budget, Decisions, Mode, Part, Questions, Spoken, Standing, ThreadSettings,
@@ -26,7 +27,7 @@ use crate::{
     checkpoints::{Keeper, Keeping},
     context,
     diagnostics::Checks,
-    input,
+    hooks, input,
     mode::{self, Next},
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
@@ -93,6 +94,8 @@ pub(crate) struct ThreadState {
     pub(crate) questions: Arc<Questions>,
     pub(crate) granted: Granted,
     pub(crate) standing: SharedStanding,
+    /// What it knows of its hooks.
+    pub(crate) hooks: hooks::OfThread,
     /// The states that files go through.
     pub(crate) checkpoints: Keeper,
     /// What there is to look at, and what was found.
@@ -142,6 +145,8 @@ pub(crate) struct Running {
     reach: Reach,
     /// What the user's pictures are looked for in.
     directory: PathBuf,
+    /// Who is asked about what the user says meanwhile.
+    hooks: Option<hooks::Caller>,
     /// Who is asked; nobody yet, or none is.
     model: Option<Arc<dyn Model>>,
 }
@@ -244,6 +249,9 @@ pub enum ThreadError {
         /// What is wrong with it.
         sentence: String,
     },
+    /// A hook is against what the user said.
+    #[error("a hook refused it, and the model has not read it: {0}")]
+    Hook(String),
     /// The session cannot be written.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -293,6 +301,7 @@ impl Thread {
         let left = parts.journal.left();
         let (id, mut state) = ThreadState::new(parts);
         state.history = replayed.conversation.history;
+        state.hooks.is_resumed = true;
         state.turns = replayed.turns;
         state.recorder.set_pinned(replayed.conversation.pinned);
         state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
@@ -362,7 +371,8 @@ impl Thread {
             agents.turn_is(&turn_id);
         }
         let model = Some(Arc::clone(&state.settings.model.client));
-        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory, model });
+        let hooks = state.prompt_hooks((&self.id, Some(&turn_id)), &reach.cancel);
+        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory, hooks, model });
         let turn = Turn {
             id: turn_id,
             items: Vec::new(),
@@ -397,7 +407,8 @@ impl Thread {
         state.enter(next)?;
         let (mut parts, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
         parts.extend(approved_plan.map(|plan| vec![Part::Content(mode::approved(&plan))]));
-        let must_wait = parts.iter().any(|piece| waits(piece));
+        let is_guarded = state.prompt_hooks((&self.id, None), &CancellationToken::new()).is_some();
+        let must_wait = is_guarded || parts.iter().any(|piece| waits(piece));
         let (content, unread) = if must_wait { (None, parts) } else { (Some(read(parts)), Vec::new()) };
         let turn_id = format!("turn_{}", state.turns);
         let item = ThreadItem::UserMessage { id: format!("{turn_id}_item_0"), content: input };
@@ -412,7 +423,7 @@ impl Thread {
     /// When another turn runs than `expected`, none that takes anything, or nothing was said.
     pub async fn steer(&self, expected: &str, input: Vec<impl Into<Spoken>>) -> Result<String, ThreadError> {
         let input: Vec<Spoken> = input.into_iter().map(Into::into).collect();
-        let (reach, directory) = {
+        let (reach, directory, hooks) = {
             let running = self.running();
             let running = running.as_ref().filter(|running| !running.turn_id.is_empty());
             let running = running.ok_or(ThreadError::NotSteerable)?;
@@ -420,13 +431,16 @@ impl Thread {
                 let found = running.turn_id.clone();
                 return Err(ThreadError::AnotherTurn { expected: expected.to_owned(), found });
             }
-            (running.reach.clone(), running.directory.clone())
+            (running.reach.clone(), running.directory.clone(), running.hooks.clone())
         };
         let (parts, input) = said(input, directory).await?;
         if parts.iter().any(|piece| waits(piece)) {
             return Err(ThreadError::BusyForCommands);
         }
-        let content = read(parts);
+        let mut content = read(parts);
+        if let Some(hooks) = hooks {
+            content.extend(hooks.prompt(hooks::prompt(&input, &content)).await.map_err(ThreadError::Hook)?);
+        }
         let item = ThreadItem::UserMessage { id: reach.next_item_id(expected), content: input };
         match reach.steers.put(Said { content, item }, expected, &self.record)? {
             true => Ok(expected.to_owned()),
@@ -574,6 +588,7 @@ impl Thread {
         // A turn holds it until it has ended.
         let mut state = self.state.lock().await;
         let _ = self.reserve();
+        state.session_ends(&self.id).await;
         self.processes.stop_all().await;
         // What cannot be recorded has been done all the same.
         let _ = state.tell_ended(&self.id).await;
@@ -609,8 +624,9 @@ impl Because {
         run.announce(&state.recorder).await;
         match self {
             Self::Said { item, seq, unread } => {
-                state.recorder.send(run.item_completed(item), Position::Recorded { seq }).await;
-                run.run_said(state, unread).await
+                state.recorder.send(run.item_completed(item.clone()), Position::Recorded { seq }).await;
+                let ThreadItem::UserMessage { content, .. } = &item else { return run.run(state).await };
+                run.run_said(state, unread, content).await
             }
             Self::Typed(command) => run.run_typed(state, command).await,
             Self::Review(review) => run.run_review(state, review).await,
@@ -685,6 +701,7 @@ impl ThreadState {
             questions,
             granted: Granted::default(),
             standing,
+            hooks: hooks::OfThread::default(),
             checkpoints: Keeper::new(keeping),
             checks: Checks::default(),
             temp: Some(temp),

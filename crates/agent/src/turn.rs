@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ThreadSettings,
     compaction::{Compactions, Reason},
-    context,
+    context, hooks,
     ignored::IgnoreLook,
     mode::is_offered,
     new_repositories::FirstLook,
@@ -124,6 +124,8 @@ pub(crate) struct Progress {
     pub(crate) answers: Option<Other>,
     /// How many answers in a row were only the beginning of one.
     pauses: u32,
+    /// What hooks have said.
+    pub(crate) hooks: hooks::OfTurn,
 }
 
 impl Progress {
@@ -141,7 +143,9 @@ impl TurnRun {
         let Reach { cancel, steers, items } = reach;
         let (plan_item, failed, answers) = (None, None, None);
         let (began, asked, requests, pauses) = (now, now, 0, 0);
-        let progress = Progress { began, requests, asked, items, has_plan: false, plan_item, failed, answers, pauses };
+        let hooks = hooks::OfTurn::default();
+        let progress =
+            Progress { began, requests, asked, items, has_plan: false, plan_item, failed, answers, pauses, hooks };
         let ignore_look = IgnoreLook::default();
         Self { thread_id, turn, cancel, options, steers, repetition, look, ignore_look, compactions, progress }
     }
@@ -158,7 +162,7 @@ impl TurnRun {
     async fn is_over(&mut self, state: &mut ThreadState) -> bool {
         // What cannot be recorded of it has been done all the same.
         let _ = self.disarm_new(state, true).await;
-        if self.waits_for_agents(state).await {
+        if self.waits_for_agents(state).await || self.goes_on(state).await {
             return false;
         }
         self.cancel.is_cancelled() || self.steers.close_if_empty()
@@ -228,6 +232,7 @@ impl TurnRun {
         self.turn.status = status;
         self.turn.completed_at = Some(context::now_ms() / 1000);
         self.turn.duration_ms = Some(self.progress.began.elapsed().as_millis() as u64);
+        self.notify(state).await;
         self.log_end(state);
         Ended { thread_id: self.thread_id, turn: self.turn, position }
     }

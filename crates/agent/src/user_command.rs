@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use codex_history::Message;
 use codex_permissions::SandboxLevel;
-use codex_protocol::ThreadItem;
+use codex_protocol::{ThreadItem, UserInput};
 use codex_store::{Record, StoreError};
 use codex_tools::{ForUser, Outcome, user_command};
 
@@ -106,22 +106,40 @@ impl TurnRun {
 
     /// Runs what is to be run before the model can read what the user said, makes that part of the conversation, and runs the
     /// turn.
-    pub(crate) async fn run_said(mut self, state: &mut ThreadState, unread: Vec<Vec<Part>>) -> Ended {
+    pub(crate) async fn run_said(
+        mut self,
+        state: &mut ThreadState,
+        unread: Vec<Vec<Part>>,
+        input: &[UserInput],
+    ) -> Ended {
+        match self.said(state, unread, input).await {
+            Ok(None) => self.run(state).await,
+            Ok(Some(finish)) => self.finish(state, finish).await,
+            Err(error) => self.finish(state, Finish::Failed(unwritable(&error))).await,
+        }
+    }
+
+    /// Asks hooks, and runs what is to be run, before the model reads what the user said. Why the turn ends here, if it does.
+    async fn said(
+        &mut self,
+        state: &mut ThreadState,
+        unread: Vec<Vec<Part>>,
+        input: &[UserInput],
+    ) -> Result<Option<Finish>, StoreError> {
+        let more = match self.prompted(state, &unread, input).await? {
+            Ok(more) => more,
+            Err(finish) => return Ok(Some(finish)),
+        };
         if unread.is_empty() {
-            return self.run(state).await;
+            return Ok(None);
         }
         let mut content = Vec::new();
         for parts in unread {
-            match self.outputs(state, parts).await {
-                Ok(parts) => content.extend(joined(parts)),
-                Err(error) => return self.finish(state, Finish::Failed(unwritable(&error))).await,
-            }
+            content.extend(joined(self.outputs(state, parts).await?));
         }
-        match state.record_message(Message::User { content }) {
-            Ok(_) if self.cancel.is_cancelled() => self.finish(state, Finish::Interrupted).await,
-            Ok(_) => self.run(state).await,
-            Err(error) => self.finish(state, Finish::Failed(unwritable(&error))).await,
-        }
+        content.extend(more);
+        state.record_message(Message::User { content })?;
+        Ok(self.cancel.is_cancelled().then_some(Finish::Interrupted))
     }
 
     /// The parts, with what commands put out in their places.
@@ -155,6 +173,7 @@ impl TurnRun {
     async fn typed(&mut self, state: &mut ThreadState, typed: &UserCommand) -> Result<Result<Ran, String>, StoreError> {
         self.look.begin(state);
         self.look.end(state).await;
+        self.no_call();
         let context = self.tool_context(state);
         let mut prepared = user_command(typed.command.clone(), typed.timeout, &context);
         prepared.access.uncovers = tokio::select! {

@@ -52,6 +52,7 @@ impl TurnRun {
                 state.granted.weaker_walls_declined = true;
                 return Ok(Err(declined(STOPPED)));
             }
+            Consent::Hook(why) => Some(why),
             Consent::Declined(message) => message,
         };
         state.granted.weaker_walls_declined = true;

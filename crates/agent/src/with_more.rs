@@ -100,6 +100,7 @@ impl TurnRun {
         };
         let Some(question) = question else { return Ok(first) };
         self.show(state, first.for_user).await?;
+        self.is_about(state, call);
         let (for_model, item) = (first.for_model, prepared.started.clone());
         let what = in_words(more.network, &more.directories);
         let no = |word: &str| {
@@ -120,6 +121,7 @@ impl TurnRun {
                 Outcome { for_model: fill(GRANTED, &[("what", &what)]) + &second.for_model, ..second }
             }
             Consent::Declined(Some(message)) => no(&format!("{} The user says: {message}", refused.trim_end())),
+            Consent::Hook(why) => no(&format!("A hook does not let it have {what}: {why}")),
             Consent::Declined(None) | Consent::Stopped | Consent::Interrupted => no(&refused),
             Consent::Unheard => no(&format!("Nobody is there to be asked for {what}.")),
         })

@@ -4,10 +4,10 @@ use codex_protocol::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, ClientRequest, ClientResponse, CommandListParams, CommandListResult, Empty, ErrorKind,
-    FuzzyFileSearchParams, FuzzyFileSearchResult, ModelListParams, ModelListResult, PermissionsForgetParams,
-    PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage,
-    ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff,
-    ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
+    FuzzyFileSearchParams, FuzzyFileSearchResult, HooksListParams, HooksListResponse, ModelListParams, ModelListResult,
+    PermissionsForgetParams, PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError,
+    ServerMessage, ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext,
+    ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
     ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadOpened, ThreadPermissions,
     ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
     ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
@@ -110,6 +110,8 @@ calls! {
     command_list CommandList(CommandListParams) -> CommandListResult;
     /// Finds files by a few letters of their names.
     fuzzy_file_search FuzzyFileSearch(FuzzyFileSearchParams) -> FuzzyFileSearchResult;
+    /// Lists the hooks of a thread, or of directories.
+    hooks_list HooksList(HooksListParams) -> HooksListResponse;
     /// Lists the models that a thread can run with.
     model_list ModelList(ModelListParams) -> ModelListResult;
     /// Lists the commands that run on after their call.

@@ -5,6 +5,7 @@
 
 mod agents;
 mod connection;
+mod hook_lines;
 mod money;
 mod own_commands;
 mod picture;
@@ -17,6 +18,7 @@ mod whose;
 
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
+pub use hook_lines::{HookLine, hook_lines, hook_name};
 pub use money::{Cost, usd};
 pub use own_commands::{command_word, own_command};
 pub use picture::pictures;

@@ -14,6 +14,7 @@ pub fn thread_of(notification: &ServerNotification) -> Option<&str> {
         TokenUsageUpdated(it) => Some(&it.thread_id),
         TurnStarted(it) | TurnCompleted(it) => Some(&it.thread_id),
         TurnDiffUpdated(it) => Some(&it.thread_id),
+        HookStarted(it) | HookCompleted(it) => Some(&it.thread_id),
         TurnPlanUpdated(it) => Some(&it.thread_id),
         ItemStarted(it) => Some(&it.thread_id),
         ItemCompleted(it) => Some(&it.thread_id),

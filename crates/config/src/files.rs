@@ -90,7 +90,7 @@ pub(crate) fn places(request: &LoadRequest<'_>, root: Option<&Path>) -> Vec<Plac
 }
 
 /// From the root of a project down to the directory, those whose `.codex` belongs to whom the project belongs to.
-fn directories(root: &Path, workspace: &Path) -> Vec<PathBuf> {
+pub(crate) fn directories(root: &Path, workspace: &Path) -> Vec<PathBuf> {
     let workspace = real(workspace);
     let mut found: Vec<_> =
         workspace.ancestors().take_while(|directory| directory.starts_with(root)).map(PathBuf::from).collect();

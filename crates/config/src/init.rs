@@ -65,6 +65,7 @@ fn value(key: &Key) -> String {
         Kind::Paths | Kind::ProjectPaths | Kind::Texts | Kind::Arguments | Kind::Variables | Kind::KnownTexts(_) => {
             return " = []".into();
         }
+        Kind::Hooks => return " = [{ matcher = \"Bash\", hooks = [{ command = \"./check.sh\" }] }]".into(),
         Kind::Lists => return ".suspend = \"none\"".into(),
         Kind::TextMap => return ".NAME = \"value\"".into(),
         Kind::Headers => return ".X-Name = \"value\"".into(),

@@ -3,6 +3,7 @@
 //! Checks, suggestions, defaults and the documentation derive from this table; a setting is defined nowhere else. A key
 //! that is not here is unknown, and what is not marked otherwise is held back from an untrusted project.
 
+mod hooks;
 mod linters;
 mod mcp;
 mod plugins;
@@ -99,6 +100,8 @@ pub enum Kind {
     Named(&'static [Key]),
     /// Tables of the top-level keys, with names of the user's choice.
     Profiles,
+    /// A list of tables: which tools they are about, and the programs that are started.
+    Hooks,
     /// Not looked at.
     Any,
 }
@@ -311,6 +314,12 @@ pub const KEYS: &[Key] = &[
     key("profiles", Kind::Profiles, "Settings to select by a name"),
     key("default_profile", Kind::Text, "Profile to use without `--profile`").aliases(&["profile"]),
     key("agents", Kind::Table(AGENTS), "Sub-agents"),
+    key("hooks", Kind::Strict(hooks::HOOKS), "Programs that are started at steps of a session"),
+    key(
+        "notify",
+        Kind::Texts,
+        "Program that is told of each turn's end, and its first arguments; of your own file alone",
+    ),
     later("approvals_reviewer", "Who answers questions; here it is always you"),
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
@@ -326,7 +335,6 @@ pub const KEYS: &[Key] = &[
     later("experimental_use_unified_exec_tool", "Another tool for commands"),
     later("features", "Switches of single features"),
     later("ghost_snapshot", "What is saved of the workspace"),
-    later("hooks", "Programs to start at steps of a session"),
     later("instructions", "Further instructions"),
     later("log_dir", "Directory of log files"),
     key("marketplaces", Kind::Named(plugins::MARKETPLACE), "Sources of plugins, by name"),
@@ -351,7 +359,6 @@ pub const KEYS: &[Key] = &[
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),
-    later("notify", "Program to start when a turn ends"),
     key("plugins", Kind::Named(plugins::PLUGIN), "Plugins that `codex plugin` keeps, by `NAME` or `NAME@MARKETPLACE`"),
     later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
     later("project_doc_max_bytes", "How much of AGENTS.md is read"),

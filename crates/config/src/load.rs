@@ -11,6 +11,8 @@ use crate::built_in;
 use crate::command_files::command_files;
 use crate::explain::{self, Effective};
 use crate::files::{FileKind, Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
+use crate::hook_files::hook_files;
+use crate::hooks::{self, HookEntry, HookSource, of_layers};
 use crate::layer::Layer;
 use crate::mcp_json;
 use crate::merge::{Merged, providers, split_model};
@@ -140,11 +142,13 @@ pub fn project_trust(request: &LoadRequest<'_>) -> Result<ProjectTrust, ConfigEr
 
 /// As [`load`]; the warnings outlive an error, for they may explain it.
 fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result<Loaded, ConfigError> {
-    let Layers { files, selected, merged, trust, root, agents } = layers(request, false, warnings)?;
+    let Layers { files, selected, merged, trust, root, agents, hooks } = layers(request, false, warnings)?;
     let project = root.as_deref().unwrap_or(request.workspace);
     let mut expanded = merged.clone();
     warnings.extend(mcp_json::expand(&mut expanded, request.environment));
-    let settings = resolve::settings(&expanded, project, request.environment.home(), warnings)?;
+    let mut settings = resolve::settings(&expanded, project, request.environment.home(), warnings)?;
+    settings.hooks.entries = of_layers(&merged, |origin| whose(origin, &files), warnings);
+    settings.hooks.entries.extend(hooks);
     Ok(Loaded {
         settings,
         origins: merged.origins(),
@@ -165,6 +169,26 @@ struct Layers {
     trust: ProjectTrust,
     root: Option<PathBuf>,
     agents: Vec<AgentFile>,
+    /// The hooks of files of JSON.
+    hooks: Vec<HookEntry>,
+}
+
+/// Who brought what is written there.
+fn whose(origin: &Origin, files: &[Read]) -> HookSource {
+    let (Origin::File { path, .. } | Origin::WholeFile(path)) = origin else { return HookSource::Flags };
+    match files.iter().find(|file| file.place.path == *path).map(|file| file.place.kind) {
+        Some(FileKind::System) => HookSource::System,
+        Some(FileKind::User) | None => HookSource::User,
+        Some(_) => HookSource::Project,
+    }
+}
+
+/// Takes from a project's layer what only the user's own file may say.
+fn only_the_users(layer: &mut Layer) {
+    let found = layer.leaves.iter().position(|leaf| leaf.path == ["notify"]).map(|at| layer.leaves.remove(at));
+    if let Some(site) = found.and_then(|leaf| leaf.site) {
+        layer.warnings.push(site.warning("`notify` is taken from your own file alone, and has no effect here"));
+    }
 }
 
 /// Reads the layers and puts them together; `all` as for [`wanting`].
@@ -192,6 +216,9 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
             continue;
         }
         let mut layer = Layer::parse(source, base).map_err(|error| error.after(std::mem::take(warnings)))?;
+        if !trusted {
+            only_the_users(&mut layer);
+        }
         warnings.append(&mut layer.warnings);
         files.push(Read { place, layer, trusted });
     }
@@ -220,7 +247,10 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
     warnings.extend(held);
     let agents = agent_files(request, root.as_deref(), &mut trust, warnings)?;
     command_files(request, root.as_deref(), &mut trust)?;
-    Ok(Layers { files, selected, merged, trust, root, agents })
+    let [enabled, claude] = hooks::switches(&merged);
+    let read = || hook_files(request, root.as_deref(), claude, &mut trust, warnings);
+    let hooks = enabled.then(read).transpose()?.unwrap_or_default();
+    Ok(Layers { files, selected, merged, trust, root, agents, hooks })
 }
 
 /// All layers on top of each other.

@@ -25,9 +25,9 @@ use crate::shell_environment::refusal;
 use crate::source::{Name, Site};
 use crate::suggest::did_you_mean;
 use crate::{
-    AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, Inherit, LimitSettings, Notifications,
-    Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
-    Warning, WorkspaceWrite, limits, rules,
+    AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, HookSettings, Inherit, LimitSettings,
+    Notifications, Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings,
+    Settings, Warning, WorkspaceWrite, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -65,6 +65,10 @@ struct Raw {
     ignore_files: Vec<String>,
     shell_environment_policy: RawEnvironmentPolicy,
     agents: RawAgents,
+    #[serde(rename = "hooks")]
+    _hooks: Option<IgnoredAny>,
+    #[serde(default)]
+    notify: Vec<String>,
     history: RawHistory,
     sessions: SessionSettings,
     tui: RawScreen,
@@ -271,6 +275,7 @@ pub(crate) fn settings(
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),
+        hooks: HookSettings { entries: Vec::new(), notify: raw.notify },
         tui: raw.tui.resolve(&raw.history),
         search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
         sessions: raw.sessions,

@@ -131,6 +131,30 @@ fn value(kind: Kind, strict: bool) -> Value {
         }
         Kind::Named(keys) => map(children(keys, strict)),
         Kind::Profiles => map(json!({ "$ref": "#/definitions/settings_of_a_profile" })),
+        Kind::Hooks => hooks(),
         Kind::Any => json!({}),
     }
+}
+
+/// Groups of hooks.
+fn hooks() -> Value {
+    let text = || json!({ "type": "string", "pattern": TEXT });
+    let handler = json!({
+        "type": "object",
+        "properties": {
+            "type": { "type": "string", "enum": ["command"] },
+            "command": text(),
+            "timeout": { "type": "number", "minimum": 0 },
+            "sandbox": { "type": "boolean" },
+            "fail": { "type": "string", "enum": ["closed"] },
+            "statusMessage": text(),
+        },
+        "required": ["command"],
+    });
+    let group = json!({
+        "type": "object",
+        "properties": { "matcher": { "type": "string" }, "hooks": { "type": "array", "items": handler } },
+        "required": ["hooks"],
+    });
+    json!({ "type": "array", "items": group })
 }

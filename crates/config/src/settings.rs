@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::{
-    AnswerSettings, CheckSettings, EnvironmentPolicy, LimitSettings, McpSettings, ModelSettings, PermissionEntry,
-    PluginSettings, PriceSettings, ProviderSettings, SearchSettings, TestCommand,
+    AnswerSettings, CheckSettings, EnvironmentPolicy, HookSettings, LimitSettings, McpSettings, ModelSettings,
+    PermissionEntry, PluginSettings, PriceSettings, ProviderSettings, SearchSettings, TestCommand,
 };
 
 /// What commands and edits may change. In order, strictest first.
@@ -145,6 +145,8 @@ pub struct Settings {
     pub agents: AgentSettings,
     /// Plugins, and where they come from.
     pub plugins: PluginSettings,
+    /// Programs that are started at steps of a session.
+    pub hooks: HookSettings,
     /// The screen.
     pub tui: ScreenSettings,
     /// What the model may see of the web.

@@ -100,6 +100,15 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             });
             each.collect::<Result<_, _>>().map(Value::Array)
         }
+        (Kind::Hooks, DeValue::Array(items)) => {
+            let each = items.iter().map(|item| {
+                let group = crate::hooks::plain(item.get_ref());
+                let checked = crate::hooks::group(&group).map_err(|message| format!("`{name}`: {message}"));
+                let value = checked.and_then(|_| Value::try_from(group).map_err(|error| error.to_string()));
+                value.map_err(|message| Fault::new(item.span(), message))
+            });
+            each.collect::<Result<_, _>>().map(Value::Array)
+        }
         (_, other) => Err(mismatch(name, kind, value.span(), other)),
     }
 }
@@ -199,6 +208,7 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::StrictOrFirst([first, ..]) => expected(first.kind),
         Kind::Table(_) | Kind::Strict(_) | Kind::StrictOrFirst([]) => "a table".into(),
         Kind::Named(_) | Kind::Profiles => "a table of tables".into(),
+        Kind::Hooks => "a list of tables with `matcher` and `hooks`".into(),
         Kind::Any => "anything".into(),
     }
 }

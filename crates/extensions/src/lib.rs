@@ -9,6 +9,7 @@ pub mod diagnostics;
 mod files;
 pub mod formatters;
 pub mod front_matter;
+pub mod hooks;
 pub mod linters;
 pub mod plugins;
 pub mod program;

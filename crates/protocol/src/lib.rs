@@ -16,6 +16,7 @@ mod config;
 mod diff;
 mod event;
 mod files;
+mod hooks;
 mod item;
 mod items;
 mod mcp;
@@ -47,6 +48,10 @@ pub use config::{ConfigReadParams, ConfigReadResult, PermissionProfile, Permissi
 pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
+pub use hooks::{
+    HookErrorInfo, HookEventName, HookMetadata, HookOutputEntry, HookOutputEntryKind, HookRun, HookRunStatus,
+    HookRunSummary, HookSource, HooksListEntry, HooksListParams, HooksListResponse,
+};
 pub use item::{
     CommandExecutionSource, CommandExecutionStatus, DynamicToolCallOutput, DynamicToolCallStatus, FileUpdateChange,
     PatchApplyStatus, PatchChangeKind, ThreadItem, UserInput, WebSearchAction, WebSource,

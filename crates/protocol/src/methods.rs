@@ -8,16 +8,16 @@ use crate::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, CommandApprovalParams, CommandListParams, CommandListResult, ConfigReadParams,
-    ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult,
-    ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult,
-    PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded,
-    ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved,
-    ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams,
-    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
-    ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, HookRun,
+    HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams,
+    ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
+    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
+    ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff,
+    ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
+    ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
+    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams,
     ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams,
     TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams,
@@ -179,6 +179,7 @@ client_requests! {
     ReviewStart       "review/start"        ReviewStartParams       => ReviewStartResult,   Theirs;
     CommandList       "command/list"        CommandListParams       => CommandListResult,   Ours;
     FuzzyFileSearch   "fuzzyFileSearch"     FuzzyFileSearchParams   => FuzzyFileSearchResult, Theirs;
+    HooksList         "hooks/list"          HooksListParams         => HooksListResponse,   Theirs;
     ModelList         "model/list"          ModelListParams         => ModelListResult,     Theirs;
     ConfigRead        "config/read"         ConfigReadParams        => ConfigReadResult,    Theirs;
     PermissionProfileList "permissionProfile/list" ConfigReadParams => PermissionProfileListResult, Theirs;
@@ -207,6 +208,8 @@ server_notifications! {
     CommandOutputDelta    "item/commandExecution/outputDelta"   Delta;
     ReasoningDelta        "item/reasoning/summaryTextDelta"     ReasoningDelta;
     ReasoningPartAdded    "item/reasoning/summaryPartAdded"     ReasoningPartAdded;
+    HookStarted           "hook/started"                        HookRun;
+    HookCompleted         "hook/completed"                      HookRun;
     McpToolCallProgress   "item/mcpToolCall/progress"           McpToolCallProgress;
     ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;

@@ -81,7 +81,7 @@ pub struct PermissionDecision {
     pub allowed: bool,
     /// The answer, if it was asked: `accept`, `acceptHunks`, `acceptForSession`, `acceptAlways`, `decline`, `cancel`, `nothing`.
     pub answer: Option<String>,
-    /// Whose answer it is: `user`, `session`, `fullAuto`, `nobody`.
+    /// Whose answer it is: `user`, `session`, `fullAuto`, `hook`, `nobody`.
     pub by: Option<String>,
     /// The rule that decided, or because of which it was asked.
     pub rule: Option<ApprovalRule>,

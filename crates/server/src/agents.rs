@@ -330,6 +330,8 @@ impl Place {
 
 /// Takes from what was built all that the parent may not do.
 fn narrow(built: &mut Built, parent: &Standing, own: Option<&Path>) -> Result<(), RpcError> {
+    // A worktree is another project, which might bring fewer that guard.
+    built.settings.plugged = parent.plugged.clone();
     let workplace = &mut built.settings.workplace;
     let narrowed = workplace.policy.within(&parent.policy, own);
     // The proxy serves what the configuration says now.

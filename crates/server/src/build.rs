@@ -24,7 +24,7 @@ use codex_workspace::{Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Server, agents, cassette, catalog, fallback,
+    Server, agents, cassette, catalog, fallback, hooks,
     ignored::Held,
     limits::{limits, prices},
     linters, network, oss,
@@ -285,6 +285,12 @@ pub(crate) async fn thread(
     warnings.extend(plugins.warnings.iter().cloned());
     plugins.add_tools(&mut tools, &mut warnings);
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &mut warnings);
+    let plugged = Plugged {
+        checkers,
+        hooks: hooks::hooks(&settings, project(&server.environment, &wanted.cwd))?,
+        notify: hooks::notify(server, &settings),
+        ..Plugged::default()
+    };
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),
@@ -296,7 +302,7 @@ pub(crate) async fn thread(
         workplace,
         tools,
         instructions,
-        plugged: Plugged { checkers, ..Plugged::default() },
+        plugged,
         agents: None,
         tests,
         is_agent: false,

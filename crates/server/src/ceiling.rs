@@ -96,6 +96,10 @@ impl Ceiling {
                 let all = params.roots.iter().try_for_each(|root| self.directory(root).map(drop));
                 all.map(|()| Vec::new())
             }
+            ClientRequest::HooksList(params) => {
+                let all = params.cwds.iter().try_for_each(|cwd| self.directory(cwd).map(drop));
+                all.map(|()| Vec::new())
+            }
             ClientRequest::ConfigRead(params) | ClientRequest::PermissionProfileList(params) => {
                 params.cwd = params.cwd.take().map(|cwd| self.directory(&cwd)).transpose()?;
                 Ok(Vec::new())

@@ -23,6 +23,7 @@ impl Server {
     pub(crate) async fn of_the_settings(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
         Ok(match request {
             ClientRequest::ConfigRead(params) => ClientResponse::ConfigRead(self.read_config(&params)?),
+            ClientRequest::HooksList(params) => ClientResponse::HooksList(self.list_hooks(params)?),
             ClientRequest::ModelList(params) => ClientResponse::ModelList(self.models(&params).await?),
             ClientRequest::PermissionProfileList(params) => {
                 ClientResponse::PermissionProfileList(self.permission_profiles(&params)?)

@@ -81,9 +81,10 @@ impl Server {
                 ClientResponse::CommandList(self.list_commands(&params.thread_id).await?)
             }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
-            ClientRequest::ConfigRead(_) | ClientRequest::ModelList(_) | ClientRequest::PermissionProfileList(_) => {
-                self.of_the_settings(request).await?
-            }
+            ClientRequest::ConfigRead(_)
+            | ClientRequest::HooksList(_)
+            | ClientRequest::ModelList(_)
+            | ClientRequest::PermissionProfileList(_) => self.of_the_settings(request).await?,
             ClientRequest::TerminalsList(params) => ClientResponse::TerminalsList(self.terminals(&params.thread_id)?),
             ClientRequest::TerminalsClean(params) => {
                 self.thread(&params.thread_id)?.stop_processes().await.map_err(thread_error)?;
@@ -454,6 +455,7 @@ pub(crate) fn thread_error(error: ThreadError) -> RpcError {
         | ThreadError::Planning
         | ThreadError::Unkept
         | ThreadError::NoStates
+        | ThreadError::Hook(_)
         | ThreadError::Picture { .. } => RpcError::new(ErrorKind::Configuration, error.to_string()),
     }
 }

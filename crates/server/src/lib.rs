@@ -20,6 +20,7 @@ mod explain;
 mod fallback;
 mod fork;
 mod holding;
+mod hooks;
 mod hub;
 mod ignored;
 mod in_process;

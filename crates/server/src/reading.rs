@@ -36,6 +36,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::AgentsList(_)
             | ClientRequest::ConfigRead(_)
+            | ClientRequest::HooksList(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::PermissionProfileList(_)
             | ClientRequest::ThreadDiff(_)

@@ -224,6 +224,8 @@ pub enum Answerer {
     Session,
     /// `--full-auto`.
     FullAuto,
+    /// A hook of the user's.
+    Hook,
     /// Nobody: the turn was interrupted before, or nobody listened.
     Nobody,
 }

@@ -36,6 +36,7 @@ use std::sync::Arc;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use apply_patch::fuzzing::check_patch;
+pub use apply_patch::{DescribedChange, DescribedFile, DescribedPatch, described_patch};
 pub use exec_command::{command_to_its_end, user_command};
 pub use file_index::FileIndex;
 pub use output::cut;

@@ -1,6 +1,6 @@
 //! The run as a person reads it: what is read, run and changed, on stderr, as it happens.
 
-use codex_client::{AgentLine, Cost, agent_lines};
+use codex_client::{AgentLine, Cost, HookLine, agent_lines, hook_lines};
 use codex_protocol::{
     CommandExecutionStatus, CompactionReport, DynamicToolCallOutput, DynamicToolCallStatus, Event, FileUpdateChange,
     McpToolCallStatus, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus, ServerNotification, ThreadItem,
@@ -68,6 +68,11 @@ impl Human {
             ServerNotification::TurnStarted(_) => self.cost.turn_begins(),
             ServerNotification::TokenUsageUpdated(updated) => {
                 (self.tokens, self.cost.total) = (updated.token_usage.total, updated.cost_usd);
+            }
+            ServerNotification::HookCompleted(hook) => {
+                for HookLine { text, is_bad } in hook_lines(&hook.run) {
+                    self.progress.line(if is_bad { Style::Red } else { Style::Yellow }, &format!("• {text}"));
+                }
             }
             ServerNotification::Warning(warning) => {
                 self.progress.line(Style::Yellow, &format!("warning: {}", warning.message));

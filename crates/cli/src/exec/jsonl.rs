@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io};
 
-use codex_client::View;
+use codex_client::{View, hook_lines};
 use codex_protocol::{
     CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, CommandExecutionStatus,
     DynamicToolCallOutput, DynamicToolCallStatus, Event, McpToolCallStatus, PatchApplyStatus, PatchChangeKind,
@@ -43,15 +43,20 @@ impl Jsonl {
                 terminal::complain(&format!("warning: {message}"));
                 Ok(())
             }
-            ServerNotification::Warning(warning) => {
-                let id = self.id("warning", true);
-                let item = json!({ "id": id, "type": "error", "message": warning.message });
-                emit(&json!({ "type": "item.completed", "item": item }))
+            ServerNotification::Warning(warning) => self.warning(&warning.message),
+            ServerNotification::HookCompleted(hook) => {
+                hook_lines(&hook.run).iter().try_for_each(|line| self.warning(&line.text))
             }
             ServerNotification::Error(failed) => emit(&json!({ "type": "error", "message": failed.error.message })),
             ServerNotification::TurnCompleted(_) => self.turn_completed(view),
             _ => Ok(()),
         }
+    }
+
+    fn warning(&mut self, message: &str) -> io::Result<()> {
+        let id = self.id("warning", true);
+        let item = json!({ "id": id, "type": "error", "message": message });
+        emit(&json!({ "type": "item.completed", "item": item }))
     }
 
     fn item(&mut self, event: &str, item: &ThreadItem) -> io::Result<()> {

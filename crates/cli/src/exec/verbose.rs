@@ -1,7 +1,8 @@
 //! What `--verbose` says on stderr, also beside JSON lines: where settings come from, what walls there are, and how
 //! each request to the model went. Nothing of what is said in the session.
 
-use codex_protocol::{Event, ServerNotification, ThreadOpened, TokenUsageUpdated};
+use codex_client::hook_name;
+use codex_protocol::{Event, HookRun, ServerNotification, ThreadOpened, TokenUsageUpdated};
 use serde_json::Value;
 
 use crate::terminal::{Progress, Style};
@@ -40,6 +41,11 @@ impl Verbose {
         {
             self.answered += 1;
             self.line(&request(self.answered, updated, duration_ms));
+        }
+        if let ServerNotification::HookCompleted(HookRun { run, .. }) = &event.notification {
+            let status = serde_json::to_value(run.status).unwrap_or_default();
+            let status = status.as_str().unwrap_or_default();
+            self.line(&format!("{}: {status} · {} ms", hook_name(run), run.duration_ms.unwrap_or_default()));
         }
     }
 

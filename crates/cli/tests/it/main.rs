@@ -27,6 +27,7 @@ mod finding;
 mod fork;
 mod guide;
 mod holding;
+mod hooks;
 mod hub;
 mod ignore_files;
 mod interrupt;

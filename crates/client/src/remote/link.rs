@@ -446,6 +446,7 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::PermissionsRead(_)
             | ClientRequest::CommandList(_)
             | ClientRequest::FuzzyFileSearch(_)
+            | ClientRequest::HooksList(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::ConfigRead(_)
             | ClientRequest::PermissionProfileList(_)

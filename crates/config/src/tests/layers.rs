@@ -306,7 +306,7 @@ model_reasoning_summary = "none"
         &[],
         &[
             "~/.codex/config.toml:3:26: `ultra` is not a usual value of `model_reasoning_effort`; it is sent as it is",
-            "~/.codex/config.toml: not used by this version: notify, \
+            "~/.codex/config.toml: not used by this version: \
              features, tools, \
              model_providers.azure.requires_openai_auth",
         ],
@@ -413,6 +413,7 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::Text | Kind::TextOrFalse | Kind::TextOrTexts | Kind::Variable | Kind::ProjectPath => {
                     "\"x\"".into()
                 }
+                Kind::Hooks => "[]".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };
             out.push(format!("{path}{} = {value}", key.name));

@@ -61,6 +61,7 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         // These are held to what the connection follows.
         | ClientRequest::ServerRequestAnswer(_)
         | ClientRequest::ThreadUnsubscribe(_) => return None,
+        ClientRequest::HooksList(params) => return params.thread_id.as_deref(),
         ClientRequest::ThreadResume(params) => &params.thread_id,
         ClientRequest::ThreadDiff(params) => &params.thread_id,
         ClientRequest::ThreadFork(params) => &params.from.thread_id,

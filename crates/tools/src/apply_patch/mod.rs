@@ -4,6 +4,7 @@
 //! never write a part of a patch.
 
 mod content;
+mod described;
 mod diff;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -30,6 +31,7 @@ use codex_workspace::{Beneath, is_protected};
 use serde::Deserialize;
 
 use crate::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, arguments, output};
+pub use described::{DescribedChange, DescribedFile, DescribedPatch, described_patch};
 use plan::Plan;
 
 /// How wires without grammars offer the tool.

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
+use codex_client::hook_lines;
 use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
 
 use super::{
@@ -141,6 +142,9 @@ impl Feed {
                     }
                     false => self.queue.push_back(Entry::Error(failed.error.clone())),
                 }
+            }
+            ServerNotification::HookCompleted(hook) => {
+                self.queue.extend(hook_lines(&hook.run).into_iter().map(|line| Entry::Warning(line.text)));
             }
             ServerNotification::Warning(warning) => self.queue.push_back(Entry::Warning(warning.message.clone())),
             _ => {}

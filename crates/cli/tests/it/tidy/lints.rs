@@ -30,6 +30,7 @@ const KEPT: [(&str, &[&str]); 3] = [
         "disallowed_methods",
         &[
             "crates/sandbox/src/cell.rs",
+            "crates/sandbox/src/detached.rs",
             "crates/config/src/environment.rs",
             "crates/cli/build.rs",
             "crates/cli/src/editor.rs",
