@@ -10,6 +10,7 @@ mod index;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -138,6 +139,19 @@ impl McpUse {
     /// The servers.
     pub fn servers(&self) -> &Arc<McpServers> {
         &self.servers
+    }
+
+    /// The same for a thread that works in `workspace` under `policy`, which is narrower. Nothing is started for it.
+    #[must_use]
+    pub fn within(&self, policy: &Policy, workspace: &Path) -> Self {
+        let reads = policy.level == SandboxLevel::ReadOnly;
+        let narrowed = |rules: &ServerRules| ServerRules {
+            may_write: rules.may_write && !(reads && rules.is_confined),
+            ..rules.clone()
+        };
+        let rules = self.rules.iter().map(|(name, rules)| (name.clone(), narrowed(rules))).collect();
+        let servers = self.servers.behind(policy.confinement(), workspace.to_owned());
+        Self::new(Arc::new(servers), rules, self.limits, self.leave.clone())
     }
 
     /// What a server is held to, in a sentence for people.

@@ -3,10 +3,12 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use codex_sandbox::Confinement;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
@@ -53,13 +55,13 @@ impl McpServers {
         Self { ground, slots: Mutex::new(slots), changes: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// The same servers, as they are switched, for a thread whose commands have other walls: a sub-agent. Nothing is started;
+    /// The same servers, as they are switched, for a thread that works elsewhere or behind other walls: a sub-agent. Nothing is started;
     /// those that run in the same walls are shared.
     #[must_use]
-    pub fn behind(&self, walls: codex_sandbox::Confinement) -> Self {
+    pub fn behind(&self, walls: Confinement, workspace: PathBuf) -> Self {
         let slot = |slot: &Slot| Slot { spec: slot.spec.clone(), enabled: slot.enabled, server: None };
         let slots = self.with(|slots| slots.iter().map(slot).collect());
-        let ground = Ground { walls, ..self.ground.clone() };
+        let ground = Ground { walls, workspace, ..self.ground.clone() };
         Self { ground, slots: Mutex::new(slots), changes: Arc::new(watch::Sender::new(0)) }
     }
 

@@ -261,8 +261,9 @@ async fn progress_starts_the_time_of_a_call_anew() {
     said.recv().await.unwrap();
     let progress = async {
         let token = serde_json::from_value(said.recv().await.unwrap()).unwrap();
+        let mut ticks = tokio::time::interval(Duration::from_secs(40));
         for _ in 0..100 {
-            tokio::time::sleep(Duration::from_secs(40)).await;
+            ticks.tick().await;
             talk.life().calls.progressed(&token, crate::Progressed { done: 1.0, total: None, message: None });
         }
     };

@@ -349,6 +349,9 @@ fn narrow(built: &mut Built, parent: &Standing, own: Option<&Path>) -> Result<()
     let hidden = narrowed.hidden.clone();
     workplace.roots = Arc::new(Roots { writable, hidden, ..Roots::clone(roots) });
     workplace.policy = Arc::new(narrowed);
+    let (policy, workspace) = (&workplace.policy, &workplace.roots.workspace);
+    let mcp = built.settings.plugged.mcp.take();
+    built.settings.plugged.mcp = mcp.map(|mcp| Arc::new(mcp.within(policy, workspace)));
     if parent.plans_now || parent.mode == Mode::Plan {
         built.settings = built.settings.clone().in_mode(Mode::Plan);
     }

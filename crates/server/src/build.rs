@@ -27,7 +27,7 @@ use crate::{
     Server, agents, cassette, catalog, fallback, hooks,
     ignored::Held,
     limits::{limits, prices},
-    linters, network, oss,
+    linters, mcp, network, oss,
     oss::Open,
     outage, plugins,
     policy::{Ground, policy},
@@ -285,11 +285,12 @@ pub(crate) async fn thread(
     warnings.extend(plugins.warnings.iter().cloned());
     plugins.add_tools(&mut tools, &mut warnings);
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &mut warnings);
+    let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
     let plugged = Plugged {
         checkers,
         hooks: hooks::hooks(&settings, project(&server.environment, &wanted.cwd))?,
         notify: hooks::notify(server, &settings),
-        ..Plugged::default()
+        mcp,
     };
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,

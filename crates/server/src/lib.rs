@@ -30,6 +30,7 @@ mod limits;
 mod linters;
 mod listing;
 mod log;
+mod mcp;
 mod mcp_login;
 mod mcp_specs;
 mod mcp_test;
@@ -90,6 +91,8 @@ pub struct Server {
     /// The loosest sandbox that a thread may have.
     ceiling: Option<SandboxMode>,
     http: Arc<HttpClients>,
+    /// The servers of tools that threads have.
+    mcp: Arc<codex_mcp::Pool>,
     /// The models that servers have listed, by their addresses.
     lists: Mutex<HashMap<String, Vec<ListedModel>>>,
     /// Where exchanges with models are written down, or what answers in their place.
@@ -150,6 +153,7 @@ impl Server {
             source,
             ceiling: None,
             http,
+            mcp: Arc::default(),
             lists,
             cassette: None,
             doors,

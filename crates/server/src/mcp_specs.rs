@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use codex_agent::Workplace;
@@ -57,9 +60,12 @@ fn sandboxes(helper: &Path, own: PathBuf) -> MakeSandbox {
 }
 
 fn temps(codex_home: &Path) -> MakeTemp {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let codex_home = codex_home.to_owned();
     Arc::new(move || {
-        let temp = TempDirectory::create(&codex_home, "mcp").map_err(std::io::Error::other)?;
+        // One that another server has too would go with that.
+        let name = format!("mcp-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let temp = TempDirectory::create(&codex_home, &name).map_err(std::io::Error::other)?;
         Ok((temp.path().to_owned(), Box::new(temp)))
     })
 }

@@ -39,6 +39,7 @@ mod live;
 mod log;
 mod login;
 mod mcp_command;
+mod mcp_in_turns;
 mod mcp_servers;
 mod network;
 mod new_repositories;

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn addresses_and_codes_are_told_apart() {
-        let table: &[(&str, Option<(Result<&str, &str>, Option<&str>)>)] = &[
+        type Told = (Result<&'static str, &'static str>, Option<&'static str>);
+        let table: &[(&str, Option<Told>)] = &[
             ("http://127.0.0.1:9/callback?code=c1&state=s1&iss=https%3A%2F%2Fas", Some((Ok("c1"), Some("s1")))),
             ("?code=c%2F1&state=s", Some((Ok("c/1"), Some("s")))),
             ("code=c1", Some((Ok("c1"), None))),

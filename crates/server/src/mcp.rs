@@ -1,0 +1,76 @@
+//! The servers of tools that a thread has, and what the settings say about calling them.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use codex_agent::{Leave, McpLimits, McpUse, Remembered, ServerRules, Workplace};
+use codex_config::{AllowedTool, AllowedTools, McpApproval, McpServerSettings, McpTransport, Settings, allow_tool};
+use codex_mcp::McpServers;
+use codex_permissions::{Policy, SandboxLevel, ToolApproval};
+
+use crate::{Server, mcp_specs};
+
+/// Those of the settings, on the ground of a thread; `None`: there are none. Nothing is started. What could not be as the
+/// settings say is put into `warnings`.
+pub(crate) fn tools(
+    server: &Server,
+    codex_home: &Path,
+    settings: &Settings,
+    workplace: &Workplace,
+    warnings: &mut Vec<String>,
+) -> Option<Arc<McpUse>> {
+    if settings.mcp.servers.is_empty() {
+        return None;
+    }
+    let (specs, untold) = mcp_specs::specs(&server.environment, &settings.mcp);
+    warnings.extend(untold);
+    let place = (workplace, workplace.roots.workspace.clone());
+    let shared = (Arc::clone(&server.http), Arc::clone(&server.mcp));
+    let ground = mcp_specs::ground(&server.environment, (codex_home, &server.helper), &settings.mcp, place, shared);
+    let servers = Arc::new(McpServers::new(specs, ground));
+    let rule = |(name, server): (&String, &McpServerSettings)| (name.clone(), rules(server, &workplace.policy));
+    let rules = settings.mcp.servers.iter().map(rule).collect();
+    Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home))))
+}
+
+fn rules(server: &McpServerSettings, policy: &Policy) -> ServerRules {
+    let approval = |it: McpApproval| match it {
+        McpApproval::Auto => ToolApproval::Auto,
+        McpApproval::Prompt => ToolApproval::Prompt,
+        McpApproval::Approve => ToolApproval::Approve,
+    };
+    let tools: BTreeMap<_, _> = server.tools.approvals.iter().map(|(name, it)| (name.clone(), approval(*it))).collect();
+    let is_program = matches!(server.transport, McpTransport::Stdio(_));
+    let is_confined = is_program && server.walls.sandbox && policy.level != SandboxLevel::DangerFullAccess;
+    ServerRules {
+        approval: if server.tools.is_approval_set { approval(server.tools.approval) } else { ToolApproval::Unset },
+        tools,
+        is_confined,
+        may_write: is_program && !(is_confined && policy.level == SandboxLevel::ReadOnly),
+        walls: walls(server, is_confined),
+    }
+}
+
+/// What a server is held to, in a sentence for people.
+fn walls(server: &McpServerSettings, is_confined: bool) -> String {
+    match &server.transport {
+        McpTransport::Http(address) => format!("It is elsewhere: {}.", address.shown_url()),
+        McpTransport::Stdio(_) if is_confined => "It is a program behind the walls of commands.".to_owned(),
+        McpTransport::Stdio(_) => "It is a program without walls: it may do what you may.".to_owned(),
+    }
+}
+
+/// What the user has allowed for always.
+fn leave(codex_home: &Path) -> Leave {
+    let (home, kept) = (codex_home.to_owned(), codex_home.to_owned());
+    Leave {
+        recall: Arc::new(move |server, tool| {
+            let all = AllowedTools::read(&home).ok()?;
+            let AllowedTool { digest, description } = all.get(server, tool)?.clone();
+            Some(Remembered { server: server.to_owned(), tool: tool.to_owned(), digest, description })
+        }),
+        keep: Arc::new(move |yes| {
+            let now = AllowedTool { digest: yes.digest.clone(), description: yes.description.clone() };
+            allow_tool(&kept, &yes.server, &yes.tool, now).map_err(|error| error.to_string())
+        }),
+    }
+}
