@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -16,6 +17,7 @@ use codex_extensions::{
     diagnostics::{Known, named, told},
     formatters::{Formatted, format},
     linters::{Linted, lint},
+    lsp::Said,
 };
 use codex_permissions::Access;
 use codex_protocol::{
@@ -24,7 +26,7 @@ use codex_protocol::{
 use codex_sandbox::Confinement;
 use codex_store::StoreError;
 use codex_tools::ForUser;
-use codex_workspace::Roots;
+use codex_workspace::{Roots, View};
 use serde_json::json;
 
 use crate::{thread::ThreadState, turn::TurnRun};
@@ -60,8 +62,9 @@ pub(crate) struct Looked {
 impl ThreadState {
     /// Notes what an action that begins may change.
     pub(crate) fn note_changes(&mut self, turn_id: &str, access: &Access) {
-        if self.settings.plugged.checkers.is_none() || self.apart.is_some() {
-            return;
+        let Some(checkers) = self.settings.plugged.checkers.as_ref().filter(|_| self.apart.is_none()) else { return };
+        if let Some(servers) = checkers.servers.as_ref().filter(|it| it.any_runs() || !checkers.tools.is_empty()) {
+            servers.keep_to(&self.settings.policy_of_default(), &self.settings.workplace.roots);
         }
         let checks = &mut self.checks;
         if checks.turn != turn_id {
@@ -95,9 +98,10 @@ impl TurnRun {
             self.format(state, &checkers, &written, &mut looked).await;
             state.checks.written.extend(written);
         }
-        if is_last && !checkers.linters.is_empty() && !self.cancel.is_cancelled() {
-            let files = self.changed(state).await;
-            self.lint(state, &checkers, &files, &mut looked).await;
+        let has_any = !checkers.linters.is_empty() || checkers.servers.is_some();
+        if is_last && has_any && !self.cancel.is_cancelled() {
+            let files = self.changed(state, &checkers).await;
+            self.look(state, &checkers, &files, &mut looked).await;
         }
         looked
     }
@@ -134,15 +138,33 @@ impl TurnRun {
         looked.for_user.push(self.item(state, "format", &files, (text, began)));
     }
 
-    async fn lint(&mut self, state: &mut ThreadState, checkers: &Checkers, files: &[PathBuf], looked: &mut Looked) {
-        if files.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let walls = self.walls(state).await;
-        let Linted { found, failed } = lint(&checkers.linters, files, self.ground(state, &walls)).await;
-        self.tell_failed(state, "linter", failed).await;
-        let new = state.checks.known.new_in(found);
+    /// Has linters and language servers look at files, all at once.
+    async fn look(&mut self, state: &mut ThreadState, checkers: &Checkers, files: &[PathBuf], looked: &mut Looked) {
+        let (began, cancel) = (Instant::now(), self.cancel.clone());
+        let (policy, roots) = (state.settings.policy_of_default(), Arc::clone(&state.settings.workplace.roots));
+        let linted = async {
+            if files.is_empty() || checkers.linters.is_empty() {
+                return Linted::default();
+            }
+            let walls = self.walls(state).await;
+            lint(&checkers.linters, files, self.ground(state, &walls)).await
+        };
+        let said = async {
+            let Some(servers) = checkers.servers.as_ref().filter(|_| checkers.tells_servers) else {
+                return Said::default();
+            };
+            if files.iter().any(|file| servers.are_for(file)) {
+                servers.keep_to(&policy, &roots);
+            }
+            tokio::select! {
+                said = servers.look(files) => said,
+                () = cancel.cancelled() => Said::default(),
+            }
+        };
+        let (linted, said) = tokio::join!(linted, said);
+        self.tell_failed(state, "linter", linted.failed).await;
+        self.tell_failed(state, "language server", said.failed).await;
+        let new = state.checks.known.new_in(linted.found.into_iter().chain(said.found).collect());
         if new.is_empty() {
             return;
         }
@@ -154,9 +176,12 @@ impl TurnRun {
     }
 
     /// The files that were changed since linters ran last: by edits, and by commands as far as the states of files tell.
-    async fn changed(&mut self, state: &mut ThreadState) -> Vec<PathBuf> {
+    async fn changed(&mut self, state: &mut ThreadState, checkers: &Checkers) -> Vec<PathBuf> {
         let mut files = std::mem::take(&mut state.checks.written);
-        if let Some(before) = state.checks.before.take() {
+        let before = state.checks.before.take();
+        // Where nobody would look at them, nobody waits for that state.
+        let looks = !checkers.linters.is_empty() || checkers.servers.iter().any(|servers| servers.any_runs());
+        if let Some(before) = before.filter(|_| looks) {
             let cancel = self.cancel.clone();
             self.checkpoint_after(state).await;
             tokio::select! {
@@ -235,6 +260,6 @@ impl ThreadState {
 fn is_looked_at(path: &Path, roots: &Roots) -> bool {
     let works_on = |root: &PathBuf| root != Path::new("/") && path.starts_with(root);
     (path.starts_with(&roots.workspace) || roots.writable.iter().any(works_on))
-        && !roots.hidden.iter().any(|hidden| path.starts_with(hidden))
+        && View::of(roots).meets(path)
         && path.symlink_metadata().is_ok_and(|found| found.is_file())
 }

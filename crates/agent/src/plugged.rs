@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use codex_extensions::checkers::Checkers;
 use codex_extensions::hooks::Hooks;
+use codex_tools::Tool;
 
 use crate::{McpUse, hooks::Notify};
 
@@ -18,4 +19,11 @@ pub struct Plugged {
     pub hooks: Hooks,
     /// The program that is told of the end of turns.
     pub notify: Option<Arc<Notify>>,
+}
+
+impl Plugged {
+    /// The tools that come with it, for any model.
+    pub fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        self.checkers.iter().flat_map(|checkers| checkers.tools.clone()).collect()
+    }
 }

@@ -35,7 +35,11 @@ pub struct ThreadSettings {
 
 impl ThreadSettings {
     /// The same where `model` is asked, for which there are `tools`.
-    pub(crate) fn asking(self, model: ModelChoice, tools: Vec<Arc<dyn Tool>>) -> Self {
+    pub(crate) fn asking(self, model: ModelChoice, mut tools: Vec<Arc<dyn Tool>>) -> Self {
+        // Those that are plugged in are for any model.
+        let plugged = self.plugged.tools();
+        tools.extend(plugged.into_iter().filter(|it| self.tools.iter().any(|own| own.name() == it.name())));
+        tools.sort_by(|one, other| one.name().cmp(other.name()));
         Self { model, tools, ..self }.with_agent_tools()
     }
 

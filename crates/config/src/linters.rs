@@ -42,8 +42,6 @@ pub struct LanguageServerSettings {
     pub files: Option<Vec<String>>,
     /// Names of files that mark the root that it is started in.
     pub root_markers: Option<Vec<String>>,
-    /// What the protocol calls the language.
-    pub language: Option<String>,
     /// Whether it is used.
     pub enabled: Option<bool>,
 }

@@ -6,10 +6,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use codex_sandbox::{Confinement, Sandbox, SandboxError};
+use codex_tools::Tool;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     formatters::Formatter,
     linters::Linter,
+    lsp::LanguageServers,
     program::{Program, Ran, run},
 };
 
@@ -65,6 +68,12 @@ pub struct Checkers {
     pub formatters: Vec<Formatter>,
     /// What says what is wrong with them. None, if the model is not to be told.
     pub linters: Vec<Linter>,
+    /// What says so too.
+    pub servers: Option<Arc<LanguageServers>>,
+    /// Whether the model is told what these find without asking.
+    pub tells_servers: bool,
+    /// The tools that ask language servers; none where the project has no files for them.
+    pub tools: Vec<Arc<dyn Tool>>,
 }
 
 /// The tables of linters and formatters of one place, by their names.

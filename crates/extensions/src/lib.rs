@@ -11,6 +11,7 @@ pub mod formatters;
 pub mod front_matter;
 pub mod hooks;
 pub mod linters;
+pub mod lsp;
 pub mod plugins;
 pub mod program;
 

@@ -26,6 +26,7 @@ use crate::{
     Kept, Known, Server,
     build::{self, Built, Wanted, configuration},
     dispatch::{source_name, store_error, thread_error},
+    linters,
     worktrees::Worktree,
 };
 
@@ -206,6 +207,7 @@ impl Server {
         let mut built = build::thread(self, id, &codex_home, &mut wanted, temp.path()).await?;
         built.settings.is_agent = true;
         narrow(&mut built, &standing, worktree.map(|worktree| worktree.path.as_path()))?;
+        linters::share(&mut built.settings, &standing);
         if let Some(kind) = kind {
             let AgentFile { path, instructions, tools, .. } = kind.clone();
             built.settings.instructions.push(Instruction { path, text: instructions });

@@ -283,8 +283,7 @@ pub(crate) async fn thread(
     let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
     let plugins = plugins::in_use(codex_home, &settings.plugins);
     warnings.extend(plugins.warnings.iter().cloned());
-    plugins.add_tools(&mut tools, &mut warnings);
-    let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &mut warnings);
+    let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &workplace, &mut warnings);
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
     let plugged = Plugged {
         checkers,
@@ -292,6 +291,9 @@ pub(crate) async fn thread(
         notify: hooks::notify(server, &settings),
         mcp,
     };
+    tools.extend(plugged.tools());
+    tools.sort_by(|one, other| one.name().cmp(other.name()));
+    plugins.add_tools(&mut tools, &mut warnings);
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use crate::{
     build::{Bare, Wanted, bare},
     keys::{key_words, keys},
-    network, oss,
+    linters, network, oss,
 };
 
 /// How long the server of the selected provider may take.
@@ -109,6 +109,7 @@ pub async fn diagnose(
         false => holds(own.line(&Confinement::read_only(&[])).await.map(str::to_owned), None),
     });
     checks.push(mcp(found.as_ref().ok().map(|found| &found.settings)));
+    checks.push(language_servers(found.as_ref().ok().map(|found| &found.settings), environment));
     checks.push(disk(&home));
     checks.push(log(&home, found.as_ref().ok().map(|found| found.settings.log_level.as_str())));
     checks
@@ -308,6 +309,17 @@ fn mcp(settings: Option<&Settings>) -> Check {
     }
     let detail = format!("{} configured ({}), and not started", names.len(), names.join(", "));
     Check::warn(NAME, detail, "this version starts no MCP servers yet")
+}
+
+fn language_servers(settings: Option<&Settings>, environment: &Environment) -> Check {
+    let found = settings.map(|settings| linters::found(&settings.checks, environment)).unwrap_or_default();
+    let none = settings.is_some_and(|settings| !settings.checks.lsp);
+    let detail = match (none, found.is_empty()) {
+        (true, _) => "switched off (`lsp = false`)".to_owned(),
+        (false, true) => "no language servers on PATH".to_owned(),
+        (false, false) => format!("language servers: {}", found.join(", ")),
+    };
+    Check::ok("languages", detail)
 }
 
 fn disk(home: &Path) -> Check {

@@ -31,7 +31,10 @@ fn where_all_is_well_nothing_fails() {
     assert_eq!(code, Some(0), "{found}");
     let names: Vec<&str> =
         found["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["terminal", "versions", "configuration", "keys", "endpoint", "sandbox", "mcp", "disk", "log"]);
+    assert_eq!(
+        names,
+        ["terminal", "versions", "configuration", "keys", "endpoint", "sandbox", "mcp", "languages", "disk", "log"]
+    );
     for (name, part) in [
         ("versions", concat!("codex ", env!("CARGO_PKG_VERSION"))),
         ("configuration", "config.toml"),

@@ -1,10 +1,15 @@
 //! Linters and formatters: what the model is told of files that were changed, how often, and what is none of its business.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Output};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Output,
+};
 
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::{sdk_python::python, support::Place};
 
 /// Finds `BAD` in the files that it is given, and says so of one that it is not given. It notes each run.
 const LINT: &str = r#"#!/bin/sh
@@ -168,5 +173,47 @@ fn a_project_that_is_not_trusted_brings_no_linter() {
         fs::write(place.workspace.join(".codex/config.toml"), TABLE).unwrap();
         let output = place.codex(arguments).output().unwrap();
         assert_eq!(runs(&place).len(), expected, "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// Ruff, from the package index, installed once for all runs; `None` where there is no Python with venv, which is said.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn ruff() -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ruff");
+    let ruff = directory.join("bin/ruff");
+    if python(Path::new("python3"), &["-c", "import venv, ensurepip"]).is_err() {
+        eprintln!("skipped: there is no Python with venv");
+        return None;
+    }
+    if !ruff.exists() {
+        python(Path::new("python3"), &["-m", "venv", "--clear", directory.to_str().unwrap()]).unwrap();
+        let pip = ["-m", "pip", "--disable-pip-version-check", "--timeout=20", "--retries=2", "install", "--quiet"];
+        python(&directory.join("bin/python"), &[&pip[..], &["ruff==0.17.6"]].concat()).unwrap();
+    }
+    Some(ruff)
+}
+
+#[test]
+fn ruff_formats_what_was_edited_and_says_what_is_wrong_in_each_of_its_formats() {
+    let Some(ruff) = ruff() else { return };
+    for format in ["concise", "json", "full"] {
+        let expected = if format == "full" { None } else { Some("a.py:1:8: ") };
+        let settings = format!(
+            "linters.ruff = {{ command = [{ruff:?}, \"check\", \"--no-cache\", \"--output-format={format}\", \"{{files}}\"], files = [\"*.py\"] }}\n\
+             formatters.ruff = {{ command = [{ruff:?}, \"format\", \"--no-cache\", \"{{files}}\"], files = [\"*.py\"] }}\n"
+        );
+        let place = place(json!([add("a.py", "import   os"), { "text": "done" }]), &settings);
+        let output = run(&place);
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let answer = &told(&place, 1)[0];
+        assert!(answer.contains("Formatted afterwards: a.py (ruff)"), "{answer}");
+        assert_eq!(fs::read_to_string(place.workspace.join("a.py")).unwrap(), "import os\n");
+        match expected {
+            Some(expected) => assert!(answer.contains(expected) && answer.contains("F401"), "{format}: {answer}"),
+            // What is not understood is said to the user.
+            None => {
+                assert!(shown.contains("the linter `ruff` does not work"), "{answer}")
+            }
+        }
     }
 }

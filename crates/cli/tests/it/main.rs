@@ -34,6 +34,7 @@ mod interrupt;
 mod items;
 mod items_list;
 mod killed;
+mod language_servers;
 mod linters;
 mod live;
 mod log;

@@ -20,7 +20,7 @@ const SDK: &str = "openai-codex==0.163.0";
 const NEEDS: [&str; 2] = ["pydantic>=2.12,<3", "packaging"];
 
 #[allow(clippy::disallowed_methods, reason = "Python is a part of the test")]
-fn python(program: &Path, arguments: &[&str]) -> Result<String, String> {
+pub fn python(program: &Path, arguments: &[&str]) -> Result<String, String> {
     let ended = run_to_end(Command::new(program).args(arguments), "")?;
     if ended.exit == 0 { Ok(ended.stdout) } else { Err(format!("{arguments:?}: {}{}", ended.stdout, ended.stderr)) }
 }

@@ -50,6 +50,5 @@ pub const LANGUAGE_SERVER: &[Key] = &[
     key("command", Kind::Texts, "Program and arguments; it speaks over its standard input and output"),
     key("files", Kind::Texts, FILES),
     key("root_markers", Kind::Texts, "Names of files that mark the root of a project that it is started in"),
-    key("language", Kind::Text, "What the protocol calls the language; by the ends of names if not set"),
     key("enabled", Kind::Flag, ENABLED),
 ];

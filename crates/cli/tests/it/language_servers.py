@@ -1,0 +1,84 @@
+"""A language server of few words: finds `BAD` in files, and misbehaves as its argument says."""
+import json, os, sys
+
+mode = sys.argv[1] if len(sys.argv) > 1 else ""
+open("/tmp/starts", "a").write(mode + "\n")
+documents = {}
+
+
+def send(message):
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    sys.stdout.buffer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    sys.stdout.buffer.flush()
+
+
+def receive():
+    length = 0
+    while line := sys.stdin.buffer.readline().strip():
+        name, value = line.split(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return json.loads(sys.stdin.buffer.read(length)) if length else sys.exit()
+
+
+def walls():
+    """What can be written and reached that should not be."""
+    try:
+        open("written-by-a-server", "w")
+        return "it can write the workspace"
+    except OSError:
+        return "walled"
+
+
+def found(uri):
+    """`BAD` in UTF-16: all that stands before it on its line is counted so."""
+    for number, line in enumerate(documents.get(uri, "").split("\n")):
+        at = line.find("BAD")
+        if at >= 0:
+            column = len(line[:at].encode("utf-16-le")) // 2
+            start = {"line": number, "character": column}
+            yield {"range": {"start": start, "end": start}, "severity": 1, "code": 7, "message": line[at:] + " " + walls()}
+
+
+def publish(uri):
+    send({"method": "textDocument/publishDiagnostics", "params": {"uri": uri, "diagnostics": list(found(uri))}})
+
+
+while True:
+    message = receive()
+    method, params = message.get("method"), message.get("params") or {}
+    if method == "initialize":
+        if mode == "slow":
+            continue
+        if mode == "nonsense":
+            print("hello", flush=True)
+        capabilities = {"diagnosticProvider": {}} if mode == "asked" else {}
+        send({"id": message["id"], "result": {"capabilities": capabilities}})
+        send({"id": 99, "method": "workspace/configuration", "params": {"items": [{}]}})
+    elif method in ("textDocument/didOpen", "textDocument/didChange"):
+        uri = params["textDocument"]["uri"]
+        documents[uri] = params["textDocument"].get("text") or params["contentChanges"][0]["text"]
+        if mode == "crash":
+            sys.exit("broken inside")
+        while mode == "flood":
+            send({"method": "$/note", "params": {}})
+        if mode == "working":
+            # First what it sees itself, then what its compiler says.
+            documents, whole = {uri: ""}, documents
+            publish(uri)
+            send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "begin", "title": "check"}}})
+            documents = whole
+            publish(uri)
+            send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "end"}}})
+        elif mode not in ("asked", "silent"):
+            publish(uri)
+    elif method == "textDocument/diagnostic":
+        send({"id": message["id"], "result": {"kind": "full", "items": list(found(params["textDocument"]["uri"]))}})
+    elif method == "textDocument/references":
+        line, column = params["position"]["line"], params["position"]["character"]
+        here = params["textDocument"]["uri"]
+        place = lambda uri: {"uri": uri, "range": {"start": {"line": line, "character": column}}}
+        secret = here.rsplit("/", 1)[0] + "/.env"
+        send({"id": message["id"], "result": [place(here), place("file:///etc/passwd"), place(secret)]})
+    elif method == "textDocument/definition":
+        send({"id": message["id"], "result": None})
