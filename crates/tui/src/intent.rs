@@ -230,6 +230,8 @@ pub enum Fetch {
     Context,
     /// What it has cost.
     Cost,
+    /// Programs that are started at its steps.
+    Hooks,
     /// Commands that run on.
     Terminals,
     /// End these commands; all without an id.

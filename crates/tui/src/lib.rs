@@ -9,6 +9,7 @@ mod cost_page;
 pub mod diff;
 mod fuzzy;
 pub mod highlight;
+mod hooks_page;
 pub mod intent;
 pub mod key;
 pub mod keymap;

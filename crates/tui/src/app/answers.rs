@@ -9,7 +9,7 @@ use codex_protocol::{
 
 use super::{App, Opening, Purpose, Session};
 use crate::{
-    cost_page,
+    cost_page, hooks_page,
     intent::{Draft, Fetch, Intent},
     overlays, status_line, status_page,
     text::Row,
@@ -106,6 +106,9 @@ impl App {
             }
             (Purpose::Cost, ClientResponse::ThreadUsageRead(usage)) => {
                 self.lay(cost_page::page(&usage, &self.setup.look));
+            }
+            (Purpose::Hooks, ClientResponse::HooksList(listed)) => {
+                self.lay(hooks_page::page(&listed, &self.setup.look));
             }
             (Purpose::Terminals, ClientResponse::TerminalsList(list)) => {
                 self.lay(overlays::terminals(list.data));

@@ -91,6 +91,8 @@ pub enum Purpose {
     Context,
     /// To show what the session has cost.
     Cost,
+    /// To show the hooks.
+    Hooks,
     /// To show the commands that run on.
     Terminals,
     /// To show the sub-agents.

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
-    CollaborationMode, FuzzyFileSearchParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams,
-    ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams,
-    ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
-    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
+    CollaborationMode, FuzzyFileSearchParams, HooksListParams, ModelListParams, PermissionsForgetParams,
+    PermissionsReadParams, ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams,
+    ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams,
+    TurnSteerParams, UserInput,
 };
 
 use super::{App, Effect, Opening, Purpose, own_commands::Typed, session::Running};
@@ -309,6 +310,10 @@ impl App {
             }
             Fetch::Cost => {
                 self.call(ClientRequest::ThreadUsageRead(ThreadUsageReadParams { thread_id }), Purpose::Cost)
+            }
+            Fetch::Hooks => {
+                let params = HooksListParams { thread_id: Some(thread_id), ..HooksListParams::default() };
+                self.call(ClientRequest::HooksList(params), Purpose::Hooks);
             }
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),

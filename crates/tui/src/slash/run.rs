@@ -68,6 +68,10 @@ pub(super) fn context(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Context)])
 }
 
+pub(super) fn hooks(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Hooks)])
+}
+
 pub(super) fn cost(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Cost)])
 }

@@ -87,6 +87,7 @@ pub const COMMANDS: &[Command] = &[
         headless: "use `codex help`",
         ..command("help", "Commands and keys", run::help)
     },
+    command("hooks", "Programs that are started at steps of the session, and where they are from", run::hooks),
     Command {
         headless: "use `codex init`",
         ..command("init", "Make the file of settings for this project, if there is none", run::init)

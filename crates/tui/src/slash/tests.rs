@@ -108,6 +108,7 @@ fn each_command_wants_what_it_is_for() {
         ("/model", "Fetch(Models)"),
         ("/model work/big high", r#"model: Some("work/big"), effort: Some("high"), sandbox: None"#),
         ("/cost", "Fetch(Cost)"),
+        ("/hooks", "Fetch(Hooks)"),
         ("/plan", "plans: Some(true)"),
         ("/plan off", "plans: Some(false)"),
         ("/plan fix it", r#"Change(Change { plans: Some(true), model: None"#),
