@@ -307,8 +307,19 @@ fn mcp(settings: Option<&Settings>) -> Check {
     if names.is_empty() {
         return Check::ok(NAME, "no servers are configured");
     }
-    let detail = format!("{} configured ({}), and not started", names.len(), names.join(", "));
-    Check::warn(NAME, detail, "this version starts no MCP servers yet")
+    let mut detail = format!("{} configured ({})", names.len(), names.join(", "));
+    let servers = settings.iter().flat_map(|it| &it.mcp.servers);
+    let off: Vec<&str> = servers.clone().filter(|(_, server)| !server.enabled).map(|(name, _)| name.as_str()).collect();
+    if !off.is_empty() {
+        detail += &format!(", switched off: {}", off.join(", "));
+    }
+    let open: Vec<&str> =
+        servers.filter(|(_, server)| !server.plain_secrets().is_empty()).map(|(name, _)| name.as_str()).collect();
+    if !open.is_empty() {
+        let detail = format!("{detail}; secrets stand in the files of {}", open.join(", "));
+        return Check::warn(NAME, detail, "`codex mcp list` says where, and what names a variable in their place");
+    }
+    Check::ok(NAME, format!("{detail}; `codex mcp test NAME` tries one"))
 }
 
 fn language_servers(settings: Option<&Settings>, environment: &Environment) -> Check {

@@ -84,7 +84,8 @@ fn what_is_missing_is_told_with_what_to_do() {
     let place = Place::new(json!([]));
     let config = place.home.join("config.toml");
     let settings = "model = \"m\"\nmodel_provider = \"p\"\nmodell = 1\n[model_providers.p]\n\
-        base_url = \"http://user:s3cret@127.0.0.1:9/v1?key=s3cret\"\nenv_key = \"MY_LLM\"\n[mcp_servers.files]\ncommand = \"x\"\n";
+        base_url = \"http://user:s3cret@127.0.0.1:9/v1?key=s3cret\"\nenv_key = \"MY_LLM\"\n[mcp_servers.files]\ncommand = \"x\"\n\
+        env = { API_KEY = \"s3cret\" }\n";
     fs::write(&config, settings).unwrap();
     fs::write(place.home.join("credentials.toml"), "").unwrap();
     fs::set_permissions(place.home.join("credentials.toml"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -95,7 +96,7 @@ fn what_is_missing_is_told_with_what_to_do() {
         ("configuration", "warn", "unknown key `modell`", "correct"),
         ("keys", "fail", "`p` has no key", "set MY_LLM, or keep a key with `codex login --provider p`"),
         ("endpoint", "fail", "http://127.0.0.1:9 cannot be reached: ", "--offline"),
-        ("mcp", "warn", "1 configured (files), and not started", "starts no MCP servers"),
+        ("mcp", "warn", "1 configured (files); secrets stand in the files of files", "codex mcp list"),
     ];
     for (name, status, detail, advice) in table {
         let got = check(&found, name);
