@@ -5,15 +5,15 @@ use codex_protocol::{
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, ClientRequest, ClientResponse, CommandListParams, CommandListResult, Empty, ErrorKind,
     FuzzyFileSearchParams, FuzzyFileSearchResult, HooksListParams, HooksListResponse, ModelListParams, ModelListResult,
-    PermissionsForgetParams, PermissionsReadParams, ReviewStartParams, ReviewStartResult, RewindPreview, RpcError,
-    ServerMessage, ServerRequestAnswerParams, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext,
-    ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
-    ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadStartParams,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult,
+    PermissionsForgetParams, PermissionsReadParams, PluginSetParams, PluginsListParams, PluginsListResult,
+    ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
+    ThreadLoadedListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
+    ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -132,6 +132,10 @@ calls! {
     permissions_read PermissionsRead(PermissionsReadParams) -> ThreadPermissions;
     /// Forgets a rule that was remembered.
     permissions_forget PermissionsForget(PermissionsForgetParams) -> Empty;
+    /// Lists the plugins that are kept.
+    plugins_list PluginsList(PluginsListParams) -> PluginsListResult;
+    /// Switches a plugin on or off.
+    plugins_set PluginsSet(PluginSetParams) -> Empty;
     /// Lets go of a thread.
     thread_unsubscribe ThreadUnsubscribe(ThreadUnsubscribeParams) -> ThreadUnsubscribed;
     /// Starts a turn.

@@ -24,6 +24,9 @@ const MOST: usize = 64;
 /// The keys of a file.
 const KEYS: &[&str] = &["description", "model", "tools", "sandbox", "budget", "max_turns", "worktree"];
 
+/// Beginnings of lines in the descriptions of other agents' users that mean nothing here.
+const OTHERS: &[&str] = &["name:", "model:", "tools:", "color:"];
+
 /// A description of a sub-agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentFile {
@@ -97,6 +100,25 @@ pub(crate) fn agent_files(
         warnings.push(Warning::new(Origin::WholeFile(first.path.clone()), message));
     }
     Ok(sorted(found))
+}
+
+/// The descriptions in a directory of a plugin that is in use. Of those that were written for `another` agent, which has other
+/// models and tools, these are not taken over. What is wrong with one is a warning.
+pub fn plugin_agents(directory: &Path, root: &Path, another: bool) -> (Vec<AgentFile>, Vec<Warning>) {
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    for path in files(directory) {
+        let read = read_of_project(&path, root).map(|source| {
+            source.map(|mut source| {
+                if another {
+                    let is_read = |line: &&str| OTHERS.iter().all(|key| !line.starts_with(key));
+                    source.text = source.text.split_inclusive('\n').filter(is_read).collect();
+                }
+                parse(&path, &source)
+            })
+        });
+        found.extend(taken(read, &mut warnings).map(|(file, _)| file));
+    }
+    (sorted(found), warnings)
 }
 
 fn sorted(mut files: Vec<AgentFile>) -> Vec<AgentFile> {

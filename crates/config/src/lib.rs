@@ -61,7 +61,7 @@ mod walls;
 #[cfg(test)]
 mod tests;
 
-pub use agent_files::AgentFile;
+pub use agent_files::{AgentFile, plugin_agents};
 pub use built_in::is_built_in;
 pub use command_files::command_directories;
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
@@ -88,7 +88,7 @@ pub use mcp_tools::{AllowedTool, AllowedTools, allow_tool};
 pub use models::{AnswerSettings, ModelSettings, ReasoningSettings};
 pub use origin::{Origin, Origins};
 pub use overrides::Override;
-pub use plugins::PluginSettings;
+pub use plugins::{PluginSettings, plugin_servers};
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{
     ApiKey, KeySource, OPENAI, ProviderSettings, Timeouts, WireApi, api_key, is_usual_variable, key_source,

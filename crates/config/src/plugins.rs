@@ -1,8 +1,16 @@
 //! Which plugins are in use, and where others come from: `[plugins]` and `[marketplaces]`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
+
+use crate::layer::Layer;
+use crate::mcp::{self, McpServerSettings, RawServer};
+use crate::merge::Merged;
+use crate::source::{Name, Source};
+use crate::value::Base;
+use crate::{ConfigError, Warning};
 
 /// Plugins and marketplaces, as they are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,4 +47,30 @@ pub(crate) fn resolve(
         Some((name, it.reference.map_or_else(|| source.clone(), |reference| format!("{source}#{reference}"))))
     };
     PluginSettings { enabled, marketplaces: marketplaces.into_iter().filter_map(place).collect() }
+}
+
+/// The servers of tools that a plugin with the manifest `path` brings: `text` is TOML with `[mcp_servers]`; and what there is to
+/// say about them.
+///
+/// # Errors
+/// A value has the wrong type, or two exclude each other.
+pub fn plugin_servers(
+    path: &Path,
+    text: &str,
+) -> Result<(BTreeMap<String, McpServerSettings>, Vec<Warning>), ConfigError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let base = Base { dir: directory, project: directory, home: None };
+    let mut layer = Layer::parse(Source::new(Name::File(path.to_owned()), text.to_owned()), base)?;
+    let mut warnings = std::mem::take(&mut layer.warnings);
+    let mut merged = Merged::default();
+    warnings.extend(merged.add(layer));
+    let found = merged.to_table().remove("mcp_servers");
+    let raw: BTreeMap<String, RawServer> = match found.map(toml::Value::try_into) {
+        Some(Ok(raw)) => raw,
+        Some(Err(error)) => return Err(merged.error("mcp_servers", error.to_string())),
+        None => BTreeMap::new(),
+    };
+    let (servers, more) = mcp::servers(raw, &merged)?;
+    warnings.extend(more);
+    Ok((servers, warnings))
 }

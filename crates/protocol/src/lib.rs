@@ -23,6 +23,7 @@ mod mcp;
 mod methods;
 mod models;
 mod permissions;
+mod plugins;
 mod review;
 mod rewind;
 mod rpc;
@@ -66,6 +67,7 @@ pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption}
 pub use permissions::{
     NetworkReach, PermissionDecision, PermissionRule, PermissionsForgetParams, PermissionsReadParams, ThreadPermissions,
 };
+pub use plugins::{KeptPlugin, PluginAddition, PluginSetParams, PluginsListParams, PluginsListResult};
 pub use review::{
     ReviewFinding, ReviewResult, ReviewSeverity, ReviewStartParams, ReviewStartResult, ReviewTarget, ReviewTestStatus,
     ReviewTests,

@@ -10,18 +10,19 @@ use crate::{
     BackgroundTerminalsResult, CommandApprovalParams, CommandListParams, CommandListResult, ConfigReadParams,
     ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, HookRun,
     HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams,
-    ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, ProjectTrustParams,
-    ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
-    ServerRequestResolved, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff,
-    ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
-    ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened,
-    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
-    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
-    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
-    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams,
-    ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams,
-    TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams,
-    TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, PluginSetParams,
+    PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
+    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
+    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
+    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
+    ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
+    ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult,
+    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
+    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
+    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult,
+    ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged,
+    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
+    TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -171,6 +172,8 @@ client_requests! {
     AgentsList        "thread/agents/list"  AgentListParams         => AgentListResult,     Ours;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
+    PluginsList       "thread/plugins/list" PluginsListParams       => PluginsListResult,   Ours;
+    PluginsSet        "thread/plugins/set"  PluginSetParams         => Empty,               Ours;
     ThreadUsageRead   "thread/usage/read"   ThreadUsageReadParams   => ThreadUsage,         Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;
     TurnSteer         "turn/steer"          TurnSteerParams         => TurnSteerResult,     Theirs;

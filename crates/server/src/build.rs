@@ -264,8 +264,12 @@ pub(crate) async fn thread(
     wanted.only_played(server.cassette.as_ref().is_some_and(Cassette::is_played));
     let mut warnings = trust::ask(server, id, codex_home, wanted).await?;
     let configured = load(&server.environment, codex_home, wanted)?;
-    let Configured { mut settings, origins, warnings: of_load, sources, trusted, agent_files } = configured;
+    let Configured { mut settings, origins, warnings: of_load, sources, trusted, mut agent_files } = configured;
     warnings.extend(of_load);
+    let plugins = plugins::in_use(codex_home, &settings.plugins);
+    warnings.extend(plugins.warnings.iter().cloned());
+    plugins.add_agents(&mut agent_files, &mut warnings);
+    plugins.add_servers(&mut settings.mcp, &mut warnings);
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
     (wanted.asks_trust, wanted.trust_project) = (false, false);
@@ -281,8 +285,6 @@ pub(crate) async fn thread(
     let model = model(server, &settings, wanted, open.as_ref())?;
     let limits = limits(&settings, &origins, &model)?;
     let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
-    let plugins = plugins::in_use(codex_home, &settings.plugins);
-    warnings.extend(plugins.warnings.iter().cloned());
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &workplace, &mut warnings);
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
     let plugged = Plugged {

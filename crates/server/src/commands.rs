@@ -23,6 +23,7 @@ use codex_workspace::{Roots, View, open_to_read, read_picture};
 use crate::{
     Kept, Server,
     build::{self, configuration},
+    plugins,
     reading::blocking,
 };
 
@@ -64,7 +65,11 @@ impl Server {
     }
 
     fn command_places(&self, standing: &Standing) -> Result<Places, RpcError> {
-        Ok(places(&self.environment, &self.codex_home()?, &standing.roots.workspace))
+        let (codex_home, workspace) = (self.codex_home()?, &standing.roots.workspace);
+        let mut places = places(&self.environment, &codex_home, workspace);
+        let of_plugins = plugins::sources(&self.environment, (&codex_home, workspace), |parts| &parts.commands);
+        places.sources.extend(of_plugins);
+        Ok(places)
     }
 
     /// What the user says to a thread, with what the model reads of it; changes the thread's settings as `change` and the

@@ -111,6 +111,7 @@ impl Server {
                 self.forget(&params.thread_id, &params.rule).await?;
                 ClientResponse::PermissionsForget(Empty {})
             }
+            ClientRequest::PluginsList(_) | ClientRequest::PluginsSet(_) => self.of_plugins(request).await?,
             ClientRequest::ThreadUsageRead(params) => {
                 ClientResponse::ThreadUsageRead(usage(&*self.thread(&params.thread_id)?))
             }

@@ -2,18 +2,24 @@
 //!
 //! It must never give a thread a plugin that the settings do not name, nor one that is not as the user agreed to it.
 
+mod threads;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use codex_config::{Edit, Environment, EnvironmentPolicy, LoadRequest, PluginSettings, SettingsFile};
+use codex_config::{
+    AgentFile, Edit, Environment, EnvironmentPolicy, LoadRequest, McpSettings, PluginSettings, SettingsFile,
+    plugin_agents, plugin_servers,
+};
 use codex_extensions::{
+    Source as FilesSource,
     checkers::Tables,
     plugins::{
-        Git, Index, Installed, Lock, MarketplaceLock, Plugin, Power, Source, Staged, Store, Typed, powers, rooted,
-        tools, write_skeleton,
+        Git, Index, Installed, Lock, MarketplaceLock, Parts, Plugin, Power, Source, Staged, Store, Typed, powers,
+        rooted, to_toml, tools, write_skeleton,
     },
 };
 use codex_sandbox::Sandbox;
@@ -47,12 +53,23 @@ pub(crate) fn in_use(codex_home: &Path, settings: &PluginSettings) -> InUse {
     for id in enabled {
         let plugin = lock.plugins.get(id).map(|installed| store.plugin(id, installed));
         match plugin {
-            Some(Ok(plugin)) => found.plugins.push((id.clone(), plugin)),
+            Some(Ok(plugin)) => {
+                found.warnings.extend(not_used(&plugin).map(|what| format!("plugin {id}: {what} in this version")));
+                found.plugins.push((id.clone(), plugin));
+            }
             Some(Err(held)) => found.warnings.push(held.to_string()),
             None => found.warnings.push(format!("plugin {id} is not there; `codex plugin add` adds one")),
         }
     }
     found
+}
+
+/// What of a plugin has no effect. Who counts on a guard has to know that there is none.
+fn not_used(plugin: &Plugin) -> impl Iterator<Item = &'static str> {
+    let Parts { hooks, skills, .. } = &plugin.parts;
+    let hooks = (!hooks.is_empty()).then_some("its hooks are not run");
+    let skills = (!skills.is_empty()).then_some("its skills are not offered");
+    hooks.into_iter().chain(skills)
 }
 
 impl InUse {
@@ -71,7 +88,62 @@ impl InUse {
     }
 }
 
+/// Keys of a server of tools that are not for a plugin to say: when its tools ask, and what is done without it.
+const NOT_ITS_OWN: &[&str] = &["default_tools_approval_mode", "enabled", "required", "tools", "type"];
+/// What others call a key, and what it is called here.
+const HEADERS: (&str, &str) = ("headers", "http_headers");
+
 impl InUse {
+    /// Adds their servers of tools to `known`; one whose name is taken is left out.
+    pub(crate) fn add_servers(&self, known: &mut McpSettings, warnings: &mut Vec<String>) {
+        for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.servers.is_empty()) {
+            let mut tables = Map::new();
+            for (name, table) in &plugin.parts.servers {
+                let mut table = rooted(table, &plugin.root);
+                if let Some(fields) = table.as_object_mut() {
+                    fields.retain(|key, _| !NOT_ITS_OWN.contains(&key.as_str()));
+                    let headers = fields.remove(HEADERS.0);
+                    fields.extend(headers.map(|headers| (HEADERS.1.to_owned(), headers)));
+                }
+                tables.insert(name.clone(), table);
+            }
+            let found = to_toml("mcp_servers", tables).and_then(|text| {
+                plugin_servers(&plugin.root.join("plugin.toml"), &text).map_err(|error| error.to_string())
+            });
+            let (servers, told) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    warnings.push(format!("plugin {id}: its servers of tools are left out: {error}"));
+                    continue;
+                }
+            };
+            warnings.extend(told.iter().map(|warning| format!("plugin {id}: {warning}")));
+            for (name, server) in servers {
+                match known.servers.contains_key(&name) {
+                    true => warnings.push(format!("plugin {id}: there is a server of tools `{name}` already")),
+                    false => drop(known.servers.insert(name, server)),
+                }
+            }
+        }
+    }
+
+    /// Adds their descriptions of sub-agents to `known`, which stay sorted by name; one whose name is taken is left out.
+    pub(crate) fn add_agents(&self, known: &mut Vec<AgentFile>, warnings: &mut Vec<String>) {
+        for (id, plugin) in &self.plugins {
+            for directory in plugin.absolute(&plugin.parts.agents) {
+                let (found, wrong) = plugin_agents(&directory, &plugin.root, plugin.is_foreign);
+                warnings.extend(wrong.iter().map(|warning| format!("plugin {id}: {warning}")));
+                for agent in found {
+                    match known.iter().any(|other| other.name == agent.name) {
+                        true => warnings.push(format!("plugin {id}: there is a sub-agent `{}` already", agent.name)),
+                        false => known.push(agent),
+                    }
+                }
+            }
+        }
+        known.sort_by(|one, other| one.name.cmp(&other.name));
+    }
+
     /// Their linters and formatters.
     pub(crate) fn checkers(&self, warnings: &mut Vec<String>) -> Vec<Tables> {
         let mut all = Vec::new();
@@ -94,6 +166,26 @@ impl InUse {
         }
         all
     }
+}
+
+/// Where `what` of plugins lies that are in use for whoever works in `workspace`. Settings that cannot be read name none: who
+/// opens a session hears why.
+pub(crate) fn sources(
+    environment: &Environment,
+    (codex_home, workspace): (&Path, &Path),
+    what: fn(&Parts) -> &[PathBuf],
+) -> Vec<FilesSource> {
+    if !Store::new(codex_home).is_there() {
+        return Vec::new();
+    }
+    let request = LoadRequest::new(environment, codex_home, workspace);
+    let Ok(loaded) = codex_config::load(&request) else { return Vec::new() };
+    let mut sources = Vec::new();
+    for (_, plugin) in in_use(codex_home, &loaded.settings.plugins).plugins {
+        let directories = plugin.absolute(what(&plugin.parts)).into_iter();
+        sources.extend(directories.map(|directory| FilesSource::plugin(&plugin.name, directory, &plugin.root)));
+    }
+    sources
 }
 
 /// Keeps plugins for the user.

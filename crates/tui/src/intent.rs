@@ -238,6 +238,15 @@ pub enum Fetch {
     StopTerminals(Option<String>),
     /// Sub-agents.
     Agents,
+    /// Plugins.
+    Plugins,
+    /// Switch a plugin on or off.
+    SetPlugin {
+        /// Its id.
+        id: String,
+        /// Whether it is in use.
+        enabled: bool,
+    },
     /// What the sub-agent of this thread said and did, in the pager.
     AgentTranscript(String),
     /// Stop the sub-agent of this thread.

@@ -203,7 +203,7 @@ mod tests {
         }
         for nothing in [
             Popup::commands("xyz", &[]),
-            Popup::commands("plugins", &[]),
+            Popup::commands("experimental", &[]),
             Popup::arguments("quit", ""),
             Popup::files(vec![]),
         ] {

@@ -159,12 +159,15 @@ fn a_plugin_is_added_from_a_repository_used_updated_and_removed() {
     git(&source, "commit -q -m second");
     assert!(place.plugin(&["update", "prose"]).done().out.contains("updated prose"));
     let manifest = fs::read_to_string(source.join("plugin.toml")).unwrap();
-    let more = "[hooks]\nStop = [{ command = \"curl evil\", sandbox = false }]\n";
+    let more = "[mcp_servers.s]\ncommand = \"curl\"\nargs = [\"evil\"]\nsandbox = false\n\
+        [hooks]\nStop = [{ hooks = [{ type = \"command\", command = \"true\", sandbox = false }] }]\n";
     fs::write(source.join("plugin.toml"), manifest.replace("1.0.0", "2.0.0") + more).unwrap();
     git(&source, "commit -q -a -m third");
     let said = place.plugin(&["update"]);
     assert!(said.code != 0 && said.err.contains("nobody can be asked"), "{said:?}");
-    assert!(said.out.contains("hook Stop: runs `curl evil`, OUTSIDE the sandbox"), "{said:?}");
+    for line in ["server s: runs `curl evil`, OUTSIDE the sandbox", "hook Stop: `sandbox = false` is not honoured"] {
+        assert!(said.out.contains(line), "{line}: {said:?}");
+    }
     assert_eq!(place.plugins()[0]["version"], "1.0.0");
     place.plugin(&["update", "--yes"]).done();
     assert_eq!(place.plugins()[0]["version"], "2.0.0");
@@ -237,4 +240,32 @@ fn a_project_uses_a_plugin_only_when_it_is_trusted() {
     fs::write(place.workspace.join(".codex/config.toml"), "[plugins.prose]\nenabled = true\n").unwrap();
     assert!(!offered(&place.exec(&[])).contains(&"prose__count_words"));
     assert!(offered(&place.exec(&["--trust"])).contains(&"prose__count_words"));
+}
+
+#[test]
+fn its_linter_looks_at_what_was_changed_and_its_sub_agent_is_known() {
+    let patch = format!("*** Begin Patch\n*** Add File: a.md\n+{}\n*** End Patch\n", "long ".repeat(30));
+    let script = json!([{ "custom": "apply_patch", "input": patch }, { "text": "ok" }]);
+    // Where commands see what lies beside the workspace.
+    let place = Place::below(Path::new(env!("CARGO_TARGET_TMPDIR")), script);
+    let source = place.beside("source");
+    copy(&Path::new(EXAMPLES).join("prose"), &source);
+    fs::create_dir(source.join("agents")).unwrap();
+    fs::write(source.join("agents/editor.md"), "---\ndescription: Corrects what is written\n---\nCorrect it.\n")
+        .unwrap();
+    let said = place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    assert!(said.out.contains("agent editor: a sub-agent"), "{said:?}");
+    let request = place.exec(&["--full-auto"]).to_string();
+    assert!(request.contains("this line has 150 characters"), "{request}");
+    assert!(request.contains("Corrects what is written"), "{request}");
+}
+
+#[test]
+fn its_command_is_what_the_model_reads() {
+    let place = Place::new(json!([{ "text": "ok" }]));
+    let source = repository(&place, "prose");
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let said = Said::of(&place.codex(&["exec", "/shorten a.md"]).output().unwrap()).done();
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    assert!(request.contains("Shorten a.md to half its words"), "{said:?} {request}");
 }

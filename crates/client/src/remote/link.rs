@@ -445,6 +445,8 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::AgentsList(_)
             | ClientRequest::PermissionsRead(_)
             | ClientRequest::CommandList(_)
+            | ClientRequest::PluginsList(_)
+            | ClientRequest::PluginsSet(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::HooksList(_)
             | ClientRequest::ModelList(_)

@@ -169,6 +169,9 @@ fn read(path: &Path, length: u64) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
+    /// Puts something into a plugin.
+    type Make<'a> = &'a dyn Fn(&Path);
+
     fn put(root: &Path, name: &str, bytes: &[u8]) {
         let path = root.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_not_copied() {
-        let cases: [(&str, &dyn Fn(&Path)); 7] = [
+        let cases: [(&str, Make<'_>); 7] = [
             ("leads out of the plugin", &|root| symlink("/etc/passwd", root.join("l")).unwrap()),
             ("leads out of the plugin", &|root| symlink("../secret", root.join("l")).unwrap()),
             // Part by part it stays inside; the kernel goes elsewhere.

@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::source::check_subdirectory;
+use super::{powers::is_outside, source::check_subdirectory};
 
 /// Our manifest.
 const OURS: &str = "plugin.toml";
@@ -49,6 +49,8 @@ pub struct Plugin {
     pub parts: Parts,
     /// What of the manifest is not honoured, a sentence each.
     pub warnings: Vec<String>,
+    /// Whether it was written for another agent.
+    pub is_foreign: bool,
 }
 
 /// What a plugin brings. Of tables, `${CODEX_PLUGIN_ROOT}` stands for its directory: see [`rooted`].
@@ -162,6 +164,17 @@ impl Plugin {
             return Err(format!("`{name}` is no table"));
         }
         tools.iter().try_for_each(|tool| check_tool(&self.root, tool))?;
+        for (event, entries) in hooks {
+            let entries = entries.as_array().into_iter().flatten();
+            let listed = entries.flat_map(|entry| {
+                let inner = entry.get("hooks").and_then(Value::as_array).into_iter().flatten();
+                inner.chain([entry])
+            });
+            if listed.into_iter().any(is_outside) {
+                self.warnings
+                    .push(format!("hook {event}: `sandbox = false` is not honoured: hooks of plugins run inside"));
+            }
+        }
         self.description = one_line(&self.description);
         Ok(())
     }
@@ -191,13 +204,22 @@ pub fn rooted(value: &Value, root: &Path) -> Value {
     }
 }
 
+/// `tables` as a document in TOML, below `name`.
+///
+/// # Errors
+/// A sentence: TOML has no such value.
+pub fn to_toml(name: &str, tables: Map<String, Value>) -> Result<String, String> {
+    let whole: Map<String, Value> = [(name.to_owned(), Value::Object(tables))].into_iter().collect();
+    toml::to_string(&whole).map_err(|error| error.to_string())
+}
+
 fn ours(root: &Path, manifest: Ours) -> Result<Plugin, String> {
     let Ours { name, version, description, tools, mcp_servers, linters, formatters, hooks } = manifest;
     let tools = tools.into_iter().map(|(name, raw)| tool(root, name, raw)).collect::<Result<_, _>>()?;
     let mut parts = Parts { tools, servers: mcp_servers, linters, formatters, hooks, ..Parts::default() };
     let mut warnings = Vec::new();
     usual_places(root, &mut parts, &mut warnings)?;
-    Ok(Plugin { name, version, description, root: root.to_owned(), parts, warnings })
+    Ok(Plugin { name, version, description, root: root.to_owned(), parts, warnings, is_foreign: false })
 }
 
 fn tool(root: &Path, name: String, raw: RawTool) -> Result<ToolPart, String> {
@@ -269,7 +291,8 @@ fn others(root: &Path, file: &str, manifest: &Map<String, Value>) -> Result<Plug
         }
     }
     let description = text("description").unwrap_or_default();
-    Ok(Plugin { name, version: text("version"), description, root: root.to_owned(), parts, warnings })
+    let version = text("version");
+    Ok(Plugin { name, version, description, root: root.to_owned(), parts, warnings, is_foreign: true })
 }
 
 /// What lies where every layout has it.

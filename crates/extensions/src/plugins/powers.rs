@@ -83,10 +83,9 @@ fn of_server(name: &str, table: &Value) -> Power {
         Some(url) => format!("connects to {url}"),
         None => format!("runs `{}`", format!("{} {}", text("command"), text("args")).trim_end()),
     };
-    for (key, said) in [("env", "with"), ("network", "network"), ("writable_roots", "writes in")] {
-        if let Some(value) = table.get(key) {
-            does += &format!(", {said} {}", words(value));
-        }
+    let told = ["command", "args", "url", "type", "sandbox"];
+    for (key, value) in table.as_object().into_iter().flatten().filter(|(key, _)| !told.contains(&key.as_str())) {
+        does += &format!(", {key}: {}", words(value));
     }
     Power { kind: "server", name: name.to_owned(), does, outside: is_outside(table) }
 }
@@ -103,7 +102,8 @@ fn of_hook(event: &str, entry: &Value) -> Vec<Power> {
             Some(command) => format!("runs `{}`", words(command)),
             None => format!("{hook}"),
         },
-        outside: is_outside(hook) || is_outside(entry),
+        // Whatever it asks for: see the manifest's warnings.
+        outside: false,
     };
     listed.iter().map(power).collect()
 }
@@ -114,7 +114,7 @@ fn run_by(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a table asks for no walls.
-fn is_outside(table: &Value) -> bool {
+pub(super) fn is_outside(table: &Value) -> bool {
     table.get("sandbox").is_some_and(|sandbox| *sandbox == Value::Bool(false))
 }
 
@@ -194,15 +194,16 @@ mod tests {
             root: scratch.path().to_owned(),
             parts,
             warnings: Vec::new(),
+            is_foreign: false,
         };
         let all = powers(&plugin);
         let lines: Vec<String> = all.iter().map(Power::line).collect();
         let expected = [
             "tool t: runs `bin/t -x`; Does it.",
             "server far: connects to https://h/x",
-            "server near: runs `s a b`, with K=v, OUTSIDE the sandbox",
+            "server near: runs `s a b`, env: K=v, OUTSIDE the sandbox",
             "linter l: after edits runs `l {files}` on *.md",
-            "hook PreToolUse (Bash): runs `h; x`, OUTSIDE the sandbox",
+            "hook PreToolUse (Bash): runs `h; x`",
             "command git:log: text for the model, runs `git log`",
             "skill tidy: text for the model, which it reads when it needs it",
         ];

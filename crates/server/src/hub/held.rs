@@ -89,6 +89,8 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         ClientRequest::PermissionsRead(params) => &params.thread_id,
         ClientRequest::PermissionsForget(params) => &params.thread_id,
         ClientRequest::CommandList(params) => &params.thread_id,
+        ClientRequest::PluginsList(params) => &params.thread_id,
+        ClientRequest::PluginsSet(params) => &params.thread_id,
         ClientRequest::ThreadUsageRead(params) => &params.thread_id,
         ClientRequest::TurnStart(params) => &params.thread_id,
         ClientRequest::TurnSteer(params) => &params.thread_id,

@@ -101,6 +101,8 @@ impl App {
                 }
             }
             (Purpose::Agents, ClientResponse::AgentsList(list)) => self.lay(overlays::agents(list.data)),
+            (Purpose::Plugins, ClientResponse::PluginsList(list)) => self.lay(overlays::plugins(list.data)),
+            (Purpose::SetPlugin, _) => self.intend(Intent::Fetch(Fetch::Plugins)),
             (Purpose::Context, ClientResponse::ThreadContextRead(context)) => {
                 self.lay(status_page::context_page(&context, &self.setup.look));
             }

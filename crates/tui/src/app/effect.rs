@@ -97,6 +97,10 @@ pub enum Purpose {
     Terminals,
     /// To show the sub-agents.
     Agents,
+    /// To show the plugins.
+    Plugins,
+    /// To have switched one of them.
+    SetPlugin,
     /// To have a sub-agent work on this; it is not lost if that cannot be.
     Agent(String),
     /// To know the branch, which the turn may have changed.

@@ -5,10 +5,10 @@ use std::time::Instant;
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
     CollaborationMode, FuzzyFileSearchParams, HooksListParams, ModelListParams, PermissionsForgetParams,
-    PermissionsReadParams, ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams,
-    ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams,
-    ThreadShellCommandParams, ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams,
-    TurnSteerParams, UserInput,
+    PermissionsReadParams, PluginSetParams, PluginsListParams, ServerRequestAnswerParams, SettingsChange,
+    SortDirection, ThreadDiffParams, ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams,
+    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams, ThreadUsageReadParams,
+    TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
 };
 
 use super::{App, Effect, Opening, Purpose, own_commands::Typed, session::Running};
@@ -317,6 +317,11 @@ impl App {
             }
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
+            Fetch::Plugins => self.call(ClientRequest::PluginsList(PluginsListParams { thread_id }), Purpose::Plugins),
+            Fetch::SetPlugin { id, enabled } => {
+                let params = PluginSetParams { thread_id, id, enabled };
+                self.call(ClientRequest::PluginsSet(params), Purpose::SetPlugin);
+            }
             Fetch::AgentTranscript(thread_id) => self.items_of(thread_id, None, Purpose::Transcript),
             Fetch::StopAgent(thread_id) => {
                 let params = TurnInterruptParams { thread_id, turn_id: String::new() };

@@ -28,6 +28,10 @@ pub(super) fn agents(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Agents)])
 }
 
+pub(super) fn plugins(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::Plugins)])
+}
+
 pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::NewThread])
 }

@@ -110,7 +110,10 @@ pub const COMMANDS: &[Command] = &[
         headless: "use `codex exec --plan`",
         ..command("plan", "Plan first, change nothing; then you decide about the plan", run::plan)
     },
-    later("plugins", "Plugins and what they add", "this version loads no plugins"),
+    Command {
+        headless: "use `codex plugin list`",
+        ..command("plugins", "Plugins that are kept and what each adds; switch one on or off", run::plugins)
+    },
     command("ps", "Commands that run on", run::ps),
     Command { aliases: &["exit", "q"], ..command("quit", "Leave; the session can be resumed", run::quit) },
     Command {

@@ -102,6 +102,7 @@ fn each_command_wants_what_it_is_for() {
         ("/status", "Fetch(Status)"),
         ("/agent do it", r#"Agent("do it")"#),
         ("/agents", "Fetch(Agents)"),
+        ("/plugins", "Fetch(Plugins)"),
         ("/ps", "Fetch(Terminals)"),
         ("/stop", "Fetch(StopTerminals(None))"),
         ("/stop 3", r#"Fetch(StopTerminals(Some("3")))"#),

@@ -65,12 +65,9 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
     // Those that this version has not say so.
-    for name in ["mcp", "plugins"] {
-        let word = name.split(' ').next().unwrap();
-        terminal.press(&format!("/{name}\r"), &format!("✗ /{word}: this version "));
-        // What was typed is there again, to be changed.
-        terminal.press("\x03", "Ask, or /help");
-    }
+    terminal.press("/mcp\r", "✗ /mcp: this version ");
+    // What was typed is there again, to be changed.
+    terminal.press("\x03", "Ask, or /help");
     assert_eq!(place.server.requests().len(), 0);
 }
 
@@ -389,4 +386,19 @@ fn s55_a_sub_agent_works_beside_the_session_and_reports_back() {
     terminal.press("well?\r", "I have read it.").rest();
     let input = last_request(&place)["input"].to_string();
     assert!(input.contains("I was told.") && input.contains("It was seen."), "{input}");
+}
+
+#[test]
+fn s54_plugins_are_listed_with_what_each_adds_and_switched_off_and_on() {
+    let place = Place::new(json!([{ "text": "One." }, { "text": "Two." }]));
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/plugins/prose");
+    assert!(place.codex(&["plugin", "add", example, "--yes"]).output().unwrap().status.success());
+    let offered = || place.server.requests().pop().unwrap().body["tools"].to_string().contains("prose__count_words");
+    let mut terminal = Terminal::open(&place, &[]);
+    terminal.press("/plugins\r", "linter long-lines").press("\r", "○ prose");
+    terminal.press("\x1b", "Ask, or /help").press("hello\r", "One.");
+    assert!(!offered());
+    terminal.press("/plugins\r", "○ prose").press("\r", "● prose");
+    terminal.press("\x1b", "Ask, or /help").press("hello\r", "Two.");
+    assert!(offered());
 }
