@@ -154,6 +154,7 @@ impl TurnRun {
         permission: Permission,
         is_shown: bool,
     ) -> Result<Running, StoreError> {
+        state.nested.touched(&prepared.access, &state.settings.workplace.roots.workspace);
         let before = self.checkpoint_before(state, &context.item_id, &prepared.access, &permission.confinement).await;
         if before == Before::Interrupted {
             let ran = Ok(refused(prepared.started, NEVER_RAN.to_owned(), INTERRUPTED));

@@ -158,6 +158,7 @@ impl ThreadState {
                 (false, Unread::MayBeCut) => budget,
             },
             pictures: !is_second,
+            skills: what_stays::skills_read(&self.history),
         }
     }
 
@@ -384,7 +385,15 @@ impl ThreadState {
         let workplace = &self.settings.workplace;
         let is_small = self.settings.model.is_small;
         let instructions = &self.settings.instructions;
-        context::opening(is_small, instructions, &workplace.roots, &workplace.policy, &context::today())
+        let date = context::today();
+        let opening = context::opening(is_small, instructions, &workplace.roots, &workplace.policy, &date);
+        context::with_skills(opening, self.offered_skills())
+    }
+
+    /// What the model is told of skills. One with little room has no tool to read them.
+    pub(crate) fn offered_skills(&self) -> Option<String> {
+        let skills = self.settings.plugged.skills.as_ref().filter(|_| !self.settings.model.is_small)?;
+        skills.offered()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the model is told before the user says anything. Pure: settings in, messages out.
 
+use codex_extensions::skills;
 use codex_history::{Content, History, Message};
 use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_workspace::{Instruction, Roots};
@@ -53,13 +54,7 @@ pub(crate) fn news(
 }
 
 pub(crate) fn surroundings(instructions: &[Instruction], roots: &Roots, policy: &Policy, date: &str) -> Vec<String> {
-    let mut parts: Vec<String> = instructions
-        .iter()
-        .map(|instruction| {
-            let path = instruction.path.display().to_string();
-            fill(INSTRUCTIONS, &[("path", &path), ("text", instruction.text.trim_end())])
-        })
-        .collect();
+    let mut parts: Vec<String> = instructions.iter().map(said_of).collect();
     parts.push(environment(roots, policy, date));
     parts.extend(policy.is_planning.then(|| PLAN_MODE.to_owned()));
     parts
@@ -96,6 +91,31 @@ fn environment(roots: &Roots, policy: &Policy, date: &str) -> String {
     fill(ENVIRONMENT, &values)
 }
 
+/// `messages` with what is said of skills, behind what the model is told of its surroundings.
+pub(crate) fn with_skills(mut messages: Vec<Message>, offered: Option<String>) -> Vec<Message> {
+    if let (Some(Message::User { content }), Some(offered)) = (messages.last_mut(), offered) {
+        content.push(text(offered));
+    }
+    messages
+}
+
+/// What is said of skills, if the conversation does not say it, or says otherwise.
+pub(crate) fn news_of_skills(history: &History, offered: Option<String>) -> Option<Message> {
+    let offered = offered.filter(|offered| !says(history, offered))?;
+    Some(Message::User { content: vec![text(offered)] })
+}
+
+/// The instructions of a directory below the workspace, if the conversation does not say them.
+pub(crate) fn news_of_instruction(history: &History, instruction: &Instruction) -> Option<Message> {
+    let part = said_of(instruction);
+    (!says(history, &part)).then(|| Message::User { content: vec![text(part)] })
+}
+
+fn said_of(instruction: &Instruction) -> String {
+    let path = instruction.path.display().to_string();
+    fill(INSTRUCTIONS, &[("path", &path), ("text", instruction.text.trim_end())])
+}
+
 /// Whether the last text in `history` that begins with the first line of `part` is `part`.
 fn says(history: &History, part: &str) -> bool {
     let marker = part.lines().next().unwrap_or_default();
@@ -115,13 +135,14 @@ fn says(history: &History, part: &str) -> bool {
 /// Whether what a user message says comes from this program.
 pub(crate) fn is_of_program(content: &[Content]) -> bool {
     let Some(Content::Text { text }) = content.first() else { return false };
-    begins_as(text, &[ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP])
+    begins_as(text, &[skills::MARK, ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP])
 }
 
 /// Whether a text of a user message is not the user's own: this program put it there, or another model's words.
 pub(crate) fn is_said_for_user(text: &str) -> bool {
     let templates = [
-        [ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP, PLAN_MODE].as_slice(),
+        [skills::MARK, skills::READ, ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP, PLAN_MODE]
+            .as_slice(),
         &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE],
     ];
     templates.iter().any(|templates| begins_as(text, templates))

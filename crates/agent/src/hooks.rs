@@ -218,6 +218,7 @@ impl TurnRun {
         let Some(caller) = caller.filter(|_| !unread.is_empty()) else { return Ok(Ok(Vec::new())) };
         let contents = unread.iter().flatten().filter_map(|part| match part {
             Part::Content(content) => Some(content.clone()),
+            Part::Apart(text) => Some(Content::Text { text: text.clone() }),
             Part::Output(_) => None,
         });
         let contents: Vec<Content> = contents.collect();

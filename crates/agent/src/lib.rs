@@ -22,6 +22,7 @@ mod input;
 mod known_pages;
 mod mcp_tools;
 mod mode;
+mod nested_instructions;
 mod new_repositories;
 mod plugged;
 mod questions;

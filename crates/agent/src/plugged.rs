@@ -7,6 +7,8 @@ use codex_extensions::hooks::Hooks;
 use codex_tools::Tool;
 
 use crate::{McpUse, hooks::Notify};
+use codex_extensions::skills::Skills;
+use codex_workspace::InstructionRules;
 
 /// All of it. The default is nothing, and costs nothing.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,10 @@ pub struct Plugged {
     pub hooks: Hooks,
     /// The program that is told of the end of turns.
     pub notify: Option<Arc<Notify>>,
+    /// The skills that there are, in use or not.
+    pub skills: Option<Arc<Skills>>,
+    /// How instructions of directories below the workspace are looked for; `None`: they are not.
+    pub instructions: Option<Arc<InstructionRules>>,
 }
 
 impl Plugged {

@@ -70,6 +70,7 @@ impl TurnRun {
         }
         self.take_steers(state).await?;
         self.take_reports(state).await?;
+        state.tell_nested_instructions().await?;
         if self.lacks_room(state, tools) {
             return Ok(Step::Compact(Reason::NearLimit));
         }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
+use codex_extensions::skills::SkillTool;
 use codex_model::{Model, Options, Prices};
 use codex_permissions::Policy;
 use codex_sandbox::Sandbox;
@@ -45,8 +46,12 @@ impl ThreadSettings {
 
     /// All tools that there are for it.
     pub(crate) fn with_agent_tools(mut self) -> Self {
+        let before = self.tools.len();
+        self.tools.extend(self.plugged.skills.as_ref().and_then(SkillTool::of));
         if let Some(agents) = &self.agents {
             self.tools.extend(agent_tools(agents));
+        }
+        if self.tools.len() > before {
             self.tools.sort_by(|one, other| one.name().cmp(other.name()));
         }
         self

@@ -18,6 +18,8 @@ pub struct Spoken {
 pub enum Part {
     /// As it is.
     Content(Content),
+    /// A text that does not become one with what is beside it.
+    Apart(String),
     /// What this command line puts out. It runs as one that the user typed.
     Output(String),
 }
@@ -42,6 +44,7 @@ pub(crate) fn joined(parts: impl IntoIterator<Item = Part>) -> Vec<Content> {
         match (part, content.last_mut()) {
             (Part::Content(Content::Text { text }), Some(Content::Text { text: last })) => last.push_str(&text),
             (Part::Content(next), _) => content.push(next),
+            (Part::Apart(text), _) => content.push(Content::Text { text }),
             (Part::Output(_), _) => {}
         }
     }

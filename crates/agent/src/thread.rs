@@ -29,6 +29,7 @@ use crate::{
     diagnostics::Checks,
     hooks, input,
     mode::{self, Next},
+    nested_instructions::Nested,
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
     spoken::{joined, waits},
@@ -104,6 +105,8 @@ pub(crate) struct ThreadState {
     pub(crate) temp: Option<TempDirectory>,
     /// What is the thread's own, while a review has its place.
     pub(crate) apart: Option<Apart>,
+    /// The directories below the workspace that were touched.
+    pub(crate) nested: Nested,
 }
 
 /// When settings come into force.
@@ -706,6 +709,7 @@ impl ThreadState {
             checks: Checks::default(),
             temp: Some(temp),
             apart: None,
+            nested: Nested::default(),
         };
         (id, state)
     }
@@ -767,6 +771,10 @@ impl ThreadState {
         let ThreadSettings { workplace, instructions, .. } = &self.settings;
         let (roots, policy) = (&workplace.roots, &workplace.policy);
         match context::news(&self.history, instructions, roots, policy, &context::today()) {
+            Some(news) => self.record_message(news).map(drop)?,
+            None => {}
+        }
+        match context::news_of_skills(&self.history, self.offered_skills()) {
             Some(news) => self.record_message(news).map(drop),
             None => Ok(()),
         }

@@ -7,11 +7,12 @@ use codex_protocol::{
     FuzzyFileSearchParams, FuzzyFileSearchResult, HooksListParams, HooksListResponse, ModelListParams, ModelListResult,
     PermissionsForgetParams, PermissionsReadParams, PluginSetParams, PluginsListParams, PluginsListResult,
     ReviewStartParams, ReviewStartResult, RewindPreview, RpcError, ServerMessage, ServerRequestAnswerParams,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
-    ThreadLoadedListResult, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadRevertParams, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams,
-    ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
+    SkillsConfigWriteParams, SkillsConfigWriteResult, SkillsListParams, SkillsListResult, ThreadCompactStartParams,
+    ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult,
+    ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
+    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams,
     ThreadShellCommandParams, ThreadStartParams, ThreadUnsubscribeParams, ThreadUnsubscribed, TurnInterruptParams,
     TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
@@ -108,6 +109,10 @@ calls! {
     thread_shell_command ThreadShellCommand(ThreadShellCommandParams) -> Empty;
     /// Lists the commands of a thread that are not built in.
     command_list CommandList(CommandListParams) -> CommandListResult;
+    /// Lists the skills of directories.
+    skills_list SkillsList(SkillsListParams) -> SkillsListResult;
+    /// Takes a skill out of use, or back into it.
+    skills_config_write SkillsConfigWrite(SkillsConfigWriteParams) -> SkillsConfigWriteResult;
     /// Finds files by a few letters of their names.
     fuzzy_file_search FuzzyFileSearch(FuzzyFileSearchParams) -> FuzzyFileSearchResult;
     /// Lists the hooks of a thread, or of directories.

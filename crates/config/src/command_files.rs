@@ -20,9 +20,13 @@ const DEEPEST: usize = 4;
 
 /// The directories of own commands that a project brings for whoever works in `workspace`, the nearest first.
 pub fn command_directories(root: &Path, workspace: &Path) -> Vec<PathBuf> {
+    project_directories(root, workspace, &[".codex/commands", ".claude/commands"])
+}
+
+/// The directories with these names from `workspace` up to the project's root, the nearest first.
+pub fn project_directories(root: &Path, workspace: &Path, names: &[&str]) -> Vec<PathBuf> {
     let within = workspace.ancestors().take_while(|directory| directory.starts_with(root));
-    let places = [".codex/commands", ".claude/commands"];
-    within.flat_map(|directory| places.map(|place| directory.join(place))).collect()
+    within.flat_map(|directory| names.iter().map(|name| directory.join(name))).collect()
 }
 
 /// Puts the files that want something into `trust`.

@@ -7,6 +7,7 @@ mod hooks;
 mod linters;
 mod mcp;
 mod plugins;
+mod skills;
 
 pub use linters::{FORMATTER, LANGUAGE_SERVER, LINTER, LSP};
 pub(crate) use mcp::FORBIDS_TOOLS;
@@ -325,6 +326,7 @@ pub const KEYS: &[Key] = &[
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
     key("history", Kind::Table(HISTORY), "What was written in the screen before"),
     key("sessions", Kind::Table(SESSIONS), "How long sessions are kept"),
+    key("skills", Kind::Table(skills::SKILLS), "Skills, and which are not in use"),
     key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
@@ -360,11 +362,15 @@ pub const KEYS: &[Key] = &[
     later("model_catalog_json", "File that describes models"),
     later("model_instructions_file", "File that replaces the instructions"),
     key("plugins", Kind::Named(plugins::PLUGIN), "Plugins that `codex plugin` keeps, by `NAME` or `NAME@MARKETPLACE`"),
-    later("project_doc_fallback_filenames", "Other names of AGENTS.md"),
-    later("project_doc_max_bytes", "How much of AGENTS.md is read"),
+    key("project_doc_fallback_filenames", Kind::Texts, "Names of files that count where a directory has no AGENTS.md"),
+    key(
+        "project_doc_max_bytes",
+        Kind::Count(0, 1 << 20),
+        "Most bytes of AGENTS.md and the like, all together; 0: none is read",
+    )
+    .default("32768"),
     later("project_root_markers", "Names that mark a project's root"),
     later("review_model", "Model for reviews"),
-    later("skills", "Skills, and whether each is in use"),
     later("tool_output_token_limit", "Longest output of a tool, in tokens"),
     later("tools", "Switches of single tools"),
     ignored("allow_login_shell", "Commands never run in a login shell"),

@@ -63,7 +63,7 @@ mod tests;
 
 pub use agent_files::{AgentFile, plugin_agents};
 pub use built_in::is_built_in;
-pub use command_files::command_directories;
+pub use command_files::{command_directories, project_directories};
 pub use credentials::{Keeper, check_key, credentials_file, forget_keys, is_open_to_others, keep_key};
 pub use edit::{
     CanonicalKey, Change, Edit, SettingsFile, canonical, check, edit, forget, keep_trust, remember, replace_text,

@@ -93,6 +93,11 @@ struct Raw {
     review: RawReview,
     search: RawSearch,
     web_search: Option<Value>,
+    #[serde(default)]
+    project_doc_fallback_filenames: Vec<String>,
+    project_doc_max_bytes: usize,
+    #[serde(default)]
+    skills: RawSkills,
     oss: bool,
     oss_provider: Option<String>,
     #[serde(default)]
@@ -104,6 +109,13 @@ struct Raw {
     _profiles: Option<IgnoredAny>,
     #[serde(rename = "default_profile")]
     _default_profile: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSkills {
+    #[serde(default)]
+    disabled: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -272,6 +284,9 @@ pub(crate) fn settings(
         ignore_files: raw.ignore_files,
         shell_environment_policy,
         secret_variables,
+        project_doc_fallback_filenames: raw.project_doc_fallback_filenames,
+        project_doc_max_bytes: raw.project_doc_max_bytes,
+        skills_disabled: raw.skills.disabled,
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),

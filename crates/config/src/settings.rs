@@ -139,6 +139,12 @@ pub struct Settings {
     pub shell_environment_policy: EnvironmentPolicy,
     /// The environment variables that hold keys and header values of any provider. Commands must not see them.
     pub secret_variables: BTreeSet<String>,
+    /// Names of files of instructions that count where a directory has no `AGENTS.md`.
+    pub project_doc_fallback_filenames: Vec<String>,
+    /// Most bytes of instructions, all files together.
+    pub project_doc_max_bytes: usize,
+    /// Skills that are not in use, by name or by the path of their `SKILL.md`.
+    pub skills_disabled: Vec<String>,
     /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.
     pub permissions: Vec<PermissionEntry>,
     /// Sub-agents.

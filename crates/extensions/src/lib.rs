@@ -14,5 +14,6 @@ pub mod linters;
 pub mod lsp;
 pub mod plugins;
 pub mod program;
+pub mod skills;
 
 pub use files::{Place, Source};

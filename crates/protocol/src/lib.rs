@@ -30,6 +30,7 @@ mod rpc;
 #[cfg(test)]
 mod schema_tests;
 mod settings;
+mod skills;
 mod terminals;
 mod thread;
 mod turn;
@@ -80,6 +81,10 @@ pub use rpc::{ErrorKind, RpcError};
 pub use settings::{
     CollaborationMode, ModeKind, ModeSettings, SettingsChange, ThreadSettings, ThreadSettingsUpdateParams,
     ThreadSettingsUpdated,
+};
+pub use skills::{
+    SkillError, SkillInfo, SkillScope, SkillsConfigWriteParams, SkillsConfigWriteResult, SkillsListEntry,
+    SkillsListParams, SkillsListResult,
 };
 pub use terminals::{
     BackgroundTerminal, BackgroundTerminalResizeParams, BackgroundTerminalTerminateParams,

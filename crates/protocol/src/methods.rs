@@ -12,17 +12,17 @@ use crate::{
     HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams,
     ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, PluginSetParams,
     PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
-    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, ThreadClosed,
-    ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams,
-    ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams,
-    ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult,
-    ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult,
-    ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse,
-    ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams,
-    ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult,
-    ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged,
-    TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult,
-    TurnSteerParams, TurnSteerResult, Warning,
+    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, SkillsConfigWriteParams,
+    SkillsConfigWriteResult, SkillsListParams, SkillsListResult, ThreadClosed, ThreadCompactStartParams,
+    ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams,
+    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult,
+    ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
+    ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams,
+    ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
+    ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
+    ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed,
+    ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed,
+    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -181,6 +181,8 @@ client_requests! {
     TurnRetry         "turn/retry"          TurnInterruptParams     => Empty,               Ours;
     ReviewStart       "review/start"        ReviewStartParams       => ReviewStartResult,   Theirs;
     CommandList       "command/list"        CommandListParams       => CommandListResult,   Ours;
+    SkillsList        "skills/list"         SkillsListParams        => SkillsListResult,    Theirs;
+    SkillsConfigWrite "skills/config/write" SkillsConfigWriteParams => SkillsConfigWriteResult, Theirs;
     FuzzyFileSearch   "fuzzyFileSearch"     FuzzyFileSearchParams   => FuzzyFileSearchResult, Theirs;
     HooksList         "hooks/list"          HooksListParams         => HooksListResponse,   Theirs;
     ModelList         "model/list"          ModelListParams         => ModelListResult,     Theirs;

@@ -265,6 +265,9 @@ pub struct ThreadOpened {
     /// Absolute paths of the instruction files in force.
     #[serde(default)]
     pub instruction_sources: Vec<String>,
+    /// How much of each was read, and what was cut or left out, for people. (Ours.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instruction_notes: Vec<String>,
 }
 
 /// `thread/read`: what is known of a thread on disk; and, of such a thread, `thread/archive` lays it aside, `thread/unarchive`

@@ -12,6 +12,7 @@ use codex_agent::{
     Thread,
 };
 use codex_config::{AgentFile, AgentSettings, SandboxMode};
+use codex_extensions::skills::TOOL;
 use codex_permissions::{Policy, SandboxLevel};
 use codex_protocol::{
     AgentListResult, AgentStartParams, AgentStarted, ErrorKind, RpcError, ServerMessage, ServerNotification, SubAgent,
@@ -213,6 +214,7 @@ impl Server {
             built.settings.instructions.push(Instruction { path, text: instructions });
             if let Some(tools) = tools {
                 built.settings.tools.retain(|tool| tools.iter().any(|name| name == tool.name()));
+                built.settings.plugged.skills.take_if(|_| !tools.iter().any(|name| name == TOOL));
             }
         }
         let held_by = build::held_by(&mut built).await.to_owned();
@@ -370,6 +372,7 @@ pub(crate) fn unknown_tools(files: &[AgentFile]) -> Vec<String> {
         if known.is_empty() {
             known = codex_tools::all().iter().map(|tool| tool.name().to_owned()).collect();
             known.extend(codex_tools::WEB_TOOLS.map(str::to_owned));
+            known.push(TOOL.to_owned());
             known.sort_unstable();
         }
         if !known.contains(tool) && !tool.ends_with("_agent") {

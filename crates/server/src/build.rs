@@ -20,7 +20,7 @@ use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams,
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_tools::Tool;
-use codex_workspace::{Roots, instructions};
+use codex_workspace::{Instruction, InstructionRules, Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     oss::Open,
     outage, plugins,
     policy::{Ground, policy},
-    trust, web,
+    skills, trust, web,
 };
 
 /// What a client wants of a thread's settings; the rest comes from the configuration.
@@ -82,6 +82,8 @@ pub(crate) struct Built {
     pub(crate) agents: AgentSettings,
     /// The descriptions of sub-agents.
     pub(crate) agent_files: Vec<AgentFile>,
+    /// As in [`codex_protocol::ThreadOpened`].
+    pub(crate) instruction_notes: Vec<String>,
 }
 
 /// What the configuration comes to.
@@ -273,7 +275,14 @@ pub(crate) async fn thread(
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
     (wanted.asks_trust, wanted.trust_project) = (false, false);
-    let found = instructions(codex_home, &wanted.cwd, &project(&server.environment, &wanted.cwd));
+    let rules = InstructionRules {
+        top: project(&server.environment, &wanted.cwd),
+        limit: settings.project_doc_max_bytes,
+        fallbacks: settings.project_doc_fallback_filenames.clone(),
+    };
+    let found = instructions(codex_home, &wanted.cwd, &rules);
+    let size = |file: &Instruction| format!("{}: {} bytes", file.path.display(), file.text.len());
+    let instruction_notes = found.files.iter().map(size).chain(found.warnings.iter().cloned()).collect();
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
     warnings.extend(agents::unknown_tools(&agent_files));
@@ -287,11 +296,15 @@ pub(crate) async fn thread(
     let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &workplace, &mut warnings);
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
+    let skills = skills::skills(&server.environment, codex_home, &wanted.cwd, &settings);
+    let skills = (!skills.all.is_empty()).then(|| Arc::new(skills));
     let plugged = Plugged {
         checkers,
         hooks: hooks::hooks(&settings, project(&server.environment, &wanted.cwd))?,
         notify: hooks::notify(server, &settings),
         mcp,
+        skills,
+        instructions: Some(Arc::new(rules)),
     };
     tools.extend(plugged.tools());
     tools.sort_by(|one, other| one.name().cmp(other.name()));
@@ -322,6 +335,7 @@ pub(crate) async fn thread(
         config_sources: sources,
         agents: settings.agents,
         agent_files,
+        instruction_notes,
     })
 }
 

@@ -100,6 +100,14 @@ impl Ceiling {
                 let all = params.cwds.iter().try_for_each(|cwd| self.directory(cwd).map(drop));
                 all.map(|()| Vec::new())
             }
+            ClientRequest::SkillsList(params) => {
+                let named = std::mem::take(&mut params.cwds);
+                params.cwds = named.iter().map(|cwd| self.directory(cwd)).collect::<Result<_, _>>()?;
+                if params.cwds.is_empty() {
+                    params.cwds.push(self.directory(".")?);
+                }
+                Ok(Vec::new())
+            }
             ClientRequest::ConfigRead(params) | ClientRequest::PermissionProfileList(params) => {
                 params.cwd = params.cwd.take().map(|cwd| self.directory(&cwd)).transpose()?;
                 Ok(Vec::new())

@@ -94,6 +94,7 @@ impl Server {
             change.collaboration_mode = expanded.mode.map(CollaborationMode::only).or(change.collaboration_mode);
             spoken.push(Spoken { shown, read: Some(expanded.parts) });
         }
+        let spoken = self.with_skills(&kept, spoken).await?;
         self.change_for_turn(thread_id, &kept, change, model).await?;
         self.warn(thread_id, &warnings).await;
         Ok(spoken)
@@ -116,7 +117,7 @@ impl Server {
             }
             spoken.push(Spoken { shown, read: Some(expanded.parts) });
         }
-        Ok(spoken)
+        self.with_skills(&kept, spoken).await
     }
 
     /// Changes the settings; a model that a command wants is asked in this turn, and the one before in the next.

@@ -80,6 +80,10 @@ impl Server {
             ClientRequest::CommandList(params) => {
                 ClientResponse::CommandList(self.list_commands(&params.thread_id).await?)
             }
+            ClientRequest::SkillsList(params) => ClientResponse::SkillsList(self.list_skills(params).await?),
+            ClientRequest::SkillsConfigWrite(params) => {
+                ClientResponse::SkillsConfigWrite(self.write_skill(params).await?)
+            }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
             ClientRequest::ConfigRead(_)
             | ClientRequest::HooksList(_)
@@ -380,6 +384,7 @@ pub(crate) fn opened(id: &str, built: &Built, held_by: &str, path: Option<&Path>
         cut_off: false,
         config_sources: built.config_sources.clone(),
         instruction_sources,
+        instruction_notes: built.instruction_notes.clone(),
     }
 }
 

@@ -46,6 +46,7 @@ mod retention;
 mod review;
 mod rewind;
 mod sessions;
+mod skills;
 mod terminals;
 pub mod transports;
 mod trust;

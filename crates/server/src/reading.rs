@@ -33,6 +33,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
         request,
         ClientRequest::ThreadItemsList(_)
             | ClientRequest::CommandList(_)
+            | ClientRequest::SkillsList(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::AgentsList(_)
             | ClientRequest::ConfigRead(_)

@@ -20,6 +20,7 @@ mod questions;
 mod resuming;
 mod reviews;
 mod session;
+mod skills;
 #[cfg(test)]
 mod tests;
 mod whose;

@@ -247,6 +247,15 @@ pub enum Fetch {
         /// Whether it is in use.
         enabled: bool,
     },
+    /// The skills of the session's directory.
+    Skills,
+    /// Take a skill out of use, or back into it.
+    SwitchSkill {
+        /// Its name.
+        name: String,
+        /// Whether it is to be used.
+        enabled: bool,
+    },
     /// What the sub-agent of this thread said and did, in the pager.
     AgentTranscript(String),
     /// Stop the sub-agent of this thread.

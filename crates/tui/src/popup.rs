@@ -1,6 +1,6 @@
 //! The list above the composer while a command or a file is typed.
 
-use codex_protocol::{FoundFile, FoundKind, OwnCommand};
+use codex_protocol::{FoundFile, FoundKind, OwnCommand, SkillInfo};
 
 use crate::{
     fuzzy::{push_marked, ranked},
@@ -67,6 +67,22 @@ impl Popup {
             let name = *known.get(found.index)?;
             let (label, insert) = (name.to_owned(), name.to_owned());
             Some(PopupItem { label, about: String::new(), insert, marks: found.marks })
+        });
+        Self::new(items.collect())
+    }
+
+    /// Skills that are like `typed`, without its `$`.
+    pub fn skills(typed: &str, skills: &[SkillInfo]) -> Option<Self> {
+        let names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
+        let items = ranked(typed, &names).into_iter().filter_map(|found| {
+            let SkillInfo { name, description, .. } = skills.get(found.index)?;
+            let marks = found.marks.into_iter().map(|at| at + 1).collect();
+            Some(PopupItem {
+                label: format!("${name}"),
+                about: description.clone(),
+                insert: format!("${name} "),
+                marks,
+            })
         });
         Self::new(items.collect())
     }

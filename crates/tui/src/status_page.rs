@@ -37,7 +37,9 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     let cost = session.cost.to_string();
     rows.push(page.line("Money", if cost.is_empty() { UNKNOWN } else { &cost }));
     rows.extend(page.list("Settings from", &opened.config_sources));
-    rows.extend(page.list("Instructions from", &opened.instruction_sources));
+    let notes =
+        if opened.instruction_notes.is_empty() { &opened.instruction_sources } else { &opened.instruction_notes };
+    rows.extend(page.list("Instructions from", notes));
     Box::new(Pager::new("Status", vec![PagerEntry::rows(rows)]))
 }
 

@@ -1,6 +1,7 @@
 //! The instructions that users and projects leave for agents: `AGENTS.md`, from the general to the particular.
 //!
-//! Their text is data from whoever wrote the repository: this module must never act on it.
+//! Their text is data from whoever wrote the repository: this module must never act on it. What one imports is read only
+//! inside the project.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,10 +12,17 @@ use std::{
 
 use rustix::fs::OFlags;
 
-/// Most instructions that are taken, all files together, in bytes.
+/// Most instructions that are taken, all files together, in bytes; unless the user says otherwise.
 pub const INSTRUCTIONS_LIMIT: usize = 32 << 10;
 
-const FILE_NAME: &str = "AGENTS.md";
+/// Names of a file of instructions, of which the first that is there counts; then those that the user adds, then [`FOREIGN`].
+const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
+/// What another agent's users have in its place. It may import files.
+const FOREIGN: &str = "CLAUDE.md";
+/// How many files may import one another in a row.
+const DEEPEST: usize = 4;
+/// Most files that are imported.
+const IMPORTED: usize = 32;
 
 /// One file of instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,52 +42,139 @@ pub struct Instructions {
     pub warnings: Vec<String>,
 }
 
-/// Reads the instructions that hold in `workspace` (absolute, canonical): the user's own in `codex_home`, then one
-/// file a directory from `top`, the project's (canonical), down to the workspace.
-pub fn instructions(codex_home: &Path, workspace: &Path, top: &Path) -> Instructions {
-    let mut directories: Vec<&Path> =
-        workspace.ancestors().take_while(|directory| directory.starts_with(top)).collect();
-    directories.reverse();
-    let mut found = Instructions::default();
-    let mut left = INSTRUCTIONS_LIMIT;
-    // The user's own file may be a link to anywhere; a project's may not lead out of the project.
-    found.add(codex_home.join(FILE_NAME), None, &mut left);
-    for directory in directories {
-        if directory != codex_home {
-            found.add(directory.join(FILE_NAME), Some(top), &mut left);
-        }
-    }
-    found
+/// How instructions are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstructionRules {
+    /// The project's root, canonical: no file of the project may lead out of it.
+    pub top: PathBuf,
+    /// Most bytes, all files together.
+    pub limit: usize,
+    /// Other names of `AGENTS.md`, the first before the others.
+    pub fallbacks: Vec<String>,
 }
 
-impl Instructions {
-    fn add(&mut self, path: PathBuf, within: Option<&Path>, left: &mut usize) {
-        let (bytes, more) = match read_within(&path, within, *left) {
+impl InstructionRules {
+    /// As they are where the user says nothing.
+    pub fn usual(top: &Path) -> Self {
+        Self { top: top.to_owned(), limit: INSTRUCTIONS_LIMIT, fallbacks: Vec::new() }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let more = self.fallbacks.iter().map(String::as_str).filter(|name| !name.contains('/'));
+        NAMES.into_iter().chain(more).chain([FOREIGN])
+    }
+}
+
+/// Reads the instructions that hold in `workspace` (absolute, canonical): the user's own in `codex_home`, then one
+/// file a directory from the project's root down to the workspace, and what these import.
+pub fn instructions(codex_home: &Path, workspace: &Path, rules: &InstructionRules) -> Instructions {
+    let mut directories: Vec<&Path> =
+        workspace.ancestors().take_while(|directory| directory.starts_with(&rules.top)).collect();
+    directories.reverse();
+    let mut reading = Reading { rules, found: Instructions::default(), left: rules.limit, imported: 0 };
+    // The user's own file may be a link to anywhere; a project's may not lead out of the project.
+    reading.first(codex_home, NAMES.into_iter(), None);
+    for directory in directories {
+        if directory != codex_home {
+            reading.first(directory, rules.names(), Some(&rules.top));
+        }
+    }
+    reading.found
+}
+
+/// The instructions of one directory of the project, which has at most `left` bytes for them.
+pub fn instructions_of(directory: &Path, rules: &InstructionRules, left: usize) -> Instructions {
+    let mut reading = Reading { rules, found: Instructions::default(), left, imported: 0 };
+    reading.first(directory, rules.names(), Some(&rules.top));
+    reading.found
+}
+
+/// Files that are being read.
+struct Reading<'a> {
+    rules: &'a InstructionRules,
+    found: Instructions,
+    /// Bytes that there is room for.
+    left: usize,
+    imported: usize,
+}
+
+impl Reading<'_> {
+    /// The first file of these names that is there.
+    fn first<'n>(&mut self, directory: &Path, names: impl Iterator<Item = &'n str>, within: Option<&Path>) {
+        let mut there = names.map(|name| directory.join(name)).filter(|path| path.symlink_metadata().is_ok());
+        if self.rules.limit > 0
+            && let Some(path) = there.next()
+        {
+            let imports = path.file_name().is_some_and(|name| name == FOREIGN);
+            self.add(path, within, if imports { DEEPEST } else { 0 });
+        }
+    }
+
+    /// Adds a file; what it imports follows it, as long as it may: `deep`.
+    fn add(&mut self, path: PathBuf, within: Option<&Path>, deep: usize) {
+        let (bytes, more) = match read_within(&path, within, self.left) {
             Ok(Some(read)) => read,
             Ok(None) => return,
-            Err(error) => return self.warnings.push(format!("{} was not read: {error}", path.display())),
+            Err(error) => return self.found.warnings.push(format!("{} was not read: {error}", path.display())),
         };
+        let over_limit =
+            format!("instruction files together may have {} (`project_doc_max_bytes`)", size(self.rules.limit));
         if bytes.is_empty() {
             if more {
-                self.warnings.push(format!("{} was left out: {}", path.display(), over_limit()));
+                self.found.warnings.push(format!("{} was left out: {over_limit}", path.display()));
             }
             return;
         }
-        *left -= bytes.len();
+        self.left -= bytes.len();
         let mut text = lossy(&bytes, more);
         if more {
-            *left = 0;
-            text.push_str(&format!("\n[cut here: {}]\n", over_limit()));
-            self.warnings.push(format!("{} was cut: {}", path.display(), over_limit()));
+            self.left = 0;
+            text.push_str(&format!("\n[cut here: {over_limit}]\n"));
+            self.found.warnings.push(format!("{} was cut: {over_limit}", path.display()));
         }
+        let imports = if deep > 0 { imports(&text) } else { Vec::new() };
+        let directory = path.parent().map(Path::to_owned).unwrap_or_default();
         if !text.trim().is_empty() {
-            self.files.push(Instruction { path, text });
+            self.found.files.push(Instruction { path, text });
+        }
+        for import in imports {
+            let Ok(real) = directory.join(&import).canonicalize() else { continue };
+            if !real.is_file() || self.found.files.iter().any(|file| file.path == real) {
+                continue;
+            }
+            if self.imported == IMPORTED {
+                return self.found.warnings.push(format!("more than {IMPORTED} files are imported: not all were read"));
+            }
+            if within.is_some_and(|top| !real.starts_with(top)) {
+                let place = directory.display();
+                self.found.warnings.push(format!("`@{import}` in {place} was not read: it leads out of the project"));
+                continue;
+            }
+            self.imported += 1;
+            self.add(real, within, deep - 1);
         }
     }
 }
 
-fn over_limit() -> String {
-    format!("instruction files together may have {} KiB", INSTRUCTIONS_LIMIT >> 10)
+/// The paths that `text` imports: words that begin with `@`, outside of code.
+fn imports(text: &str) -> Vec<String> {
+    let (mut found, mut in_block) = (Vec::new(), false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        }
+        // Every second part of a line stands between backticks.
+        let outside = line.split('`').step_by(2).filter(|_| !in_block);
+        let words = outside.flat_map(str::split_whitespace).filter_map(|word| word.strip_prefix('@'));
+        found.extend(words.map(|word| word.trim_end_matches([',', ';', ':', '.', ')', '!', '?']).to_owned()));
+    }
+    found.retain(|path| !path.is_empty());
+    found
+}
+
+/// Bytes, for people.
+fn size(bytes: usize) -> String {
+    if bytes >= 1024 { format!("{} KiB", bytes >> 10) } else { format!("{bytes} bytes") }
 }
 
 /// The first `limit` bytes of a regular file, and whether it has more; `None` if there is no such file.
@@ -137,6 +232,10 @@ mod tests {
         (directory, base)
     }
 
+    fn read(base: &Path, workspace: &str) -> Instructions {
+        instructions(&base.join("codex"), &base.join(workspace), &InstructionRules::usual(&base.join("p")))
+    }
+
     fn texts(found: &Instructions) -> Vec<&str> {
         found.files.iter().map(|file| file.text.as_str()).collect()
     }
@@ -152,11 +251,12 @@ mod tests {
             ("p/a/b/AGENTS.md", b"bad \xff byte"),
             ("p/a/b/c/AGENTS.md", b"below the workspace"),
         ]);
-        let found = instructions(&base.join("codex"), &base.join("p/a/b"), &base.join("p"));
+        let found = read(&base, "p/a/b");
         assert_eq!(texts(&found), ["user", "top", "bad \u{fffd} byte"]);
         assert_eq!(found.files[1].path, base.join("p/AGENTS.md"));
         assert!(found.warnings.is_empty());
-        let alone = instructions(&base.join("none"), &base.join("codex"), &base.join("codex"));
+        let alone =
+            instructions(&base.join("none"), &base.join("codex"), &InstructionRules::usual(&base.join("codex")));
         assert_eq!(texts(&alone), ["user"]);
     }
 
@@ -165,7 +265,7 @@ mod tests {
         let (_kept, base) = tree(&[("p/.git", b""), ("p/CLAUDE.md", b"inside"), ("p/a/x", b""), ("secret", b"secret")]);
         symlink("CLAUDE.md", base.join("p/AGENTS.md")).unwrap();
         symlink(base.join("secret"), base.join("p/a/AGENTS.md")).unwrap();
-        let found = instructions(&base.join("codex"), &base.join("p/a"), &base.join("p"));
+        let found = read(&base, "p/a");
         assert_eq!(texts(&found), ["inside"]);
         assert_eq!(found.warnings.len(), 1);
         assert!(found.warnings[0].contains("leads out of the project"), "{:?}", found.warnings);
@@ -180,10 +280,56 @@ mod tests {
             ("p/a/AGENTS.md", long.as_bytes()),
             ("p/a/b/AGENTS.md", b"y"),
         ]);
-        let found = instructions(&base.join("codex"), &base.join("p/a/b"), &base.join("p"));
+        let found = read(&base, "p/a/b");
         assert_eq!(found.files.len(), 2);
-        assert!(found.files[1].text.ends_with("é\n[cut here: instruction files together may have 32 KiB]\n"));
-        assert!(found.files[1].text.len() < INSTRUCTIONS_LIMIT + 100);
+        assert!(
+            found.files[1]
+                .text
+                .ends_with("é\n[cut here: instruction files together may have 32 KiB (`project_doc_max_bytes`)]\n")
+        );
+        assert!(found.files[1].text.len() < INSTRUCTIONS_LIMIT + 150);
         assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+    }
+
+    #[test]
+    fn the_first_name_that_is_there_counts() {
+        let (_kept, base) = tree(&[
+            ("codex/AGENTS.md", b"user"),
+            ("codex/AGENTS.override.md", b"user's override"),
+            ("codex/CLAUDE.md", b"of another agent"),
+            ("p/AGENTS.md", b"top"),
+            ("p/CLAUDE.md", b"not this"),
+            ("p/a/AGENTS.override.md", b"override"),
+            ("p/a/AGENTS.md", b"not this"),
+            ("p/a/b/CLAUDE.md", b"claude"),
+            ("p/a/b/c/RULES.md", b"rules"),
+            ("p/a/b/c/CLAUDE.md", b"not this"),
+        ]);
+        let rules = InstructionRules { fallbacks: vec!["RULES.md".into()], ..InstructionRules::usual(&base.join("p")) };
+        let found = instructions(&base.join("codex"), &base.join("p/a/b/c"), &rules);
+        assert_eq!(texts(&found), ["user's override", "top", "override", "claude", "rules"]);
+        let none = instructions(&base.join("codex"), &base.join("p"), &InstructionRules { limit: 0, ..rules });
+        assert!(none.files.is_empty() && none.warnings.is_empty(), "{none:?}");
+    }
+
+    #[test]
+    fn what_is_imported_stays_in_the_project() {
+        let (_kept, base) = tree(&[
+            ("secret.md", b"secret"),
+            ("p/x", b""),
+            ("p/a/CLAUDE.md", b"See @docs/style.md, @../top.md and @/etc/passwd @nothing @me.\n@../../secret.md `@code.md`\n```\n@code.md\n```"),
+            ("p/a/docs/style.md", b"style @deep.md"),
+            ("p/a/docs/deep.md", b"deep @style.md @../CLAUDE.md"),
+            ("p/top.md", b"top"),
+            ("p/a/code.md", b"code"),
+        ]);
+        let found = read(&base, "p/a");
+        assert_eq!(texts(&found)[1..], ["style @deep.md", "deep @style.md @../CLAUDE.md", "top"]);
+        assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+        assert!(
+            found.warnings.iter().all(|warning| warning.contains("leads out of the project")),
+            "{:?}",
+            found.warnings
+        );
     }
 }

@@ -26,7 +26,9 @@ pub use branch::branch;
 pub use caches::caches;
 pub use git::{disarm_git, filters, find_git, git_command, list_filters};
 pub use ignore_files::{IGNORE_FILE, Ignored};
-pub use instructions::{INSTRUCTIONS_LIMIT, Instruction, Instructions, instructions, read_within};
+pub use instructions::{
+    INSTRUCTIONS_LIMIT, Instruction, InstructionRules, Instructions, instructions, instructions_of, read_within,
+};
 pub use new_repositories::{Accepted, Disarmed, Removed, disarm_new};
 pub use picture::{Picture, picture_in_url, read_picture};
 pub use programs::{find_program, programs_named};

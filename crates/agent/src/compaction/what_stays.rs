@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use codex_extensions::skills;
 use codex_history::{Content, History, Message, Sizes};
 use codex_protocol::PlanStepStatus;
 use codex_store::Pinned;
@@ -10,6 +11,8 @@ use crate::context::{fill, is_of_program, is_said_for_user};
 
 const SUMMED_UP: &str = include_str!("../prompts/summed_up.md");
 
+/// The section with the skills that were read.
+const SKILLS: &str = "skills_read";
 /// Most changed files that are listed.
 const FILES: usize = 500;
 /// Bytes that make a token, about.
@@ -30,6 +33,8 @@ pub(crate) struct Stays {
     pub(crate) budget: u64,
     /// Whether pictures are kept in the user's last messages.
     pub(crate) pictures: bool,
+    /// The names of the skills that were read.
+    pub(crate) skills: Vec<String>,
 }
 
 /// A conversation that was summed up.
@@ -169,7 +174,41 @@ fn on_record(stays: &Stays, kept: &mut Vec<String>) -> String {
     section("rules", &stays.rules, counted(stays.rules.len(), "rule", "rules"));
     let running = counted(stays.running.len(), "command that runs on", "commands that run on");
     section("running_commands", &stays.running, running);
+    let again = |name: &String| format!("{name}: read it again before you go on with what it is for");
+    let skills: Vec<String> = stays.skills.iter().map(again).collect();
+    section(
+        SKILLS,
+        &skills,
+        counted(skills.len(), "skill that was read, by its name", "skills that were read, by their names"),
+    );
     text
+}
+
+/// The names of the skills that the model has read, in order, those too that an earlier summary names.
+pub(crate) fn skills_read(history: &History) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for message in history.messages() {
+        let (Message::User { content } | Message::ToolResult { content, .. }) = message else { continue };
+        for piece in content {
+            let Content::Text { text } = piece else { continue };
+            let section = text.split_once(&format!("<{SKILLS}>\n")).filter(|_| text.starts_with(first_line(SUMMED_UP)));
+            let named = section.and_then(|(_, rest)| rest.split_once(&format!("</{SKILLS}>")));
+            let listed =
+                named.into_iter().flat_map(|(lines, _)| lines.lines()).filter_map(|line| line.split_once(": "));
+            let listed = listed.map(|(name, _)| name);
+            let read = text.strip_prefix(skills::READ).and_then(|rest| rest.split('"').next());
+            for name in listed.chain(read) {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn status(status: PlanStepStatus) -> &'static str {

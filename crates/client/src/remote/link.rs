@@ -447,6 +447,7 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::CommandList(_)
             | ClientRequest::PluginsList(_)
             | ClientRequest::PluginsSet(_)
+            | ClientRequest::SkillsList(_)
             | ClientRequest::FuzzyFileSearch(_)
             | ClientRequest::HooksList(_)
             | ClientRequest::ModelList(_)

@@ -55,6 +55,8 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         | ClientRequest::ThreadLoadedList(_)
         | ClientRequest::ThreadSearch(_)
         | ClientRequest::FuzzyFileSearch(_)
+        | ClientRequest::SkillsList(_)
+        | ClientRequest::SkillsConfigWrite(_)
         | ClientRequest::ModelList(_)
         | ClientRequest::ConfigRead(_)
         | ClientRequest::PermissionProfileList(_)

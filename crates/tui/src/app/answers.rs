@@ -7,7 +7,7 @@ use codex_protocol::{
     ThreadResumeParams,
 };
 
-use super::{App, Opening, Purpose, Session};
+use super::{App, Opening, Purpose, Session, skills};
 use crate::{
     cost_page, hooks_page,
     intent::{Draft, Fetch, Intent},
@@ -116,6 +116,9 @@ impl App {
                 self.lay(overlays::terminals(list.data));
             }
             (Purpose::OwnCommands, ClientResponse::CommandList(found)) => self.own_commands_came(found),
+            (Purpose::Skills, ClientResponse::SkillsList(found)) => self.lay(skills::page(&found, &self.setup.look)),
+            (Purpose::SkillNames, ClientResponse::SkillsList(found)) => self.skills_came(found),
+            (Purpose::SwitchSkill { name, enabled }, _) => self.skill_switched(&name, enabled),
             (Purpose::Files(query), ClientResponse::FuzzyFileSearch(found)) => self.found_files(&query, found),
             (Purpose::Answer(id), _) => self.questions.remove(id),
             (Purpose::UndoCompaction, _) => self.say("the summary is undone: the conversation is whole again"),
@@ -126,7 +129,7 @@ impl App {
 
     fn failed(&mut self, purpose: Purpose, error: &RpcError) {
         match purpose {
-            Purpose::Quietly | Purpose::Files(_) | Purpose::Branch => {}
+            Purpose::Quietly | Purpose::SkillNames | Purpose::Files(_) | Purpose::Branch => {}
             // As if there were none.
             Purpose::OwnCommands => self.own_commands_came(CommandListResult::default()),
             Purpose::Say(draft) => {

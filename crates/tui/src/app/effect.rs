@@ -133,6 +133,17 @@ pub enum Purpose {
     Export(super::export::Export),
     /// To know the commands that are not built in.
     OwnCommands,
+    /// To show the skills.
+    Skills,
+    /// To know the skills, for the composer.
+    SkillNames,
+    /// To take a skill out of use, or back into it.
+    SwitchSkill {
+        /// Its name.
+        name: String,
+        /// Whether it is to be used.
+        enabled: bool,
+    },
     /// To complete a file's name.
     Files(String),
     /// Nothing is to be shown of it, but for an error.

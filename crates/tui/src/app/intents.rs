@@ -322,6 +322,8 @@ impl App {
                 let params = PluginSetParams { thread_id, id, enabled };
                 self.call(ClientRequest::PluginsSet(params), Purpose::SetPlugin);
             }
+            Fetch::Skills => self.ask_skills(Purpose::Skills),
+            Fetch::SwitchSkill { name, enabled } => self.switch_skill(name, enabled),
             Fetch::AgentTranscript(thread_id) => self.items_of(thread_id, None, Purpose::Transcript),
             Fetch::StopAgent(thread_id) => {
                 let params = TurnInterruptParams { thread_id, turn_id: String::new() };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use codex_protocol::FuzzyFileSearchResult;
 
-use super::{App, Effect, intents::shell_command, own_commands::Typed};
+use super::{App, Effect, Purpose, intents::shell_command, own_commands::Typed};
 use crate::{
     composer::{Pressed, Token},
     intent::{Change, Draft, Fetch, GoBack, Intent},
@@ -259,6 +259,12 @@ impl App {
                 Popup::commands(&typed, self.own_commands())
             }
             Some(Token::Argument { command, typed }) => Popup::arguments(&command, &typed),
+            Some(Token::Skill(typed)) => {
+                if typed.is_empty() {
+                    self.ask_skills(Purpose::SkillNames);
+                }
+                Popup::skills(&typed, self.skills())
+            }
             Some(Token::File(typed)) => {
                 self.intend(Intent::Fetch(Fetch::Files(typed)));
                 // Until the answer comes, the files that were found before.

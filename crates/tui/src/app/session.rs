@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use codex_client::Cost;
-use codex_protocol::{ModeKind, RetryWait, ThreadOpened, ThreadTokenUsage, UserInput};
+use codex_protocol::{ModeKind, RetryWait, SkillInfo, ThreadOpened, ThreadTokenUsage, UserInput};
 
 use super::{App, Effect, Proposed, agents::Agents, own_commands::OwnCommands, resuming::Tail};
 use crate::overlays;
@@ -35,6 +35,8 @@ pub struct Session {
     pub plan: Option<Proposed>,
     /// The commands that are not built in.
     pub(super) own: OwnCommands,
+    /// The skills in use, as far as they are known.
+    pub(super) skills: Vec<SkillInfo>,
 }
 
 /// What is known while there is no session.
@@ -116,10 +118,10 @@ impl Running {
 impl Session {
     /// Just opened.
     pub fn new(opened: ThreadOpened, now: Instant) -> Self {
-        let (usage, agents, own) = Default::default();
+        let (usage, agents, own, skills) = Default::default();
         let (mode, cut_off, turn, since) = (opened.mode, opened.cut_off, None, now);
         let (cost, last_message, said, plan) = Default::default();
-        Self { opened, usage, cost, turn, since, last_message, said, cut_off, agents, mode, plan, own }
+        Self { opened, usage, cost, turn, since, last_message, said, cut_off, agents, mode, plan, own, skills }
     }
 
     /// Its id.

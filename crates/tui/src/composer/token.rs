@@ -14,13 +14,15 @@ pub enum Token {
         /// Up to the cursor.
         typed: String,
     },
+    /// `$word`, before the cursor: the word up to the cursor.
+    Skill(String),
     /// `@word`, before the cursor: the word up to the cursor.
     File(String),
 }
 
 /// What is written at the cursor, and where it stands.
 pub fn token(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
-    command(text, cursor).or_else(|| file(text, cursor))
+    command(text, cursor).or_else(|| file(text, cursor)).or_else(|| skill(text, cursor))
 }
 
 fn command(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
@@ -47,12 +49,24 @@ fn command(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
 }
 
 fn file(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
+    let (typed, range) = marked(text, cursor, '@')?;
+    Some((Token::File(typed), range))
+}
+
+fn skill(text: &str, cursor: usize) -> Option<(Token, Range<usize>)> {
+    // A command of the person's own has variables.
+    let (typed, range) = marked(text, cursor, '$').filter(|_| !text.starts_with('!'))?;
+    Some((Token::Skill(typed), range))
+}
+
+/// The word before the cursor that begins with `mark`, without it, and where all of it stands.
+fn marked(text: &str, cursor: usize, mark: char) -> Option<(String, Range<usize>)> {
     let before = text.get(..cursor)?;
     let begin = before.rfind(char::is_whitespace).map_or(0, |at| before.ceil_char_boundary(at + 1));
-    let typed = before.get(begin..)?.strip_prefix('@')?;
+    let typed = before.get(begin..)?.strip_prefix(mark)?;
     let rest = text.get(cursor..)?;
     let end = cursor + rest.find(char::is_whitespace).unwrap_or(rest.len());
-    Some((Token::File(typed.to_owned()), begin..end))
+    Some((typed.to_owned(), begin..end))
 }
 
 #[cfg(test)]
@@ -81,6 +95,9 @@ mod tests {
             ("mail a@b|", None, ""),
             ("\u{3000}@日本|", file("日本"), "@日本"),
             ("/review @li|", file("li"), "@li"),
+            ("use $pd|f now", Some(Token::Skill("pd".into())), "$pdf"),
+            ("!echo $HO|", None, ""),
+            ("a$b|", None, ""),
         ];
         for (text, expected, replaced) in table {
             let cursor = text.find('|').unwrap();

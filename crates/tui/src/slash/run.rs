@@ -6,8 +6,12 @@ use super::{Snapshot, document};
 use crate::{
     intent::{Change, Draft, Fetch, Fork, GoBack, Intent, Manage},
     overlays::{self, pickers},
-    theme::Theme,
+    text::Row,
+    theme::{Role, Theme},
 };
+
+/// What is said to have `AGENTS.md` written.
+const WRITE_AGENTS: &str = include_str!("write_agents.md");
 
 type Wanted = Result<Vec<Intent>, String>;
 
@@ -56,8 +60,18 @@ pub(super) fn branch(arguments: &str, _: &Snapshot<'_>) -> Wanted {
     }
 }
 
-pub(super) fn init(_: &str, _: &Snapshot<'_>) -> Wanted {
-    Ok(vec![Intent::Init])
+pub(super) fn init(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    match arguments {
+        "" => {
+            let sources = snapshot.opened.map(|opened| (&opened.cwd, &opened.instruction_sources));
+            let has_own = sources.is_none_or(|(cwd, sources)| sources.iter().any(|source| source.starts_with(cwd)));
+            let offer = "there is no AGENTS.md here: /init agents has one written, for you to look at";
+            let rows = vec![Row::new(&format!("  {offer}"), snapshot.look.style(Role::Quiet))];
+            Ok(std::iter::once(Intent::Init).chain((!has_own).then_some(Intent::Print(rows))).collect())
+        }
+        "agents" => Ok(vec![Intent::Queue(Draft { text: WRITE_AGENTS.trim_end().to_owned(), pictures: Vec::new() })]),
+        other => Err(unknown("choice", other, ["agents"].into_iter())),
+    }
 }
 
 pub(super) fn quit(_: &str, _: &Snapshot<'_>) -> Wanted {
@@ -66,6 +80,16 @@ pub(super) fn quit(_: &str, _: &Snapshot<'_>) -> Wanted {
 
 pub(super) fn status(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Status)])
+}
+
+pub(super) fn skills(arguments: &str, _: &Snapshot<'_>) -> Wanted {
+    let fetch = match arguments.split_whitespace().collect::<Vec<_>>()[..] {
+        [] => Fetch::Skills,
+        ["on", name] => Fetch::SwitchSkill { name: name.to_owned(), enabled: true },
+        ["off", name] => Fetch::SwitchSkill { name: name.to_owned(), enabled: false },
+        _ => return Err("/skills takes nothing, or `on` or `off` and the name of a skill".into()),
+    };
+    Ok(vec![Intent::Fetch(fetch)])
 }
 
 pub(super) fn context(_: &str, _: &Snapshot<'_>) -> Wanted {

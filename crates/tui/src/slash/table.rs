@@ -89,8 +89,13 @@ pub const COMMANDS: &[Command] = &[
     },
     command("hooks", "Programs that are started at steps of the session, and where they are from", run::hooks),
     Command {
+        arguments: "[agents]",
         headless: "use `codex init`",
-        ..command("init", "Make the file of settings for this project, if there is none", run::init)
+        ..command(
+            "init",
+            "Make the file of settings for this project, if there is none; `agents` has AGENTS.md written",
+            run::init,
+        )
     },
     later("mcp", "MCP servers and their tools", "this version connects to no MCP servers"),
     Command {
@@ -142,6 +147,10 @@ pub const COMMANDS: &[Command] = &[
         when: When::BetweenTurns,
         headless: REWIND,
         ..command("rewind", "Go back to an earlier prompt: the conversation, the agent's files, or both", run::rewind)
+    },
+    Command {
+        arguments: "[on|off NAME]",
+        ..command("skills", "Skills: what there is, where from, what is wrong; take one out of use", run::skills)
     },
     Command {
         headless: "each run says its model, directory and session on stderr; `-v` says more",

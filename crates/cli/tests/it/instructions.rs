@@ -1,0 +1,81 @@
+//! Files of instructions: which count, how much of them, and those below the working directory.
+
+use std::fs;
+
+use codex_protocol::{ApprovalPolicy, ThreadStartParams};
+use serde_json::{Map, Value, json};
+
+use crate::{session::Session, support::Place};
+
+fn write(place: &Place, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = place.workspace.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+fn requests(place: &Place) -> Vec<String> {
+    place.server.requests().iter().map(|request| request.body.to_string()).collect()
+}
+
+fn read(path: &str) -> Value {
+    json!({ "calls": [{ "name": "read_file", "arguments": { "path": path } }] })
+}
+
+#[tokio::test]
+async fn those_of_directories_below_are_told_when_something_there_is_touched() {
+    let place = Place::new(
+        json!([read("a/b/x.txt"), read("a/b/x.txt"), { "text": "ok" }, { "text": "short" }, { "text": "ok" }]),
+    );
+    write(
+        &place,
+        &[
+            (".git/HEAD", ""),
+            ("CLAUDE.md", "the top says @more.md"),
+            ("more.md", "imported words"),
+            ("a/AGENTS.md", "words of a"),
+            ("a/b/CLAUDE.md", "words of b"),
+            ("a/b/x.txt", "x"),
+            ("c/AGENTS.md", "words of c"),
+        ],
+    );
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    session.turn(&[]).await;
+    let asked = requests(&place);
+    assert!(asked[0].contains("the top says") && asked[0].contains("imported words"), "{}", asked[0]);
+    assert!(!asked[0].contains("words of"), "{}", asked[0]);
+    let count = |text: &str, words: &str| text.matches(words).count();
+    for asked in &asked[1..] {
+        assert_eq!(
+            [count(asked, "words of a"), count(asked, "words of b"), count(asked, "words of c")],
+            [1, 1, 0],
+            "{asked}"
+        );
+        assert!(asked.find("words of a") < asked.find("words of b"), "{asked}");
+    }
+    // They hold after a summary too.
+    let thread_id = session.thread_id.clone();
+    let compact = codex_protocol::ThreadCompactStartParams { thread_id, ..Default::default() };
+    session.connection.client.thread_compact_start(compact).await.unwrap();
+    session.turn_ended().await;
+    session.turn(&[]).await;
+    let last = requests(&place).pop().unwrap();
+    assert_eq!([count(&last, "words of a"), count(&last, "words of b")], [1, 1], "{last}");
+}
+
+#[tokio::test]
+async fn settings_say_which_files_count_and_how_much_of_them() {
+    let place = Place::new(json!([{ "text": "ok" }]));
+    write(&place, &[("RULES.md", "0123456789"), ("CLAUDE.md", "not this")]);
+    let mut config = Map::new();
+    config.insert("project_doc_fallback_filenames".into(), json!(["RULES.md"]));
+    config.insert("project_doc_max_bytes".into(), json!(4));
+    let approval_policy = Some(ApprovalPolicy::Never);
+    let params = ThreadStartParams { config: Some(config), approval_policy, ..Default::default() };
+    let mut session = Session::with(&place, params).await;
+    let seen = session.turn(&[]).await;
+    assert!(seen.warnings.iter().any(|it| it.contains("RULES.md was cut")), "{:?}", seen.warnings);
+    let asked = requests(&place).remove(0);
+    assert!(asked.contains("0123\\n[cut here") && !asked.contains("not this"), "{asked}");
+}
