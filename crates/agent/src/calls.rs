@@ -350,6 +350,9 @@ fn tool(state: &ThreadState, call: &ToolCall) -> Option<Arc<dyn Tool>> {
 
 /// Reads the call's arguments, or says what is wrong with it in a sentence for the model.
 pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &ToolContext) -> Result<Prepared, String> {
+    if let Some(mcp) = &state.settings.plugged.mcp {
+        mcp.wait_for(&call.name, &context.cancel).await;
+    }
     let Some(tool) = tool(state, call) else {
         let known: Vec<&str> = state.settings.tools.iter().map(|tool| tool.name()).collect();
         return Err(format!("There is no tool `{}`. The tools are: {}.", call.name, known.join(", ")));

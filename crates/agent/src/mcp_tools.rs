@@ -20,6 +20,7 @@ use codex_mcp::{McpServers, RemoteTool};
 use codex_permissions::{Policy, RemoteCall, SandboxLevel, ToolApproval};
 use codex_store::StoreError;
 use codex_tools::Tool;
+use tokio_util::sync::CancellationToken;
 
 use self::{
     call::ServerTool,
@@ -35,6 +36,8 @@ const READY: &str = include_str!("prompts/mcp_ready.md");
 
 /// Most bytes of a description that a model is told.
 const DESCRIPTION: usize = 1024;
+/// Most that a call waits for servers that are starting.
+const LATE: Duration = Duration::from_secs(30);
 /// Most names of tools in one piece of news.
 const NAMED: usize = 20;
 
@@ -119,6 +122,8 @@ struct Known {
     tools: Arc<[Arc<ServerTool>]>,
     /// Whether the first request has waited.
     has_waited: bool,
+    /// Whether a search has waited for all of them.
+    has_waited_for_all: bool,
     /// Servers whose tools the model knows of.
     told: BTreeSet<String>,
     /// What was said yes to in this session, by server and tool.
@@ -235,6 +240,22 @@ impl McpUse {
         let has_waited = std::mem::replace(&mut self.known().has_waited, true);
         if !has_waited {
             self.servers.ready(self.limits.grace).await;
+        }
+    }
+
+    /// Waits until what the call `name` means is there, where it may still come: servers are on their way.
+    pub(crate) async fn wait_for(self: &Arc<Self>, name: &str, cancel: &CancellationToken) {
+        let is_search = name == index::SEARCH || name == index::CALL;
+        let waits = match is_search {
+            // Of all that there are; a server that does not come is waited for once.
+            true => !std::mem::replace(&mut self.known().has_waited_for_all, true),
+            false => name.starts_with("mcp__") && self.tool(name).is_none(),
+        };
+        if waits {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = self.servers.ready(LATE) => {}
+            }
         }
     }
 

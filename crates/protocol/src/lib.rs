@@ -62,7 +62,11 @@ pub use items::{
     SortDirection, ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadTurnsListParams,
     ThreadTurnsListResult,
 };
-pub use mcp::{McpToolCallError, McpToolCallProgress, McpToolCallResult, McpToolCallStatus};
+pub use mcp::{
+    ListMcpServerStatusParams, ListMcpServerStatusResponse, McpAuthStatus, McpConnection, McpServerAction,
+    McpServerControlParams, McpServerStarted, McpServerStatus, McpStartup, McpToolCallError, McpToolCallProgress,
+    McpToolCallResult, McpToolCallStatus,
+};
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};
 pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption};
 pub use permissions::{

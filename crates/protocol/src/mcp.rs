@@ -2,6 +2,8 @@
 //!
 //! What a server says of itself and answers is data of a stranger, passed on as it is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,6 +53,154 @@ pub struct McpToolCallProgress {
     pub item_id: String,
     /// In a few words.
     pub message: String,
+}
+
+/// `mcpServerStatus/list`: how the servers of a thread are. Asking starts those that nobody has needed yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListMcpServerStatusParams {
+    /// The thread; without one there are no servers.
+    pub thread_id: Option<String>,
+    /// This server alone.
+    pub server_name: Option<String>,
+}
+
+/// Answer to `mcpServerStatus/list`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ListMcpServerStatusResponse {
+    /// The servers, in the order of the settings.
+    pub data: Vec<McpServerStatus>,
+    /// Always null: all come at once.
+    pub next_cursor: Option<String>,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerStatus {
+    /// As the settings call it.
+    pub name: String,
+    /// How it knows us.
+    pub auth_status: McpAuthStatus,
+    /// What it is doing.
+    #[serde(default)]
+    pub runtime_status: Option<McpConnection>,
+    /// What it calls itself: `name`, `version`.
+    #[serde(default)]
+    pub server_info: Option<Value>,
+    /// The plugin that it comes with.
+    #[serde(default)]
+    pub plugin_id: Option<String>,
+    /// Its tools by name, each as the Model Context Protocol spells it.
+    pub tools: BTreeMap<String, Value>,
+    /// Its resources, likewise.
+    pub resources: Vec<Value>,
+    /// Always empty.
+    pub resource_templates: Vec<Value>,
+    /// Why it is not ready, in a sentence without its full stop. (Ours.)
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The end of what it wrote to standard error. (Ours.)
+    #[serde(default)]
+    pub stderr: String,
+    /// Names of its prompts. (Ours.)
+    #[serde(default)]
+    pub prompts: Vec<String>,
+}
+
+/// How a server knows us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum McpAuthStatus {
+    /// It does not ask, as far as is known.
+    Unsupported,
+    /// It asks, and there is nothing to show.
+    NotLoggedIn,
+    /// By a token.
+    BearerToken,
+}
+
+/// What a server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum McpConnection {
+    /// Nobody has needed it yet.
+    NotStarted,
+    /// It is being started.
+    Starting,
+    /// It answers.
+    Connected,
+    /// It wants to know who we are.
+    AuthenticationRequired,
+    /// It could not be started, or was lost too often.
+    Failed,
+    /// It is switched off.
+    Disabled,
+}
+
+/// `mcpServer/control`: switches a server of a thread on or off, or starts it again. (Ours.)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerControlParams {
+    /// The thread.
+    pub thread_id: String,
+    /// The server, as the settings call it.
+    pub name: String,
+    /// What is to be done.
+    pub action: McpServerAction,
+}
+
+/// What can be done with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum McpServerAction {
+    /// Switched on, until the thread ends.
+    Enable,
+    /// Switched off, until the thread ends.
+    Disable,
+    /// Ended, and started.
+    Restart,
+}
+
+/// `mcpServer/startupStatus/updated`: how a server comes up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerStarted {
+    /// The thread whose server it is.
+    #[serde(default)]
+    pub thread_id: Option<String>,
+    /// As the settings call it.
+    pub name: String,
+    /// How far it is.
+    pub status: McpStartup,
+    /// Why it is not there.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// `reauthenticationRequired`, where it wants a login.
+    #[serde(default)]
+    pub failure_reason: Option<String>,
+}
+
+/// How far a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum McpStartup {
+    /// It is being started.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It does not.
+    Failed,
 }
 
 impl McpToolCallResult {

@@ -9,7 +9,8 @@ use crate::{
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, CommandApprovalParams, CommandListParams, CommandListResult, ConfigReadParams,
     ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, HookRun,
-    HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, McpToolCallProgress, ModelListParams,
+    HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, ListMcpServerStatusParams,
+    ListMcpServerStatusResponse, McpServerControlParams, McpServerStarted, McpToolCallProgress, ModelListParams,
     ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, PluginSetParams,
     PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
     ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, SkillsConfigWriteParams,
@@ -170,6 +171,8 @@ client_requests! {
     ThreadUnsubscribe "thread/unsubscribe"  ThreadUnsubscribeParams => ThreadUnsubscribed,  Theirs;
     AgentsStart       "thread/agents/start" AgentStartParams        => AgentStarted,        Ours;
     AgentsList        "thread/agents/list"  AgentListParams         => AgentListResult,     Ours;
+    McpServerStatusList "mcpServerStatus/list" ListMcpServerStatusParams => ListMcpServerStatusResponse, Theirs;
+    McpServerControl  "mcpServer/control"   McpServerControlParams  => Empty,               Ours;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     PluginsList       "thread/plugins/list" PluginsListParams       => PluginsListResult,   Ours;
@@ -215,6 +218,7 @@ server_notifications! {
     ReasoningPartAdded    "item/reasoning/summaryPartAdded"     ReasoningPartAdded;
     HookStarted           "hook/started"                        HookRun;
     HookCompleted         "hook/completed"                      HookRun;
+    McpServerStarted      "mcpServer/startupStatus/updated"     McpServerStarted;
     McpToolCallProgress   "item/mcpToolCall/progress"           McpToolCallProgress;
     ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;

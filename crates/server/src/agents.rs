@@ -215,6 +215,8 @@ impl Server {
             if let Some(tools) = tools {
                 built.settings.tools.retain(|tool| tools.iter().any(|name| name == tool.name()));
                 built.settings.plugged.skills.take_if(|_| !tools.iter().any(|name| name == TOOL));
+                // Those of servers are none of the tools that it is to have.
+                built.settings.plugged.mcp = None;
             }
         }
         let held_by = build::held_by(&mut built).await.to_owned();

@@ -27,7 +27,7 @@ use crate::{
     Server, agents, cassette, catalog, fallback, hooks,
     ignored::Held,
     limits::{limits, prices},
-    linters, mcp, network, oss,
+    linters, mcp, mcp_status, network, oss,
     oss::Open,
     outage, plugins,
     policy::{Ground, policy},
@@ -298,6 +298,7 @@ pub(crate) async fn thread(
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
     let skills = skills::skills(&server.environment, codex_home, &wanted.cwd, &settings);
     let skills = (!skills.all.is_empty()).then(|| Arc::new(skills));
+    mcp_status::follow(server, id, mcp.as_ref());
     let plugged = Plugged {
         checkers,
         hooks: hooks::hooks(&settings, project(&server.environment, &wanted.cwd))?,

@@ -108,6 +108,13 @@ impl Server {
             }
             ClientRequest::AgentsStart(params) => ClientResponse::AgentsStart(self.start_agent(params).await?),
             ClientRequest::AgentsList(params) => ClientResponse::AgentsList(self.list_agents(&params.thread_id)?),
+            ClientRequest::McpServerStatusList(params) => {
+                ClientResponse::McpServerStatusList(self.mcp_status(&params)?)
+            }
+            ClientRequest::McpServerControl(params) => {
+                self.mcp_control(&params)?;
+                ClientResponse::McpServerControl(Empty {})
+            }
             ClientRequest::PermissionsRead(params) => {
                 ClientResponse::PermissionsRead(self.permissions(&params.thread_id)?)
             }

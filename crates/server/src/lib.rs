@@ -33,6 +33,7 @@ mod log;
 mod mcp;
 mod mcp_login;
 mod mcp_specs;
+mod mcp_status;
 mod mcp_test;
 mod models;
 mod network;

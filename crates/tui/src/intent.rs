@@ -236,6 +236,10 @@ pub enum Fetch {
     Terminals,
     /// End these commands; all without an id.
     StopTerminals(Option<String>),
+    /// Servers of tools.
+    McpServers,
+    /// Do this with the server of this name.
+    McpServer(String, codex_protocol::McpServerAction),
     /// Sub-agents.
     Agents,
     /// Plugins.

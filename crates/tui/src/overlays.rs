@@ -8,6 +8,7 @@ mod keys;
 mod leave;
 mod line;
 pub(crate) mod list;
+mod mcp;
 mod pager;
 pub(crate) mod panel;
 mod parts;
@@ -38,6 +39,7 @@ use crate::{
 pub use agents::agents;
 pub use elsewhere::elsewhere;
 pub use leave::leave;
+pub use mcp::servers;
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};

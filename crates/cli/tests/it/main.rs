@@ -43,6 +43,7 @@ mod login;
 mod mcp_command;
 mod mcp_in_turns;
 mod mcp_servers;
+mod mcp_use;
 mod network;
 mod new_repositories;
 mod older_kernel;

@@ -88,6 +88,8 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         ClientRequest::ThreadSettingsUpdate(params) => &params.thread_id,
         ClientRequest::AgentsStart(params) => &params.thread_id,
         ClientRequest::AgentsList(params) => &params.thread_id,
+        ClientRequest::McpServerStatusList(params) => return params.thread_id.as_deref(),
+        ClientRequest::McpServerControl(params) => &params.thread_id,
         ClientRequest::PermissionsRead(params) => &params.thread_id,
         ClientRequest::PermissionsForget(params) => &params.thread_id,
         ClientRequest::CommandList(params) => &params.thread_id,

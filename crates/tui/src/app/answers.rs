@@ -100,6 +100,7 @@ impl App {
                     self.lay(status_page::page(session, &permissions, now, &self.setup.look));
                 }
             }
+            (Purpose::McpServers, ClientResponse::McpServerStatusList(list)) => self.lay(overlays::servers(list.data)),
             (Purpose::Agents, ClientResponse::AgentsList(list)) => self.lay(overlays::agents(list.data)),
             (Purpose::Plugins, ClientResponse::PluginsList(list)) => self.lay(overlays::plugins(list.data)),
             (Purpose::SetPlugin, _) => self.intend(Intent::Fetch(Fetch::Plugins)),

@@ -95,6 +95,8 @@ pub enum Purpose {
     Hooks,
     /// To show the commands that run on.
     Terminals,
+    /// To show the servers of tools.
+    McpServers,
     /// To show the sub-agents.
     Agents,
     /// To show the plugins.

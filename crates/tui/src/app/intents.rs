@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
-    CollaborationMode, FuzzyFileSearchParams, HooksListParams, ModelListParams, PermissionsForgetParams,
-    PermissionsReadParams, PluginSetParams, PluginsListParams, ServerRequestAnswerParams, SettingsChange,
-    SortDirection, ThreadDiffParams, ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams,
-    ThreadSettingsUpdateParams, ThreadShellCommandParams, ThreadUnsubscribeParams, ThreadUsageReadParams,
-    TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
+    CollaborationMode, FuzzyFileSearchParams, HooksListParams, ListMcpServerStatusParams, McpServerControlParams,
+    ModelListParams, PermissionsForgetParams, PermissionsReadParams, PluginSetParams, PluginsListParams,
+    ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams,
+    ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
+    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
 };
 
 use super::{App, Effect, Opening, Purpose, own_commands::Typed, session::Running};
@@ -316,6 +316,14 @@ impl App {
                 self.call(ClientRequest::HooksList(params), Purpose::Hooks);
             }
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
+            Fetch::McpServers => {
+                let params = ListMcpServerStatusParams { thread_id: Some(thread_id), server_name: None };
+                self.call(ClientRequest::McpServerStatusList(params), Purpose::McpServers);
+            }
+            Fetch::McpServer(name, action) => {
+                let params = McpServerControlParams { thread_id, name, action };
+                self.call(ClientRequest::McpServerControl(params), Purpose::Do);
+            }
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
             Fetch::Plugins => self.call(ClientRequest::PluginsList(PluginsListParams { thread_id }), Purpose::Plugins),
             Fetch::SetPlugin { id, enabled } => {

@@ -36,6 +36,10 @@ pub(super) fn plugins(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Plugins)])
 }
 
+pub(super) fn mcp(_: &str, _: &Snapshot<'_>) -> Wanted {
+    Ok(vec![Intent::Fetch(Fetch::McpServers)])
+}
+
 pub(super) fn clear(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::NewThread])
 }

@@ -97,7 +97,14 @@ pub const COMMANDS: &[Command] = &[
             run::init,
         )
     },
-    later("mcp", "MCP servers and their tools", "this version connects to no MCP servers"),
+    Command {
+        headless: "use `codex mcp list`",
+        ..command(
+            "mcp",
+            "MCP servers: how they stand, their tools and errors; switch one on or off, start it again",
+            run::mcp,
+        )
+    },
     Command {
         arguments: "[NAME [EFFORT]]",
         headless: "use `--model MODEL`",

@@ -65,9 +65,21 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
     // Those that this version has not say so.
-    terminal.press("/mcp\r", "✗ /mcp: this version ");
-    // What was typed is there again, to be changed.
-    terminal.press("\x03", "Ask, or /help");
+    assert_eq!(place.server.requests().len(), 0);
+}
+
+#[test]
+fn s53_servers_of_tools_are_listed_with_what_can_be_done() {
+    let place = Place::new(json!([]));
+    let config = place.home.join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let server = "\n[mcp_servers.files]\ncommand = \"sh\"\nargs = [\"-c\", \"echo no database >&2; exit 3\"]\n";
+    std::fs::write(config, text + server).unwrap();
+    let mut terminal = Terminal::open(&place, &[]);
+    terminal.press("/mcp\r", "MCP servers");
+    terminal.press("\r", "for all sessions that share it");
+    // All that is known of it.
+    terminal.press("\r", "files");
     assert_eq!(place.server.requests().len(), 0);
 }
 

@@ -21,7 +21,7 @@ fn each_says_what_it_is_for() {
         ("/ps\r", "there are none", "\x1b"),
         ("/theme\r", "high-contrast", "\x1b"),
         ("/nothing\r", "/nothing is no command", "\x03"),
-        ("/mcp\r", "this version connects to no MCP servers", "\x03"),
+        ("/mcp\r", "there are none", "\x1b"),
         ("/vim maybe\r", "`maybe` is no choice; there is on, off", "\x03"),
         ("/copy\r", "there is no answer to copy yet", "\x03"),
     ];
