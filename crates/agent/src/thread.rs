@@ -770,9 +770,8 @@ impl ThreadState {
     pub(crate) fn record_news(&mut self) -> Result<(), StoreError> {
         let ThreadSettings { workplace, instructions, .. } = &self.settings;
         let (roots, policy) = (&workplace.roots, &workplace.policy);
-        match context::news(&self.history, instructions, roots, policy, &context::today()) {
-            Some(news) => self.record_message(news).map(drop)?,
-            None => {}
+        if let Some(news) = context::news(&self.history, instructions, roots, policy, &context::today()) {
+            self.record_message(news)?;
         }
         match context::news_of_skills(&self.history, self.offered_skills()) {
             Some(news) => self.record_message(news).map(drop),
