@@ -11,7 +11,7 @@ use codex_permissions::Policy;
 use codex_workspace::{Ignored, Roots};
 use tokio::task::JoinHandle;
 
-use crate::{settings::Workplace, thread::ThreadState};
+use crate::{settings::Workplace, thread::ThreadState, tracked::tracked};
 
 /// Where ignore files are looked for.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct IgnoreFiles {
     pub projects: Vec<PathBuf>,
     /// How the files are called; if none, none are looked for.
     pub names: Vec<String>,
+    /// What the settings hide: real paths.
+    pub chosen: Vec<PathBuf>,
     /// What is hidden whatever they say.
     pub hidden: Vec<PathBuf>,
     /// What is protected whatever they say.
@@ -73,10 +75,13 @@ enum Look {
     /// Nothing is to be waited for.
     #[default]
     Over,
-    UnderWay(JoinHandle<Result<Ignored, String>>),
+    UnderWay(JoinHandle<Result<Found, String>>),
     /// Why it is not known what they name.
     Failed(String),
 }
+
+/// What they name, and what git tracks of it.
+type Found = (Ignored, Vec<PathBuf>);
 
 impl IgnoreLook {
     /// Begins it. Where there was none so far and none is near, it costs a few looks at what is there.
@@ -96,8 +101,8 @@ impl IgnoreLook {
     }
 
     fn look(&self, state: &ThreadState, is_deeper: bool) {
-        let files = Arc::clone(&state.settings.workplace.ignore_files);
-        self.put(Look::UnderWay(tokio::task::spawn_blocking(move || files.look(is_deeper))));
+        let workplace = state.settings.workplace.clone();
+        self.put(Look::UnderWay(tokio::spawn(async move { found(&workplace, is_deeper).await })));
     }
 
     /// Before a call. If it fails, no call of the turn runs.
@@ -112,7 +117,7 @@ impl IgnoreLook {
             Look::UnderWay(look) => look.await.unwrap_or_else(|error| Err(format!("ignore files: {error}"))),
         };
         match found {
-            Ok(ignored) => state.ignore(ignored),
+            Ok(found) => state.ignore(found),
             Err(sentence) => {
                 self.put(Look::Failed(sentence.clone()));
                 return Err(sentence);
@@ -126,16 +131,29 @@ impl IgnoreLook {
     }
 }
 
+async fn found(workplace: &Workplace, is_deeper: bool) -> Result<Found, String> {
+    let Workplace { ignore_files: files, sandbox, users, policy, .. } = workplace;
+    let look = Arc::clone(files);
+    let ignored = tokio::task::spawn_blocking(move || look.look(is_deeper)).await;
+    let ignored = ignored.map_err(|error| format!("ignore files: {error}"))??;
+    let hidden = [&files.chosen, ignored.found()].concat();
+    let in_git = tracked(sandbox, &users.path, &policy.writable, &hidden).await?;
+    Ok((ignored, in_git))
+}
+
 impl ThreadState {
     /// From now on what `ignored` names is kept from the model. Commands that run already have the walls they have.
-    fn ignore(&mut self, ignored: Ignored) {
+    fn ignore(&mut self, (ignored, in_git): Found) {
         let Workplace { roots, policy, ignore_files: files, .. } = &mut self.settings.workplace;
-        if roots.ignored == ignored {
+        if roots.ignored == ignored && policy.in_git == in_git {
             return;
         }
         let before = roots.ignored.clone();
         let policies = std::iter::once(&mut *policy).chain(self.settings.after_planning.as_mut());
-        policies.for_each(|policy| files.enforce(Arc::make_mut(policy), &before, &ignored));
+        for policy in policies.map(Arc::make_mut) {
+            files.enforce(policy, &before, &ignored);
+            policy.in_git.clone_from(&in_git);
+        }
         let hidden = policy.hidden.clone();
         *roots = Arc::new(Roots { ignored, hidden, ..Roots::clone(roots) });
         self.standing.show(&self.settings);

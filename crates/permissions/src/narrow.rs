@@ -30,6 +30,7 @@ impl Policy {
             git: self.git.iter().filter(|path| git(path)).cloned().collect(),
             covered: both(&self.covered, &other.covered),
             hidden: both(&self.hidden, &other.hidden),
+            in_git: both(&self.in_git, &other.in_git),
             denied_programs: both(&self.denied_programs, &other.denied_programs),
             caches: self.caches.iter().filter(|path| cached(path)).cloned().collect(),
             temp: self.temp.clone(),

@@ -51,6 +51,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             git,
             covered,
             hidden,
+            in_git: Vec::new(),
             denied_programs,
             caches,
             temp,

@@ -58,6 +58,8 @@ pub struct Policy {
     pub covered: Vec<PathBuf>,
     /// Absolute paths that commands cannot look into: secrets.
     pub hidden: Vec<PathBuf>,
+    /// Absolute, resolved paths of files that git tracks, of what is hidden and of what lies in that.
+    pub in_git: Vec<PathBuf>,
     /// Absolute, resolved paths of programs that commands cannot run: those of [`Rules::denied_programs`].
     pub denied_programs: Vec<PathBuf>,
     /// Build caches, absolute. Commands write there in a view of their own only, and no program found there is trusted.
@@ -123,6 +125,7 @@ impl Policy {
                 real: Vec::new(),
                 protected: Vec::new(),
                 hidden: self.hidden.clone(),
+                in_git: self.in_git.clone(),
                 denied_programs: self.denied_programs.clone(),
                 caches: self.overlaid(),
                 temp: Some(self.temp.clone()),
@@ -136,6 +139,7 @@ impl Policy {
                 real: self.writable.clone(),
                 protected: [&self.protected[..], &self.covered].concat(),
                 hidden: self.hidden.clone(),
+                in_git: self.in_git.clone(),
                 denied_programs: self.denied_programs.clone(),
                 caches: self.caches.clone(),
                 temp: Some(self.temp.clone()),
@@ -162,6 +166,7 @@ impl Policy {
         match Confinement::read_only(&[&self.writable[..], &self.git].concat()) {
             Confinement::Confined(walls) => Confinement::Confined(Confined {
                 hidden: self.hidden.clone(),
+                in_git: self.in_git.clone(),
                 denied_programs: self.denied_programs.clone(),
                 ..walls
             }),

@@ -30,6 +30,9 @@ pub struct ThreadPermissions {
     pub writable: Vec<String>,
     /// Absolute directory that commands see as their `/tmp`, if they have one of their own.
     pub temp: Option<String>,
+    /// The ignore files in force, absolute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore_files: Vec<String>,
     /// What commands reach of the network.
     pub network: NetworkReach,
     /// All rules for commands: those that deny, those that ask, those that allow.

@@ -30,6 +30,9 @@ pub struct Confined {
     /// Absolute paths that commands cannot look into, whatever else is said of them: a directory appears empty, a
     /// file appears empty. Those that do not exist are skipped.
     pub hidden: Vec<PathBuf>,
+    /// Absolute, resolved paths of files that git tracks, of what is hidden and of what lies in that. They keep the kind, the
+    /// size and the time that they have, so that git takes them for unchanged.
+    pub in_git: Vec<PathBuf>,
     /// Absolute, resolved paths of programs that cannot be run or read; they appear as empty files. Those that do not
     /// exist are skipped. Not held by [`crate::Rung::LandlockOnly`].
     pub denied_programs: Vec<PathBuf>,
@@ -73,6 +76,7 @@ impl Confinement {
             real: Vec::new(),
             protected: visible.to_vec(),
             hidden: Vec::new(),
+            in_git: Vec::new(),
             denied_programs: Vec::new(),
             caches: Vec::new(),
             temp: None,

@@ -79,6 +79,7 @@ mod tests {
             real: vec![],
             protected: vec!["/Users/u/a \"b\"/.git/hooks".into(), "/opt/shown".into()],
             hidden: vec!["/Users/u/.ssh".into()],
+            in_git: vec![],
             denied_programs: vec!["/usr/bin/su".into()],
             caches: vec!["/Users/u/.cache".into()],
             temp: Some("/private/t\\x".into()),

@@ -229,6 +229,7 @@ fn encode_confinement(writer: &mut Writer, confinement: &Confinement) {
     writer.texts(confined.real.iter());
     writer.texts(confined.protected.iter());
     writer.texts(confined.hidden.iter());
+    writer.texts(confined.in_git.iter());
     writer.texts(confined.denied_programs.iter());
     writer.texts(confined.caches.iter());
     writer.texts(confined.temp.as_slice().iter());
@@ -245,13 +246,15 @@ fn decode_confinement(reader: &mut Reader) -> Result<Confinement, Malformed> {
     let real = reader.list(path)?;
     let protected = reader.list(path)?;
     let hidden = reader.list(path)?;
+    let in_git = reader.list(path)?;
     let denied_programs = reader.list(path)?;
     let caches = reader.list(path)?;
     let temp = reader.list(path)?.pop();
     let state = reader.list(path)?.pop();
     let network = *NETWORKS.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
     let weak = reader.flag()?;
-    let places = Confined { writable, real, protected, hidden, denied_programs, caches, temp, state, network, weak };
+    let places =
+        Confined { writable, real, protected, hidden, in_git, denied_programs, caches, temp, state, network, weak };
     Ok(Confinement::Confined(places))
 }
 
@@ -379,6 +382,7 @@ mod tests {
             real: vec![odd.clone()],
             protected: vec!["/a/.git".into()],
             hidden: vec![odd.clone()],
+            in_git: vec!["/a/b".into(), odd.clone()],
             denied_programs: vec!["/usr/bin/su".into(), odd.clone()],
             caches: vec!["/c".into(), odd.clone()],
             temp: Some(odd.clone()),

@@ -34,6 +34,7 @@ impl Server {
                 _ => roots.writable.iter().map(|path| path.display().to_string()).collect(),
             },
             temp: roots.temp.as_ref().map(|path| path.display().to_string()),
+            ignore_files: roots.ignored.files().map(|path| path.display().to_string()).collect(),
             network: network(&policy),
             rules: all_rules(&policy).into_iter().map(rule).collect(),
             granted,

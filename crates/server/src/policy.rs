@@ -80,7 +80,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     // Checked where there are no walls too: the same settings are in order under every level.
     let chosen = hidden_by_choice(ground, &policy.writable)?;
     if level == SandboxLevel::DangerFullAccess {
-        return ignored::hold(ground, policy, Found::default(), None);
+        return ignored::hold(ground, policy, Found::default(), None).await;
     }
     policy.protected.extend(policy.writable.iter().flat_map(|root| protected_paths(root)));
     // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start. By
@@ -113,7 +113,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     let home = environment.home();
     policy.caches =
         home.map(|home| caches(home, |name| of_commands(variables::find(name)?), &policy.writable)).unwrap_or_default();
-    ignored::hold(ground, policy, there, ignores)
+    ignored::hold(ground, policy, there, ignores).await
 }
 
 fn rules(settings: &Settings) -> Result<Rules, RpcError> {

@@ -3,6 +3,8 @@
 //! It must never pass an option that is not on its list: options of git write files and run programs, and git takes
 //! unique beginnings of long options for them.
 
+mod kept;
+
 use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Duration};
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
@@ -16,6 +18,8 @@ use crate::{
     plain_call::{Answer, PlainCall},
     processes::{End, Ended, run_to_end},
 };
+
+use kept::without_ignored;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -261,6 +265,7 @@ impl Tool for GitRead {
                 operation.name()
             )));
         }
+        let args = without_ignored(&context.roots, operation, args).map_err(ToolError)?;
         let path = context.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), |path| path);
         let program = find_git(path, &context.roots.writable)
             .ok_or_else(|| ToolError("git is not installed outside the workspace".into()))?;

@@ -2,9 +2,10 @@
 
 use std::{fs, process::Command};
 
+use codex_protocol::{ApprovalPolicy, PermissionsReadParams};
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::{session::Session, support::Place};
 
 /// What no request may hold; it stands in each file that is named.
 const SECRET: &str = "s3cret";
@@ -153,4 +154,60 @@ fn git_overlooks_what_is_untracked_and_named() {
     let sent = sent(&place);
     assert!(sent.contains("A  b") && !sent.contains("A  a.pem"), "{sent}");
     assert_eq!(git(&place, &["status", "--short", "a.pem"]), "?? a.pem\n");
+}
+
+/// Tracked files that are named look unchanged to git, in commands and to the tool that asks it.
+#[test]
+fn git_takes_what_is_tracked_and_named_for_unchanged() {
+    not_inside_another_sandbox!();
+    let read = |operation: &str, args: &[&str]| json!({ "tool": "git_read", "arguments": { "operation": operation, "args": args } });
+    let calls = [
+        shell(
+            "cat a.pem vault/key; echo more >> b; git add -A && git commit -qm second && git show --format= --name-only",
+        ),
+        read("diff", &["HEAD~1"]),
+        read("log", &["-p"]),
+        read("show", &["HEAD~1"]),
+        read("show", &["HEAD:a.pem"]),
+        read("blame", &["a.pem"]),
+        read("log", &["-p", "b", "a.pem"]),
+        read("diff", &["HEAD~1", "--", "vault"]),
+        read("log", &["-L1,1:a.pem"]),
+        read("log", &["--oneline", "b"]),
+    ];
+    let secret = format!("{SECRET}\n");
+    let files = [(".codexignore", "*.pem\nvault/\n"), ("a.pem", &*secret), ("vault/key", &secret), ("b", "x\n")];
+    let place = place(&files, &calls);
+    git(&place, &["init", "-q"]);
+    git(&place, &["config", "user.name", "n"]);
+    git(&place, &["config", "user.email", "e"]);
+    git(&place, &["add", "-A"]);
+    git(&place, &["commit", "-qm", "first"]);
+    exec(&place, &[]);
+    let last = place.server.requests().last().unwrap().body.to_string();
+    assert!(!last.contains(SECRET), "{last}");
+    assert!(last.contains("+more") && last.contains("Output:\\nThis fi"), "{last}");
+    assert_eq!(git(&place, &["show", "--format=", "--name-only"]), "b\n");
+    assert_eq!(git(&place, &["status", "--porcelain"]), "");
+}
+
+/// What the user changes counts from the next turn on.
+#[tokio::test]
+async fn it_is_looked_at_anew_in_each_turn() {
+    not_inside_another_sandbox!();
+    let ok = json!({ "text": "ok" });
+    let look = [shell("cat a.pem"), json!({ "tool": "read_file", "arguments": { "path": "a.pem" } }), ok];
+    let place = Place::new(look.iter().cycle().take(9).cloned().collect());
+    fs::write(place.workspace.join("a.pem"), format!("{SECRET}\n")).unwrap();
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    let own = place.workspace.join(".codexignore");
+    for (patterns, seen) in [("", 2), ("*.pem\n", 2), ("*.none\n", 4)] {
+        fs::write(&own, patterns).unwrap();
+        session.turn(&[]).await;
+        let last = place.server.requests().last().unwrap().body.to_string();
+        assert_eq!(last.matches(SECRET).count(), seen, "{patterns}: {last}");
+    }
+    let params = PermissionsReadParams { thread_id: session.thread_id.clone() };
+    let permissions = session.connection.client.permissions_read(params).await.unwrap();
+    assert_eq!(permissions.ignore_files, [own.canonicalize().unwrap().display().to_string()]);
 }

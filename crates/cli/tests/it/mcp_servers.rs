@@ -65,6 +65,7 @@ fn walls(workspace: &Path) -> Confinement {
         real: Vec::new(),
         protected: Vec::new(),
         hidden: Vec::new(),
+        in_git: Vec::new(),
         denied_programs: Vec::new(),
         caches: Vec::new(),
         temp: None,

@@ -33,6 +33,7 @@ fn proxied() -> Confinement {
         real: vec![],
         protected: vec![],
         hidden: vec![],
+        in_git: vec![],
         denied_programs: vec![],
         caches: vec![],
         temp: None,

@@ -105,6 +105,7 @@ impl Place {
             real: vec![],
             protected: vec![self.workspace.join(".git"), self.workspace.join("deep/er/.codex")],
             hidden: vec![],
+            in_git: vec![],
             denied_programs: vec![],
             caches: vec![],
             temp: Some(self.temp.clone()),

@@ -39,6 +39,9 @@ pub(crate) const NO_FILE: &str = "/dev/codex/file";
 /// An empty directory to mount a command's own things on.
 pub(crate) const COMMAND: &str = "/dev/codex/command";
 
+/// An empty directory to mount the stand-ins of [`super::look_alikes`] on.
+pub(crate) const LOOK_ALIKES: &str = "/dev/codex/look-alikes";
+
 /// The host's nodes, copied while the host's `/dev` can still be seen.
 pub(crate) struct Nodes(Vec<(&'static str, Tree)>);
 
@@ -70,7 +73,7 @@ impl Nodes {
             symlink(target, Path::new("/dev").join(name))
                 .or_failure(Stage::Mounts, || format!("linking /dev/{name}"))?;
         }
-        for name in ["/dev/pts", "/dev/shm", OWN, NOTHING, COMMAND] {
+        for name in ["/dev/pts", "/dev/shm", OWN, NOTHING, COMMAND, LOOK_ALIKES] {
             fs::create_dir(name).or_failure(Stage::Mounts, || format!("mkdir {name}"))?;
         }
         fs::write(NO_FILE, "").or_failure(Stage::Mounts, || format!("making {NO_FILE}"))?;

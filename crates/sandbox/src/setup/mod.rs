@@ -17,6 +17,7 @@ pub(crate) mod kept;
 pub(crate) mod landlock;
 pub(crate) mod limits;
 pub(crate) mod listener;
+pub(crate) mod look_alikes;
 pub(crate) mod namespaces;
 pub(crate) mod plan;
 pub(crate) mod proc;

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) standing: Covers,
     /// What commands cannot look into, as it was named: what a path means may change.
     pub(crate) hidden: Vec<PathBuf>,
+    /// Of that, what git tracks: sorted.
+    pub(crate) in_git: Vec<PathBuf>,
     /// What commands cannot run.
     pub(crate) denied_programs: Vec<PathBuf>,
     /// The stubs that hold names in the roots; see [`stubs`].
@@ -86,6 +88,7 @@ impl Plan {
             protected: confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
             standing: covers,
             hidden: confined.hidden.clone(),
+            in_git: confined.in_git.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
             denied_programs: confined.denied_programs.clone(),
             stubs: Vec::new(),
             temp,

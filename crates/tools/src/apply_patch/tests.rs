@@ -19,6 +19,7 @@ fn walls(scene: &Scene) -> Confinement {
         real: vec![],
         protected: scene.context.protected.to_vec(),
         hidden: vec![],
+        in_git: vec![],
         denied_programs: vec![],
         caches: vec![],
         temp: scene.context.roots.temp.clone(),

@@ -9,6 +9,9 @@ use codex_sandbox::{Confined, Confinement};
 
 use super::Place;
 
+/// Lets git commit.
+const IDENTITY: &str = "git() { command git -c user.name=n -c user.email=e \"$@\"; }";
+
 /// A workspace with secrets in it, and some outside.
 fn secrets() -> (Place, Confined) {
     let place = Place::new();
@@ -72,8 +75,7 @@ async fn git_neither_fails_on_what_is_hidden_nor_takes_it() {
     fs::write(place.workspace.join("a.swp"), "x").unwrap();
     fs::remove_dir_all(place.workspace.join("keys")).unwrap();
     let git = |script: &str| {
-        let script = format!("git() {{ command git -c user.name=n -c user.email=e \"$@\"; }}; {script}");
-        let mut command = place.shell(&script);
+        let mut command = place.shell(&format!("{IDENTITY}; {script}"));
         command.environment.insert("HOME".into(), place.outside.clone().into());
         command
     };
@@ -88,6 +90,44 @@ async fn git_neither_fails_on_what_is_hidden_nor_takes_it() {
     for (script, expected) in cases {
         assert_eq!(place.run(&confinement, git(script)).await, (0, expected.to_owned()), "{script}");
     }
+}
+
+/// What is staged is what the index has, whether git compares size and time alone (`old`) or more (`vault`, which is as old
+/// as the index); and nothing that has the name of a hidden file further up is taken for one.
+#[tokio::test]
+async fn git_takes_what_it_tracks_and_is_hidden_for_unchanged() {
+    not_inside_another_sandbox!();
+    let place = Place::new();
+    let work = place.workspace.clone();
+    let git = |script: &str| place.shell(&format!("{IDENTITY}; {script}"));
+    let set_up = "git init -q; mkdir -p vault/deep; for file in old vault/a vault/deep/b \"vault/it's [1]\"; do \
+        echo SECRET > \"$file\"; done; ln -s deep/b vault/link; chmod +x vault/a; touch -d 2020-01-01 old; \
+        git add -A; git commit -qm first; echo SECRET > vault/untracked; echo new > a";
+    assert_eq!(place.run(&Confinement::Unconfined, git(set_up)).await, (0, String::new()));
+    let in_git = ["old", "vault/a", "vault/deep/b", "vault/it's [1]", "vault/link"].map(|name| work.join(name)).into();
+    let hidden = vec![work.join("old"), work.join("vault")];
+    let confinement = Confinement::Confined(Confined { hidden, in_git, protected: vec![], ..place.confined() });
+    let cases = [
+        ("cat old vault/* vault/deep/* 2>/dev/null | grep -ac SECRET; ls vault", "0\na\ndeep\nit's [1]\nlink\n"),
+        ("git status --porcelain; git diff", "?? a\n"),
+        ("git add -A && git commit -qam second && git show --format= --name-only", "a\n"),
+        ("echo more >> a; git stash -q && git stash pop -q && git status --porcelain", " M a\n"),
+        ("git commit -qam third; git checkout -q HEAD~1 && git checkout -q - && git status --porcelain", ""),
+        ("git rm -rq --cached old vault; git add -A; git status --porcelain | grep -c '^[^D]'; git reset -q", "0\n"),
+        ("(rm -rf vault; git rm -qf old; echo x > vault/a) >/dev/null 2>&1; git status --porcelain", ""),
+    ];
+    for (script, expected) in cases {
+        assert_eq!(place.run(&confinement, git(script)).await, (0, expected.to_owned()), "{script}");
+    }
+    let after = "git status --porcelain; git show HEAD:old HEAD:vault/a; cat old vault/a vault/untracked";
+    let expected = (0, format!("?? vault/untracked\n{}", "SECRET\n".repeat(5)));
+    assert_eq!(place.run(&Confinement::Unconfined, git(after)).await, expected);
+    // What the user has changed is staged by nobody else.
+    fs::write(work.join("old"), "SECRET and more\n").unwrap();
+    let script = "git add -A; git commit -qm fourth --allow-empty; git show --format= --name-only";
+    assert_eq!(place.run(&confinement, git(script)).await, (0, String::new()));
+    let after = place.run(&Confinement::Unconfined, git("git status --porcelain; git show HEAD:old")).await;
+    assert_eq!(after, (0, " M old\n?? vault/untracked\nSECRET\n".to_owned()));
 }
 
 /// Renamed away, it would be where nobody looks for it the next time.
