@@ -77,13 +77,6 @@ impl Server {
                 self.thread(&params.thread_id)?.undo_compaction().await.map_err(thread_error)?;
                 ClientResponse::ThreadCompactUndo(Empty {})
             }
-            ClientRequest::CommandList(params) => {
-                ClientResponse::CommandList(self.list_commands(&params.thread_id).await?)
-            }
-            ClientRequest::SkillsList(params) => ClientResponse::SkillsList(self.list_skills(params).await?),
-            ClientRequest::SkillsConfigWrite(params) => {
-                ClientResponse::SkillsConfigWrite(self.write_skill(params).await?)
-            }
             ClientRequest::FuzzyFileSearch(params) => ClientResponse::FuzzyFileSearch(self.find_files(params).await?),
             ClientRequest::ConfigRead(_)
             | ClientRequest::HooksList(_)
@@ -108,13 +101,6 @@ impl Server {
             }
             ClientRequest::AgentsStart(params) => ClientResponse::AgentsStart(self.start_agent(params).await?),
             ClientRequest::AgentsList(params) => ClientResponse::AgentsList(self.list_agents(&params.thread_id)?),
-            ClientRequest::McpServerStatusList(params) => {
-                ClientResponse::McpServerStatusList(self.mcp_status(&params)?)
-            }
-            ClientRequest::McpServerControl(params) => {
-                self.mcp_control(&params)?;
-                ClientResponse::McpServerControl(Empty {})
-            }
             ClientRequest::PermissionsRead(params) => {
                 ClientResponse::PermissionsRead(self.permissions(&params.thread_id)?)
             }
@@ -122,7 +108,13 @@ impl Server {
                 self.forget(&params.thread_id, &params.rule).await?;
                 ClientResponse::PermissionsForget(Empty {})
             }
-            ClientRequest::PluginsList(_) | ClientRequest::PluginsSet(_) => self.of_plugins(request).await?,
+            ClientRequest::CommandList(_)
+            | ClientRequest::SkillsList(_)
+            | ClientRequest::SkillsConfigWrite(_)
+            | ClientRequest::McpServerStatusList(_)
+            | ClientRequest::McpServerControl(_)
+            | ClientRequest::PluginsList(_)
+            | ClientRequest::PluginsSet(_) => self.of_what_is_plugged_in(request).await?,
             ClientRequest::ThreadUsageRead(params) => {
                 ClientResponse::ThreadUsageRead(usage(&*self.thread(&params.thread_id)?))
             }

@@ -40,6 +40,7 @@ mod network;
 mod oss;
 mod outage;
 mod permissions;
+mod plugged_in;
 pub mod plugins;
 mod policy;
 mod reading;

@@ -1,8 +1,6 @@
 //! Plugins as the clients of a thread see them, and switch them on and off.
 
-use codex_protocol::{
-    ClientRequest, ClientResponse, Empty, KeptPlugin, PluginAddition, PluginSetParams, PluginsListResult, RpcError,
-};
+use codex_protocol::{KeptPlugin, PluginAddition, PluginSetParams, PluginsListResult, RpcError};
 
 use super::{Kept, Plugins};
 use crate::{
@@ -12,25 +10,14 @@ use crate::{
 };
 
 impl Server {
-    /// Answers what is asked of plugins.
-    pub(crate) async fn of_plugins(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
-        match request {
-            ClientRequest::PluginsList(params) => self.list_plugins(&params.thread_id).map(ClientResponse::PluginsList),
-            ClientRequest::PluginsSet(params) => {
-                self.set_plugin(params).await.map(|()| ClientResponse::PluginsSet(Empty {}))
-            }
-            _ => Err(configuration("this is not about plugins")),
-        }
-    }
-
     /// The plugins that are kept, as the settings of a thread's directory have them.
-    fn list_plugins(&self, thread_id: &str) -> Result<PluginsListResult, RpcError> {
+    pub(crate) fn list_plugins(&self, thread_id: &str) -> Result<PluginsListResult, RpcError> {
         let kept = self.plugins_of(thread_id)?.list().map_err(|error| configuration(&error))?;
         Ok(PluginsListResult { data: kept.into_iter().map(told).collect() })
     }
 
     /// Switches a plugin on or off in the user's settings, and lets the thread have its tools, or not, from its next turn on.
-    async fn set_plugin(&self, params: PluginSetParams) -> Result<(), RpcError> {
+    pub(crate) async fn set_plugin(&self, params: PluginSetParams) -> Result<(), RpcError> {
         let PluginSetParams { thread_id, id, enabled } = params;
         if self.ceiling.is_some() {
             return Err(configuration("which plugins are in use is for whoever starts the server to say"));

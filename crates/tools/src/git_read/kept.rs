@@ -85,7 +85,8 @@ mod tests {
         let ignored = Ignored::look(std::slice::from_ref(&base), &[], &names, false).unwrap();
         let workspace = base.join("sub");
         let roots = Roots { workspace, writable: vec![], hidden: vec![], ignored, temp: None };
-        let table: &[(Operation, &[&str], Option<&[&str]>)] = &[
+        type Words = &'static [&'static str];
+        let table: &[(Operation, Words, Option<Words>)] = &[
             (Show, &["HEAD:a.pem"], None),
             (Show, &["HEAD:./../a.pem"], None),
             (Show, &[":0:gone.pem"], None),
