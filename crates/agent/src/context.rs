@@ -5,6 +5,8 @@ use codex_history::{Content, History, Message};
 use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_workspace::{Instruction, Roots};
 
+use crate::hooks::HOOK_CONTEXT;
+
 const BASE: &str = include_str!("prompts/base.md");
 const BASE_SMALL: &str = include_str!("prompts/base_small.md");
 const ENVIRONMENT: &str = include_str!("prompts/environment.md");
@@ -143,7 +145,7 @@ pub(crate) fn is_said_for_user(text: &str) -> bool {
     let templates = [
         [skills::MARK, skills::READ, ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP, PLAN_MODE]
             .as_slice(),
-        &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE],
+        &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE, HOOK_CONTEXT],
     ];
     templates.iter().any(|templates| begins_as(text, templates))
 }
@@ -261,7 +263,8 @@ mod tests {
     #[test]
     fn every_prompt_that_stands_in_the_users_place_is_told_apart() {
         const ELSEWHERE: &str = "agent_changes agents_lost base base_small compact compact_focus declined \
-            declined_with_message ended_with_the_program files_redone files_rewound forked interrupted more_granted \
+            declined_with_message ended_with_the_program files_redone files_rewound forked hook_go_on interrupted \
+            mcp_answer mcp_ready more_granted \
             more_refused network_domains never_writable new_repositories output_left_out picture_left_out \
             refused_again repeated review sandbox_danger_full_access sandbox_planning sandbox_read_only \
             sandbox_workspace_write stopped unanswered weaker_walls_declined";

@@ -29,7 +29,7 @@ use crate::{
     turn::{Finish, TurnRun, turn_error},
 };
 
-const CONTEXT: &str = include_str!("prompts/hook_context.md");
+pub(crate) const HOOK_CONTEXT: &str = include_str!("prompts/hook_context.md");
 const GO_ON: &str = include_str!("prompts/hook_go_on.md");
 
 /// Most times in a row that hooks keep a turn from ending.
@@ -169,7 +169,7 @@ pub(crate) fn prompt(input: &[UserInput], content: &[Content]) -> String {
 
 /// What a hook adds, as the model reads it.
 fn added(text: &str) -> String {
-    fill(CONTEXT.trim_end(), &[("text", text)])
+    fill(HOOK_CONTEXT.trim_end(), &[("text", text)])
 }
 
 impl ThreadState {

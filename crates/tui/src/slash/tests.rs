@@ -103,6 +103,7 @@ fn each_command_wants_what_it_is_for() {
         ("/agent do it", r#"Agent("do it")"#),
         ("/agents", "Fetch(Agents)"),
         ("/plugins", "Fetch(Plugins)"),
+        ("/skills", "Fetch(Skills)"),
         ("/mcp", "Fetch(McpServers)"),
         ("/ps", "Fetch(Terminals)"),
         ("/stop", "Fetch(StopTerminals(None))"),
