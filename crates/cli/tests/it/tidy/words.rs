@@ -206,7 +206,7 @@ fn impatience(source: &Source) -> Vec<Finding> {
 }
 
 /// Types and lines that the protocol may have.
-const TYPES: usize = 200;
+const TYPES: usize = 220;
 const LINES: usize = 3600;
 
 fn size(sources: &[Source]) -> (usize, usize) {
