@@ -200,6 +200,10 @@ fn layers(request: &LoadRequest<'_>, all: bool, warnings: &mut Vec<Warning>) -> 
     for place in places(request, root.as_deref()) {
         let base = Base { dir: &place.directory, project, home };
         let trusted = !place.kind.is_of_project();
+        // While commands run, an empty directory keeps the place of a file that is not there.
+        if place.kind == FileKind::McpJson && place.path.is_dir() {
+            continue;
+        }
         let source = if trusted { read_source(&place.path) } else { read_of_project(&place.path, project) };
         let source = match source {
             Err(error) if place.kind == FileKind::McpJson => {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use codex_agent::{
-    AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, Budget, BuiltAgent, Limits, Mode, Standing,
-    Thread,
+    AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, Budget, BuiltAgent, Limits, Mode, Plugged,
+    Standing, Thread,
 };
 use codex_config::{AgentFile, AgentSettings, SandboxMode};
 use codex_extensions::skills::TOOL;
@@ -336,8 +336,9 @@ impl Place {
 
 /// Takes from what was built all that the parent may not do.
 fn narrow(built: &mut Built, parent: &Standing, own: Option<&Path>) -> Result<(), RpcError> {
-    // A worktree is another project, which might bring fewer that guard.
-    built.settings.plugged = parent.plugged.clone();
+    // A worktree is another project, which might bring fewer that guard. What looks at files is of the agent's own directory.
+    let Plugged { hooks, notify, mcp, .. } = parent.plugged.clone();
+    built.settings.plugged = Plugged { hooks, notify, mcp, ..std::mem::take(&mut built.settings.plugged) };
     let workplace = &mut built.settings.workplace;
     let narrowed = workplace.policy.within(&parent.policy, own);
     // The proxy serves what the configuration says now.

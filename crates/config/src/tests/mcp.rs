@@ -240,3 +240,9 @@ fn a_server_of_another_file_is_another() {
     let McpTransport::Http(docs) = &typed["docs"].transport else { panic!("{typed:?}") };
     assert_eq!((docs.url.as_str(), docs.bearer_token_env_var.as_deref()), ("https://other/", Some("MINE")));
 }
+
+#[test]
+fn a_directory_that_keeps_the_place_of_the_file_is_none() {
+    let loaded = load_files(&[("p/.mcp.json/x", ""), ("p/.git/HEAD", "")], &["--trust"]).unwrap();
+    assert!(loaded.warnings.is_empty() && loaded.settings.mcp.servers.is_empty(), "{:?}", loaded.warnings);
+}
