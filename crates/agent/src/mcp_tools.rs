@@ -6,6 +6,8 @@
 
 mod call;
 mod index;
+mod prompts;
+mod required;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,6 +64,8 @@ pub struct ServerRules {
     pub is_confined: bool,
     /// Whether it may change files of the workspace.
     pub may_write: bool,
+    /// Whether no session begins without it.
+    pub is_required: bool,
     /// What it is held to, in a sentence for people.
     pub walls: String,
 }

@@ -130,9 +130,11 @@ fn read_prompt(server: &str, said: &Value) -> Option<RemotePrompt> {
             required: said.get("required").and_then(Value::as_bool).unwrap_or_default(),
         })
     };
+    let name_of = name(said, "name")?;
     Some(RemotePrompt {
         server: server.to_owned(),
-        name: name(said, "name")?,
+        called: names::called(server, &name_of),
+        name: name_of,
         description: words(text(said, "description"), limits::DESCRIPTION),
         arguments: entries(said, "arguments").filter_map(argument).take(64).collect(),
     })

@@ -30,6 +30,8 @@ pub struct RemotePrompt {
     pub server: String,
     /// The prompt, as the server calls it.
     pub name: String,
+    /// The prompt, as people call it: `mcp__SERVER__PROMPT`.
+    pub called: String,
     /// What it is for. May be empty.
     pub description: String,
     /// What it takes, in order.

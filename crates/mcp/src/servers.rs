@@ -88,7 +88,15 @@ impl McpServers {
 
     /// Waits until no server is starting any more, or for `grace`.
     pub async fn ready(&self, grace: Duration) {
-        let all: Vec<Arc<Server>> = self.with(|slots| slots.iter().filter_map(|slot| slot.server.clone()).collect());
+        self.ready_of(grace, |_| true).await;
+    }
+
+    /// As [`McpServers::ready`], of those whose name is `one`.
+    pub async fn ready_of(&self, grace: Duration, one: impl Fn(&str) -> bool) {
+        let all: Vec<Arc<Server>> = self.with(|slots| {
+            let these = slots.iter().filter(|slot| one(&slot.spec.name));
+            these.filter_map(|slot| slot.server.clone()).collect()
+        });
         let settled = async {
             for server in all {
                 server.0.settled().await;

@@ -23,7 +23,7 @@ use codex_workspace::{Roots, View, open_to_read, read_picture};
 use crate::{
     Kept, Server,
     build::{self, configuration},
-    plugins,
+    mcp, plugins,
     reading::blocking,
 };
 
@@ -53,7 +53,8 @@ struct Expanded {
 impl Server {
     /// The commands of a thread that are not built in.
     pub(crate) async fn list_commands(&self, thread_id: &str) -> Result<CommandListResult, RpcError> {
-        let places = self.command_places(&self.kept(thread_id)?.thread.standing())?;
+        let standing = self.kept(thread_id)?.thread.standing();
+        let places = self.command_places(&standing)?;
         let (found, warnings) = blocking(move || Ok(commands::load(&places.sources))).await?;
         let data = found.into_iter().map(|command| OwnCommand {
             source: command.place.name().to_owned(),
@@ -61,7 +62,9 @@ impl Server {
             description: command.description,
             argument_hint: command.argument_hint,
         });
-        Ok(CommandListResult { data: data.collect(), warnings })
+        let mut data: Vec<OwnCommand> = data.collect();
+        data.extend(mcp::commands(standing.plugged.mcp.as_deref()).await);
+        Ok(CommandListResult { data, warnings })
     }
 
     fn command_places(&self, standing: &Standing) -> Result<Places, RpcError> {
@@ -155,6 +158,11 @@ impl Server {
 
     async fn expanded(&self, kept: &Kept, name: &str, arguments: &str) -> Result<Expanded, RpcError> {
         let standing = kept.thread.standing();
+        if let Some(mcp) = standing.plugged.mcp.as_ref().filter(|_| name.starts_with("mcp__"))
+            && let Some(parts) = mcp.prompt(name, arguments).await.map_err(|why| configuration(&why))?
+        {
+            return Ok(Expanded { parts, model: None, mode: None, warnings: Vec::new() });
+        }
         let (places, codex_home) = (self.command_places(&standing)?, self.codex_home()?);
         let (name, arguments, accepted) = (name.to_owned(), arguments.to_owned(), kept.wanted().accepted);
         blocking(move || {

@@ -24,7 +24,7 @@ use crate::{
     build::{self, Built, Wanted},
     holding::open_journal,
     limits::usage,
-    log,
+    log, mcp,
 };
 
 impl Server {
@@ -157,6 +157,7 @@ impl Server {
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
+        mcp::require(&built).await?;
         self.check_keeping(&codex_home, &mut built.warnings);
         let journal = if ephemeral {
             Journal::ephemeral()
@@ -209,6 +210,7 @@ impl Server {
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
+        mcp::require(&built).await?;
         self.check_keeping(&codex_home, &mut built.warnings);
         for (count, what) in [(unreadable, "lines"), (replayed.orphans, "tool results")] {
             if count > 0 {

@@ -11,7 +11,7 @@ use crate::{
     Kept, Known, Server,
     build::{self, Wanted},
     dispatch::{Begun, budget, mode_of, now, opened, source_name, store_error, thread_error},
-    log,
+    log, mcp,
     reading::blocking,
 };
 
@@ -42,6 +42,7 @@ impl Server {
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
         let mut built = build::thread(self, &id, &codex_home, &mut wanted, temp.path()).await?;
         let held_by = build::held_by(&mut built).await;
+        mcp::require(&built).await?;
         self.check_keeping(&codex_home, &mut built.warnings);
         if unreadable > 0 {
             built.warnings.push(format!("{unreadable} lines of {} could not be read and are left out", path.display()));

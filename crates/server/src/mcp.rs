@@ -4,10 +4,18 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use codex_agent::{Leave, McpLimits, McpUse, Remembered, ServerRules, Workplace};
 use codex_config::{AllowedTool, AllowedTools, McpApproval, McpServerSettings, McpTransport, Settings, allow_tool};
-use codex_mcp::McpServers;
+use codex_mcp::{McpServers, PromptArgument, RemotePrompt};
 use codex_permissions::{Policy, SandboxLevel, ToolApproval};
+use codex_protocol::{OwnCommand, RpcError};
 
-use crate::{Server, mcp_specs};
+use crate::{
+    Server,
+    build::{Built, configuration},
+    mcp_specs,
+};
+
+/// Most characters of what is said of a prompt in a list.
+const DESCRIPTION: usize = 200;
 
 /// Those of the settings, on the ground of a thread; `None`: there are none. Nothing is started. What could not be as the
 /// settings say is put into `warnings`.
@@ -32,6 +40,36 @@ pub(crate) fn tools(
     Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home))))
 }
 
+/// The prompts of servers, as commands. Servers that are starting are waited for a little.
+pub(crate) async fn commands(mcp: Option<&McpUse>) -> Vec<OwnCommand> {
+    let Some(mcp) = mcp else { return Vec::new() };
+    let command = |prompt: RemotePrompt| OwnCommand {
+        name: prompt.called,
+        description: prompt.description.lines().next().unwrap_or_default().chars().take(DESCRIPTION).collect(),
+        argument_hint: Some(hint(&prompt.arguments)).filter(|hint| !hint.is_empty()),
+        source: prompt.server,
+    };
+    mcp.prompts().await.into_iter().map(command).collect()
+}
+
+/// What a prompt takes, as help writes it.
+fn hint(arguments: &[PromptArgument]) -> String {
+    let one = |argument: &PromptArgument| match argument.required {
+        true => argument.name.clone(),
+        false => format!("[{}]", argument.name),
+    };
+    arguments.iter().map(one).collect::<Vec<_>>().join(" ").chars().take(DESCRIPTION).collect()
+}
+
+/// Waits for the servers that must be there.
+///
+/// # Errors
+/// One of them cannot be used.
+pub(crate) async fn require(built: &Built) -> Result<(), RpcError> {
+    let Some(mcp) = &built.settings.plugged.mcp else { return Ok(()) };
+    mcp.required().await.map_err(|why| configuration(&why))
+}
+
 fn rules(server: &McpServerSettings, policy: &Policy) -> ServerRules {
     let approval = |it: McpApproval| match it {
         McpApproval::Auto => ToolApproval::Auto,
@@ -45,6 +83,7 @@ fn rules(server: &McpServerSettings, policy: &Policy) -> ServerRules {
         approval: if server.tools.is_approval_set { approval(server.tools.approval) } else { ToolApproval::Unset },
         tools,
         is_confined,
+        is_required: server.enabled && server.required,
         may_write: is_program && !(is_confined && policy.level == SandboxLevel::ReadOnly),
         walls: walls(server, is_confined),
     }

@@ -24,7 +24,7 @@ const ANSWER: &str = include_str!("../prompts/mcp_answer.md");
 const MARK: &str = "mcp_answer";
 
 /// Most of an answer that the model is told, in bytes.
-const FOR_MODEL: usize = 40_000;
+pub(super) const FOR_MODEL: usize = 40_000;
 /// Most of one text, and of the data, that an item keeps, in bytes.
 const ITEM_BYTES: usize = 16 << 10;
 /// Most pictures of one answer.
@@ -171,6 +171,11 @@ pub(super) fn outcome(
     Outcome { pictures, ..Outcome::text(format!("{failed}{}", marked(server, &text)), ForUser::Item(item)) }
 }
 
+/// The text of parts.
+pub(super) fn said(content: &[Part]) -> String {
+    McpToolCallResult { content: content.iter().map(shown).collect(), structured_content: None }.text()
+}
+
 /// A part of an answer, as the protocol spells it; without the bytes of what is no text.
 fn shown(part: &Part) -> Value {
     match part {
@@ -186,7 +191,7 @@ fn shown(part: &Part) -> Value {
 }
 
 /// The pictures that a model can be shown; of others a line of `text` says why not.
-fn pictures(content: &[Part], text: &mut String) -> Vec<Content> {
+pub(super) fn pictures(content: &[Part], text: &mut String) -> Vec<Content> {
     let mut pictures = Vec::new();
     for part in content {
         let Part::Image { data, mime } = part else { continue };

@@ -12,8 +12,10 @@ use crate::terminal;
 /// The server's.
 pub async fn input(client: &Client, thread_id: &str, prompt: String) -> Result<UserInput, RpcError> {
     let text = prompt.trim_start();
-    if command_word(text).is_none() {
-        return Ok(UserInput::Text { text: prompt });
+    let Some((name, arguments)) = command_word(text) else { return Ok(UserInput::Text { text: prompt }) };
+    if name.starts_with("mcp__") {
+        // A prompt of a server, which may be on its way yet: who uses it waits for it.
+        return Ok(UserInput::Command { name: name.to_owned(), arguments: arguments.to_owned() });
     }
     let found = client.command_list(CommandListParams { thread_id: thread_id.to_owned() }).await?;
     found.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));

@@ -42,6 +42,7 @@ mod log;
 mod login;
 mod mcp_command;
 mod mcp_in_turns;
+mod mcp_prompts;
 mod mcp_servers;
 mod mcp_use;
 mod network;
