@@ -358,8 +358,8 @@ impl TurnRun {
     fn diff_of_turn(&self, state: &ThreadState) -> Option<TurnDiff> {
         let store = Arc::clone(&state.checkpoints.keeping.as_ref()?.store);
         let live = state.recorder.live(&self.thread_id)?;
-        let cwd = state.settings.workplace.roots.workspace.clone();
-        Some(TurnDiff::new(live, &self.turn.id, cwd, store))
+        let roots = Arc::clone(&state.settings.workplace.roots);
+        Some(TurnDiff::new(live, &self.turn.id, roots, store))
     }
 
     /// After an action: begins to take the state it left, if it may have changed something.

@@ -12,6 +12,7 @@ use std::{
 
 use codex_checkpoints::{Change, CheckpointError, Checkpoints, SnapshotId, State};
 use codex_store::{ChangedBy, Span};
+use codex_workspace::Ignored;
 
 use crate::rewind::is_late;
 
@@ -101,6 +102,14 @@ fn changes(store: &Checkpoints, span: &Span) -> Result<Option<Vec<Change>>, Chec
         Ok(changes) => Ok(Some(changes)),
         Err(CheckpointError::Missing(_)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+impl SessionDiff {
+    /// Less what ignore files name.
+    pub(crate) fn without(mut self, ignored: &Ignored) -> Self {
+        self.changes.retain(|changed| !ignored.names(&changed.path));
+        self
     }
 }
 

@@ -8,10 +8,11 @@ use std::{
 };
 
 use codex_permissions::Policy;
+use codex_protocol::UserInput;
 use codex_workspace::{Ignored, Roots};
 use tokio::task::JoinHandle;
 
-use crate::{settings::Workplace, thread::ThreadState, tracked::tracked};
+use crate::{Spoken, ThreadError, settings::Workplace, thread::ThreadState, tracked::tracked};
 
 /// Where ignore files are looked for.
 #[derive(Debug, Clone, Default)]
@@ -86,9 +87,7 @@ type Found = (Ignored, Vec<PathBuf>);
 impl IgnoreLook {
     /// Begins it. Where there was none so far and none is near, it costs a few looks at what is there.
     pub(crate) fn begin(&self, state: &ThreadState) {
-        let Workplace { ignore_files: files, roots, .. } = &state.settings.workplace;
-        let is_deeper = !roots.ignored.is_empty() || files.names.len() > 1;
-        if is_deeper || files.is_near() {
+        if state.may_be_ignored() {
             self.look(state, true);
         }
     }
@@ -142,6 +141,31 @@ async fn found(workplace: &Workplace, is_deeper: bool) -> Result<Found, String> 
 }
 
 impl ThreadState {
+    /// Whether there are ignore files, by what is seen without walking.
+    fn may_be_ignored(&self) -> bool {
+        let Workplace { ignore_files: files, roots, .. } = &self.settings.workplace;
+        !roots.ignored.is_empty() || files.names.len() > 1 || files.is_near()
+    }
+
+    /// The roots to read the pictures in `input` by, with what ignore files name now: the user may have changed them since
+    /// the last turn.
+    ///
+    /// # Errors
+    /// It is not known what they name.
+    pub(crate) async fn roots_to_read(&self, input: &[Spoken]) -> Result<Arc<Roots>, ThreadError> {
+        let Workplace { ignore_files, roots, .. } = &self.settings.workplace;
+        let picture = input.iter().find_map(|piece| match &piece.shown {
+            UserInput::LocalImage { path } => Some(path),
+            _ => None,
+        });
+        let Some(picture) = picture.filter(|_| self.may_be_ignored()) else { return Ok(Arc::clone(roots)) };
+        let files = Arc::clone(ignore_files);
+        let ignored = tokio::task::spawn_blocking(move || files.look(true)).await;
+        let ignored = ignored.unwrap_or_else(|error| Err(format!("ignore files: {error}")));
+        let unreadable = |sentence| ThreadError::Picture { path: picture.into(), sentence };
+        Ok(Arc::new(Roots { ignored: ignored.map_err(unreadable)?, ..Roots::clone(roots) }))
+    }
+
     /// From now on what `ignored` names is kept from the model. Commands that run already have the walls they have.
     fn ignore(&mut self, (ignored, in_git): Found) {
         let Workplace { roots, policy, ignore_files: files, .. } = &mut self.settings.workplace;

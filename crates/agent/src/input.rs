@@ -4,34 +4,41 @@ use std::path::Path;
 
 use codex_history::Content;
 use codex_protocol::UserInput;
-use codex_workspace::{picture_in_url, read_picture};
+use codex_workspace::{Roots, picture_in_url, read_picture};
 
 use crate::{Part, Spoken, ThreadError};
 
+/// Said of a file that an ignore file names.
+const KEPT: &str = "an ignore file (`.codexignore`) keeps it from the model; take it out of that to show it";
+
 /// The parts of the user's message, for each piece: each text as it is, each picture after its name. Reads files, so it runs
-/// on the blocking pool. Relative paths are below `directory`.
+/// on the blocking pool. Relative paths are below the workspace.
 ///
 /// # Errors
-/// When nothing was said, or a picture cannot be read.
-pub(crate) fn parts(input: &[Spoken], directory: &Path) -> Result<Vec<Vec<Part>>, ThreadError> {
+/// When nothing was said, or a picture cannot be read, or an ignore file names it.
+pub(crate) fn parts(input: &[Spoken], roots: &Roots) -> Result<Vec<Vec<Part>>, ThreadError> {
     let is_empty = |input: &Spoken| matches!(&input.shown, UserInput::Text { text } if text.trim().is_empty());
     if input.iter().all(is_empty) {
         return Err(ThreadError::EmptyInput);
     }
     let read = |piece: &Spoken| match &piece.read {
         Some(parts) => Ok(parts.clone()),
-        None => Ok(content(&piece.shown, directory)?.into_iter().map(Part::Content).collect()),
+        None => Ok(content(&piece.shown, roots)?.into_iter().map(Part::Content).collect()),
     };
     input.iter().map(read).collect()
 }
 
-fn content(piece: &UserInput, directory: &Path) -> Result<Vec<Content>, ThreadError> {
+fn content(piece: &UserInput, roots: &Roots) -> Result<Vec<Content>, ThreadError> {
     let mut content = Vec::new();
     match piece {
         UserInput::LocalImage { path } => {
             let unreadable = |sentence: String| ThreadError::Picture { path: path.into(), sentence };
             // The user names the file, so links are followed wherever they lead.
-            let real = directory.join(path).canonicalize().map_err(|error| unreadable(error.to_string()))?;
+            let named = roots.absolute(Path::new(path));
+            let real = roots.workspace.join(path).canonicalize().map_err(|error| unreadable(error.to_string()))?;
+            if roots.ignored.names(&named) || roots.ignored.names(&real) {
+                return Err(unreadable(KEPT.into()));
+            }
             let picture = read_picture(&real).map_err(unreadable)?;
             content.push(Content::Text { text: format!("Picture `{path}`:") });
             content.push(Content::Image { media_type: picture.media_type.to_owned(), data: picture.data });
@@ -61,6 +68,8 @@ pub(crate) fn told(input: UserInput) -> UserInput {
 
 #[cfg(test)]
 mod tests {
+    use codex_workspace::Ignored;
+
     use super::*;
     use crate::spoken::joined;
 
@@ -69,13 +78,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a.gif"), b"GIF89a").unwrap();
         std::fs::write(directory.path().join("b.txt"), b"text").unwrap();
+        let roots = Roots {
+            workspace: directory.path().canonicalize().unwrap(),
+            writable: vec![],
+            hidden: vec![],
+            ignored: Ignored::default(),
+            temp: None,
+        };
         let image = |path: &str| UserInput::LocalImage { path: path.into() };
         let text = |text: &str| UserInput::Text { text: text.into() };
         let told = |text: &str| Content::Text { text: text.into() };
         let picture = Content::Image { media_type: "image/gif".into(), data: "R0lGODlh".into() };
         let content = |input: &[UserInput]| {
             let spoken: Vec<Spoken> = input.iter().cloned().map(Spoken::from).collect();
-            let parts = parts(&spoken, directory.path())?;
+            let parts = parts(&spoken, &roots)?;
             Ok::<_, ThreadError>(parts.into_iter().flat_map(joined).collect::<Vec<_>>())
         };
         let said = content(&[text("look"), image("a.gif")]).unwrap();
@@ -91,6 +107,36 @@ mod tests {
         for (path, expected) in [("b.txt", "`b.txt`: it is not a PNG"), ("none", "`none`: No such file")] {
             let error = content(&[text("look"), image(path)]).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_an_ignore_file_names_is_shown_to_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let workspace = directory.path().canonicalize().unwrap();
+        std::fs::create_dir(workspace.join("vault")).unwrap();
+        for (name, bytes) in [(".codexignore", "vault/\nown.gif\n"), ("vault/a.gif", "GIF89a"), ("b.gif", "GIF89a")] {
+            std::fs::write(workspace.join(name), bytes).unwrap();
+        }
+        for (link, to) in [("link.gif", "vault/a.gif"), ("own.gif", "b.gif")] {
+            std::os::unix::fs::symlink(to, workspace.join(link)).unwrap();
+        }
+        let ignored = Ignored::look(&[workspace.clone()], &[], &[".codexignore".into()], false).unwrap();
+        let roots = Roots { workspace: workspace.clone(), writable: vec![], hidden: vec![], ignored, temp: None };
+        let absolute = workspace.join("vault/a.gif").display().to_string();
+        let table = [
+            ("vault/a.gif", false),
+            ("x/../vault/./a.gif", false),
+            (absolute.as_str(), false),
+            ("link.gif", false),
+            ("own.gif", false),
+            ("b.gif", true),
+        ];
+        std::fs::create_dir(workspace.join("x")).unwrap();
+        for (path, is_shown) in table {
+            let found = content(&UserInput::LocalImage { path: path.into() }, &roots);
+            assert_eq!(found.is_ok(), is_shown, "{path}");
+            assert!(is_shown || found.unwrap_err().to_string().contains("an ignore file"), "{path}");
         }
     }
 }

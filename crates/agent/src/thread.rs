@@ -15,6 +15,7 @@ use codex_protocol::{
 };
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
+use codex_workspace::Roots;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -147,7 +148,7 @@ pub(crate) struct Running {
     turn_id: String,
     reach: Reach,
     /// What the user's pictures are looked for in.
-    directory: PathBuf,
+    roots: Option<Arc<Roots>>,
     /// Who is asked about what the user says meanwhile.
     hooks: Option<hooks::Caller>,
     /// Who is asked; nobody yet, or none is.
@@ -369,13 +370,13 @@ impl Thread {
         reach: Reach,
         options: TurnOptions,
     ) -> TurnRun {
-        let directory = state.settings.workplace.roots.workspace.clone();
+        let roots = Some(Arc::clone(&state.settings.workplace.roots));
         if let Some(agents) = &self.agents {
             agents.turn_is(&turn_id);
         }
         let model = Some(Arc::clone(&state.settings.model.client));
         let hooks = state.prompt_hooks((&self.id, Some(&turn_id)), &reach.cancel);
-        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), directory, hooks, model });
+        *self.running() = Some(Running { turn_id: turn_id.clone(), reach: reach.clone(), roots, hooks, model });
         let turn = Turn {
             id: turn_id,
             items: Vec::new(),
@@ -408,7 +409,8 @@ impl Thread {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let next = std::mem::take(&mut *self.next());
         state.enter(next)?;
-        let (mut parts, input) = said(input, state.settings.workplace.roots.workspace.clone()).await?;
+        let roots = state.roots_to_read(&input).await?;
+        let (mut parts, input) = said(input, roots).await?;
         parts.extend(approved_plan.map(|plan| vec![Part::Content(mode::approved(&plan))]));
         let is_guarded = state.prompt_hooks((&self.id, None), &CancellationToken::new()).is_some();
         let must_wait = is_guarded || parts.iter().any(|piece| waits(piece));
@@ -426,7 +428,7 @@ impl Thread {
     /// When another turn runs than `expected`, none that takes anything, or nothing was said.
     pub async fn steer(&self, expected: &str, input: Vec<impl Into<Spoken>>) -> Result<String, ThreadError> {
         let input: Vec<Spoken> = input.into_iter().map(Into::into).collect();
-        let (reach, directory, hooks) = {
+        let (reach, roots, hooks) = {
             let running = self.running();
             let running = running.as_ref().filter(|running| !running.turn_id.is_empty());
             let running = running.ok_or(ThreadError::NotSteerable)?;
@@ -434,9 +436,9 @@ impl Thread {
                 let found = running.turn_id.clone();
                 return Err(ThreadError::AnotherTurn { expected: expected.to_owned(), found });
             }
-            (running.reach.clone(), running.directory.clone(), running.hooks.clone())
+            (running.reach.clone(), running.roots.clone(), running.hooks.clone())
         };
-        let (parts, input) = said(input, directory).await?;
+        let (parts, input) = said(input, roots.ok_or(ThreadError::NotSteerable)?).await?;
         if parts.iter().any(|piece| waits(piece)) {
             return Err(ThreadError::BusyForCommands);
         }
@@ -639,9 +641,9 @@ impl Because {
 }
 
 /// What the user says. Pictures are read on the blocking pool.
-async fn said(input: Vec<Spoken>, directory: PathBuf) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
+async fn said(input: Vec<Spoken>, roots: Arc<Roots>) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
     let read = move || {
-        let parts = input::parts(&input, &directory)?;
+        let parts = input::parts(&input, &roots)?;
         Ok((parts, input.into_iter().map(|spoken| input::told(spoken.shown)).collect()))
     };
     let read = tokio::task::spawn_blocking(read).await;

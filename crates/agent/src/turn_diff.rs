@@ -2,7 +2,6 @@
 //! wants it. It is made on the blocking pool, while the model thinks.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,6 +10,7 @@ use codex_checkpoints::{CheckpointError, Checkpoints};
 use codex_protocol::{Event, Position, ServerMessage, ServerNotification, TurnDiffUpdated};
 use codex_store::{Record, States};
 use codex_tools::LiveOutput;
+use codex_workspace::Roots;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::diff::{Bounds, session_diff, turn_patch};
@@ -26,8 +26,8 @@ pub(crate) struct TurnDiff(Arc<Shared>);
 struct Shared {
     live: LiveOutput,
     turn_id: String,
-    /// What paths are relative to.
-    cwd: PathBuf,
+    /// Of the turn: paths are relative to the workspace, and what is ignored is left out.
+    roots: Arc<Roots>,
     store: Arc<Checkpoints>,
     seen: Mutex<Seen>,
     /// What was told last. Held by who makes the next.
@@ -50,11 +50,11 @@ struct Told {
 
 impl TurnDiff {
     /// Of a turn that has changed nothing yet.
-    pub(crate) fn new(live: LiveOutput, turn_id: &str, cwd: PathBuf, store: Arc<Checkpoints>) -> Self {
+    pub(crate) fn new(live: LiveOutput, turn_id: &str, roots: Arc<Roots>, store: Arc<Checkpoints>) -> Self {
         let turn_id = turn_id.to_owned();
         let (mut seen, told) = (Seen::default(), Mutex::default());
         seen.states.apply(0, &Record::TurnStarted { turn_id: turn_id.clone() }, None);
-        Self(Arc::new(Shared { live, turn_id, cwd, store, seen: Mutex::new(seen), told }))
+        Self(Arc::new(Shared { live, turn_id, roots, store, seen: Mutex::new(seen), told }))
     }
 
     /// Takes in the record of a state, and has told what follows. To be called where it may block.
@@ -87,7 +87,8 @@ impl Shared {
         }
         told.spans = spans.len();
         let made = || -> Result<String, CheckpointError> {
-            turn_patch(&self.store, &session_diff(&self.store, &spans)?, &self.cwd, BOUNDS)
+            let diff = session_diff(&self.store, &spans)?.without(&self.roots.ignored);
+            turn_patch(&self.store, &diff, &self.roots.workspace, BOUNDS)
         };
         // What cannot be read is said when somebody asks for it.
         let Ok(diff) = made() else { return };

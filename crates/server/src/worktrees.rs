@@ -14,7 +14,7 @@ use std::{
 use codex_agent::Standing;
 use codex_permissions::SandboxLevel;
 use codex_sandbox::{Confined, Confinement, Exit, Sandbox, Streams};
-use codex_workspace::{filters, find_git, git_command, list_filters};
+use codex_workspace::{Ignored, filters, find_git, git_command, list_filters};
 use tokio::io::AsyncReadExt;
 
 /// Longest answer of git that is read, and longest patch, in bytes.
@@ -34,6 +34,8 @@ pub(crate) struct Worktree {
     /// The commit that it was made at.
     base: String,
     git: Git,
+    /// Ignore files that were put there, relative to it.
+    own: Vec<String>,
 }
 
 /// Calls git for a thread.
@@ -90,7 +92,14 @@ impl Worktree {
         let inside = workspace.strip_prefix(&top).unwrap_or(Path::new(""));
         let inner = place.join(inside);
         let workspace = if inner.is_dir() { inner } else { place.clone() };
-        Ok(Self { path: place, workspace, patch: None, top, base: base.to_owned(), git })
+        let own = copy_ignore_files(&parent.roots.ignored, &top, &place)?;
+        Ok(Self { path: place, workspace, patch: None, top, base: base.to_owned(), git, own })
+    }
+
+    /// The whole tree, without what was put there.
+    fn all_but_own(&self) -> Vec<String> {
+        let own = self.own.iter().map(|path| format!(":(top,exclude,literal){path}"));
+        ["--".to_owned(), ":(top)".to_owned()].into_iter().chain(own).collect()
     }
 
     /// Writes what was changed in it to `into` as a patch; the files that it changes. Where nothing was, there is none.
@@ -98,14 +107,17 @@ impl Worktree {
     /// # Errors
     /// A sentence: then nothing of it is lost.
     pub(crate) async fn changes(&mut self, into: &Path) -> Result<Vec<String>, String> {
-        self.git.writing(&self.path, "add", &["--all"], &[&self.path]).await?;
+        let all = self.all_but_own();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        self.git.writing(&self.path, "add", &[&["--all"], &all[..]].concat(), &[&self.path]).await?;
         let options = ["--cached", "--no-renames", "--no-color", &self.base];
-        let names = self.git.text(&self.path, "diff", &[&options[..], &["--name-only"]].concat(), &[]).await?;
+        let names = self.git.text(&self.path, "diff", &[&["--name-only"], &options[..], &all].concat(), &[]).await?;
         let names: Vec<String> = names.lines().map(str::to_owned).collect();
         if names.is_empty() {
             return Ok(names);
         }
-        let patch = self.git.bytes(&self.path, "diff", &[&options[..], &["--binary", "--full-index"]].concat()).await?;
+        let args = [&["--binary", "--full-index"], &options[..], &all].concat();
+        let patch = self.git.bytes(&self.path, "diff", &args).await?;
         fs::write(into, patch).map_err(|error| format!("{}: {error}", into.display()))?;
         self.patch = Some(into.to_owned());
         Ok(names)
@@ -134,6 +146,31 @@ impl Worktree {
         }
         false
     }
+}
+
+/// Puts the ignore files of the tree `top` that no commit has as they are into the worktree `place`: what they name is in
+/// commits, perhaps. Which these are, relative to it.
+fn copy_ignore_files(ignored: &Ignored, top: &Path, place: &Path) -> Result<Vec<String>, String> {
+    let mut own = Vec::new();
+    for (path, text) in ignored.texts() {
+        let Ok(relative) = path.strip_prefix(top) else { continue };
+        let into = place.join(relative);
+        // Nothing has run there yet, but a commit may hold a link in the place of the directory.
+        let is_there = into
+            .parent()
+            .and_then(|parent| parent.canonicalize().ok())
+            .is_some_and(|real| place.join(relative.parent().unwrap_or(Path::new(""))) == real);
+        if !is_there || fs::read_to_string(&into).is_ok_and(|found| found == text) {
+            continue;
+        }
+        let failed = |error: std::io::Error| format!("{}: {error}", into.display());
+        match fs::remove_file(&into) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => fs::write(&into, text).map_err(failed)?,
+        }
+        own.push(relative.display().to_string());
+    }
+    Ok(own)
 }
 
 impl Git {

@@ -141,6 +141,11 @@ impl Ignored {
         self.0.iter().flat_map(|rules| rules.files.iter().map(|file| file.path.as_path()))
     }
 
+    /// The ignore files, absolute, with their text.
+    pub fn texts(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.0.iter().flat_map(|rules| rules.texts())
+    }
+
     /// What was there and named, by its real path: the outermost of each. Sorted.
     pub fn found(&self) -> &[PathBuf] {
         self.0.as_ref().map_or(&[], |rules| &rules.found)

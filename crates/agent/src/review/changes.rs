@@ -10,7 +10,7 @@ use std::{
 
 use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ReviewTarget, ThreadItem};
 use codex_store::ItemsWanted;
-use codex_workspace::{Roots, View, open_to_read};
+use codex_workspace::{Ignored, Roots, View, open_to_read};
 
 use crate::{
     Keeping,
@@ -48,7 +48,7 @@ pub(super) async fn gather(state: &ThreadState, target: &ReviewTarget) -> Result
         Some(git) if git.printed("rev-parse", &["--git-dir"], LIST).await.is_some_and(|it| it.code == Some(0)) => git,
         _ => return without_git(state, target).await,
     };
-    let mut text = Text::default();
+    let mut text = Text { left_out: left_out(roots), ..Text::default() };
     match target {
         ReviewTarget::UncommittedChanges | ReviewTarget::Custom { .. } => {
             text.status(&git).await;
@@ -73,6 +73,13 @@ pub(super) async fn gather(state: &ThreadState, target: &ReviewTarget) -> Result
     Ok(text.finish("Nothing differs."))
 }
 
+/// What git is told to leave out of differences: what ignore files name.
+fn left_out(roots: &Roots) -> Vec<String> {
+    let is_top = |at: &&Path| at.join(".git").symlink_metadata().is_ok();
+    let top = roots.workspace.ancestors().find(is_top).unwrap_or(&roots.workspace);
+    roots.ignored.pathspecs(top)
+}
+
 /// The commit that the user's word names.
 async fn resolved(git: &Git<'_>, word: &str) -> Result<String, String> {
     let found = git.resolve(&[word.to_owned()]).await.and_then(|mut found| found.pop().flatten());
@@ -84,6 +91,8 @@ struct Text {
     text: String,
     /// Whether something was said besides how things stand.
     has_changes: bool,
+    /// Pathspecs of what git leaves out.
+    left_out: Vec<String>,
 }
 
 impl Text {
@@ -101,9 +110,14 @@ impl Text {
         self.text.push('\n');
     }
 
+    /// Arguments for git, with what it leaves out.
+    fn less<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        args.iter().copied().chain(["--"]).chain(self.left_out.iter().map(String::as_str)).collect()
+    }
+
     /// How things stand; of no weight if git does not say.
     async fn status(&mut self, git: &Git<'_>) {
-        let args = ["--short", "--branch", "--untracked-files=all"];
+        let args = self.less(&["--short", "--branch", "--untracked-files=all"]);
         if let Some(printed) = git.printed("status", &args, LIST).await {
             self.push("git status", &printed.text, printed.code.is_none());
         }
@@ -114,7 +128,7 @@ impl Text {
     }
 
     async fn section(&mut self, title: &str, git: &Git<'_>, command: &str, args: &[&str]) -> Result<(), String> {
-        let printed = git.printed(command, args, DIFF).await.filter(|it| matches!(it.code, Some(0) | None));
+        let printed = git.printed(command, &self.less(args), DIFF).await.filter(|it| matches!(it.code, Some(0) | None));
         let printed = printed.ok_or_else(|| format!("git {command} failed"))?;
         if !printed.text.trim().is_empty() {
             self.has_changes = true;
@@ -125,7 +139,8 @@ impl Text {
 
     /// The files that are in no commit, with what is in them.
     async fn new_files(&mut self, git: &Git<'_>, roots: &Roots) {
-        let names = git.untracked(false, &[]).await.unwrap_or_default();
+        let mut names = git.untracked(false, &[]).await.unwrap_or_default();
+        names.retain(|name| !roots.ignored.names(&roots.workspace.join(name)));
         if names.is_empty() {
             return;
         }
@@ -179,10 +194,11 @@ async fn without_git(state: &ThreadState, target: &ReviewTarget) -> Result<Chang
     }
     let cwd = state.settings.workplace.roots.workspace.clone();
     let (keeping, journal) = (state.checkpoints.keeping.clone(), state.recorder.journal_path());
+    let ignored = state.settings.workplace.roots.ignored.clone();
     let read = move || {
         let Some(journal) = journal else { return (String::new(), false) };
-        let known = keeping.and_then(|keeping| kept(&keeping, &journal, &cwd));
-        known.unwrap_or_else(|| (text(&patches(&journal)), false))
+        let known = keeping.and_then(|keeping| kept(&keeping, &journal, &cwd, &ignored));
+        known.unwrap_or_else(|| (text(&patches(&journal, &ignored)), false))
     };
     let (diffs, more) = tokio::task::spawn_blocking(read).await.unwrap_or_default();
     let mut text = Text::default();
@@ -200,26 +216,26 @@ async fn without_git(state: &ThreadState, target: &ReviewTarget) -> Result<Chang
 
 /// What the states of files say, and patches of what these do not; and whether there are turns of which they say nothing. `None`:
 /// they cannot be read.
-fn kept(keeping: &Keeping, journal: &Path, cwd: &Path) -> Option<(String, bool)> {
+fn kept(keeping: &Keeping, journal: &Path, cwd: &Path, ignored: &Ignored) -> Option<(String, bool)> {
     let states = states(journal).ok()?;
-    let diff = session_diff(&keeping.store, &states.spans).ok()?;
+    let diff = session_diff(&keeping.store, &states.spans).ok()?.without(ignored);
     let known = turn_patch(&keeping.store, &diff, cwd, BOUNDS).ok()?;
-    let mut patches = patches(journal);
+    let mut patches = patches(journal, ignored);
     let named = patches.iter().flat_map(paths);
     let unknown = unknown_paths(&keeping.store, states.last.as_deref(), named).ok()?;
     patches.retain(|change| paths(change).any(|path| unknown.contains(path)));
     Some((known + &text(&patches), !diff.unknown.is_empty()))
 }
 
-/// What the session's own patches have changed, in their order.
-fn patches(journal: &Path) -> Vec<FileUpdateChange> {
+/// What the session's own patches have changed, in their order, less what is ignored.
+fn patches(journal: &Path, ignored: &Ignored) -> Vec<FileUpdateChange> {
     let wanted = ItemsWanted { limit: usize::MAX, ..ItemsWanted::default() };
     let items = codex_store::items(journal, &wanted).map(|page| page.items).unwrap_or_default();
     let changes = items.into_iter().filter_map(|stored| match stored.item {
         ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. } => Some(changes),
         _ => None,
     });
-    changes.flatten().collect()
+    changes.flatten().filter(|change| !paths(change).any(|path| ignored.names(Path::new(path)))).collect()
 }
 
 /// The files that a change is of.

@@ -191,6 +191,64 @@ fn git_takes_what_is_tracked_and_named_for_unchanged() {
     assert_eq!(git(&place, &["status", "--porcelain"]), "");
 }
 
+/// Neither in the difference that a review is given, nor in its list of what is new; with a commit too.
+#[test]
+fn a_review_leaves_out_what_is_named() {
+    not_inside_another_sandbox!();
+    for (flags, is_seen) in [(&["--uncommitted"][..], "OPEN-2"), (&["--commit", "HEAD"], "OPEN-1")] {
+        let place = Place::new(json!([{ "text": r#"{"summary": "Fine.", "findings": []}"# }]));
+        let write = |name: &str, text: &str| fs::write(place.workspace.join(name), text).unwrap();
+        write(".codexignore", "*.pem\n");
+        write("a.pem", &format!("{SECRET}-1\n"));
+        write("b", "OPEN-1\n");
+        git(&place, &["init", "-q"]);
+        git(&place, &["add", "-A"]);
+        git(&place, &["commit", "-qm", "first"]);
+        write("a.pem", &format!("{SECRET}-2\n"));
+        write("new.pem", &format!("{SECRET}-3\n"));
+        write("b", "OPEN-2\n");
+        let output = place.codex(&[&["review"], flags].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let sent = sent(&place);
+        assert!(sent.contains(is_seen), "{flags:?}: {sent}");
+        assert!(!sent.contains(SECRET) && !sent.contains("new.pem"), "{flags:?}: {sent}");
+    }
+}
+
+/// That no commit has: what it names is in the commit that the worktree is made of.
+#[test]
+fn a_sub_agent_in_a_worktree_is_held_to_the_ignore_file_of_its_parent() {
+    not_inside_another_sandbox!();
+    let spawn = json!({ "tool": "spawn_agent", "arguments": { "task": "look", "worktree": true } });
+    let place = Place::new(json!({
+        "steps": [spawn, { "tool": "wait_agent", "arguments": {} }, { "text": "ok" }],
+        "sessions": { "look": [looks()[0], shell("cat a.pem; cat b; echo own > made"), { "text": "done" }] },
+    }));
+    let write = |name: &str, text: &str| fs::write(place.workspace.join(name), text).unwrap();
+    write("a.pem", &format!("{SECRET}\n"));
+    write("b", "OPEN\n");
+    git(&place, &["init", "-q"]);
+    git(&place, &["add", "-A"]);
+    git(&place, &["commit", "-qm", "first"]);
+    write(".codexignore", "*.pem\n");
+    let (code, stderr) = exec(&place, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let sent = sent(&place);
+    assert!(sent.contains("OPEN") && !sent.contains(SECRET), "{sent}");
+    assert!(sent.contains("made") && !sent.contains("b/.codexignore"), "{sent}");
+}
+
+/// A picture that the user shows, too.
+#[test]
+fn a_picture_that_is_named_is_not_shown() {
+    let place = place(&[(".codexignore", "own.gif\n"), ("own.gif", "GIF89a"), ("b.gif", "GIF89a")], &[]);
+    let (code, stderr) = exec(&place, &["-i", "own.gif"]);
+    assert!(code != Some(0) && stderr.contains("own.gif`: an ignore file"), "{stderr}");
+    assert_eq!(place.server.requests().len(), 0);
+    let (code, stderr) = exec(&place, &["-i", "b.gif"]);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
 /// What the user changes counts from the next turn on.
 #[tokio::test]
 async fn it_is_looked_at_anew_in_each_turn() {
