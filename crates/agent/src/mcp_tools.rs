@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use codex_history::{Message, ToolInput, ToolSpec};
+use codex_history::{Message, ToolCall, ToolInput, ToolSpec};
 use codex_mcp::{McpServers, RemoteTool};
 use codex_permissions::{Policy, RemoteCall, SandboxLevel, ToolApproval};
 use codex_store::StoreError;
@@ -175,6 +175,18 @@ impl McpUse {
             index::CALL => Some(Arc::new(ToolCallTool::new(self.index()))),
             _ => self.tools().iter().find(|tool| tool.name() == name).map(|tool| Arc::clone(tool) as _),
         }
+    }
+
+    /// The call that `call` makes by `tool_call`, as if it were made by its name; `call` itself, if it is another. What is not
+    /// known now stays unknown, so that what is decided about is what runs.
+    pub(crate) fn meant(self: &Arc<Self>, call: ToolCall) -> ToolCall {
+        if call.name != index::CALL {
+            return call;
+        }
+        let Ok((name, arguments)) = index::parts(&call.arguments) else { return call };
+        let known = self.index().called(&name);
+        let other = || if name.starts_with("mcp__") { name.clone() } else { format!("mcp__{name}") };
+        ToolCall { name: known.unwrap_or_else(other), arguments, ..call }
     }
 
     /// The tool `name` of `server` as the server describes it now.

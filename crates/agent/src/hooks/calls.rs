@@ -67,6 +67,11 @@ impl TurnRun {
         if hooks.all().is_empty() {
             return (call, None);
         }
+        // By its own name, however it is called.
+        let call = match &state.settings.plugged.mcp {
+            Some(mcp) => mcp.meant(call),
+            None => call,
+        };
         self.progress.hooks.asked = Asked::new(&call, state);
         let Some(caller) = self.caller(state, Event::PreToolUse) else { return (call, None) };
         let (verdict, changed) = self.progress.hooks.asked.ask(&caller, Event::PreToolUse, &Value::Null).await;

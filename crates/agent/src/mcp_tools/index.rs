@@ -102,6 +102,11 @@ impl Index {
         self.0.iter().find(is_it).or(only)
     }
 
+    /// The whole name of the tool that calls name `name`.
+    pub(super) fn called(&self, name: &str) -> Option<String> {
+        self.named(name).map(|tool| tool.remote.called.clone())
+    }
+
     /// What a search for `query` returns.
     pub(super) fn answer(&self, query: &str) -> Result<String, String> {
         let found = self.find(query);
@@ -215,6 +220,15 @@ impl ToolCallTool {
     }
 }
 
+/// The name of the tool, and what it is given.
+///
+/// # Errors
+/// As [`arguments::parse`].
+pub(super) fn parts(given: &Arguments) -> Result<(String, Arguments), ToolError> {
+    let Call { name, arguments } = arguments::parse(given)?;
+    Ok((name, Arguments::Json(Value::Object(arguments).to_string())))
+}
+
 impl Tool for ToolCallTool {
     fn name(&self) -> &str {
         CALL
@@ -233,13 +247,13 @@ impl Tool for ToolCallTool {
     }
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
-        let Call { name, arguments } = arguments::parse(arguments)?;
+        let (name, arguments) = parts(arguments)?;
         let Some(tool) = self.index.named(&name) else {
             let name = beginning(&name, 200);
             return Err(ToolError(format!(
                 "there is no tool `{name}` of a server now: {SEARCH} finds those that there are"
             )));
         };
-        tool.prepare(&Arguments::Json(Value::Object(arguments).to_string()), context)
+        tool.prepare(&arguments, context)
     }
 }

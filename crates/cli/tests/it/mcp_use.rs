@@ -8,6 +8,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 
 use crate::{
+    hooks::{hook, says},
     session::{Seen, Session, answer, command, no, yes},
     support::{Place, events},
 };
@@ -201,6 +202,32 @@ fn many_tools_are_found_by_a_search_and_called_by_name() {
     assert!(given.contains(r#""name":"thing_37""#) && given.contains(r#""path":"x""#), "{given}");
     let last = place.server.requests().pop().unwrap().body;
     assert_eq!(offered(&last), ["tool_call", "tool_search"]);
+}
+
+/// However a tool of a server is called, a hook that is about it is asked, and may rewrite it.
+#[test]
+fn a_hook_is_asked_about_tools_of_servers_however_they_are_called() {
+    let long = "Does something that takes a while to tell. ".repeat(20);
+    let many = || (0..100).map(|at| tool(&format!("thing_{at}"), &long)).collect::<Vec<_>>();
+    let by = |name: &str| json!({ "tool": "tool_call", "arguments": { "name": name, "arguments": { "path": "x" } } });
+    let set = "tools.thing_37.approval_mode = \"approve\"";
+    let script = json!([by("mcp__big__thing_37"), by("thing_37"), by("no_such"), { "text": "done" }]);
+    let place = |line: &str| {
+        let place = place(script.clone(), &[("big", many())], set);
+        let path = place.home.join("config.toml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(path, config + &hook("PreToolUse", "mcp__.*", line)).unwrap();
+        assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
+        place
+    };
+    let denied = place("echo 'not that server' >&2; exit 2");
+    assert_eq!(calls(&denied, "big"), 0);
+    assert!(results(&denied)[..2].iter().all(|told| told.contains("not that server")), "{:?}", results(&denied));
+    let output =
+        json!({ "hookSpecificOutput": { "permissionDecision": "allow", "updatedInput": { "path": "other" } } });
+    let changed = place(&says(&output));
+    let given = fs::read_to_string(changed.workspace.join("big.json.calls")).unwrap();
+    assert_eq!((calls(&changed, "big"), given.matches(r#""path":"other""#).count()), (2, 2), "{given}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn change(mode: ModeKind) -> SettingsChange {
 }
 
 impl Session {
-    async fn mode(&mut self, mode: ModeKind) {
+    pub async fn mode(&mut self, mode: ModeKind) {
         let params = ThreadSettingsUpdateParams { thread_id: self.thread_id.clone(), change: change(mode) };
         self.connection.client.thread_settings_update(params).await.unwrap();
         let told = self

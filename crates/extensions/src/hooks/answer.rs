@@ -117,6 +117,8 @@ impl Answer {
             }
             status => {
                 let said = if stderr().is_empty() { String::new() } else { format!(": {}", stderr()) };
+                // The shell has not found, or could not start, what the line names: nobody has looked.
+                let closed = closed || matches!(status, 126 | 127);
                 Self::failed(format!("it ended with status {status}{said}"), closed && event.guards())
             }
         }

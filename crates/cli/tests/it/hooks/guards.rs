@@ -1,6 +1,6 @@
 //! Where a hook guards, whatever does not go as it should refuses; where it looks on, it does not.
 
-use codex_protocol::{ApprovalPolicy, HookRunStatus, ServerNotification};
+use codex_protocol::{ApprovalPolicy, HookRunStatus, ModeKind, ServerNotification};
 use serde_json::{Value, json};
 
 use super::{answered, exec, hook, hooked, says};
@@ -28,8 +28,8 @@ fn a_guard_that_fails_is_closed() {
         ("command = \"exit 1\", fail = \"closed\"", false, "failed: it ended with status 1"),
         ("command = \"exit 2\"", false, "gave no reason"),
         ("command = \"sleep 1000\", timeout = 0.2", false, "it took too long"),
-        ("command = \"/no/such/program\"", true, "status 127"),
-        ("command = \"/no/such/program\", fail = \"closed\"", false, "status 127"),
+        ("command = \"/no/such/program\"", false, "status 127"),
+        ("command = \"/dev/null\"", false, "status 126"),
         ("command = \"kill -9 $$\"", false, "signal 9"),
         ("command = \"head -c 300000 /dev/zero | tr '\\\\0' '{'\"", false, "more than 64 KiB"),
         ("command = \"head -c 300000 /dev/zero | tr '\\\\0' 'x'\"", true, ""),
@@ -78,6 +78,26 @@ fn edits_are_asked_about_file_by_file() {
     let place = hooked(json!([edit, { "text": "ok" }]), &hook("PreToolUse", "Bash", line));
     exec(&place, &[]);
     assert!(place.workspace.join("a").exists());
+}
+
+/// In plan mode too, where nothing is written and much is read.
+#[tokio::test]
+async fn plans_are_guarded() {
+    let read = json!({ "tool": "read_file", "arguments": { "path": "own" } });
+    let script = json!([read, run("cat own"), { "text": "ok" }]);
+    let line = r#"grep -q '"permission_mode":"plan"' && { echo 'not in a plan' >&2; exit 2; }; exit 0"#;
+    for (mode, is_seen) in [(ModeKind::Plan, false), (ModeKind::Default, true)] {
+        let place = hooked(script.clone(), &hook("PreToolUse", "Read|Bash", line));
+        std::fs::write(place.workspace.join("own"), "s3cret\n").unwrap();
+        let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+        if mode == ModeKind::Plan {
+            session.mode(mode).await;
+        }
+        session.turn(&[]).await;
+        let sent = place.server.requests().pop().unwrap().body.to_string();
+        assert_eq!(sent.contains("s3cret"), is_seen, "{mode:?}: {sent}");
+        assert_eq!(sent.matches("not in a plan").count(), if is_seen { 0 } else { 2 }, "{sent}");
+    }
 }
 
 fn decision(word: &str) -> String {
