@@ -10,6 +10,7 @@ mod effect;
 mod export;
 mod fork;
 mod going_back;
+mod hooks;
 mod intents;
 mod keys;
 mod manage;

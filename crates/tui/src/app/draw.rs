@@ -185,9 +185,10 @@ impl App {
         let elapsed = status_line::duration(now.saturating_duration_since(turn.since));
         let (word, hint) = match (turn.stopping, self.questions.len()) {
             (true, _) => ("Stopping", String::new()),
-            (false, 0) => {
-                ("Working", format!(" · {} stops it", self.setup.keymap.shown(crate::keymap::Action::Interrupt)))
-            }
+            (false, 0) => (
+                self.hook_runs(now).unwrap_or("Working"),
+                format!(" · {} stops it", self.setup.keymap.shown(crate::keymap::Action::Interrupt)),
+            ),
             (false, _) => ("A question waits", " · it comes up when you stop typing".into()),
         };
         let row = Row::new("• ", look.style(Role::Mark))

@@ -26,6 +26,7 @@ impl App {
         }
         self.feed.apply(notification);
         self.note_wait(notification, now);
+        self.note_hook(notification, now);
         match notification {
             ServerNotification::TurnStarted(changed) => self.turn_began(&changed.turn.id, now),
             ServerNotification::TurnCompleted(changed) => self.turn_ended(changed.turn.status),

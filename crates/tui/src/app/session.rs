@@ -73,6 +73,19 @@ pub struct Running {
     pub unread: Vec<String>,
     /// What it waits for before it asks the model again.
     pub wait: Option<Wait>,
+    /// Its hooks that run, the oldest first.
+    pub hooks: Vec<HookRuns>,
+}
+
+/// A hook that runs.
+#[derive(Debug)]
+pub struct HookRuns {
+    /// The run's id.
+    pub id: String,
+    /// From when on it is shown.
+    pub shown_at: Instant,
+    /// What is said of it.
+    pub message: String,
 }
 
 /// A wait before the model is asked again.
@@ -103,7 +116,7 @@ impl Wait {
 impl Running {
     /// Begun now; its id is told later.
     pub fn begun(now: Instant) -> Self {
-        Self { id: String::new(), since: now, stopping: false, unread: Vec::new(), wait: None }
+        Self { id: String::new(), since: now, stopping: false, unread: Vec::new(), wait: None, hooks: Vec::new() }
     }
 
     /// When what is shown of its time, or of the time that it waits, is next another.
@@ -111,7 +124,8 @@ impl Running {
         let next = self.since + Duration::from_secs(now.saturating_duration_since(self.since).as_secs() + 1);
         let wait = self.wait.as_ref();
         let seconds = wait.and_then(|wait| Some(wait.until - Duration::from_secs(wait.seconds(now)? - 1)));
-        seconds.map_or(next, |at| at.min(next))
+        let hook = self.hooks.iter().map(|hook| hook.shown_at).filter(|at| *at > now).min();
+        [Some(next), seconds, hook].into_iter().flatten().min().unwrap_or(next)
     }
 }
 

@@ -4,6 +4,7 @@ mod again;
 mod elsewhere;
 mod export;
 mod going_back;
+mod hooks;
 mod manage;
 mod order;
 mod own_commands;
