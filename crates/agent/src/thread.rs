@@ -409,8 +409,7 @@ impl Thread {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let next = std::mem::take(&mut *self.next());
         state.enter(next)?;
-        let roots = state.roots_to_read(&input).await?;
-        let (mut parts, input) = said(input, roots).await?;
+        let (mut parts, input) = said(state.roots_to_read(&input).await?, input).await?;
         parts.extend(approved_plan.map(|plan| vec![Part::Content(mode::approved(&plan))]));
         let is_guarded = state.prompt_hooks((&self.id, None), &CancellationToken::new()).is_some();
         let must_wait = is_guarded || parts.iter().any(|piece| waits(piece));
@@ -438,7 +437,7 @@ impl Thread {
             }
             (running.reach.clone(), running.roots.clone(), running.hooks.clone())
         };
-        let (parts, input) = said(input, roots.ok_or(ThreadError::NotSteerable)?).await?;
+        let (parts, input) = said(roots.ok_or(ThreadError::NotSteerable)?, input).await?;
         if parts.iter().any(|piece| waits(piece)) {
             return Err(ThreadError::BusyForCommands);
         }
@@ -641,7 +640,7 @@ impl Because {
 }
 
 /// What the user says. Pictures are read on the blocking pool.
-async fn said(input: Vec<Spoken>, roots: Arc<Roots>) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
+async fn said(roots: Arc<Roots>, input: Vec<Spoken>) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
     let read = move || {
         let parts = input::parts(&input, &roots)?;
         Ok((parts, input.into_iter().map(|spoken| input::told(spoken.shown)).collect()))

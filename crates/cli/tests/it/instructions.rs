@@ -20,7 +20,7 @@ fn requests(place: &Place) -> Vec<String> {
 }
 
 fn read(path: &str) -> Value {
-    json!({ "calls": [{ "name": "read_file", "arguments": { "path": path } }] })
+    json!({ "calls": [{ "tool": "read_file", "arguments": { "path": path } }] })
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn requests(place: &Place) -> Vec<String> {
 }
 
 fn call(name: &str) -> Value {
-    json!({ "calls": [{ "name": "skill", "arguments": { "name": name } }] })
+    json!({ "calls": [{ "tool": "skill", "arguments": { "name": name } }] })
 }
 
 #[tokio::test]

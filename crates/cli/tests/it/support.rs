@@ -174,6 +174,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("guide::secrets::s15_secrets_are_hidden_from_commands_and_tools", MOUNTS),
     ("guide::secrets::s15_what_is_hidden_can_be_shown_and_more_can_be_hidden", MOUNTS),
     ("guide::secrets::s15_where_a_session_starts_opens_nothing_around_it", MOUNTS),
+    ("ignore_files::a_review_leaves_out_what_is_named", MOUNTS),
+    ("ignore_files::a_sub_agent_in_a_worktree_is_held_to_the_ignore_file_of_its_parent", MOUNTS),
     ("ignore_files::git_overlooks_what_is_untracked_and_named", MOUNTS),
     ("ignore_files::git_takes_what_is_tracked_and_named_for_unchanged", MOUNTS),
     ("ignore_files::it_is_looked_at_anew_in_each_turn", MOUNTS),
