@@ -121,7 +121,7 @@ mod tests {
         for (link, to) in [("link.gif", "vault/a.gif"), ("own.gif", "b.gif")] {
             std::os::unix::fs::symlink(to, workspace.join(link)).unwrap();
         }
-        let ignored = Ignored::look(&[workspace.clone()], &[], &[".codexignore".into()], false).unwrap();
+        let ignored = Ignored::look(std::slice::from_ref(&workspace), &[], &[".codexignore".into()], false).unwrap();
         let roots = Roots { workspace: workspace.clone(), writable: vec![], hidden: vec![], ignored, temp: None };
         let absolute = workspace.join("vault/a.gif").display().to_string();
         let table = [
