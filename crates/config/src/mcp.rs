@@ -198,6 +198,18 @@ pub struct McpOauthSettings {
 }
 
 impl McpServerSettings {
+    /// The variables that hold secrets for it alone, which commands never get.
+    pub fn secret_variables(&self) -> impl Iterator<Item = &String> {
+        let address = match &self.transport {
+            McpTransport::Stdio(_) => None,
+            McpTransport::Http(address) => Some(address),
+        };
+        address.into_iter().flat_map(|address| {
+            let single = address.bearer_token_env_var.iter().chain(&address.client_secret_env_var);
+            single.chain(address.env_headers.values())
+        })
+    }
+
     /// Names of its variables and headers whose values seem to be secrets that stand in a file, as paths of keys below it.
     pub fn plain_secrets(&self) -> Vec<String> {
         let (table, values) = match &self.transport {

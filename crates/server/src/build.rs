@@ -271,7 +271,7 @@ pub(crate) async fn thread(
     let plugins = plugins::in_use(codex_home, &settings.plugins);
     warnings.extend(plugins.warnings.iter().cloned());
     plugins.add_agents(&mut agent_files, &mut warnings);
-    plugins.add_servers(&mut settings.mcp, &mut warnings);
+    plugins.add_servers(&mut settings, &mut warnings);
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
     (wanted.asks_trust, wanted.trust_project) = (false, false);
@@ -296,12 +296,12 @@ pub(crate) async fn thread(
     let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &workplace, &mut warnings);
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
-    let skills = skills::skills(&server.environment, codex_home, &wanted.cwd, &settings);
+    let skills = skills::skills(&server.environment, (codex_home, &wanted.cwd), &settings, &plugins);
     let skills = (!skills.all.is_empty()).then(|| Arc::new(skills));
     mcp_status::follow(server, id, mcp.as_ref());
     let plugged = Plugged {
         checkers,
-        hooks: hooks::hooks(&settings, project(&server.environment, &wanted.cwd))?,
+        hooks: hooks::hooks(&settings, plugins.hooks(&mut warnings)?, project(&server.environment, &wanted.cwd))?,
         notify: hooks::notify(server, &settings),
         mcp,
         skills,

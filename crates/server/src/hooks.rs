@@ -16,15 +16,16 @@ use codex_protocol::{
 use crate::{
     Server,
     build::{configuration, project},
+    plugins,
 };
 
-/// The hooks that settings bring to a project.
+/// The hooks that settings and plugins bring to a project.
 ///
 /// # Errors
 /// What is wrong with one: what it was meant to forbid is not known then.
-pub(crate) fn hooks(settings: &Settings, project: PathBuf) -> Result<Hooks, RpcError> {
+pub(crate) fn hooks(settings: &Settings, of_plugins: Vec<Hook>, project: PathBuf) -> Result<Hooks, RpcError> {
     let all: Result<Vec<Hook>, RpcError> = settings.hooks.entries.iter().map(hook).collect();
-    Ok(Hooks::new(all?, project))
+    Ok(Hooks::new(all?.into_iter().chain(of_plugins).collect(), project))
 }
 
 /// The program that is told of the end of turns.
@@ -38,28 +39,22 @@ pub(crate) fn notify(server: &Server, settings: &Settings) -> Option<Arc<Notify>
     Some(Arc::new(Notify { argv, environment }))
 }
 
-/// The hooks in a plugin's `hooks/hooks.json`, and what the user should know about them.
-#[allow(dead_code, reason = "plugins are not started yet")]
-pub(crate) fn of_plugin(name: &str, root: &Path) -> (Vec<Hook>, Vec<String>) {
+/// The hooks of the plugin `name` in `root`: `text` is JSON, as in `hooks.json`. They run inside the sandbox, whatever they ask
+/// for.
+///
+/// # Errors
+/// What is wrong with one, as [`hooks`].
+pub(crate) fn of_plugin(name: &str, root: &Path, text: &str) -> Result<(Vec<Hook>, Vec<String>), RpcError> {
+    let wrong = |why: &str| configuration(&format!("plugin {name}: its hooks: {why}; `codex plugin disable {name}`"));
     let path = root.join("hooks").join("hooks.json");
-    let Ok(text) = std::fs::read_to_string(&path) else { return (Vec::new(), Vec::new()) };
-    let (entries, mut warnings) = match hooks_of_json(&text, HookSource::User, &path) {
-        Ok(found) => found,
-        Err(message) => return (Vec::new(), vec![format!("{}: {message}", path.display())]),
-    };
+    let (entries, warnings) = hooks_of_json(text, HookSource::User, &path).map_err(|why| wrong(&why))?;
     let mut hooks = Vec::new();
     for entry in &entries {
-        match hook(entry) {
-            Ok(hook) => hooks.push(Hook {
-                source: Source::Plugin(name.to_owned()),
-                sandbox: true,
-                plugin_root: Some(root.to_owned()),
-                ..hook
-            }),
-            Err(error) => warnings.push(error.message),
-        }
+        let hook = hook(entry).map_err(|error| wrong(&error.message))?;
+        let source = Source::Plugin(name.to_owned());
+        hooks.push(Hook { source, sandbox: true, plugin_root: Some(root.to_owned()), ..hook });
     }
-    (hooks, warnings)
+    Ok((hooks, warnings))
 }
 
 fn hook(entry: &HookEntry) -> Result<Hook, RpcError> {
@@ -125,7 +120,9 @@ impl Server {
                 ThreadStartParams { cwd: Some(cwd.to_owned()), ..ThreadStartParams::default() },
             )?;
             let path = PathBuf::from(cwd);
-            let hooks = hooks(&loaded.settings, project(&self.environment, &path))?;
+            let plugins = plugins::in_use(&self.codex_home()?, &loaded.settings.plugins);
+            let of_plugins = plugins.hooks(&mut Vec::new())?;
+            let hooks = hooks(&loaded.settings, of_plugins, project(&self.environment, &path))?;
             let hooks: Vec<_> = hooks.all().iter().enumerate().map(|(at, hook)| told(at, hook)).collect();
             Ok::<_, RpcError>((hooks, self.held_back(&path)?))
         };

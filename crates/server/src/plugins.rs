@@ -11,20 +11,24 @@ use std::{
 };
 
 use codex_config::{
-    AgentFile, Edit, Environment, EnvironmentPolicy, LoadRequest, McpSettings, PluginSettings, SettingsFile,
+    AgentFile, Edit, Environment, EnvironmentPolicy, LoadRequest, PluginSettings, Settings, SettingsFile,
     plugin_agents, plugin_servers,
 };
 use codex_extensions::{
     Source as FilesSource,
     checkers::Tables,
+    hooks::Hook,
     plugins::{
         Git, Index, Installed, Lock, MarketplaceLock, Parts, Plugin, Power, Source, Staged, Store, Typed, powers,
         rooted, to_toml, tools, write_skeleton,
     },
 };
+use codex_protocol::RpcError;
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
 use serde_json::{Map, Value};
+
+use crate::hooks;
 
 /// The plugins of a thread.
 #[derive(Debug, Default)]
@@ -54,7 +58,6 @@ pub(crate) fn in_use(codex_home: &Path, settings: &PluginSettings) -> InUse {
         let plugin = lock.plugins.get(id).map(|installed| store.plugin(id, installed));
         match plugin {
             Some(Ok(plugin)) => {
-                found.warnings.extend(not_used(&plugin).map(|what| format!("plugin {id}: {what} in this version")));
                 found.plugins.push((id.clone(), plugin));
             }
             Some(Err(held)) => found.warnings.push(held.to_string()),
@@ -62,14 +65,6 @@ pub(crate) fn in_use(codex_home: &Path, settings: &PluginSettings) -> InUse {
         }
     }
     found
-}
-
-/// What of a plugin has no effect. Who counts on a guard has to know that there is none.
-fn not_used(plugin: &Plugin) -> impl Iterator<Item = &'static str> {
-    let Parts { hooks, skills, .. } = &plugin.parts;
-    let hooks = (!hooks.is_empty()).then_some("its hooks are not run");
-    let skills = (!skills.is_empty()).then_some("its skills are not offered");
-    hooks.into_iter().chain(skills)
 }
 
 impl InUse {
@@ -94,8 +89,8 @@ const NOT_ITS_OWN: &[&str] = &["default_tools_approval_mode", "enabled", "requir
 const HEADERS: (&str, &str) = ("headers", "http_headers");
 
 impl InUse {
-    /// Adds their servers of tools to `known`; one whose name is taken is left out.
-    pub(crate) fn add_servers(&self, known: &mut McpSettings, warnings: &mut Vec<String>) {
+    /// Adds their servers of tools to `settings`, and what is secret of those; one whose name is taken is left out.
+    pub(crate) fn add_servers(&self, settings: &mut Settings, warnings: &mut Vec<String>) {
         for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.servers.is_empty()) {
             let mut tables = Map::new();
             for (name, table) in &plugin.parts.servers {
@@ -119,12 +114,38 @@ impl InUse {
             };
             warnings.extend(told.iter().map(|warning| format!("plugin {id}: {warning}")));
             for (name, server) in servers {
-                match known.servers.contains_key(&name) {
-                    true => warnings.push(format!("plugin {id}: there is a server of tools `{name}` already")),
-                    false => drop(known.servers.insert(name, server)),
+                if settings.mcp.servers.contains_key(&name) {
+                    warnings.push(format!("plugin {id}: there is a server of tools `{name}` already"));
+                    continue;
                 }
+                settings.secret_variables.extend(server.secret_variables().cloned());
+                settings.mcp.servers.insert(name, server);
             }
         }
+    }
+
+    /// Where `what` of them lies.
+    pub(crate) fn sources(&self, what: fn(&Parts) -> &[PathBuf]) -> Vec<FilesSource> {
+        let of_one = |(_, plugin): &(String, Plugin)| {
+            let directories = plugin.absolute(what(&plugin.parts)).into_iter();
+            directories.map(|at| FilesSource::plugin(&plugin.name, at, &plugin.root)).collect::<Vec<_>>()
+        };
+        self.plugins.iter().flat_map(of_one).collect()
+    }
+
+    /// Their hooks.
+    ///
+    /// # Errors
+    /// What is wrong with one: what it was meant to forbid is not known then.
+    pub(crate) fn hooks(&self, warnings: &mut Vec<String>) -> Result<Vec<Hook>, RpcError> {
+        let mut all = Vec::new();
+        for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.hooks.is_empty()) {
+            let text = Value::Object([("hooks".to_owned(), plugin.parts.hooks.clone().into())].into_iter().collect());
+            let (hooks, told) = hooks::of_plugin(&plugin.name, &plugin.root, &text.to_string())?;
+            warnings.extend(told.iter().map(|warning| format!("plugin {id}: {warning}")));
+            all.extend(hooks);
+        }
+        Ok(all)
     }
 
     /// Adds their descriptions of sub-agents to `known`, which stay sorted by name; one whose name is taken is left out.
@@ -180,12 +201,7 @@ pub(crate) fn sources(
     }
     let request = LoadRequest::new(environment, codex_home, workspace);
     let Ok(loaded) = codex_config::load(&request) else { return Vec::new() };
-    let mut sources = Vec::new();
-    for (_, plugin) in in_use(codex_home, &loaded.settings.plugins).plugins {
-        let directories = plugin.absolute(what(&plugin.parts)).into_iter();
-        sources.extend(directories.map(|directory| FilesSource::plugin(&plugin.name, directory, &plugin.root)));
-    }
-    sources
+    in_use(codex_home, &loaded.settings.plugins).sources(what)
 }
 
 /// Keeps plugins for the user.

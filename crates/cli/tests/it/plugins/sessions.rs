@@ -1,0 +1,76 @@
+//! Plugins that bring hooks, skills and servers of tools: those of one that is in use are there, of one that is not they are not.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{Said, offered, repository};
+use crate::support::Place;
+
+/// Where commands see what lies beside the workspace.
+fn below(steps: &[Value]) -> Place {
+    Place::below(Path::new(env!("CARGO_TARGET_TMPDIR")), json!({ "pick": "results", "steps": steps }))
+}
+
+fn command(line: &str) -> Value {
+    json!({ "tool": "exec_command", "arguments": { "cmd": line } })
+}
+
+#[test]
+fn the_example_brings_a_hook_a_skill_and_a_server_while_it_is_in_use() {
+    let steps = [
+        command("echo git push --force"),
+        json!({ "tool": "skill", "arguments": { "name": "release-notes" } }),
+        json!({ "tool": "mcp__calendar__today", "arguments": {} }),
+        json!({ "text": "ok" }),
+    ];
+    for in_use in [true, false] {
+        let place = below(&steps);
+        let source = repository(&place, "careful");
+        place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+        if !in_use {
+            place.plugin(&["disable", "careful"]).done();
+        }
+        let said = Said::of(&place.codex(&["exec", "--full-auto", "go"]).output().unwrap()).done();
+        assert!(!said.err.contains("plugin careful"), "{said:?}");
+        let requests = place.server.requests();
+        let (first, last) = (&requests[0].body, requests.last().unwrap().body.to_string());
+        let told = first.to_string();
+        assert_eq!(told.contains("- release-notes: How to write the notes of a release"), in_use, "{told}");
+        assert_eq!(offered(first).contains(&"mcp__calendar__today"), in_use, "{:?}", offered(first));
+        for words in ["nothing is pushed by force here", "Find the last tag", "day, 20"] {
+            assert_eq!(last.contains(words), in_use, "{words}: {last}");
+        }
+    }
+}
+
+#[test]
+fn a_hook_that_cannot_be_read_lets_no_session_begin() {
+    let place = below(&[json!({ "text": "ok" })]);
+    let source = place.beside("source");
+    let hook = "[hooks]\nPreToolUse = [{ matcher = \"(\", hooks = [{ type = \"command\", command = \"true\" }] }]\n";
+    fs::write(source.join("plugin.toml"), format!("name = \"p\"\n{hook}")).unwrap();
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let said = Said::of(&place.codex(&["exec", "go"]).output().unwrap());
+    said.refused(2, "`codex plugin disable p`");
+    assert!(place.server.requests().is_empty());
+}
+
+#[test]
+fn commands_do_not_get_the_variables_of_its_servers() {
+    let place = below(&[command("echo \"<$PLAIN_ONE$PLAIN_TWO>\""), json!({ "text": "ok" })]);
+    let source = place.beside("source");
+    let server = "[mcp_servers.s]\nurl = \"http://127.0.0.1:1/\"\nbearer_token_env_var = \"PLAIN_ONE\"\n\
+        env_http_headers = { X = \"PLAIN_TWO\" }\n";
+    fs::write(source.join("plugin.toml"), format!("name = \"p\"\n{server}")).unwrap();
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    for in_use in [true, false] {
+        let mut codex = place.codex(&["exec", "--full-auto", "go"]);
+        let codex = codex.envs([("PLAIN_ONE", "first-value"), ("PLAIN_TWO", "second-value")]);
+        Said::of(&codex.output().unwrap()).done();
+        let request = place.server.requests().pop().unwrap().body.to_string();
+        let expected = if in_use { "<>" } else { "<first-valuesecond-value>" };
+        assert!(request.contains(expected), "{in_use}: {request}");
+        place.plugin(&["disable", "p"]).done();
+    }
+}
