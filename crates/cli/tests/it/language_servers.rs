@@ -1,11 +1,15 @@
 //! Language servers: when they start, what the model is told of what they find, and what those may do that misbehave.
 
-use std::fs;
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     linters::{configure, edit, run, told},
+    oss,
     sdk::npm_package,
     support::Place,
 };
@@ -139,6 +143,34 @@ fn their_tools_are_few_words_and_only_where_they_are_for_the_project() {
     assert_eq!(names, ["definition", "diagnostics", "references"]);
     let bytes: usize = more.iter().map(|tool| tool.to_string().len()).sum();
     assert!(bytes <= 900, "{bytes} bytes");
+}
+
+#[test]
+fn one_does_not_outlive_a_program_that_was_killed() {
+    let place = place("held", json!([add("a.txt", "BAD"), command("sleep 1000")]));
+    let pipe = place.unopened_pipe("held");
+    let mut child = place.codex(&["exec", "--json", "go"]).spawn().unwrap();
+    // It waits for the server to open the other end.
+    let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What nobody reads fills the pipe, and fails when there is nobody any more.
+    let error = pipe.write_all(&vec![0; 4 << 20]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn a_model_with_little_room_is_not_offered_their_tools() {
+    for (window, is_offered) in [(4096, false), (40960, true)] {
+        let place = oss::place(json!([{ "text": "done" }]), oss::ollama(true, window));
+        configure(&place, "lsp.servers.fake.command = [\"true\"]\nlsp.servers.fake.files = [\"*.txt\"]\n");
+        let output = place.codex(&["exec", "--oss", "go"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tools = place.server.requests()[0].body["tools"].to_string();
+        for name in ["definition", "diagnostics", "references"] {
+            assert_eq!(tools.contains(&format!("\"name\":\"{name}\"")), is_offered, "{window}: {tools}");
+        }
+    }
 }
 
 /// A server that many people have: Pyright, from the npm registry.

@@ -176,6 +176,17 @@ fn a_project_that_is_not_trusted_brings_no_linter() {
     }
 }
 
+#[test]
+fn what_an_ignore_file_names_is_no_business_of_theirs() {
+    let step = command("echo BAD kept > a.txt; echo BAD hidden > b.secret.txt");
+    let place = place(json!([step, { "text": "done" }]), TABLE);
+    fs::write(place.workspace.join(".codexignore"), "*.secret.txt\n").unwrap();
+    run(&place);
+    let answer = &told(&place, 1)[0];
+    assert!(answer.contains("a.txt:1:1: error: BAD kept (mine)") && !answer.contains("hidden"), "{answer}");
+    assert_eq!(runs(&place), ["1"]);
+}
+
 /// Ruff, from the package index, installed once for all runs; `None` where there is no Python with venv, which is said.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn ruff() -> Option<PathBuf> {
