@@ -37,7 +37,7 @@ pub(crate) fn tools(
     let servers = Arc::new(McpServers::new(specs, ground));
     let rule = |(name, server): (&String, &McpServerSettings)| (name.clone(), rules(server, &workplace.policy));
     let rules = settings.mcp.servers.iter().map(rule).collect();
-    Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home))))
+    Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home, server.ceiling.is_some()))))
 }
 
 /// The prompts of servers, as commands. Servers that are starting are waited for a little.
@@ -98,8 +98,8 @@ fn walls(server: &McpServerSettings, is_confined: bool) -> String {
     }
 }
 
-/// What the user has allowed for always.
-fn leave(codex_home: &Path) -> Leave {
+/// What the user has allowed for always. A yes `from_elsewhere` holds for the session and no longer.
+fn leave(codex_home: &Path, from_elsewhere: bool) -> Leave {
     let (home, kept) = (codex_home.to_owned(), codex_home.to_owned());
     Leave {
         recall: Arc::new(move |server, tool| {
@@ -108,6 +108,9 @@ fn leave(codex_home: &Path) -> Leave {
             Some(Remembered { server: server.to_owned(), tool: tool.to_owned(), digest, description })
         }),
         keep: Arc::new(move |yes| {
+            if from_elsewhere {
+                return Ok(());
+            }
             let now = AllowedTool { digest: yes.digest.clone(), description: yes.description.clone() };
             allow_tool(&kept, &yes.server, &yes.tool, now).map_err(|error| error.to_string())
         }),

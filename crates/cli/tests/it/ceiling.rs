@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A server that lets others work in the place's workspace.
-fn hub(place: &Place) -> Arc<Hub> {
+pub fn hub(place: &Place) -> Arc<Hub> {
     let cwd = place.workspace.to_str().map(str::to_owned);
     let defaults = ThreadStartParams { cwd, ..ThreadStartParams::default() };
     let (roots, limits) = (vec![place.workspace.clone()], LimitSettings::default());
@@ -33,7 +33,7 @@ fn connect(hub: &Arc<Hub>) -> Connection {
     Connection::new(calls, events)
 }
 
-async fn started(hub: &Arc<Hub>, policy: ApprovalPolicy) -> Session {
+pub async fn started(hub: &Arc<Hub>, policy: ApprovalPolicy) -> Session {
     let connection = connect(hub);
     let params = ThreadStartParams { approval_policy: Some(policy), ..ThreadStartParams::default() };
     let opened = connection.client.thread_start(params).await.unwrap();

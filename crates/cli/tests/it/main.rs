@@ -43,6 +43,7 @@ mod login;
 mod mcp_command;
 mod mcp_in_turns;
 mod mcp_prompts;
+mod mcp_real;
 mod mcp_servers;
 mod mcp_use;
 mod network;

@@ -38,6 +38,11 @@ impl Place {
         told(&self.command(arguments).output().unwrap())
     }
 
+    /// Where all of it is.
+    pub fn directory(&self) -> &std::path::Path {
+        self.temp.path()
+    }
+
     fn settings(&self) -> String {
         fs::read_to_string(self.temp.path().join("home/config.toml")).unwrap_or_default()
     }

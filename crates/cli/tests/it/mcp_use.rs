@@ -1,6 +1,6 @@
 //! Tools of servers in a session: offered, found, asked about, called, and what becomes of their answers.
 
-use std::fs;
+use std::{ffi::OsString, fs, path::Path};
 
 use codex_protocol::{
     ApprovalDecision, ApprovalPolicy, CommandApprovalParams, McpToolCallStatus, ServerRequest, ThreadItem, TurnStatus,
@@ -8,6 +8,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 
 use crate::{
+    ceiling::{hub, started},
     hooks::{hook, says},
     session::{Seen, Session, answer, command, no, yes},
     support::{Place, events},
@@ -178,6 +179,32 @@ async fn a_call_is_asked_about_with_all_that_it_gives_and_a_yes_holds_while_the_
     assert_eq!(mcp.description, "Writes a file and mails it.");
     assert_eq!(mcp.description_before.as_deref(), Some("Writes a file."));
     assert_eq!(calls(&place, "files"), 4);
+}
+
+#[tokio::test]
+async fn a_yes_for_always_from_elsewhere_holds_for_the_session() {
+    let write = || call("mcp__files__write");
+    let script = json!([write(), { "text": "1" }, write(), { "text": "2" }, write(), { "text": "3" }]);
+    let place = one(script, "");
+    let hub = hub(&place);
+    let before = files(&place.home);
+    let mut session = started(&hub, ApprovalPolicy::OnRequest).await;
+    session.turn(&[answer(ApprovalDecision::AcceptAlways)]).await;
+    session.turn(&[]).await;
+    assert_eq!(calls(&place, "files"), 2, "{:?}", results(&place));
+    assert_eq!(files(&place.home), before);
+    let mut other = started(&hub, ApprovalPolicy::OnRequest).await;
+    other.turn(&[no()]).await;
+    assert_eq!(calls(&place, "files"), 2);
+}
+
+/// The files right below the home, and what the settings say.
+fn files(home: &Path) -> (Vec<OsString>, String) {
+    let entries = fs::read_dir(home).unwrap().map(|entry| entry.unwrap());
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    let mut names: Vec<OsString> = files.map(|entry| entry.file_name()).collect();
+    names.sort();
+    (names, fs::read_to_string(home.join("config.toml")).unwrap())
 }
 
 #[test]
