@@ -60,7 +60,7 @@ pub(crate) fn connect(
 ) -> Result<StreamableHttpClientTransport<Client>, String> {
     let Transport::Http { url, headers } = &spec.transport else { return Err("has no address".to_owned()) };
     let address = url::Url::parse(url).map_err(|error| format!("has an address that is none: {error}"))?;
-    let client = ground.http.client_for(&address).map_err(|error| format!("cannot be reached: {error}"))?;
+    let client = ground.http.client_that_follows(&address).map_err(|error| format!("cannot be reached: {error}"))?;
     let mut custom = HashMap::new();
     for (name, value) in headers {
         let (Ok(key), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {

@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode, Uri},
     routing::post,
 };
 use codex_sandbox::Confinement;
@@ -51,12 +51,28 @@ async fn answer(State(seen): State<Seen>, headers: HeaderMap, body: String) -> R
     }
 }
 
+/// The answer that leads to `to`, with the status at the end of `uri`.
+fn led(uri: &Uri, to: &str) -> Response<Body> {
+    let status: u16 = uri.path().rsplit('/').next().unwrap().parse().unwrap();
+    Response::builder().status(status).header("location", to).body(Body::empty()).unwrap()
+}
+
 /// A server, its address and what it sees.
 async fn listening() -> (String, Seen) {
+    leading("/mcp").await
+}
+
+/// The same, which leads those who ask for `/away` to `away`.
+async fn leading(away: &str) -> (String, Seen) {
     let seen = Seen::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    let router = Router::new().route("/mcp", post(answer)).with_state(Arc::clone(&seen));
+    let led = |to: String| move |uri: Uri| async move { led(&uri, &to) };
+    let router = Router::new()
+        .route("/mcp", post(answer))
+        .route("/moved/{status}", post(led("/mcp".to_owned())))
+        .route("/away/{status}", post(led(away.to_owned())))
+        .with_state(Arc::clone(&seen));
     tokio::spawn(async move { axum::serve(listener, router).await });
     (url, seen)
 }
@@ -137,4 +153,28 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
     let state = settled(&servers(&url, |_| None)).await;
     let error = state.error.unwrap();
     assert!(state.status == Status::Failed && error.contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_moved_is_followed_on_its_own_origin_and_nowhere_else() {
+    let (elsewhere, others) = listening().await;
+    let (url, seen) = leading(&elsewhere).await;
+    for (path, expected) in [
+        ("/moved/307", Status::Ready),
+        ("/moved/308", Status::Ready),
+        // The same would not be sent.
+        ("/moved/302", Status::Failed),
+        ("/away/307", Status::Failed),
+        ("/away/308", Status::Failed),
+    ] {
+        let servers = servers(&url.replace("/mcp", path), |_| Some("good"));
+        let state = settled(&servers).await;
+        assert_eq!(state.status, expected, "{path}: {:?}", state.error);
+        if expected == Status::Ready {
+            assert_eq!(call(&servers).await, Ok(vec![Content::Text("own".into())]), "{path}");
+        }
+    }
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|token| token == "Bearer good"), "{seen:?}");
+    assert_eq!(*others.lock().unwrap(), [""; 0], "no token goes to another server");
 }

@@ -71,13 +71,22 @@ pub struct HttpClients {
     proxies: Proxies,
     /// `None`: all servers may be reached.
     only: Option<Servers>,
-    built: Mutex<HashMap<(Scheme, Duration), Client>>,
+    built: Mutex<HashMap<(Scheme, Duration, Redirects), Client>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Scheme {
     Http,
     Https,
+}
+
+/// What is done where a server says that something is elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Redirects {
+    /// Its answer is given out as it is.
+    Never,
+    /// The same is sent there if that is the same server.
+    SameOrigin,
 }
 
 impl HttpClients {
@@ -117,6 +126,20 @@ impl HttpClients {
     ///
     /// [`NetError`].
     pub fn client_within(&self, url: &Url, limit: Duration) -> Result<Client, NetError> {
+        self.client(url, limit, Redirects::Never)
+    }
+
+    /// As [`Self::client_for`], for one that sends the same again to where a server says that it is now (307 and 308), if
+    /// scheme, host and port stay.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError`].
+    pub fn client_that_follows(&self, url: &Url) -> Result<Client, NetError> {
+        self.client(url, CONNECT_TIMEOUT, Redirects::SameOrigin)
+    }
+
+    fn client(&self, url: &Url, limit: Duration, redirects: Redirects) -> Result<Client, NetError> {
         if self.only.as_ref().is_some_and(|servers| !servers.have(url)) {
             return Err(NetError::Elsewhere { host: url.host_str().unwrap_or_default().to_owned() });
         }
@@ -126,16 +149,20 @@ impl HttpClients {
             scheme => return Err(NetError::Scheme { scheme: scheme.to_owned() }),
         };
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = built.get(&(scheme, limit)) {
+        if let Some(client) = built.get(&(scheme, limit, redirects)) {
             return Ok(client.clone());
         }
-        let client = self.build(scheme, limit)?;
-        built.insert((scheme, limit), client.clone());
+        let client = self.build(scheme, limit, redirects)?;
+        built.insert((scheme, limit, redirects), client.clone());
         Ok(client)
     }
 
-    fn build(&self, scheme: Scheme, limit: Duration) -> Result<Client, NetError> {
+    fn build(&self, scheme: Scheme, limit: Duration, redirects: Redirects) -> Result<Client, NetError> {
         let builder = common().connect_timeout(limit);
+        let builder = match redirects {
+            Redirects::Never => builder,
+            Redirects::SameOrigin => builder.redirect(redirect::Policy::custom(same_origin)),
+        };
         match scheme {
             Scheme::Http => {
                 let proxy = self.proxies.of("http")?;
@@ -155,6 +182,13 @@ fn common() -> ClientBuilder {
         .tcp_keepalive(KEEPALIVE)
         .tcp_nodelay(true)
         .gzip(true)
+}
+
+/// Follows once, to the same server, where the same is to be sent again.
+fn same_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let is_same_request = matches!(attempt.status().as_u16(), 307 | 308);
+    let is_same_server = matches!(attempt.previous(), [first] if first.origin() == attempt.url().origin());
+    if is_same_request && is_same_server { attempt.follow() } else { attempt.stop() }
 }
 
 fn with(builder: ClientBuilder, proxy: Option<Proxy>) -> ClientBuilder {
@@ -218,7 +252,7 @@ mod tests {
     #[test]
     fn each_client_is_built_by_the_first_url_of_its_scheme() {
         let clients = HttpClients::new();
-        let built = || clients.built.lock().unwrap().keys().map(|(scheme, _)| *scheme).collect::<Vec<_>>();
+        let built = || clients.built.lock().unwrap().keys().map(|(scheme, ..)| *scheme).collect::<Vec<_>>();
         assert_eq!(built(), []);
         clients.client_for(&url("http://127.0.0.1:1/v1")).unwrap();
         clients.client_for(&url("http://127.0.0.1:2/")).unwrap();

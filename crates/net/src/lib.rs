@@ -1,8 +1,9 @@
 //! One HTTP client for every part that talks to a network, pages of the web, and the proxy that commands reach it through.
 //!
 //! Nothing is built until the first request needs it: `--version` and the first frame must not pay for root
-//! certificates. The environment is never read here (which proxies there are is told), and redirects are never followed: a redirect
-//! is an answer for the caller to judge, since it may point where the request must not go.
+//! certificates. The environment is never read here (which proxies there are is told), and redirects are not followed: a redirect
+//! is an answer for the caller to judge, since it may point where the request must not go. Clients that are asked for with
+//! [`HttpClients::client_that_follows`] stay on the same server.
 
 mod ask;
 pub mod awake;
