@@ -15,7 +15,8 @@ use crate::{Progressed, calls::Calls, elicitation, limits};
 /// Our end of a connection.
 pub(crate) struct Client {
     pub(crate) server: String,
-    pub(crate) workspace: PathBuf,
+    /// Where it may work: the workspace, and what its settings let it write besides.
+    pub(crate) roots: Vec<PathBuf>,
     pub(crate) calls: Calls,
     /// Told when the server says that it offers something else.
     pub(crate) relist: Arc<Notify>,
@@ -41,8 +42,8 @@ impl ClientHandler for Client {
         &self,
         _context: RequestContext<RoleClient>,
     ) -> Result<rmcp::model::ListRootsResult, ErrorData> {
-        let root = url::Url::from_file_path(&self.workspace).map(|url| rmcp::model::Root::new(url.as_str()));
-        Ok(rmcp::model::ListRootsResult::new(root.into_iter().collect()))
+        let root = |path| Some(rmcp::model::Root::new(url::Url::from_file_path(path).ok()?.as_str()));
+        Ok(rmcp::model::ListRootsResult::new(self.roots.iter().filter_map(root).collect()))
     }
 
     async fn create_elicitation(

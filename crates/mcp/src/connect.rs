@@ -51,7 +51,7 @@ pub(crate) enum NotConnected {
 pub(crate) async fn connect(life: &Life, broken: &Broken) -> Result<Connected, NotConnected> {
     let client = Client {
         server: life.spec.name.clone(),
-        workspace: life.ground.workspace.clone(),
+        roots: life.roots(),
         calls: life.calls.clone(),
         relist: Arc::clone(&life.relist),
     };

@@ -1,6 +1,7 @@
 //! The life of one server: started when it is first needed, listed, started again when it was lost, ended when nobody uses it.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use crate::{
     client::Client,
     connect::{self, Connected, NotConnected},
     limits,
+    spec::Walls,
     stdio::{Broken, Tail},
 };
 
@@ -137,6 +139,15 @@ impl Server {
 }
 
 impl Life {
+    /// Where it may work, the workspace first.
+    pub(crate) fn roots(&self) -> Vec<PathBuf> {
+        let mut roots = vec![self.ground.workspace.clone()];
+        if let Walls::Confined { extra_roots, .. } = &self.spec.walls {
+            roots.extend(extra_roots.iter().cloned());
+        }
+        roots
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Now) -> T) -> T {
         work(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    CallContext, CallError, Elicited, Ground, Pool, ServerSpec, Transport, answers,
+    CallContext, CallError, Elicited, Ground, Pool, Reach, ServerSpec, Transport, Walls, answers,
     client::Client,
     connect::{ask, offers, title},
     guarded::Guarded,
@@ -89,7 +89,7 @@ async fn talk(spec: ServerSpec, capabilities: Value, mut script: Script) -> Talk
     let life = &server.0;
     let client = Client {
         server: life.spec.name.clone(),
-        workspace: life.ground.workspace.clone(),
+        roots: life.roots(),
         calls: life.calls.clone(),
         relist: Arc::clone(&life.relist),
     };
@@ -173,12 +173,13 @@ async fn we_say_what_we_can_and_where_we_work() {
         ],
         _ => Vec::new(),
     });
-    let mut talk = talk(spec(), json!({}), script).await;
+    let walls = Walls::Confined { extra_roots: vec!["/more".into()], network: Reach::Nothing };
+    let mut talk = talk(ServerSpec { walls, ..spec() }, json!({}), script).await;
     let said = talk.hears(Some("initialize")).await;
     assert_eq!(said["params"]["capabilities"], json!({"roots": {}, "elicitation": {"form": {}}}));
     let mut answers = [talk.hears(None).await, talk.hears(None).await];
     answers.sort_by_key(|answer| answer["id"].to_string());
-    let roots = json!({"roots": [{"uri": "file:///work%20place"}]});
+    let roots = json!({"roots": [{"uri": "file:///work%20place"}, {"uri": "file:///more"}]});
     assert_eq!((&answers[0]["result"], &answers[1]["error"]["code"]), (&roots, &json!(-32601)), "{answers:?}");
 }
 
