@@ -32,6 +32,12 @@ pub const MOST_IGNORED: usize = 1_000;
 /// Names that are never kept from the model: without them git would take everything for changed. Sorted.
 const KEPT: &[&str] = &[".git", ".gitattributes", ".gitignore", ".gitmodules"];
 
+/// Directories whose content is never kept from the model either: programs in them guard it, and a mask would disarm these. But
+/// for worktrees of it. Sorted.
+const STEERING: &[&str] = &[".agents", ".claude", ".codex"];
+/// Where in one of them worktrees lie.
+const WORKTREES: &str = "worktrees";
+
 /// What ignore files name. The default names nothing and costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Ignored(Option<Arc<Rules>>);
@@ -89,10 +95,22 @@ impl Rules {
         said.last().is_some_and(|(_, is_ignored)| *is_ignored)
     }
 
+    /// Whether `path` is never named.
+    fn is_kept(&self, path: &Path) -> bool {
+        let Some(own) = path.file_name() else { return true };
+        if KEPT.iter().any(|kept| own == *kept) || self.files.iter().any(|file| file.path.file_name() == Some(own)) {
+            return true;
+        }
+        let below = self.places.iter().find_map(|place| path.strip_prefix(place).ok());
+        let parts: Vec<&OsStr> = below.into_iter().flat_map(Path::iter).collect();
+        let steering = parts.iter().rposition(|part| STEERING.iter().any(|name| part == name));
+        let steers = |at: usize| parts.get(at + 1).is_none_or(|next| *next != WORKTREES);
+        parts.iter().any(|part| *part == ".git") || steering.is_some_and(steers)
+    }
+
     /// Whether one path is named, whatever is said of the directories above it.
     fn names_itself(&self, path: &Path, is_directory: bool) -> bool {
-        let Some(own) = path.file_name() else { return false };
-        if KEPT.iter().any(|kept| own == *kept) || self.files.iter().any(|file| file.path.file_name() == Some(own)) {
+        if self.is_kept(path) {
             return false;
         }
         let names: BTreeSet<&OsStr> = self.files.iter().filter_map(|file| file.path.file_name()).collect();
@@ -270,7 +288,8 @@ impl Rules {
         let real = path.canonicalize().ok()?;
         let is_led = real != path;
         let may = self.places.iter().any(|place| real.starts_with(place))
-            && !roots.iter().any(|root| root.starts_with(&real));
+            && !roots.iter().any(|root| root.starts_with(&real))
+            && !self.is_kept(&real);
         (may && (!is_led || real.is_file())).then_some(real)
     }
 }
@@ -317,8 +336,10 @@ fn read(path: &Path) -> Result<Option<IgnoreFile>, String> {
         return Err(failed(&"it is longer than 1 MiB"));
     }
     let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8"))?;
+    // Some editors put a byte order mark before the first line.
+    let text = text.trim_start_matches('\u{feff}').to_owned();
     let mut builder = GitignoreBuilder::new(path.parent().unwrap_or(path));
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         builder.add_line(None, line).map_err(|error| failed(&format!("line {}: {error}", number + 1)))?;
     }
     let patterns = builder.build().map_err(|error| failed(&error))?;

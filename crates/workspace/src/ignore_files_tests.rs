@@ -82,6 +82,25 @@ fn git_and_ignore_files_themselves_stay() {
 }
 
 #[test]
+fn what_guards_a_project_is_not_named() {
+    let (_directory, base) = project(&[
+        (".codexignore", "\u{feff}hooks/\n*.sh\n/.claude\n"),
+        (".claude/hooks/guard.sh", ""),
+        ("sub/.codex/x.sh", ""),
+        (".claude/worktrees/w/a.sh", ""),
+        (".claude/worktrees/w/.agents/b.sh", ""),
+        ("hooks/x", ""),
+    ]);
+    // A link does not reach it either.
+    symlink("../.claude/hooks/guard.sh", base.join("sub/link.sh")).unwrap();
+    let ignored = look(&base, &[""], &[IGNORE_FILE], false).unwrap();
+    assert_eq!(found(&base, &ignored), [".claude/worktrees/w/a.sh", "hooks"]);
+    assert!(!ignored.names(&base.join(".claude/hooks/guard.sh")) && !ignored.names(&base.join("sub/.codex/y.sh")));
+    assert!(ignored.names(&base.join(".claude/worktrees/w/b.sh")) && ignored.names(&base.join("hooks/y")));
+    assert_eq!(ignored.pathspecs(&base)[0], ":(top,exclude,glob)**/hooks");
+}
+
+#[test]
 fn files_above_the_root_count_up_to_its_project_and_those_below_where_asked_for() {
     let (_directory, base) = project(&[
         ("a/.codexignore", "secret\n"),
