@@ -7,7 +7,7 @@ use std::{
 
 use codex_permissions::Access;
 use codex_store::StoreError;
-use codex_workspace::{InstructionRules, Instructions, instructions_of};
+use codex_workspace::{Bounds, InstructionRules, Instructions, instructions_of};
 
 use crate::{context, thread::ThreadState};
 
@@ -45,6 +45,9 @@ impl ThreadState {
         let new = std::mem::take(&mut self.nested.new);
         let Some(rules) = self.settings.plugged.instructions.clone().filter(|_| !new.is_empty()) else { return Ok(()) };
         self.nested.seen.extend(new.iter().cloned());
+        let roots = &self.settings.workplace.roots;
+        // What is kept from the model may be another thing by now.
+        let rules = InstructionRules { bounds: Bounds::of(rules.bounds.top.clone(), roots), ..(*rules).clone() };
         let left = rules.limit.saturating_sub(self.nested.told);
         let read = tokio::task::spawn_blocking(move || read(&new, &rules, left)).await.unwrap_or_default();
         for instruction in read.files {

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use codex_workspace::Bounds;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -36,7 +37,7 @@ pub struct Command {
     pub place: Place,
     /// Absolute.
     pub path: PathBuf,
-    within: Option<PathBuf>,
+    within: Option<Bounds>,
 }
 
 /// What is in the file of a command.
@@ -115,7 +116,7 @@ fn head(source: &Source, name: &str, path: &Path) -> Result<Command, String> {
     if !name.chars().all(plain) || name.len() > 64 {
         return Err("a command's name may have letters, digits, `-`, `_` and `.`, at most 64".into());
     }
-    let text = text(path, source.within.as_deref(), LONGEST)?;
+    let text = text(path, source.within.as_ref(), LONGEST)?;
     let parts = front_matter(&text).map_err(|fault| fault.to_string())?;
     let described = line(parts.keys.get("description"));
     let first = || parts.body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
@@ -138,7 +139,7 @@ impl Command {
     /// A sentence: it cannot be read, or is not in order.
     pub fn read(&self) -> Result<CommandFile, String> {
         let at = |why: String| format!("{}: {why}", self.path.display());
-        let text = text(&self.path, self.within.as_deref(), LONGEST).map_err(at)?;
+        let text = text(&self.path, self.within.as_ref(), LONGEST).map_err(at)?;
         let parts = front_matter(&text).map_err(|fault| at(fault.to_string()))?;
         // Files for Claude Code name models as that program does.
         let is_foreign = self.path.components().any(|part| part.as_os_str() == ".claude");

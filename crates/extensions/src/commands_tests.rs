@@ -92,11 +92,15 @@ fn the_nearest_file_of_a_name_counts_and_faults_are_said() {
         ("p/.codex/commands/notes.txt", "x"),
         ("home/commands/fix.md", "Of the user"),
         ("home/commands/mine.md", "Mine"),
+        ("p/config/key", "key"),
         ("secret", "secret"),
     ]);
     symlink(base.join("secret"), base.join("p/.codex/commands/leak.md")).unwrap();
+    symlink("../../config/key", base.join("p/.codex/commands/hidden.md")).unwrap();
+    let hidden = vec![base.join("p/config/key")];
+    let bounds = codex_workspace::Bounds { top: base.join("p"), hidden, ..Default::default() };
     let sources = [
-        Source::project(base.join("p/.codex/commands"), &base.join("p")),
+        Source::project(base.join("p/.codex/commands"), &bounds),
         Source::user(base.join("home/commands")),
         Source::user(base.join("none")),
     ];
@@ -114,10 +118,15 @@ fn the_nearest_file_of_a_name_counts_and_faults_are_said() {
         ]
     );
     let all = warnings.join("\n");
-    for part in ["leak.md: it is a symbolic link that leads out", "no keys.md: a command's name", "open.md: line 1:"] {
+    for part in [
+        "leak.md: it leads out of the project",
+        "hidden.md: it is hidden from the model",
+        "no keys.md: a command's name",
+        "open.md: line 1:",
+    ] {
         assert!(all.contains(part), "{part}: {all}");
     }
-    assert_eq!(warnings.len(), 3, "{all}");
+    assert_eq!(warnings.len(), 4, "{all}");
     assert_eq!(find(&commands, "prompts:mine").map(|it| it.name.as_str()), Some("mine"));
     assert_eq!(find(&commands, "tidy"), None);
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_workspace::read_within;
+use codex_workspace::{Bounds, read_within};
 
 /// Where things that are plugged in are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Source {
     pub place: Place,
     /// Absolute; needs not be there.
     pub directory: PathBuf,
-    /// What links in it may not lead out of; `None`: they may lead anywhere.
-    pub within: Option<PathBuf>,
+    /// What links in it may not lead out of, nor to; `None`: they may lead anywhere.
+    pub within: Option<Bounds>,
 }
 
 /// Whose something is that is plugged in.
@@ -46,21 +46,21 @@ impl Source {
     }
 
     /// One of the project with this root.
-    pub fn project(directory: PathBuf, root: &Path) -> Self {
-        Self { place: Place::Project, directory, within: Some(root.to_owned()) }
+    pub fn project(directory: PathBuf, root: impl Into<Bounds>) -> Self {
+        Self { place: Place::Project, directory, within: Some(root.into()) }
     }
 
     /// One of a plugin with this root.
     pub fn plugin(name: &str, directory: PathBuf, root: &Path) -> Self {
-        Self { place: Place::Plugin(name.to_owned()), directory, within: Some(root.to_owned()) }
+        Self { place: Place::Plugin(name.to_owned()), directory, within: Some(root.into()) }
     }
 }
 
 /// The text of a file of at most `limit` bytes.
 ///
 /// # Errors
-/// A sentence without a full stop: it cannot be read, is too long, is no text, or leads out of `within`.
-pub(crate) fn text(path: &Path, within: Option<&Path>, limit: usize) -> Result<String, String> {
+/// A sentence without a full stop: it cannot be read, is too long, is no text, or is not read by `within`.
+pub(crate) fn text(path: &Path, within: Option<&Bounds>, limit: usize) -> Result<String, String> {
     let read = read_within(path, within, limit).map_err(|error| error.to_string())?;
     let (bytes, more) = read.ok_or("it is not there")?;
     if more {

@@ -14,6 +14,7 @@ use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
 use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
 use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+use codex_workspace::Bounds;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,7 +57,7 @@ pub struct Skill {
     pub path: PathBuf,
     /// Whether it is in use.
     pub enabled: bool,
-    within: Option<PathBuf>,
+    within: Option<Bounds>,
 }
 
 /// What is wrong with a skill, which is left out.
@@ -112,7 +113,7 @@ fn walk(directory: &Path, depth: usize, left: &mut usize, each: &mut dyn FnMut(P
 }
 
 fn head(source: &Source, path: &Path) -> Result<Skill, String> {
-    let text = text(path, source.within.as_deref(), LONGEST)?;
+    let text = text(path, source.within.as_ref(), LONGEST)?;
     let keys = front_matter(&text).map_err(|fault| fault.to_string())?.keys;
     let directory = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = Some(line(keys.get("name"))).filter(|name| !name.is_empty()).or(directory).unwrap_or_default();
@@ -199,7 +200,7 @@ impl Skill {
     /// A sentence: it cannot be read, or is not in order.
     pub fn read(&self) -> Result<String, String> {
         let at = |why: String| format!("{}: {why}", self.path.display());
-        let text = text(&self.path, self.within.as_deref(), LONGEST).map_err(at)?;
+        let text = text(&self.path, self.within.as_ref(), LONGEST).map_err(at)?;
         let body = front_matter(&text).map_err(|fault| at(fault.to_string()))?.body.trim();
         let directory = self.path.parent().unwrap_or(&self.path);
         let (mut files, mut left) = (Vec::new(), FILES);

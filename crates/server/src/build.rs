@@ -20,7 +20,7 @@ use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams,
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_tools::Tool;
-use codex_workspace::{Instruction, InstructionRules, Roots, instructions};
+use codex_workspace::{Bounds, Instruction, InstructionRules, Roots, instructions};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -275,8 +275,10 @@ pub(crate) async fn thread(
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
     (wanted.asks_trust, wanted.trust_project) = (false, false);
+    let workplace =
+        workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     let rules = InstructionRules {
-        top: project(&server.environment, &wanted.cwd),
+        bounds: Bounds::of(project(&server.environment, &wanted.cwd), &workplace.roots),
         limit: settings.project_doc_max_bytes,
         fallbacks: settings.project_doc_fallback_filenames.clone(),
     };
@@ -286,8 +288,6 @@ pub(crate) async fn thread(
     warnings.extend(found.warnings);
     warnings.extend(network::unused_proxy(&server.environment, &settings));
     warnings.extend(agents::unknown_tools(&agent_files));
-    let workplace =
-        workplace(&server.environment, codex_home, &server.helper, &settings, &origins, wanted, temp).await?;
     workplace.sandbox.limit_memory();
     let open = open(server, &mut settings, &origins, wanted).await?;
     warnings.extend(open.iter().flat_map(|open| open.warnings.clone()));
@@ -296,7 +296,7 @@ pub(crate) async fn thread(
     let mut tools = web::tools(server, &settings, &origins, &mut warnings)?;
     let checkers = linters::checkers(&settings.checks, plugins.checkers(&mut warnings), &workplace, &mut warnings);
     let mcp = mcp::tools(server, codex_home, &settings, &workplace, &mut warnings);
-    let skills = skills::skills(&server.environment, (codex_home, &wanted.cwd), &settings, &plugins);
+    let skills = skills::skills(&server.environment, (codex_home, &wanted.cwd), &rules.bounds, &settings, &plugins);
     let skills = (!skills.all.is_empty()).then(|| Arc::new(skills));
     mcp_status::follow(server, id, mcp.as_ref());
     let plugged = Plugged {

@@ -18,7 +18,7 @@ use codex_history::Content;
 use codex_protocol::{
     CollaborationMode, CommandListResult, ErrorKind, ModeKind, OwnCommand, RpcError, SettingsChange, UserInput,
 };
-use codex_workspace::{Roots, View, open_to_read, read_picture};
+use codex_workspace::{Bounds, Roots, View, open_to_read, read_picture};
 
 use crate::{
     Kept, Server,
@@ -69,7 +69,7 @@ impl Server {
 
     fn command_places(&self, standing: &Standing) -> Result<Places, RpcError> {
         let (codex_home, workspace) = (self.codex_home()?, &standing.roots.workspace);
-        let mut places = places(&self.environment, &codex_home, workspace);
+        let mut places = places(&self.environment, &codex_home, &standing.roots);
         let of_plugins = plugins::sources(&self.environment, (&codex_home, workspace), |parts| &parts.commands);
         places.sources.extend(of_plugins);
         Ok(places)
@@ -179,15 +179,17 @@ impl Server {
     }
 }
 
-/// Where the commands of whoever works in `workspace` are looked for, the nearest first.
-fn places(environment: &Environment, codex_home: &Path, workspace: &Path) -> Places {
+/// Where the commands of whoever works in `roots` are looked for, the nearest first.
+fn places(environment: &Environment, codex_home: &Path, roots: &Roots) -> Places {
+    let workspace = &roots.workspace;
     let project = build::project(environment, workspace);
+    let bounds = Bounds::of(project.clone(), roots);
     let home = environment.home().map(|home| home.join(".claude/commands"));
     let users = [codex_home.join("commands"), codex_home.join("prompts")].into_iter().chain(home);
     let users: Vec<Source> = users.map(Source::user).collect();
     let is_users = |directory: &PathBuf| users.iter().any(|source| source.directory == *directory);
     let projects = command_directories(&project, workspace).into_iter().filter(|directory| !is_users(directory));
-    let projects = projects.map(|directory| Source::project(directory, &project));
+    let projects = projects.map(|directory| Source::project(directory, &bounds));
     Places { sources: projects.collect::<Vec<_>>().into_iter().chain(users).collect(), project }
 }
 

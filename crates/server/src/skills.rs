@@ -12,6 +12,7 @@ use codex_protocol::{
     ErrorKind, RpcError, SkillError, SkillInfo, SkillScope, SkillsConfigWriteParams, SkillsConfigWriteResult,
     SkillsListEntry, SkillsListParams, SkillsListResult, ThreadStartParams, UserInput,
 };
+use codex_workspace::Bounds;
 
 use crate::{
     Kept, Server,
@@ -25,19 +26,20 @@ const OF_PROJECTS: &[&str] = &[".codex/skills", ".agents/skills", ".claude/skill
 /// Where a user keeps them besides, below the home directory.
 const OF_USERS: &[&str] = &[".agents/skills", ".claude/skills"];
 
-/// The skills of whoever works in `workspace`, last those of `plugins`. Where there are none, this is a few looks at directories.
+/// The skills of whoever works in `workspace`, in a project with these bounds, last those of `plugins`. Where there are none,
+/// this is a few looks at directories.
 pub(crate) fn skills(
     environment: &Environment,
     (codex_home, workspace): (&Path, &Path),
+    bounds: &Bounds,
     settings: &Settings,
     plugins: &InUse,
 ) -> Skills {
-    let project = build::project(environment, workspace);
     let home = environment.home().into_iter().flat_map(|home| OF_USERS.iter().map(move |place| home.join(place)));
     let users: Vec<PathBuf> = std::iter::once(codex_home.join("skills")).chain(home).collect();
-    let projects = project_directories(&project, workspace, OF_PROJECTS).into_iter();
+    let projects = project_directories(&bounds.top, workspace, OF_PROJECTS).into_iter();
     let projects = projects.filter(|directory| !users.contains(directory));
-    let projects = projects.map(|directory| Source::project(directory, &project));
+    let projects = projects.map(|directory| Source::project(directory, bounds));
     let users = users.iter().cloned().map(Source::user);
     let sources: Vec<Source> = projects.chain(users).chain(plugins.sources(|parts| &parts.skills)).collect();
     skills::load(&sources, &settings.skills_disabled)
@@ -109,8 +111,9 @@ fn entry(environment: &Environment, codex_home: &Path, cwd: String) -> Result<Sk
     let params = ThreadStartParams { cwd: Some(cwd.clone()), ..ThreadStartParams::default() };
     let settings = build::settings(environment, params)?.settings;
     let workspace = Path::new(&cwd).canonicalize().map_err(|error| configuration(&format!("{cwd}: {error}")))?;
-    let Skills { all, faults } =
-        skills(environment, (codex_home, &workspace), &settings, &plugins::in_use(codex_home, &settings.plugins));
+    let bounds = Bounds::from(&build::project(environment, &workspace));
+    let plugins = plugins::in_use(codex_home, &settings.plugins);
+    let Skills { all, faults } = skills(environment, (codex_home, &workspace), &bounds, &settings, &plugins);
     let fault =
         |fault: skills::SkillFault| SkillError { message: fault.message, path: fault.path.display().to_string() };
     Ok(SkillsListEntry {

@@ -12,6 +12,8 @@ use std::{
 
 use rustix::fs::OFlags;
 
+use crate::Bounds;
+
 /// Most instructions that are taken, all files together, in bytes; unless the user says otherwise.
 pub const INSTRUCTIONS_LIMIT: usize = 32 << 10;
 
@@ -45,8 +47,8 @@ pub struct Instructions {
 /// How instructions are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstructionRules {
-    /// The project's root, canonical: no file of the project may lead out of it.
-    pub top: PathBuf,
+    /// The project, its root canonical: no file of it may lead out of it, or to what is kept from the model.
+    pub bounds: Bounds,
     /// Most bytes, all files together.
     pub limit: usize,
     /// Other names of `AGENTS.md`, the first before the others.
@@ -56,7 +58,7 @@ pub struct InstructionRules {
 impl InstructionRules {
     /// As they are where the user says nothing.
     pub fn usual(top: &Path) -> Self {
-        Self { top: top.to_owned(), limit: INSTRUCTIONS_LIMIT, fallbacks: Vec::new() }
+        Self { bounds: top.into(), limit: INSTRUCTIONS_LIMIT, fallbacks: Vec::new() }
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -69,14 +71,14 @@ impl InstructionRules {
 /// file a directory from the project's root down to the workspace, and what these import.
 pub fn instructions(codex_home: &Path, workspace: &Path, rules: &InstructionRules) -> Instructions {
     let mut directories: Vec<&Path> =
-        workspace.ancestors().take_while(|directory| directory.starts_with(&rules.top)).collect();
+        workspace.ancestors().take_while(|directory| directory.starts_with(&rules.bounds.top)).collect();
     directories.reverse();
     let mut reading = Reading { rules, found: Instructions::default(), left: rules.limit, imported: 0 };
     // The user's own file may be a link to anywhere; a project's may not lead out of the project.
     reading.first(codex_home, NAMES.into_iter(), None);
     for directory in directories {
         if directory != codex_home {
-            reading.first(directory, rules.names(), Some(&rules.top));
+            reading.first(directory, rules.names(), Some(&rules.bounds));
         }
     }
     reading.found
@@ -85,7 +87,7 @@ pub fn instructions(codex_home: &Path, workspace: &Path, rules: &InstructionRule
 /// The instructions of one directory of the project, which has at most `left` bytes for them.
 pub fn instructions_of(directory: &Path, rules: &InstructionRules, left: usize) -> Instructions {
     let mut reading = Reading { rules, found: Instructions::default(), left, imported: 0 };
-    reading.first(directory, rules.names(), Some(&rules.top));
+    reading.first(directory, rules.names(), Some(&rules.bounds));
     reading.found
 }
 
@@ -100,7 +102,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// The first file of these names that is there.
-    fn first<'n>(&mut self, directory: &Path, names: impl Iterator<Item = &'n str>, within: Option<&Path>) {
+    fn first<'n>(&mut self, directory: &Path, names: impl Iterator<Item = &'n str>, within: Option<&Bounds>) {
         let mut there = names.map(|name| directory.join(name)).filter(|path| path.symlink_metadata().is_ok());
         if self.rules.limit > 0
             && let Some(path) = there.next()
@@ -111,7 +113,7 @@ impl Reading<'_> {
     }
 
     /// Adds a file; what it imports follows it, as long as it may: `deep`.
-    fn add(&mut self, path: PathBuf, within: Option<&Path>, deep: usize) {
+    fn add(&mut self, path: PathBuf, within: Option<&Bounds>, deep: usize) {
         let (bytes, more) = match read_within(&path, within, self.left) {
             Ok(Some(read)) => read,
             Ok(None) => return,
@@ -145,9 +147,9 @@ impl Reading<'_> {
             if self.imported == IMPORTED {
                 return self.found.warnings.push(format!("more than {IMPORTED} files are imported: not all were read"));
             }
-            if within.is_some_and(|top| !real.starts_with(top)) {
+            if let Some(why) = within.and_then(|bounds| bounds.refusal(&real, &real)) {
                 let place = directory.display();
-                self.found.warnings.push(format!("`@{import}` in {place} was not read: it leads out of the project"));
+                self.found.warnings.push(format!("`@{import}` in {place} was not read: {why}"));
                 continue;
             }
             self.imported += 1;
@@ -180,17 +182,15 @@ fn size(bytes: usize) -> String {
 /// The first `limit` bytes of a regular file, and whether it has more; `None` if there is no such file.
 ///
 /// # Errors
-/// The system's; it is no regular file, or a link that leads out of `within`.
-pub fn read_within(path: &Path, within: Option<&Path>, limit: usize) -> io::Result<Option<(Vec<u8>, bool)>> {
+/// The system's; it is no regular file, or is not read by `within`.
+pub fn read_within(path: &Path, within: Option<&Bounds>, limit: usize) -> io::Result<Option<(Vec<u8>, bool)>> {
     let real = match path.canonicalize() {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    if let Some(top) = within
-        && !real.starts_with(top.canonicalize()?)
-    {
-        return Err(io::Error::other("it is a symbolic link that leads out of the project"));
+    if let Some(why) = within.and_then(|bounds| bounds.refusal(path, &real)) {
+        return Err(io::Error::other(why));
     }
     let file: File = OpenOptions::new()
         .read(true)
@@ -310,6 +310,33 @@ mod tests {
         assert_eq!(texts(&found), ["user's override", "top", "override", "claude", "rules"]);
         let none = instructions(&base.join("codex"), &base.join("p"), &InstructionRules { limit: 0, ..rules });
         assert!(none.files.is_empty() && none.warnings.is_empty(), "{none:?}");
+    }
+
+    #[test]
+    fn what_is_kept_from_the_model_is_not_told() {
+        let (_kept, base) = tree(&[
+            ("p/.codexignore", b"config/\nnotes.txt\n"),
+            ("p/.git/secret", b"s3cret"),
+            ("p/.env", b"s3cret"),
+            ("p/notes.txt", b"s3cret"),
+            ("p/config/prod.key", b"s3cret"),
+            ("p/CLAUDE.md", b"@config/prod.key @.git/secret @.env @open.md"),
+            ("p/open.md", b"open"),
+            ("p/a/CLAUDE.md", b"@../config/prod.key"),
+            ("p/a/b/x", b""),
+        ]);
+        symlink("../../notes.txt", base.join("p/a/b/AGENTS.md")).unwrap();
+        let top = base.join("p");
+        let names = [crate::IGNORE_FILE.to_owned()];
+        let ignored = crate::Ignored::look(std::slice::from_ref(&top), &[], &names, false).unwrap();
+        let bounds = Bounds { top: top.clone(), hidden: vec![top.join(".env")], ignored };
+        let rules = InstructionRules { bounds, ..InstructionRules::usual(&top) };
+        let found = instructions(&base.join("codex"), &top.join("a/b"), &rules);
+        assert_eq!(texts(&found)[1..], ["open", "@../config/prod.key"]);
+        assert_eq!(found.warnings.len(), 5, "{:?}", found.warnings);
+        for why in ["among git's own files", "is hidden from the model", "an ignore file keeps it from the model"] {
+            assert!(found.warnings.iter().any(|warning| warning.contains(why)), "{why}: {:?}", found.warnings);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! (its git goes through `sandbox`).
 
 mod beneath;
+mod bounds;
 mod branch;
 mod caches;
 mod git;
@@ -22,6 +23,7 @@ mod roots;
 mod secrets;
 
 pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
+pub use bounds::Bounds;
 pub use branch::branch;
 pub use caches::caches;
 pub use git::{disarm_git, filters, find_git, git_command, list_filters};
