@@ -69,17 +69,25 @@ pub enum Piece {
     Run(String),
 }
 
-/// The commands of `sources`, of which the first counts where two have a name; sorted by name. What is wrong with files is a
-/// warning each.
-pub fn load(sources: &[Source]) -> (Vec<Command>, Vec<String>) {
-    let (mut found, mut warnings, mut left) = (BTreeMap::new(), Vec::new(), MOST);
+/// The commands of `sources`, of which the first counts where two have a name; sorted by name. One of a project that is not
+/// `trusted` does not take the place of the user's: it is there as `project:NAME`. What is wrong with files is a warning each.
+pub fn load(sources: &[Source], trusted: &dyn Fn(&Command) -> bool) -> (Vec<Command>, Vec<String>) {
+    let (mut found, mut warnings, mut left) = (BTreeMap::<String, Command>::new(), Vec::new(), MOST);
     for source in sources {
         walk(&source.directory, "", 0, &mut left, &mut |name, path| {
-            if found.contains_key(&name) {
+            let stands_behind =
+                |first: &Command| first.place == Place::Project && source.place == Place::User && !trusted(first);
+            if found.get(&name).is_some_and(|first| !stands_behind(first)) {
                 return;
             }
             match head(source, &name, &path) {
-                Ok(command) => drop(found.insert(name, command)),
+                Ok(command) => {
+                    if let Some(first) = found.insert(name, command) {
+                        let (name, about) = (format!("project:{}", first.name), &first.description);
+                        let description = format!("not trusted, so your own /{} comes first: {about}", first.name);
+                        found.entry(name.clone()).or_insert(Command { name, description, ..first });
+                    }
+                }
                 Err(why) => warnings.push(format!("{}: {why}; this command is left out", path.display())),
             }
         });

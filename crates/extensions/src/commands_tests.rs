@@ -104,7 +104,7 @@ fn the_nearest_file_of_a_name_counts_and_faults_are_said() {
         Source::user(base.join("home/commands")),
         Source::user(base.join("none")),
     ];
-    let (commands, warnings) = load(&sources);
+    let (commands, warnings) = load(&sources, &|_| true);
     let shown: Vec<String> = commands
         .iter()
         .map(|it| format!("{} ({}) {} {:?}", it.name, it.place.name(), it.description, it.argument_hint))
@@ -140,7 +140,7 @@ fn what_a_file_wants_is_read_with_it() {
         (".claude/commands/d.md", "---\nmodel: sonnet\n---\nx"),
     ]);
     let sources = ["commands", ".claude/commands"].map(|path| Source::user(base.join(path)));
-    let (commands, warnings) = load(&sources);
+    let (commands, warnings) = load(&sources, &|_| true);
     assert!(warnings.is_empty(), "{warnings:?}");
     let read = |name: &str| find(&commands, name).unwrap().read();
     let file = read("a").unwrap();
@@ -148,4 +148,23 @@ fn what_a_file_wants_is_read_with_it() {
     assert!(read("b").unwrap_err().contains("b.md: `mode` is `plan` or `default`, not `yolo`"));
     assert!(read("c").unwrap_err().contains("nothing in it"));
     assert_eq!(read("d").unwrap().model, None);
+}
+
+#[test]
+fn a_project_that_is_not_trusted_does_not_take_the_place_of_the_users_command() {
+    let (_kept, base) = tree(&[
+        ("p/.codex/commands/fix.md", "Theirs"),
+        ("p/.codex/commands/only.md", "Only theirs"),
+        ("home/commands/fix.md", "Mine"),
+    ]);
+    let sources =
+        [Source::project(base.join("p/.codex/commands"), &base.join("p")), Source::user(base.join("home/commands"))];
+    let shown = |trusted: bool| -> Vec<String> {
+        let (commands, warnings) = load(&sources, &|_| trusted);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        commands.iter().map(|it| format!("{}: {}", it.name, it.description)).collect()
+    };
+    assert_eq!(shown(true), ["fix: Theirs", "only: Only theirs"]);
+    let held = "project:fix: not trusted, so your own /fix comes first: Theirs";
+    assert_eq!(shown(false), ["fix: Mine", "only: Only theirs", held]);
 }

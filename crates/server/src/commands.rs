@@ -3,10 +3,9 @@
 //! It must never run a command, or ask a model, that only an untrusted project wants: what is trusted is the bytes of a file,
 //! as they are when it is used.
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+mod includes;
+
+use std::path::{Path, PathBuf};
 
 use codex_agent::{Mode, Part, Spoken, Standing};
 use codex_config::{Environment, Hash, TrustStore, Verdict, command_directories};
@@ -14,12 +13,13 @@ use codex_extensions::{
     Place, Source,
     commands::{self, Command, CommandFile, Piece},
 };
-use codex_history::Content;
 use codex_protocol::{
     CollaborationMode, CommandListResult, ErrorKind, ModeKind, OwnCommand, RpcError, SettingsChange, UserInput,
 };
-use codex_workspace::{Bounds, Roots, View, open_to_read, read_picture};
+use codex_workspace::{Bounds, Roots};
+use tokio_util::sync::CancellationToken;
 
+use self::includes::{Includes, Shown};
 use crate::{
     Kept, Server,
     build::{self, configuration},
@@ -27,10 +27,6 @@ use crate::{
     reading::blocking,
 };
 
-/// Most bytes of a file that a command includes.
-const INCLUDED: usize = 64 << 10;
-/// What the name of a picture ends with.
-const PICTURES: &[&str] = &["png", "jpg", "jpeg", "gif", "webp"];
 const HELD_BACK: &str =
     "this project is not trusted with it: `codex trust` shows what it wants and asks, `--trust` honours it";
 
@@ -53,9 +49,10 @@ struct Expanded {
 impl Server {
     /// The commands of a thread that are not built in.
     pub(crate) async fn list_commands(&self, thread_id: &str) -> Result<CommandListResult, RpcError> {
-        let standing = self.kept(thread_id)?.thread.standing();
-        let places = self.command_places(&standing)?;
-        let (found, warnings) = blocking(move || Ok(commands::load(&places.sources))).await?;
+        let kept = self.kept(thread_id)?;
+        let (standing, accepted) = (kept.thread.standing(), kept.wanted().accepted);
+        let (places, codex_home) = (self.command_places(&standing)?, self.codex_home()?);
+        let (found, warnings) = blocking(move || Ok(load(&places, &codex_home, &accepted))).await?;
         let data = found.into_iter().map(|command| OwnCommand {
             source: command.place.name().to_owned(),
             name: command.name,
@@ -85,13 +82,15 @@ impl Server {
     ) -> Result<Vec<Spoken>, RpcError> {
         let kept = self.kept(thread_id)?;
         let (mut spoken, mut change, mut warnings) = (Vec::with_capacity(input.len()), change.clone(), Vec::new());
-        let mut model = None;
+        let (mut model, stop) = (None, CancellationToken::new());
+        let (mut includes, _guard) = (Includes::new(stop.clone()), stop.drop_guard());
         for shown in input {
             let UserInput::Command { name, arguments } = &shown else {
                 spoken.push(shown.into());
                 continue;
             };
-            let expanded = self.expanded(&kept, name, arguments).await?;
+            let expanded;
+            (expanded, includes) = self.expanded(&kept, name, arguments, includes).await?;
             model = model.or(expanded.model);
             warnings.extend(expanded.warnings);
             change.collaboration_mode = expanded.mode.map(CollaborationMode::only).or(change.collaboration_mode);
@@ -106,13 +105,15 @@ impl Server {
     /// As [`Server::expand`], while a turn runs, whose settings stay as they are.
     pub(crate) async fn expand_midway(&self, thread_id: &str, input: Vec<UserInput>) -> Result<Vec<Spoken>, RpcError> {
         let kept = self.kept(thread_id)?;
-        let mut spoken = Vec::with_capacity(input.len());
+        let (mut spoken, stop) = (Vec::with_capacity(input.len()), CancellationToken::new());
+        let (mut includes, _guard) = (Includes::new(stop.clone()), stop.drop_guard());
         for shown in input {
             let UserInput::Command { name, arguments } = &shown else {
                 spoken.push(shown.into());
                 continue;
             };
-            let expanded = self.expanded(&kept, name, arguments).await?;
+            let expanded;
+            (expanded, includes) = self.expanded(&kept, name, arguments, includes).await?;
             let is_plain = expanded.model.is_none() && expanded.mode.is_none();
             if !is_plain || expanded.parts.iter().any(|part| matches!(part, Part::Output(_))) {
                 let message = format!("/{name} waits until the turn has ended: it runs commands, or changes settings");
@@ -156,24 +157,31 @@ impl Server {
         }
     }
 
-    async fn expanded(&self, kept: &Kept, name: &str, arguments: &str) -> Result<Expanded, RpcError> {
+    async fn expanded(
+        &self,
+        kept: &Kept,
+        name: &str,
+        arguments: &str,
+        mut includes: Includes,
+    ) -> Result<(Expanded, Includes), RpcError> {
         let standing = kept.thread.standing();
         if let Some(mcp) = standing.plugged.mcp.as_ref().filter(|_| name.starts_with("mcp__"))
             && let Some(parts) = mcp.prompt(name, arguments).await.map_err(|why| configuration(&why))?
         {
-            return Ok(Expanded { parts, model: None, mode: None, warnings: Vec::new() });
+            return Ok((Expanded { parts, model: None, mode: None, warnings: Vec::new() }, includes));
         }
         let (places, codex_home) = (self.command_places(&standing)?, self.codex_home()?);
         let (name, arguments, accepted) = (name.to_owned(), arguments.to_owned(), kept.wanted().accepted);
         blocking(move || {
-            let (found, _) = commands::load(&places.sources);
+            let (found, _) = load(&places, &codex_home, &accepted);
             let Some(command) = commands::find(&found, &name) else {
                 let message = format!("there is no command `/{name}` here");
                 return Err(RpcError::new(ErrorKind::NotFound, message));
             };
             let file = command.read().map_err(|why| configuration(&why))?;
             let is_trusted = || is_trusted(&codex_home, &places.project, command, &file, &accepted);
-            Ok(expanded(command, &file, &arguments, &standing, is_trusted))
+            let expanded = expanded(command, &file, &arguments, (&standing, &mut includes), is_trusted);
+            Ok((expanded, includes))
         })
         .await
     }
@@ -191,6 +199,13 @@ fn places(environment: &Environment, codex_home: &Path, roots: &Roots) -> Places
     let projects = command_directories(&project, workspace).into_iter().filter(|directory| !is_users(directory));
     let projects = projects.map(|directory| Source::project(directory, &bounds));
     Places { sources: projects.collect::<Vec<_>>().into_iter().chain(users).collect(), project }
+}
+
+/// The commands that there are; one of the project takes the place of the user's only where the user trusts it.
+fn load(places: &Places, codex_home: &Path, accepted: &[(PathBuf, Hash)]) -> (Vec<Command>, Vec<String>) {
+    commands::load(&places.sources, &|command| {
+        command.read().is_ok_and(|file| is_trusted(codex_home, &places.project, command, &file, accepted))
+    })
 }
 
 /// Whether what a command wants may be done. A file that cannot be looked up is not trusted.
@@ -214,26 +229,36 @@ fn expanded(
     command: &Command,
     file: &CommandFile,
     arguments: &str,
-    standing: &Standing,
+    (standing, includes): (&Standing, &mut Includes),
     is_trusted: impl Fn() -> bool,
 ) -> Expanded {
     let pieces = commands::expand(&file.body, arguments);
-    let wants = file.model.is_some() || pieces.iter().any(|piece| matches!(piece, Piece::Run(_)));
-    let may = !wants || is_trusted();
+    let mode = file.mode.as_deref().map(|mode| if mode == "plan" { ModeKind::Plan } else { ModeKind::Default });
+    let mode = mode.filter(|mode| (*mode == ModeKind::Plan) != (standing.mode == Mode::Plan));
+    let runs = pieces.iter().any(|piece| matches!(piece, Piece::Run(_)));
+    let wants = [
+        (runs, "commands in it"),
+        (file.model.is_some(), "its `model`"),
+        (mode == Some(ModeKind::Default), "its `mode`, which leaves plan mode"),
+    ];
+    let wants: Vec<&str> = wants.into_iter().filter_map(|(is_wanted, what)| is_wanted.then_some(what)).collect();
+    let may = wants.is_empty() || is_trusted();
     let (mut warnings, mut behind) = (Vec::new(), Vec::new());
     if !may {
-        warnings.push(format!("{}: commands and a model in it are held back; {HELD_BACK}", command.path.display()));
+        let wants = wants.join(" and ");
+        warnings.push(format!("{}: held back: {wants}; {HELD_BACK}", command.path.display()));
     }
     let parts = pieces.into_iter().flat_map(|piece| match piece {
         Piece::Text(text) => vec![Part::text(text)],
-        Piece::Run(line) if may => vec![Part::Output(line)],
-        Piece::Run(line) => vec![Part::text(format!("[`{line}` was not run: this project is not trusted]"))],
-        Piece::File { path, written } => match included(&path, &standing.roots) {
-            Ok(parts) => {
+        Piece::Run(line) if !may => vec![Part::text(format!("[`{line}` was not run: this project is not trusted]"))],
+        Piece::Run(line) if includes.may_run() => vec![Part::Output(line)],
+        Piece::Run(line) => vec![Part::text(format!("[`{line}` was not run: there are too many]"))],
+        Piece::File { path, written } => match includes.file(&path, &standing.roots) {
+            Shown::File(parts) => {
                 behind.extend(parts);
                 vec![Part::text(format!("`{path}`"))]
             }
-            Err(why) => {
+            Shown::Word(why) => {
                 // A word that begins so may be anything: only what is there, and cannot be read, is worth a word.
                 warnings.extend(why.map(|why| format!("{}: `{written}`: {why}", command.path.display())));
                 vec![Part::text(written)]
@@ -242,42 +267,8 @@ fn expanded(
     });
     let mut parts: Vec<Part> = parts.collect();
     parts.extend(behind);
-    let mode = file.mode.as_deref().map(|mode| if mode == "plan" { ModeKind::Plan } else { ModeKind::Default });
-    let mode = mode.filter(|mode| (*mode == ModeKind::Plan) != (standing.mode == Mode::Plan));
+    let left_out = includes.left_out().into_iter();
+    warnings.extend(left_out.map(|what| format!("{}: {what}", command.path.display())));
+    let mode = mode.filter(|mode| may || *mode == ModeKind::Plan);
     Expanded { parts, model: file.model.clone().filter(|_| may), mode, warnings }
-}
-
-/// What is in a file below the roots of the thread. Without one of this name, no reason.
-fn included(path: &str, roots: &Roots) -> Result<Vec<Part>, Option<String>> {
-    let sentence = |error: std::io::Error| Some(error.to_string());
-    let real = View::of(roots).real_path(Path::new(path)).map_err(sentence)?;
-    if !real.is_file() {
-        return Err(None);
-    }
-    let within = roots.writable.iter().chain([&roots.workspace]).chain(&roots.temp);
-    if !within.into_iter().any(|root| real.starts_with(root)) {
-        return Err(Some("it is not in a directory that this session works in".into()));
-    }
-    let ending = real.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    if ending.is_some_and(|ending| PICTURES.contains(&ending.as_str())) {
-        let picture = read_picture(&real).map_err(Some)?;
-        let image = Content::Image { media_type: picture.media_type.to_owned(), data: picture.data };
-        return Ok(vec![Part::text(format!("\n\nPicture `{path}`:")), Part::Content(image)]);
-    }
-    let mut bytes = Vec::new();
-    let file = open_to_read(&real).map_err(sentence)?;
-    file.take(INCLUDED as u64 + 1).read_to_end(&mut bytes).map_err(sentence)?;
-    let is_cut = bytes.len() > INCLUDED;
-    bytes.truncate(INCLUDED);
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if is_cut && error.utf8_error().error_len().is_none() => {
-            String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned()
-        }
-        Err(_) => return Err(Some("it is not UTF-8 text".into())),
-    };
-    let cut =
-        if is_cut { format!("\n[cut here: {} KiB of a file are included]", INCLUDED >> 10) } else { String::new() };
-    let text = text.trim_end();
-    Ok(vec![Part::text(format!("\n\nWhat is in `{path}`:\n\n{text}{cut}"))])
 }

@@ -76,7 +76,7 @@ pub struct McpAddArguments {
     #[arg(long, value_name = "NAME=VALUE", requires = "command")]
     pub env: Vec<String>,
     /// Address of a server that is reached over HTTP, in place of a command
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "command", required_unless_present = "command")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "command")]
     pub url: Option<String>,
     /// Environment variable that holds the token for it
     #[arg(long, value_name = "VARIABLE", requires = "url")]

@@ -42,10 +42,10 @@ pub async fn run(outer: ThreadOptions, command: McpCommand, environment: Environ
         }
         McpCommand::Login { thread, name, scopes, no_browser, timeout } => {
             let how = login::How { name, scopes, no_browser, timeout };
-            login::run(&load(outer.then(thread), &environment)?, how, &environment).await
+            login::run(&load_with(outer.then(thread), &how.name, &environment)?, how, &environment).await
         }
         McpCommand::Logout { thread, name } => {
-            login::forget(&load(outer.then(thread), &environment)?, &name, &environment).await
+            login::forget(&load_with(outer.then(thread), &name, &environment)?, &name, &environment).await
         }
         McpCommand::Add(arguments) => add(arguments, &environment),
         McpCommand::Remove { name } => remove(&name, &environment),
@@ -57,6 +57,12 @@ fn load(thread: ThreadOptions, environment: &Environment) -> Result<Loaded, Stri
     let loaded = codex_server::settings(environment, params).map_err(|error| error.to_string())?;
     terminal::warn(&loaded.warnings);
     Ok(loaded)
+}
+
+/// The settings, in which there is a server of this name.
+fn load_with(thread: ThreadOptions, name: &str, environment: &Environment) -> Result<Loaded, String> {
+    let loaded = load(thread, environment)?;
+    if loaded.settings.mcp.servers.contains_key(name) { Ok(loaded) } else { Err(missing(&loaded, name)) }
 }
 
 /// The names of servers that wait for the user's trust, with their files.
@@ -277,6 +283,10 @@ fn key(name: &str) -> Result<String, String> {
 fn add(arguments: McpAddArguments, environment: &Environment) -> Result<ExitStatus, String> {
     let McpAddArguments { name, env, url, bearer_token_env_var, command } = arguments;
     let (key, file) = (key(&name)?, file(environment)?);
+    if url.is_none() && command.is_empty() {
+        let forms = format!("`codex mcp add {name} -- COMMAND …` or `codex mcp add {name} --url ADDRESS`");
+        return Err(format!("what is the server of tools `{name}`? {forms}"));
+    }
     let mut keys = Vec::new();
     if let Some((program, rest)) = command.split_first() {
         keys.push(format!("command = {}", json!(program)));

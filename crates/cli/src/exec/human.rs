@@ -16,6 +16,8 @@ const OUTPUT_LINES: usize = 16;
 const LINE: usize = 1000;
 /// Lines of a file's diff that are shown.
 const DIFF_LINES: usize = 200;
+/// The item that shows what linters and language servers found.
+const DIAGNOSTICS: &str = "diagnostics";
 
 /// Shows one run.
 #[derive(Debug)]
@@ -147,16 +149,19 @@ impl Human {
             }
             ThreadItem::DynamicToolCall { tool, arguments, status, content_items, .. } => {
                 self.release();
-                self.progress.line(Style::Cyan, &format!("• {tool} {}", brief(arguments)));
-                if *status == DynamicToolCallStatus::Failed {
-                    for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
-                        self.progress.line(Style::Red, &indent(text));
+                self.call(tool, arguments);
+                for DynamicToolCallOutput::InputText { text } in content_items.iter().flatten() {
+                    match status {
+                        DynamicToolCallStatus::Failed => self.progress.line(Style::Red, &indent(text)),
+                        // What was found in files that were changed is what a person wants to see too.
+                        _ if tool == DIAGNOSTICS => self.output(text),
+                        _ => {}
                     }
                 }
             }
             ThreadItem::McpToolCall { server, tool, arguments, status, result, error, .. } => {
                 self.release();
-                self.progress.line(Style::Cyan, &format!("• {server}.{tool} {}", brief(arguments)));
+                self.call(&format!("{server}.{tool}"), arguments);
                 let answered = result.iter().map(|result| result.text());
                 let why = error.iter().map(|error| error.message.clone()).chain(answered);
                 if *status == McpToolCallStatus::Failed {
@@ -183,6 +188,10 @@ impl Human {
                 }
             }
         }
+    }
+
+    fn call(&self, tool: &str, arguments: &Value) {
+        self.progress.line(Style::Cyan, format!("• {tool} {}", brief(arguments)).trim_end());
     }
 
     fn summed_up(&self, report: &CompactionReport) {

@@ -92,6 +92,14 @@ fn what_is_wrong_with_a_file_is_told_once_with_the_answer() {
 }
 
 #[test]
+fn a_person_sees_what_was_found() {
+    let place = place(json!([add("a.txt", "BAD one"), { "text": "done" }]), TABLE);
+    let output = place.codex(&["exec", "go"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(shown.contains("• diagnostics a.txt\n    a.txt:1:1: error: BAD one (mine)\n"), "{shown}");
+}
+
+#[test]
 fn the_files_of_a_step_are_looked_at_together_whoever_changed_them() {
     let step = json!({ "calls": [add("a.txt", "BAD a"), command("echo BAD b > 'b $(c).txt'; echo > d.rs"), add("e.txt", "ok")] });
     let place =

@@ -114,7 +114,7 @@ fn what_is_wrong_changes_nothing() {
     let before = place.settings();
     for (arguments, code, said) in [
         (&["add", "a b", "--", "x"][..], 2, "the name of a server may have"),
-        (&["add", "x"], 2, "--url"),
+        (&["add", "x"], 2, "`codex mcp add x -- COMMAND …` or `codex mcp add x --url ADDRESS`"),
         (&["add", "x", "--url", "ftp://h"], 1, "`url` must be an address"),
         (&["add", "docs", "--url", "ftp://h"], 1, "`url` must be an address"),
         (&["add", "x", "--url", "http://h", "--", "y"], 2, "cannot be used with"),
@@ -122,7 +122,8 @@ fn what_is_wrong_changes_nothing() {
         (&["add", "x", "--url", "http://h", "--bearer-token-env-var", "sk-1!"], 1, "name of an environment variable"),
         (&["get", "x"], 2, "there is no server of tools `x`; known: docs"),
         (&["test", "x"], 2, "there is no server of tools `x`; known: docs"),
-        (&["login", "x"], 1, "there is no server of tools `x`; known: docs"),
+        (&["login", "x"], 2, "there is no server of tools `x`; known: docs"),
+        (&["logout", "x"], 2, "there is no server of tools `x`; known: docs"),
         (&["login", "docs"], 1, "is a program: there is no login"),
     ] {
         let (got, _, error) = place.run(arguments);
@@ -130,6 +131,11 @@ fn what_is_wrong_changes_nothing() {
         assert!(error.contains(said) && !error.contains("sk-1"), "{arguments:?}\n{error}");
     }
     assert_eq!(place.settings(), before);
+    place.run(&["remove", "docs"]);
+    for command in ["get", "login", "logout"] {
+        let (code, _, error) = place.run(&[command, "x"]);
+        assert!(code == 2 && error.contains("`x`; none is configured"), "{command}: {code} {error}");
+    }
 }
 
 /// An authorization server and a server of tools, which knows one code.

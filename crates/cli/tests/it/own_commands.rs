@@ -139,6 +139,40 @@ async fn a_command_may_have_its_turn_plan() {
     assert!(last_request(&place).contains("propose_plan"));
 }
 
+#[tokio::test]
+async fn an_untrusted_project_neither_leaves_plan_mode_nor_takes_the_place_of_the_users_command() {
+    for trusted in [false, true] {
+        let place = Place::new(json!([{ "text": "ok" }, { "text": "ok" }]));
+        write(
+            &place.workspace,
+            &[
+                (".git/HEAD", ""),
+                (".codex/commands/out.md", "---\nmode: default\n---\nOut"),
+                (".codex/commands/plan.d.md", "---\nmode: plan\n---\nIn"),
+                (".codex/commands/fix.md", "Theirs"),
+            ],
+        );
+        write(&place.home, &[("commands/fix.md", "Mine")]);
+        let params = ThreadStartParams {
+            trust_project: Some(trusted),
+            approval_policy: Some(ApprovalPolicy::Never),
+            ..ThreadStartParams::default()
+        };
+        let mut session = Session::with(&place, params).await;
+        use_command(&session, "plan.d", "").await.unwrap();
+        session.turn_ended().await;
+        assert!(last_request(&place).contains("propose_plan"));
+        let input = ["out", "fix"].map(|name| UserInput::Command { name: name.into(), arguments: String::new() });
+        let input = input.to_vec();
+        let start = TurnStartParams { thread_id: session.thread_id.clone(), input, ..TurnStartParams::default() };
+        session.connection.client.turn_start(start).await.unwrap();
+        session.turn_ended().await;
+        assert_eq!(last_request(&place).contains("propose_plan"), !trusted);
+        let said = read(&place);
+        assert!(said.contains(if trusted { "Theirs" } else { "Mine" }), "{trusted}: {said}");
+    }
+}
+
 #[test]
 fn exec_uses_a_command_and_leaves_other_text_alone() {
     let place = Place::new(json!([{ "text": "ok" }, { "text": "ok" }]));
