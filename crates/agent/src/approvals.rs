@@ -22,7 +22,6 @@ use crate::{
     answers::{Given, answered_by_full_auto},
     context::{fill, now_ms},
     hooks::by_hook,
-    mcp_tools::Remembered,
     questions::{Always, Answer, KeepIt, Offered},
     thread::ThreadState,
     turn::{TurnRun, status_changed},
@@ -147,7 +146,7 @@ impl Granted {
     /// files, inside the same walls; or a page of the same host.
     fn covers(&self, access: &Access, confinement: &Confinement) -> bool {
         if let Some(remote) = &access.remote {
-            // Described otherwise, it is another tool.
+            // Described otherwise, or of a server that is something else or held otherwise, it is another tool.
             return self.tool(&remote.server, &remote.tool).is_some_and(|given| given.digest == remote.digest);
         }
         if let Some(page) = &access.fetch {
@@ -377,8 +376,17 @@ fn about_tool(state: &ThreadState, remote: &RemoteCall, item: &ThreadItem) -> (M
     };
     let description = mcp.described(server, tool).map(|now| now.description).unwrap_or_default();
     let before = mcp.said_before(server, tool).filter(|before| before.digest != *digest);
-    let description_before = before.map(|before| before.description);
-    let (server, tool, walls) = (server.clone(), tool.clone(), mcp.walls(server).to_owned());
+    let mut walls = mcp.walls(server).to_owned();
+    let now = mcp.place(server);
+    let moved = before.as_ref().filter(|before| before.place != now);
+    if let Some(before) = moved {
+        let then = if before.place.is_empty() { "something that was not noted" } else { &before.place };
+        walls = format!("{walls} You said yes to this tool when its server was {then}; it is {now} now.");
+    }
+    let is_moved = moved.is_some();
+    let description_before =
+        before.map(|before| before.description).filter(|before| !is_moved || *before != description);
+    let (server, tool) = (server.clone(), tool.clone());
     (McpApproval { server, tool, description, description_before, arguments }, walls)
 }
 
@@ -390,7 +398,7 @@ fn keep(state: &ThreadState, remote: &RemoteCall) -> Option<KeepIt> {
         return None;
     }
     let now = mcp.described(&remote.server, &remote.tool).filter(|now| now.digest == remote.digest)?;
-    let yes = Remembered { server: now.server, tool: now.name, digest: now.digest, description: now.description };
+    let yes = mcp.remembered(now);
     let keep = mcp.keep();
     Some(KeepIt(Box::new(move || keep(&yes))))
 }

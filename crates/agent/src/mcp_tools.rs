@@ -18,7 +18,7 @@ use std::{
 };
 
 use codex_history::{Message, ToolCall, ToolInput, ToolSpec};
-use codex_mcp::{McpServers, RemoteTool};
+use codex_mcp::{McpServers, RemoteTool, digest};
 use codex_permissions::{Policy, RemoteCall, SandboxLevel, ToolApproval};
 use codex_store::StoreError;
 use codex_tools::Tool;
@@ -68,6 +68,8 @@ pub struct ServerRules {
     pub is_required: bool,
     /// What it is held to, in a sentence for people.
     pub walls: String,
+    /// What it is, and what it is held to, less secrets. Where that differs, a yes to a tool says nothing.
+    pub place: String,
 }
 
 /// How much of the tools of servers a request holds, and how long the first one waits for them.
@@ -92,10 +94,12 @@ pub struct Remembered {
     pub server: String,
     /// The tool, as the server calls it.
     pub tool: String,
-    /// Of all that the server said about it.
+    /// Of all that the server said about it, and of [`ServerRules::place`].
     pub digest: String,
     /// The most important part of that.
     pub description: String,
+    /// The beginning of [`ServerRules::place`].
+    pub place: String,
 }
 
 /// Looks up what was said yes to, by server and tool.
@@ -168,6 +172,17 @@ impl McpUse {
         self.rules.get(server).map_or("", |rules| rules.walls.as_str())
     }
 
+    /// What a server is, and what it is held to: the beginning of it.
+    pub(crate) fn place(&self, server: &str) -> String {
+        self.rules.get(server).map_or_else(String::new, |rules| beginning(&rules.place, DESCRIPTION))
+    }
+
+    /// A tool as a yes to it is kept.
+    pub(crate) fn remembered(&self, now: RemoteTool) -> Remembered {
+        let place = self.place(&now.server);
+        Remembered { server: now.server, tool: now.name, digest: now.digest, description: now.description, place }
+    }
+
     /// The tool that calls name `name`: one of a server, or one of those that find them.
     pub(crate) fn tool(self: &Arc<Self>, name: &str) -> Option<Arc<dyn Tool>> {
         match name {
@@ -205,7 +220,7 @@ impl McpUse {
     /// Takes note of a yes to the tool as it is now.
     pub(crate) fn allowed(self: &Arc<Self>, server: &str, tool: &str) {
         let Some(now) = self.described(server, tool) else { return };
-        let yes = Remembered { server: now.server, tool: now.name, digest: now.digest, description: now.description };
+        let yes = self.remembered(now);
         self.known().allowed.insert((yes.server.clone(), yes.tool.clone()), yes);
     }
 
@@ -235,8 +250,10 @@ impl McpUse {
         Arc::clone(&known.tools)
     }
 
-    fn server_tool(&self, remote: RemoteTool) -> ServerTool {
+    fn server_tool(&self, mut remote: RemoteTool) -> ServerTool {
         let rules = self.rules.get(&remote.server).cloned().unwrap_or_default();
+        // The same words of another program, or of one behind other walls, are another tool.
+        remote.digest = digest(&[&remote.digest, &rules.place]);
         let access = RemoteCall {
             server: remote.server.clone(),
             tool: remote.name.clone(),

@@ -24,10 +24,13 @@ const REPAIR: &str = "repair it; or remove it, and allow again what you want to 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllowedTool {
-    /// Of all that its server said about it: SHA-256 in hexadecimal digits.
+    /// Of all that its server said about it, and of what that server was: SHA-256 in hexadecimal digits.
     pub digest: String,
     /// The most important part of that.
     pub description: String,
+    /// What its server was, and what it was held to, less secrets.
+    #[serde(default)]
+    pub place: String,
 }
 
 /// All of them, by server and tool.
@@ -88,7 +91,11 @@ mod tests {
     fn what_was_allowed_is_kept_as_it_was_and_a_broken_file_allows_nothing() {
         let home = tempfile::tempdir().unwrap();
         let home = home.path();
-        let tool = |digest: &str| AllowedTool { digest: digest.into(), description: "Reads \"a\"\nfile.".into() };
+        let tool = |digest: &str| AllowedTool {
+            digest: digest.into(),
+            description: "Reads \"a\"\nfile.".into(),
+            place: "p".into(),
+        };
         assert_eq!(AllowedTools::read(home).unwrap(), AllowedTools::default());
         allow_tool(home, "files", "read.text", tool("1")).unwrap();
         allow_tool(home, "files", "list", tool("2")).unwrap();

@@ -30,6 +30,7 @@ mod tests;
 
 pub use call::{CallContext, CallError, CallOutcome, Content, Elicit, Elicitation, Elicited, Progress, Progressed};
 pub use ground::{Ground, MakeSandbox, MakeTemp, Pool, TokenWanted, Tokens};
+pub use names::digest;
 pub use offer::{PromptArgument, PromptMessage, RemotePrompt, RemoteResource, RemoteTool, ResourceText};
 pub use servers::McpServers;
 pub use spec::{Reach, ServerSpec, ToolFilter, Transport, Walls};

@@ -10,7 +10,7 @@ use crate::RemoteTool;
 const LONGEST: usize = 64;
 
 /// SHA-256 of `parts`, in hexadecimal digits.
-pub(crate) fn digest(parts: &[&str]) -> String {
+pub fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());

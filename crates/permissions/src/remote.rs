@@ -46,7 +46,7 @@ pub(crate) fn judge(policy: &Policy, call: &RemoteCall) -> Judgement {
         return allow("its server says that it only reads, and the settings take its word (`auto`)");
     }
     if call.approval != ToolApproval::Prompt {
-        if policy.level == SandboxLevel::DangerFullAccess {
+        if policy.level == SandboxLevel::DangerFullAccess && policy.approval != Approval::Untrusted {
             return allow("commands have no walls either");
         }
         if policy.full_auto && call.is_confined {
@@ -97,6 +97,8 @@ mod tests {
             (auto(ReadOnly), walled(Unset), "refuse"),
             (base(DangerFullAccess, Never), call(Unset), "allow"),
             (base(DangerFullAccess, OnRequest), call(Prompt), "ask"),
+            (base(DangerFullAccess, OnRequest), call(Unset), "allow"),
+            (base(DangerFullAccess, Untrusted), call(Unset), "ask"),
             (base(ReadOnly, OnRequest), remembered(Auto), "refuse"),
             (base(ReadOnly, OnRequest), call(Approve), "allow"),
             (base(WorkspaceWrite, OnRequest).planning(), reads(Auto), "refuse"),

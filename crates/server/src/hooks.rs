@@ -36,7 +36,9 @@ pub(crate) fn notify(server: &Server, settings: &Settings) -> Option<Arc<Notify>
     }
     let secrets: Vec<&str> = settings.secret_variables.iter().map(String::as_str).collect();
     let environment = server.environment.for_commands(&settings.shell_environment_policy, &secrets, None);
-    Some(Arc::new(Notify { argv, environment }))
+    // What lies in the workspace is not what it runs by a bare name.
+    let directory = server.environment.home().unwrap_or(Path::new("/")).to_owned();
+    Some(Arc::new(Notify { argv, directory, environment }))
 }
 
 /// The hooks of the plugin `name` in `root`: `text` is JSON, as in `hooks.json`. They run inside the sandbox, whatever they ask

@@ -1,11 +1,13 @@
 //! The servers of tools that a thread has, and what the settings say about calling them.
 
+mod place;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use codex_agent::{Leave, McpLimits, McpUse, Remembered, ServerRules, Workplace};
 use codex_config::{AllowedTool, AllowedTools, McpApproval, McpServerSettings, McpTransport, Settings, allow_tool};
 use codex_mcp::{McpServers, PromptArgument, RemotePrompt};
-use codex_permissions::{Policy, SandboxLevel, ToolApproval};
+use codex_permissions::{SandboxLevel, ToolApproval};
 use codex_protocol::{OwnCommand, RpcError};
 
 use crate::{
@@ -31,11 +33,12 @@ pub(crate) fn tools(
     }
     let (specs, untold) = mcp_specs::specs(&server.environment, &settings.mcp);
     warnings.extend(untold);
+    warnings.extend(place::rewritable(settings, workplace));
     let place = (workplace, workplace.roots.workspace.clone());
     let shared = (Arc::clone(&server.http), Arc::clone(&server.mcp));
     let ground = mcp_specs::ground(&server.environment, (codex_home, &server.helper), &settings.mcp, place, shared);
     let servers = Arc::new(McpServers::new(specs, ground));
-    let rule = |(name, server): (&String, &McpServerSettings)| (name.clone(), rules(server, &workplace.policy));
+    let rule = |(name, server): (&String, &McpServerSettings)| (name.clone(), rules(server, workplace));
     let rules = settings.mcp.servers.iter().map(rule).collect();
     Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home, server.ceiling.is_some()))))
 }
@@ -70,7 +73,8 @@ pub(crate) async fn require(built: &Built) -> Result<(), RpcError> {
     mcp.required().await.map_err(|why| configuration(&why))
 }
 
-fn rules(server: &McpServerSettings, policy: &Policy) -> ServerRules {
+fn rules(server: &McpServerSettings, workplace: &Workplace) -> ServerRules {
+    let policy = &workplace.policy;
     let approval = |it: McpApproval| match it {
         McpApproval::Auto => ToolApproval::Auto,
         McpApproval::Prompt => ToolApproval::Prompt,
@@ -86,6 +90,7 @@ fn rules(server: &McpServerSettings, policy: &Policy) -> ServerRules {
         is_required: server.enabled && server.required,
         may_write: is_program && !(is_confined && policy.level == SandboxLevel::ReadOnly),
         walls: walls(server, is_confined),
+        place: place::place(server, is_confined, &workplace.roots.workspace),
     }
 }
 
@@ -104,14 +109,15 @@ fn leave(codex_home: &Path, from_elsewhere: bool) -> Leave {
     Leave {
         recall: Arc::new(move |server, tool| {
             let all = AllowedTools::read(&home).ok()?;
-            let AllowedTool { digest, description } = all.get(server, tool)?.clone();
-            Some(Remembered { server: server.to_owned(), tool: tool.to_owned(), digest, description })
+            let AllowedTool { digest, description, place } = all.get(server, tool)?.clone();
+            Some(Remembered { server: server.to_owned(), tool: tool.to_owned(), digest, description, place })
         }),
         keep: Arc::new(move |yes| {
             if from_elsewhere {
                 return Ok(());
             }
-            let now = AllowedTool { digest: yes.digest.clone(), description: yes.description.clone() };
+            let (digest, description) = (yes.digest.clone(), yes.description.clone());
+            let now = AllowedTool { digest, description, place: yes.place.clone() };
             allow_tool(&kept, &yes.server, &yes.tool, now).map_err(|error| error.to_string())
         }),
     }

@@ -1,6 +1,6 @@
 //! The program of the user's that is told of the end of turns, as the existing CLI tells it: one argument of JSON.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use codex_protocol::TurnStatus;
 use codex_sandbox::{Command, start_detached};
@@ -14,6 +14,8 @@ use crate::{thread::ThreadState, turn::TurnRun};
 pub struct Notify {
     /// It and its first arguments.
     pub argv: Vec<String>,
+    /// Where it starts: not where the model writes.
+    pub directory: PathBuf,
     /// Its whole environment.
     pub environment: BTreeMap<OsString, OsString>,
 }
@@ -25,17 +27,16 @@ impl TurnRun {
         if self.turn.status != TurnStatus::Completed || state.settings.is_agent {
             return;
         }
-        let directory = state.settings.workplace.roots.workspace.clone();
         let told = json!({
             "type": "agent-turn-complete",
             "thread-id": self.thread_id,
             "turn-id": self.turn.id,
-            "cwd": directory.display().to_string(),
+            "cwd": state.settings.workplace.roots.workspace.display().to_string(),
             "input-messages": self.progress.hooks.said,
             "last-assistant-message": last_message(state),
         });
         let argv = notify.argv.iter().cloned().chain([told.to_string()]).map(OsString::from).collect();
-        let command = Command { argv, directory, environment: notify.environment.clone() };
+        let command = Command { argv, directory: notify.directory.clone(), environment: notify.environment.clone() };
         if let Err(error) = start_detached(command) {
             let (thread_id, events) = (self.thread_id.clone(), state.recorder.events());
             let message = format!("the program of `notify`, `{}`, was not started: {error}", notify.argv[0]);

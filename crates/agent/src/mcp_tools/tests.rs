@@ -178,3 +178,18 @@ fn what_failed_says_so() {
     assert_eq!(item["result"]["structuredContent"]["a"], 1);
     assert!(told(Ok(CallOutcome::default())).0.contains("(it says nothing)"));
 }
+
+#[test]
+fn the_same_words_of_another_server_are_another_tool() {
+    let digest = |place: &str| {
+        let rules = ServerRules { place: place.into(), ..ServerRules::default() };
+        let leave = Leave { recall: Arc::new(|_, _| None), keep: Arc::new(|_| Ok(())) };
+        let servers = Arc::new(McpServers::new(Vec::new(), testing_ground()));
+        let mcp = McpUse::new(servers, [("s".to_owned(), rules)].into(), McpLimits::default(), leave);
+        let tool = mcp.server_tool(remote("s", "t", "words"));
+        assert_eq!(tool.access.digest, tool.remote.digest);
+        tool.remote.digest
+    };
+    assert_eq!(digest("program a"), digest("program a"));
+    assert_ne!(digest("program a"), digest("program b"));
+}

@@ -141,9 +141,24 @@ fn shown(offer: &Offer) -> String {
         true => {
             "\nWhat is marked so runs OUTSIDE the sandbox, with all your rights. All else runs inside that of the session.\n"
         }
-        false => "\nAll that it runs, runs inside the sandbox of the session, and is asked about as commands are.\n",
+        false => "\nAll that it runs, runs inside the sandbox of the session.\n",
     };
-    text + "\n"
+    text + &unasked(&offer.powers().iter().map(|power| power.kind).collect::<Vec<_>>()) + "\n"
+}
+
+/// What of a plugin that has powers of these `kinds` is started without a question, in a sentence.
+fn unasked(kinds: &[&str]) -> String {
+    let all = [
+        ("linter", "linters (after edits)"),
+        ("formatter", "formatters (after edits)"),
+        ("hook", "hooks (at steps of the session)"),
+        ("server", "servers (when a session starts; calls of their tools are asked about)"),
+    ];
+    let here: Vec<&str> = all.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, said)| *said).collect();
+    match here.is_empty() {
+        true => String::new(),
+        false => format!("Nobody is asked before it runs its {}.\n", here.join(", ")),
+    }
 }
 
 fn list(plugins: &Plugins, as_json: bool) -> Result<ExitStatus, String> {
@@ -246,4 +261,17 @@ fn marketplaces(plugins: &Plugins, as_json: bool) -> Result<ExitStatus, String> 
         }
     }
     say(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_unasked_is_said_by_its_kind() {
+        assert_eq!(unasked(&["skill", "tool"]), "");
+        let said = unasked(&["server", "skill", "linter"]);
+        let linters = said.find("linters (after edits)").unwrap();
+        assert!(linters < said.find("servers (when").unwrap() && !said.contains("hooks"), "{said}");
+    }
 }

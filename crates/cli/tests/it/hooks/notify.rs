@@ -11,14 +11,17 @@ fn the_program_of_notify_is_told_of_each_turn() {
     let place = hooked(json!([{ "text": "well done" }]), "");
     let pipe = place.unopened_pipe("told");
     let script = place.home.join("notify.sh");
-    fs::write(&script, format!("printf '%s' \"$2\" > {}\n", pipe.display())).unwrap();
+    fs::write(&script, format!("printf '%s\\n%s' \"$PWD\" \"$2\" > {}\n", pipe.display())).unwrap();
     let path = place.home.join("config.toml");
     let config = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("notify = [\"sh\", \"{}\", \"first\"]\n{config}", script.display())).unwrap();
     let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
     let (stderr, status) = exec(&place, &[]);
     assert_eq!(status, Some(0), "{stderr}");
-    let told: Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
+    let said = reader.join().unwrap();
+    let (directory, told) = said.split_once('\n').unwrap();
+    assert_ne!(std::path::Path::new(directory), place.workspace, "it does not start where the model writes");
+    let told: Value = serde_json::from_str(told).unwrap();
     let id = told["thread-id"].as_str().unwrap().to_owned();
     assert!(place.journals().concat().contains(&id));
     let expected = json!({
