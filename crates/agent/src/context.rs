@@ -5,7 +5,7 @@ use codex_history::{Content, History, Message};
 use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_workspace::{Instruction, Roots};
 
-use crate::hooks::HOOK_CONTEXT;
+use crate::{hooks::HOOK_CONTEXT, mcp_tools::MCP_PROMPT};
 
 const BASE: &str = include_str!("prompts/base.md");
 const BASE_SMALL: &str = include_str!("prompts/base_small.md");
@@ -145,7 +145,7 @@ pub(crate) fn is_said_for_user(text: &str) -> bool {
     let templates = [
         [skills::MARK, skills::READ, ENVIRONMENT, INSTRUCTIONS, USER_COMMAND, AGENT_REPORT, SUMMED_UP, PLAN_MODE]
             .as_slice(),
-        &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE, HOOK_CONTEXT],
+        &[DEFAULT_MODE, APPROVED_PLAN, REVIEW_REQUEST, REVIEW_AGAIN, REVIEW_DONE, HOOK_CONTEXT, MCP_PROMPT],
     ];
     templates.iter().any(|templates| begins_as(text, templates))
 }

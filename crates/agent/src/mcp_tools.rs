@@ -24,6 +24,7 @@ use codex_store::StoreError;
 use codex_tools::Tool;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::prompts::PROMPT as MCP_PROMPT;
 use self::{
     call::ServerTool,
     index::{Index, ToolCallTool, ToolSearch},

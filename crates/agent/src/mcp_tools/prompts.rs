@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{context::fill, spoken::Part};
 
-const PROMPT: &str = include_str!("../prompts/mcp_prompt.md");
+pub(crate) const PROMPT: &str = include_str!("../prompts/mcp_prompt.md");
 /// The word of the mark around what a server wrote.
 const MARK: &str = "mcp_prompt";
 /// Most that a list waits for servers that are starting.

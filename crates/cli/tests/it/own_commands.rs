@@ -167,7 +167,9 @@ async fn an_untrusted_project_neither_leaves_plan_mode_nor_takes_the_place_of_th
         let start = TurnStartParams { thread_id: session.thread_id.clone(), input, ..TurnStartParams::default() };
         session.connection.client.turn_start(start).await.unwrap();
         session.turn_ended().await;
-        assert_eq!(last_request(&place).contains("propose_plan"), !trusted);
+        // What was said in plan mode names the tool as well.
+        let tools = place.server.requests().last().unwrap().body["tools"].to_string();
+        assert_eq!(tools.contains("\"propose_plan\""), !trusted, "{tools}");
         let said = read(&place);
         assert!(said.contains(if trusted { "Theirs" } else { "Mine" }), "{trusted}: {said}");
     }
