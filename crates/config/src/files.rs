@@ -9,6 +9,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::mcp_json;
 use crate::source::{Name, Source};
 use crate::{ConfigError, LoadRequest, Origin};
@@ -134,6 +136,19 @@ fn is_ours(path: &Path, workspace: &Path) -> bool {
 /// The path without links; as it is if it is not there.
 pub(crate) fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// A file that this program keeps itself; none is an empty one. `repair` says what to do with one that is not in order.
+///
+/// # Errors
+/// It cannot be read, or is not in order.
+pub(crate) fn read_own<T: DeserializeOwned + Default>(path: &Path, repair: &str) -> Result<T, ConfigError> {
+    let broken = |error: ConfigError| error.hint(Some(repair.into()));
+    let Some(source) = read_source(path).map_err(broken)? else { return Ok(T::default()) };
+    toml::from_str(&source.text).map_err(|error| {
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        broken(source.error(error.span().unwrap_or_default(), format!("is not in order: {message}")))
+    })
 }
 
 /// The text of one file; `None` if it does not exist.

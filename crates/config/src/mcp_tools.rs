@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, io, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::edit::{Readers, lock, replace};
-use crate::files::{LARGEST, read_source};
+use crate::files::{LARGEST, read_own};
 use crate::{ConfigError, Origin};
 
 /// Name of the file.
@@ -47,12 +47,7 @@ impl AllowedTools {
     /// # Errors
     /// It cannot be read, or is not in order.
     pub fn read(codex_home: &Path) -> Result<Self, ConfigError> {
-        let broken = |error: ConfigError| error.hint(Some(REPAIR.into()));
-        let Some(source) = read_source(&codex_home.join(FILE)).map_err(broken)? else { return Ok(Self::default()) };
-        toml::from_str(&source.text).map_err(|error| {
-            let message = error.message().lines().next().unwrap_or_default().to_owned();
-            broken(source.error(error.span().unwrap_or_default(), format!("is not in order: {message}")))
-        })
+        read_own(&codex_home.join(FILE), REPAIR)
     }
 
     /// The tool as it was allowed, if it was.

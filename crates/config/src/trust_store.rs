@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::edit::{Readers, lock, replace};
-use crate::files::{LARGEST, read_source};
+use crate::files::{LARGEST, read_own, read_source};
 use crate::{ConfigError, Origin};
 
 /// Name of the file.
@@ -98,12 +98,7 @@ impl TrustStore {
     /// # Errors
     /// It cannot be read, or is not in order: then nothing in it can be relied on.
     pub fn read(codex_home: &Path) -> Result<Self, ConfigError> {
-        let broken = |error: ConfigError| error.hint(Some(REPAIR.into()));
-        let Some(source) = read_source(&codex_home.join(FILE)).map_err(broken)? else { return Ok(Self::default()) };
-        toml::from_str(&source.text).map_err(|error| {
-            let message = error.message().lines().next().unwrap_or_default().to_owned();
-            broken(source.error(error.span().unwrap_or_default(), format!("is not in order: {message}")))
-        })
+        read_own(&codex_home.join(FILE), REPAIR)
     }
 
     /// Whether the bytes with this hash are trusted as the file `relative` of the project `root`.
