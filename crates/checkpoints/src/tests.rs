@@ -279,6 +279,26 @@ fn what_is_not_saved_is_said_and_never_called_absent() {
 }
 
 #[test]
+fn what_was_once_below_something_unsaved_is_not_taken_for_absent() {
+    let mut bench = Bench::new();
+    bench.scope.limits.ignored_entries = 2;
+    bench.put(".gitignore", "cache/\n");
+    for name in ["a", "b", "c"] {
+        bench.put(&format!("cache/{name}"), name);
+    }
+    let captured = || bench.capture();
+    let began = captured();
+    fs::remove_dir_all(bench.root.join("cache")).unwrap();
+    bench.put("cache/b", "b");
+    let between = captured();
+    bench.put("cache/a", "another");
+    bench.put("new", "new");
+    let undone = bench.undo(&[(began, between), (between, captured())]);
+    assert_eq!(bench.names(undone.unsaved.iter().map(|(path, _)| path)), ["cache", "cache/a"]);
+    assert_eq!(bench.names(undone.restore.iter().map(|step| &step.path)), ["new"]);
+}
+
+#[test]
 fn a_stub_is_there_only_with_something_in_it_and_is_never_removed() {
     let mut bench = Bench::new();
     bench.scope.stubs = vec![bench.root.join(".vscode")];

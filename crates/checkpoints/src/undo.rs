@@ -38,12 +38,23 @@ impl Conflict {
     }
 }
 
+fn unsaved(state: Option<&State>) -> Option<Why> {
+    match state {
+        Some(State::Unsaved { why }) => Some(*why),
+        _ => None,
+    }
+}
+
 /// All changes of a path.
 struct Course<'span> {
     before: &'span Option<State>,
     left: &'span Option<State>,
     /// Each change began with what the one before it left.
     alone: bool,
+    /// What was there before the first change is not known, as an earlier one was of something above it that was not saved.
+    hidden: Option<Why>,
+    /// What was there at some time between was not saved.
+    unsaved: Option<Why>,
 }
 
 /// What undoing `spans` means. Each is what one action, or turn, of the agent changed, the oldest first; `now` is what is at
@@ -53,24 +64,32 @@ struct Course<'span> {
 /// the agent changed it again, is a conflict. So is one that cannot be what it was because of a conflict above it.
 pub fn undo(spans: &[Vec<Change>], now: &BTreeMap<PathBuf, State>) -> Undo {
     let mut courses: BTreeMap<&Path, Course<'_>> = BTreeMap::new();
+    let mut hidden: BTreeMap<&Path, Why> = BTreeMap::new();
     for change in spans.iter().flatten() {
-        let course =
-            courses.entry(&change.path).or_insert(Course { before: &change.before, left: &change.before, alone: true });
+        let course = courses.entry(&change.path).or_insert_with(|| Course {
+            before: &change.before,
+            left: &change.before,
+            alone: true,
+            unsaved: None,
+            hidden: change.path.ancestors().skip(1).find_map(|above| hidden.get(above).copied()),
+        });
         course.alone &= *course.left == change.before;
         course.left = &change.after;
+        if let Some(why) = [&change.before, &change.after].into_iter().find_map(|state| unsaved(state.as_ref())) {
+            course.unsaved = Some(why);
+            hidden.insert(&change.path, why);
+        }
     }
     let mut undo = Undo::default();
     let mut blocked: BTreeSet<&Path> = BTreeSet::new();
     for (path, course) in courses {
         let is = now.get(path);
-        if is == course.before.as_ref() && is.is_none_or(State::is_saved) {
+        // Of a directory that was not saved for a while, what is in it is not known.
+        let unknown = course.hidden.or(course.unsaved.filter(|_| matches!(is, Some(State::Directory { .. }))));
+        if unknown.is_none() && is == course.before.as_ref() && is.is_none_or(State::is_saved) {
             continue;
         }
-        let unsaved = [course.before.as_ref(), is].into_iter().flatten().find_map(|state| match state {
-            State::Unsaved { why } => Some(*why),
-            _ => None,
-        });
-        if let Some(why) = unsaved {
+        if let Some(why) = unknown.or_else(|| unsaved(course.before.as_ref())).or_else(|| unsaved(is)) {
             undo.unsaved.push((path.to_owned(), why));
             continue;
         }
