@@ -21,6 +21,8 @@ mod environment;
 mod error;
 mod explain;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hide;
 mod hook_files;
 mod hooks;

@@ -9,6 +9,8 @@ mod calls;
 mod client;
 mod connect;
 mod elicitation;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod ground;
 mod guarded;
 mod http;

@@ -9,6 +9,8 @@ mod catalog;
 mod chat;
 mod fallback;
 mod functions;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod http;
 mod joined;
 mod local;

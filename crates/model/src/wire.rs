@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use codex_history::Wire;
+use codex_history::{ToolSpec, Wire};
 
 use crate::{
     HttpConfig, Known, Request, StreamEvent, anthropic, chat,
@@ -98,9 +98,13 @@ impl WireFormat {
 
     /// What puts the answer to `request` together. `secrets` are kept out of the words of a failure.
     pub(crate) fn assembler(self, request: &Request, config: &HttpConfig, secrets: Arc<Secrets>) -> Assembler {
-        let tools = Arc::clone(&request.tools);
+        self.assembles(Arc::clone(&request.tools), config.takes_grammars, secrets)
+    }
+
+    /// What puts answers together in which `tools` may be called; `grammars`: where they are offered with theirs.
+    pub(crate) fn assembles(self, tools: Arc<[ToolSpec]>, grammars: bool, secrets: Arc<Secrets>) -> Assembler {
         match self {
-            Self::Responses => Assembler::Responses(responses::Assembler::new(tools, config.takes_grammars, secrets)),
+            Self::Responses => Assembler::Responses(responses::Assembler::new(tools, grammars, secrets)),
             Self::ChatCompletions => Assembler::ChatCompletions(chat::Assembler::new(tools, secrets)),
             Self::AnthropicMessages => Assembler::Anthropic(anthropic::Assembler::new(tools, secrets)),
         }

@@ -5,6 +5,8 @@
 //! protocol ask when they begin is answered from data (`compat/`), and all else is refused.
 
 mod defaults;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod ids;
 mod incoming;
 mod initialize;

@@ -25,6 +25,8 @@ mod hub;
 mod ignored;
 mod in_process;
 mod json;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use json::fuzzing;
 mod keys;
 mod limits;
 mod linters;

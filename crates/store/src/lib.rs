@@ -8,6 +8,8 @@ mod describe;
 mod directory;
 mod disk;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod holder;
 mod index;
 mod items;

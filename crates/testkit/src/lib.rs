@@ -7,6 +7,7 @@
 mod answer;
 mod compare;
 pub mod events;
+pub mod fuzzing;
 mod process;
 mod raw;
 mod runner;

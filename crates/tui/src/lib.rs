@@ -7,6 +7,8 @@ pub mod app;
 pub mod composer;
 mod cost_page;
 pub mod diff;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod fuzzy;
 pub mod highlight;
 mod hooks_page;

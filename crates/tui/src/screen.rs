@@ -21,6 +21,8 @@ use std::{io, time::Instant};
 pub use capabilities::Capabilities;
 pub use input::{Input, inputs};
 pub use output::{Output, size};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use parse::Parser;
 pub use raw_mode::{RawMode, restore_terminal};
 
 use crate::text::{Live, Row, Size};

@@ -15,7 +15,7 @@ mod open_weights_tests;
 mod questions;
 mod retry_after;
 mod secrets;
-mod sse;
+pub(crate) mod sse;
 mod vendor_error;
 
 use std::{fmt, sync::Arc, time::Duration};

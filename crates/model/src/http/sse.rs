@@ -68,3 +68,12 @@ impl Events {
         }
     }
 }
+
+/// The names and data of the events of a body that comes in `pieces`, and whether it was sound to its end.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn of_pieces<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(Option<String>, String)>, bool) {
+    let mut parser = Parser::default();
+    let is_whole = pieces.all(|piece| parser.feed(piece).is_ok()) && parser.finish().is_ok();
+    let events = std::iter::from_fn(|| parser.pop()).map(|event| (event.name, event.data));
+    (events.collect(), is_whole)
+}
