@@ -2,6 +2,8 @@
 //!
 //! The same checks are fuzzed for as long as one likes by `cargo fuzz` (`CONTRIBUTING.md`).
 
+#![allow(clippy::unwrap_used, reason = "a corpus that cannot be read is a failed test")]
+
 use std::{fs, path::Path};
 
 use proptest::{

@@ -77,6 +77,7 @@ mod session;
 mod sessions;
 mod settings;
 mod skills;
+mod soak;
 mod steering;
 mod switching;
 mod tidy;

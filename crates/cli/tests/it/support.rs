@@ -3,13 +3,14 @@
 use std::{
     fs::{self, File},
     io::Read,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use codex_testkit::{ModelServer, Wire};
+use codex_testkit::{ModelServer, WATCHDOG, Wire};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, Mode, OFlags},
     process::{Pid, PidfdFlags, pidfd_open},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -98,6 +99,13 @@ pub fn wait_for(pipe: &File, child: &Child) {
     let mut either = [PollFd::new(pipe, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
     poll(&mut either, None).unwrap();
     assert!(either[0].revents().contains(PollFlags::IN), "the program ended before its command had begun");
+}
+
+/// Waits until the process behind the descriptor is gone; fails if it stays.
+pub fn wait_for_exit(process: &impl AsFd, what: &str) {
+    let most = Timespec { tv_sec: WATCHDOG.as_secs().cast_signed(), tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&most)).unwrap();
+    assert_eq!(ready, 1, "{what}: a process stays");
 }
 
 /// Reads `pipe` until nobody can write to it any more.

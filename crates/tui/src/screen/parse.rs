@@ -170,7 +170,8 @@ fn character(bytes: &[u8]) -> Parsed {
 
 /// A string up to its end, which is BEL or ESC \.
 fn string(bytes: &[u8]) -> Parsed {
-    let end = bytes.iter().skip(2).position(|&byte| byte == 7 || byte == 0x1b).map(|at| at + 2);
+    let mut within = bytes.iter().take(LONGEST_STRING).skip(2);
+    let end = within.position(|&byte| byte == 7 || byte == 0x1b).map(|at| at + 2);
     match end {
         Some(end) if bytes[end] == 7 => Parsed::Taken(end + 1, answer(&bytes[2..end])),
         Some(end) => match bytes.get(end + 1) {
@@ -179,7 +180,7 @@ fn string(bytes: &[u8]) -> Parsed {
             // Cut short by something else.
             Some(_) => Parsed::Taken(end, None),
         },
-        None if bytes.len() > LONGEST_STRING => Parsed::Taken(bytes.len(), None),
+        None if bytes.len() > LONGEST_STRING => Parsed::Taken(LONGEST_STRING, None),
         None => Parsed::Waits,
     }
 }
@@ -203,8 +204,9 @@ fn control_sequence(rest: &[u8]) -> Parsed {
         let code = matches!(last, b'A'..=b'E').then(|| KeyCode::F(last - b'A' + 1));
         return Parsed::Taken(4, code.map(|code| key(code, KeyModifiers::NONE)));
     }
-    let Some(end) = rest.iter().position(|byte| !(0x20..0x40).contains(byte)) else {
-        return if rest.len() > LONGEST_STRING { Parsed::Taken(rest.len() + 2, None) } else { Parsed::Waits };
+    let mut within = rest.iter().take(LONGEST_STRING - 2);
+    let Some(end) = within.position(|byte| !(0x20..0x40).contains(byte)) else {
+        return if rest.len() > LONGEST_STRING - 2 { Parsed::Taken(LONGEST_STRING, None) } else { Parsed::Waits };
     };
     let last = rest[end];
     if !(0x40..0x7f).contains(&last) {
