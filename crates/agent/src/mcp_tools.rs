@@ -82,12 +82,6 @@ pub struct McpLimits {
     pub grace: Duration,
 }
 
-impl Default for McpLimits {
-    fn default() -> Self {
-        Self { offered: 6 << 10, grace: Duration::from_secs(1) }
-    }
-}
-
 /// A tool that somebody said yes to for always.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {

@@ -356,7 +356,19 @@ pub const KEYS: &[Key] = &[
         "Where tokens for servers of tools are kept; `auto` is `file`",
     )
     .default("\"auto\""),
+    key(
+        "mcp_offered_bytes",
+        Kind::Count(0, 1 << 20),
+        "Most bytes that tools of servers take of a request; beyond it they are found by a search",
+    )
+    .default("6144"),
     key("mcp_servers", Kind::Named(mcp::MCP_SERVER), "Servers of tools, by name"),
+    key(
+        "mcp_startup_wait_ms",
+        Kind::Count(0, 60_000),
+        "Most milliseconds that the first request waits for servers of tools that are starting",
+    )
+    .default("1000"),
     later("memories", "What is remembered from session to session"),
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),

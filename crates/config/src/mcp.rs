@@ -24,13 +24,17 @@ const LONGEST: f64 = 365.0 * 86_400.0;
 /// Longest name.
 const LONGEST_NAME: usize = 64;
 
-/// Servers of tools, and how to log in to them.
+/// Servers of tools, how to log in to them, and how much of a request is theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct McpSettings {
     /// The servers, by name.
     pub servers: BTreeMap<String, McpServerSettings>,
     /// How to log in.
     pub oauth: McpOauthSettings,
+    /// Most bytes that their tools take of a request; beyond it they are found by a search.
+    pub offered_bytes: usize,
+    /// Most that the first request waits for those that are starting.
+    pub startup_wait: Duration,
 }
 
 /// A server of tools.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -105,6 +106,8 @@ struct Raw {
     mcp_oauth_callback_port: Option<u16>,
     mcp_oauth_callback_url: Option<String>,
     mcp_oauth_credentials_store: String,
+    mcp_offered_bytes: usize,
+    mcp_startup_wait_ms: u64,
     #[serde(rename = "profiles")]
     _profiles: Option<IgnoredAny>,
     #[serde(rename = "default_profile")]
@@ -239,6 +242,7 @@ pub(crate) fn settings(
         callback_port: raw.mcp_oauth_callback_port,
         callback_url: raw.mcp_oauth_callback_url,
     };
+    let startup_wait = Duration::from_millis(raw.mcp_startup_wait_ms);
     let openai = (raw.openai_base_url, raw.api_key_env.clone());
     let model_providers = providers(raw.model_providers, openai, merged);
     let (prices, incomplete) = limits::prices(raw.prices, merged);
@@ -301,7 +305,7 @@ pub(crate) fn settings(
         checks: checks.resolve(merged, warnings),
         test_command: raw.review.test_command(),
         prices: prices.into_iter().chain(of_models).collect(),
-        mcp: McpSettings { servers, oauth },
+        mcp: McpSettings { servers, oauth, offered_bytes: raw.mcp_offered_bytes, startup_wait },
     })
 }
 

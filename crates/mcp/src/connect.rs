@@ -25,6 +25,7 @@ use crate::{
     guarded::Guarded,
     http, limits,
     program::{self, Pipe, Program},
+    resources,
     server::{Life, Offers},
     stdio::{Broken, Pipes},
 };
@@ -118,7 +119,7 @@ pub(crate) async fn offers(life: &Life, peer: &Peer<RoleClient>) -> Offers {
     let info = peer.peer_info().and_then(|info| serde_json::to_value(info.as_ref()).ok()).unwrap_or_default();
     let has = |what: &str| info.pointer(&format!("/capabilities/{what}")).is_some_and(|it| !it.is_null());
     let (server, filter) = (&life.spec.name, &life.spec.tools);
-    let (mut tools, mut prompts, mut resources) = (List::default(), List::default(), List::default());
+    let (mut tools, mut prompts, mut listed) = (List::default(), List::default(), List::default());
     let mut trouble = Vec::new();
     if has("tools") {
         trouble.extend(pages(life, peer, "tools/list", |page| tools.add_tools(server, page)).await.err());
@@ -126,16 +127,26 @@ pub(crate) async fn offers(life: &Life, peer: &Peer<RoleClient>) -> Offers {
     if has("prompts") {
         trouble.extend(pages(life, peer, "prompts/list", |page| prompts.add_prompts(server, page)).await.err());
     }
-    if has("resources") {
-        trouble.extend(pages(life, peer, "resources/list", |page| resources.add_resources(server, page)).await.err());
+    let mut lists_resources = has("resources");
+    if lists_resources {
+        let listing = pages(life, peer, "resources/list", |page| listed.add_resources(server, page)).await;
+        lists_resources = listing.is_ok();
+        trouble.extend(listing.err());
     }
-    trouble.extend([tools.left_out, prompts.left_out, resources.left_out].into_iter().flatten());
+    trouble.extend([tools.left_out, prompts.left_out, listed.left_out].into_iter().flatten());
+    // Some servers say that they have resources, and have none.
+    let holds = !listed.entries.is_empty() || (lists_resources && resources::has_templates(life, peer).await);
+    let reads_resources = holds && tools.entries.iter().all(|tool| tool.name != resources::TOOL);
+    if reads_resources {
+        tools.entries.push(resources::tool(server));
+    }
     tools.entries.retain(|tool| filter.passes(&tool.name));
     crate::names::tell_apart(&mut tools.entries);
     Offers {
         tools: tools.entries,
         prompts: prompts.entries,
-        resources: resources.entries,
+        resources: listed.entries,
+        reads_resources,
         trouble: trouble.into_iter().next(),
     }
 }

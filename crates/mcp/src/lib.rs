@@ -21,6 +21,7 @@ mod names;
 pub mod oauth;
 mod offer;
 mod program;
+mod resources;
 mod schema;
 mod server;
 mod servers;

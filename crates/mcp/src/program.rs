@@ -1,8 +1,15 @@
 //! Starts the program of a server behind its walls, and ends it.
 
-use std::{any::Any, path::Path, time::Duration};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::Path,
+    time::Duration,
+};
 
 use codex_sandbox::{Child, Command, Confinement, Exit, Network, Process, Sandbox, Streams};
+use codex_workspace::find_program;
 use tokio::{net::unix::pipe, task::JoinHandle};
 
 use crate::{Ground, Reach, ServerSpec, Transport, Walls, stdio::Tail};
@@ -84,12 +91,16 @@ pub(crate) async fn start(ground: &Ground, spec: &ServerSpec, tail: &Tail) -> Re
             domains = reached;
         }
     }
-    let cannot = |error: std::io::Error| format!("cannot be started: {error}");
-    let temp = temp(ground, &mut walls).map_err(cannot)?;
-    let sandbox = (ground.sandbox)(domains).map_err(cannot)?;
     let mut environment = (*ground.environment).clone();
     environment.extend(env.iter().map(|(name, value)| (name.clone(), value.clone())));
     let directory = cwd.as_deref().unwrap_or(Path::new(&ground.workspace)).to_owned();
+    // Before walls are put up for it, which takes longer than to look.
+    if let Some(why) = is_missing(argv.first(), &environment, &directory) {
+        return Err(why);
+    }
+    let cannot = |error: std::io::Error| format!("cannot be started: {error}");
+    let temp = temp(ground, &mut walls).map_err(cannot)?;
+    let sandbox = (ground.sandbox)(domains).map_err(cannot)?;
     let command = Command { argv: argv.clone(), directory, environment };
     let started = sandbox.spawn_with_input(&walls, command, Streams::Separate).await;
     let cell = Cell(Some(sandbox));
@@ -97,6 +108,23 @@ pub(crate) async fn start(ground: &Ground, spec: &ServerSpec, tail: &Tail) -> Re
     let stderr = stderr.map(|stderr| tokio::spawn(tail.clone().fill(stderr)));
     let stdin = stdin.ok_or("was not started: there is no way to speak to it")?;
     Ok((Program { process, stderr, _cell: cell, _temp: temp }, Pipe { stdin, stdout }))
+}
+
+/// Why there is nothing to start: a name that is nowhere in `PATH`, or a path at which no program lies.
+fn is_missing(
+    program: Option<&OsString>,
+    environment: &BTreeMap<OsString, OsString>,
+    directory: &Path,
+) -> Option<String> {
+    let name = program?.to_str()?;
+    let is_path = name.contains('/');
+    let path = if is_path { OsStr::new("") } else { environment.get(OsStr::new("PATH"))? };
+    if find_program(name, path, directory).is_some() {
+        return None;
+    }
+    let shown = codex_sandbox::shown(Path::new(name));
+    let why = if is_path { "no program lies there" } else { "no directory of PATH has it" };
+    Some(format!("was not started: cannot run `{shown}`: {why}"))
 }
 
 /// A `/tmp` of the program's own, where it may write at all.

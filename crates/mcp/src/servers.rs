@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     Auth, CallContext, CallError, CallOutcome, Ground, PromptMessage, RemotePrompt, RemoteResource, RemoteTool,
-    ResourceText, ServerSpec, ServerState, Status, answers, connect,
+    ResourceText, ServerSpec, ServerState, Status, answers, connect, resources,
     server::{Offers, Server},
 };
 
@@ -161,8 +161,14 @@ impl McpServers {
         arguments: Map<String, Value>,
         context: CallContext,
     ) -> Result<CallOutcome, CallError> {
+        let server = self.enabled(server)?;
+        let peer = connect::peer(&server.0, &context).await?;
+        if tool == resources::TOOL && server.0.offers().reads_resources {
+            return resources::call(&server.0, &peer, &arguments, &context).await;
+        }
         let params = json!({"name": tool, "arguments": arguments});
-        Ok(answers::outcome(&self.ask(server, "tools/call", params, &context).await?))
+        let limit = server.0.spec.tool_timeout;
+        Ok(answers::outcome(&connect::ask(&server.0, &peer, "tools/call", params, &context, limit).await?))
     }
 
     /// What a prompt comes to.

@@ -40,7 +40,8 @@ pub(crate) fn tools(
     let servers = Arc::new(McpServers::new(specs, ground));
     let rule = |(name, server): (&String, &McpServerSettings)| (name.clone(), rules(server, workplace));
     let rules = settings.mcp.servers.iter().map(rule).collect();
-    Some(Arc::new(McpUse::new(servers, rules, McpLimits::default(), leave(codex_home, server.ceiling.is_some()))))
+    let limits = McpLimits { offered: settings.mcp.offered_bytes, grace: settings.mcp.startup_wait };
+    Some(Arc::new(McpUse::new(servers, rules, limits, leave(codex_home, server.ceiling.is_some()))))
 }
 
 /// The prompts of servers, as commands. Servers that are starting are waited for a little.

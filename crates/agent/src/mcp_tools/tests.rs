@@ -57,6 +57,8 @@ fn policy(level: SandboxLevel) -> Policy {
     Policy { level, ..Policy::default() }
 }
 
+const LIMITS: McpLimits = McpLimits { offered: 6 << 10, grace: Duration::from_secs(1) };
+
 fn names(specs: &[ToolSpec]) -> Vec<&str> {
     specs.iter().map(|spec| &*spec.name).collect()
 }
@@ -64,7 +66,7 @@ fn names(specs: &[ToolSpec]) -> Vec<&str> {
 #[test]
 fn few_tools_are_offered_and_many_are_found() {
     let open = policy(SandboxLevel::WorkspaceWrite);
-    let limits = McpLimits::default();
+    let limits = LIMITS;
     let few = offer_of(&many(1, 3), &open, false, limits.offered);
     assert_eq!(
         names(&few),
@@ -185,7 +187,7 @@ fn the_same_words_of_another_server_are_another_tool() {
         let rules = ServerRules { place: place.into(), ..ServerRules::default() };
         let leave = Leave { recall: Arc::new(|_, _| None), keep: Arc::new(|_| Ok(())) };
         let servers = Arc::new(McpServers::new(Vec::new(), testing_ground()));
-        let mcp = McpUse::new(servers, [("s".to_owned(), rules)].into(), McpLimits::default(), leave);
+        let mcp = McpUse::new(servers, [("s".to_owned(), rules)].into(), LIMITS, leave);
         let tool = mcp.server_tool(remote("s", "t", "words"));
         assert_eq!(tool.access.digest, tool.remote.digest);
         tool.remote.digest

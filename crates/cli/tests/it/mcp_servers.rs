@@ -11,7 +11,8 @@ use std::{
 };
 
 use codex_mcp::{
-    CallContext, CallError, Content, Ground, McpServers, Pool, ServerSpec, ServerState, Status, Transport, Walls,
+    CallContext, CallError, Content, Ground, MakeSandbox, McpServers, Pool, ServerSpec, ServerState, Status,
+    ToolFilter, Transport, Walls,
 };
 use codex_sandbox::{Command, Confined, Confinement, Network, Sandbox, Streams};
 use serde_json::json;
@@ -34,8 +35,16 @@ while read -r line; do
         dies) echo 'no database' >&2; exit 3 ;;
         rubbish) say 'Welcome!'; say '{"jsonrpc": "2.0", '; say '[]' ;;
         lies) schema='"anything"' ;;
+        keeps) more=',"resources":{}' ;;
         esac
-        answer '{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"script","version":"1"}}' ;;
+        answer '{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true}'"$more"'},"serverInfo":{"name":"script","version":"1"}}' ;;
+    *'"resources/list"'*) answer '{"resources":[{"uri":"note:1","name":"one","description":"The \u001b[2Jfirst."}]}' ;;
+    *'"resources/templates/list"'*) answer '{"resourceTemplates":[{"uriTemplate":"note:{number}","name":"any"}]}' ;;
+    *'"resources/read"'*)
+        case $line in
+        *note:1*) answer '{"contents":[{"uri":"note:1","mimeType":"text/plain","text":"kept"},{"uri":"note:1","blob":"AAAA"}]}' ;;
+        *) say '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32002,"message":"no such note"}}' ;;
+        esac ;;
     *'"tools/list"'*)
         answer '{"tools":[{"name":"run","description":"'"$description"'","inputSchema":'"$schema"'}]}' ;;
     *'"tools/call"'*)
@@ -240,11 +249,53 @@ fn a_server_that_does_not_start_says_why_and_is_gone() {
         let gone = tokio::task::spawn_blocking(move || alive.read_to_end(&mut Vec::new()).unwrap());
         assert_eq!(gone.await.unwrap(), 0);
 
-        let nothing = Transport::Stdio { argv: vec!["no-such-server".into()], env: BTreeMap::new(), cwd: None };
-        let servers = McpServers::new(vec![ServerSpec::new("s", nothing)], place.ground.clone());
-        let state = settled(&servers).await;
-        let error = state.error.unwrap();
-        assert!(error.starts_with("was not started: cannot run `no-such-server`"), "{error}");
+        // Nothing is there to be put behind walls: none are put up.
+        let without_walls: MakeSandbox = Arc::new(|_| Err(std::io::Error::other("walls were wanted")));
+        for (program, why) in [
+            ("no-such-server", "no directory of PATH has it"),
+            ("./no-such-server", "no program lies there"),
+            ("/no/such/server", "no program lies there"),
+        ] {
+            let nothing = Transport::Stdio { argv: vec![program.into()], env: BTreeMap::new(), cwd: None };
+            let ground = Ground { sandbox: Arc::clone(&without_walls), ..place.ground.clone() };
+            let servers = McpServers::new(vec![ServerSpec::new("s", nothing)], ground);
+            let state = settled(&servers).await;
+            let expected = format!("was not started: cannot run `{program}`: {why}");
+            assert_eq!((state.status, state.error), (Status::Failed, Some(expected)));
+        }
+    });
+}
+
+#[test]
+fn resources_are_listed_and_read_by_a_tool() {
+    let place = place();
+    with_runtime(async {
+        let servers = place.servers("keeps");
+        settled(&servers).await;
+        let tools = servers.tools();
+        let names: Vec<&str> = tools.iter().map(|tool| tool.called.as_str()).collect();
+        assert_eq!(names, ["mcp__s__run", "mcp__s__read_resource"]);
+        let read = async |arguments: serde_json::Value| {
+            let arguments = arguments.as_object().unwrap().clone();
+            servers.call("s", "read_resource", arguments, CallContext::default()).await
+        };
+        let listed = read(json!({})).await.unwrap();
+        let expected = "note:1 (one: The [2Jfirst.)\nnote:{number} (any)\n";
+        assert_eq!(listed.content, [Content::Text(expected.into())]);
+        let outcome = read(json!({ "uri": "note:1" })).await.unwrap();
+        let text = |part: &Content| match part {
+            Content::Resource(part) => part.text.clone(),
+            other => panic!("{other:?}"),
+        };
+        let texts: Vec<String> = outcome.content.iter().map(text).collect();
+        assert_eq!(texts, ["kept", "(3 bytes that are not text)"]);
+        let refused = read(json!({ "uri": "note:2" })).await.unwrap_err().to_string();
+        assert!(refused.contains("no such note"), "{refused}");
+        // Where the settings name the tools that there are, this is one of them or is not there.
+        let only = ToolFilter { only: Some(["run".to_owned()].into()), ..ToolFilter::default() };
+        let servers = McpServers::new(vec![ServerSpec { tools: only, ..place.spec("keeps") }], place.ground.clone());
+        settled(&servers).await;
+        assert_eq!(servers.tools().len(), 1);
     });
 }
 

@@ -229,6 +229,10 @@ fn many_tools_are_found_by_a_search_and_called_by_name() {
     assert!(given.contains(r#""name":"thing_37""#) && given.contains(r#""path":"x""#), "{given}");
     let last = place.server.requests().pop().unwrap().body;
     assert_eq!(offered(&last), ["tool_call", "tool_search"]);
+    // The settings say how many are many.
+    let ran = place.codex(&["exec", "-c", "mcp_offered_bytes=1000000", "go"]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(offered(&place.server.requests().pop().unwrap().body).len(), 100);
 }
 
 /// However a tool of a server is called, a hook that is about it is asked, and may rewrite it.

@@ -1,0 +1,86 @@
+//! Resources of a server as a tool of it, so that a model lists and reads them with the leave that its other tools need.
+
+use std::{fmt::Write as _, time::Duration};
+
+use rmcp::{RoleClient, service::Peer};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    CallContext, CallError, CallOutcome, Content, RemoteResource, RemoteTool, answers, connect, limits, names,
+    server::Life,
+};
+
+/// Its name, unless the server has a tool of that name.
+pub(crate) const TOOL: &str = "read_resource";
+
+const DESCRIPTION: &str = include_str!("read_resource.md");
+/// Most bytes of a list.
+const LIST: usize = 16 << 10;
+/// Most that a server is waited for that does not know the question for addresses to be filled in.
+const FOR_TEMPLATES: Duration = Duration::from_secs(5);
+
+/// The tool. It is this program's, and the same whatever the server says.
+pub(crate) fn tool(server: &str) -> RemoteTool {
+    let uri = json!({ "type": "string", "description": "Of the resource; without one they are listed" });
+    RemoteTool {
+        server: server.to_owned(),
+        name: TOOL.to_owned(),
+        called: names::called(server, TOOL),
+        title: None,
+        description: DESCRIPTION.trim().to_owned(),
+        schema: json!({ "type": "object", "properties": { "uri": uri } }),
+        read_only_hint: true,
+        digest: names::digest(&[TOOL, "of this program"]),
+    }
+}
+
+/// Calls it: what the resource `uri` holds, or which there are.
+///
+/// # Errors
+/// Why nothing came of it.
+pub(crate) async fn call(
+    life: &Life,
+    peer: &Peer<RoleClient>,
+    arguments: &Map<String, Value>,
+    context: &CallContext,
+) -> Result<CallOutcome, CallError> {
+    let ask = |method, params| connect::ask(life, peer, method, params, context, life.spec.tool_timeout);
+    let outcome = |content| CallOutcome { content, structured: None, is_error: false };
+    let Some(uri) = arguments.get("uri").and_then(Value::as_str).filter(|uri| !uri.is_empty()) else {
+        // Few servers have any; one that does not know the question has none.
+        let templates = ask("resources/templates/list", json!({})).await.unwrap_or_default();
+        return Ok(outcome(vec![Content::Text(list(&life.offers().resources, &templates))]));
+    };
+    let contents = answers::contents(&ask("resources/read", json!({ "uri": uri })).await?);
+    Ok(outcome(contents.into_iter().map(Content::Resource).collect()))
+}
+
+/// Whether the server has addresses in which something is to be filled in.
+pub(crate) async fn has_templates(life: &Life, peer: &Peer<RoleClient>) -> bool {
+    let limit = life.spec.tool_timeout.min(FOR_TEMPLATES);
+    let method = "resources/templates/list";
+    let answer = connect::ask(life, peer, method, json!({}), &CallContext::default(), limit).await;
+    answer.is_ok_and(|answer| !templates(&answer).is_empty())
+}
+
+fn templates(answer: &Value) -> &[Value] {
+    answer.get("resourceTemplates").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A line for each resource, and for each address in which something is to be filled in.
+fn list(resources: &[RemoteResource], answer: &Value) -> String {
+    let mut text = String::new();
+    let mut add = |uri: &str, name: &str, about: &str| {
+        let about = if about.is_empty() { String::new() } else { format!(": {about}") };
+        let line = format!("{uri} ({name}{about})");
+        if text.len() + line.len() < LIST {
+            let _ = writeln!(text, "{}", limits::line(&line, limits::SENTENCE));
+        }
+    };
+    resources.iter().for_each(|it| add(&it.uri, &it.name, &it.description));
+    for template in templates(answer) {
+        let text = |key: &str| template.get(key).and_then(Value::as_str).unwrap_or_default();
+        add(text("uriTemplate"), text("name"), text("description"));
+    }
+    text
+}
