@@ -245,6 +245,19 @@ impl McpServers {
         Ok(())
     }
 
+    /// Switches on and off what was switched so in `before`, which the same thread had until its walls changed. Nothing is started.
+    pub fn switch_as_in(&self, before: &Self) {
+        let switched: BTreeMap<String, bool> = before.with(|slots| {
+            let switched = slots.iter().filter(|slot| slot.enabled != slot.spec.enabled);
+            switched.map(|slot| (slot.spec.name.clone(), slot.enabled)).collect()
+        });
+        self.with(|slots| {
+            for slot in slots {
+                slot.enabled = switched.get(&slot.spec.name).copied().unwrap_or(slot.enabled);
+            }
+        });
+    }
+
     /// A number that grows with each change of a state or of what is offered.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()

@@ -78,6 +78,9 @@ impl Server {
         let mut built = build::thread(self, thread_id, &self.codex_home()?, wanted, &kept.temp).await?;
         let held_by = build::held_by(&mut built).await.to_owned();
         let Built { settings, warnings, .. } = built;
+        if let (Some(before), Some(now)) = (&kept.thread.standing().plugged.mcp, &settings.plugged.mcp) {
+            now.servers().switch_as_in(before.servers());
+        }
         settled.set(settings).map_err(thread_error)?;
         let new: Vec<String> = kept.untold(warnings);
         self.warn(thread_id, &new).await;

@@ -370,6 +370,10 @@ fn a_server_is_switched_off_and_on_and_started_anew() {
         assert_eq!((servers.states()[0].status, servers.tools().len()), (Status::Disabled, 0));
         let error = run(&servers, "echo").await.unwrap_err().to_string();
         assert_eq!(error, "the MCP server `s` is switched off");
+        // Other walls change nothing about that.
+        let behind_others = McpServers::new(vec![place.spec("well")], place.ground.clone());
+        behind_others.switch_as_in(&servers);
+        assert_eq!(behind_others.states()[0].status, Status::Disabled);
         servers.set_enabled("s", true).unwrap();
         assert_eq!(run(&servers, "echo on").await.as_deref(), Ok("on"));
         let starts = place.starts();
