@@ -7,6 +7,7 @@ mod dependencies;
 mod documents;
 mod files;
 mod lints;
+mod promises;
 mod security;
 mod variables;
 mod words;

@@ -7,7 +7,7 @@ use toml::Table;
 use super::{Finding, Source, all, finds, hold, read, root};
 
 /// Beginnings of paths that are named in text, relative to the repository.
-const NAMED: [&str; 4] = ["docs/", "crates/", ".ci/", "target/"];
+const NAMED: [&str; 6] = ["docs/", "crates/", ".ci/", "packaging/", "scripts/", "target/"];
 
 /// Targets of the links of a line, as `[text](target)`.
 fn links(line: &str) -> impl Iterator<Item = &str> {

@@ -8,7 +8,7 @@ use super::{Source, code, read};
 const ROWS: &[u8] = &[6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 21, 41, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53];
 
 /// The names of the tests in `sources`.
-fn tests(sources: &[Source]) -> BTreeSet<String> {
+pub(super) fn tests(sources: &[Source]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in sources {
         let mut marked = false;
