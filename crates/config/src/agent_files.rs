@@ -12,9 +12,9 @@ use std::{
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 
 use crate::files::{read_of_project, read_source};
-use crate::project_trust::{Held, ProjectFile, ProjectTrust};
+use crate::project_trust::{Held, ProjectFile, ProjectTrust, WhatIsTrusted};
 use crate::source::Source;
-use crate::trust_store::{Hash, TrustStore, Verdict};
+use crate::trust_store::{Hash, Verdict};
 use crate::{ConfigError, LoadRequest, Origin, SandboxMode, Warning};
 
 /// Where they lie, below the user's directory and a project's `.codex`.
@@ -68,18 +68,13 @@ pub(crate) fn agent_files(
         found.extend(taken(read, warnings).map(|(file, _)| file));
     }
     let Some(root) = root else { return Ok(sorted(found)) };
-    let mut store = None;
+    let mut trusted = WhatIsTrusted::default();
     let mut held = Vec::new();
     for path in files(&root.join(".codex").join(DIRECTORY)) {
         let read = read_of_project(&path, root).map(|source| source.map(|source| parse(&path, &source)));
         let Some((file, hash)) = taken(read, warnings) else { continue };
         let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
-        let accepted = request.accepted.iter().any(|(path, known)| *path == relative && *known == hash);
-        let verdict = match &mut store {
-            _ if accepted => Verdict::Trusted,
-            Some(store) => TrustStore::verdict(store, root, &relative, &hash),
-            none => none.insert(TrustStore::read(request.codex_home)?).verdict(root, &relative, &hash),
-        };
+        let verdict = trusted.verdict(request, root, &relative, &hash)?;
         let is_trusted = request.trust_project || verdict == Verdict::Trusted;
         trust.root = root.to_owned();
         trust.files.push(ProjectFile { path: path.clone(), relative, hash, verdict, held: vec![held_of(&file)] });

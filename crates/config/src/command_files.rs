@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::files::read_of_project;
-use crate::project_trust::{Held, ProjectFile, ProjectTrust};
-use crate::trust_store::{Hash, TrustStore, Verdict};
+use crate::project_trust::{Held, ProjectFile, ProjectTrust, WhatIsTrusted};
+use crate::trust_store::Hash;
 use crate::{ConfigError, LoadRequest, Origin};
 
 /// Most files that are looked through.
@@ -37,7 +37,7 @@ pub(crate) fn command_files(
     trust: &mut ProjectTrust,
 ) -> Result<(), ConfigError> {
     let Some(root) = root else { return Ok(()) };
-    let (mut paths, mut store) = (Vec::new(), None);
+    let (mut paths, mut trusted) = (Vec::new(), WhatIsTrusted::default());
     for directory in command_directories(root, request.workspace) {
         if !directory.starts_with(request.codex_home) {
             let mut below = Vec::new();
@@ -54,12 +54,7 @@ pub(crate) fn command_files(
             continue;
         }
         let (relative, hash) = (path.strip_prefix(root).unwrap_or(&path).to_owned(), Hash::of(source.text.as_bytes()));
-        let accepted = request.accepted.iter().any(|(path, known)| *path == relative && *known == hash);
-        let verdict = match &mut store {
-            _ if accepted => Verdict::Trusted,
-            Some(store) => TrustStore::verdict(store, root, &relative, &hash),
-            none => none.insert(TrustStore::read(request.codex_home)?).verdict(root, &relative, &hash),
-        };
+        let verdict = trusted.verdict(request, root, &relative, &hash)?;
         root.clone_into(&mut trust.root);
         trust.files.push(ProjectFile { path, relative, hash, verdict, held });
     }

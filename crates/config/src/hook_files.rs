@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::error::plain;
 use crate::files::{directories, read_of_project, read_source};
 use crate::hooks::{HookEntry, HookSource, hooks_of_json};
-use crate::project_trust::{Held, ProjectFile, ProjectTrust};
+use crate::project_trust::{Held, ProjectFile, ProjectTrust, WhatIsTrusted};
 use crate::source::Source;
-use crate::trust_store::{Hash, TrustStore, Verdict};
+use crate::trust_store::{Hash, Verdict};
 use crate::{ConfigError, LoadRequest, Origin, Warning};
 
 /// The file beside settings.
@@ -35,7 +35,7 @@ pub(crate) fn hook_files(
         found.extend(parse(&path, &source, HookSource::User, warnings)?);
     }
     let Some(root) = root else { return Ok(found) };
-    let (mut store, mut held) = (None, Vec::new());
+    let (mut trusted, mut held) = (WhatIsTrusted::default(), Vec::new());
     let own = request.codex_home.join(FILE);
     for path in of_project(root, request.workspace).into_iter().filter(|path| *path != own) {
         let Some(source) = read_of_project(&path, root)? else { continue };
@@ -48,12 +48,7 @@ pub(crate) fn hook_files(
         let said: Vec<String> = shown.iter().map(|held| format!("{} = {}", held.key, held.value)).collect();
         let hash = Hash::of(said.join("\n").as_bytes());
         let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
-        let accepted = request.accepted.iter().any(|(path, known)| *path == relative && *known == hash);
-        let verdict = match &mut store {
-            _ if accepted => Verdict::Trusted,
-            Some(store) => TrustStore::verdict(store, root, &relative, &hash),
-            none => none.insert(TrustStore::read(request.codex_home)?).verdict(root, &relative, &hash),
-        };
+        let verdict = trusted.verdict(request, root, &relative, &hash)?;
         let is_trusted = request.trust_project || verdict == Verdict::Trusted;
         trust.root = root.to_owned();
         trust.files.push(ProjectFile { path: path.clone(), relative, hash, verdict, held: shown });

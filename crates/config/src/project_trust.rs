@@ -70,6 +70,34 @@ impl ProjectTrust {
     }
 }
 
+/// What the user trusts, read when it is first asked about: where nothing wants anything, it need not be in order.
+#[derive(Debug, Default)]
+pub(crate) struct WhatIsTrusted(Option<TrustStore>);
+
+impl WhatIsTrusted {
+    /// Whether the bytes with this hash are trusted as the file `relative` of the project `root`: by a yes of this moment, or
+    /// by what is remembered.
+    ///
+    /// # Errors
+    /// What is remembered cannot be read, or is not in order.
+    pub(crate) fn verdict(
+        &mut self,
+        request: &LoadRequest<'_>,
+        root: &Path,
+        relative: &Path,
+        hash: &Hash,
+    ) -> Result<Verdict, ConfigError> {
+        if request.accepted.iter().any(|(path, known)| path == relative && known == hash) {
+            return Ok(Verdict::Trusted);
+        }
+        let store = match &mut self.0 {
+            Some(store) => store,
+            none => none.insert(TrustStore::read(request.codex_home)?),
+        };
+        Ok(store.verdict(root, relative, hash))
+    }
+}
+
 /// A file that wants something, while layers are put together.
 #[derive(Debug)]
 pub(crate) struct Wanting {
@@ -109,17 +137,12 @@ pub(crate) fn judge(
     files: &mut [Read],
     found: &mut [Wanting],
 ) -> Result<bool, ConfigError> {
-    let mut store = None;
+    let mut trusted = WhatIsTrusted::default();
     for it in found.iter_mut() {
         let file = &mut files[it.number];
         let relative = relative(root, &file.place.path);
         if !request.trust_project {
-            let accepted = request.accepted.iter().any(|(path, hash)| path == relative && *hash == it.hash);
-            it.verdict = match &mut store {
-                _ if accepted => Verdict::Trusted,
-                Some(store) => TrustStore::verdict(store, root, relative, &it.hash),
-                none => none.insert(TrustStore::read(request.codex_home)?).verdict(root, relative, &it.hash),
-            };
+            it.verdict = trusted.verdict(request, root, relative, &it.hash)?;
         }
         file.trusted = request.trust_project || it.verdict == Verdict::Trusted;
     }

@@ -5,7 +5,12 @@ use std::fs;
 use serde_json::json;
 
 use super::{Ran, configure, exec, last_request, place_with, run};
-use crate::{oss, search::Site, support::Place};
+use crate::{
+    hooks::{hook, hooked},
+    oss,
+    search::Site,
+    support::Place,
+};
 
 /// The names of the tools that the last request offers.
 fn offered(place: &Place) -> Vec<String> {
@@ -59,6 +64,18 @@ fn s14_read_only_reads_and_neither_writes_nor_runs() {
     assert_eq!(ran.stdout, "one\ntwo\n");
     assert!(!place.workspace.join("ran").exists());
     assert_eq!(fs::read_to_string(place.workspace.join("a.txt")).unwrap(), "one\ntwo\n");
+}
+
+#[test]
+fn s14_what_users_plug_in_writes_nothing_either() {
+    let line = "cat > /dev/null; touch hooked; echo the hook ran";
+    let settings = hook("UserPromptSubmit", "", line);
+    for (level, writes) in [("read-only", false), ("workspace-write", true)] {
+        let place = hooked(json!([]), &settings);
+        exec(&place, &["-s", level]);
+        assert!(last_request(&place).to_string().contains("the hook ran"), "{level}");
+        assert_eq!(place.workspace.join("hooked").exists(), writes, "{level}");
+    }
 }
 
 #[test]

@@ -219,8 +219,20 @@ fn s12_danger_full_access_is_told_to_the_model_and_the_user() {
 #[test]
 fn s63_slash_commands_are_no_prompts_of_exec() {
     let place = Place::new(json!([]));
-    let table =
-        [("/diff", "codex diff"), ("/model gpt-4.1", "--model"), ("/resume", "codex exec resume"), ("/compact", "")];
+    let table = [
+        ("/diff", "codex diff"),
+        ("/fork", "codex exec fork"),
+        ("/init", "codex init"),
+        ("/mcp", "codex mcp list"),
+        ("/model gpt-4.1", "--model"),
+        ("/permissions", "codex permissions list"),
+        ("/plan", "codex exec --plan"),
+        ("/plugins", "codex plugin list"),
+        ("/resume", "codex exec resume"),
+        ("/review", "codex review"),
+        ("/rewind", "codex rewind"),
+        ("/compact", ""),
+    ];
     for (prompt, instead) in table {
         let ran = run(&place, &["exec", prompt]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{prompt}: {}", ran.stderr);

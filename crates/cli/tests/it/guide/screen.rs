@@ -174,12 +174,14 @@ fn s44_init_makes_a_file_of_settings_if_there_is_none() {
     let place = Place::new(json!([]));
     let path = place.workspace.join(".codex/config.toml");
     let mut terminal = Terminal::open(&place, &[]);
-    terminal.press("/init\r", "None of its settings is in force yet.");
+    terminal.press("/init\r", "/init agents has one written").until("None of its settings is in force yet.");
     let made = fs::read_to_string(&path).unwrap();
     assert!(made.lines().all(|line| line.is_empty() || line.starts_with('#')), "{made}");
     fs::write(&path, "# mine\n").unwrap();
     terminal.press("/init\r", "✗ ");
     assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\n", "nothing is written over");
+    terminal.press("/init agents\r", "Done.").rest();
+    assert!(last_request(&place).to_string().contains("Write AGENTS.md in this directory"));
 }
 
 #[test]
@@ -263,14 +265,24 @@ fn s51_permissions_are_shown_with_their_origin_and_changed() {
 
 #[test]
 fn s52_status_says_how_the_session_stands() {
-    let place = Place::new(json!([]));
-    let mut terminal = Terminal::start(&place, &["go"], 40, 120);
+    let used = json!({ "input_tokens": 500_000, "output_tokens": 0, "total_tokens": 500_000 });
+    let place = Place::new(json!([{ "text": "Done.", "usage": used }]));
+    let mut terminal = Terminal::start(&place, &["-c", "prices.mock={input=2.5,output=2.5}", "go"], 40, 120);
     terminal.until("Done.").rest();
     terminal.press("/status\r", "Settings from");
     let workspace = place.workspace.to_str().unwrap().to_owned();
-    for shown in
-        ["mock (mock)", &workspace, "Session", "Open for", "Sandbox", "Approval", "Context", "Tokens", "config.toml"]
-    {
+    for shown in [
+        "mock (mock)",
+        &workspace,
+        "Session",
+        "Open for",
+        "Sandbox",
+        "Approval",
+        "Context",
+        "Tokens",
+        "$1.25",
+        "config.toml",
+    ] {
         terminal.until(shown);
     }
 }
