@@ -8,7 +8,7 @@ mod editor;
 mod examples;
 mod exec;
 mod hidden;
-mod not_yet;
+mod misplaced;
 mod open_files;
 mod resolve;
 mod stdin;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let Some(refusal) = not_yet::refusal(&error) else { error.exit() };
+            let Some(refusal) = misplaced::refusal(&error) else { error.exit() };
             terminal::complain(refusal);
             return ExitCode::from(ExitStatus::Usage as u8);
         }

@@ -375,6 +375,17 @@ pub struct FileUpdateChange {
     pub diff: String,
 }
 
+impl FileUpdateChange {
+    /// The files that it is about: where one moves, the new path is the second.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        let to = match &self.kind {
+            PatchChangeKind::Update { move_path } => move_path.as_ref(),
+            _ => None,
+        };
+        std::iter::once(&self.path).chain(to)
+    }
+}
+
 /// What a patch does to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

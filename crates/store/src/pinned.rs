@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use codex_history::{Content, Message};
-use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, ThreadItem};
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, PlanStep, ThreadItem};
 
 use crate::Record;
 
@@ -38,7 +38,7 @@ impl Pinned {
             Record::Item {
                 item: ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. }, ..
             } => {
-                changes.iter().flat_map(paths).for_each(|path| {
+                changes.iter().flat_map(FileUpdateChange::paths).for_each(|path| {
                     // Each turn remembers what there was before it: it is copied where it grows, and only there.
                     if !pinned.changed_files.contains(path) {
                         Arc::make_mut(pinned).changed_files.insert(path.clone());
@@ -50,18 +50,9 @@ impl Pinned {
     }
 }
 
-/// The files that a change is of.
-fn paths(change: &FileUpdateChange) -> impl Iterator<Item = &String> {
-    let to = match &change.kind {
-        PatchChangeKind::Update { move_path } => move_path.as_ref(),
-        _ => None,
-    };
-    std::iter::once(&change.path).chain(to)
-}
-
 #[cfg(test)]
 mod tests {
-    use codex_protocol::PlanStepStatus;
+    use codex_protocol::{PatchChangeKind, PlanStepStatus};
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use codex_protocol::{FileUpdateChange, PatchApplyStatus, PatchChangeKind, ReviewTarget, ThreadItem};
+use codex_protocol::{FileUpdateChange, PatchApplyStatus, ReviewTarget, ThreadItem};
 use codex_store::ItemsWanted;
 use codex_workspace::{Ignored, Roots, View, open_to_read};
 
@@ -221,9 +221,9 @@ fn kept(keeping: &Keeping, journal: &Path, cwd: &Path, ignored: &Ignored) -> Opt
     let diff = session_diff(&keeping.store, &states.spans).ok()?.without(ignored);
     let known = turn_patch(&keeping.store, &diff, cwd, BOUNDS).ok()?;
     let mut patches = patches(journal, ignored);
-    let named = patches.iter().flat_map(paths);
+    let named = patches.iter().flat_map(FileUpdateChange::paths);
     let unknown = unknown_paths(&keeping.store, states.last.as_deref(), named).ok()?;
-    patches.retain(|change| paths(change).any(|path| unknown.contains(path)));
+    patches.retain(|change| change.paths().any(|path| unknown.contains(path)));
     Some((known + &text(&patches), !diff.unknown.is_empty()))
 }
 
@@ -235,16 +235,7 @@ fn patches(journal: &Path, ignored: &Ignored) -> Vec<FileUpdateChange> {
         ThreadItem::FileChange { changes, status: PatchApplyStatus::Completed, .. } => Some(changes),
         _ => None,
     });
-    changes.flatten().filter(|change| !paths(change).any(|path| ignored.names(Path::new(path)))).collect()
-}
-
-/// The files that a change is of.
-fn paths(change: &FileUpdateChange) -> impl Iterator<Item = &String> {
-    let to = match &change.kind {
-        PatchChangeKind::Update { move_path } => move_path.as_ref(),
-        _ => None,
-    };
-    std::iter::once(&change.path).chain(to)
+    changes.flatten().filter(|change| !change.paths().any(|path| ignored.names(Path::new(path)))).collect()
 }
 
 fn text(patches: &[FileUpdateChange]) -> String {

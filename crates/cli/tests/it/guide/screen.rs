@@ -64,7 +64,6 @@ fn s04_commands_are_listed_found_by_a_few_letters_and_run() {
     terminal.press("sta", "Model, context, tokens");
     terminal.press("\r", "Settings from");
     terminal.press("\x1b", "Ask, or /help");
-    // Those that this version has not say so.
     assert_eq!(place.server.requests().len(), 0);
 }
 

@@ -1,5 +1,5 @@
-//! Flags that are to come, and those of the screen where there is none. None is declared here: neither help nor completion
-//! offers one, and each says what it is about.
+//! Flags that are typed where they mean nothing. None is declared there: neither help nor completion offers one, and each
+//! says where it belongs.
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
