@@ -29,8 +29,9 @@ child.on("error", (error) => {
   console.error(`codex: ${program} cannot be started: ${error.message}`);
   process.exit(1);
 });
-// The terminal sends Ctrl-C and Ctrl-\ to both; the program decides. Others are sent to this process alone.
-for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => {});
+// A terminal sends Ctrl-C and Ctrl-\ to both, and the program must not get them twice: a second one ends it at once.
+const alone = !(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
+for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => alone && child.kill(signal));
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => {
   if (signal === null) process.exit(code);
