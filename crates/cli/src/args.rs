@@ -269,7 +269,7 @@ pub struct ResumeArguments {
     /// Id of the session, its beginning, or the session's name; with --last, the prompt
     #[arg(value_name = "ID")]
     pub session: Option<String>,
-    /// What to do; `-` or nothing reads it from standard input
+    /// What to do; `-` or a pipe has it read from standard input. Without any, `resume` goes on with a turn that was cut off
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
 }

@@ -16,6 +16,9 @@ mod view;
 mod whole;
 mod whose;
 
+/// What the model is told to go on with a turn that was cut off.
+pub const GO_ON: &str = "Go on with what was cut off. Look first at how far it came: the last step may be half done.";
+
 pub use agents::{AgentLine, agent_lines, agent_status};
 pub use connection::{Call, Client, Connection};
 pub use hook_lines::{HookLine, hook_lines, hook_name};

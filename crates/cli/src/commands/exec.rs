@@ -35,7 +35,7 @@ pub async fn run(
         Ok(status) => status,
         Err(message) => {
             terminal::complain(&message);
-            PromptSource { argument: None, no_stdin }.give_up().await;
+            PromptSource { argument: None, no_stdin, may_go_on: false }.give_up().await;
             ExitStatus::Usage
         }
     }
@@ -82,7 +82,8 @@ async fn attempt(
     // Opened now: an answer that was paid for must not be lost to a wrong path.
     let last_message =
         run.output_last_message.map(|path| writable("--output-last-message", &workspace.join(path))).transpose()?;
-    let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin };
+    let may_go_on = matches!(opening, Opening::Resume(_) | Opening::ResumeLast { .. });
+    let prompt = PromptSource { argument: prompt, no_stdin: run.no_stdin, may_go_on };
     prompt.check()?;
     let progress = Progress::new(run.color.unwrap_or_default(), &environment);
     let shown = Shown { json: run.json, progress, last_message, verbose: run.verbose, hint: true };

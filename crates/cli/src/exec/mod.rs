@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use codex_client::{Client, Connection, View, thread_of};
+use codex_client::{Client, Connection, GO_ON, View, thread_of};
 use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, CollaborationMode, ErrorKind, Event, ModeKind,
     ReviewStartParams, ReviewTarget, RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams,
@@ -276,9 +276,22 @@ async fn begin(
     if let Some(error) = wrong {
         return Err(given_up(&error, source).await);
     }
-    let prompt = prompt::read(source).await.map_err(none)?;
-    let opened = open(connection, opening).await;
-    opened.map(|opened| (opened, prompt)).map_err(|error| refused(&error))
+    let prompt = match source.goes_on() {
+        true => None,
+        false => Some(prompt::read(source).await.map_err(none)?),
+    };
+    let opened = open(connection, opening).await.map_err(|error| refused(&error))?;
+    match prompt {
+        Some(prompt) => Ok((opened, prompt)),
+        None if opened.cut_off => Ok((opened, GO_ON.to_owned())),
+        None => {
+            let thread_id = opened.thread.id;
+            let message = format!("no prompt, and nothing to go on with: the last turn of {thread_id} was not cut off");
+            // A server that lives on needs not keep it open. Where this fails it is closed when it has been idle.
+            let _ = connection.client.thread_unsubscribe(ThreadUnsubscribeParams { thread_id }).await;
+            Err(none(message))
+        }
+    }
 }
 
 async fn is_missing(connection: &Connection, thread_id: &str) -> Option<RpcError> {

@@ -29,6 +29,8 @@ pub struct PromptSource {
     pub argument: Option<String>,
     /// Standard input is not to be read.
     pub no_stdin: bool,
+    /// Saying nothing means to go on with what was cut off.
+    pub may_go_on: bool,
 }
 
 /// What is to be done to have the whole prompt.
@@ -45,7 +47,7 @@ enum Plan {
 impl PromptSource {
     /// A prompt that is all there is.
     pub fn typed(prompt: &str) -> Self {
-        Self { argument: Some(prompt.to_owned()), no_stdin: true }
+        Self { argument: Some(prompt.to_owned()), no_stdin: true, may_go_on: false }
     }
 
     /// Says what is wrong before anything is read.
@@ -53,7 +55,18 @@ impl PromptSource {
     /// # Errors
     /// A sentence for the user when there can be no prompt, whatever standard input brings.
     pub fn check(&self) -> Result<(), String> {
-        self.plan(io::stdin().is_terminal()).map(drop)
+        match self.goes_on() {
+            true => Ok(()),
+            false => self.plan(io::stdin().is_terminal()).map(drop),
+        }
+    }
+
+    /// Whether nothing is said, and nothing can come. A pipe that stays empty is no such thing: what should have
+    /// written the prompt may have failed.
+    pub fn goes_on(&self) -> bool {
+        let is_device = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+        let unread = || self.no_stdin || rustix::fs::fstat(io::stdin()).is_ok_and(is_device);
+        self.may_go_on && self.argument.is_none() && unread()
     }
 
     /// Lets whoever writes the prompt finish, when it is not needed any more: see [`discard`].

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, fs::File, io::Write, path::Path};
 use super::*;
 
 fn source(argument: Option<&str>, no_stdin: bool) -> PromptSource {
-    PromptSource { argument: argument.map(str::to_owned), no_stdin }
+    PromptSource { argument: argument.map(str::to_owned), no_stdin, may_go_on: false }
 }
 
 #[test]

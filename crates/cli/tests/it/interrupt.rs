@@ -43,6 +43,39 @@ fn ctrl_c_stops_the_command_and_keeps_the_session() {
 }
 
 #[test]
+fn exec_resume_without_a_prompt_goes_on_with_what_was_cut_off() {
+    let place = Place::new(json!([
+        { "tool": "exec_command", "arguments": { "cmd": "echo > started; sleep 1000" } },
+        { "text": "Going on." },
+        { "text": "never" },
+    ]));
+    let started = place.pipe("started");
+    let child = place.codex(&["exec", "go"]).spawn().unwrap();
+    wait_for(&started, &child);
+    interrupt(&child);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    let resume = |stdin: Stdio, more: &[&str]| {
+        let arguments = [&["exec", "resume", "--last"], more].concat();
+        let output = place.codex(&arguments).stdin(stdin).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    // Whoever should have written the prompt may have failed.
+    let (code, _, stderr) = resume(Stdio::piped(), &[]);
+    assert!(code == Some(2) && stderr.contains("the prompt is empty"), "{stderr}");
+    let (code, stdout, stderr) = resume(Stdio::null(), &[]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "Going on.\n"), "{stderr}");
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    assert!(request.contains(codex_client::GO_ON), "{request}");
+    for (stdin, more) in [(Stdio::null(), &[][..]), (Stdio::piped(), &["--no-stdin"])] {
+        let (code, stdout, stderr) = resume(stdin, more);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.contains("nothing to go on with"), "{stderr}");
+    }
+    assert_eq!(place.server.requests().len(), 2, "nothing more was asked");
+}
+
+#[test]
 fn ctrl_c_ends_a_request_that_hangs() {
     let place = Place::new(json!([{ "text": "Half an answ", "hang": true }]));
     let mut child = place.codex(&["exec", "go"]).spawn().unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use codex_client::GO_ON;
 use codex_protocol::{ClientRequest, ServerNotification, TurnInterruptParams};
 
 use super::{App, Purpose, session::Wait};
@@ -12,9 +13,6 @@ use crate::{
     text::{Row, truncate},
     theme::Role,
 };
-
-/// What the model is told to go on with a turn that was cut off.
-const GO_ON: &str = "Go on with what was cut off. Look first at how far it came: the last step may be half done.";
 
 impl App {
     /// A turn waits, or goes on.

@@ -45,7 +45,7 @@ pub const COMMANDS: &[Command] = &[
     },
     command("context", "What the context is filled with", run::context),
     Command {
-        headless: "use `codex exec resume ID \"PROMPT\"`",
+        headless: "use `codex exec resume ID`",
         ..command(
             "continue",
             "Go on with a turn that was cut off; ask now, where one waits to ask the model again",

@@ -66,7 +66,7 @@ fn exec_resume_goes_on_there() {
 
 #[test]
 fn ctrl_c_interrupts_there() {
-    let place = Place::new(json!([run("echo > started; sleep 1000"), { "text": "never" }]));
+    let place = Place::new(json!([run("echo > started; sleep 1000"), { "text": "gone on" }]));
     let started = place.pipe("started");
     let served = Served::start(&place, &[]);
     let child = place.codex(&["--remote", &served.url, "exec", "go"]).spawn().unwrap();
@@ -75,6 +75,13 @@ fn ctrl_c_interrupts_there() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(place.journals()[0].contains(r#""outcome":"interrupted""#));
+    // Without a prompt it goes on there, as long as there is something to go on with.
+    for (code, stdout, said) in [(0, "gone on\n", ""), (2, "", "nothing to go on with")] {
+        let output = place.codex(&["--remote", &served.url, "exec", "resume", "--last"]).output().unwrap();
+        let shown = (output.status.code(), String::from_utf8_lossy(&output.stdout));
+        assert_eq!(shown, (Some(code), stdout.into()), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
 }
 
 #[test]
