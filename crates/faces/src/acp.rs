@@ -284,7 +284,7 @@ fn introduction() -> Value {
         "protocolVersion": 1,
         "agentCapabilities": {
             "loadSession": true,
-            "promptCapabilities": { "image": false, "audio": false, "embeddedContext": true },
+            "promptCapabilities": { "image": true, "audio": false, "embeddedContext": true },
             "sessionCapabilities": { "list": {}, "resume": {}, "close": {} },
         },
         "agentInfo": { "name": "codex", "title": "Codex", "version": env!("CARGO_PKG_VERSION") },

@@ -21,6 +21,9 @@ use crate::{
     support::{Place, wait_for, wait_for_end},
 };
 
+/// A GIF of one pixel, in base64.
+const GIF: &str = "R0lGODlhAQABAAAAACw=";
+
 /// Whoever has started the program.
 struct Other {
     child: Child,
@@ -210,6 +213,27 @@ fn an_editor_opens_sessions_prompts_is_asked_and_cancels() {
         let error = editor.ask(method, params).unwrap_err();
         assert!(error["message"].as_str().unwrap().contains(words), "{method}: {error}");
     }
+    editor.close();
+}
+
+#[test]
+fn the_model_sees_pictures_of_an_editors_prompt() {
+    let place = Place::new(json!([{ "text": "Seen." }]));
+    let mut editor = Other::start(place.codex(&["acp"]), allow);
+    let introduction = introduce(&mut editor);
+    assert_eq!(introduction["agentCapabilities"]["promptCapabilities"]["image"], true);
+    let opened = editor.ask("session/new", json!({ "cwd": place.workspace, "mcpServers": [] })).unwrap();
+    let said = |data: &str| {
+        let picture = json!({ "type": "image", "mimeType": "image/gif", "data": data });
+        json!({ "sessionId": opened["sessionId"], "prompt": [{ "type": "text", "text": "what is it?" }, picture] })
+    };
+    let error = editor.ask("session/prompt", said("bm8gcGljdHVyZQ==")).unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("picture"), "{error}");
+    assert_eq!(editor.ask("session/prompt", said(GIF)).unwrap()["stopReason"], "end_turn");
+    let requests = place.server.requests();
+    assert_eq!(requests.len(), 1);
+    let request = requests[0].body.to_string();
+    assert!(request.contains("what is it?") && request.contains(&format!("data:image/gif;base64,{GIF}")), "{request}");
     editor.close();
 }
 

@@ -5,22 +5,36 @@ use serde_json::Value;
 
 use crate::rpc::{Failure, INVALID_PARAMS};
 
-/// The blocks of a prompt as one text: what is linked is named, what is embedded stands in it.
+/// The blocks of a prompt, in their order: what is linked is named, text that is embedded stands in the text around it,
+/// pictures stand between.
 ///
 /// # Errors
 /// When a block is of a kind that was not offered, or nothing is said.
 pub(super) fn input(blocks: &Value) -> Result<Vec<UserInput>, Failure> {
-    let mut text = String::new();
+    let (mut input, mut text) = (Vec::new(), String::new());
     for block in blocks.as_array().into_iter().flatten() {
         let kind = block["type"].as_str().unwrap_or_default();
         let said = |member: &Value| member.as_str().unwrap_or_default().to_owned();
         let part = match kind {
             "text" => said(&block["text"]),
             "resource_link" => path(&said(&block["uri"])),
+            "image" => {
+                pause(&mut text, &mut input);
+                input.push(picture(block, &block["data"]));
+                continue;
+            }
             "resource" => {
                 let resource = &block["resource"];
+                if is_picture(resource) {
+                    pause(&mut text, &mut input);
+                    input.push(picture(resource, &resource["blob"]));
+                    continue;
+                }
                 let content = resource["text"].as_str().ok_or_else(|| {
-                    (INVALID_PARAMS, "a resource that is not text cannot be read: link to it".to_owned())
+                    (
+                        INVALID_PARAMS,
+                        "a resource that is neither text nor a picture cannot be read: link to it".to_owned(),
+                    )
                 })?;
                 format!("\n<file path=\"{}\">\n{content}\n</file>\n", path(&said(&resource["uri"])))
             }
@@ -28,10 +42,30 @@ pub(super) fn input(blocks: &Value) -> Result<Vec<UserInput>, Failure> {
         };
         text += &part;
     }
-    if text.trim().is_empty() {
+    pause(&mut text, &mut input);
+    if input.is_empty() {
         return Err((INVALID_PARAMS, "the prompt is empty: say what is to be done".into()));
     }
-    Ok(vec![UserInput::Text { text }])
+    Ok(input)
+}
+
+/// Ends a stretch of text; of one that is blank nothing is kept.
+fn pause(text: &mut String, input: &mut Vec<UserInput>) {
+    let text = std::mem::take(text);
+    if !text.trim().is_empty() {
+        input.push(UserInput::Text { text });
+    }
+}
+
+fn is_picture(resource: &Value) -> bool {
+    resource["blob"].is_string() && resource["mimeType"].as_str().is_some_and(|kind| kind.starts_with("image/"))
+}
+
+/// A picture that comes with its bytes, in base64, and maybe with an address. What it is, the server sees by its bytes.
+fn picture(block: &Value, data: &Value) -> UserInput {
+    let name = block["uri"].as_str().and_then(|uri| uri.rsplit('/').next()).filter(|name| !name.is_empty());
+    let url = format!("data:image/png;base64,{}", data.as_str().unwrap_or_default());
+    UserInput::Image { url, name: name.map(str::to_owned) }
 }
 
 /// A file's path; other addresses as they are.
@@ -46,6 +80,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pictures_stand_where_they_were_put() {
+        let blob = json!({ "uri": "file:///w/b.gif", "mimeType": "image/gif", "blob": "R0lG" });
+        let blocks = json!([
+            { "type": "text", "text": "before" },
+            { "type": "image", "data": "iVBO", "mimeType": "image/png" },
+            { "type": "text", "text": "between" },
+            { "type": "resource", "resource": blob },
+        ]);
+        let text = |text: &str| UserInput::Text { text: text.into() };
+        let picture = |data: &str, name: Option<&str>| {
+            let url = format!("data:image/png;base64,{data}");
+            UserInput::Image { url, name: name.map(str::to_owned) }
+        };
+        let expected = vec![text("before"), picture("iVBO", None), text("between"), picture("R0lG", Some("b.gif"))];
+        assert_eq!(input(&blocks), Ok(expected));
+    }
+
+    #[test]
     fn blocks_become_one_text_and_what_was_not_offered_is_refused() {
         let blocks = json!([
             { "type": "text", "text": "look at " },
@@ -55,7 +107,7 @@ mod tests {
         let expected = "look at /w/a.rs\n<file path=\"/w/b.rs\">\nfn b() {}\n</file>\n";
         assert_eq!(input(&blocks), Ok(vec![UserInput::Text { text: expected.into() }]));
         for refused in [
-            json!([{ "type": "image", "data": "", "mimeType": "image/png" }]),
+            json!([{ "type": "audio", "data": "", "mimeType": "audio/wav" }]),
             json!([{ "type": "resource", "resource": { "uri": "x", "blob": "" } }]),
             json!([{ "type": "text", "text": " " }]),
             json!([]),
