@@ -1,6 +1,7 @@
 //! The Agent Client Protocol, version 1, as an agent: an editor opens sessions, prompts, and is asked for permission. A
 //! session is a thread, a prompt a turn.
 
+mod commands;
 mod modes;
 mod prompt;
 mod updates;
@@ -74,7 +75,18 @@ impl Agent {
             }
             Ok(Message::Request { id, method, params }) => {
                 let result = self.asked(&method, &params).await;
+                let session = match (&result, &*method) {
+                    (Ok(opened), "session/new") => opened["sessionId"].as_str().map(str::to_owned),
+                    (Ok(_), "session/load" | "session/resume") => params["sessionId"].as_str().map(str::to_owned),
+                    _ => None,
+                };
                 self.peer.answer(id, result).await;
+                // Of a session that the editor knows by now.
+                if let Some(thread_id) = session
+                    && let Some(update) = commands::told(&self.client, &thread_id).await
+                {
+                    self.update(&thread_id, update).await;
+                }
             }
             Ok(Message::Notification { method, params }) if method == "session/cancel" => {
                 let thread_id = params["sessionId"].as_str().unwrap_or_default().to_owned();
@@ -184,6 +196,7 @@ impl Agent {
         if session.prompt.is_some() {
             return Err((INVALID_PARAMS, "a turn is running in this session: cancel it first".into()));
         }
+        let input = commands::used(&self.client, &thread_id, input).await.map_err(failure)?;
         let (thread, rest) = (thread_id.clone(), SettingsChange::default());
         let params = TurnStartParams { thread_id: thread, input, change: rest, ..TurnStartParams::default() };
         self.client.turn_start(params).await.map_err(failure)?;
