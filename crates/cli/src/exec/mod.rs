@@ -18,7 +18,8 @@ use codex_protocol::{
     ApprovalAnswer, ApprovalDecision, BackgroundTerminalsParams, CollaborationMode, ErrorKind, Event, ModeKind,
     ReviewStartParams, ReviewTarget, RpcError, ServerMessage, ServerNotification, ServerRequestAnswerParams,
     SettingsChange, ThreadForkParams, ThreadItem, ThreadListParams, ThreadOpened, ThreadReadParams, ThreadResumeParams,
-    ThreadStartParams, ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnStatus, UserInput,
+    ThreadStartParams, ThreadStatus, ThreadUnsubscribeParams, TurnInterruptParams, TurnStartParams, TurnStatus,
+    UserInput,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -284,6 +285,10 @@ async fn begin(
     match prompt {
         Some(prompt) => Ok((opened, prompt)),
         None if opened.cut_off => Ok((opened, GO_ON.to_owned())),
+        // It is not let go of: its server would end the turn, if nobody else follows it.
+        None if matches!(opened.thread.status, ThreadStatus::Active { .. }) => {
+            Err(none(format!("no prompt, and nothing to go on with: a turn is running in {}", opened.thread.id)))
+        }
         None => {
             let thread_id = opened.thread.id;
             let message = format!("no prompt, and nothing to go on with: the last turn of {thread_id} was not cut off");

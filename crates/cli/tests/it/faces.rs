@@ -238,6 +238,29 @@ fn the_model_sees_pictures_of_an_editors_prompt() {
 }
 
 #[test]
+fn an_editor_is_told_of_commands_and_uses_them() {
+    let place = Place::new(json!([{ "text": "Done." }, { "text": "Read." }]));
+    fs::create_dir(place.home.join("commands")).unwrap();
+    let file = "---\ndescription: Does mine\nargument-hint: WHAT\n---\nDo mine: $ARGUMENTS";
+    fs::write(place.home.join("commands/mine.md"), file).unwrap();
+    let mut editor = Other::start(place.codex(&["acp"]), allow);
+    introduce(&mut editor);
+    let session =
+        editor.ask("session/new", json!({ "cwd": place.workspace, "mcpServers": [] })).unwrap()["sessionId"].clone();
+    for (said, read) in [("/mine right now", "Do mine: right now"), ("/none of them", "/none of them")] {
+        assert_eq!(editor.ask("session/prompt", prompt(&session, said)).unwrap()["stopReason"], "end_turn");
+        let request = place.server.requests().pop().unwrap().body.to_string();
+        assert!(request.contains(read), "{said}: {request}");
+    }
+    let told = |message: &&Value| message["params"]["update"]["sessionUpdate"] == "available_commands_update";
+    let told = &editor.heard.iter().find(told).unwrap()["params"];
+    assert_eq!(told["sessionId"], session);
+    let mine = json!({ "name": "mine", "description": "Does mine", "input": { "hint": "WHAT" } });
+    assert_eq!(told["update"]["availableCommands"], json!([mine]));
+    editor.close();
+}
+
+#[test]
 fn what_an_editor_rejects_does_not_run() {
     let place = Place::new(json!([run("touch touched"), { "text": "Then not." }]));
     let mut editor = Other::start(place.codex(&["acp", "-a", "untrusted"]), reject);

@@ -213,6 +213,21 @@ fn a_server_that_is_started_again_finds_its_clients_and_marks_the_turn() {
 }
 
 #[test]
+fn exec_resume_without_a_prompt_leaves_a_turn_alone_that_runs() {
+    let place = Place::new(json!([run("echo > started; read line < on"), { "text": "done" }]));
+    let (started, on) = (place.pipe("started"), place.unopened_pipe("on"));
+    let served = Served::start(&place, &[]);
+    let child = place.codex(&["--remote", &served.url, "exec", "go"]).spawn().unwrap();
+    wait_for(&started, &child);
+    let output = place.codex(&["--remote", &served.url, "exec", "resume", "--last"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("a turn is running in"), "{}", stderr(&output));
+    fs::write(on, "on\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"done\n", "{}", stderr(&output));
+}
+
+#[test]
 fn a_local_socket_is_its_owners_and_needs_no_token() {
     let place = Place::new(json!([{ "text": "one" }]));
     let path = place.home.join("socket");
