@@ -18,7 +18,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::rpc::{self, Failure, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Message, Peer, text};
+use crate::rpc::{self, Failure, Heard, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Message, Peer, text};
 
 /// Serves an editor until it says no more. `defaults`: what sessions run under as far as the editor does not say.
 pub async fn serve_acp(
@@ -30,16 +30,10 @@ pub async fn serve_acp(
     let Connection { client, mut events } = connection;
     let (sessions, questions, items) = Default::default();
     let mut agent = Agent { client, defaults, peer: Peer(outgoing), sessions, questions, items };
-    loop {
-        tokio::select! {
-            line = incoming.recv() => match line {
-                Some(line) => agent.hear(&line).await,
-                None => return,
-            },
-            message = events.recv() => match message {
-                Some(message) => agent.tell(message).await,
-                None => return,
-            },
+    while let Some(heard) = rpc::next(&mut incoming, &mut events).await {
+        match heard {
+            Heard::Line(line) => agent.hear(&line).await,
+            Heard::Message(message) => agent.tell(message).await,
         }
     }
 }

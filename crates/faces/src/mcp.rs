@@ -13,7 +13,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::rpc::{self, Failure, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Message, Peer, text};
+use crate::rpc::{self, Failure, Heard, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Message, Peer, text};
 
 /// The version of the protocol that is spoken, whatever the client asks for.
 const VERSION: &str = "2025-06-18";
@@ -34,16 +34,10 @@ pub async fn serve_mcp(
         runs: HashMap::new(),
         questions: HashMap::new(),
     };
-    loop {
-        tokio::select! {
-            line = incoming.recv() => match line {
-                Some(line) => server.hear(&line).await,
-                None => return,
-            },
-            message = events.recv() => match message {
-                Some(message) => server.tell(message).await,
-                None => return,
-            },
+    while let Some(heard) = rpc::next(&mut incoming, &mut events).await {
+        match heard {
+            Heard::Line(line) => server.hear(&line).await,
+            Heard::Message(message) => server.tell(message).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! JSON-RPC 2.0: what the other side says, and what is said to it.
 
+use codex_protocol::ServerMessage;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -74,6 +75,24 @@ impl Peer {
 
     async fn say(&self, message: Value) {
         let _ = self.0.send(message.to_string()).await;
+    }
+}
+
+/// What a face hears: a line of the other side, or a message of the server.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and not for long")]
+pub(crate) enum Heard {
+    Line(String),
+    Message(ServerMessage),
+}
+
+/// What is heard next; `None`: one of the two says no more.
+pub(crate) async fn next(
+    incoming: &mut mpsc::Receiver<String>,
+    events: &mut mpsc::Receiver<ServerMessage>,
+) -> Option<Heard> {
+    tokio::select! {
+        line = incoming.recv() => line.map(Heard::Line),
+        message = events.recv() => message.map(Heard::Message),
     }
 }
 

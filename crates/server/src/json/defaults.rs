@@ -17,45 +17,43 @@ pub(super) fn fill(request: ClientRequest, defaults: &ThreadStartParams) -> Clie
     }
 }
 
+/// What opens a thread: the members that all ways of opening have, of `$params` or of `$defaults`, and those of its own.
+macro_rules! filled {
+    ($kind:ident, $params:ident, $defaults:ident, { $($own:tt)* }) => {
+        $kind {
+            model: $params.model.or($defaults.model),
+            model_provider: $params.model_provider.or($defaults.model_provider),
+            sandbox: $params.sandbox.or($defaults.sandbox),
+            approval_policy: $params.approval_policy.or($defaults.approval_policy),
+            config: both($params.config, $defaults.config),
+            flags: [$defaults.flags, $params.flags].concat(),
+            trust_project: $params.trust_project.or($defaults.trust_project),
+            ask_trust: $params.ask_trust.or($defaults.ask_trust),
+            full_auto: $params.full_auto.or($defaults.full_auto),
+            strict_config: $params.strict_config.or($defaults.strict_config),
+            live_output: $params.live_output.or(Some(true)),
+            $($own)*
+        }
+    };
+}
+
 fn start(params: ThreadStartParams, defaults: ThreadStartParams) -> ThreadStartParams {
-    ThreadStartParams {
+    filled!(ThreadStartParams, params, defaults, {
         cwd: params.cwd.or(defaults.cwd),
-        model: params.model.or(defaults.model),
-        model_provider: params.model_provider.or(defaults.model_provider),
-        sandbox: params.sandbox.or(defaults.sandbox),
-        approval_policy: params.approval_policy.or(defaults.approval_policy),
-        config: both(params.config, defaults.config),
-        flags: [defaults.flags, params.flags].concat(),
         ephemeral: params.ephemeral.or(defaults.ephemeral),
         thread_source: params.thread_source.or(defaults.thread_source),
-        trust_project: params.trust_project.or(defaults.trust_project),
-        ask_trust: params.ask_trust.or(defaults.ask_trust),
-        full_auto: params.full_auto.or(defaults.full_auto),
-        strict_config: params.strict_config.or(defaults.strict_config),
-        live_output: params.live_output.or(Some(true)),
-    }
+    })
 }
 
 /// A thread goes on where it worked, unless the client says otherwise.
 fn resume(params: ThreadResumeParams, defaults: ThreadStartParams) -> ThreadResumeParams {
-    ThreadResumeParams {
+    filled!(ThreadResumeParams, params, defaults, {
         thread_id: params.thread_id,
         cwd: params.cwd,
-        model: params.model.or(defaults.model),
-        model_provider: params.model_provider.or(defaults.model_provider),
-        sandbox: params.sandbox.or(defaults.sandbox),
-        approval_policy: params.approval_policy.or(defaults.approval_policy),
-        config: both(params.config, defaults.config),
-        flags: [defaults.flags, params.flags].concat(),
-        trust_project: params.trust_project.or(defaults.trust_project),
-        ask_trust: params.ask_trust.or(defaults.ask_trust),
-        full_auto: params.full_auto.or(defaults.full_auto),
-        strict_config: params.strict_config.or(defaults.strict_config),
-        live_output: params.live_output.or(Some(true)),
         take_over: params.take_over,
         without_model: params.without_model,
         after_seq: params.after_seq,
-    }
+    })
 }
 
 /// Both settings; those of the client outrank the others.
