@@ -325,28 +325,40 @@ impl TurnRun {
         loop {
             let event = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Ok(Summary::Interrupted),
+                () = cancel.cancelled() => {
+                    self.count_partial(state).await?;
+                    return Ok(Summary::Interrupted);
+                }
                 event = answer.next() => event,
                 Ok(()) = ends.changed() => {
                     state.tell_ended(&self.thread_id).await?;
                     continue;
                 }
             };
+            if let Some(event) = &event {
+                self.progress.partial.hear(event);
+            }
             match event {
                 Some(StreamEvent::Completed { content, usage }) => {
                     if let Some(usage) = usage {
-                        self.count(state, usage).await?;
+                        self.count(state, usage, false).await?;
                     }
                     return Ok(text_of(&content));
                 }
                 Some(StreamEvent::Failed(failure)) if failure.kind == FailureKind::ContextTooLong => {
                     return Ok(Summary::TooLong(failure.message));
                 }
-                Some(StreamEvent::Failed(failure)) => return Ok(Summary::Failed(failure.message)),
+                Some(StreamEvent::Failed(failure)) => {
+                    self.count_partial(state).await?;
+                    return Ok(Summary::Failed(failure.message));
+                }
+                Some(StreamEvent::LeftOut { parameter, reason }) => self.left_out(state, &parameter, &reason).await,
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
+                    self.count_partial(state).await?;
                     self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
                 }
                 Some(StreamEvent::Rerouted { provider, model, why }) => {
+                    self.count_partial(state).await?;
                     self.rerouted(state, (provider, model), why).await;
                 }
                 Some(_) => {}

@@ -24,6 +24,7 @@ mod mcp_tools;
 mod mode;
 mod nested_instructions;
 mod new_repositories;
+mod partial;
 mod plugged;
 mod questions;
 mod recorder;

@@ -7,7 +7,7 @@ use codex_log::Level;
 use codex_model::{Failure, FailureKind, Request, StreamEvent};
 use codex_protocol::{
     Delta, Position, RetryWait, ServerNotification, ThreadItem, ThreadTokenUsage, TokenUsage, TokenUsageUpdated,
-    TurnError,
+    TurnError, Warning,
 };
 use codex_store::{Record, StoreError};
 use futures_util::StreamExt;
@@ -97,6 +97,9 @@ impl TurnRun {
                     continue;
                 }
             };
+            if let Some(event) = &event {
+                self.progress.partial.hear(event);
+            }
             match event {
                 // What is said apart is for this program.
                 Some(StreamEvent::TextDelta { .. }) if state.apart.is_some() => {}
@@ -122,9 +125,13 @@ impl TurnRun {
                     }
                 }
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
+                    self.count_partial(state).await?;
                     self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
                 }
+                Some(StreamEvent::LeftOut { parameter, reason }) => self.left_out(state, &parameter, &reason).await,
+                Some(StreamEvent::Counted(_) | StreamEvent::Unshown(_)) => {}
                 Some(StreamEvent::Rerouted { provider, model, why }) => {
+                    self.count_partial(state).await?;
                     self.rerouted(state, (provider, model), why).await;
                 }
                 Some(StreamEvent::Paused) => arriving.is_paused = true,
@@ -277,7 +284,7 @@ impl TurnRun {
         self.compactions.answered();
         if let Some(usage) = usage {
             state.history.count_is(usage.total());
-            self.count(state, usage).await?;
+            self.count(state, usage, false).await?;
         }
         Ok(match self.progress.paused(arriving.is_paused) {
             _ if !calls.is_empty() => Step::RunTools(calls),
@@ -317,6 +324,8 @@ impl TurnRun {
         mut arriving: Arriving,
         finish: Finish,
     ) -> Result<Step, StoreError> {
+        // Before what is kept of it: that is no part of the request.
+        self.count_partial(state).await?;
         self.flush(&mut state.recorder, &mut arriving).await?;
         for item in std::mem::take(&mut arriving.thinking).items() {
             self.complete(&mut state.recorder, item).await?;
@@ -354,7 +363,17 @@ impl TurnRun {
         state.recorder.tell(self.error(turn_error(message, "other".into()), Some(wait))).await;
     }
 
-    pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage) -> Result<(), StoreError> {
+    /// Tells that the server is asked without a parameter that it refused.
+    pub(crate) async fn left_out(&self, state: &ThreadState, parameter: &str, reason: &str) {
+        let message = format!("{reason}. It is asked again, and from here on, without `{parameter}`");
+        let (thread, turn) = (&self.thread_id, &self.turn.id);
+        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: asked without `{parameter}` from here on"));
+        let thread_id = Some(self.thread_id.clone());
+        state.recorder.tell(ServerNotification::Warning(Warning { thread_id, message })).await;
+    }
+
+    /// Counts what an answer has used; `estimated` says whether some of that is.
+    pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage, estimated: bool) -> Result<(), StoreError> {
         let model = &state.settings.model;
         let other = self.progress.answers.as_ref();
         let price =
@@ -364,8 +383,8 @@ impl TurnRun {
         let window = model.context_window;
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);
-        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, ..told });
-        state.recorder.record_and_tell(&Record::Usage { usage, model: other }, told).await
+        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, estimated, ..told });
+        state.recorder.record_and_tell(&Record::Usage { usage, model: other, estimated }, told).await
     }
 }
 
@@ -380,7 +399,7 @@ pub fn token_usage(
     let total = tokens(budget.total());
     let token_usage = ThreadTokenUsage { total, last: tokens(last), model_context_window: window };
     let (thread_id, turn_id, cost_usd) = (thread_id.to_owned(), turn_id.to_owned(), budget.cost());
-    TokenUsageUpdated { thread_id, turn_id, token_usage, duration_ms: None, cost_usd }
+    TokenUsageUpdated { thread_id, turn_id, token_usage, duration_ms: None, cost_usd, estimated: false }
 }
 
 /// If the vendor refuses the conversation, pictures that came since its last answer may be why: without them, the

@@ -28,6 +28,7 @@ use crate::{
     ignored::IgnoreLook,
     mode::is_offered,
     new_repositories::FirstLook,
+    partial::Partial,
     recorder::Recorder,
     repetition::Repetition,
     rerouted::Other,
@@ -122,6 +123,8 @@ pub(crate) struct Progress {
     pub(crate) failed: Option<FailureKind>,
     /// The model that answers, if it is not the thread's own.
     pub(crate) answers: Option<Other>,
+    /// What has come of an answer that is not whole.
+    pub(crate) partial: Partial,
     /// How many answers in a row were only the beginning of one.
     pauses: u32,
     /// What hooks have said.
@@ -143,9 +146,19 @@ impl TurnRun {
         let Reach { cancel, steers, items } = reach;
         let (plan_item, failed, answers) = (None, None, None);
         let (began, asked, requests, pauses) = (now, now, 0, 0);
-        let hooks = hooks::OfTurn::default();
-        let progress =
-            Progress { began, requests, asked, items, has_plan: false, plan_item, failed, answers, pauses, hooks };
+        let progress = Progress {
+            began,
+            requests,
+            asked,
+            items,
+            has_plan: false,
+            plan_item,
+            failed,
+            answers,
+            partial: Partial::default(),
+            pauses,
+            hooks: hooks::OfTurn::default(),
+        };
         let ignore_look = IgnoreLook::default();
         Self { thread_id, turn, cancel, options, steers, repetition, look, ignore_look, compactions, progress }
     }

@@ -417,6 +417,8 @@ pub struct LogoutArguments {
 pub struct AppServerArguments {
     #[command(flatten)]
     pub thread: ThreadOptions,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
     /// Where to listen: stdio://, which is standard input and output; ws://HOST:PORT or unix://PATH, as `codex serve` does
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
@@ -429,6 +431,8 @@ pub struct AppServerArguments {
 pub struct FaceArguments {
     #[command(flatten)]
     pub thread: ThreadOptions,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
 }
 
 #[derive(Debug, Args)]

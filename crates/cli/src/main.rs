@@ -17,7 +17,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Command, RemoteOptions, RunOptions, ScreenOptions, ThreadOptions};
+use args::{Arguments, CassetteOptions, Command, RemoteOptions, RunOptions, ScreenOptions, ThreadOptions};
 use codex_config::Environment;
 use codex_sandbox::Helper;
 use commands::remote::Elsewhere;
@@ -118,7 +118,9 @@ fn place(
     match (&remote.serve, command) {
         (Some(_), Some(_)) => Err("--serve takes no command after it; `codex serve` has more flags".into()),
         (Some(_), None) if prompt.is_some() => Err("--serve takes no prompt".into()),
-        (Some(address), None) => Ok((None, Some(Command::Serve(Box::new(commands::serve::at(address.clone())))))),
+        (Some(address), None) => {
+            Ok((None, Some(Command::Serve(Box::new(commands::serve::at(address.clone(), CassetteOptions::default()))))))
+        }
         (None, Some(command)) if elsewhere.is_some() && !works_elsewhere(&command) => {
             Err("--remote works with the screen, `exec`, `resume` and `fork`; other commands are typed on that machine"
                 .into())

@@ -5,7 +5,7 @@ use std::{io, os::fd::AsFd, time::Duration};
 
 use codex_config::Environment;
 use codex_protocol::{RpcError, ServerMessage, SessionSource};
-use codex_server::{Calls, Hub};
+use codex_server::{Calls, Cassette, Hub};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -27,13 +27,14 @@ const WAITING: usize = 64;
 /// A sentence for the user when nothing can be read.
 pub async fn serve<F: Future<Output = ()>>(
     environment: Environment,
+    cassette: Option<Cassette>,
     face: impl FnOnce((Calls, mpsc::Receiver<ServerMessage>), mpsc::Receiver<String>, mpsc::Sender<String>) -> F,
 ) -> Result<ExitStatus, String> {
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let mut stop = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     open_files::as_many_as_allowed();
-    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, None);
+    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, None, cassette);
     let (outgoing, written) = writer().map_err(failed)?;
     let incoming = reader(outgoing.downgrade()).map_err(failed)?;
     tokio::select! {

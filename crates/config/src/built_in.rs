@@ -16,6 +16,8 @@ use crate::value::Base;
 const FILE: &str = include_str!("providers.toml");
 /// What the header of a section begins with.
 const TABLE: &str = "[model_providers.";
+/// What stands before the names of hosts.
+const HOSTS: &str = "\n[hosts]\n";
 
 /// Whether a provider of this name needs no table.
 pub fn is_built_in(id: &str) -> bool {
@@ -34,12 +36,39 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
 
 /// All of the file.
 pub(crate) fn all() -> BTreeMap<String, RawProvider> {
+    read(FILE)
+}
+
+fn read(text: &str) -> BTreeMap<String, RawProvider> {
     #[derive(Default, Deserialize)]
     struct File {
         model_providers: BTreeMap<String, RawProvider>,
     }
-    // A test reads it.
-    toml::from_str::<File>(FILE).unwrap_or_default().model_providers
+    // A test reads all of it.
+    toml::from_str::<File>(text).unwrap_or_default().model_providers
+}
+
+/// What the file says of the quirks of the provider `id`; of one that it does not have, of whose server is at `base_url`.
+pub(crate) fn quirks(id: &str, base_url: &str) -> BTreeMap<String, bool> {
+    let Some(name) = section(id).map(|_| id).or_else(|| at(base_url)) else { return BTreeMap::new() };
+    let mut read = section(name).map(read).unwrap_or_default();
+    read.remove(name).map(RawProvider::into_quirks).unwrap_or_default()
+}
+
+/// The provider whose server is at the host of `base_url`, or above it.
+fn at(base_url: &str) -> Option<&'static str> {
+    let (_, rest) = base_url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+    let host = match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next()?,
+        None => authority.split(':').next()?,
+    };
+    let (_, hosts) = FILE.split_once(HOSTS)?;
+    let mut pairs = hosts.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"')?.split_once("\" = \""));
+    let host = host.to_ascii_lowercase();
+    pairs
+        .find(|(known, _)| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+        .map(|it| it.1)
 }
 
 /// What the file says of those that the layers name, as defaults.

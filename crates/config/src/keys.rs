@@ -7,10 +7,12 @@ mod hooks;
 mod linters;
 mod mcp;
 mod plugins;
+mod providers;
 mod skills;
 
 pub use linters::{FORMATTER, LANGUAGE_SERVER, LINTER, LSP};
 pub(crate) use mcp::FORBIDS_TOOLS;
+pub use providers::{PROVIDER, QUIRKS};
 
 /// One setting, or a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,8 +137,6 @@ pub enum Status {
 const LEVELS: &[&str] = &["read-only", "workspace-write", "danger-full-access"];
 /// When a person is asked, most often first.
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
-/// Languages that providers speak.
-const WIRES: &[&str] = &["responses", "chat", "chat_completions", "anthropic"];
 /// Values that the existing CLI has, of a key, and what they are called here.
 const OTHER_VALUES: &[(&str, &str, &str)] = &[("ask_for_approval", "on-failure", "on-request")];
 const EFFORT: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
@@ -427,53 +427,6 @@ pub const KEYS: &[Key] = &[
     ignored("zsh_path", "Commands never run in zsh"),
 ];
 
-/// The keys of a table of `[model_providers]`.
-pub const PROVIDER: &[Key] = &[
-    key("name", Kind::Text, "Name for people"),
-    key("base_url", Kind::Url, "Address that request paths are appended to"),
-    key("env_key", Kind::Variable, "Environment variable that holds the API key").aliases(&["api_key_env"]),
-    key("env_key_instructions", Kind::Text, "How to get an API key; shown when there is none"),
-    key("wire_api", Kind::Choice(WIRES), "Language of the server"),
-    key("http_headers", Kind::Headers, "Headers of each request, by name"),
-    key("env_http_headers", Kind::VariableHeaders, "Headers of each request whose values are in environment variables"),
-    key("query_params", Kind::TextMap, "Parameters appended to the address"),
-    key("key_header", Kind::Text, "Header that carries the API key, if it is not the usual one of the language"),
-    key("open_weights", Kind::Flag, "Whether all models of the provider have open weights; `oss` asks no other"),
-    key("connect_timeout_ms", Kind::Count(1, DAY_MS), "How long connecting may take, in milliseconds; 15 s if not set"),
-    key(
-        "first_byte_timeout_ms",
-        Kind::Count(1, DAY_MS),
-        "How long an answer may take to begin, in milliseconds; as `stream_idle_timeout_ms` if not set",
-    ),
-    key(
-        "stream_idle_timeout_ms",
-        Kind::Count(1, DAY_MS),
-        "How long a stream may be silent, in milliseconds; 300 s if not set",
-    ),
-    key(
-        "request_max_retries",
-        Kind::Count(0, 100),
-        "How often a request is repeated that is not answered (no connection, too many requests, trouble of the server); as \
-         `stream_max_retries` if not set",
-    ),
-    key(
-        "stream_max_retries",
-        Kind::Count(0, 100),
-        "How often an answer is asked for again that broke off; 5 if not set",
-    ),
-    key("grammars", Kind::Flag, "Whether the server takes tools with a grammar; found out if not set"),
-    later("auth", "Command that prints an API key"),
-    later("experimental_bearer_token", "The API key itself"),
-    key(
-        "web_search",
-        Kind::Flag,
-        "Whether the server searches the web for its models; known for those of OpenAI and Anthropic; it must speak `responses` or `anthropic`",
-    ),
-    later("requires_openai_auth", "Whether the server takes OpenAI's credentials"),
-    ignored("supports_websockets", "Streams are read over HTTP"),
-    ignored("websocket_connect_timeout_ms", "Streams are read over HTTP"),
-];
-
 /// The keys of `[sandbox_workspace_write]`.
 pub const WORKSPACE_WRITE: &[Key] = &[
     key("network_access", Kind::Flag, "Whether commands reach the network").default("false").project(Project::Stricter),
@@ -651,7 +604,13 @@ pub const TUI: &[Key] = &[
     .default("\"auto\""),
     key("screen_reader", Kind::Flag, "Whether all is written as plain lines, one after another").default("false"),
     later("notification_condition", "When you are told"),
-    later("terminal_title", "Title of the terminal"),
+    key(
+        "terminal_title",
+        Kind::FlagOrTexts,
+        "Whether the title of the terminal says which session it is, and whether it works (`…`) or asks (`?`); a list, which \
+         the existing CLI has here, is `true`, an empty one `false`",
+    )
+    .default("true"),
     ignored("animations", "There are none"),
     ignored("model_availability_nux", "A hint of the existing CLI"),
     ignored("show_tooltips", "There are none"),

@@ -72,6 +72,9 @@ pub struct ProviderSettings {
     pub grammars: Option<bool>,
     /// Whether the server searches the web for its models; `None`: where that is known.
     pub web_search: Option<bool>,
+    /// How it differs from other servers of Chat Completions: the names of [`QUIRKS`](crate::keys::QUIRKS), and whether each
+    /// holds; of what is not here, the usual does.
+    pub quirks: BTreeMap<String, bool>,
 }
 
 /// How long a server may take.
@@ -132,6 +135,8 @@ pub(crate) struct RawProvider {
     stream_max_retries: Option<u32>,
     grammars: Option<bool>,
     web_search: Option<bool>,
+    #[serde(default)]
+    quirks: BTreeMap<String, bool>,
 }
 
 impl RawProvider {
@@ -154,6 +159,24 @@ impl RawProvider {
         self.env_key_instructions.clone()
     }
 
+    /// What is said of its quirks.
+    pub(crate) fn into_quirks(self) -> BTreeMap<String, bool> {
+        self.quirks
+    }
+
+    /// All its quirks: what its own table says, over what is known of its server.
+    fn all_quirks(&self, id: &str) -> BTreeMap<String, bool> {
+        if self.wire_api != WireApi::Chat {
+            return BTreeMap::new();
+        }
+        let mut quirks = built_in::quirks(id, self.base_url.as_deref().unwrap_or_default());
+        if self.open_weights {
+            quirks.entry("parallel_tool_calls".into()).or_insert(true);
+        }
+        quirks.extend(self.quirks.clone());
+        quirks
+    }
+
     /// Whether a header that carries a key is configured.
     fn brings_its_key(&self) -> bool {
         let names = self.http_headers.keys().chain(self.env_http_headers.keys());
@@ -168,6 +191,7 @@ impl RawProvider {
         let time = |limit: Option<u64>, usual| limit.map_or(usual, Duration::from_millis);
         let idle = time(self.stream_idle_timeout_ms, IDLE_TIMEOUT);
         let stream_max_retries = self.stream_max_retries.unwrap_or(RETRIES);
+        let quirks = self.all_quirks(id);
         ProviderSettings {
             name: self.name.unwrap_or_else(|| id.into()),
             base_url: self.base_url,
@@ -188,6 +212,7 @@ impl RawProvider {
             stream_max_retries,
             grammars: self.grammars,
             web_search: self.web_search,
+            quirks,
         }
     }
 }

@@ -190,6 +190,7 @@ struct RawScreen {
     status_line: Option<Vec<String>>,
     notifications: Value,
     notification_method: String,
+    terminal_title: Value,
     screen_reader: bool,
 }
 
@@ -210,6 +211,10 @@ impl RawScreen {
             status_line: self.status_line,
             notifications,
             notification_method: self.notification_method,
+            terminal_title: match self.terminal_title {
+                Value::Array(items) => !items.is_empty(),
+                other => other.as_bool() == Some(true),
+            },
             screen_reader: self.screen_reader,
             keeps_history: history.persistence != "none",
         }

@@ -128,7 +128,7 @@ impl State {
             match answer.next().await {
                 Some(StreamEvent::Failed(failure)) => self.failed(at, failure),
                 // It has not answered yet.
-                Some(waits @ StreamEvent::Retrying { .. }) => return Some(waits),
+                Some(waits @ (StreamEvent::Retrying { .. } | StreamEvent::LeftOut { .. })) => return Some(waits),
                 Some(event) => {
                     self.announce(at);
                     self.is_shown |= shows(&event);

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use codex_history::text_tokens;
 use codex_net::awake::{self, Stopwatch};
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
@@ -156,6 +157,7 @@ impl Model for Retrying {
             is_repeated: false,
             wait: None,
             shown: Shown::default(),
+            unshown: 0,
             ready: VecDeque::new(),
             ended: false,
         };
@@ -191,6 +193,8 @@ struct Attempts {
     /// Announced, but not waited out yet.
     wait: Option<Duration>,
     shown: Shown,
+    /// Tokens of what came again and was not shown.
+    unshown: u64,
     ready: VecDeque<StreamEvent>,
     ended: bool,
 }
@@ -232,16 +236,28 @@ impl Attempts {
                 }
                 delta @ StreamEvent::ArgumentsDelta { .. } if !self.is_repeated => return Some(delta),
                 started @ StreamEvent::SearchStarted { .. } if !self.is_repeated => return Some(started),
-                StreamEvent::ArgumentsDelta { .. } | StreamEvent::SearchStarted { .. } => {}
+                StreamEvent::ArgumentsDelta { text, .. } => self.unshown += text_tokens(&text),
+                StreamEvent::SearchStarted { .. } => {}
                 StreamEvent::Discarded => {
                     self.shown.clear();
                     return Some(StreamEvent::Discarded);
                 }
-                StreamEvent::Failed(failure) => return Some(self.failed(failure)),
-                completed @ StreamEvent::Completed { .. } => self.completed(completed),
-                announced @ (StreamEvent::Retrying { .. } | StreamEvent::Rerouted { .. } | StreamEvent::Paused) => {
-                    return Some(announced);
+                StreamEvent::Failed(failure) => {
+                    let failed = self.failed(failure);
+                    let unshown = std::mem::take(&mut self.unshown);
+                    if unshown == 0 {
+                        return Some(failed);
+                    }
+                    self.ready.push_back(failed);
+                    return Some(StreamEvent::Unshown(unshown));
                 }
+                completed @ StreamEvent::Completed { .. } => self.completed(completed),
+                announced @ (StreamEvent::Retrying { .. }
+                | StreamEvent::Rerouted { .. }
+                | StreamEvent::LeftOut { .. }
+                | StreamEvent::Counted(_)
+                | StreamEvent::Unshown(_)
+                | StreamEvent::Paused) => return Some(announced),
             }
         }
     }
@@ -249,9 +265,16 @@ impl Attempts {
     /// What of `text` has not been shown. On a divergence the events that put it right are made ready instead.
     fn new_text(&mut self, part: usize, paragraph: Option<u32>, mut text: String) -> Option<String> {
         match self.shown.say(part, paragraph, &text) {
-            Verdict::Swallow => None,
+            Verdict::Swallow => {
+                self.unshown += text_tokens(&text);
+                None
+            }
             Verdict::Forward(0) => Some(text),
-            Verdict::Forward(from) => Some(text.split_off(from)),
+            Verdict::Forward(from) => {
+                let more = text.split_off(from);
+                self.unshown += text_tokens(&text);
+                Some(more)
+            }
             Verdict::Diverged => {
                 self.start_afresh();
                 None

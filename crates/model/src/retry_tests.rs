@@ -78,6 +78,8 @@ fn names(events: &[StreamEvent]) -> String {
         StreamEvent::Paused => '=',
         StreamEvent::Discarded => 'D',
         StreamEvent::Completed { .. } => 'C',
+        StreamEvent::LeftOut { .. } => 'L',
+        StreamEvent::Counted(_) | StreamEvent::Unshown(_) => '#',
         StreamEvent::Failed(_) => 'F',
     };
     events.iter().map(letter).collect()
@@ -94,7 +96,7 @@ async fn no_text_is_ever_doubled() {
             "Hello world",
         ),
         // Cut off twice, the second time earlier.
-        (vec![vec![text("Hello")], vec![text("He")], vec![text("Hello!"), completed("")]], "t~~tC", "Hello!"),
+        (vec![vec![text("Hello")], vec![text("He")], vec![text("Hello!"), completed("")]], "t~#~tC", "Hello!"),
         // Another answer.
         (vec![vec![text("Hello")], vec![text("He"), text("y"), text("!"), completed("")]], "t~DttC", "Hey!"),
         // The same beginning, but complete earlier than before.

@@ -123,6 +123,18 @@ pub enum StreamEvent {
         /// Why the one before could not answer, where that is news.
         why: Option<String>,
     },
+    /// The server refused a parameter, and is asked again without it, now and from here on.
+    LeftOut {
+        /// Its name in the body of requests.
+        parameter: String,
+        /// In the server's words.
+        reason: String,
+    },
+    /// What the answer has used so far, where its server says so before the end. The last one counts, and not beside what
+    /// [`StreamEvent::Completed`] has.
+    Counted(Usage),
+    /// Of an answer that broke off, about as many tokens had come as an attempt before had brought already.
+    Unshown(u64),
     /// What was streamed so far does not count: a repeated request went another way. Parts start again from 0.
     Discarded,
     /// The vendor has paused, as it does where it searches for long: the answer that ends next is the beginning of one, which

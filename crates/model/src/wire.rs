@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use codex_history::{ToolSpec, Wire};
+use serde_json::Value;
 
 use crate::{
     HttpConfig, Known, Request, StreamEvent, anthropic, chat,
@@ -129,6 +130,20 @@ impl Assembler {
             Self::ChatCompletions(assembler) => assembler.take(name, data),
             Self::Anthropic(assembler) => assembler.take(name, data),
         }
+    }
+
+    /// Takes a whole answer, of a server that streams none; `false`: `body` is none.
+    pub(crate) fn take_whole(&mut self, body: &Value) -> bool {
+        let events = match self {
+            Self::Responses(_) => responses::events_of(body),
+            Self::ChatCompletions(_) => chat::events_of(body),
+            Self::Anthropic(_) => anthropic::events_of(body),
+        };
+        events.iter().flatten().for_each(|event| self.take(None, &event.to_string()));
+        if events.is_some() {
+            self.end();
+        }
+        events.is_some()
     }
 
     /// The server has closed the stream, in order. What that means is the format's: an answer may be complete by it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::{HttpClients, causes};
+use crate::{Cut, HttpClients, causes, whole};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -40,15 +40,13 @@ impl Question<'_> {
         }
         let asked = async {
             let sent = request.send().await;
-            let mut answer = sent.map_err(|error| format!("cannot be reached: {}", causes(&error)))?;
-            let mut body = Vec::new();
-            while let Some(piece) = answer.chunk().await.map_err(|error| format!("broke off: {}", causes(&error)))? {
-                body.extend(&piece);
-                if body.len() > most {
-                    return Err(format!("said more than {most} bytes"));
-                }
+            let answer = sent.map_err(|error| format!("cannot be reached: {}", causes(&error)))?;
+            let status = answer.status().as_u16();
+            match whole(answer, most).await {
+                Ok(body) => Ok((status, body)),
+                Err(Cut::Broke(error)) => Err(format!("broke off: {}", causes(&error))),
+                Err(Cut::TooLong) => Err(format!("said more than {most} bytes")),
             }
-            Ok((answer.status().as_u16(), body))
         };
         let late = |_| format!("did not answer within {} s", limit.as_secs());
         tokio::time::timeout(limit, asked).await.map_err(late)?

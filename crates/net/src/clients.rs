@@ -11,7 +11,7 @@ use std::{
 
 use reqwest::{
     Client, ClientBuilder, Proxy,
-    dns::{Name, Resolve, Resolving},
+    dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
 use rustls::{ClientConfig, RootCertStore, crypto};
@@ -104,6 +104,11 @@ impl HttpClients {
     #[must_use]
     pub fn only(&self, servers: Servers) -> Self {
         Self { only: Some(servers), proxies: self.proxies.clone(), ..Self::default() }
+    }
+
+    /// The proxies that requests go through.
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// Whether there are servers that may not be reached.
@@ -215,27 +220,36 @@ fn secure(builder: ClientBuilder, what: &'static str) -> Result<Client, NetError
     builder.build().map_err(|source| NetError::Build { what, source })
 }
 
-/// A client for one request: `host` is at `addresses`, and no name is looked up. It goes through no proxy, which would look
-/// the name up itself.
+/// A client for one request: `host` is at `addresses`, and no name is looked up but that of the proxy of `proxies`, if the
+/// request goes through one. A proxy may look `host` up itself, and go where nobody here has judged.
 ///
 /// # Errors
 /// As [`HttpClients::client_for`].
-pub(crate) fn pinned(url: &Url, host: &str, addresses: &[SocketAddr]) -> Result<Client, NetError> {
-    let builder = common().connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(0).dns_resolver(Arc::new(NoNames));
+pub(crate) fn pinned(url: &Url, host: &str, addresses: &[SocketAddr], proxies: &Proxies) -> Result<Client, NetError> {
+    let names = Arc::new(NoNamesBut(proxies.host_for(url.scheme())));
+    let builder = common().connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(0).dns_resolver(names);
     let builder = if host.is_empty() { builder } else { builder.resolve_to_addrs(host, addresses) };
+    let builder = with(builder, proxies.of(url.scheme())?);
     match url.scheme() {
+        "http" if proxies.needs_tls() => secure(builder, "HTTP"),
         "http" => plain(builder),
         "https" => secure(builder.https_only(true), "HTTPS"),
         scheme => Err(NetError::Scheme { scheme: scheme.to_owned() }),
     }
 }
 
-/// Knows no name.
+/// Knows no name but this one.
 #[derive(Debug)]
-struct NoNames;
+struct NoNamesBut(Option<String>);
 
-impl Resolve for NoNames {
+impl Resolve for NoNamesBut {
     fn resolve(&self, name: Name) -> Resolving {
+        if self.0.as_deref().is_some_and(|proxy| proxy.eq_ignore_ascii_case(name.as_str())) {
+            return Box::pin(async move {
+                let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+                Ok(Box::new(found.into_iter()) as Addrs)
+            });
+        }
         let error = format!("{} was not looked up before", name.as_str());
         Box::pin(std::future::ready(Err(error.into())))
     }

@@ -14,6 +14,7 @@ mod only;
 mod proxies;
 pub mod proxy;
 mod reach;
+mod whole;
 
 pub use ask::Question;
 pub use causes::causes;
@@ -22,3 +23,4 @@ pub use fetch::{FetchError, Found, Page, Web, WebHosts, WebLimits, web_address};
 pub use only::Servers;
 pub use proxies::Proxies;
 pub use reach::reach;
+pub use whole::{Cut, whole};

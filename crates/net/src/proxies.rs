@@ -37,11 +37,11 @@ impl Proxies {
     /// # Errors
     /// What the variable holds is no address of a proxy.
     pub(crate) fn of(&self, scheme: &str) -> Result<Option<Proxy>, NetError> {
-        let (named, make): (_, fn(&str) -> reqwest::Result<Proxy>) = match scheme {
-            "https" => (&self.https, |url| Proxy::https(url)),
-            _ => (&self.http, |url| Proxy::http(url)),
+        let make: fn(&str) -> reqwest::Result<Proxy> = match scheme {
+            "https" => |url| Proxy::https(url),
+            _ => |url| Proxy::http(url),
         };
-        let Some((variable, address)) = named else { return Ok(None) };
+        let Some((variable, address)) = self.named(scheme) else { return Ok(None) };
         let address = with_scheme(address.trim());
         let wrong = || NetError::Proxy { variable };
         let scheme = url::Url::parse(&address).map_err(|_| wrong())?;
@@ -51,6 +51,17 @@ impl Proxies {
         let except = self.except.as_deref().map_or_else(|| OWN.to_owned(), |except| format!("{OWN},{except}"));
         let proxy = make(&address).map_err(|_| wrong())?.no_proxy(NoProxy::from_string(&except));
         Ok(Some(proxy))
+    }
+
+    /// The variable for addresses of `scheme`, and what it holds.
+    fn named(&self, scheme: &str) -> Option<&(&'static str, String)> {
+        if scheme == "https" { self.https.as_ref() } else { self.http.as_ref() }
+    }
+
+    /// The host of the proxy for addresses of `scheme`, as a resolver is asked for it.
+    pub(crate) fn host_for(&self, scheme: &str) -> Option<String> {
+        let (_, address) = self.named(scheme)?;
+        url::Url::parse(&with_scheme(address.trim())).ok()?.host_str().map(str::to_owned)
     }
 
     /// Whether the proxy for plain addresses is itself spoken to over TLS.

@@ -302,6 +302,9 @@ pub struct TokenUsageUpdated {
     /// What all responses of the thread so far cost, in USD, where the prices of all its models are known. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_usd: Option<f64>,
+    /// Whether some of the last counts are estimates, since the answer did not come to its end. (Ours.)
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub estimated: bool,
 }
 
 /// Tokens of a thread.

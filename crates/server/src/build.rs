@@ -14,7 +14,9 @@ use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
 };
-use codex_model::{Cassette, HttpConfig, HttpModel, Known, Model, Retrying, ServerKind, TextCalls, WireFormat};
+use codex_model::{
+    Cassette, HttpConfig, HttpModel, Known, Model, Quirk, Quirks, Retrying, ServerKind, TextCalls, WireFormat,
+};
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
@@ -696,7 +698,9 @@ pub(crate) fn http_config(
         WireApi::Responses => WireFormat::Responses,
     };
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
+    let quirks = provider.quirks.iter().filter_map(|(name, holds)| Some((Quirk::named(name)?, *holds)));
     Ok(HttpConfig {
+        quirks: quirks.fold(Quirks::default(), |quirks, (quirk, holds)| quirks.with(quirk, holds)),
         api_key: key.0,
         key_variable: Some(key.1).filter(|variable| !variable.is_empty()),
         http_headers: headers.chain(from_environment).collect(),

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc};
 
 use self::{missed::missed, outbox::Outbox, threads::Threads};
 use crate::{
-    Calls, Ceiling, Server,
+    Calls, Cassette, Ceiling, Server,
     in_process::{Answered, in_order},
     reading::blocking,
 };
@@ -51,15 +51,16 @@ pub struct Hub {
 impl Hub {
     /// Starts a server on the current runtime. It ends when nobody has it any more and all connections have ended.
     ///
-    /// `helper` is this program's own file.
+    /// `helper` is this program's own file; `cassette` is as for [`Server::in_process`].
     pub fn start(
         environment: Environment,
         helper: PathBuf,
         source: SessionSource,
         ceiling: Option<Ceiling>,
+        cassette: Option<Cassette>,
     ) -> Arc<Self> {
         let level = ceiling.as_ref().map(|ceiling| ceiling.sandbox);
-        let (server, told) = Server::begin(environment, helper, source, level, None);
+        let (server, told) = Server::begin(environment, helper, source, level, cassette);
         let (threads, changed) = Default::default();
         let hub = Arc::new(Self { server, ceiling, threads, changed });
         tokio::spawn(listen(Arc::downgrade(&hub), told));

@@ -57,3 +57,11 @@ fn too_little_room_is_told() {
         assert_eq!(warnings(kind, &model).join("\n"), expected, "{kind:?} {window:?}");
     }
 }
+
+/// What the settings call a quirk, and what requests know.
+#[test]
+fn the_keys_of_quirks_are_those_that_requests_know() {
+    let keys: Vec<&str> = codex_config::keys::QUIRKS.iter().map(|key| key.name).collect();
+    let known: Vec<&str> = codex_model::Quirk::ALL.iter().map(|(name, _)| *name).collect();
+    assert_eq!(keys, known);
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use codex_config::{Origins, ProviderSettings, SearchBackend, SearchMode, SearchProvider, Settings, WireApi};
 use codex_model::{Model, SearchingOtherwise};
 use codex_net::{
-    HttpClients, Servers, Web, WebHosts,
+    HttpClients, Proxies, Servers, Web, WebHosts,
     proxy::{Domains, Resolver},
 };
 use codex_protocol::RpcError;
@@ -43,7 +43,7 @@ pub(crate) fn tools(
     };
     // What is kept by a search engine is all that may be looked at.
     let pages = match settings.search.mode {
-        SearchMode::Live => Some(pages(settings, origins)?),
+        SearchMode::Live => Some(pages(settings, origins, server.http.proxies())?),
         SearchMode::Cached | SearchMode::Off => None,
     };
     tools.extend(codex_tools::web(searcher, pages, clients(server, settings)));
@@ -132,7 +132,7 @@ fn what_to_set(settings: &Settings) -> String {
     )
 }
 
-fn pages(settings: &Settings, origins: &Origins) -> Result<Web, RpcError> {
+fn pages(settings: &Settings, origins: &Origins, proxies: &Proxies) -> Result<Web, RpcError> {
     let search = &settings.search;
     let read = |name: &str, entries: &[String]| {
         Domains::new(entries).map_err(|error| {
@@ -148,7 +148,7 @@ fn pages(settings: &Settings, origins: &Origins) -> Result<Web, RpcError> {
         closed: if settings.oss { closed(settings)? } else { Domains::default() },
     };
     let agent = format!("codex/{}", env!("CARGO_PKG_VERSION"));
-    Ok(Web::new(hosts, Resolver::System, &agent))
+    Ok(Web::new(hosts, Resolver::System, &agent).through(proxies.clone()))
 }
 
 /// The servers of models that are not open, of which `oss` asks nothing.

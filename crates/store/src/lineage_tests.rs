@@ -18,7 +18,7 @@ fn turn(number: u64, said: &str) -> Vec<Record> {
         Record::TurnStarted { turn_id: turn_id.clone() },
         Record::Message { message: Message::user(said) },
         Record::Item { turn_id: turn_id.clone(), item },
-        Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() }, model: None },
+        Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() }, model: None, estimated: false },
         Record::TurnEnded { turn_id, outcome: TurnOutcome::Completed },
     ]
 }

@@ -184,6 +184,9 @@ pub enum Record {
         /// `provider/model` where that is another provider's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
+        /// Whether some of it is estimated: the answer did not come to its end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        estimated: bool,
     },
     /// A turn ended.
     TurnEnded {

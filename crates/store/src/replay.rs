@@ -241,7 +241,7 @@ impl Replay {
                     call.command = (!access["command"].is_null()).then_some(item_id);
                 }
             }
-            Record::Usage { usage, model } => {
+            Record::Usage { usage, model, .. } => {
                 // Others ask models as well: whoever sums up, and second agents.
                 if std::mem::take(&mut self.is_answered) {
                     self.conversation.history.count_is(usage.total());

@@ -142,7 +142,11 @@ fn going_back_and_compactions_undo_each_other_in_any_order() {
 
 #[test]
 fn what_was_counted_is_that_of_the_last_answer() {
-    let usage = |tokens| Record::Usage { usage: Usage { input_tokens: tokens, ..Usage::default() }, model: None };
+    let usage = |tokens| Record::Usage {
+        usage: Usage { input_tokens: tokens, ..Usage::default() },
+        model: None,
+        estimated: false,
+    };
     let sum = || Record::Compacted { messages: vec![Message::user("A")] };
     let table = [
         (vec![calls(&[])], None),
@@ -361,7 +365,7 @@ fn rich() -> Vec<Record> {
         Record::Discarded { item_ids: vec!["a".into(), "b".into()] },
         partial("c", 0, "z"),
         calls(&["1", "2", "1"]),
-        Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() }, model: None },
+        Record::Usage { usage: Usage { input_tokens: 1, ..Usage::default() }, model: None, estimated: false },
         started("1"),
         result("1"),
         result("2"),

@@ -89,7 +89,7 @@ struct Terminal {
 
 async fn run(is_full: bool) -> io::Result<()> {
     let capabilities = Capabilities::of(&Environment::from_process());
-    let raw = RawMode::enter(capabilities)?;
+    let raw = RawMode::enter(capabilities, false)?;
     let screen =
         if is_full { Screen::full(Output, size(), capabilities) } else { Screen::inline(Output, size(), capabilities) };
     let mut terminal = Terminal { screen, raw };

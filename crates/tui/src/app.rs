@@ -283,7 +283,7 @@ impl App {
         let ticks = self.session.as_ref().and_then(|session| session.next_second(now));
         let saves = self.focus.unsaved.map(|at| at + UNSAVED);
         // One question at a time: where one is up, the next waits for its answer.
-        let raises = if self.asks() { None } else { self.questions.raised_at(self.focus.last_key) };
+        let raises = if self.is_asking() { None } else { self.questions.raised_at(self.focus.last_key) };
         [ticks, saves, raises].into_iter().flatten().min()
     }
 

@@ -31,6 +31,7 @@ mod status_page;
 mod tests;
 pub mod text;
 pub mod theme;
+mod title;
 pub mod transcript;
 
 pub use app::Opening;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use unicode_width::UnicodeWidthStr;
 
-pub use harmless::harmless;
+pub use harmless::{harmless, of_a_row};
 pub use style::{Color, ColorDepth, Style};
 pub use wrap::{graphemes, truncate, wrap};
 

@@ -126,7 +126,7 @@ impl TurnRun {
 fn count(state: &mut ThreadState, agents: &Agents) -> Result<(), StoreError> {
     for (model, usage) in agents.take_usage() {
         let model = Some(model).filter(|model| *model != state.settings.model.id);
-        state.recorder.record(&Record::Usage { usage, model })?;
+        state.recorder.record(&Record::Usage { usage, model, estimated: false })?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{OPEN, ThreadOptions, run};
+use super::{CassetteOptions, OPEN, ThreadOptions, run};
 
 // Flags that come before the command. No doc comment, as above.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -32,6 +32,8 @@ pub struct ServeArguments {
     pub address: String,
     #[command(flatten)]
     pub access: Access,
+    #[command(flatten)]
+    pub cassette: CassetteOptions,
     #[command(subcommand)]
     pub command: Option<ServeCommand>,
 }

@@ -26,14 +26,16 @@ pub async fn run(
     arguments: AppServerArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let AppServerArguments { thread, listen, stdio: _ } = arguments;
+    let AppServerArguments { thread, cassette, listen, stdio: _ } = arguments;
     if let Some(address) = listen.filter(|address| address != "stdio://") {
-        return serve::run(outer.then(thread), serve::at(address), environment).await;
+        return serve::run(outer.then(thread), serve::at(address, cassette), environment).await;
     }
     let home = environment.codex_home().map_err(|error| error.to_string())?;
-    let defaults = resolve::thread_start(&outer.then(thread), &RunOptions::default())?;
+    let thread = outer.then(thread);
+    let defaults = resolve::thread_start(&thread, &RunOptions::default())?;
+    let cassette = resolve::cassette(&cassette, &resolve::workspace(&thread)?)?;
     let facts = Facts { codex_home: resolve::utf8("CODEX_HOME", Path::new(&home))?, defaults };
-    stdio::serve(environment, |pair, incoming, outgoing| serve_json(pair, facts, incoming, outgoing)).await
+    stdio::serve(environment, cassette, |pair, incoming, outgoing| serve_json(pair, facts, incoming, outgoing)).await
 }
 
 /// As [`run`], for editors.
@@ -63,12 +65,14 @@ pub async fn mcp(
 /// Serves in another program's protocol, which `serve` speaks.
 async fn face<F: Future<Output = ()>>(
     outer: ThreadOptions,
-    FaceArguments { thread }: FaceArguments,
+    FaceArguments { thread, cassette }: FaceArguments,
     environment: Environment,
     serve: impl FnOnce(Connection, ThreadStartParams, mpsc::Receiver<String>, mpsc::Sender<String>) -> F,
 ) -> Result<ExitStatus, String> {
-    let defaults = resolve::thread_start(&outer.then(thread), &RunOptions::default())?;
-    stdio::serve(environment, |(calls, events), incoming, outgoing| {
+    let thread = outer.then(thread);
+    let defaults = resolve::thread_start(&thread, &RunOptions::default())?;
+    let cassette = resolve::cassette(&cassette, &resolve::workspace(&thread)?)?;
+    stdio::serve(environment, cassette, |(calls, events), incoming, outgoing| {
         serve(Connection::new(calls, events), defaults, incoming, outgoing)
     })
     .await

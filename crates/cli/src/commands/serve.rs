@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    args::{Access, RunOptions, ServeArguments, ServeCommand, ThreadOptions, TokenCommand},
+    args::{Access, CassetteOptions, RunOptions, ServeArguments, ServeCommand, ThreadOptions, TokenCommand},
     commands::{exec::OWN_PROGRAM, say},
     exec::ExitStatus,
     open_files, resolve, terminal,
@@ -40,7 +40,7 @@ pub async fn run(
     arguments: ServeArguments,
     environment: Environment,
 ) -> Result<ExitStatus, String> {
-    let ServeArguments { thread, address, access, command } = arguments;
+    let ServeArguments { thread, address, access, cassette, command } = arguments;
     let home = environment.codex_home().map_err(|error| error.to_string())?;
     if let Some(ServeCommand::Token(command)) = command {
         return token(&home, command);
@@ -50,6 +50,7 @@ pub async fn run(
     // What is wrong with the configuration is said now, not to the first client.
     let found = codex_server::settings(&environment, defaults.clone()).map_err(|error| error.message)?;
     let ceiling = ceiling(&thread, &access, &defaults, found.settings)?;
+    let cassette = resolve::cassette(&cassette, &resolve::workspace(&thread)?)?;
     let failed = |error: io::Error| format!("cannot listen: {error}");
     let (mut stop, mut interrupt) =
         (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);
@@ -61,7 +62,7 @@ pub async fn run(
     let secrets: io::Result<Vec<_>> = secrets.into_iter().flatten().map(std::path::absolute).collect();
     let environment = environment.hiding(secrets.map_err(failed)?);
     open_files::as_many_as_allowed();
-    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, Some(ceiling));
+    let hub = Hub::start(environment, OWN_PROGRAM.into(), SessionSource::AppServer, Some(ceiling), cassette);
     announce(&bound, &gate, certificate.as_ref(), &access, &home)?;
     let listening = Listening::new(Arc::clone(&hub), facts, gate, certificate);
     let stopped = tokio::select! {
@@ -218,7 +219,7 @@ fn now() -> i64 {
 }
 
 /// The arguments of `--serve ADDRESS`.
-pub fn at(address: String) -> ServeArguments {
+pub fn at(address: String, cassette: CassetteOptions) -> ServeArguments {
     let (thread, access) = (ThreadOptions::default(), Access::default());
-    ServeArguments { thread, address, access, command: None }
+    ServeArguments { thread, address, access, cassette, command: None }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{login::piped, screen::terminal::Terminal, support::Place};
+use crate::{app_server::client::Client, login::piped, remote::Served, screen::terminal::Terminal, support::Place};
 
 /// A place whose model is spoken to over `wire`, and a file for a cassette beside it.
 fn place(wire: &str, script: Value) -> (Place, PathBuf) {
@@ -297,5 +297,31 @@ fn the_screen_plays_one_too() {
     terminal.until("The answer.").rest();
     terminal.send("no?\r");
     terminal.until("nearest to request 2").rest();
+    assert!(here.server.requests().is_empty());
+}
+
+/// Servers for other programs record and play what all their clients ask.
+#[test]
+fn servers_record_and_play_one_too() {
+    let (there, cassette) = place("responses", json!([{ "text": "From there." }]));
+    let said = |place: &Place, flag: &str| {
+        let mut client = Client::introduced(place.codex(&["app-server", flag, shown(&cassette)]));
+        let thread = client.thread(json!({ "cwd": place.workspace }));
+        client.say(&thread, "what?");
+        let told = client.turn().iter().map(Value::to_string).collect::<String>();
+        client.end();
+        told
+    };
+    assert!(said(&there, "--record").contains("From there."));
+    let here = elsewhere();
+    assert!(said(&here, "--replay").contains("From there."));
+
+    // What exec asks is another request, since nobody can be asked there.
+    let (there, cassette) = place("responses", json!([{ "text": "From afar." }]));
+    for (place, flag) in [(&there, "--record"), (&here, "--replay")] {
+        let server = Served::start(place, &[flag, shown(&cassette), "--insecure-no-auth"]);
+        let (code, stdout, stderr) = run(place, &["--remote", &server.url, "exec", "what?"]);
+        assert_eq!((code, stdout.as_str()), (Some(0), "From afar.\n"), "{stderr}");
+    }
     assert!(here.server.requests().is_empty());
 }

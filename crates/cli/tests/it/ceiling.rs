@@ -25,7 +25,7 @@ pub fn hub(place: &Place) -> Arc<Hub> {
     let defaults = ThreadStartParams { cwd, ..ThreadStartParams::default() };
     let (roots, limits) = (vec![place.workspace.clone()], LimitSettings::default());
     let ceiling = Ceiling { roots, sandbox: SandboxMode::WorkspaceWrite, limits, defaults };
-    Hub::start(environment(place), env!("CARGO_BIN_EXE_codex").into(), SessionSource::AppServer, Some(ceiling))
+    Hub::start(environment(place), env!("CARGO_BIN_EXE_codex").into(), SessionSource::AppServer, Some(ceiling), None)
 }
 
 fn connect(hub: &Arc<Hub>) -> Connection {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 fn hub(place: &Place) -> Arc<Hub> {
-    Hub::start(environment(place), env!("CARGO_BIN_EXE_codex").into(), SessionSource::AppServer, None)
+    Hub::start(environment(place), env!("CARGO_BIN_EXE_codex").into(), SessionSource::AppServer, None, None)
 }
 
 fn connect(hub: &Arc<Hub>) -> Connection {

@@ -115,3 +115,46 @@ fn a_session_goes_on_over_another_wire_with_all_that_it_has() {
         }
     }
 }
+
+/// What the server counted of an answer that broke off counts, and what came after that is estimated: so it says.
+#[test]
+fn what_an_answer_used_that_broke_off_is_counted() {
+    let start = json!({ "type": "message_start", "message": { "usage": { "input_tokens": 700, "output_tokens": 1 } } });
+    let block = json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } });
+    let text = "x".repeat(400);
+    let delta = json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } });
+    let raw: String = [start, block, delta].iter().map(|event| format!("data: {event}\n\n")).collect();
+    let place = Place::over(Wire::Anthropic, json!([{ "raw": raw }, { "raw": raw }]));
+    let retries = "model_providers.mock.stream_max_retries=1";
+    let finished = run_to_end(&mut place.codex(&["exec", "--json", "-c", retries, "go"]), "").unwrap();
+    assert_eq!(finished.exit, 1, "{}", finished.stderr);
+    let journal = &place.journals()[0];
+    let usages: Vec<Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["type"] == "usage")
+        .collect();
+    // Each of the two attempts was answered, and is paid for.
+    assert_eq!(usages.len(), 2, "{journal}");
+    for usage in usages {
+        assert_eq!(usage["usage"]["inputTokens"], 700, "{usage}");
+        assert_eq!((&usage["usage"]["outputTokens"], &usage["estimated"]), (&json!(101), &json!(true)), "{usage}");
+    }
+}
+
+/// A server that takes no `store` is asked without it from then on, and the user is told once.
+#[test]
+fn a_parameter_that_a_server_refuses_is_left_out_for_the_session() {
+    let error =
+        json!({ "error": { "message": "Unknown parameter: 'store'.", "param": "store", "code": "unknown_parameter" } });
+    let place = Place::new(json!([
+        { "http": 400, "body": error.to_string() },
+        { "tool": "exec_command", "arguments": { "cmd": "true" } },
+        { "text": "Done." },
+    ]));
+    let finished = run_to_end(&mut place.codex(&["exec", "go"]), "").unwrap();
+    assert_eq!((finished.exit, finished.stdout.as_str()), (0, "Done.\n"), "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("without `store`").count(), 1, "{}", finished.stderr);
+    let sent: Vec<bool> = place.server.requests().iter().map(|request| request.body.get("store").is_some()).collect();
+    assert_eq!(sent, [true, false, false]);
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{PROJECT, USER, check, check_error, load_files};
+use crate::keys::QUIRKS;
+use crate::provider::OPENAI;
 use crate::{Environment, Settings, WireApi, built_in, is_built_in};
 
 /// The settings with all of them.
@@ -15,9 +17,9 @@ fn the_file_is_in_order() {
     let names: Vec<&str> = built_in::names().collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     let all = all();
-    assert_eq!(all.model_providers.len(), names.len() + 1);
+    assert_eq!(all.model_providers.len(), names.len());
     let mut variables = Vec::new();
-    for name in names {
+    for name in names.into_iter().filter(|name| *name != OPENAI) {
         // By itself, as it is read when it is selected, it is the same as among all, and in order for who writes such a table.
         let whole = &all.model_providers[name];
         let base_url = "model_providers.azure.base_url='https://x.example/v1'";
@@ -33,6 +35,55 @@ fn the_file_is_in_order() {
         variables.extend(whole.env_key.as_deref());
     }
     assert_eq!(built_in::variables().collect::<Vec<_>>(), variables);
+}
+
+/// A server has its quirks under any name, and each that the table of the user names is as it says there.
+#[test]
+fn quirks_are_those_of_the_server_unless_the_user_says_otherwise() {
+    let quirks = |base_url: &str, more: &str| {
+        let text = format!("[model_providers.own]\nbase_url = \"{base_url}\"\nwire_api = \"chat\"\n{more}");
+        let settings = check(&[(USER, &text)], &["model_provider=own", "model=m"], &[]).settings;
+        let quirks = settings.model_providers["own"].quirks.clone();
+        quirks.into_iter().map(|(name, holds)| format!("{name}={holds}")).collect::<Vec<_>>().join(" ")
+    };
+    let openai =
+        "cache_keys=true developer_role=true max_completion_tokens=true temperature_when_thinking=false verbosity=true";
+    let mistral = "reasoning_effort=false stream_options=false user_after_result=false";
+    for (base_url, more, expected) in [
+        ("https://api.openai.com/v1", "", openai),
+        ("https://my-resource.openai.azure.com/openai/v1", "", openai),
+        ("https://me@API.OPENAI.com:443/v1", "", openai),
+        ("https://notopenai.azure.com/v1", "", ""),
+        ("https://api.openai.com.example.org/v1", "", ""),
+        ("https://api.mistral.ai/v1", "", mistral),
+        (
+            "https://api.mistral.ai/v1",
+            "quirks = { stream_options = true, verbosity = true }",
+            "reasoning_effort=false stream_options=true user_after_result=false verbosity=true",
+        ),
+        ("https://api.deepseek.com", "", "json_schema=false"),
+        ("https://openrouter.ai/api/v1", "", ""),
+        ("http://localhost:11434/v1", "", "parallel_tool_calls=true"),
+        ("http://[::1]:1234/v1", "", "parallel_tool_calls=true"),
+        ("http://192.168.1.2/v1", "", ""),
+        ("http://192.168.1.2/v1", "open_weights = true", "parallel_tool_calls=true"),
+        (
+            "http://192.168.1.2/v1",
+            "open_weights = true\nquirks.parallel_tool_calls = false",
+            "parallel_tool_calls=false",
+        ),
+    ] {
+        assert_eq!(quirks(base_url, more), expected, "{base_url} {more}");
+    }
+    // Elsewhere too, a built-in one keeps its own.
+    let there = ["model=mistral/m", "model_providers.mistral.base_url='http://10.0.0.1/v1'"];
+    let settings = check(&[], &there, &[]).settings;
+    assert_eq!(settings.model_providers["mistral"].quirks.len(), 3);
+    let chat =
+        check(&[], &["model_providers.openai.wire_api=chat", "openai_base_url='http://10.0.0.1/v1'"], &[]).settings;
+    assert_eq!(chat.model_providers["openai"].quirks.len(), 5);
+    let known: BTreeSet<&str> = QUIRKS.iter().map(|key| key.name).collect();
+    assert!(all().model_providers.values().flat_map(|it| it.quirks.keys()).all(|name| known.contains(&**name)));
 }
 
 #[test]

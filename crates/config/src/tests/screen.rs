@@ -14,6 +14,7 @@ fn usual() -> ScreenSettings {
         status_line: None,
         notifications: Notifications::All(true),
         notification_method: "auto".into(),
+        terminal_title: true,
         screen_reader: false,
         keeps_history: true,
     }
@@ -55,6 +56,9 @@ fn it_comes_to_plain_data() {
             },
         ),
         ("[history]\npersistence = \"none\"", ScreenSettings { keeps_history: false, ..usual() }),
+        ("terminal_title = false", ScreenSettings { terminal_title: false, ..usual() }),
+        ("terminal_title = [\"project\"]", usual()),
+        ("terminal_title = []", ScreenSettings { terminal_title: false, ..usual() }),
         ("screen_reader = true", ScreenSettings { screen_reader: true, ..usual() }),
     ];
     for (text, expected) in table {

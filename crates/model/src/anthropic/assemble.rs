@@ -143,6 +143,7 @@ impl Assembler {
             "message_start" => {
                 let event: Start = serde_json::from_str(data)?;
                 self.count(event.message.usage);
+                self.tell_count();
             }
             "message_delta" => self.message_delta(serde_json::from_str(data)?),
             "message_stop" => self.finish(),
@@ -156,7 +157,13 @@ impl Assembler {
     }
 
     fn fail(&mut self, failure: Failure) {
+        self.tell_count();
         self.ready.push_back(StreamEvent::Failed(failure));
+    }
+
+    /// Tells what was used so far, which nobody else says of an answer that is not whole.
+    fn tell_count(&mut self) {
+        self.ready.extend(self.usage.map(|usage| StreamEvent::Counted(usage.into())));
     }
 
     fn count(&mut self, usage: Option<WireUsage>) {
@@ -277,11 +284,13 @@ impl Assembler {
             "model_context_window_exceeded" => {
                 let message = "the conversation is too long for the model: its answer filled the context window; \
                                begin a new session";
+                self.tell_count();
                 self.ready.push_back(plain(FailureKind::ContextTooLong, message.to_owned()));
             }
             "refusal" => {
                 let said = explanation.map(|said| format!(": {}", self.secrets.line(&said))).unwrap_or_default();
                 let message = format!("the vendor refused the content{said}");
+                self.tell_count();
                 self.ready.push_back(plain(FailureKind::ContentRefused, message));
             }
             reason => {

@@ -8,5 +8,6 @@ mod events;
 mod search;
 #[cfg(test)]
 mod tests;
+mod whole;
 
-pub(crate) use self::{assemble::Assembler, body::body, claude::betas};
+pub(crate) use self::{assemble::Assembler, body::body, claude::betas, whole::events_of};

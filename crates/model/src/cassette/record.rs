@@ -224,14 +224,27 @@ impl Heard {
     fn hear(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::Completed { content, usage } => {
+                self.forget_counts();
                 self.end(End::Completed { content: content.clone(), usage: *usage });
             }
             StreamEvent::Failed(failure) => self.end(End::Failed(failure.clone())),
-            event => {
-                let joined = self.events.last_mut().is_some_and(|last| join(last, event));
-                if !joined {
-                    self.events.push(event.clone());
-                }
+            event => self.push(event),
+        }
+    }
+
+    fn push(&mut self, event: &StreamEvent) {
+        if !self.events.last_mut().is_some_and(|last| join(last, event)) {
+            self.events.push(event.clone());
+        }
+    }
+
+    /// The end of an answer says all that was counted of it; of attempts that failed, nothing else does.
+    fn forget_counts(&mut self) {
+        let fails = |event: &StreamEvent| matches!(event, StreamEvent::Retrying { .. } | StreamEvent::Rerouted { .. });
+        let from = self.events.iter().rposition(fails).map_or(0, |at| at + 1);
+        for event in self.events.split_off(from) {
+            if !matches!(event, StreamEvent::Counted(_)) {
+                self.push(&event);
             }
         }
     }

@@ -108,7 +108,13 @@ impl Assembler {
             return self.fail(in_stream(&error, &self.secrets));
         }
         // With each chunk or with the last one: the last that was said is the sum.
-        self.usage = chunk.usage().or(self.usage);
+        if let Some(usage) = chunk.usage() {
+            self.usage = Some(usage);
+            // Where the answer is over, its end says it.
+            if self.reason.is_empty() && chunk.choices.iter().all(|choice| choice.finish_reason.is_none()) {
+                self.ready.push_back(StreamEvent::Counted(usage));
+            }
+        }
         for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
             for delta in [choice.delta, choice.message].into_iter().flatten() {
                 self.delta(delta);
@@ -237,6 +243,7 @@ impl Assembler {
     }
 
     fn fail(&mut self, failure: Failure) {
+        self.ready.extend(self.usage.map(StreamEvent::Counted));
         self.give_up(StreamEvent::Failed(failure));
     }
 

@@ -3,7 +3,7 @@
 //! The order is stricter here than a conversation is: the results of an answer's calls come right after it, and what
 //! the user said meanwhile after them, in one message. So an answer and a result are written at once, and all else
 //! waits until the next answer is known ([`append`]) or the conversation ends ([`append_waiting`]). The bytes depend on
-//! nothing but the messages so far and the dialect, so that a conversation that grows keeps its beginning.
+//! nothing but the messages so far and the quirks, so that a conversation that grows keeps its beginning.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +11,7 @@ use codex_history::{Arguments, AssistantPart, Content, Message, Opaque, ToolCall
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::dialect::Dialect;
+use super::quirks::{Quirk, Quirks};
 use crate::functions::{self, Function};
 
 /// Between texts that were said one after another.
@@ -86,10 +86,10 @@ struct Called<'a> {
 
 /// Appends what `message`, which follows `earlier`, brings to the elements of `messages`, with commas between them and what
 /// is there already.
-pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: Dialect, out: &mut Vec<u8>) {
+pub(super) fn append(message: &Message, earlier: &[Arc<Message>], quirks: Quirks, out: &mut Vec<u8>) {
     match message {
         Message::Assistant { content } if has_words(content) => {
-            append_waiting(earlier, None, dialect, out);
+            append_waiting(earlier, None, quirks, out);
             push(out, &Item::Assistant(answer(content)));
         }
         Message::ToolResult { call_id, content, .. } => {
@@ -105,11 +105,11 @@ pub(super) fn append(message: &Message, earlier: &[Arc<Message>], dialect: Diale
 }
 
 /// Appends what was said since the last answer in `messages`, and at its end `note`, if there is one.
-pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dialect: Dialect, out: &mut Vec<u8>) {
+pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, quirks: Quirks, out: &mut Vec<u8>) {
     let is_answer = |message: &Arc<Message>| matches!(&**message, Message::Assistant { content } if has_words(content));
     let start = messages.iter().rposition(is_answer).map_or(0, |answer| answer + 1);
     let mut waiting = &messages[start..];
-    if start == 0 && !dialect.has_developer() {
+    if start == 0 && !quirks.has(Quirk::DeveloperRole) {
         let instruction = |message: &'_ Arc<Message>| matches!(**message, Message::Developer { .. });
         let leading = waiting.iter().take_while(|message| instruction(message)).count();
         let content = waiting[..leading].iter().filter_map(|message| instructions(message)).collect::<Vec<_>>();
@@ -124,7 +124,7 @@ pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dial
     for message in waiting {
         match &**message {
             Message::User { content } => pieces.extend(content.iter().map(piece)),
-            Message::Developer { text } if dialect.has_developer() => {
+            Message::Developer { text } if quirks.has(Quirk::DeveloperRole) => {
                 items.extend(said(std::mem::take(&mut pieces)));
                 items.extend((!text.is_empty()).then_some(Item::Developer { content: text }));
             }
@@ -135,7 +135,7 @@ pub(super) fn append_waiting(messages: &[Arc<Message>], note: Option<&str>, dial
     }
     pieces.extend(note.map(|text| Piece::Text { text: text.into() }));
     items.extend(said(pieces));
-    if follows_result && !items.is_empty() && !dialect.lets_user_follow_result() {
+    if follows_result && !items.is_empty() && !quirks.has(Quirk::UserAfterResult) {
         let content = Some(RESULTS_SEEN.to_owned());
         let tool_calls = Vec::new();
         push(

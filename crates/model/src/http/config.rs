@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use codex_net::CONNECT_TIMEOUT;
 
 use super::secrets;
-use crate::{Known, wire::WireFormat};
+use crate::{Known, Quirks, wire::WireFormat};
 
 /// How long a server may stay silent unless the settings say otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -47,6 +47,8 @@ pub struct HttpConfig {
     pub known: Known,
     /// Whether nothing but open-weight models is behind it.
     pub open_weights: bool,
+    /// How a server of Chat Completions differs from others.
+    pub quirks: Quirks,
 }
 
 impl HttpConfig {
@@ -69,6 +71,7 @@ impl HttpConfig {
             takes_grammars: false,
             known: Known::default(),
             open_weights: false,
+            quirks: Quirks::default(),
         }
     }
 }

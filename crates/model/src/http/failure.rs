@@ -4,7 +4,10 @@
 //! vendor's own words in it have been through [`Secrets::line`].
 
 use codex_net::causes;
-use reqwest::{Response, header::LOCATION};
+use reqwest::{
+    Response,
+    header::{HeaderMap, LOCATION},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -70,8 +73,8 @@ pub(super) fn unsent(error: &reqwest::Error, endpoint: &Endpoint) -> Failure {
     Failure { kind, message, retry_after: None }
 }
 
-/// An answer with a status other than 200.
-pub(super) async fn refused(response: Response, endpoint: &Endpoint, model: &str) -> Failure {
+/// An answer with a status other than 200, and what it says.
+pub(super) async fn refused(response: Response, endpoint: &Endpoint, model: &str) -> (Failure, VendorError) {
     let status = response.status().as_u16();
     let asked = retry_after::in_headers(response.headers());
     let location = redirect(&response, endpoint);
@@ -99,13 +102,13 @@ pub(super) async fn refused(response: Response, endpoint: &Endpoint, model: &str
         (FailureKind::Server(_), _) => format!("{} has trouble (HTTP {status}): {said}", endpoint.shown),
         _ => format!("{} refused the request (HTTP {status}): {said}", endpoint.shown),
     };
-    Failure { kind, message, retry_after }
+    (Failure { kind, message, retry_after }, error)
 }
 
-/// An answer with status 200 that is of type `other` instead of an event stream.
-pub(super) async fn not_a_stream(response: Response, other: &str, endpoint: &Endpoint) -> Failure {
-    let asked = retry_after::in_headers(response.headers());
-    let Body { error, .. } = Body::read(response).await;
+/// An answer with status 200 that is of type `other` instead of an event stream, and no whole answer either.
+pub(super) fn not_a_stream(headers: &HeaderMap, body: &[u8], other: &str, endpoint: &Endpoint) -> Failure {
+    let asked = retry_after::in_headers(headers);
+    let Body { error, .. } = Body::of(body.get(..LONGEST_BODY).unwrap_or(body));
     let said = error.message.as_deref().map(|message| endpoint.secrets.line(message));
     let kind = kinds::told(&error, said.as_deref().unwrap_or_default()).unwrap_or(FailureKind::Configuration);
     let in_words = || kind.may_pass().then(|| retry_after::in_words(said.as_deref()?)).flatten();
@@ -122,10 +125,10 @@ fn redirect(response: &Response, endpoint: &Endpoint) -> Option<String> {
     Some(endpoint.secrets.line(&shown))
 }
 
-/// The beginning of a body. What arrives before an error counts: a half message is better than none.
-async fn read_some(mut response: Response) -> Vec<u8> {
+/// The beginning of a body, of `most` bytes and a few. What arrives before an error counts: a half message is better than none.
+pub(super) async fn read_some(mut response: Response, most: usize) -> Vec<u8> {
     let mut body = Vec::new();
-    while body.len() < LONGEST_BODY
+    while body.len() < most
         && let Ok(Some(chunk)) = response.chunk().await
     {
         body.extend_from_slice(&chunk);
@@ -142,7 +145,7 @@ struct Body {
 
 impl Body {
     async fn read(response: Response) -> Self {
-        Self::of(&read_some(response).await)
+        Self::of(&read_some(response, LONGEST_BODY).await)
     }
 
     fn of(body: &[u8]) -> Self {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use codex_net::HttpClients;
+use codex_net::{HttpClients, whole};
 use reqwest::{
-    Client, Response,
+    Client,
     header::{ACCEPT, HeaderValue},
 };
 use serde::Deserialize;
@@ -88,23 +88,11 @@ async fn page(client: &Client, endpoint: &Endpoint, url: Url) -> Result<Page, St
         client.get(url).headers(headers).send().await.map_err(|error| failure::unsent(&error, endpoint).message)?;
     let status = response.status().as_u16();
     if status != 200 {
-        return Err(failure::refused(response, endpoint, "").await.message);
+        return Err(failure::refused(response, endpoint, "").await.0.message);
     }
     let none = || format!("{} did not answer with a list of models", endpoint.shown);
-    let body = read(response).await.ok_or_else(none)?;
+    let body = whole(response, MOST).await.map_err(|_| none())?;
     serde_json::from_slice(&body).ok().and_then(parse).ok_or_else(none)
-}
-
-/// All of a body; `None` if it breaks off or is too long.
-async fn read(mut response: Response) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MOST {
-            return None;
-        }
-    }
-    Some(body)
 }
 
 /// A list as servers write it: below `data`, or bare.

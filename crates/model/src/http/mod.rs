@@ -9,6 +9,7 @@ mod config;
 mod endpoint;
 mod failure;
 mod kinds;
+mod left_out;
 mod listing;
 #[cfg(test)]
 mod open_weights_tests;
@@ -17,8 +18,14 @@ mod retry_after;
 mod secrets;
 pub(crate) mod sse;
 mod vendor_error;
+#[cfg(test)]
+mod whole_tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use codex_history::AssistantPart;
@@ -32,9 +39,10 @@ use reqwest::{
     Response,
     header::{CONTENT_TYPE, HeaderValue},
 };
+use serde_json::Value;
 use url::Url;
 
-use self::{endpoint::Endpoint, sse::Events};
+use self::{endpoint::Endpoint, left_out::LeftOut, sse::Events};
 use crate::{
     EventStream, Failure, FailureKind, Model, Request, StreamEvent,
     repair::{repaired, sign},
@@ -57,13 +65,15 @@ pub struct HttpModel {
     config: HttpConfig,
     endpoint: Result<Arc<Endpoint>, Failure>,
     clients: Arc<HttpClients>,
+    /// What the server was found not to take.
+    left_out: Arc<Mutex<LeftOut>>,
 }
 
 impl HttpModel {
     /// Nothing is connected yet; settings that cannot work show in the first answer.
     pub fn new(config: HttpConfig, clients: Arc<HttpClients>) -> Self {
         let endpoint = Endpoint::new(&config).map(Arc::new);
-        Self { config, endpoint, clients }
+        Self { config, endpoint, clients, left_out: Arc::default() }
     }
 
     fn ask(&self, request: &Request) -> Result<Ask, Failure> {
@@ -88,6 +98,7 @@ impl HttpModel {
         let body = format
             .body(request, &self.config)
             .map_err(|error| wrong(format!("the request cannot be written as JSON: {error}")))?;
+        let body = left_out::without(body, &self.left_out.lock().unwrap_or_else(PoisonError::into_inner));
         let client = self.clients.client_within(&endpoint.url, self.config.connect_timeout);
         let client = client.map_err(|error| wrong(error.to_string()))?;
         let secrets = Arc::clone(&endpoint.secrets);
@@ -99,6 +110,7 @@ impl HttpModel {
             model_header: format.model_header(&request.model),
             vendor,
             body,
+            left_out: Arc::clone(&self.left_out),
             first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
             idle: self.config.idle_timeout,
             assembler: format.assembler(request, &self.config, secrets),
@@ -136,6 +148,7 @@ struct Ask {
     model_header: Option<(&'static str, &'static str)>,
     vendor: Arc<str>,
     body: Bytes,
+    left_out: Arc<Mutex<LeftOut>>,
     first_byte: Duration,
     idle: Duration,
     assembler: Assembler,
@@ -153,7 +166,11 @@ enum State {
 async fn step(state: State) -> Option<(StreamEvent, State)> {
     let mut reader = match state {
         State::Ask(ask) => match ask.send().await {
-            Ok(reader) => reader,
+            Ok(Sent::Answered(reader)) => reader,
+            Ok(Sent::Refused { parameter, reason, less }) => {
+                let parameter = parameter.to_owned();
+                return Some((StreamEvent::LeftOut { parameter, reason }, State::Ask(less)));
+            }
             Err(failure) => return Some((StreamEvent::Failed(failure), State::End)),
         },
         State::Read(reader) => reader,
@@ -165,19 +182,30 @@ async fn step(state: State) -> Option<(StreamEvent, State)> {
     Some((event, if ends { State::End } else { State::Read(reader) }))
 }
 
+/// What came of a request.
+enum Sent {
+    Answered(Box<Reader>),
+    /// The server does not take a parameter: what it says, and the same without it.
+    Refused {
+        parameter: &'static str,
+        reason: String,
+        less: Box<Ask>,
+    },
+}
+
 impl Ask {
-    async fn send(self) -> Result<Box<Reader>, Failure> {
+    async fn send(self: Box<Self>) -> Result<Sent, Failure> {
         let mut request = self
             .client
             .post(self.endpoint.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("session-id", self.thread_id.clone())
-            .header("thread-id", self.thread_id);
+            .header("thread-id", self.thread_id.clone());
         if let Some((name, value)) = self.model_header {
             request = request.header(name, value);
         }
         // Last, since it replaces what is there by the same name.
-        let request = request.headers(self.endpoint.headers.clone()).body(self.body);
+        let request = request.headers(self.endpoint.headers.clone()).body(self.body.clone());
         let response = match awake::within(self.first_byte, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure::unsent(&error, &self.endpoint)),
@@ -186,20 +214,38 @@ impl Ask {
         // An error's text may take as long as an answer's.
         let late = |silence| silent(&self.endpoint, silence);
         if response.status().as_u16() != 200 {
+            let status = response.status().as_u16();
             let refused = failure::refused(response, &self.endpoint, &self.model);
-            return Err(awake::within(self.idle, refused).await.unwrap_or_else(late));
+            let (failure, said) = awake::within(self.idle, refused).await.map_err(late)?;
+            return match left_out::refused(status, &said, &self.body) {
+                Some(parameter) => Ok(self.without(parameter, failure.message)),
+                None => Err(failure),
+            };
         }
         if let Some(other) = not_a_stream(&response) {
-            let told = failure::not_a_stream(response, other, &self.endpoint);
-            return Err(awake::within(self.idle, told).await.unwrap_or_else(late));
+            return self.read_whole(response, other).await;
         }
-        Ok(Box::new(Reader {
-            events: Events::new(response, self.idle),
-            assembler: self.assembler,
-            vendor: self.vendor,
-            length: 0,
-            is_over: false,
-        }))
+        let events = Some(Events::new(response, self.idle));
+        Ok(Sent::Answered(Box::new(Reader::new(events, self.assembler, self.vendor))))
+    }
+
+    /// Asks without `parameter` from here on.
+    fn without(mut self: Box<Self>, parameter: &'static str, reason: String) -> Sent {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter);
+        self.body = left_out::without(self.body, &LeftOut::from([parameter]));
+        Sent::Refused { parameter, reason, less: self }
+    }
+
+    /// Reads what came in the place of a stream, of type `other`: all of an answer, or what is wrong.
+    async fn read_whole(mut self: Box<Self>, response: Response, other: &str) -> Result<Sent, Failure> {
+        let headers = response.headers().clone();
+        let read = failure::read_some(response, LONGEST_ANSWER);
+        let body = awake::within(self.idle, read).await.map_err(|silence| silent(&self.endpoint, silence))?;
+        let answer: Option<Value> = serde_json::from_slice(&body).ok();
+        if answer.is_some_and(|answer| self.assembler.take_whole(&answer)) {
+            return Ok(Sent::Answered(Box::new(Reader::new(None, self.assembler, self.vendor))));
+        }
+        Err(failure::not_a_stream(&headers, &body, other, &self.endpoint))
     }
 }
 
@@ -226,8 +272,7 @@ fn not_a_stream(response: &Response) -> Option<&'static str> {
 /// What `response` answers, put together by `assembler`.
 #[cfg(test)]
 pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) -> EventStream {
-    let reader =
-        Reader { events: Events::new(response, idle), assembler, vendor: "".into(), length: 0, is_over: false };
+    let reader = Reader::new(Some(Events::new(response, idle)), assembler, "".into());
     Box::pin(stream::unfold(State::Read(Box::new(reader)), step))
 }
 
@@ -245,7 +290,8 @@ pub(crate) fn too_many_calls(content: &[AssistantPart]) -> Option<StreamEvent> {
 
 /// An answer that is arriving.
 struct Reader {
-    events: Events,
+    /// `None`: all of it is in the assembler.
+    events: Option<Events>,
     assembler: Assembler,
     vendor: Arc<str>,
     /// Of its events so far, in bytes.
@@ -255,6 +301,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(events: Option<Events>, assembler: Assembler, vendor: Arc<str>) -> Self {
+        Self { events, assembler, vendor, length: 0, is_over: false }
+    }
+
     async fn next(&mut self) -> StreamEvent {
         use FailureKind::{Disconnected, Malformed};
         loop {
@@ -267,7 +317,11 @@ impl Reader {
                 }
                 return event;
             }
-            match self.events.next().await {
+            let event = match &mut self.events {
+                Some(events) => events.next().await,
+                None => None,
+            };
+            match event {
                 Some(Ok(event)) => {
                     self.length += event.data.len();
                     if self.length > LONGEST_ANSWER {

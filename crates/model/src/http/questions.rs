@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codex_net::{HttpClients, causes};
+use codex_net::{Cut, HttpClients, causes, whole};
 use reqwest::{
     Client, Response,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
@@ -110,13 +110,10 @@ fn why(error: &reqwest::Error) -> String {
     if all.to_lowercase().contains("connection refused") { "nothing listens there".to_owned() } else { all }
 }
 
-async fn read(mut response: Response) -> Result<Value, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MOST {
-            return Err("the answer is too long".to_owned());
-        }
-    }
+async fn read(response: Response) -> Result<Value, String> {
+    let body = whole(response, MOST).await.map_err(|cut| match cut {
+        Cut::Broke(error) => why(&error),
+        Cut::TooLong => "the answer is too long".to_owned(),
+    })?;
     serde_json::from_slice(&body).map_err(|_| "the answer is not JSON".to_owned())
 }

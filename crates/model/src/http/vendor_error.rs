@@ -11,5 +11,8 @@ pub(crate) struct VendorError {
     pub(crate) code: Value,
     #[serde(default, rename = "type")]
     pub(crate) kind: Value,
+    /// Which part of the request it is about.
+    #[serde(default)]
+    pub(crate) param: Value,
     pub(crate) message: Option<String>,
 }

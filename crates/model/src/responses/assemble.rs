@@ -118,10 +118,12 @@ impl Assembler {
             "response.completed" => self.completed(serde_json::from_str(data)?)?,
             "response.failed" => {
                 let end: End = serde_json::from_str(data)?;
+                self.ready.extend(end.response.usage.map(|usage| StreamEvent::Counted(usage.into())));
                 self.fail(in_stream(&end.response.error.unwrap_or_default(), &self.secrets));
             }
             "response.incomplete" => {
                 let end: End = serde_json::from_str(data)?;
+                self.ready.extend(end.response.usage.map(|usage| StreamEvent::Counted(usage.into())));
                 let reason = end.response.incomplete_details.and_then(|details| details.reason);
                 self.fail(incomplete(reason.as_deref(), &self.secrets));
             }

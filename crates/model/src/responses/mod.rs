@@ -6,5 +6,6 @@ mod encode;
 mod events;
 #[cfg(test)]
 mod tests;
+mod whole;
 
-pub(crate) use self::{assemble::Assembler, body::body};
+pub(crate) use self::{assemble::Assembler, body::body, whole::events_of};

@@ -1,7 +1,8 @@
 //! Pages of the public web, for whoever must not be led elsewhere by an address.
 //!
 //! A name is looked up once for each request, each of its addresses is judged, and those that were judged are what is
-//! connected to. Redirects are followed here, within one site, and each is judged again. It must never send anything
+//! connected to. Where the variables name a proxy, that is asked instead, for the name: addresses that are known here are judged
+//! all the same, but where the proxy goes is its own to say. Redirects are followed here, within one site, and each is judged again. It must never send anything
 //! but the address, and must never hold more of a page than it was asked for.
 
 mod address;
@@ -15,7 +16,7 @@ use reqwest::{Client, Response, StatusCode, header};
 use url::{Host, Url};
 
 use crate::{
-    NetError, causes, clients,
+    NetError, Proxies, causes, clients,
     proxy::{Domains, Resolver, address::objection, target::Target},
 };
 
@@ -26,6 +27,22 @@ const LONGEST_LOOK_UP: Duration = Duration::from_secs(15);
 
 /// Most redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
+
+/// Ends of names that are none of the public web: of RFC 6761, 6762 and 8375, and those that networks use for themselves.
+const PRIVATE: &[&str] = &[
+    "localhost",
+    "local",
+    "internal",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+    "home.arpa",
+    "test",
+    "invalid",
+    "onion",
+];
 
 /// What is asked for: text, in whichever form there is.
 const ACCEPT: &str = "text/markdown, text/html;q=0.9, text/plain;q=0.8, application/json;q=0.8, */*;q=0.1";
@@ -50,6 +67,7 @@ pub struct WebHosts {
 pub struct Web {
     hosts: WebHosts,
     resolver: Resolver,
+    proxies: Proxies,
     /// How this program calls itself.
     agent: String,
 }
@@ -104,7 +122,13 @@ pub enum FetchError {
 impl Web {
     /// Gets pages from `hosts`; `agent` is what servers are told of who asks.
     pub fn new(hosts: WebHosts, resolver: Resolver, agent: &str) -> Self {
-        Self { hosts, resolver, agent: agent.to_owned() }
+        Self { hosts, resolver, proxies: Proxies::default(), agent: agent.to_owned() }
+    }
+
+    /// Gets them through `proxies`.
+    #[must_use]
+    pub fn through(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Whether the list of what is allowed names the host of `url`; `false` where there is no such list.
@@ -167,10 +191,24 @@ impl Web {
     async fn ask(&self, url: &Url) -> Result<Response, FetchError> {
         self.check(url)?;
         let client = match url.host() {
-            Some(Host::Domain(name)) => clients::pinned(url, name, &self.look_up(url).await?)?,
-            _ => clients::pinned(url, "", &[])?,
+            Some(Host::Domain(name)) => match self.look_up(url).await {
+                Ok(addresses) => clients::pinned(url, name, &addresses, &self.proxies)?,
+                // The name is known where the proxy is. Without one this client knows no address, and asks nobody.
+                Err(FetchError::Failed(_)) if self.is_for_proxy(url)? => clients::pinned(url, "", &[], &self.proxies)?,
+                Err(error) => return Err(error),
+            },
+            _ => clients::pinned(url, "", &[], &self.proxies)?,
         };
         self.send(&client, url).await
+    }
+
+    /// Whether a proxy may be asked for a name that cannot be looked up here: not where it is one of a private network.
+    fn is_for_proxy(&self, url: &Url) -> Result<bool, FetchError> {
+        let target = target(url)?;
+        let name = target.host.to_string();
+        let is_private = !name.contains('.')
+            || PRIVATE.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')));
+        Ok(self.proxies.host_for(url.scheme()).is_some() && (!is_private || self.hosts.private.name(&target)))
     }
 
     async fn send(&self, client: &Client, url: &Url) -> Result<Response, FetchError> {

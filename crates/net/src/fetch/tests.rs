@@ -236,3 +236,60 @@ fn lists_of_hosts_are_held_before_anything_is_looked_up() {
         assert_eq!(web.is_listed(&url(address)), !found.contains("allow_domains"), "{address}");
     }
 }
+
+/// A proxy is asked for names, also for those that only it knows; what is known to be private is refused before.
+#[tokio::test]
+async fn a_proxy_is_asked_and_what_leads_home_is_not() {
+    let page = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let (proxied, own) = (page("proxied"), page("own"));
+    let (to_home, to_name) = ["http://127.0.0.1/", "http://sub.home.example/"]
+        .map(|to| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"))
+        .into();
+    let table = [
+        ("http://public.example/a", &*proxied),
+        ("http://unknown.example/a", &proxied),
+        ("http://public.example/home", &to_home),
+        ("http://public.example/name", &to_name),
+        ("/direct", &own),
+    ];
+    let (port, mut asked) = serve(&table).await;
+    let names =
+        [("public.example", [&[PUBLIC][..]; 9]), ("home.example", [&[PRIVATE]; 9]), ("near.example", [&[HERE]; 9])];
+    let web = |except: &str| {
+        let proxy = Some(("HTTP_PROXY", format!("http://127.0.0.1:{port}")));
+        let proxies = Proxies { http: proxy.clone(), https: proxy, except: Some(except.into()) };
+        web(&[format!("near.example:{port}")], Resolver::table(names)).through(proxies)
+    };
+    let body = async |except: &str, address: &str| match web(except).get(&url(address), LIMITS).await {
+        Ok(Found::Page(page)) => Ok(String::from_utf8(page.body).unwrap()),
+        Ok(Found::Elsewhere(next)) => Ok(next.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    for address in ["http://public.example/a", "http://unknown.example/a"] {
+        assert_eq!(body("", address).await.as_deref(), Ok("proxied"), "{address}");
+        let head = asked.recv().await.unwrap();
+        assert!(head.starts_with(&format!("GET {address} HTTP/1.1\r\n")), "{head}");
+    }
+    let direct = format!("http://near.example:{port}/direct");
+    assert_eq!(body("near.example", &direct).await.as_deref(), Ok("own"));
+    asked.recv().await.unwrap();
+    // Redirects are judged as they are without one.
+    let elsewhere = body("", "http://public.example/name").await;
+    assert_eq!(elsewhere.as_deref(), Ok("http://sub.home.example/"));
+    let home = body("", "http://public.example/home").await.unwrap_err();
+    assert!(home.contains("search.private_hosts"), "{home}");
+    asked.recv().await.unwrap();
+    asked.recv().await.unwrap();
+    for (except, address) in [
+        ("", "http://home.example/"),
+        ("", "http://10.0.0.1/"),
+        ("", "http://wiki/"),
+        ("", "http://metadata.google.internal/"),
+        // Nobody but the proxy knows it, and it may not be asked.
+        ("unknown.example", "http://unknown.example/a"),
+        ("*", "http://unknown.example/a"),
+    ] {
+        body(except, address).await.unwrap_err();
+    }
+    assert!(asked.try_recv().is_err(), "nothing was sent");
+}

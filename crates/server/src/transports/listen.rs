@@ -325,7 +325,7 @@ mod tests {
 
     fn listening() -> Arc<Listening> {
         let environment = Environment::from_pairs::<String, String>([]);
-        let hub = Hub::start(environment, "codex".into(), SessionSource::AppServer, None);
+        let hub = Hub::start(environment, "codex".into(), SessionSource::AppServer, None, None);
         let facts = Facts { codex_home: "/".into(), defaults: ThreadStartParams::default() };
         let gate = Gate { tokens: None, origins: Origins::default(), is_local: true };
         Listening::new(hub, facts, gate, None)

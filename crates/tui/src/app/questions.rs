@@ -66,14 +66,14 @@ impl Questions {
 
 impl App {
     /// Whether a question is up.
-    pub(super) fn asks(&self) -> bool {
+    pub(crate) fn is_asking(&self) -> bool {
         self.overlays.iter().any(|overlay| overlay.question().is_some())
     }
 
     /// Shows the next question, if no other is up and the keys have rested.
     pub(super) fn raise_question(&mut self, now: Instant) {
         let rests = self.focus.last_key.is_none_or(|at| now.saturating_duration_since(at) >= REST);
-        if self.asks() || !rests {
+        if self.is_asking() || !rests {
             return;
         }
         let Some((id, request)) = self.questions.waiting.pop_front() else { return };

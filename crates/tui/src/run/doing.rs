@@ -52,9 +52,11 @@ pub fn set_up(
     let mut face = if settings.screen_reader || capabilities.is_dumb {
         Face::Lines { shown: Vec::new(), prompted: false }
     } else {
-        let raw = RawMode::enter(capabilities)?;
+        // Who does not know a link's sequence may show that of a title as well.
+        let has_title = settings.terminal_title && capabilities.links;
+        let raw = RawMode::enter(capabilities, has_title)?;
         let screen = if full { Screen::full } else { Screen::inline };
-        Face::Drawn { screen: Box::new(screen(Output, size, capabilities)), raw }
+        Face::Drawn { screen: Box::new(screen(Output, size, capabilities)), raw, title: has_title.then(String::new) }
     };
     if settings.theme == "auto" {
         // The answer comes with the keys, if it comes.

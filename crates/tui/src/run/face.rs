@@ -13,6 +13,7 @@ use crate::{
     app::{App, AppEvent},
     screen::{Input, Output, RawMode, Screen},
     text::Row,
+    title,
 };
 
 /// What happens at the terminal.
@@ -26,6 +27,8 @@ pub enum Face {
         screen: Box<Screen<Output>>,
         /// Its mode, given back at the end.
         raw: RawMode,
+        /// What its title says, if that is ours; empty while it does not say it.
+        title: Option<String>,
     },
     /// Lines.
     Lines {
@@ -60,7 +63,14 @@ impl Face {
                 if is_other {
                     self.resize(app);
                 }
-                let Self::Drawn { screen, .. } = self else { return Ok(false) };
+                let Self::Drawn { screen, title, .. } = self else { return Ok(false) };
+                if let Some(shown) = title {
+                    let wanted = title::of(app);
+                    if *shown != wanted {
+                        screen.send(&title::sequence(&wanted));
+                        *shown = wanted;
+                    }
+                }
                 screen.page(app.is_page());
                 screen.frame(&app.live(Instant::now()))?;
                 Ok(app.is_behind() && !app.is_page())
@@ -143,7 +153,8 @@ impl Face {
     /// # Errors
     /// When the terminal cannot be given back or taken again.
     pub fn lend<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<T> {
-        let Self::Drawn { screen, raw } = self else { return Ok(work()) };
+        let Self::Drawn { screen, raw, title } = self else { return Ok(work()) };
+        forget(title);
         screen.finish(&[])?;
         raw.leave();
         let done = work();
@@ -157,7 +168,8 @@ impl Face {
     /// # Errors
     /// As [`Self::lend`].
     pub fn suspend(&mut self) -> io::Result<()> {
-        let Self::Drawn { screen, raw } = self else { return Ok(()) };
+        let Self::Drawn { screen, raw, title } = self else { return Ok(()) };
+        forget(title);
         screen.finish(&[])?;
         raw.suspend()?;
         screen.resize(crate::screen::size());
@@ -199,6 +211,13 @@ impl Face {
         if let Self::Drawn { raw, .. } = self {
             raw.leave();
         }
+    }
+}
+
+/// Whoever has the terminal meanwhile has its title too.
+fn forget(title: &mut Option<String>) {
+    if let Some(shown) = title {
+        shown.clear();
     }
 }
 

@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use super::{Capabilities, Output, restore};
+use crate::title;
 
 /// Pastes in brackets, reports of the focus, keys that say what was held. The last is the protocol of kitty, pushed on
 /// a stack of the terminal's; those that do not know it ignore it.
@@ -26,6 +27,7 @@ const LEAVE_MODIFIED_KEYS: &[u8] = b"\x1b[>4m";
 struct Before {
     mode: Termios,
     modified_keys: bool,
+    title: bool,
 }
 
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
@@ -35,14 +37,15 @@ static HOOK: Once = Once::new();
 #[derive(Debug)]
 pub struct RawMode {
     modified_keys: bool,
+    title: bool,
 }
 
 impl RawMode {
-    /// Takes the terminal. A panic gives it back before it says what it has to say.
+    /// Takes the terminal, with its title if `title` says so. A panic gives it back before it says what it has to say.
     ///
     /// # Errors
     /// When standard input is no terminal.
-    pub fn enter(terminal: Capabilities) -> io::Result<Self> {
+    pub fn enter(terminal: Capabilities, title: bool) -> io::Result<Self> {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {
@@ -50,7 +53,7 @@ impl RawMode {
                 before(panic);
             }));
         });
-        let raw = Self { modified_keys: terminal.modified_keys };
+        let raw = Self { modified_keys: terminal.modified_keys, title };
         raw.enter_again()?;
         Ok(raw)
     }
@@ -69,11 +72,14 @@ impl RawMode {
         let mut raw = mode.clone();
         raw.make_raw();
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
-        *before = Some(Before { mode, modified_keys: self.modified_keys });
+        *before = Some(Before { mode, modified_keys: self.modified_keys, title: self.title });
         drop(before);
         Output.write_all(ENTER)?;
         if self.modified_keys {
             Output.write_all(ENTER_MODIFIED_KEYS)?;
+        }
+        if self.title {
+            Output.write_all(title::PUSH)?;
         }
         Ok(true)
     }
@@ -107,10 +113,13 @@ impl Drop for RawMode {
 pub fn restore_terminal() {
     // Not waited for: a panic may come while this is held.
     let Ok(mut before) = BEFORE.try_lock() else { return };
-    let Some(Before { mode, modified_keys }) = before.take() else { return };
+    let Some(Before { mode, modified_keys, title }) = before.take() else { return };
     let mut bytes = restore::bytes();
     if modified_keys {
         bytes.extend_from_slice(LEAVE_MODIFIED_KEYS);
+    }
+    if title {
+        bytes.extend_from_slice(title::POP);
     }
     bytes.extend_from_slice(LEAVE);
     let _ = Output.write_all(&bytes);

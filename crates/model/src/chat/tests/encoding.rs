@@ -4,21 +4,21 @@ use codex_history::{Content, Opaque, Wire};
 
 use super::*;
 
-const LOCAL: &str = "http://127.0.0.1:8080/v1";
-const OPENAI: &str = "https://api.openai.com/v1";
-const MISTRAL: &str = "https://api.mistral.ai/v1";
+const USUAL: &[(Quirk, bool)] = &[];
+const DEVELOPER: &[(Quirk, bool)] = &[(Quirk::DeveloperRole, true)];
+const STRICT: &[(Quirk, bool)] = &[(Quirk::UserAfterResult, false)];
 
-fn messages(base_url: &str, conversation: &[Message]) -> Vec<Value> {
+fn messages(quirks: &[(Quirk, bool)], conversation: &[Message]) -> Vec<Value> {
     let history: History = conversation.iter().cloned().collect();
-    let body = super::super::body(&request(history), &config(base_url)).unwrap();
+    let body = super::super::body(&request(history), &with(quirks)).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     body["messages"].as_array().unwrap().clone()
 }
 
 /// Each message as its role and the beginning of what it says.
-fn short(base_url: &str, conversation: &[Message]) -> Vec<String> {
+fn short(quirks: &[(Quirk, bool)], conversation: &[Message]) -> Vec<String> {
     let of = |message: Value| format!("{} {}", message["role"].as_str().unwrap(), message["content"]);
-    messages(base_url, conversation).into_iter().map(of).collect()
+    messages(quirks, conversation).into_iter().map(of).collect()
 }
 
 fn developer(text: &str) -> Message {
@@ -58,7 +58,7 @@ fn instructions_come_first_and_what_was_said_together_is_one_message() {
         Message::user("on"),
     ];
     assert_eq!(
-        short(LOCAL, &conversation),
+        short(USUAL, &conversation),
         [
             "system \"Be kind.\\n\\nBe brief.\"",
             "user \"environment\\n\\ngo\"",
@@ -67,7 +67,7 @@ fn instructions_come_first_and_what_was_said_together_is_one_message() {
         ]
     );
     assert_eq!(
-        short(OPENAI, &conversation),
+        short(DEVELOPER, &conversation),
         [
             "developer \"Be kind.\"",
             "developer \"Be brief.\"",
@@ -93,9 +93,9 @@ fn results_come_right_after_their_calls_and_pictures_after_all_of_them() {
     let mut expected = ["user \"go\"", "assistant null", "tool \"one\"", "tool \"two\\nthree\"", &shown(pictures)]
         .map(str::to_owned)
         .to_vec();
-    assert_eq!(short(LOCAL, &conversation), expected);
+    assert_eq!(short(USUAL, &conversation), expected);
     expected.insert(4, "assistant \"I have the results.\"".into());
-    assert_eq!(short(MISTRAL, &conversation), expected);
+    assert_eq!(short(STRICT, &conversation), expected);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_cannot_be_sent_is_left_out() {
         answer(vec![AssistantPart::Search { queries: vec!["x".into()], sources: vec![], opaque: None }]),
         Message::user("on"),
     ];
-    assert_eq!(short(LOCAL, &conversation), ["user \"go\\n\\non\""]);
+    assert_eq!(short(USUAL, &conversation), ["user \"go\\n\\non\""]);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn arguments_are_such_that_servers_can_read_them() {
         ("{\"comm", r#"{"unreadable":"{\"comm"}"#),
         ("[1]", r#"{"unreadable":"[1]"}"#),
     ] {
-        let sent_back = messages(LOCAL, &[answer(vec![calling("1", written)]), result("1", vec![])]);
+        let sent_back = messages(USUAL, &[answer(vec![calling("1", written)]), result("1", vec![])]);
         assert_eq!(sent_back[0]["tool_calls"][0]["function"]["arguments"], sent, "{written}");
         assert_eq!(sent_back[1]["content"], "");
     }
@@ -142,7 +142,7 @@ fn thinking_goes_back_with_the_calls_it_led_to_or_as_a_gateway_wants() {
         ("another wire's", vec![content(Wire::Responses), calling("1", "{}")], &null, &null),
         ("a gateway's", vec![details, text("Hi")], &null, &detail),
     ] {
-        let sent = &messages(LOCAL, &[answer(parts)])[0];
+        let sent = &messages(USUAL, &[answer(parts)])[0];
         assert_eq!((&sent["reasoning_content"], &sent["reasoning_details"]), (reasoning, told), "{what}");
     }
     let signed = |wire| {
@@ -151,18 +151,18 @@ fn thinking_goes_back_with_the_calls_it_led_to_or_as_a_gateway_wants() {
         AssistantPart::Call(ToolCall { call_id, name, arguments, opaque })
     };
     for (wire, expected) in [(Wire::ChatCompletions, json!({ "s": 1 })), (Wire::Responses, null)] {
-        assert_eq!(messages(LOCAL, &[answer(vec![signed(wire)])])[0]["tool_calls"][0]["extra_content"], expected);
+        assert_eq!(messages(USUAL, &[answer(vec![signed(wire)])])[0]["tool_calls"][0]["extra_content"], expected);
     }
 }
 
 #[test]
 fn a_conversation_has_other_words_for_another_server() {
     let history: History = [developer("Be kind."), Message::user("go"), answer(vec![text("Hi")])].into_iter().collect();
-    let role = |base_url| {
-        let body = super::super::body(&request(history.clone()), &config(base_url)).unwrap();
+    let role = |quirks_of| {
+        let body = super::super::body(&request(history.clone()), &with(quirks_of)).unwrap();
         serde_json::from_slice::<Value>(&body).unwrap()["messages"][0]["role"].clone()
     };
     for _ in 0..2 {
-        assert_eq!((role(LOCAL), role(OPENAI)), (json!("system"), json!("developer")));
+        assert_eq!((role(USUAL), role(DEVELOPER)), (json!("system"), json!("developer")));
     }
 }

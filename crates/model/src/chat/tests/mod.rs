@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::{
-    HttpConfig, HttpModel, Model, Request, StreamEvent, WireFormat,
+    HttpConfig, HttpModel, Model, Quirk, Quirks, Request, StreamEvent, WireFormat,
     testing::{all_of, completed, failed, said, text},
 };
 
@@ -38,6 +38,12 @@ fn request(history: History) -> Request {
 
 fn config(base_url: impl Into<String>) -> HttpConfig {
     HttpConfig::new(WireFormat::ChatCompletions, base_url)
+}
+
+/// Somewhere, with quirks of its own.
+fn with(quirks: &[(Quirk, bool)]) -> HttpConfig {
+    let quirks = quirks.iter().fold(Quirks::default(), |quirks, (quirk, holds)| quirks.with(*quirk, *holds));
+    HttpConfig { quirks, ..config("http://127.0.0.1:8080/v1") }
 }
 
 async fn ask(server: &ModelServer, history: History) -> Vec<StreamEvent> {

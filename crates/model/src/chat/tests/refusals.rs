@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::FailureKind::{self, *};
+use crate::Options;
 
 /// Whose, status, body, kind, and words of the message.
 const TABLE: &[(&str, u16, &str, FailureKind, &str)] = &[
@@ -112,4 +113,43 @@ async fn each_is_of_its_kind() {
         let failure = failed(&events);
         assert!(failure.kind == *kind && failure.message.contains(words), "{whose}: {failure:?}");
     }
+}
+
+/// A parameter that the conversation can do without is left out, which is said once; one that it cannot is why it fails.
+#[tokio::test]
+async fn a_parameter_that_is_refused_is_left_out_from_then_on() {
+    let refusal = |name: &str| {
+        let message = format!("Unsupported parameter: '{name}' is not supported with this model.");
+        let error = json!({ "error": { "message": message, "param": name, "code": "unsupported_parameter" } });
+        json!({ "http": 400, "body": error.to_string() })
+    };
+    let server = ModelServer::from_json(json!([
+        refusal("temperature"), refusal("stream_options"), { "text": "One." }, { "text": "Two." }, refusal("tools"),
+    ]));
+    let model = HttpModel::new(config(server.base_url()), Arc::new(HttpClients::new()));
+    let options = Arc::new(Options { temperature: Some(0.5), ..Options::default() });
+    let ask = async || all_of(model.stream(Request { options: Arc::clone(&options), ..request(said("hi")) })).await;
+    let told = |events: &[StreamEvent]| -> Vec<String> {
+        let parameter = |event: &StreamEvent| match event {
+            StreamEvent::LeftOut { parameter, reason } if reason.contains("is not supported") => {
+                Some(parameter.clone())
+            }
+            _ => None,
+        };
+        events.iter().filter_map(parameter).collect()
+    };
+    let first = ask().await;
+    assert_eq!(
+        (told(&first), completed(&first).0),
+        (vec!["temperature".into(), "stream_options".into()], &[text("One.")][..])
+    );
+    let second = ask().await;
+    assert_eq!((told(&second), completed(&second).0), (vec![], &[text("Two.")][..]));
+    assert_eq!(failed(&ask().await).kind, BadRequest(400));
+    let requests = server.requests();
+    let sent = requests.iter().map(|request| {
+        ["temperature", "stream_options", "tools", "messages"].map(|name| request.body.get(name).is_some())
+    });
+    let without = [false, false, true, true];
+    assert_eq!(sent.collect::<Vec<_>>(), [[true; 4], [false, true, true, true], without, without, without]);
 }

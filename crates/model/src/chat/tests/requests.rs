@@ -5,6 +5,17 @@ use codex_history::Content;
 use super::*;
 use crate::{Known, Options, Said};
 
+const OPENAI: &[(Quirk, bool)] = &[
+    (Quirk::DeveloperRole, true),
+    (Quirk::CacheKeys, true),
+    (Quirk::MaxCompletionTokens, true),
+    (Quirk::TemperatureWhenThinking, false),
+    (Quirk::Verbosity, true),
+];
+const MISTRAL: &[(Quirk, bool)] =
+    &[(Quirk::UserAfterResult, false), (Quirk::StreamOptions, false), (Quirk::ReasoningEffort, false)];
+const NO_SCHEMA: &[(Quirk, bool)] = &[(Quirk::JsonSchema, false)];
+
 #[tokio::test]
 async fn a_conversation_grows_only_at_its_end_and_carries_its_thinking_back() {
     let server = ModelServer::from_json(json!([
@@ -59,42 +70,42 @@ fn each_server_gets_what_it_takes() {
     };
     let schema = Some(Arc::new(json!({ "type": "object" })));
     let request = Request { options: Arc::new(options), output_schema: schema, ..request(said("hi")) };
-    let sent = |base_url: &str, model: &str| -> Value {
+    let sent = |quirks: &[(Quirk, bool)], model: &str| -> Value {
         let request = Request { model: model.into(), ..request.clone() };
-        let config = HttpConfig { known: Known::of("", model), ..config(base_url) };
+        let config = HttpConfig { known: Known::of("", model), ..with(quirks) };
         serde_json::from_slice(&super::super::body(&request, &config).unwrap()).unwrap()
     };
     let always = ["messages", "model", "response_format", "service_tier", "stream", "tools"];
-    for (base_url, model, more) in [
+    for (quirks, model, more) in [
         (
-            "https://api.openai.com/v1",
+            OPENAI,
             "gpt-5.5",
             &["max_completion_tokens", "prompt_cache_key", "reasoning_effort", "store", "stream_options", "verbosity"]
                 [..],
         ),
         (
-            "https://api.openai.com/v1",
+            OPENAI,
             "gpt-4o",
             &["max_completion_tokens", "prompt_cache_key", "store", "stream_options", "temperature", "verbosity"],
         ),
-        ("https://api.mistral.ai/v1", "m", &["max_tokens", "temperature"]),
-        ("https://api.deepseek.com", "m", &["max_tokens", "reasoning_effort", "stream_options", "temperature"]),
+        (MISTRAL, "m", &["max_tokens", "temperature"]),
+        (NO_SCHEMA, "m", &["max_tokens", "reasoning_effort", "stream_options", "temperature"]),
         (
-            "http://127.0.0.1:8080/v1",
+            &[(Quirk::ParallelToolCalls, true)],
             "m",
             &["max_tokens", "parallel_tool_calls", "reasoning_effort", "stream_options", "temperature"],
         ),
     ] {
-        let body = sent(base_url, model);
+        let body = sent(quirks, model);
         let mut expected: Vec<&str> = always.iter().chain(more).copied().collect();
         expected.sort_unstable();
         let mut names: Vec<&String> = body.as_object().unwrap().keys().collect();
         names.sort_unstable();
-        assert_eq!(names, expected, "{model} at {base_url}");
+        assert_eq!(names, expected, "{model} with {quirks:?}");
         let tools: Vec<&str> =
             body["tools"].as_array().unwrap().iter().filter_map(|tool| tool["function"]["name"].as_str()).collect();
         assert_eq!(tools, ["shell", "apply_patch"], "no search of the vendor's own");
-        let is_told = base_url.contains("deepseek");
+        let is_told = quirks == NO_SCHEMA;
         let kind = if is_told { "json_object" } else { "json_schema" };
         assert_eq!(body["response_format"]["type"], kind);
         let told = body["messages"].to_string().contains("satisfies this JSON Schema");
@@ -107,7 +118,7 @@ fn each_server_gets_what_it_takes() {
 
 /// What the user says that a model takes is sent wherever it is.
 #[test]
-fn the_word_of_the_user_outranks_the_host() {
+fn the_word_of_the_user_outranks_what_the_server_usually_takes() {
     let options = Options {
         reasoning_effort: Some("high".into()),
         verbosity: Some("low".into()),
@@ -116,18 +127,16 @@ fn the_word_of_the_user_outranks_the_host() {
     };
     let request = Request { options: Arc::new(options), ..request(said("hi")) };
     let all = Said { temperature: true, verbosity: true, efforts: true };
-    let sent = |base_url: &str, said: Said| {
-        let config = HttpConfig { known: Known { said, ..Known::default() }, ..config(base_url) };
+    let sent = |quirks: &[(Quirk, bool)], said: Said| {
+        let config = HttpConfig { known: Known { said, ..Known::default() }, ..with(quirks) };
         let body: Value = serde_json::from_slice(&super::super::body(&request, &config).unwrap()).unwrap();
         ["reasoning_effort", "verbosity", "temperature"].map(|name| body.get(name).is_some())
     };
-    for (base_url, usual) in [
-        ("https://api.openai.com/v1", [true, true, false]),
-        ("https://api.mistral.ai/v1", [false, false, true]),
-        ("https://openrouter.ai/api/v1", [true, false, true]),
-    ] {
-        assert_eq!(sent(base_url, Said::default()), usual, "{base_url}");
-        assert_eq!(sent(base_url, all), [true; 3], "{base_url}");
+    for (quirks, usual) in
+        [(OPENAI, [true, true, false]), (MISTRAL, [false, false, true]), (&[][..], [true, false, true])]
+    {
+        assert_eq!(sent(quirks, Said::default()), usual, "{quirks:?}");
+        assert_eq!(sent(quirks, all), [true; 3], "{quirks:?}");
     }
 }
 

@@ -1,0 +1,198 @@
+//! Parameters that a server refuses: which one an error means, and a request without it.
+//!
+//! Only what a conversation can do without is left out: never tools, what is said, or what an answer is held to.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::vendor_error::VendorError;
+
+/// Names of parameters, by their paths in a request.
+pub(super) type LeftOut = BTreeSet<&'static str>;
+
+/// What may be left out. Members come before the object that they are in: what is refused may be one of them alone.
+const PARAMETERS: [&str; 15] = [
+    "reasoning.summary",
+    "reasoning.effort",
+    "text.verbosity",
+    "reasoning",
+    "reasoning_effort",
+    "temperature",
+    "verbosity",
+    "store",
+    "include",
+    "parallel_tool_calls",
+    "stream_options",
+    "prompt_cache_key",
+    "service_tier",
+    "thinking",
+    "output_config",
+];
+
+/// How servers say that they do not take something, in small letters.
+const REFUSALS: [&str; 16] = [
+    "unsupported parameter",
+    "unsupported value",
+    "unsupported_parameter",
+    "not supported",
+    "unsupported",
+    "does not support",
+    "doesn't support",
+    "unknown parameter",
+    "unknown field",
+    "unknown name",
+    "unrecognized",
+    "unexpected",
+    "extra inputs are not permitted",
+    "extra fields not permitted",
+    "not allowed",
+    "must be verified",
+];
+
+/// How servers say that another value would do, in small letters: that is for whoever has set it.
+const OTHER_VALUES: [&str; 4] = ["supported values are", "must be one of", "should be one of", "expected one of"];
+
+/// The parameter of `body` that the server refused, if that is what the error says.
+pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&'static str> {
+    let message = error.message.as_deref().unwrap_or_default().to_lowercase();
+    let code = error.code.as_str().unwrap_or_default();
+    let refuses = REFUSALS.iter().any(|words| message.contains(words))
+        || ["unsupported_parameter", "unsupported_value", "unknown_parameter"].contains(&code);
+    if !matches!(status, 400 | 422) || !refuses || OTHER_VALUES.iter().any(|words| message.contains(words)) {
+        return None;
+    }
+    let sent: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
+    let is_sent = |path: &str| match path.split_once('.') {
+        None => sent.contains_key(path),
+        Some((object, member)) => sent.get(object).is_some_and(|object| {
+            serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(object.get())
+                .is_ok_and(|it| it.contains_key(member))
+        }),
+    };
+    let named = error.param.as_str().filter(|name| !name.is_empty());
+    let is_named = |path: &str| match named {
+        Some(name) => name == path,
+        None => has_word(&message, path),
+    };
+    PARAMETERS.into_iter().find(|path| is_named(path) && is_sent(path))
+}
+
+/// Whether `text` has `name` as a word of its own.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    text.match_indices(name).any(|(at, _)| {
+        let after = text[at + name.len()..].trim_start_matches('.');
+        !text[..at].ends_with(is_part) && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    })
+}
+
+/// `body` without these parameters.
+pub(super) fn without(body: Bytes, parameters: &LeftOut) -> Bytes {
+    if parameters.is_empty() {
+        return body;
+    }
+    match cut(&body, parameters.iter().copied()) {
+        Some(less) => less.into(),
+        None => body,
+    }
+}
+
+/// `None` if it is no object.
+fn cut<'a>(object: &[u8], paths: impl Iterator<Item = &'a str>) -> Option<Vec<u8>> {
+    let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(object).ok()?;
+    let mut smaller: BTreeMap<&str, Box<RawValue>> = BTreeMap::new();
+    for path in paths {
+        let Some((name, member)) = path.split_once('.') else {
+            members.remove(path);
+            continue;
+        };
+        let now = smaller.get(name).map(|it| &**it).or_else(|| members.get(name).copied());
+        let less = now.and_then(|it| cut(it.get().as_bytes(), std::iter::once(member)));
+        let less = less.and_then(|less| RawValue::from_string(String::from_utf8(less).ok()?).ok());
+        smaller.extend(less.map(|less| (name, less)));
+    }
+    for (name, value) in &smaller {
+        if let Some(place) = members.get_mut(*name) {
+            *place = value;
+        }
+    }
+    // An object without members says nothing, and some servers refuse it.
+    members.retain(|name, value| !smaller.contains_key(&**name) || value.get() != "{}");
+    serde_json::to_vec(&members).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn meant(error: Value, body: &Value) -> Option<&'static str> {
+        refused(400, &serde_json::from_value(error).unwrap(), body.to_string().as_bytes())
+    }
+
+    /// As vendors word it.
+    #[test]
+    fn what_is_refused_is_found_and_nothing_else() {
+        let body = json!({ "temperature": 1, "reasoning": { "summary": "auto" }, "store": false, "stream_options": {},
+            "parallel_tool_calls": true, "reasoning_effort": "low", "tools": [], "messages": [] });
+        let say = |message: &str| json!({ "message": message });
+        for (error, expected) in [
+            (
+                json!({ "param": "temperature", "code": "unsupported_value", "message":
+                    "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) value is supported." }),
+                Some("temperature"),
+            ),
+            (
+                json!({ "param": "reasoning.summary", "code": "unsupported_value",
+                    "message": "Your organization must be verified to generate reasoning summaries." }),
+                Some("reasoning.summary"),
+            ),
+            (say("Unrecognized request argument supplied: reasoning_effort"), Some("reasoning_effort")),
+            (say("Unsupported parameter: 'reasoning' is not supported with this model."), Some("reasoning")),
+            (say("stream_options: Extra inputs are not permitted"), Some("stream_options")),
+            (say("Unknown name \"store\": Cannot find field."), Some("store")),
+            (say("parallel_tool_calls is not supported."), Some("parallel_tool_calls")),
+            // What was not sent, or may not be left out, or was only set wrong.
+            (say("Unsupported parameter: 'service_tier'"), None),
+            (say("tools is not supported"), None),
+            (say("temperature: must be at most 1"), None),
+            (say("reasoning_effort does not support 'x'. Supported values are: 'low'"), None),
+            (say("this restored model is not supported"), None),
+            (json!({ "param": "messages", "message": "Unsupported: temperature" }), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(meant(error.clone(), &body), expected, "{error}");
+        }
+        assert_eq!(
+            refused(
+                500,
+                &VendorError { message: Some("store is not supported".into()), ..Default::default() },
+                b"{\"store\":1}"
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn a_request_goes_on_without_it() {
+        let body = json!({ "a": [1.50, "é"], "reasoning": { "summary": "auto", "effort": "low" }, "store": false });
+        let left = |paths: &[&'static str]| -> Value {
+            let body = Bytes::from(body.to_string());
+            serde_json::from_slice(&without(body, &paths.iter().copied().collect())).unwrap()
+        };
+        assert_eq!(left(&["store"]), json!({ "a": [1.50, "é"], "reasoning": { "summary": "auto", "effort": "low" } }));
+        assert_eq!(
+            left(&["reasoning.summary", "store"]),
+            json!({ "a": [1.50, "é"], "reasoning": { "effort": "low" } })
+        );
+        assert_eq!(left(&["reasoning.summary", "reasoning.effort", "store"]), json!({ "a": [1.50, "é"] }));
+        assert_eq!(left(&["reasoning", "reasoning.effort"]), json!({ "a": [1.50, "é"], "store": false }));
+        assert_eq!(left(&["verbosity"]), body);
+    }
+}

@@ -1,0 +1,94 @@
+//! Servers that answer at once where a stream was asked for.
+
+use codex_history::{Arguments, Usage};
+use codex_testkit::{RawAnswer, RawEnding, RawServer};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    WireFormat,
+    testing::{all_of, completed, failed, said, text, tools},
+};
+
+async fn answer(format: WireFormat, body: Value) -> Vec<StreamEvent> {
+    let server = RawServer::start(move |_| {
+        let body = body.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}",
+            body.len()
+        );
+        RawAnswer::new(format!("{head}\r\n\r\n{body}"), RawEnding::Close)
+    });
+    let request = Request {
+        model: "m".to_owned(),
+        history: said("hi"),
+        tools: tools(),
+        thread_id: "t".to_owned(),
+        options: Arc::default(),
+        output_schema: None,
+    };
+    all_of(HttpModel::new(HttpConfig::new(format, server.base_url()), Arc::default()).stream(request)).await
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_read_over_each_wire() {
+    for (format, body) in [
+        (
+            WireFormat::ChatCompletions,
+            json!({ "object": "chat.completion", "choices": [{ "index": 0, "message": { "role": "assistant", "content": "Hello.",
+                "tool_calls": [{ "id": "1", "type": "function", "function": { "name": "shell", "arguments": "{\"a\":1}" } }] },
+                "finish_reason": "tool_calls" }], "usage": { "prompt_tokens": 7, "completion_tokens": 3 } }),
+        ),
+        (
+            WireFormat::Responses,
+            json!({ "object": "response", "status": "completed", "error": null, "output": [
+                { "type": "message", "id": "m", "content": [{ "type": "output_text", "text": "Hello.", "annotations": [] }] },
+                { "type": "function_call", "id": "f", "call_id": "1", "name": "shell", "arguments": "{\"a\":1}" },
+            ], "usage": { "input_tokens": 7, "output_tokens": 3 } }),
+        ),
+        (
+            WireFormat::AnthropicMessages,
+            json!({ "type": "message", "role": "assistant", "content": [{ "type": "text", "text": "Hello." },
+                { "type": "tool_use", "id": "1", "name": "shell", "input": { "a": 1 } }],
+                "stop_reason": "tool_use", "usage": { "input_tokens": 7, "output_tokens": 3 } }),
+        ),
+    ] {
+        let events = answer(format, body).await;
+        let (content, usage) = completed(&events);
+        let [said, AssistantPart::Call(call)] = content else { panic!("{format:?}: {content:?}") };
+        assert_eq!((said, &*call.call_id, &*call.name), (&text("Hello."), "1", "shell"), "{format:?}");
+        assert_eq!(call.arguments, Arguments::Json("{\"a\":1}".into()), "{format:?}");
+        assert_eq!(usage, Some(Usage { input_tokens: 7, output_tokens: 3, ..Usage::default() }), "{format:?}");
+        let shown = events.iter().any(|event| matches!(event, StreamEvent::TextDelta { text, .. } if text == "Hello."));
+        assert!(shown, "{format:?}");
+    }
+}
+
+/// What it used is told all the same.
+#[tokio::test]
+async fn a_whole_answer_that_was_cut_short_is_a_failure() {
+    for (format, body) in [
+        (
+            WireFormat::ChatCompletions,
+            json!({ "choices": [{ "message": { "content": "He" }, "finish_reason": "length" }],
+                "usage": { "prompt_tokens": 7, "completion_tokens": 3 } }),
+        ),
+        (
+            WireFormat::Responses,
+            json!({ "status": "incomplete", "incomplete_details": { "reason": "max_output_tokens" }, "output": [],
+                "usage": { "input_tokens": 7, "output_tokens": 3 } }),
+        ),
+        (
+            WireFormat::AnthropicMessages,
+            json!({ "type": "message", "content": [{ "type": "text", "text": "He" }], "stop_reason": "max_tokens",
+                "usage": { "input_tokens": 7, "output_tokens": 3 } }),
+        ),
+    ] {
+        let events = answer(format, body).await;
+        assert_eq!(failed(&events).kind, FailureKind::Incomplete, "{format:?}");
+        let counted = Usage { input_tokens: 7, output_tokens: 3, ..Usage::default() };
+        assert_eq!(events.iter().rev().nth(1), Some(&StreamEvent::Counted(counted)), "{format:?}");
+    }
+    let none = answer(WireFormat::ChatCompletions, json!({ "choices": "none" })).await;
+    assert!(failed(&none).message.contains("instead of an event stream"));
+}
