@@ -22,6 +22,7 @@ mod doctor;
 mod endings;
 mod environment;
 mod faces;
+mod far_hosts;
 mod faults;
 mod finding;
 mod fork;

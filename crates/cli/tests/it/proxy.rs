@@ -1,7 +1,7 @@
 //! The domain proxy, with real commands in a real cell: what they reach through it, and that there is no other way.
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions that are marked as tests")]
 
-mod apart;
+pub mod apart;
 mod settings;
 
 use std::{

@@ -90,3 +90,36 @@ fn it_may_begin_in_plan_mode() {
     terminal.until("plan mode").until("Proposed plan").until("1. Do it.");
     assert!(place.server.requests()[0].body["tools"].to_string().contains("propose_plan"));
 }
+
+/// The terminal's title says which session it is and whether it works, and is what it was before at the end.
+#[test]
+fn the_title_is_the_sessions_and_comes_back() {
+    let place = Place::new(json!([{ "text": "The answer." }]));
+    let mut terminal = Terminal::start(&place, &[], 24, 80);
+    terminal.until("Ask, or /help");
+    terminal.send("what?\r");
+    terminal.until("The answer.").rest();
+    terminal.send("/quit\r");
+    terminal.until_gone();
+    let written = terminal.written();
+    let title = |text: &str| format!("\x1b]2;{text}\x07");
+    let steps = [
+        "\x1b[22;2t",
+        &title("codex: workspace"),
+        &title("… codex: workspace"),
+        &title("codex: workspace"),
+        "\x1b[23;2t",
+    ];
+    let mut rest = written.as_str();
+    for step in steps {
+        rest = rest.split_once(step).unwrap_or_else(|| panic!("{step:?} is missing in {written:?}")).1;
+    }
+    assert!(!rest.contains("\x1b]2;"), "nothing is said after it was given back: {rest:?}");
+    let place = Place::new(json!([]));
+    let mut terminal = Terminal::start(&place, &["-c", "tui.terminal_title=false"], 24, 80);
+    terminal.until("Ask, or /help");
+    terminal.send("/quit\r");
+    terminal.until_gone();
+    let written = terminal.written();
+    assert!(!written.contains("\x1b]2;") && !written.contains(";2t"), "{written:?}");
+}

@@ -14,15 +14,21 @@ use rustix::{
 const MARK: &str = "CODEX_TEST_APART";
 
 /// Runs the test of this name, whose work is `work`, in a network of its own.
-#[allow(clippy::disallowed_methods, reason = "the variable is this test's own, and what is started is this test")]
 pub fn apart(test: &str, work: impl Future<Output = ()>) {
+    apart_where("true", test, work);
+}
+
+/// As [`apart`], after a script has changed what is mounted there.
+#[allow(clippy::disallowed_methods, reason = "the variable is this test's own, and what is started is this test")]
+pub fn apart_where(surroundings: &str, test: &str, work: impl Future<Output = ()>) {
     if std::env::var_os(MARK).is_some() {
         raise_loopback();
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
         return;
     }
     let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--"])
+        .args(["--user", "--map-root-user", "--mount", "--net", "--"])
+        .args(["sh", "-c", &format!("{surroundings} && exec \"$@\""), "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(MARK, "1")
