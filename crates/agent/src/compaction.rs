@@ -194,6 +194,9 @@ impl TurnRun {
     /// Whether the next request would come near the limit, and a summary would change that.
     pub(crate) fn lacks_room(&self, state: &ThreadState, tools: &[ToolSpec]) -> bool {
         let Some(limit) = state.settings.model.compact_at else { return false };
+        // Who answered last in the place of the thread's model may be asked again, and may hold less.
+        let other = self.progress.answered.as_ref().and_then(|other| other.window);
+        let limit = other.map_or(limit, |window| limit.min(window / 10 * 9));
         if state.tokens(tools) <= limit || self.compactions.gave_up || self.compactions.in_a_row > 0 {
             return false;
         }
@@ -357,9 +360,9 @@ impl TurnRun {
                     self.count_partial(state).await?;
                     self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
                 }
-                Some(StreamEvent::Rerouted { provider, model, why }) => {
+                Some(StreamEvent::Rerouted { provider, model, why, window }) => {
                     self.count_partial(state).await?;
-                    self.rerouted(state, (provider, model), why).await;
+                    self.rerouted(state, (provider, model, window), why).await;
                 }
                 Some(_) => {}
                 None => return Ok(Summary::Failed("the model's answer ended without an end".into())),

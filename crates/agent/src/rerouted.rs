@@ -12,12 +12,14 @@ pub(crate) struct Other {
     /// Name of its provider.
     pub(crate) provider: String,
     pub(crate) id: String,
+    /// Tokens that a request to it may hold, where known.
+    pub(crate) window: Option<u64>,
 }
 
 impl Other {
     /// What it is counted as: its id, with its provider where that is not the one of `own`.
     pub(crate) fn name(&self, own: &ModelChoice) -> String {
-        let Self { provider, id } = self;
+        let Self { provider, id, .. } = self;
         if *provider == own.provider { id.clone() } else { format!("{provider}/{id}") }
     }
 }
@@ -27,7 +29,7 @@ impl TurnRun {
     pub(crate) async fn rerouted(
         &mut self,
         state: &ThreadState,
-        (provider, model): (String, String),
+        (provider, model, window): (String, String, Option<u64>),
         why: Option<String>,
     ) {
         if let Some(why) = why {
@@ -42,6 +44,7 @@ impl TurnRun {
             let thread_id = Some(self.thread_id.clone());
             state.recorder.tell(ServerNotification::Warning(Warning { thread_id, message })).await;
         }
-        self.progress.answers = Some(Other { provider, id: model });
+        self.progress.answers = Some(Other { provider, id: model, window });
+        self.progress.answered = self.progress.answers.clone();
     }
 }

@@ -130,9 +130,9 @@ impl TurnRun {
                 }
                 Some(StreamEvent::LeftOut { parameter, reason }) => self.left_out(state, &parameter, &reason).await,
                 Some(StreamEvent::Counted(_) | StreamEvent::Unshown(_)) => {}
-                Some(StreamEvent::Rerouted { provider, model, why }) => {
+                Some(StreamEvent::Rerouted { provider, model, why, window }) => {
                     self.count_partial(state).await?;
-                    self.rerouted(state, (provider, model), why).await;
+                    self.rerouted(state, (provider, model, window), why).await;
                 }
                 Some(StreamEvent::Paused) => arriving.is_paused = true,
                 Some(StreamEvent::Discarded) => arriving = discard(&mut state.recorder, arriving)?,
@@ -282,6 +282,7 @@ impl TurnRun {
             self.end_plan(&mut state.recorder, &arriving.plan).await?;
         }
         self.compactions.answered();
+        self.progress.answered.clone_from(&self.progress.answers);
         if let Some(usage) = usage {
             state.history.count_is(usage.total());
             self.count(state, usage, false).await?;
@@ -365,6 +366,7 @@ impl TurnRun {
 
     /// Tells that the server is asked without a parameter that it refused.
     pub(crate) async fn left_out(&self, state: &ThreadState, parameter: &str, reason: &str) {
+        let reason = reason.trim_end_matches('.');
         let message = format!("{reason}. It is asked again, and from here on, without `{parameter}`");
         let (thread, turn) = (&self.thread_id, &self.turn.id);
         state.recorder.log(Level::Warn, format_args!("{thread} {turn}: asked without `{parameter}` from here on"));
@@ -380,7 +382,7 @@ impl TurnRun {
             other.map_or_else(|| model.prices.of(&model.id), |other| model.prices.at(&other.provider, &other.id));
         let other = other.map(|other| other.name(model));
         state.budget.charge(other.as_ref().unwrap_or(&model.id), usage, price);
-        let window = model.context_window;
+        let window = self.progress.answers.as_ref().map_or(model.context_window, |other| other.window);
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);
         let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, estimated, ..told });

@@ -123,6 +123,8 @@ pub(crate) struct Progress {
     pub(crate) failed: Option<FailureKind>,
     /// The model that answers, if it is not the thread's own.
     pub(crate) answers: Option<Other>,
+    /// The one that did last, if it was not: another request may go there too.
+    pub(crate) answered: Option<Other>,
     /// What has come of an answer that is not whole.
     pub(crate) partial: Partial,
     /// How many answers in a row were only the beginning of one.
@@ -155,6 +157,7 @@ impl TurnRun {
             plan_item,
             failed,
             answers,
+            answered: None,
             partial: Partial::default(),
             pauses,
             hooks: hooks::OfTurn::default(),

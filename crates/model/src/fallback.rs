@@ -34,6 +34,20 @@ pub struct Alternative {
 }
 
 impl Alternative {
+    /// Why it cannot be asked: the conversation, as far as it is known how long that is, does not fit into its context.
+    fn too_long(&self, asked: &Request) -> Option<Failure> {
+        let window = self.known.context_window?;
+        let history = &asked.history;
+        let tokens = history.counted().unwrap_or_else(|| history.sizes().total());
+        let message = || {
+            format!(
+                "the conversation, of some {tokens} tokens, is too long for {}/{}, which holds {window}",
+                self.provider, self.id
+            )
+        };
+        (tokens > window).then(|| Failure { kind: FailureKind::ContextTooLong, message: message(), retry_after: None })
+    }
+
     /// What the chosen one would be asked, without what this one does not take.
     fn fit(&self, asked: &Request) -> Request {
         let mut request = Request { model: self.id.clone(), ..asked.clone() };
@@ -153,8 +167,15 @@ impl State {
     fn ask(&mut self, at: usize) {
         let one = &self.all[at];
         // The request is made for the one that was chosen.
-        let request = if at == 0 { self.request.clone() } else { one.fit(&self.request) };
-        self.asked = Some((at, one.client.stream(request)));
+        let answer = match at {
+            0 => one.client.stream(self.request.clone()),
+            _ => match one.too_long(&self.request) {
+                // Some servers would cut it without a word.
+                Some(failure) => Box::pin(stream::iter([StreamEvent::Failed(failure)])),
+                None => one.client.stream(one.fit(&self.request)),
+            },
+        };
+        self.asked = Some((at, answer));
     }
 
     /// Tells, once, that another one answers than before.
@@ -168,8 +189,9 @@ impl State {
         }
         let reasons = std::mem::take(&mut self.reasons);
         let why = (!reasons.is_empty()).then(|| reasons.join(". "));
-        let Alternative { provider, id, .. } = &self.all[at];
-        self.ready.push_back(StreamEvent::Rerouted { provider: provider.clone(), model: id.clone(), why });
+        let Alternative { provider, id, known, .. } = &self.all[at];
+        let window = known.context_window;
+        self.ready.push_back(StreamEvent::Rerouted { provider: provider.clone(), model: id.clone(), why, window });
     }
 
     fn failed(&mut self, at: usize, failure: Failure) {
@@ -187,7 +209,9 @@ impl State {
         if is_passed_on && let Some(since) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
             *since = Some(Stopwatch::start());
         }
-        if is_passed_on && at + 1 < self.all.len() {
+        // The next one may hold more; that one answers again once the conversation is shorter.
+        let is_too_small = at > 0 && kind == FailureKind::ContextTooLong;
+        if (is_passed_on || is_too_small) && at + 1 < self.all.len() {
             return self.ask(at + 1);
         }
         self.ended = true;

@@ -52,7 +52,12 @@ fn failed(kind: FailureKind) -> StreamEvent {
 }
 
 fn rerouted(at: usize, why: Option<&str>) -> StreamEvent {
-    StreamEvent::Rerouted { provider: format!("p{at}"), model: format!("m{at}"), why: why.map(str::to_owned) }
+    StreamEvent::Rerouted {
+        provider: format!("p{at}"),
+        model: format!("m{at}"),
+        why: why.map(str::to_owned),
+        window: None,
+    }
 }
 
 fn request() -> Request {
@@ -173,4 +178,31 @@ async fn who_takes_over_is_asked_for_what_it_takes() {
         assert_eq!((&*first[0].options, first[0].tools.len()), (&options, 2), "it was made for the chosen one");
         assert_eq!((&*second[0].options, second[0].tools.len()), (&expected, count), "{model}");
     }
+}
+
+/// What does not fit is not sent: who made the request is to make it shorter.
+#[tokio::test(start_paused = true)]
+async fn one_whose_context_is_too_small_is_not_asked() {
+    let one = listed(vec![vec![failed(FailureKind::QuotaExceeded)], vec![failed(FailureKind::QuotaExceeded)]]);
+    let other = listed(vec![vec![completed("Hi")]]);
+    let of = |client: &Arc<Listed>, id: &str, context_window| Alternative {
+        client: Arc::clone(client) as Arc<dyn Model>,
+        provider: "p".into(),
+        id: id.into(),
+        known: Known { context_window, ..Known::default() },
+        searches: true,
+    };
+    let model = Fallback::new(of(&one, "a", None), vec![of(&other, "b", Some(1_000))]);
+    let long: History = [codex_history::Message::user("x".repeat(8_000))].into_iter().collect();
+    let events: Vec<StreamEvent> = model.stream(Request { history: long.clone(), ..request() }).collect().await;
+    let [StreamEvent::Failed(failure)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(failure.kind, FailureKind::ContextTooLong);
+    assert!(failure.message.contains("too long for p/b, which holds 1000"), "{}", failure.message);
+    assert!(other.asked.lock().unwrap().is_empty());
+    let (first, third) = (listed(vec![vec![failed(FailureKind::QuotaExceeded)]]), listed(vec![vec![completed("Hi")]]));
+    let larger = Fallback::new(of(&first, "a", None), vec![of(&other, "b", Some(1_000)), of(&third, "c", None)]);
+    let events: Vec<StreamEvent> = larger.stream(Request { history: long, ..request() }).collect().await;
+    assert!(matches!(&events[..], [StreamEvent::Rerouted { model, .. }, _] if model == "c"), "{events:?}");
+    let events = ask(&model).await;
+    assert!(matches!(&events[0], StreamEvent::Rerouted { window: Some(1_000), .. }), "{events:?}");
 }

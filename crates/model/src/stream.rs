@@ -122,6 +122,9 @@ pub enum StreamEvent {
         model: String,
         /// Why the one before could not answer, where that is news.
         why: Option<String>,
+        /// Tokens that a request to it may hold, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u64>,
     },
     /// The server refused a parameter, and is asked again without it, now and from here on.
     LeftOut {
