@@ -19,7 +19,7 @@ use crate::{
     processes::{End, Ended, run_to_end},
 };
 
-use kept::without_ignored;
+use kept::{nameless, objects, without_ignored};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -266,6 +266,10 @@ impl Tool for GitRead {
             )));
         }
         let args = without_ignored(&context.roots, operation, args).map_err(ToolError)?;
+        let objects = match context.roots.ignored.is_empty() {
+            true => Vec::new(),
+            false => objects(operation, &args).map_err(ToolError)?,
+        };
         let path = context.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), |path| path);
         let program = find_git(path, &context.roots.writable)
             .ok_or_else(|| ToolError("git is not installed outside the workspace".into()))?;
@@ -288,6 +292,18 @@ impl Tool for GitRead {
                     Ok((ended, text)) => return call.finished(report(ended.end, text), ended.duration),
                     Err(error) => return call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
                 };
+                for object in &objects {
+                    let asked = git_command(&program, "cat-file", ["-t", &object.name], &filters, &directory, &path);
+                    match run(asked).await {
+                        Ok((Ended { end: End::Exited(_), duration, .. }, kind)) => {
+                            if object.refused.contains(&kind.trim()) {
+                                return call.finished(Err(nameless(&object.name)), duration);
+                            }
+                        }
+                        Ok((ended, text)) => return call.finished(report(ended.end, text), ended.duration),
+                        Err(error) => return call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
+                    }
+                }
                 let command = git_command(&program, operation.name(), &args, &filters, &directory, &path);
                 match run(command).await {
                     Ok((ended, text)) => call.finished(report(ended.end, text), ended.duration),

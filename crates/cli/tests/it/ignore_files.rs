@@ -191,6 +191,41 @@ fn git_takes_what_is_tracked_and_named_for_unchanged() {
     assert_eq!(git(&place, &["status", "--porcelain"]), "");
 }
 
+/// What is named has no path in these: an object by its id, or a directory's by that of its tree.
+#[test]
+fn git_shows_no_object_whose_path_it_is_not_told() {
+    not_inside_another_sandbox!();
+    let secret = format!("{SECRET}\n");
+    let files = [(".codexignore", "*.pem\nvault/\n"), ("a.pem", &*secret), ("vault/key", &secret), ("b", "OPEN\n")];
+    let made = |calls: &[Value]| {
+        let place = place(&files, calls);
+        git(&place, &["init", "-q"]);
+        git(&place, &["add", "-A"]);
+        git(&place, &["commit", "-qm", "first"]);
+        git(&place, &["tag", "-am", "kept", "kept", "HEAD:a.pem"]);
+        place
+    };
+    // Ids are hashes of what is in the objects: those of another repository with the same files.
+    let other = made(&[]);
+    let [file, directory, open] =
+        ["HEAD:a.pem", "HEAD:vault", "HEAD:b"].map(|name| git(&other, &["rev-parse", name]).trim().to_owned());
+    let read = |operation: &str, args: &[&str]| json!({ "tool": "git_read", "arguments": { "operation": operation, "args": args } });
+    let place = made(&[
+        read("show", &[&file]),
+        read("show", &[&format!("{directory}:key")]),
+        read("show", &[&directory]),
+        read("show", &["kept"]),
+        read("diff", &[&directory, "HEAD^{tree}"]),
+        read("diff", &[&open, &file]),
+        read("show", &["HEAD:b"]),
+    ]);
+    exec(&place, &[]);
+    let last = place.server.requests().last().unwrap().body.to_string();
+    assert!(!last.contains(SECRET), "{last}");
+    assert_eq!(last.matches("is no commit, and ").count(), 6, "{last}");
+    assert!(last.contains("OPEN"), "{last}");
+}
+
 /// Neither in the difference that a review is given, nor in its list of what is new; with a commit too.
 #[test]
 fn a_review_leaves_out_what_is_named() {

@@ -1,7 +1,8 @@
 //! Arguments for git, less what ignore files name.
 //!
 //! git reads what a repository holds from its own store, where nothing is hidden. It must never give git a path that is named,
-//! nor a revision's file by such a path, nor ask for a difference without leaving such paths out.
+//! nor a revision's file by such a path, nor ask for a difference without leaving such paths out, nor for an object whose path is
+//! not known.
 
 use std::path::Path;
 
@@ -43,6 +44,55 @@ pub(super) fn without_ignored(roots: &Roots, operation: Operation, args: Vec<Str
     Ok(before)
 }
 
+/// Most objects that are looked up for a call.
+const MOST_OBJECTS: usize = 16;
+
+/// Something that git is asked the type of before it is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    /// As git takes it.
+    pub(super) name: String,
+    /// The types that it may not be of.
+    pub(super) refused: &'static [&'static str],
+}
+
+/// The objects in `args`, which [`without_ignored`] gave, that could be what is named without its path: a blob, or a
+/// directory's tree, by its id. Which of them are, only git knows.
+///
+/// # Errors
+/// A sentence: there are too many.
+pub(super) fn objects(operation: Operation, args: &[String]) -> Result<Vec<Object>, String> {
+    if !matches!(operation, Operation::Show | Operation::Diff) {
+        return Ok(Vec::new());
+    }
+    let revisions = args.iter().take_while(|argument| *argument != "--").filter(|argument| !argument.starts_with('-'));
+    let sides = revisions.flat_map(|argument| argument.split("..")).map(|side| side.trim_start_matches(['.', '^']));
+    let mut found = Vec::new();
+    for side in sides.filter(|side| !side.is_empty()) {
+        let peeled = |name: &str| Object { name: format!("{name}^{{}}"), refused: &["blob", "tree"] };
+        let colons = side.match_indices(':').filter_map(|(at, _)| side.get(..at).filter(|before| !before.is_empty()));
+        found.extend(colons.map(peeled));
+        match side.contains(':') {
+            true if operation == Operation::Diff => found.push(Object { name: side.to_owned(), refused: &["tree"] }),
+            true => {}
+            false => found.push(peeled(side)),
+        }
+    }
+    match found.len() > MOST_OBJECTS {
+        true => Err(format!("an ignore file is in force, so git_read takes fewer revisions: at most {MOST_OBJECTS}")),
+        false => Ok(found),
+    }
+}
+
+/// Why `object` is not shown.
+pub(super) fn nameless(object: &str) -> String {
+    let object = object.trim_end_matches("^{}");
+    format!(
+        "`{object}` is no commit, and an ignore file may name what it is: its path is not known. Name a commit, or a file as \
+         `COMMIT:PATH`"
+    )
+}
+
 /// Options and revisions, and paths, as git would tell them from one another.
 fn apart(workspace: &Path, mut args: Vec<String>) -> (Vec<String>, Vec<String>) {
     if let Some(at) = args.iter().position(|argument| argument == "--") {
@@ -70,6 +120,27 @@ mod tests {
     use codex_workspace::Ignored;
 
     use super::*;
+
+    #[test]
+    fn what_has_no_path_is_looked_up() {
+        use Operation::{Diff, Log, Show};
+        type Words = &'static [&'static str];
+        let table: &[(Operation, Words, Words)] = &[
+            (Show, &["HEAD", "-s", "--", "b"], &["HEAD^{}"]),
+            (Show, &["1a2b", "^c"], &["1a2b^{}", "c^{}"]),
+            (Show, &["1a2b:key", ":0:b", "HEAD:"], &["1a2b^{}", ":0^{}", "HEAD^{}"]),
+            (Diff, &["a..b", "c...d"], &["a^{}", "b^{}", "c^{}", "d^{}"]),
+            (Diff, &["HEAD:sub"], &["HEAD^{}", "HEAD:sub"]),
+            (Log, &["1a2b"], &[]),
+        ];
+        for (operation, args, expected) in table {
+            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+            let found = objects(*operation, &args).unwrap();
+            let names: Vec<&str> = found.iter().map(|object| object.name.as_str()).collect();
+            assert_eq!(names, *expected, "{operation:?} {args:?}");
+        }
+        assert!(objects(Show, &vec!["a".to_owned(); 17]).is_err());
+    }
 
     #[test]
     fn what_is_named_is_refused_and_all_else_leaves_it_out() {
