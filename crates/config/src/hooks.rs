@@ -134,6 +134,8 @@ pub struct HookEntry {
 /// All that is said of hooks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HookSettings {
+    /// Whether any are started, those of plugins too.
+    pub enabled: bool,
     /// Those that are started: by the order of files, and within one as they are written.
     pub entries: Vec<HookEntry>,
     /// Program that is told of the end of turns, and its first arguments; empty: none is.

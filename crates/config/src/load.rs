@@ -147,6 +147,7 @@ fn load_layers(request: &LoadRequest<'_>, warnings: &mut Vec<Warning>) -> Result
     let mut expanded = merged.clone();
     warnings.extend(mcp_json::expand(&mut expanded, request.environment));
     let mut settings = resolve::settings(&expanded, project, request.environment.home(), warnings)?;
+    settings.hooks.enabled = hooks::switches(&merged)[0];
     settings.hooks.entries = of_layers(&merged, |origin| whose(origin, &files), warnings);
     settings.hooks.entries.extend(hooks);
     Ok(Loaded {

@@ -299,7 +299,7 @@ pub(crate) fn settings(
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),
-        hooks: HookSettings { entries: Vec::new(), notify: raw.notify },
+        hooks: HookSettings { enabled: true, entries: Vec::new(), notify: raw.notify },
         tui: raw.tui.resolve(&raw.history),
         search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
         sessions: raw.sessions,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     files::{Place, Source, names, text},
     front_matter::{front_matter, line},
+    plugins::rooted_text,
 };
 
 /// Most bytes of a file.
@@ -21,6 +22,8 @@ const LONGEST: usize = 64 << 10;
 const MOST: usize = 512;
 /// How deep directories are looked into.
 const DEEPEST: usize = 4;
+/// Most bytes that what was typed takes in places beyond the first.
+const MOST_REPEATED: usize = 256 << 10;
 /// Most characters of what is said of a command in a list.
 const DESCRIPTION: usize = 200;
 
@@ -156,7 +159,10 @@ impl Command {
         if let Some(mode) = mode.as_ref().filter(|mode| !["plan", "default"].contains(&mode.as_str())) {
             return Err(at(format!("`mode` is `plan` or `default`, not `{mode}`")));
         }
-        let body = parts.body.trim().to_owned();
+        let body = match (&self.place, &self.within) {
+            (Place::Plugin(_), Some(plugin)) => rooted_text(parts.body.trim(), &plugin.top),
+            _ => parts.body.trim().to_owned(),
+        };
         if body.is_empty() {
             return Err(at("there is nothing in it that could be said".into()));
         }
@@ -169,7 +175,10 @@ fn word(keys: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 /// What `body` comes to with `arguments`, as they were typed.
-pub fn expand(body: &str, arguments: &str) -> Vec<Piece> {
+///
+/// # Errors
+/// A sentence: what was typed stands in so many places that it comes to too much.
+pub fn expand(body: &str, arguments: &str) -> Result<Vec<Piece>, String> {
     Template::new(body, arguments).pieces()
 }
 
@@ -184,6 +193,8 @@ struct Template<'a> {
     named: BTreeMap<String, String>,
     /// Whether anything had a place.
     is_used: bool,
+    /// Bytes that may yet be put in; `None`: there was more.
+    left: Option<usize>,
     pieces: Vec<Piece>,
 }
 
@@ -201,10 +212,12 @@ impl<'a> Template<'a> {
                 _ => plain.push(word),
             }
         }
-        Self { rest: body, before: None, arguments, words: plain, named, is_used: false, pieces: Vec::new() }
+        // Once is never too much.
+        let left = Some(arguments.len() + MOST_REPEATED);
+        Self { rest: body, before: None, arguments, words: plain, named, is_used: false, left, pieces: Vec::new() }
     }
 
-    fn pieces(mut self) -> Vec<Piece> {
+    fn pieces(mut self) -> Result<Vec<Piece>, String> {
         while let Some(at) = self.rest.find(['$', '@', '!']) {
             let (before, rest) = self.rest.split_at(at);
             self.take(before.len());
@@ -226,7 +239,19 @@ impl<'a> Template<'a> {
             self.text("\n\n");
             self.text(self.arguments);
         }
-        self.pieces
+        match self.left {
+            Some(_) => Ok(self.pieces),
+            None => Err(format!(
+                "what was typed has places in the text that come to more than {} KiB; type less, or name a file",
+                MOST_REPEATED >> 10
+            )),
+        }
+    }
+
+    /// `value`, if there is room for it.
+    fn spend(&mut self, value: String) -> String {
+        self.left = self.left.and_then(|left| left.checked_sub(value.len()));
+        if self.left.is_some() { value } else { String::new() }
     }
 
     fn take(&mut self, bytes: usize) {
@@ -260,7 +285,8 @@ impl<'a> Template<'a> {
         if digits > 0 {
             let number = place.get(..digits)?.parse::<usize>().ok().filter(|number| (1..=9).contains(number))?;
             self.is_used = true;
-            return Some((self.words.get(number - 1).cloned().unwrap_or_default(), 1 + digits));
+            let word = self.words.get(number - 1).cloned().unwrap_or_default();
+            return Some((self.spend(word), 1 + digits));
         }
         let end = place.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(place.len());
         let name = place.get(..end)?;
@@ -269,7 +295,7 @@ impl<'a> Template<'a> {
             name => self.named.get(name)?.clone(),
         };
         self.is_used = true;
-        Some((value, 1 + end))
+        Some((self.spend(value), 1 + end))
     }
 
     fn file(&mut self, rest: &str) -> bool {
@@ -325,7 +351,8 @@ impl<'a> Template<'a> {
         }
         let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
         let names = self.named.iter().map(|(name, value)| format!("{name}={}; ", quoted(value)));
-        format!("set -- {}; ARGUMENTS={}; {}{line}", words.join(" "), quoted(self.arguments), names.collect::<String>())
+        let names: String = names.collect();
+        self.spend(format!("set -- {}; ARGUMENTS={}; {names}{line}", words.join(" "), quoted(self.arguments)))
     }
 
     /// `text` with what `put` makes of each value, of which one is all that was typed.

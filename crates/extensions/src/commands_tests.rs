@@ -31,9 +31,20 @@ fn what_was_typed_is_put_into_its_places_once() {
         ("größe $1 日本 @é", "ü", "größe ü 日本 <file é>"),
     ];
     for (body, arguments, expected) in table {
-        let expanded = told(&expand(body, arguments));
+        let expanded = told(&expand(body, arguments).unwrap());
         assert_eq!(expanded, expected, "{body} with {arguments}");
     }
+}
+
+#[test]
+fn what_was_typed_is_not_multiplied_without_bound() {
+    let typed = "x".repeat(100 << 10);
+    for place in ["$ARGUMENTS ", "$1 ", "!`echo $1`\n", "!`echo \"$1\"`\n", "@$1\n"] {
+        assert!(expand(place, &typed).is_ok(), "{place}");
+        let refused = expand(&place.repeat(5), &typed).unwrap_err();
+        assert!(refused.contains("256 KiB"), "{place}: {refused}");
+    }
+    assert!(expand("$ARGUMENTS", &"x".repeat(1 << 20)).is_ok());
 }
 
 #[test]
@@ -56,7 +67,7 @@ fn what_was_typed_never_becomes_another_command() {
     for body in bodies {
         for arguments in typed {
             let directory = tempfile::tempdir().unwrap();
-            let [Piece::Run(line)] = &expand(body, arguments)[..] else { panic!("{body}") };
+            let [Piece::Run(line)] = &expand(body, arguments).unwrap()[..] else { panic!("{body}") };
             let (program, words) = ("bash", ["-c", line]);
             let ran = std::process::Command::new(program).args(words).current_dir(directory.path()).output().unwrap();
             assert!(!directory.path().join("made").exists(), "{body} with {arguments}: {line}");
@@ -67,7 +78,7 @@ fn what_was_typed_never_becomes_another_command() {
             assert_eq!(bare(&out), bare(&first), "{body}: {line}");
         }
     }
-    let all = expand("!`git log $ARGUMENTS`", "-n '5 6'");
+    let all = expand("!`git log $ARGUMENTS`", "-n '5 6'").unwrap();
     assert_eq!(told(&all), "<run git log -n '5 6'>");
 }
 

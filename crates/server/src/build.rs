@@ -303,7 +303,11 @@ pub(crate) async fn thread(
     mcp_status::follow(server, id, mcp.as_ref());
     let plugged = Plugged {
         checkers,
-        hooks: hooks::hooks(&settings, plugins.hooks(&mut warnings)?, project(&server.environment, &wanted.cwd))?,
+        hooks: hooks::hooks(
+            &settings,
+            plugins.hooks(&settings.hooks, &mut warnings)?,
+            project(&server.environment, &wanted.cwd),
+        )?,
         notify: hooks::notify(server, &settings),
         mcp,
         skills,

@@ -180,7 +180,9 @@ impl Server {
             };
             let file = command.read().map_err(|why| configuration(&why))?;
             let is_trusted = || is_trusted(&codex_home, &places.project, command, &file, &accepted);
-            let expanded = expanded(command, &file, &arguments, (&standing, &mut includes), is_trusted);
+            let pieces =
+                commands::expand(&file.body, &arguments).map_err(|why| configuration(&format!("/{name}: {why}")))?;
+            let expanded = expanded(command, &file, pieces, (&standing, &mut includes), is_trusted);
             Ok((expanded, includes))
         })
         .await
@@ -228,11 +230,10 @@ fn is_trusted(
 fn expanded(
     command: &Command,
     file: &CommandFile,
-    arguments: &str,
+    pieces: Vec<Piece>,
     (standing, includes): (&Standing, &mut Includes),
     is_trusted: impl Fn() -> bool,
 ) -> Expanded {
-    let pieces = commands::expand(&file.body, arguments);
     let mode = file.mode.as_deref().map(|mode| if mode == "plan" { ModeKind::Plan } else { ModeKind::Default });
     let mode = mode.filter(|mode| (*mode == ModeKind::Plan) != (standing.mode == Mode::Plan));
     let runs = pieces.iter().any(|piece| matches!(piece, Piece::Run(_)));

@@ -123,7 +123,7 @@ impl Server {
             )?;
             let path = PathBuf::from(cwd);
             let plugins = plugins::in_use(&self.codex_home()?, &loaded.settings.plugins);
-            let of_plugins = plugins.hooks(&mut Vec::new())?;
+            let of_plugins = plugins.hooks(&loaded.settings.hooks, &mut Vec::new())?;
             let hooks = hooks(&loaded.settings, of_plugins, project(&self.environment, &path))?;
             let hooks: Vec<_> = hooks.all().iter().enumerate().map(|(at, hook)| told(at, hook)).collect();
             Ok::<_, RpcError>((hooks, self.held_back(&path)?))

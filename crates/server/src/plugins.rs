@@ -11,7 +11,7 @@ use std::{
 };
 
 use codex_config::{
-    AgentFile, Edit, Environment, EnvironmentPolicy, LoadRequest, PluginSettings, Settings, SettingsFile,
+    AgentFile, Edit, Environment, EnvironmentPolicy, HookSettings, LoadRequest, PluginSettings, Settings, SettingsFile,
     plugin_agents, plugin_servers,
 };
 use codex_extensions::{
@@ -133,12 +133,15 @@ impl InUse {
         self.plugins.iter().flat_map(of_one).collect()
     }
 
-    /// Their hooks.
+    /// Their hooks; none where `settings` have all switched off.
     ///
     /// # Errors
     /// What is wrong with one: what it was meant to forbid is not known then.
-    pub(crate) fn hooks(&self, warnings: &mut Vec<String>) -> Result<Vec<Hook>, RpcError> {
+    pub(crate) fn hooks(&self, settings: &HookSettings, warnings: &mut Vec<String>) -> Result<Vec<Hook>, RpcError> {
         let mut all = Vec::new();
+        if !settings.enabled {
+            return Ok(all);
+        }
         for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.hooks.is_empty()) {
             let text = Value::Object([("hooks".to_owned(), plugin.parts.hooks.clone().into())].into_iter().collect());
             let (hooks, told) = hooks::of_plugin(&plugin.name, &plugin.root, &text.to_string())?;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{powers::is_outside, source::check_subdirectory};
+use crate::checkers::CheckerSpec;
 
 /// Our manifest.
 const OURS: &str = "plugin.toml";
@@ -164,6 +165,12 @@ impl Plugin {
             return Err(format!("`{name}` is no table"));
         }
         tools.iter().try_for_each(|tool| check_tool(&self.root, tool))?;
+        for (kind, tables) in [("linter", linters), ("formatter", formatters)] {
+            for (name, table) in tables {
+                let spec: Result<CheckerSpec, _> = serde_json::from_value(table.clone());
+                spec.map_err(|error| format!("{kind} {name}: {error}"))?;
+            }
+        }
         for (event, entries) in hooks {
             let entries = entries.as_array().into_iter().flatten();
             let listed = entries.flat_map(|entry| {
@@ -194,14 +201,17 @@ pub fn is_name(text: &str) -> bool {
 /// `value` with the plugin's directory where it names that.
 pub fn rooted(value: &Value, root: &Path) -> Value {
     match value {
-        Value::String(text) => {
-            let root = root.to_string_lossy();
-            Value::String(ROOTS.iter().fold(text.clone(), |text, name| text.replace(name, &root)))
-        }
+        Value::String(text) => Value::String(rooted_text(text, root)),
         Value::Array(items) => items.iter().map(|item| rooted(item, root)).collect(),
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), rooted(value, root))).collect(),
         other => other.clone(),
     }
+}
+
+/// `text` with the plugin's directory where it names that.
+pub(crate) fn rooted_text(text: &str, root: &Path) -> String {
+    let root = root.to_string_lossy();
+    ROOTS.iter().fold(text.to_owned(), |text, name| text.replace(name, &root))
 }
 
 /// `tables` as a document in TOML, below `name`.
@@ -433,6 +443,7 @@ mod tests {
             schema = { type = "object", properties = { text = { type = "string" } } }
             [linters.long]
             command = ["${CODEX_PLUGIN_ROOT}/bin/count"]
+            files = ["*.md"]
             [hooks]
             Stop = [{ hooks = [{ type = "command", command = "true" }] }]
         "#;
@@ -443,7 +454,7 @@ mod tests {
         assert_eq!(plugin.parts.commands, [Path::new("commands")]);
         assert!(plugin.parts.hooks.contains_key("Stop") && plugin.warnings.is_empty());
         let linter = rooted(&plugin.parts.linters["long"], Path::new("/p"));
-        assert_eq!(linter, json!({ "command": ["/p/bin/count"] }));
+        assert_eq!(linter, json!({ "command": ["/p/bin/count"], "files": ["*.md"] }));
     }
 
     #[test]
@@ -487,6 +498,11 @@ mod tests {
             (tool("command = [\"sh\"]\ntimeout = 0"), "1 to 3600"),
             (tool("command = [\"sh\", \"\\u001b[2J\"]"), "control characters"),
             ("name = \"n\"\n[linters]\nx = 1".to_owned(), "is no table"),
+            (
+                "name = \"n\"\n[linters.x]\ncommand = \"x\"\nfiles = []\nfile = 1".to_owned(),
+                "linter x: unknown field `file`",
+            ),
+            ("name = \"n\"\n[formatters.x]\ncommand = \"x\"".to_owned(), "formatter x: missing field `files`"),
         ] {
             let scratch = tempfile::tempdir().unwrap();
             let root = scratch.path().canonicalize().unwrap();

@@ -45,6 +45,32 @@ fn the_example_brings_a_hook_a_skill_and_a_server_while_it_is_in_use() {
 }
 
 #[test]
+fn whoever_switches_hooks_off_switches_off_those_of_plugins() {
+    let place = below(&[command("echo git push --force"), json!({ "text": "ok" })]);
+    let source = repository(&place, "careful");
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let line = ["exec", "--full-auto", "-c", "hooks.enabled=false", "go"];
+    Said::of(&place.codex(&line).output().unwrap()).done();
+    let last = place.server.requests().pop().unwrap().body.to_string();
+    assert!(!last.contains("nothing is pushed by force here"), "{last}");
+}
+
+#[test]
+fn its_command_knows_where_the_plugin_lies() {
+    let place = below(&[json!({ "text": "ok" })]);
+    let source = place.beside("source");
+    fs::create_dir(source.join("commands")).unwrap();
+    fs::write(source.join("plugin.toml"), "name = \"p\"\n").unwrap();
+    fs::write(source.join("notes"), "written down\n").unwrap();
+    let body = "See ${CLAUDE_PLUGIN_ROOT}/notes:\n!`cat \"${CODEX_PLUGIN_ROOT}/notes\"`";
+    fs::write(source.join("commands/show.md"), body).unwrap();
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let said = Said::of(&place.codex(&["exec", "--full-auto", "/show"]).output().unwrap()).done();
+    let request = place.server.requests().pop().unwrap().body.to_string();
+    assert!(request.contains("written down") && !request.contains("PLUGIN_ROOT"), "{said:?} {request}");
+}
+
+#[test]
 fn a_hook_that_cannot_be_read_lets_no_session_begin() {
     let place = below(&[json!({ "text": "ok" })]);
     let source = place.beside("source");
