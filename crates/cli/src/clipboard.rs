@@ -1,5 +1,4 @@
-//! The picture in the person's clipboard, as a file. Terminals pass on text alone, so a tool of the desktop is asked. It
-//! is started without walls: it is the person's, and acts for the person alone.
+//! The picture in the person's clipboard, as a file. Terminals pass on text alone, so a tool of the desktop is asked.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
@@ -13,10 +12,10 @@ use codex_config::{
     Environment,
     variables::{self, Variable},
 };
-use codex_sandbox::{Child, Command, Confinement, Exit, Sandbox, SandboxError, Streams};
+use codex_sandbox::{Child, Exit, SandboxError};
 use tokio::io::AsyncReadExt as _;
 
-use crate::commands::exec::OWN_PROGRAM;
+use crate::desktop;
 
 /// Largest picture that is taken, in bytes.
 const MOST: u64 = 20 << 20;
@@ -34,16 +33,6 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const TOOLS: &[(Variable, &[&str], &str)] = &[
     (variables::WAYLAND_DISPLAY, &["wl-paste", "--type", "image/png"], "wl-clipboard"),
     (variables::DISPLAY, &["xclip", "-selection", "clipboard", "-target", "image/png", "-out"], "xclip"),
-];
-
-/// What such a tool needs to know.
-const PASSED_ON: &[Variable] = &[
-    variables::PATH,
-    variables::HOME,
-    variables::WAYLAND_DISPLAY,
-    variables::DISPLAY,
-    variables::XAUTHORITY,
-    variables::XDG_RUNTIME_DIR,
 ];
 
 /// Puts the picture that is in the clipboard into a file below `codex_home`, and says where it is.
@@ -83,14 +72,7 @@ pub async fn picture(environment: Environment, codex_home: PathBuf) -> Result<St
 
 /// What `command` says; a little more than is taken at most.
 async fn ask(environment: &Environment, command: &[&str]) -> Result<Vec<u8>, SandboxError> {
-    let sandbox = Sandbox::new(OWN_PROGRAM.into());
-    let passed_on = PASSED_ON.iter().filter_map(|variable| Some((variable, environment.get_os(*variable)?)));
-    let command = Command {
-        argv: command.iter().map(Into::into).collect(),
-        directory: "/".into(),
-        environment: passed_on.map(|(variable, value)| (variable.name().into(), value.to_owned())).collect(),
-    };
-    let child = sandbox.spawn(&Confinement::Unconfined, command, Streams::Separate).await?;
+    let child = desktop::start(environment, command).await?;
     let Child { stdout, stderr, stdin: _, mut process } = child;
     let mut bytes = Vec::new();
     // What it says besides is of no use: there is no picture, or no clipboard.

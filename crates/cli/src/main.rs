@@ -4,6 +4,7 @@ mod args;
 mod browser;
 mod clipboard;
 mod commands;
+mod desktop;
 mod editor;
 mod examples;
 mod exec;
