@@ -75,6 +75,10 @@ struct State {
     phase: Phase,
     /// Whether it can be asked what is wrong with a file.
     answers_diagnostics: bool,
+    /// Whether it wants to be asked that again: it knows more than when it answered.
+    knows_more: bool,
+    /// Whether it has said once what is wrong with files: what it does first, it does in many steps.
+    has_looked: bool,
     documents: HashMap<PathBuf, Document>,
     pending: HashMap<u64, oneshot::Sender<Result<Value, String>>>,
     last_id: u64,
@@ -175,18 +179,12 @@ impl Server {
     pub(super) async fn diagnostics(&self, files: &[PathBuf], deadline: Instant) -> Option<Vec<Diagnostic>> {
         let pulls = lock(&self.state).answers_diagnostics;
         if pulls {
-            for path in files {
-                let asked = json!({ "textDocument": { "uri": address(path) } });
-                let answer = self.request("textDocument/diagnostic", asked, deadline).await.ok()?;
-                let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-                if let Some(document) = lock(&self.state).documents.get_mut(path) {
-                    document.pulled = items.iter().take(KEPT).cloned().collect();
-                }
-            }
+            self.pull(files, deadline).await?;
         }
         let mut changed = self.changed.clone();
+        let settled = if lock(&self.state).has_looked { SETTLED } else { SETTLED_FIRST };
         // A server begins to work on what it was told only after a moment, and says so then.
-        let mut quiet = Instant::now() + SETTLED;
+        let mut quiet = Instant::now() + settled;
         loop {
             let (is_looked_at, is_idle) = {
                 let state = lock(&self.state);
@@ -199,11 +197,32 @@ impl Server {
                     if told.is_err() || matches!(self.phase(), Phase::Ended(_)) {
                         return None;
                     }
-                    quiet = Instant::now() + SETTLED;
+                    quiet = Instant::now() + settled;
                 }
-                () = sleep_until(until) => return is_looked_at.then(|| self.known(files)),
+                () = sleep_until(until) => {
+                    if pulls && until < deadline && std::mem::take(&mut lock(&self.state).knows_more) {
+                        self.pull(files, deadline).await?;
+                        continue;
+                    }
+                    lock(&self.state).has_looked |= is_looked_at && is_idle;
+                    return is_looked_at.then(|| self.known(files));
+                }
             }
         }
+    }
+
+    /// Asks what is wrong with `files`; `None`: it does not answer.
+    async fn pull(&self, files: &[PathBuf], deadline: Instant) -> Option<()> {
+        lock(&self.state).knows_more = false;
+        for path in files {
+            let asked = json!({ "textDocument": { "uri": address(path) } });
+            let answer = self.request("textDocument/diagnostic", asked, deadline).await.ok()?;
+            let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if let Some(document) = lock(&self.state).documents.get_mut(path) {
+                document.pulled = items.iter().take(KEPT).cloned().collect();
+            }
+        }
+        Some(())
     }
 
     /// Waits as long as it works on something; false if it does not.
@@ -276,6 +295,8 @@ impl Server {
 
 /// How long nothing must have happened until a server is taken to have said all.
 const SETTLED: Duration = Duration::from_millis(250);
+/// The same of one that has looked at nothing yet.
+const SETTLED_FIRST: Duration = Duration::from_secs(1);
 
 fn note(method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "method": method, "params": params })
@@ -400,9 +421,9 @@ impl Shared {
         let params = &message["params"];
         match (message["method"].as_str(), message.get("id")) {
             (Some(method), Some(id)) => {
-                let answer = answer(method, params);
+                let mut answer = answer(method, params);
+                state.knows_more |= method == "workspace/diagnostic/refresh";
                 drop(state);
-                let mut answer = answer;
                 answer["jsonrpc"] = "2.0".into();
                 answer["id"] = id.clone();
                 let _ = self.outgoing.upgrade()?.try_send(answer);

@@ -25,8 +25,8 @@ pub const KNOWN: &[KnownServer] = &[
         command: &["rust-analyzer"],
         files: &["*.rs"],
         root_markers: &["Cargo.toml", "rust-project.json"],
-        // It may write nothing but its `/tmp`.
-        options: r#"{"cargo":{"targetDir":"/tmp/rust-analyzer"},"cachePriming":{"enable":false},"checkOnSave":true}"#,
+        // It may write nothing but its `/tmp`, and there is no network: cargo would try for half a minute to reach it.
+        options: r#"{"cargo":{"targetDir":"/tmp/rust-analyzer","extraEnv":{"CARGO_NET_OFFLINE":"true"}},"cachePriming":{"enable":false},"checkOnSave":true}"#,
     },
     KnownServer {
         name: "basedpyright",
