@@ -325,7 +325,7 @@ pub const KEYS: &[Key] = &[
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
     key("history", Kind::Table(HISTORY), "What was written in the screen before"),
-    key("sessions", Kind::Table(SESSIONS), "How long sessions are kept"),
+    key("sessions", Kind::Table(SESSIONS), "How long sessions are kept; of your own file alone"),
     key("skills", Kind::Table(skills::SKILLS), "Skills, and which are not in use"),
     key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),

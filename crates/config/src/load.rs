@@ -16,6 +16,7 @@ use crate::hooks::{self, HookEntry, HookSource, of_layers};
 use crate::layer::Layer;
 use crate::mcp_json;
 use crate::merge::{Merged, providers, split_model};
+use crate::origin::dotted;
 use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
 use crate::source::{Name, Source};
 use crate::suggest::did_you_mean;
@@ -184,11 +185,25 @@ fn whose(origin: &Origin, files: &[Read]) -> HookSource {
     }
 }
 
-/// Takes from a project's layer what only the user's own file may say.
+/// What is taken from the user's own file alone, trusted or not: what runs without walls, and what becomes of sessions of all
+/// projects.
+const ONLY_THE_USERS: [&str; 2] = ["notify", "sessions"];
+
+/// Takes from a project's layer what only the user's own file may say, in its profiles too.
 fn only_the_users(layer: &mut Layer) {
-    let found = layer.leaves.iter().position(|leaf| leaf.path == ["notify"]).map(|at| layer.leaves.remove(at));
-    if let Some(site) = found.and_then(|leaf| leaf.site) {
-        layer.warnings.push(site.warning("`notify` is taken from your own file alone, and has no effect here"));
+    let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut layer.leaves).into_iter().partition(|leaf| {
+        let is_of_profile = leaf.path.first().is_some_and(|first| first == "profiles");
+        let path = if is_of_profile { leaf.path.get(2..).unwrap_or_default() } else { &leaf.path };
+        path.first().is_some_and(|first| ONLY_THE_USERS.contains(&first.as_str()))
+    });
+    layer.leaves = kept;
+    for leaf in taken {
+        if let Some(site) = leaf.site {
+            let name = dotted(&leaf.path);
+            layer
+                .warnings
+                .push(site.warning(format!("`{name}` is taken from your own file alone, and has no effect here")));
+        }
     }
 }
 

@@ -254,3 +254,21 @@ fn a_repository_in_a_project_is_no_way_out_of_its_rules() {
     fs::create_dir(home.join("p/src/.git")).unwrap();
     assert_eq!(found(), [deny, ask], "what was allowed was for the other project");
 }
+
+/// What is kept of the sessions of all projects is nobody's to say but the user's, nor what runs without walls.
+#[test]
+fn no_project_says_how_long_sessions_are_kept() {
+    let project = "notify = [\"sh\"]\n[sessions]\nkeep_days = 1\n[profiles.x.sessions]\nmax_total_mb = 1\n";
+    let files = [(USER, "[sessions]\nkeep_days = 90\n"), (PROJECT, project)];
+    let warning = |at: &str, name: &str| {
+        format!("~/p/.codex/config.toml:{at}: `{name}` is taken from your own file alone, and has no effect here")
+    };
+    let warnings = [
+        warning("1:10", "notify"),
+        warning("3:13", "sessions.keep_days"),
+        warning("5:16", "profiles.x.sessions.max_total_mb"),
+    ];
+    let loaded = check(&files, &[], &warnings.each_ref().map(String::as_str));
+    let sessions = loaded.settings.sessions;
+    assert_eq!((sessions.keep_days, sessions.max_total_mb), (Some(90), None));
+}
