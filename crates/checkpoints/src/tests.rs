@@ -288,8 +288,10 @@ fn what_was_once_below_something_unsaved_is_not_taken_for_absent() {
     }
     let captured = || bench.capture();
     let began = captured();
+    // Another directory, which cannot have the number of the old one.
+    bench.put("fresh/b", "b");
     fs::remove_dir_all(bench.root.join("cache")).unwrap();
-    bench.put("cache/b", "b");
+    fs::rename(bench.root.join("fresh"), bench.root.join("cache")).unwrap();
     let between = captured();
     bench.put("cache/a", "another");
     bench.put("new", "new");
