@@ -232,20 +232,23 @@ impl App {
         match slash::parse(&draft.text) {
             Some((command, arguments)) => match command.run(arguments, &self.snapshot()) {
                 Ok(intents) => self.want(intents),
-                Err(message) => {
-                    self.complain(&message);
-                    // It can be corrected.
-                    self.composer.set(draft);
-                }
+                Err(message) => self.refuse(draft, message),
             },
             None => match self.typed(&draft.text) {
-                Typed::Unknown(message) => {
-                    self.complain(&message);
-                    self.composer.set(draft);
-                }
+                Typed::Unknown(message) => self.refuse(draft, message),
                 _ => self.intend(Intent::Say(draft)),
             },
         }
+    }
+
+    /// Says why `draft` cannot be done, and leaves it to be corrected.
+    fn refuse(&mut self, draft: Draft, message: String) {
+        self.complain(&message);
+        // An answer that arrives holds back what is said in the transcript.
+        if self.snapshot().is_working {
+            self.focus.hint = Some(message);
+        }
+        self.composer.set(draft);
     }
 
     /// The popup that belongs to what is typed now.

@@ -168,3 +168,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_command_that_cannot_be_done_now_says_so_while_an_answer_arrives() {
+    for (typed, why) in
+        [("/rewind", "/rewind waits until the agent has finished"), ("/nosuch", "/nosuch is no command")]
+    {
+        let mut stage = Stage::opened((80, 24));
+        stage.works("go").item_begins(json!({ "type": "agentMessage", "id": "m1", "text": "" }));
+        let delta = json!({ "threadId": "t", "turnId": "1", "itemId": "m1", "delta": "It goes on" });
+        stage.told("item/agentMessage/delta", delta).says(typed);
+        let shown = stage.shown();
+        assert!(shown.contains(why) && shown.contains(&format!("› {typed}")), "{shown}");
+        // The next key takes it away.
+        assert!(!stage.keys("backspace").shown().contains(why), "{}", stage.shown());
+    }
+}
