@@ -153,6 +153,10 @@ const YEAR_S: i64 = 365 * 86_400;
 /// More tokens than any session uses.
 const MOST_TOKENS: i64 = 1_000_000_000_000;
 
+/// What is taken from the user's own file alone, trusted or not: what runs without walls, and what becomes of sessions of all
+/// projects.
+pub(crate) const ONLY_THE_USERS: [&str; 2] = ["notify", "sessions"];
+
 pub(super) const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, aliases: &[], about, kind, default: "", project: Project::Held, status: Status::Used, appends: false }
 }

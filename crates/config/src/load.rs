@@ -13,6 +13,7 @@ use crate::explain::{self, Effective};
 use crate::files::{FileKind, Place, SYSTEM_FILE, places, project_root, read_of_project, read_source};
 use crate::hook_files::hook_files;
 use crate::hooks::{self, HookEntry, HookSource, of_layers};
+use crate::keys;
 use crate::layer::Layer;
 use crate::mcp_json;
 use crate::merge::{Merged, providers, split_model};
@@ -185,16 +186,12 @@ fn whose(origin: &Origin, files: &[Read]) -> HookSource {
     }
 }
 
-/// What is taken from the user's own file alone, trusted or not: what runs without walls, and what becomes of sessions of all
-/// projects.
-const ONLY_THE_USERS: [&str; 2] = ["notify", "sessions"];
-
 /// Takes from a project's layer what only the user's own file may say, in its profiles too.
 fn only_the_users(layer: &mut Layer) {
     let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut layer.leaves).into_iter().partition(|leaf| {
         let is_of_profile = leaf.path.first().is_some_and(|first| first == "profiles");
         let path = if is_of_profile { leaf.path.get(2..).unwrap_or_default() } else { &leaf.path };
-        path.first().is_some_and(|first| ONLY_THE_USERS.contains(&first.as_str()))
+        path.first().is_some_and(|first| keys::ONLY_THE_USERS.contains(&first.as_str()))
     });
     layer.leaves = kept;
     for leaf in taken {

@@ -6,6 +6,8 @@ open("/tmp/starts", "a").write(mode + "\n")
 # Whoever has the other end open sees when this is gone.
 held = open("held", "rb", buffering=0) if mode == "held" else None
 documents = {}
+# What it was asked about, by file.
+answered = {}
 
 
 def send(message):
@@ -54,7 +56,8 @@ while True:
             continue
         if mode == "nonsense":
             print("hello", flush=True)
-        capabilities = {"diagnosticProvider": {}} if mode == "asked" else {}
+        capabilities = {"diagnosticProvider": {}} if mode in ("asked", "later") else {}
+        is_asked_again = params["capabilities"]["workspace"].get("diagnostics", {}).get("refreshSupport")
         send({"id": message["id"], "result": {"capabilities": capabilities}})
         send({"id": 99, "method": "workspace/configuration", "params": {"items": [{}]}})
     elif method in ("textDocument/didOpen", "textDocument/didChange"):
@@ -72,10 +75,16 @@ while True:
             documents = whole
             publish(uri)
             send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "end"}}})
-        elif mode not in ("asked", "silent"):
+        elif mode not in ("asked", "later", "silent"):
             publish(uri)
     elif method == "textDocument/diagnostic":
-        send({"id": message["id"], "result": {"kind": "full", "items": list(found(params["textDocument"]["uri"]))}})
+        uri = params["textDocument"]["uri"]
+        # At first it has not looked at it, and says so when it has.
+        is_late = mode == "later" and answered.get(uri) != documents[uri]
+        answered[uri] = documents[uri]
+        send({"id": message["id"], "result": {"kind": "full", "items": [] if is_late else list(found(uri))}})
+        if is_late and is_asked_again:
+            send({"id": 98, "method": "workspace/diagnostic/refresh"})
     elif method == "textDocument/references":
         line, column = params["position"]["line"], params["position"]["character"]
         here = params["textDocument"]["uri"]

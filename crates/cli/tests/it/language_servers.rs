@@ -47,7 +47,7 @@ fn starts(place: &Place, request: usize, mode: &str) -> usize {
 
 #[test]
 fn what_they_find_is_told_once_with_the_edit_and_they_cannot_write() {
-    for mode in ["good", "asked", "working"] {
+    for mode in ["good", "asked", "later", "working"] {
         let change = "*** Update File: a.txt\n-a😀 BAD one\n+fine\n+a😀 BAD one\n";
         let script = json!([add("a.txt", "a😀 BAD one"), edit(change), command("echo BAD two > b.txt"), command(STARTS), { "text": "done" }]);
         let place = place(mode, script);

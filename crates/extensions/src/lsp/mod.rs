@@ -337,6 +337,7 @@ impl Site {
                     "configuration": true,
                     "workspaceFolders": true,
                     "didChangeWatchedFiles": { "dynamicRegistration": true },
+                    "diagnostics": { "refreshSupport": true },
                 },
                 "textDocument": {
                     "synchronization": { "didSave": true },

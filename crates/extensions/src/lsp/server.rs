@@ -201,7 +201,9 @@ impl Server {
                 }
                 () = sleep_until(until) => {
                     if pulls && until < deadline && std::mem::take(&mut lock(&self.state).knows_more) {
-                        self.pull(files, deadline).await?;
+                        // What it has said before still counts where it does not say more in time.
+                        let _ = self.pull(files, deadline).await;
+                        quiet = Instant::now() + settled;
                         continue;
                     }
                     lock(&self.state).has_looked |= is_looked_at && is_idle;
