@@ -189,6 +189,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("ignore_files::a_review_leaves_out_what_is_named", MOUNTS),
     ("ignore_files::a_sub_agent_in_a_worktree_is_held_to_the_ignore_file_of_its_parent", MOUNTS),
     ("ignore_files::git_overlooks_what_is_untracked_and_named", MOUNTS),
+    ("ignore_files::git_shows_no_object_whose_path_it_is_not_told", MOUNTS),
     ("ignore_files::git_takes_what_is_tracked_and_named_for_unchanged", MOUNTS),
     ("ignore_files::it_is_looked_at_anew_in_each_turn", MOUNTS),
     ("ignore_files::other_names_are_heeded_where_the_configuration_says_so_and_a_project_may", MOUNTS),
