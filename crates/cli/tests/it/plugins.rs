@@ -1,6 +1,7 @@
 //! Plugins: what they may do is shown before they are kept, what is kept is what was shown, and what they bring is used.
 
 mod hostile;
+mod https;
 mod sessions;
 
 use std::{

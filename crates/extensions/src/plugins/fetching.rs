@@ -32,6 +32,11 @@ pub struct Git<'a> {
     pub variables: BTreeMap<OsString, OsString>,
 }
 
+/// Where certificates are: the name that git knows, and the usual one, which it does not read.
+const CERTIFICATES: [(&str, &str); 2] = [("GIT_SSL_CAINFO", "SSL_CERT_FILE"), ("GIT_SSL_CAPATH", "SSL_CERT_DIR")];
+/// Directories that walls keep out of sight.
+const UNSEEN: [&str; 2] = ["/tmp", "/var/tmp"];
+
 impl Git<'_> {
     /// Names of variables that git needs to get somewhere: proxies, certificates, the place of SSH keys.
     pub const NEEDED: &'static [&'static str] = &[
@@ -48,6 +53,12 @@ impl Git<'_> {
         "https_proxy",
         "no_proxy",
     ];
+
+    /// Where the user's own certificates are, by git's names.
+    fn certificates(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let place = |name: &str| self.variables.get(OsStr::new(name)).filter(|path| !path.is_empty()).map(Path::new);
+        CERTIFICATES.into_iter().filter_map(move |(own, usual)| Some((own, place(usual)?)))
+    }
 
     /// Gets what `source` names into `into`, an empty directory of which all is visible to git. Returns the commit, in
     /// hexadecimal.
@@ -101,6 +112,7 @@ impl Call<'_> {
             command.environment.insert("GIT_SSH_COMMAND".into(), ssh.into());
         }
         command.environment.extend(self.git.variables.clone());
+        command.environment.extend(self.git.certificates().map(|(name, path)| (name.into(), path.into())));
         let codex_sandbox::Command { argv, directory, environment } = command;
         let program = Program { argv, directory, environment, input: Vec::new(), timeout: LONGEST, most_output: SAID };
         let ran = run(self.git.sandbox, &self.walls(), program, &CancellationToken::new()).await;
@@ -117,7 +129,14 @@ impl Call<'_> {
 
     /// It reads what the user may read, and writes the new directory; the network is there only for an address.
     fn walls(&self) -> Confinement {
-        let read: Vec<PathBuf> = self.local.iter().cloned().collect();
+        let certificates = self.git.certificates().filter_map(|(_, path)| match path.is_dir() {
+            true => Some(path),
+            false => path.parent().filter(|_| path.is_file()),
+        });
+        let is_unseen =
+            |path: &&Path| UNSEEN.iter().any(|unseen| path.starts_with(unseen) && *path != Path::new(unseen));
+        let certificates = certificates.filter(is_unseen);
+        let read: Vec<PathBuf> = self.local.iter().cloned().chain(certificates.map(Path::to_owned)).collect();
         let walls = match Confinement::read_only(&read) {
             Confinement::Confined(walls) => walls,
             Confinement::Unconfined => return Confinement::Unconfined,
