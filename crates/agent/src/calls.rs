@@ -363,7 +363,7 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
     if tool.effect() == Effect::Reads {
         let mut prepared = tool.prepare(&call.arguments, context).map_err(|error| error.to_string())?;
         if let Some(fetch) = &mut prepared.access.fetch {
-            fetch.is_known = known_pages::is_known(&state.history, fetch, state.settings.is_agent);
+            fetch.is_known = known_pages::is_known(&state.history, fetch, state.settings.agent_kind.is_some());
         }
         return Ok(prepared);
     }

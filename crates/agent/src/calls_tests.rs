@@ -160,7 +160,7 @@ async fn begin(
         },
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         tests: crate::ProjectTests::default(),
-        is_agent: false,
+        agent_kind: None,
         instructions: vec![],
         agents: None,
         plugged: crate::Plugged::default(),

@@ -176,7 +176,7 @@ impl ThreadState {
     /// Who is asked about what the user says; `None`: nobody.
     pub(crate) fn prompt_hooks(&self, ids: (&str, Option<&str>), cancel: &CancellationToken) -> Option<Caller> {
         // A sub-agent's prompt is its parent's.
-        if self.settings.is_agent {
+        if self.settings.agent_kind.is_some() {
             return None;
         }
         Caller::of(self, ids, cancel, Event::UserPromptSubmit)
@@ -184,7 +184,7 @@ impl ThreadState {
 
     /// Tells hooks that the session is left.
     pub(crate) async fn session_ends(&mut self, thread_id: &str) {
-        if self.settings.is_agent || !std::mem::take(&mut self.hooks.has_started) {
+        if self.settings.agent_kind.is_some() || !std::mem::take(&mut self.hooks.has_started) {
             return;
         }
         let cancel = CancellationToken::new();
@@ -210,7 +210,7 @@ impl TurnRun {
         if state.settings.plugged.notify.is_some() {
             self.progress.hooks.said.push(words(input));
         }
-        if !state.settings.is_agent && !std::mem::replace(&mut state.hooks.has_started, true) {
+        if state.settings.agent_kind.is_none() && !std::mem::replace(&mut state.hooks.has_started, true) {
             let source = if state.hooks.is_resumed { "resume" } else { "startup" };
             self.session_starts(state, source).await?;
         }
@@ -255,7 +255,8 @@ impl TurnRun {
 
     /// Whether hooks keep the turn, with which the model is done, from ending. The model reads why.
     pub(crate) async fn goes_on(&mut self, state: &mut ThreadState) -> bool {
-        let event = if state.settings.is_agent { Event::SubagentStop } else { Event::Stop };
+        let kind = state.settings.agent_kind.as_deref();
+        let event = if kind.is_some() { Event::SubagentStop } else { Event::Stop };
         if self.cancel.is_cancelled() || self.progress.hooks.stop.is_some() || self.progress.has_plan {
             return false;
         }
@@ -263,7 +264,8 @@ impl TurnRun {
         let input = json!({
             "stop_hook_active": self.progress.hooks.continued > 0,
             "last_assistant_message": last_message(state),
-            "agent_id": state.settings.is_agent.then_some(&self.thread_id),
+            "agent_id": kind.map(|_| &self.thread_id),
+            "agent_type": kind,
         });
         let verdict = caller.call(event, &[], input).await;
         let Some(why) = verdict.denied().filter(|_| verdict.stop.is_none() && !self.cancel.is_cancelled()) else {

@@ -28,8 +28,8 @@ pub struct ThreadSettings {
     pub agents: Option<Arc<Agents>>,
     /// What a review runs as the project's tests.
     pub tests: ProjectTests,
-    /// Whether it works for another thread, whose model says what it is to do.
-    pub is_agent: bool,
+    /// The kind of sub-agent that it is: another thread's model says what it is to do. `None`: it works for the user.
+    pub agent_kind: Option<String>,
     /// In plan mode: the policy that is in force again after it.
     pub after_planning: Option<Arc<Policy>>,
 }

@@ -187,7 +187,7 @@ impl Server {
         let (thread, events, model) = built?;
         let path = worktree.as_ref().map(|worktree| worktree.path.clone());
         above.worktrees().extend(worktree);
-        let kind = kind.map_or_else(|| "agent".to_owned(), |kind| kind.name);
+        let kind = name_of(kind.as_ref()).to_owned();
         Ok(BuiltAgent { thread, id, events, kind, model, worktree: path })
     }
 
@@ -206,7 +206,7 @@ impl Server {
         self.wish(&mut wanted, &standing, kind, &codex_home)?;
         let temp = TempDirectory::create(&codex_home, id).map_err(store_error)?;
         let mut built = build::thread(self, id, &codex_home, &mut wanted, temp.path()).await?;
-        built.settings.is_agent = true;
+        built.settings.agent_kind = Some(name_of(kind).to_owned());
         narrow(&mut built, &standing, worktree.map(|worktree| worktree.path.as_path()))?;
         linters::share(&mut built.settings, &standing);
         if let Some(kind) = kind {
@@ -410,4 +410,9 @@ fn level(mode: SandboxMode) -> SandboxLevel {
         SandboxMode::WorkspaceWrite => SandboxLevel::WorkspaceWrite,
         SandboxMode::DangerFullAccess => SandboxLevel::DangerFullAccess,
     }
+}
+
+/// What a sub-agent of this kind is called.
+fn name_of(kind: Option<&AgentFile>) -> &str {
+    kind.map_or("agent", |kind| kind.name.as_str())
 }

@@ -330,7 +330,7 @@ pub(crate) async fn thread(
         plugged,
         agents: None,
         tests,
-        is_agent: false,
+        agent_kind: None,
         after_planning: None,
     };
     Ok(Built {

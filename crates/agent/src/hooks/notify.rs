@@ -24,7 +24,7 @@ impl TurnRun {
     /// Starts the program at the end of a turn that was completed, and does not wait for it. That it cannot be started is told.
     pub(crate) async fn notify(&self, state: &ThreadState) {
         let Some(notify) = state.settings.plugged.notify.as_deref() else { return };
-        if self.turn.status != TurnStatus::Completed || state.settings.is_agent {
+        if self.turn.status != TurnStatus::Completed || state.settings.agent_kind.is_some() {
             return;
         }
         let told = json!({

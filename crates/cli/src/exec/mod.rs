@@ -104,7 +104,7 @@ pub struct Run {
     pub plan: bool,
     /// The longest time that it may take.
     pub timeout: Option<Duration>,
-    /// Whether the server lives on, and is told that the thread is not needed any more.
+    /// Whether the server lives on: leaving the thread is not waited for long.
     pub lets_go: bool,
     /// How it is shown.
     pub shown: Shown,
@@ -224,15 +224,17 @@ pub async fn run(run: Run, mut connection: Connection) -> (ExitStatus, View) {
         return (refused(&error), View::default());
     }
     let (mut view, stopped) = follow(&mut connection, &mut renderer, &thread_id, &mut interrupts).await;
+    // Hooks are told that the session is left.
+    let leaving = async {
+        end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
+        let params = ThreadUnsubscribeParams { thread_id: thread_id.clone() };
+        let _ = connection.client.thread_unsubscribe(params).await;
+    };
     if lets_go {
         // Where this fails it is closed when it has been idle for some time.
-        let _ = tokio::time::timeout(LETTING_GO, async {
-            end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
-            let _ = connection.client.thread_unsubscribe(ThreadUnsubscribeParams { thread_id }).await;
-        })
-        .await;
+        let _ = tokio::time::timeout(LETTING_GO, leaving).await;
     } else {
-        end_what_runs_on(&mut connection, &mut renderer, &thread_id, &view).await;
+        leaving.await;
     }
     let status = match stopped {
         Some(Stopped::By(interrupt)) if view.ended() == Some(TurnStatus::Interrupted) => interrupt.status(),

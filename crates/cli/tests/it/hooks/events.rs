@@ -105,7 +105,7 @@ async fn each_event_is_told_once_with_its_fields() {
         (
             "Stop",
             Some("turn_0"),
-            json!({ "stop_hook_active": false, "last_assistant_message": "all done", "agent_id": null }),
+            json!({ "stop_hook_active": false, "last_assistant_message": "all done", "agent_id": null, "agent_type": null }),
         ),
         ("PreCompact", Some("turn_1"), json!({ "trigger": "manual", "custom_instructions": "the plot" })),
         ("SessionEnd", None, json!({ "reason": "other" })),
@@ -143,6 +143,10 @@ fn a_sub_agents_calls_are_guarded_and_its_end_is_told() {
     assert!(calls.contains(&"Bash") && calls.contains(&"Task"), "{calls:?}");
     let [end] = &seen["SubagentStop"][..] else { panic!("{seen:?}") };
     assert_eq!((&end["last_assistant_message"], &end["agent_id"]), (&json!("I could not"), &end["session_id"]));
+    assert_eq!(end["agent_type"], "agent");
+    // The session is left when exec ends, by the parent alone.
+    let [left] = &seen["SessionEnd"][..] else { panic!("{seen:?}") };
+    assert_eq!((&left["reason"], &left["session_id"]), (&json!("other"), &seen["Stop"][0]["session_id"]));
     // What its parent says to it is no prompt of the user's.
     assert_eq!((seen["UserPromptSubmit"].len(), seen["SessionStart"].len(), seen["Stop"].len()), (1, 1, 1));
 }
