@@ -43,8 +43,8 @@ main() {
   tar -xzf "$work/$name.tar.gz" -C "$work"
   found=$("$work/$name/bin/codex" --version) || fail "the program does not run on this machine; nothing was installed"
   mkdir -p "$prefix/bin" "$prefix/share"
-  # First all else, then the program, at once: a running one keeps its own file.
-  (cd "$work/$name/share" && tar -cf - .) | tar -xf - -C "$prefix/share"
+  # First all else, then the program, at once: a running one keeps its own file. Files alone: directories are the user's.
+  (cd "$work/$name/share" && find . -type f | tar -cf - -T -) | tar -xf - -C "$prefix/share"
   cp "$work/$name/bin/codex" "$prefix/bin/.codex.new"
   mv -f "$prefix/bin/.codex.new" "$prefix/bin/codex"
   echo "$found is installed as $prefix/bin/codex"
