@@ -2,6 +2,7 @@
 // Finds the program in the package for this type of machine, and becomes it.
 "use strict";
 const { spawn } = require("node:child_process");
+const { closeSync, openSync } = require("node:fs");
 
 const own = require("./package.json");
 const wanted = `${own.name}-${process.platform}-${process.arch}`;
@@ -30,7 +31,13 @@ child.on("error", (error) => {
   process.exit(1);
 });
 // A terminal sends Ctrl-C and Ctrl-\ to both, and the program must not get them twice: a second one ends it at once.
-const alone = !(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
+// It does so wherever there is one, though no standard stream be it.
+let alone = false;
+try {
+  closeSync(openSync("/dev/tty"));
+} catch {
+  alone = true;
+}
 for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => alone && child.kill(signal));
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => {
