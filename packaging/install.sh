@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs codex for the user who runs this: the program into ~/.local/bin, its manual and completions into ~/.local/share.
+# Installs codex on Linux on x86_64 for the user who runs this: the program into ~/.local/bin, its manual and completions into ~/.local/share.
 # It never needs root. Run again, it replaces what is there; to remove it: `sh install.sh --remove`.
 #
 #   CODEX_BASE_URL    where the files of the release are; an address of http or https
@@ -20,15 +20,13 @@ main() {
     http://*|https://*) base_url=${base_url%/} ;;
     *) fail "set CODEX_BASE_URL to the address (http or https) of the directory that the release is in" ;;
   esac
-  case $(uname -s)-$(uname -m) in
-    Linux-x86_64|Linux-amd64) target=x86_64-linux ;;
-    Linux-aarch64|Linux-arm64) target=aarch64-linux ;;
-    *) fail "there is no program for $(uname -s) on $(uname -m); README.md says how to build it" ;;
-  esac
+  if [ "$(uname -s) $(uname -m)" != "Linux x86_64" ]; then
+    fail "there is no program for $(uname -s) on $(uname -m), only one for Linux on x86_64; README.md says how to build it"
+  fi
   if ! getconf GNU_LIBC_VERSION > /dev/null 2>&1; then
     fail "the program needs the GNU C library, which is not here (musl?); README.md says how to build it"
   fi
-  name=codex-$version-$target
+  name=codex-$version-x86_64-linux
 
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT

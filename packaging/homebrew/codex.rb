@@ -1,4 +1,4 @@
-# Formula of the program as it is released, for Homebrew on Linux.
+# Formula of the program as it is released, for Homebrew on Linux on x86_64 alone.
 class Codex < Formula
   desc "Coding agent for the terminal"
   homepage "@BASE_URL@"
