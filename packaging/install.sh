@@ -60,11 +60,18 @@ remove() {
   echo "codex is removed from $prefix; sessions and settings are kept in ${CODEX_HOME:-$HOME/.codex}"
 }
 
+# What begins with https stays there, whatever it is led to: the sums come from the same place.
 get() {
+  case $base_url in
+    https:*) curl_only="--proto =https --proto-redir =https" wget_only=--https-only ;;
+    *) curl_only="" wget_only="" ;;
+  esac
   if command -v curl > /dev/null; then
-    curl -fsSL --retry 3 -o "$work/$1" "$base_url/$1" || fail "$base_url/$1 cannot be downloaded"
+    # shellcheck disable=SC2086 # options, or none
+    curl $curl_only -fsSL --retry 3 -o "$work/$1" "$base_url/$1" || fail "$base_url/$1 cannot be downloaded"
   elif command -v wget > /dev/null; then
-    wget -q -O "$work/$1" "$base_url/$1" || fail "$base_url/$1 cannot be downloaded"
+    # shellcheck disable=SC2086
+    wget $wget_only -q -O "$work/$1" "$base_url/$1" || fail "$base_url/$1 cannot be downloaded"
   else
     fail "curl or wget is needed"
   fi
