@@ -48,7 +48,10 @@ pub(crate) async fn call(
     let outcome = |content| CallOutcome { content, structured: None, is_error: false };
     let Some(uri) = arguments.get("uri").and_then(Value::as_str).filter(|uri| !uri.is_empty()) else {
         // Few servers have any; one that does not know the question has none.
-        let templates = ask("resources/templates/list", json!({})).await.unwrap_or_default();
+        let templates = match ask("resources/templates/list", json!({})).await {
+            Err(CallError::Refused { .. }) => Value::Null,
+            answer => answer?,
+        };
         return Ok(outcome(vec![Content::Text(list(&life.offers().resources, &templates))]));
     };
     let contents = answers::contents(&ask("resources/read", json!({ "uri": uri })).await?);
@@ -67,14 +70,17 @@ fn templates(answer: &Value) -> &[Value] {
     answer.get("resourceTemplates").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A line for each resource, and for each address in which something is to be filled in.
+/// A line for each resource, and for each address in which something is to be filled in; at the end, how many have no room.
 fn list(resources: &[RemoteResource], answer: &Value) -> String {
-    let mut text = String::new();
+    let (mut text, mut left_out) = (String::new(), 0);
     let mut add = |uri: &str, name: &str, about: &str| {
         let about = if about.is_empty() { String::new() } else { format!(": {about}") };
-        let line = format!("{uri} ({name}{about})");
-        if text.len() + line.len() < LIST {
-            let _ = writeln!(text, "{}", limits::line(&line, limits::SENTENCE));
+        let line = limits::line(&format!("{uri} ({name}{about})"), limits::SENTENCE);
+        // Nothing comes behind one that is left out.
+        if left_out == 0 && text.len() + line.len() < LIST {
+            let _ = writeln!(text, "{line}");
+        } else {
+            left_out += 1;
         }
     };
     resources.iter().for_each(|it| add(&it.uri, &it.name, &it.description));
@@ -82,5 +88,46 @@ fn list(resources: &[RemoteResource], answer: &Value) -> String {
         let text = |key: &str| template.get(key).and_then(Value::as_str).unwrap_or_default();
         add(text("uriTemplate"), text("name"), text("description"));
     }
+    if left_out > 0 {
+        let _ = writeln!(text, "… and {left_out} more");
+    } else if text.is_empty() {
+        text.push_str("There are no resources.\n");
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(number: usize, description: &str) -> RemoteResource {
+        let (server, name) = ("s".to_owned(), "n".to_owned());
+        RemoteResource { server, uri: format!("note:{number}"), name, description: description.to_owned(), mime: None }
+    }
+
+    #[test]
+    fn what_a_list_leaves_out_is_said() {
+        let none = Value::Null;
+        assert_eq!(list(&[], &none), "There are no resources.\n");
+        let template = json!({ "resourceTemplates": [{ "uriTemplate": "note:{n}", "name": "any" }] });
+        assert_eq!(list(&[resource(1, "d")], &template), "note:1 (n: d)\nnote:{n} (any)\n");
+
+        // It is cut, and then counted: a long one has its place.
+        let long = "x".repeat(limits::DESCRIPTION);
+        let mut all: Vec<_> = (0..15).map(|number| resource(number, &long)).collect();
+        all.push(resource(15, ""));
+        let text = list(&all, &none);
+        assert_eq!((text.lines().count(), text.lines().last()), (16, Some("note:15 (n)")));
+
+        // Nothing comes behind one that is left out.
+        let mut all: Vec<_> = (0..20).map(|number| resource(number, &long)).collect();
+        all.push(resource(20, ""));
+        let text = list(&all, &template);
+        let uris: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let shown = uris.len() - 1;
+        let expected: Vec<String> = (0..shown).map(|number| format!("note:{number}")).collect();
+        assert_eq!(uris.get(..shown).unwrap(), expected);
+        assert_eq!(text.lines().last().map(str::to_owned), Some(format!("… and {} more", 22 - shown)));
+        assert!(text.len() < LIST + 64, "{}", text.len());
+    }
 }

@@ -21,6 +21,7 @@ use crate::{
     client::Client,
     connect::{ask, offers, title},
     guarded::Guarded,
+    resources,
     server::{Life, Server},
     stdio::{Broken, Pipes, Tail},
 };
@@ -243,6 +244,25 @@ async fn who_gives_up_says_so() {
         },
     );
     assert_eq!((result, heard), (Err(CallError::Cancelled), json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_server_that_refuses_to_list_addresses_has_none() {
+    let listed = async |script: Script, context: CallContext| {
+        let talk = talk(spec(), json!({"resources": {}}), script).await;
+        resources::call(talk.life(), &talk.peer, &Map::new(), &context).await.map(|outcome| outcome.content)
+    };
+    let refuses: Script = Box::new(|message| {
+        let error = json!({"code": -32601, "message": "what?"});
+        vec![json!({"jsonrpc": "2.0", "id": message["id"], "error": error})]
+    });
+    let none = crate::Content::Text("There are no resources.\n".into());
+    assert_eq!(listed(refuses, CallContext::default()).await, Ok(vec![none]));
+    let late = listed(Box::new(|_| Vec::new()), CallContext::default()).await;
+    assert!(matches!(late, Err(CallError::TimedOut { .. })), "{late:?}");
+    let cancelled = CallContext::default();
+    cancelled.cancel.cancel();
+    assert_eq!(listed(Box::new(|_| Vec::new()), cancelled).await, Err(CallError::Cancelled));
 }
 
 #[tokio::test(start_paused = true)]
