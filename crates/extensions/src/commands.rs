@@ -342,17 +342,23 @@ impl<'a> Template<'a> {
                 None => quoted(&value),
             });
         }
-        let was_used = std::mem::take(&mut self.is_used);
+        // Only whether it has places: what the shell is given is counted below.
+        let (was_used, left) = (std::mem::take(&mut self.is_used), self.left);
         self.filled(line, |_, value| value);
         let has_places = self.is_used;
-        self.is_used |= was_used;
+        (self.is_used, self.left) = (was_used || has_places, left);
         if !has_places {
             return line.to_owned();
+        }
+        // The values are there as words and as a whole, which is one use.
+        let arguments = self.spend(self.arguments.to_owned());
+        if self.left.is_none() {
+            return String::new();
         }
         let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
         let names = self.named.iter().map(|(name, value)| format!("{name}={}; ", quoted(value)));
         let names: String = names.collect();
-        self.spend(format!("set -- {}; ARGUMENTS={}; {names}{line}", words.join(" "), quoted(self.arguments)))
+        format!("set -- {}; ARGUMENTS={}; {names}{line}", words.join(" "), quoted(&arguments))
     }
 
     /// `text` with what `put` makes of each value, of which one is all that was typed.
