@@ -18,6 +18,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use self::commands::News;
 use crate::rpc::{self, Failure, Heard, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Message, Peer, text};
 
 /// Serves an editor until it says no more. `defaults`: what sessions run under as far as the editor does not say.
@@ -29,7 +30,9 @@ pub async fn serve_acp(
 ) {
     let Connection { client, mut events } = connection;
     let (sessions, questions, items) = Default::default();
-    let mut agent = Agent { client, defaults, peer: Peer(outgoing), sessions, questions, items };
+    let peer = Peer(outgoing);
+    let commands = commands::teller(client.clone(), peer.clone());
+    let mut agent = Agent { client, defaults, peer, commands, sessions, questions, items };
     while let Some(heard) = rpc::next(&mut incoming, &mut events).await {
         match heard {
             Heard::Line(line) => agent.hear(&line).await,
@@ -42,6 +45,8 @@ struct Agent {
     client: Client,
     defaults: ThreadStartParams,
     peer: Peer,
+    /// Tells the editor which commands there are.
+    commands: mpsc::UnboundedSender<News>,
     /// By the ids of their threads.
     sessions: HashMap<String, Session>,
     /// What can be answered to questions that the editor has not answered, by their ids.
@@ -76,10 +81,8 @@ impl Agent {
                 };
                 self.peer.answer(id, result).await;
                 // Of a session that the editor knows by now.
-                if let Some(thread_id) = session
-                    && let Some(update) = commands::told(&self.client, &thread_id).await
-                {
-                    self.update(&thread_id, update).await;
+                if let Some(thread_id) = session {
+                    self.news(News::Opened(thread_id));
                 }
             }
             Ok(Message::Notification { method, params }) if method == "session/cancel" => {
@@ -212,6 +215,9 @@ impl Agent {
                 notification => {
                     let Some(thread_id) = thread_of(notification).map(str::to_owned) else { return };
                     if self.sessions.contains_key(&thread_id) {
+                        if matches!(notification, ServerNotification::McpServerStarted(_)) {
+                            self.news(News::Changed(thread_id.clone()));
+                        }
                         let before = self.items.before(&event);
                         let all = before.iter().map(|event| &event.notification).chain([notification]);
                         for update in all.flat_map(updates::of) {
@@ -279,6 +285,11 @@ impl Agent {
                 let _ = answer(ApprovalDecision::Cancel).await;
             }
         }
+    }
+
+    fn news(&self, news: News) {
+        // Where nobody is told any more, nobody listens.
+        let _ = self.commands.send(news);
     }
 
     async fn update(&self, thread_id: &str, update: Value) {

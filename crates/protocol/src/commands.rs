@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct CommandListParams {
     /// The thread's id.
     pub thread_id: String,
+    /// Whether servers of tools are neither started nor waited for: the prompts of those that are ready are told.
+    pub no_wait: bool,
 }
 
 /// Answer to `command/list`.

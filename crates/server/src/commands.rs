@@ -14,7 +14,8 @@ use codex_extensions::{
     commands::{self, Command, CommandFile, Piece},
 };
 use codex_protocol::{
-    CollaborationMode, CommandListResult, ErrorKind, ModeKind, OwnCommand, RpcError, SettingsChange, UserInput,
+    CollaborationMode, CommandListParams, CommandListResult, ErrorKind, ModeKind, OwnCommand, RpcError, SettingsChange,
+    UserInput,
 };
 use codex_workspace::{Bounds, Roots};
 use tokio_util::sync::CancellationToken;
@@ -48,8 +49,8 @@ struct Expanded {
 
 impl Server {
     /// The commands of a thread that are not built in.
-    pub(crate) async fn list_commands(&self, thread_id: &str) -> Result<CommandListResult, RpcError> {
-        let kept = self.kept(thread_id)?;
+    pub(crate) async fn list_commands(&self, params: &CommandListParams) -> Result<CommandListResult, RpcError> {
+        let kept = self.kept(&params.thread_id)?;
         let (standing, accepted) = (kept.thread.standing(), kept.wanted().accepted);
         let (places, codex_home) = (self.command_places(&standing)?, self.codex_home()?);
         let (found, warnings) = blocking(move || Ok(load(&places, &codex_home, &accepted))).await?;
@@ -60,7 +61,12 @@ impl Server {
             argument_hint: command.argument_hint,
         });
         let mut data: Vec<OwnCommand> = data.collect();
-        data.extend(mcp::commands(standing.plugged.mcp.as_deref()).await);
+        if let Some(mcp) = &standing.plugged.mcp {
+            if !params.no_wait {
+                mcp.ready_for_list().await;
+            }
+            data.extend(mcp::commands(mcp));
+        }
         Ok(CommandListResult { data, warnings })
     }
 

@@ -44,16 +44,15 @@ pub(crate) fn tools(
     Some(Arc::new(McpUse::new(servers, rules, limits, leave(codex_home, server.ceiling.is_some()))))
 }
 
-/// The prompts of servers, as commands. Servers that are starting are waited for a little.
-pub(crate) async fn commands(mcp: Option<&McpUse>) -> Vec<OwnCommand> {
-    let Some(mcp) = mcp else { return Vec::new() };
+/// The prompts of servers that are ready, as commands.
+pub(crate) fn commands(mcp: &McpUse) -> Vec<OwnCommand> {
     let command = |prompt: RemotePrompt| OwnCommand {
         name: prompt.called,
         description: prompt.description.lines().next().unwrap_or_default().chars().take(DESCRIPTION).collect(),
         argument_hint: Some(hint(&prompt.arguments)).filter(|hint| !hint.is_empty()),
         source: prompt.server,
     };
-    mcp.prompts().await.into_iter().map(command).collect()
+    mcp.prompts().into_iter().map(command).collect()
 }
 
 /// What a prompt takes, as help writes it.

@@ -8,9 +8,7 @@ impl Server {
     /// Answers what is asked of it.
     pub(crate) async fn of_what_is_plugged_in(&self, request: ClientRequest) -> Result<ClientResponse, RpcError> {
         Ok(match request {
-            ClientRequest::CommandList(params) => {
-                ClientResponse::CommandList(self.list_commands(&params.thread_id).await?)
-            }
+            ClientRequest::CommandList(params) => ClientResponse::CommandList(self.list_commands(&params).await?),
             ClientRequest::SkillsList(params) => ClientResponse::SkillsList(self.list_skills(params).await?),
             ClientRequest::SkillsConfigWrite(params) => {
                 ClientResponse::SkillsConfigWrite(self.write_skill(params).await?)

@@ -18,10 +18,14 @@ const MARK: &str = "mcp_prompt";
 const FOR_LIST: Duration = Duration::from_secs(2);
 
 impl McpUse {
-    /// The prompts that there are. Servers that nobody has needed yet are started, and waited for a little.
-    pub async fn prompts(&self) -> Vec<RemotePrompt> {
+    /// Starts servers that nobody has needed yet, and waits a little until they can tell their prompts.
+    pub async fn ready_for_list(&self) {
         self.servers.start();
         self.servers.ready(FOR_LIST).await;
+    }
+
+    /// The prompts of the servers that are ready.
+    pub fn prompts(&self) -> Vec<RemotePrompt> {
         self.servers.prompts()
     }
 

@@ -17,7 +17,7 @@ pub async fn input(client: &Client, thread_id: &str, prompt: String) -> Result<U
         // A prompt of a server, which may be on its way yet: who uses it waits for it.
         return Ok(UserInput::Command { name: name.to_owned(), arguments: arguments.to_owned() });
     }
-    let found = client.command_list(CommandListParams { thread_id: thread_id.to_owned() }).await?;
+    let found = client.command_list(CommandListParams { thread_id: thread_id.to_owned(), no_wait: true }).await?;
     found.warnings.iter().for_each(|warning| terminal::complain(&format!("warning: {warning}")));
     Ok(own_command(text, &found.data).unwrap_or(UserInput::Text { text: prompt }))
 }

@@ -16,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
-    approvals::run,
-    sdk,
+    approvals::{last_request, run},
+    mcp_prompts, sdk,
     support::{Place, wait_for, wait_for_end},
 };
 
@@ -102,6 +102,19 @@ impl Other {
             }
         };
         self.heard.drain(..).filter_map(word).collect()
+    }
+
+    /// The names of the commands that it is told of next.
+    fn told_commands(&mut self) -> Vec<String> {
+        loop {
+            let message = self.heard.pop_front().unwrap_or_else(|| {
+                let line = self.lines.recv_timeout(WATCHDOG).unwrap();
+                serde_json::from_str(&line).unwrap()
+            });
+            if let Some(commands) = message["params"]["update"]["availableCommands"].as_array() {
+                return commands.iter().map(|command| command["name"].as_str().unwrap().to_owned()).collect();
+            }
+        }
     }
 
     fn close(mut self) {
@@ -257,6 +270,28 @@ fn an_editor_is_told_of_commands_and_uses_them() {
     assert_eq!(told["sessionId"], session);
     let mine = json!({ "name": "mine", "description": "Does mine", "input": { "hint": "WHAT" } });
     assert_eq!(told["update"]["availableCommands"], json!([mine]));
+    editor.close();
+}
+
+#[test]
+fn servers_of_tools_start_when_an_editors_session_says_its_first_word() {
+    let place = mcp_prompts::place(&format!("echo > started\n{}", mcp_prompts::SCRIPT), "");
+    fs::create_dir(place.home.join("commands")).unwrap();
+    fs::write(place.home.join("commands/mine.md"), "Do mine").unwrap();
+    let mut editor = Other::start(place.codex(&["acp"]), allow);
+    introduce(&mut editor);
+    let session =
+        editor.ask("session/new", json!({ "cwd": place.workspace, "mcpServers": [] })).unwrap()["sessionId"].clone();
+    assert_eq!(editor.told_commands(), ["mine"]);
+    assert!(!place.workspace.join("started").exists(), "nothing was said yet");
+    // It may be used before it is known.
+    let used = editor.ask("session/prompt", prompt(&session, "/mcp__s__review the parser")).unwrap();
+    assert_eq!(used["stopReason"], "end_turn");
+    assert!(last_request(&place).contains("Review: other"));
+    assert!(place.workspace.join("started").exists());
+    assert_eq!(editor.told_commands(), ["mine", "mcp__s__review"]);
+    let error = editor.ask("session/prompt", prompt(&session, "/mcp__s__none")).unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("there is no command `/mcp__s__none` here"), "{error}");
     editor.close();
 }
 

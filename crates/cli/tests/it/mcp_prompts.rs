@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{approvals::last_request, session::Session, support::Place};
 
 /// A server with a prompt, which answers with what it was asked.
-const SCRIPT: &str = r#"
+pub const SCRIPT: &str = r#"
 answer() { printf '%s\n' '{"jsonrpc":"2.0","id":'"$id"',"result":'"$1"'}'; }
 while read -r line; do
     id=${line#*'"id":'}; id=${id%%[,\}]*}
@@ -24,7 +24,7 @@ while read -r line; do
 done
 "#;
 
-fn place(script: &str, settings: &str) -> Place {
+pub fn place(script: &str, settings: &str) -> Place {
     let place = Place::new(json!([{ "text": "ok" }]));
     fs::write(place.workspace.join("server.sh"), script).unwrap();
     let config = place.home.join("config.toml");
@@ -39,7 +39,7 @@ async fn a_prompt_of_a_server_is_a_command() {
     let place = place(SCRIPT, "");
     let mut session = Session::start(&place, ApprovalPolicy::Never).await;
     let client = session.connection.client.clone();
-    let list = CommandListParams { thread_id: session.thread_id.clone() };
+    let list = CommandListParams { thread_id: session.thread_id.clone(), no_wait: false };
     let found = client.command_list(list).await.unwrap().data;
     let found: Vec<_> =
         found.iter().map(|it| (&*it.name, &*it.source, &*it.description, it.argument_hint.as_deref())).collect();

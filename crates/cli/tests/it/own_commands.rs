@@ -46,7 +46,7 @@ async fn a_command_says_what_its_file_says() {
     );
     write(&place.home, &[("commands/mine.md", "Do mine")]);
     let mut session = Session::start(&place, ApprovalPolicy::Never).await;
-    let list = CommandListParams { thread_id: session.thread_id.clone() };
+    let list = CommandListParams { thread_id: session.thread_id.clone(), no_wait: false };
     let found = session.connection.client.command_list(list).await.unwrap();
     let names: Vec<String> =
         found.data.iter().map(|it| format!("{} {} {}", it.name, it.source, it.description)).collect();

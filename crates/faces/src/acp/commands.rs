@@ -1,18 +1,59 @@
 //! Commands that are not built in, as an editor knows them: it is told which there are, and a prompt may use one.
+//!
+//! Which there are is asked without servers of tools being started or waited for: they start when a session says its first
+//! word, and the editor is told again when one is there.
+
+use std::collections::HashMap;
 
 use codex_client::{Client, command_word, own_command};
 use codex_protocol::{CommandListParams, OwnCommand, RpcError, UserInput};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
-/// The update that tells which commands a session has; `None`: it has none, or they cannot be told.
-pub(super) async fn told(client: &Client, thread_id: &str) -> Option<Value> {
-    let commands = list(client, thread_id).await.ok().filter(|commands| !commands.is_empty())?;
+use crate::rpc::Peer;
+
+/// What there is to be told.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The editor has opened the session of this id, and knows of no command of it.
+    Opened(String),
+    /// Something has changed that may have commands.
+    Changed(String),
+}
+
+/// Tells the editor which commands sessions have, beside whatever else it is told, one list after the other. Ends when nobody
+/// has news any more.
+pub(super) fn teller(client: Client, peer: Peer) -> mpsc::UnboundedSender<News> {
+    let (tell, mut news) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut told: HashMap<String, Vec<OwnCommand>> = HashMap::new();
+        while let Some(news) = news.recv().await {
+            let thread_id = match news {
+                News::Opened(id) => {
+                    told.remove(&id);
+                    id
+                }
+                News::Changed(id) => id,
+            };
+            let Ok(commands) = list(&client, &thread_id).await else { continue };
+            let before = told.entry(thread_id.clone()).or_default();
+            if *before != commands {
+                peer.notify("session/update", json!({ "sessionId": thread_id, "update": update(&commands) })).await;
+                *before = commands;
+            }
+        }
+    });
+    tell
+}
+
+/// The update that tells which commands a session has.
+fn update(commands: &[OwnCommand]) -> Value {
     let told = |command: &OwnCommand| {
         let input = command.argument_hint.as_ref().map(|hint| json!({ "hint": hint }));
         json!({ "name": command.name, "description": command.description, "input": input })
     };
     let commands: Vec<Value> = commands.iter().map(told).collect();
-    Some(json!({ "sessionUpdate": "available_commands_update", "availableCommands": commands }))
+    json!({ "sessionUpdate": "available_commands_update", "availableCommands": commands })
 }
 
 /// `input`, whose first text may use a command. What is none stays a text.
@@ -25,14 +66,18 @@ pub(super) async fn used(
     mut input: Vec<UserInput>,
 ) -> Result<Vec<UserInput>, RpcError> {
     if let Some(UserInput::Text { text }) = input.first()
-        && command_word(text.trim_start()).is_some()
-        && let Some(command) = own_command(text.trim_start(), &list(client, thread_id).await?)
+        && let Some((name, arguments)) = command_word(text.trim_start())
     {
-        input[0] = command;
+        // A prompt of a server may be on its way yet: who uses it waits for it.
+        let of_server = || UserInput::Command { name: name.to_owned(), arguments: arguments.to_owned() };
+        let found = own_command(text.trim_start(), &list(client, thread_id).await?);
+        if let Some(command) = found.or_else(|| name.starts_with("mcp__").then(of_server)) {
+            input[0] = command;
+        }
     }
     Ok(input)
 }
 
 async fn list(client: &Client, thread_id: &str) -> Result<Vec<OwnCommand>, RpcError> {
-    Ok(client.command_list(CommandListParams { thread_id: thread_id.to_owned() }).await?.data)
+    Ok(client.command_list(CommandListParams { thread_id: thread_id.to_owned(), no_wait: true }).await?.data)
 }

@@ -34,7 +34,7 @@ impl App {
     pub(super) fn ask_own_commands(&mut self) {
         let Some(session) = self.session.as_mut().filter(|session| !session.own.is_awaited) else { return };
         session.own.is_awaited = true;
-        let params = CommandListParams { thread_id: session.id() };
+        let params = CommandListParams { thread_id: session.id(), no_wait: false };
         self.call(ClientRequest::CommandList(params), Purpose::OwnCommands);
     }
 
