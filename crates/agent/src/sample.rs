@@ -367,9 +367,9 @@ impl TurnRun {
     /// Tells that the server is asked without a parameter that it refused.
     pub(crate) async fn left_out(&self, state: &ThreadState, parameter: &str, reason: &str) {
         let reason = reason.trim_end_matches('.');
-        let message = format!("{reason}. It is asked again, and from here on, without `{parameter}`");
+        let message = format!("{reason}. It is asked again without `{parameter}`, and from then on if it takes that");
         let (thread, turn) = (&self.thread_id, &self.turn.id);
-        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: asked without `{parameter}` from here on"));
+        state.recorder.log(Level::Warn, format_args!("{thread} {turn}: asked without `{parameter}`"));
         let thread_id = Some(self.thread_id.clone());
         state.recorder.tell(ServerNotification::Warning(Warning { thread_id, message })).await;
     }

@@ -126,7 +126,7 @@ pub enum StreamEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         window: Option<u64>,
     },
-    /// The server refused a parameter, and is asked again without it, now and from here on.
+    /// The server refused a parameter, and is asked again without it; where it takes that, from then on.
     LeftOut {
         /// Its name in the body of requests.
         parameter: String,

@@ -57,12 +57,19 @@ const REFUSALS: [&str; 16] = [
 /// How servers say that another value would do, in small letters: that is for whoever has set it.
 const OTHER_VALUES: [&str; 4] = ["supported values are", "must be one of", "should be one of", "expected one of"];
 
+/// What stands right before the name of a parameter, in small letters.
+const BEFORE_NAMES: [&str; 7] =
+    ["argument supplied:", "arguments supplied:", "parameter:", " name", " name:", " field", " field:"];
+
+/// Has a server keep nothing. It is left out only where an error says so in a field of its own, not in a sentence alone.
+const GUARDED: &str = "store";
+
 /// The parameter of `body` that the server refused, if that is what the error says.
 pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&'static str> {
     let message = error.message.as_deref().unwrap_or_default().to_lowercase();
     let code = error.code.as_str().unwrap_or_default();
-    let refuses = REFUSALS.iter().any(|words| message.contains(words))
-        || ["unsupported_parameter", "unsupported_value", "unknown_parameter"].contains(&code);
+    let has_code = ["unsupported_parameter", "unsupported_value", "unknown_parameter"].contains(&code);
+    let refuses = has_code || REFUSALS.iter().any(|words| message.contains(words));
     if !matches!(status, 400 | 422) || !refuses || OTHER_VALUES.iter().any(|words| message.contains(words)) {
         return None;
     }
@@ -77,17 +84,22 @@ pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&
     let named = error.param.as_str().filter(|name| !name.is_empty());
     let is_named = |path: &str| match named {
         Some(name) => name == path,
-        None => has_word(&message, path),
+        None => names(&message, path) && (has_code || path != GUARDED),
     };
     PARAMETERS.into_iter().find(|path| is_named(path) && is_sent(path))
 }
 
-/// Whether `text` has `name` as a word of its own.
-fn has_word(text: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+/// Whether `text` means the parameter `name` where it has that word: many are words of any sentence.
+fn names(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
-        let after = text[at + name.len()..].trim_start_matches('.');
-        !text[..at].ends_with(is_part) && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        let is_quoted = ['\'', '"', '`'].into_iter().any(|quote| before.ends_with(quote) && after.starts_with(quote));
+        let goes_on =
+            after.trim_start_matches('.').starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        let is_subject = before.trim().is_empty() && [":", " is not "].iter().any(|it| after.starts_with(it));
+        let is_announced =
+            before.ends_with([' ', ':']) && BEFORE_NAMES.iter().any(|it| before.trim_end().ends_with(it));
+        is_quoted || is_subject || (is_announced && !goes_on)
     })
 }
 
@@ -140,7 +152,8 @@ mod tests {
     #[test]
     fn what_is_refused_is_found_and_nothing_else() {
         let body = json!({ "temperature": 1, "reasoning": { "summary": "auto" }, "store": false, "stream_options": {},
-            "parallel_tool_calls": true, "reasoning_effort": "low", "tools": [], "messages": [] });
+            "parallel_tool_calls": true, "reasoning_effort": "low", "verbosity": "low", "include": [], "thinking": {},
+            "tools": [], "messages": [] });
         let say = |message: &str| json!({ "message": message });
         for (error, expected) in [
             (
@@ -156,7 +169,11 @@ mod tests {
             (say("Unrecognized request argument supplied: reasoning_effort"), Some("reasoning_effort")),
             (say("Unsupported parameter: 'reasoning' is not supported with this model."), Some("reasoning")),
             (say("stream_options: Extra inputs are not permitted"), Some("stream_options")),
-            (say("Unknown name \"store\": Cannot find field."), Some("store")),
+            (say("Unknown name \"parallel_tool_calls\": Cannot find field."), Some("parallel_tool_calls")),
+            (say("`verbosity` is not supported"), Some("verbosity")),
+            (say("Unknown field: temperature."), Some("temperature")),
+            (json!({ "param": "store", "message": "Unknown parameter: 'store'." }), Some("store")),
+            (json!({ "code": "unknown_parameter", "message": "Unknown parameter: 'store'." }), Some("store")),
             (say("parallel_tool_calls is not supported."), Some("parallel_tool_calls")),
             // What was not sent, or may not be left out, or was only set wrong.
             (say("Unsupported parameter: 'service_tier'"), None),
@@ -164,6 +181,11 @@ mod tests {
             (say("temperature: must be at most 1"), None),
             (say("reasoning_effort does not support 'x'. Supported values are: 'low'"), None),
             (say("this restored model is not supported"), None),
+            // Words that are names of parameters too; `store` keeps a conversation from being kept.
+            (say("Unsupported content: this model does not accept images; do not include or store pictures."), None),
+            (say("Unexpected role 'tool': thinking and reasoning come first, whatever the temperature"), None),
+            (say("The model name thinking-large is not supported"), None),
+            (say("Unknown name \"store\": Cannot find field."), None),
             (json!({ "param": "messages", "message": "Unsupported: temperature" }), None),
             (json!({}), None),
         ] {

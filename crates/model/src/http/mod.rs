@@ -110,6 +110,7 @@ impl HttpModel {
             model_header: format.model_header(&request.model),
             vendor,
             body,
+            tried: LeftOut::new(),
             left_out: Arc::clone(&self.left_out),
             first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
             idle: self.config.idle_timeout,
@@ -148,6 +149,8 @@ struct Ask {
     model_header: Option<(&'static str, &'static str)>,
     vendor: Arc<str>,
     body: Bytes,
+    /// What this request does without, beside that.
+    tried: LeftOut,
     left_out: Arc<Mutex<LeftOut>>,
     first_byte: Duration,
     idle: Duration,
@@ -221,6 +224,8 @@ impl Ask {
                 Some(parameter) => Ok(self.without(parameter, failure.message)),
                 None => Err(failure),
             };
+        // Taken without them: so is what follows.
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).extend(&self.tried);
         }
         if let Some(other) = not_a_stream(&response) {
             return self.read_whole(response, other).await;
@@ -229,9 +234,9 @@ impl Ask {
         Ok(Sent::Answered(Box::new(Reader::new(events, self.assembler, self.vendor))))
     }
 
-    /// Asks without `parameter` from here on.
+    /// Asks without `parameter`.
     fn without(mut self: Box<Self>, parameter: &'static str, reason: String) -> Sent {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter);
+        self.tried.insert(parameter);
         self.body = left_out::without(self.body, &LeftOut::from([parameter]));
         Sent::Refused { parameter, reason, less: self }
     }

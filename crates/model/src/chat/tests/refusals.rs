@@ -115,14 +115,15 @@ async fn each_is_of_its_kind() {
     }
 }
 
+fn refusal(name: &str) -> Value {
+    let message = format!("Unsupported parameter: '{name}' is not supported with this model.");
+    let error = json!({ "error": { "message": message, "param": name, "code": "unsupported_parameter" } });
+    json!({ "http": 400, "body": error.to_string() })
+}
+
 /// A parameter that the conversation can do without is left out, which is said once; one that it cannot is why it fails.
 #[tokio::test]
 async fn a_parameter_that_is_refused_is_left_out_from_then_on() {
-    let refusal = |name: &str| {
-        let message = format!("Unsupported parameter: '{name}' is not supported with this model.");
-        let error = json!({ "error": { "message": message, "param": name, "code": "unsupported_parameter" } });
-        json!({ "http": 400, "body": error.to_string() })
-    };
     let server = ModelServer::from_json(json!([
         refusal("temperature"), refusal("stream_options"), { "text": "One." }, { "text": "Two." }, refusal("tools"),
     ]));
@@ -152,4 +153,18 @@ async fn a_parameter_that_is_refused_is_left_out_from_then_on() {
     });
     let without = [false, false, true, true];
     assert_eq!(sent.collect::<Vec<_>>(), [[true; 4], [false, true, true, true], without, without, without]);
+}
+
+/// Where the request without it is refused too, it was not what is wrong.
+#[tokio::test]
+async fn a_parameter_is_left_out_for_good_only_where_that_helps() {
+    let too_much = json!({ "http": 400, "body": json!({ "error": { "message": "too many pictures" } }).to_string() });
+    let server = ModelServer::from_json(json!([refusal("temperature"), too_much, { "text": "One." }]));
+    let model = HttpModel::new(config(server.base_url()), Arc::new(HttpClients::new()));
+    let options = Arc::new(Options { temperature: Some(0.5), ..Options::default() });
+    let ask = async || all_of(model.stream(Request { options: Arc::clone(&options), ..request(said("hi")) })).await;
+    assert_eq!(failed(&ask().await).kind, BadRequest(400));
+    assert_eq!(completed(&ask().await).0, &[text("One.")][..]);
+    let sent: Vec<bool> = server.requests().iter().map(|request| request.body.get("temperature").is_some()).collect();
+    assert_eq!(sent, [true, false, true]);
 }
