@@ -13,6 +13,8 @@ use crate::{
 
 /// Reads an answer that begins after two bytes: the first says in which format, the second in pieces of which size it comes.
 ///
+/// It is read as an answer that comes whole, too.
+///
 /// # Panics
 /// If something follows the end of an answer, or if the pieces make a difference.
 pub fn answer(input: &[u8]) {
@@ -22,8 +24,19 @@ pub fn answer(input: &[u8]) {
     let whole = events(format, body.chunks(body.len().max(1)));
     let in_pieces = events(format, body.chunks(usize::from(*piece).max(1)));
     assert_eq!(format!("{whole:?}"), format!("{in_pieces:?}"));
-    let ends = whole.iter().position(|event| matches!(event, Completed { .. } | Failed(_)));
-    assert!(ends.is_none_or(|at| at + 1 == whole.len()), "{whole:?}");
+    nothing_follows_its_end(&whole);
+    if let Ok(body) = serde_json::from_slice(body) {
+        let mut assembler = assembler(format);
+        let is_answer = assembler.take_whole(&body);
+        let told: Vec<_> = std::iter::from_fn(|| assembler.pop()).collect();
+        assert!(is_answer || told.is_empty(), "{told:?}");
+        nothing_follows_its_end(&told);
+    }
+}
+
+fn nothing_follows_its_end(told: &[StreamEvent]) {
+    let ends = told.iter().position(|event| matches!(event, Completed { .. } | Failed(_)));
+    assert!(ends.is_none_or(|at| at + 1 == told.len()), "{told:?}");
 }
 
 fn events<'a>(format: WireFormat, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<StreamEvent> {

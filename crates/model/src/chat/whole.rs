@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 pub(crate) fn events_of(body: &Value) -> Option<Vec<Value>> {
     let choices = body.get("choices")?.as_array()?;
     let has_message = choices.iter().any(|choice| choice["message"].is_object());
-    // Why it ended is not said everywhere, and here it has.
-    let ended = choices.iter().cloned().map(|mut choice| {
-        if choice["finish_reason"].is_null() {
-            choice["finish_reason"] = "stop".into();
+    // Why it ended is not said everywhere, and here it has. What is no object is no choice.
+    let ended = choices.iter().cloned().filter_map(|mut choice| {
+        let reason = choice.as_object_mut()?.entry("finish_reason").or_insert(Value::Null);
+        if reason.is_null() {
+            *reason = "stop".into();
         }
-        choice
+        Some(choice)
     });
-    has_message.then(|| vec![json!({ "choices": ended.collect::<Vec<_>>(), "usage": body["usage"] })])
+    let chunk = || json!({ "choices": ended.collect::<Vec<_>>(), "usage": body["usage"], "error": body["error"] });
+    has_message.then(|| vec![chunk()])
 }

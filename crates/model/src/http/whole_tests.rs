@@ -2,7 +2,7 @@
 
 use codex_history::{Arguments, Usage};
 use codex_testkit::{RawAnswer, RawEnding, RawServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -11,14 +11,14 @@ use crate::{
 };
 
 async fn answer(format: WireFormat, body: Value) -> Vec<StreamEvent> {
-    let server = RawServer::start(move |_| {
-        let body = body.to_string();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}",
-            body.len()
-        );
-        RawAnswer::new(format!("{head}\r\n\r\n{body}"), RawEnding::Close)
-    });
+    let body = body.to_string();
+    told(format, &format!("content-length: {}\r\n\r\n{body}", body.len())).await
+}
+
+/// What is made of an answer that has this behind the beginning of its head.
+async fn told(format: WireFormat, rest: &str) -> Vec<StreamEvent> {
+    let rest = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n{rest}");
+    let server = RawServer::start(move |_| RawAnswer::new(rest.as_str(), RawEnding::Close));
     let request = Request {
         model: "m".to_owned(),
         history: said("hi"),
@@ -91,4 +91,22 @@ async fn a_whole_answer_that_was_cut_short_is_a_failure() {
     }
     let none = answer(WireFormat::ChatCompletions, json!({ "choices": "none" })).await;
     assert!(failed(&none).message.contains("instead of an event stream"));
+}
+
+#[tokio::test]
+async fn what_is_no_choice_is_passed_over() {
+    let body = json!({ "choices": [{ "message": { "content": "hi" } }, 1, null, "x", []] });
+    assert_eq!(completed(&answer(WireFormat::ChatCompletions, body).await).0, [text("hi")]);
+}
+
+/// Nothing said is not the same as nothing to say.
+#[tokio::test]
+async fn an_error_beside_an_answer_is_told() {
+    let body = json!({ "choices": [{ "message": { "content": "" }, "finish_reason": "stop" }],
+        "error": { "code": 502, "message": "the provider went away" } });
+    let events = answer(WireFormat::ChatCompletions, body).await;
+    let failure = failed(&events);
+    assert!(failure.kind.may_pass() && failure.message.contains("the provider went away"), "{failure:?}");
+    let body = json!({ "choices": [{ "message": { "content": "hi" } }], "error": null });
+    assert_eq!(completed(&answer(WireFormat::ChatCompletions, body).await).0, [text("hi")]);
 }
