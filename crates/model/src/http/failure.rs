@@ -125,10 +125,10 @@ fn redirect(response: &Response, endpoint: &Endpoint) -> Option<String> {
     Some(endpoint.secrets.line(&shown))
 }
 
-/// The beginning of a body, of `most` bytes and a few. What arrives before an error counts: a half message is better than none.
-pub(super) async fn read_some(mut response: Response, most: usize) -> Vec<u8> {
+/// The beginning of an error's body. What arrives before a break counts: a half message is better than none.
+async fn read_some(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while body.len() < most
+    while body.len() < LONGEST_BODY
         && let Ok(Some(chunk)) = response.chunk().await
     {
         body.extend_from_slice(&chunk);
@@ -145,7 +145,7 @@ struct Body {
 
 impl Body {
     async fn read(response: Response) -> Self {
-        Self::of(&read_some(response, LONGEST_BODY).await)
+        Self::of(&read_some(response).await)
     }
 
     fn of(body: &[u8]) -> Self {

@@ -30,7 +30,7 @@ use std::{
 use bytes::Bytes;
 use codex_history::AssistantPart;
 use codex_net::{
-    HttpClients,
+    Cut, HttpClients,
     awake::{self, Silence},
     causes,
 };
@@ -39,7 +39,6 @@ use reqwest::{
     Response,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use serde_json::Value;
 use url::Url;
 
 use self::{endpoint::Endpoint, left_out::LeftOut, sse::Events};
@@ -110,8 +109,8 @@ impl HttpModel {
             model_header: format.model_header(&request.model),
             vendor,
             body,
-            tried: LeftOut::new(),
             left_out: Arc::clone(&self.left_out),
+            tried: LeftOut::new(),
             first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
             idle: self.config.idle_timeout,
             assembler: format.assembler(request, &self.config, secrets),
@@ -149,9 +148,9 @@ struct Ask {
     model_header: Option<(&'static str, &'static str)>,
     vendor: Arc<str>,
     body: Bytes,
+    left_out: Arc<Mutex<LeftOut>>,
     /// What this request does without, beside that.
     tried: LeftOut,
-    left_out: Arc<Mutex<LeftOut>>,
     first_byte: Duration,
     idle: Duration,
     assembler: Assembler,
@@ -224,9 +223,9 @@ impl Ask {
                 Some(parameter) => Ok(self.without(parameter, failure.message)),
                 None => Err(failure),
             };
+        }
         // Taken without them: so is what follows.
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner).extend(&self.tried);
-        }
         if let Some(other) = not_a_stream(&response) {
             return self.read_whole(response, other).await;
         }
@@ -244,11 +243,21 @@ impl Ask {
     /// Reads what came in the place of a stream, of type `other`: all of an answer, or what is wrong.
     async fn read_whole(mut self: Box<Self>, response: Response, other: &str) -> Result<Sent, Failure> {
         let headers = response.headers().clone();
-        let read = failure::read_some(response, LONGEST_ANSWER);
-        let body = awake::within(self.idle, read).await.map_err(|silence| silent(&self.endpoint, silence))?;
-        let answer: Option<Value> = serde_json::from_slice(&body).ok();
-        if answer.is_some_and(|answer| self.assembler.take_whole(&answer)) {
-            return Ok(Sent::Answered(Box::new(Reader::new(None, self.assembler, self.vendor))));
+        let failed = |kind, message| Failure { kind, message, retry_after: None };
+        let read = awake::within(self.idle, codex_net::whole(response, LONGEST_ANSWER)).await;
+        let body = match read.map_err(|silence| silent(&self.endpoint, silence))? {
+            Ok(body) => body,
+            Err(Cut::Broke(error)) => return Err(failed(FailureKind::Disconnected, broke(&error))),
+            Err(Cut::TooLong) => return Err(failed(FailureKind::Malformed, TOO_LONG.to_owned())),
+        };
+        match serde_json::from_slice(&body) {
+            Ok(answer) if self.assembler.take_whole(&answer) => {
+                return Ok(Sent::Answered(Box::new(Reader::new(None, self.assembler, self.vendor))));
+            }
+            Err(error) if error.is_eof() && !body.is_empty() => {
+                return Err(failed(FailureKind::Disconnected, UNFINISHED.to_owned()));
+            }
+            _ => {}
         }
         Err(failure::not_a_stream(&headers, &body, other, &self.endpoint))
     }
@@ -268,6 +277,10 @@ fn silent(endpoint: &Endpoint, silence: Silence) -> Failure {
     Failure { kind: FailureKind::Disconnected, message, retry_after: None }
 }
 
+fn broke(error: &reqwest::Error) -> String {
+    format!("the connection broke within the answer: {}", causes(error))
+}
+
 /// The type of an answer that surely is no event stream. A missing or odd type is given the benefit of the doubt.
 fn not_a_stream(response: &Response) -> Option<&'static str> {
     let kind = response.headers().get(CONTENT_TYPE)?.to_str().ok()?;
@@ -283,6 +296,8 @@ pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) 
 
 /// Most bytes of an answer's events. The longest that models give are some 130,000 tokens, each an event of 300 bytes.
 const LONGEST_ANSWER: usize = 64 << 20;
+const TOO_LONG: &str = "the answer is longer than 64 MiB";
+const UNFINISHED: &str = "the answer ended before it was complete";
 /// Most calls of tools in an answer.
 const MOST_CALLS: usize = 128;
 
@@ -330,13 +345,12 @@ impl Reader {
                 Some(Ok(event)) => {
                     self.length += event.data.len();
                     if self.length > LONGEST_ANSWER {
-                        return failure::plain(Malformed, "the answer is longer than 64 MiB".to_owned());
+                        return failure::plain(Malformed, TOO_LONG.to_owned());
                     }
                     self.assembler.take(event.name.as_deref(), &event.data);
                 }
                 Some(Err(sse::Error::Read(error))) => {
-                    let message = format!("the connection broke within the answer: {}", causes(&error));
-                    return failure::plain(Disconnected, message);
+                    return failure::plain(Disconnected, broke(&error));
                 }
                 Some(Err(sse::Error::Silent(silence))) => {
                     let message = format!("the server sent nothing for {silence}");
@@ -350,7 +364,7 @@ impl Reader {
                     return failure::plain(Malformed, format!("the answer is not an event stream: {what}"));
                 }
                 None if self.is_over => {
-                    return failure::plain(Disconnected, "the answer ended before it was complete".to_owned());
+                    return failure::plain(Disconnected, UNFINISHED.to_owned());
                 }
                 None => {
                     self.is_over = true;

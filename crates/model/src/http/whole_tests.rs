@@ -110,3 +110,20 @@ async fn an_error_beside_an_answer_is_told() {
     let body = json!({ "choices": [{ "message": { "content": "hi" } }], "error": null });
     assert_eq!(completed(&answer(WireFormat::ChatCompletions, body).await).0, [text("hi")]);
 }
+
+/// That may pass: nobody has set anything wrong.
+#[tokio::test]
+async fn a_whole_answer_that_breaks_off_is_asked_for_again() {
+    let begun = r#"{"choices":[{"message":{"content":"He"#;
+    for (rest, said) in [
+        (format!("content-length: 500\r\n\r\n{begun}"), "the connection broke within the answer"),
+        (format!("transfer-encoding: chunked\r\n\r\n25\r\n{begun}"), "the connection broke within the answer"),
+        // All of it came, as far as HTTP can tell.
+        (format!("\r\n{begun}"), "the answer ended before it was complete"),
+    ] {
+        let events = told(WireFormat::ChatCompletions, &rest).await;
+        let failure = failed(&events);
+        assert_eq!(failure.kind, FailureKind::Disconnected, "{failure:?}");
+        assert!(failure.message.starts_with(said), "{failure:?}");
+    }
+}
