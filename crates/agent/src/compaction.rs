@@ -21,6 +21,7 @@ use crate::{
     Thread, ThreadError,
     context::{self, fill},
     mode::Next,
+    partial::Partial,
     sample::{error_info, token_usage},
     thread::{Because, Ended, ThreadState},
     turn::{Finish, Step, TurnOptions, TurnRun, offered, turn_error, unwritable},
@@ -312,6 +313,7 @@ impl TurnRun {
     }
 
     async fn ask_for_summary(&mut self, state: &mut ThreadState, history: History) -> Result<Summary, StoreError> {
+        self.progress.partial = Partial::of(history.sizes().total());
         let request = Request {
             model: state.settings.model.id.clone(),
             history,
@@ -349,6 +351,7 @@ impl TurnRun {
                     return Ok(text_of(&content));
                 }
                 Some(StreamEvent::Failed(failure)) if failure.kind == FailureKind::ContextTooLong => {
+                    self.count_partial(state).await?;
                     return Ok(Summary::TooLong(failure.message));
                 }
                 Some(StreamEvent::Failed(failure)) => {
@@ -365,7 +368,10 @@ impl TurnRun {
                     self.rerouted(state, (provider, model, window), why).await;
                 }
                 Some(_) => {}
-                None => return Ok(Summary::Failed("the model's answer ended without an end".into())),
+                None => {
+                    self.count_partial(state).await?;
+                    return Ok(Summary::Failed("the model's answer ended without an end".into()));
+                }
             }
         }
     }

@@ -9,6 +9,8 @@ use crate::{thread::ThreadState, turn::TurnRun};
 /// What has come of an answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Partial {
+    /// Tokens of its request, by an estimate.
+    asked: u64,
     /// What its server has counted.
     counted: Option<Usage>,
     /// Tokens of what came since, by their texts.
@@ -16,26 +18,31 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
+    /// Nothing has come of an answer to a request of about `asked` tokens.
+    pub(crate) fn of(asked: u64) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
     /// Takes an event of the answer.
     pub(crate) fn hear(&mut self, event: &StreamEvent) {
         match event {
-            StreamEvent::Counted(usage) => *self = Self { counted: Some(*usage), since: 0 },
+            StreamEvent::Counted(usage) => *self = Self { counted: Some(*usage), ..Self::of(self.asked) },
             StreamEvent::TextDelta { text, .. }
             | StreamEvent::ReasoningDelta { text, .. }
             | StreamEvent::ArgumentsDelta { text, .. } => self.since += text_tokens(text),
             StreamEvent::Unshown(tokens) => self.since += tokens,
             // Its end says all of it.
-            StreamEvent::Completed { .. } => *self = Self::default(),
+            StreamEvent::Completed { .. } => *self = Self::of(self.asked),
             _ => {}
         }
     }
 
-    /// What was used for a request of about `asked` tokens, and whether some of that is estimated; `None`: nothing has come.
-    fn usage(&self, asked: u64) -> Option<(Usage, bool)> {
+    /// What was used, and whether some of that is estimated; `None`: nothing has come.
+    fn usage(&self) -> Option<(Usage, bool)> {
         if self.counted.is_none() && self.since == 0 {
             return None;
         }
-        let mut usage = self.counted.unwrap_or(Usage { input_tokens: asked, ..Usage::default() });
+        let mut usage = self.counted.unwrap_or(Usage { input_tokens: self.asked, ..Usage::default() });
         usage.output_tokens = usage.output_tokens.saturating_add(self.since);
         Some((usage, self.since > 0))
     }
@@ -44,8 +51,10 @@ impl Partial {
 impl TurnRun {
     /// Counts what has come of an answer that will not be whole, once.
     pub(crate) async fn count_partial(&mut self, state: &mut ThreadState) -> Result<(), StoreError> {
-        let asked = state.history.counted().unwrap_or_else(|| state.history.sizes().total());
-        match std::mem::take(&mut self.progress.partial).usage(asked) {
+        let partial = &mut self.progress.partial;
+        // The next attempt is at the same request.
+        let begun = Partial::of(partial.asked);
+        match std::mem::replace(partial, begun).usage() {
             Some((usage, estimated)) => self.count(state, usage, estimated).await,
             None => Ok(()),
         }
@@ -74,9 +83,9 @@ mod tests {
             (vec![counted(70, 1), text(&eight), counted(70, 5)], Some((70, 5, false))),
             (vec![counted(70, 1), text(&eight), whole], None),
         ] {
-            let mut partial = Partial::default();
+            let mut partial = Partial::of(100);
             events.iter().for_each(|event| partial.hear(event));
-            let found = partial.usage(100).map(|(usage, is)| (usage.input_tokens, usage.output_tokens, is));
+            let found = partial.usage().map(|(usage, is)| (usage.input_tokens, usage.output_tokens, is));
             assert_eq!(found, expected, "{events:?}");
         }
     }

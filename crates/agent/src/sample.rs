@@ -18,6 +18,7 @@ use crate::{
     Budget,
     compaction::Reason,
     mode::PROPOSE,
+    partial::Partial,
     recorder::Recorder,
     searches::{Searches, unnamed_sources},
     thinking::Thinking,
@@ -78,6 +79,7 @@ impl TurnRun {
         self.progress.requests += 1;
         self.progress.asked = std::time::Instant::now();
         self.progress.answers = None;
+        self.progress.partial = Partial::of(state.tokens(tools));
         let mut answer = state.settings.model.client.stream(self.request(state, tools));
         let mut arriving = Arriving::default();
         let cancel = self.cancel.clone();

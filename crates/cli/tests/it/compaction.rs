@@ -271,6 +271,28 @@ async fn without_a_summary_nothing_changes_and_the_turn_goes_on() {
     assert!(message.contains("could not be summed up, and is as it was"), "{message}");
 }
 
+/// A summary's request has no tools, and an attempt that was in vain is paid for too.
+#[tokio::test]
+async fn what_a_summary_used_that_does_not_come_is_counted() {
+    let failed = json!({ "code": "context_length_exceeded", "message": "No." });
+    let summary = json!({ "text": "x".repeat(400), "failed": failed });
+    let long = "a rather long answer, ".repeat(300);
+    let place = place(100_000, 100_000, json!({ "summary": summary, "steps": [{ "text": long }, { "text": "two" }] }));
+    let (mut session, _) = talk(&place, 2).await;
+    let seen = compact(&mut session, None).await;
+    assert_eq!(seen.turn.status, TurnStatus::Failed);
+    let usages: Vec<Value> = place.usages().into_iter().filter(|usage| usage["estimated"] == true).collect();
+    let summaries: Vec<Value> =
+        requests(&place).into_iter().filter(|(_, is_summary)| *is_summary).map(|(body, _)| body).collect();
+    assert!(!summaries.is_empty());
+    assert_eq!(usages.len(), summaries.len(), "{usages:?}");
+    for (usage, body) in usages.iter().zip(&summaries) {
+        let (counted, sent) = (usage["usage"]["inputTokens"].as_u64().unwrap(), input_tokens(body) as u64);
+        assert!((sent / 2..=sent).contains(&counted), "{counted} of {sent}");
+        assert_eq!(usage["usage"]["outputTokens"], 100, "{usage}");
+    }
+}
+
 #[tokio::test]
 async fn it_can_be_switched_off() {
     let text = "a rather long answer, ".repeat(300);

@@ -66,6 +66,12 @@ impl Place {
         command
     }
 
+    /// What the first session has recorded as used, in order.
+    pub fn usages(&self) -> Vec<serde_json::Value> {
+        let lines = self.journals()[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>();
+        lines.into_iter().filter(|line: &serde_json::Value| line["type"] == "usage").collect()
+    }
+
     /// The text of all journals.
     pub fn journals(&self) -> Vec<String> {
         let mut found = Vec::new();

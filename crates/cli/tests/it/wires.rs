@@ -128,18 +128,30 @@ fn what_an_answer_used_that_broke_off_is_counted() {
     let retries = "model_providers.mock.stream_max_retries=1";
     let finished = run_to_end(&mut place.codex(&["exec", "--json", "-c", retries, "go"]), "").unwrap();
     assert_eq!(finished.exit, 1, "{}", finished.stderr);
-    let journal = &place.journals()[0];
-    let usages: Vec<Value> = journal
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|line: &Value| line["type"] == "usage")
-        .collect();
+    let usages = place.usages();
     // Each of the two attempts was answered, and is paid for.
-    assert_eq!(usages.len(), 2, "{journal}");
+    assert_eq!(usages.len(), 2, "{usages:?}");
     for usage in usages {
         assert_eq!(usage["usage"]["inputTokens"], 700, "{usage}");
         assert_eq!((&usage["usage"]["outputTokens"], &usage["estimated"]), (&json!(101), &json!(true)), "{usage}");
     }
+}
+
+/// The tools are a part of the request, also where the server has not said what it counts.
+#[test]
+fn what_a_request_used_is_estimated_with_its_tools() {
+    let raw = format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": { "content": "Half an" } }] }));
+    let place = Place::over(Wire::Chat, json!([{ "raw": raw }]));
+    let finished =
+        run_to_end(&mut place.codex(&["exec", "-c", "model_providers.mock.stream_max_retries=0", "go"]), "").unwrap();
+    assert_eq!(finished.exit, 1, "{}", finished.stderr);
+    let usages = place.usages();
+    let [usage] = &usages[..] else { panic!("{usages:?}") };
+    let body = &place.server.requests()[0].body;
+    let (tools, said) = (body["tools"].to_string().len() as u64, body["messages"].to_string().len() as u64);
+    // Of both, four bytes are a token, about.
+    let estimate = usage["usage"]["inputTokens"].as_u64().unwrap();
+    assert!(estimate > (said + tools / 2) / 4, "{estimate} for {said} and {tools} bytes");
 }
 
 /// A server that takes no `store` is asked without it from then on, and the user is told once.
