@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     files::{Place, Source, names, text},
     front_matter::{front_matter, line},
-    plugins::rooted_text,
+    plugins::ROOTS,
 };
 
 /// Most bytes of a file.
@@ -54,6 +54,8 @@ pub struct CommandFile {
     pub mode: Option<String>,
     /// What the user says with it.
     pub body: String,
+    /// The directory of the plugin that it is of.
+    pub root: Option<PathBuf>,
 }
 
 /// A part of what a command comes to.
@@ -159,14 +161,12 @@ impl Command {
         if let Some(mode) = mode.as_ref().filter(|mode| !["plan", "default"].contains(&mode.as_str())) {
             return Err(at(format!("`mode` is `plan` or `default`, not `{mode}`")));
         }
-        let body = match (&self.place, &self.within) {
-            (Place::Plugin(_), Some(plugin)) => rooted_text(parts.body.trim(), &plugin.top),
-            _ => parts.body.trim().to_owned(),
-        };
+        let body = parts.body.trim().to_owned();
         if body.is_empty() {
             return Err(at("there is nothing in it that could be said".into()));
         }
-        Ok(CommandFile { model, mode, body, text })
+        let of_plugin = self.within.as_ref().filter(|_| matches!(self.place, Place::Plugin(_)));
+        Ok(CommandFile { model, mode, body, root: of_plugin.map(|plugin| plugin.top.clone()), text })
     }
 }
 
@@ -174,12 +174,15 @@ fn word(keys: &Map<String, Value>, key: &str) -> Option<String> {
     Some(line(keys.get(key))).filter(|word| !word.is_empty() && word != "inherit")
 }
 
-/// What `body` comes to with `arguments`, as they were typed.
-///
-/// # Errors
-/// A sentence: what was typed stands in so many places that it comes to too much.
-pub fn expand(body: &str, arguments: &str) -> Result<Vec<Piece>, String> {
-    Template::new(body, arguments).pieces()
+impl CommandFile {
+    /// What its body comes to with `arguments`, as they were typed.
+    ///
+    /// # Errors
+    /// A sentence: what was typed stands in so many places that it comes to too much.
+    pub fn expand(&self, arguments: &str) -> Result<Vec<Piece>, String> {
+        let root = self.root.as_ref().map(|root| root.to_string_lossy().into_owned());
+        Template { root, ..Template::new(&self.body, arguments) }.pieces()
+    }
 }
 
 /// Puts arguments into places.
@@ -191,6 +194,8 @@ struct Template<'a> {
     /// The words that are not for a name.
     words: Vec<String>,
     named: BTreeMap<String, String>,
+    /// The directory of the command's plugin.
+    root: Option<String>,
     /// Whether anything had a place.
     is_used: bool,
     /// Bytes that may yet be put in; `None`: there was more.
@@ -214,7 +219,8 @@ impl<'a> Template<'a> {
         }
         // Once is never too much.
         let left = Some(arguments.len() + MOST_REPEATED);
-        Self { rest: body, before: None, arguments, words: plain, named, is_used: false, left, pieces: Vec::new() }
+        let (words, pieces) = (plain, Vec::new());
+        Self { rest: body, before: None, arguments, words, named, root: None, is_used: false, left, pieces }
     }
 
     fn pieces(mut self) -> Result<Vec<Piece>, String> {
@@ -280,6 +286,9 @@ impl<'a> Template<'a> {
         let place = rest.strip_prefix('$')?;
         if place.starts_with('$') {
             return Some(("$".into(), 2));
+        }
+        if let Some(name) = ROOTS.iter().find(|name| rest.starts_with(**name)) {
+            return Some((self.root.clone()?, name.len()));
         }
         let digits = place.len() - place.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits > 0 {
@@ -347,8 +356,9 @@ impl<'a> Template<'a> {
         self.filled(line, |_, value| value);
         let has_places = self.is_used;
         (self.is_used, self.left) = (was_used || has_places, left);
+        let line = self.with_root(line);
         if !has_places {
-            return line.to_owned();
+            return line;
         }
         // The values are there as words and as a whole, which is one use.
         let arguments = self.spend(self.arguments.to_owned());
@@ -359,6 +369,14 @@ impl<'a> Template<'a> {
         let names = self.named.iter().map(|(name, value)| format!("{name}={}; ", quoted(value)));
         let names: String = names.collect();
         format!("set -- {}; ARGUMENTS={}; {names}{line}", words.join(" "), quoted(&arguments))
+    }
+
+    /// A command line in which the shell knows the plugin's directory, if it is spoken of.
+    fn with_root(&self, line: &str) -> String {
+        let Some(root) = &self.root else { return line.to_owned() };
+        let names = ROOTS.iter().filter(|name| line.contains(**name)).map(|name| name.trim_matches(['$', '{', '}']));
+        let set: String = names.map(|name| format!("{name}={}; ", quoted(root))).collect();
+        set + line
     }
 
     /// `text` with what `put` makes of each value, of which one is all that was typed.

@@ -13,6 +13,10 @@ fn told(pieces: &[Piece]) -> String {
     told.collect()
 }
 
+fn expand(body: &str, arguments: &str) -> Result<Vec<Piece>, String> {
+    CommandFile { body: body.to_owned(), ..CommandFile::default() }.expand(arguments)
+}
+
 #[test]
 fn what_was_typed_is_put_into_its_places_once() {
     let table = [
@@ -83,6 +87,32 @@ fn what_was_typed_never_becomes_another_command() {
     }
     let all = expand("!`git log $ARGUMENTS`", "-n '5 6'").unwrap();
     assert_eq!(told(&all), "<run git log -n '5 6'>");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a shell is what reads it")]
+fn the_directory_of_a_plugin_is_neither_a_place_nor_another_command() {
+    let name = "p !`touch made` '; touch made; \"$(touch made) $1";
+    for line in
+        ["cat ${CLAUDE_PLUGIN_ROOT}/notes", "cat \"${CODEX_PLUGIN_ROOT}/notes\"", "cat \"${PLUGIN_ROOT}\"/notes $1"]
+    {
+        let body = format!("See ${{CLAUDE_PLUGIN_ROOT}}/notes:\n!`{line}`");
+        let (_kept, base) = tree(&[(&format!("{name}/commands/a.md"), &body), (&format!("{name}/notes"), "written")]);
+        let root = base.join(name);
+        let (commands, warnings) = load(&[Source::plugin("p", root.join("commands"), &root)], &|_| true);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let pieces = commands[0].read().unwrap().expand("").unwrap();
+        let [Piece::Text(text), Piece::Run(run)] = &pieces[..] else { panic!("{pieces:?}") };
+        assert_eq!(*text, format!("See {}/notes:\n", root.display()));
+        let ran = std::process::Command::new("bash").args(["-c", run]).current_dir(&base).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), "written", "{run}: {ran:?}");
+        assert!(!base.join("made").exists(), "{run}");
+    }
+    // It is not what was typed: that follows the text all the same.
+    let file = CommandFile { body: "${PLUGIN_ROOT} $$".into(), root: Some("/p".into()), ..CommandFile::default() };
+    assert_eq!(told(&file.expand("now").unwrap()), "/p $\n\nnow");
+    let file = CommandFile { root: None, ..file };
+    assert_eq!(told(&file.expand("").unwrap()), "${PLUGIN_ROOT} $");
 }
 
 fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {

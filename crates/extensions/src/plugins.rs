@@ -17,7 +17,7 @@ mod tool;
 
 pub use copying::{content_hash, copy};
 pub use fetching::Git;
-pub(crate) use manifest::rooted_text;
+pub(crate) use manifest::ROOTS;
 pub use manifest::{Parts, Plugin, ToolPart, is_name, rooted, to_toml};
 pub use marketplace::{Index, Listed};
 pub use powers::{Power, hash_of, powers};

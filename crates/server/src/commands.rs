@@ -186,8 +186,7 @@ impl Server {
             };
             let file = command.read().map_err(|why| configuration(&why))?;
             let is_trusted = || is_trusted(&codex_home, &places.project, command, &file, &accepted);
-            let pieces =
-                commands::expand(&file.body, &arguments).map_err(|why| configuration(&format!("/{name}: {why}")))?;
+            let pieces = file.expand(&arguments).map_err(|why| configuration(&format!("/{name}: {why}")))?;
             let expanded = expanded(command, &file, pieces, (&standing, &mut includes), is_trusted);
             Ok((expanded, includes))
         })

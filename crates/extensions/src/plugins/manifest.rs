@@ -30,7 +30,7 @@ const LONGEST_SCHEMA: usize = 8 << 10;
 /// Longest name of a tool with its plugin's, in bytes: what models' servers take.
 const LONGEST_NAME: usize = 64;
 /// How others write the plugin's own directory in their files.
-const ROOTS: &[&str] = &["${CLAUDE_PLUGIN_ROOT}", "${CODEX_PLUGIN_ROOT}", "${PLUGIN_ROOT}"];
+pub(crate) const ROOTS: &[&str] = &["${CLAUDE_PLUGIN_ROOT}", "${CODEX_PLUGIN_ROOT}", "${PLUGIN_ROOT}"];
 /// What others' manifests say about a plugin that changes nothing.
 const TOLD: &[&str] =
     &["$schema", "author", "category", "homepage", "interface", "keywords", "license", "repository", "strict", "tags"];
@@ -209,7 +209,7 @@ pub fn rooted(value: &Value, root: &Path) -> Value {
 }
 
 /// `text` with the plugin's directory where it names that.
-pub(crate) fn rooted_text(text: &str, root: &Path) -> String {
+fn rooted_text(text: &str, root: &Path) -> String {
     let root = root.to_string_lossy();
     ROOTS.iter().fold(text.to_owned(), |text, name| text.replace(name, &root))
 }

@@ -62,12 +62,15 @@ fn its_command_knows_where_the_plugin_lies() {
     fs::create_dir(source.join("commands")).unwrap();
     fs::write(source.join("plugin.toml"), "name = \"p\"\n").unwrap();
     fs::write(source.join("notes"), "written down\n").unwrap();
-    let body = "See ${CLAUDE_PLUGIN_ROOT}/notes:\n!`cat \"${CODEX_PLUGIN_ROOT}/notes\"`";
+    let body = "See ${CLAUDE_PLUGIN_ROOT}/notes:\n!`cat \"${CODEX_PLUGIN_ROOT}/notes\"`\n!`wc -l ${PLUGIN_ROOT}/notes`";
     fs::write(source.join("commands/show.md"), body).unwrap();
     place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
     let said = Said::of(&place.codex(&["exec", "--full-auto", "/show"]).output().unwrap()).done();
     let request = place.server.requests().pop().unwrap().body.to_string();
-    assert!(request.contains("written down") && !request.contains("PLUGIN_ROOT"), "{said:?} {request}");
+    assert!(
+        request.contains("written down") && request.contains("1 /") && !request.contains("PLUGIN_ROOT"),
+        "{said:?} {request}"
+    );
 }
 
 #[test]
