@@ -4,6 +4,7 @@
 //! unique beginnings of long options for them.
 
 mod kept;
+mod objects;
 
 use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,7 +20,8 @@ use crate::{
     processes::{End, Ended, run_to_end},
 };
 
-use kept::{nameless, objects, without_ignored};
+use kept::without_ignored;
+use objects::{Asking, as_they_are, pieces};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -266,9 +268,9 @@ impl Tool for GitRead {
             )));
         }
         let args = without_ignored(&context.roots, operation, args).map_err(ToolError)?;
-        let objects = match context.roots.ignored.is_empty() {
-            true => Vec::new(),
-            false => objects(operation, &args).map_err(ToolError)?,
+        let words = match context.roots.ignored.is_empty() {
+            true => as_they_are(args),
+            false => pieces(operation, args).map_err(ToolError)?,
         };
         let path = context.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), |path| path);
         let program = find_git(path, &context.roots.writable)
@@ -292,18 +294,19 @@ impl Tool for GitRead {
                     Ok((ended, text)) => return call.finished(report(ended.end, text), ended.duration),
                     Err(error) => return call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
                 };
-                for object in &objects {
-                    let asked = git_command(&program, "cat-file", ["-t", &object.name], &filters, &directory, &path);
-                    match run(asked).await {
-                        Ok((Ended { end: End::Exited(_), duration, .. }, kind)) => {
-                            if object.refused.contains(&kind.trim()) {
-                                return call.finished(Err(nameless(&object.name)), duration);
-                            }
-                        }
-                        Ok((ended, text)) => return call.finished(report(ended.end, text), ended.duration),
-                        Err(error) => return call.finished(Err(format!("git was not run: {error}")), Duration::ZERO),
-                    }
-                }
+                let asking = Asking {
+                    sandbox: &sandbox,
+                    walls: &confinement,
+                    cancel: &cancel,
+                    program: &program,
+                    filters: &filters,
+                    directory: &directory,
+                    path: &path,
+                };
+                let args = match asking.arguments(words).await {
+                    Ok(args) => args,
+                    Err(why) => return call.finished(Err(why), Duration::ZERO),
+                };
                 let command = git_command(&program, operation.name(), &args, &filters, &directory, &path);
                 match run(command).await {
                     Ok((ended, text)) => call.finished(report(ended.end, text), ended.duration),

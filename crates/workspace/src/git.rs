@@ -29,6 +29,7 @@ const SETTINGS: &[&str] = &[
     "core.quotePath=false",
     "core.sshCommand=false",
     "core.untrackedCache=false",
+    "core.warnAmbiguousRefs=false",
     "credential.helper=",
     // With an empty command git fails rather than runs something, should `--no-ext-diff` ever be missing.
     "diff.external=",

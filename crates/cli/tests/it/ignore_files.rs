@@ -201,8 +201,12 @@ fn git_shows_no_object_whose_path_it_is_not_told() {
         let place = place(&files, calls);
         git(&place, &["init", "-q"]);
         git(&place, &["add", "-A"]);
-        git(&place, &["commit", "-qm", "first"]);
+        git(&place, &["commit", "-qm", "x: first"]);
         git(&place, &["tag", "-am", "kept", "kept", "HEAD:a.pem"]);
+        // Two that have a name: the tag is what is meant.
+        git(&place, &["tag", "both", "HEAD:a.pem"]);
+        git(&place, &["branch", "both"]);
+        git(&place, &["tag", "-am", "said of it", "v1"]);
         place
     };
     // Ids are hashes of what is in the objects: those of another repository with the same files.
@@ -217,13 +221,27 @@ fn git_shows_no_object_whose_path_it_is_not_told() {
         read("show", &["kept"]),
         read("diff", &[&directory, "HEAD^{tree}"]),
         read("diff", &[&open, &file]),
-        read("show", &["HEAD:b"]),
+        read("show", &["both"]),
+        // Read as what `git describe` prints.
+        read("show", &[&format!("x:y-g{file}")]),
+        read("show", &[&format!("HEAD:y-g{file}^{{}}")]),
+        read("show", &["--tags"]),
+        read("show", &["--all"]),
+        read("show", &["HEAD^{/x:}^{tree}"]),
+        read("show", &["HEAD:"]),
+        read("show", &["-M", &file]),
+        read("show", &["-S", "-S", &file]),
+        read("log", &["-p", "--", ".", "-L1"]),
+        read("show", &["--format=%s", "HEAD^{/x:}:b", ":b"]),
+        read("show", &["--no-patch", "v1"]),
+        read("show", &["--stat", "HEAD^!"]),
     ]);
     exec(&place, &[]);
     let last = place.server.requests().last().unwrap().body.to_string();
     assert!(!last.contains(SECRET), "{last}");
-    assert_eq!(last.matches("is no commit, and ").count(), 6, "{last}");
-    assert!(last.contains("OPEN"), "{last}");
+    assert!(!last.contains("a.pem\\nb\\n"), "no directory is listed with what is named in it: {last}");
+    assert_eq!(last.matches("is no commit, and ").count(), 10, "{last}");
+    assert!(last.contains("OPEN\\nOPEN") && last.contains("said of it") && last.contains("b | 1 +"), "{last}");
 }
 
 /// Neither in the difference that a review is given, nor in its list of what is new; with a commit too.

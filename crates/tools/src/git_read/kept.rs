@@ -1,8 +1,8 @@
 //! Arguments for git, less what ignore files name.
 //!
 //! git reads what a repository holds from its own store, where nothing is hidden. It must never give git a path that is named,
-//! nor a revision's file by such a path, nor ask for a difference without leaving such paths out, nor for an object whose path is
-//! not known.
+//! nor a revision's file by such a path, nor ask for a difference without leaving such paths out. What has no path is the business
+//! of [`super::objects`].
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use codex_workspace::{IGNORED, Roots};
 
 use super::Operation;
 
-/// Options that take the next argument as their value, if it is not joined to them.
-const WITH_VALUE: &[&str] = &["-C", "-G", "-L", "-M", "-S", "-U", "-n"];
+/// Options that take the next argument as their value, if none is joined to them. No other one ever does.
+const WITH_VALUE: &[&str] = &["-G", "-L", "-S", "-n"];
 
 /// `args` so that git tells nothing of what ignore files name.
 ///
@@ -21,6 +21,7 @@ pub(super) fn without_ignored(roots: &Roots, operation: Operation, args: Vec<Str
     if roots.ignored.is_empty() {
         return Ok(args);
     }
+    let options = options(&args)?;
     let workspace = &roots.workspace;
     let top = workspace.ancestors().find(|at| at.join(".git").symlink_metadata().is_ok()).unwrap_or(workspace);
     let is_named =
@@ -33,8 +34,9 @@ pub(super) fn without_ignored(roots: &Roots, operation: Operation, args: Vec<Str
             return Err(format!("`{argument}`: {IGNORED}"));
         }
     }
-    // These say which files by themselves.
-    if operation == Operation::Blame || args.iter().any(|argument| argument.starts_with("-L")) {
+    // These say which files by themselves, and git refuses others besides.
+    let of_lines = |at: &usize| args.get(*at).is_some_and(|option| option.starts_with("-L"));
+    if operation == Operation::Blame || options.iter().any(of_lines) {
         return Ok(args);
     }
     let (mut before, mut paths) = apart(workspace, args);
@@ -44,53 +46,25 @@ pub(super) fn without_ignored(roots: &Roots, operation: Operation, args: Vec<Str
     Ok(before)
 }
 
-/// Most objects that are looked up for a call.
-const MOST_OBJECTS: usize = 16;
-
-/// Something that git is asked the type of before it is shown.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Object {
-    /// As git takes it.
-    pub(super) name: String,
-    /// The types that it may not be of.
-    pub(super) refused: &'static [&'static str],
-}
-
-/// The objects in `args`, which [`without_ignored`] gave, that could be what is named without its path: a blob, or a
-/// directory's tree, by its id. Which of them are, only git knows.
+/// Which of `args` are options, or the values of those: none of them is a revision or a path.
 ///
 /// # Errors
-/// A sentence: there are too many.
-pub(super) fn objects(operation: Operation, args: &[String]) -> Result<Vec<Object>, String> {
-    if !matches!(operation, Operation::Show | Operation::Diff) {
-        return Ok(Vec::new());
-    }
-    let revisions = args.iter().take_while(|argument| *argument != "--").filter(|argument| !argument.starts_with('-'));
-    let sides = revisions.flat_map(|argument| argument.split("..")).map(|side| side.trim_start_matches(['.', '^']));
-    let mut found = Vec::new();
-    for side in sides.filter(|side| !side.is_empty()) {
-        let peeled = |name: &str| Object { name: format!("{name}^{{}}"), refused: &["blob", "tree"] };
-        let colons = side.match_indices(':').filter_map(|(at, _)| side.get(..at).filter(|before| !before.is_empty()));
-        found.extend(colons.map(peeled));
-        match side.contains(':') {
-            true if operation == Operation::Diff => found.push(Object { name: side.to_owned(), refused: &["tree"] }),
-            true => {}
-            false => found.push(peeled(side)),
+/// A sentence: git could take the value of one for something else.
+pub(super) fn options(args: &[String]) -> Result<Vec<usize>, String> {
+    let (mut found, mut rest) = (Vec::new(), args.iter().enumerate().take_while(|(_, argument)| *argument != "--"));
+    while let Some((at, option)) = rest.next() {
+        if !option.starts_with('-') {
+            continue;
+        }
+        found.push(at);
+        if WITH_VALUE.contains(&option.as_str()) {
+            match rest.next() {
+                Some((at, value)) if !value.starts_with('-') => found.push(at),
+                _ => return Err(format!("`{option}` needs a value; one that begins with a dash is joined to it")),
+            }
         }
     }
-    match found.len() > MOST_OBJECTS {
-        true => Err(format!("an ignore file is in force, so git_read takes fewer revisions: at most {MOST_OBJECTS}")),
-        false => Ok(found),
-    }
-}
-
-/// Why `object` is not shown.
-pub(super) fn nameless(object: &str) -> String {
-    let object = object.trim_end_matches("^{}");
-    format!(
-        "`{object}` is no commit, and an ignore file may name what it is: its path is not known. Name a commit, or a file as \
-         `COMMIT:PATH`"
-    )
+    Ok(found)
 }
 
 /// Options and revisions, and paths, as git would tell them from one another.
@@ -122,27 +96,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_path_is_looked_up() {
-        use Operation::{Diff, Log, Show};
-        type Words = &'static [&'static str];
-        let table: &[(Operation, Words, Words)] = &[
-            (Show, &["HEAD", "-s", "--", "b"], &["HEAD^{}"]),
-            (Show, &["1a2b", "^c"], &["1a2b^{}", "c^{}"]),
-            (Show, &["1a2b:key", ":0:b", "HEAD:"], &["1a2b^{}", ":0^{}", "HEAD^{}"]),
-            (Diff, &["a..b", "c...d"], &["a^{}", "b^{}", "c^{}", "d^{}"]),
-            (Diff, &["HEAD:sub"], &["HEAD^{}", "HEAD:sub"]),
-            (Log, &["1a2b"], &[]),
-        ];
-        for (operation, args, expected) in table {
-            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-            let found = objects(*operation, &args).unwrap();
-            let names: Vec<&str> = found.iter().map(|object| object.name.as_str()).collect();
-            assert_eq!(names, *expected, "{operation:?} {args:?}");
-        }
-        assert!(objects(Show, &vec!["a".to_owned(); 17]).is_err());
-    }
-
-    #[test]
     fn what_is_named_is_refused_and_all_else_leaves_it_out() {
         use Operation::{Blame, Diff, Log, Show, Status};
         let directory = tempfile::tempdir().unwrap();
@@ -165,6 +118,8 @@ mod tests {
             (Log, &["-L1,2:../a.pem"], None),
             (Log, &["-L", "1,2:a.pem"], None),
             (Log, &["-L1,2:c"], Some(&["-L1,2:c"])),
+            (Log, &["-p", "--", ".", "-L1"], Some(&["-p", "--", ".", "-L1"])),
+            (Log, &["-M", "c"], Some(&["-M", "--", "c"])),
             (Blame, &["gone.pem"], None),
             (Blame, &["HEAD", "--", "../a.pem"], None),
             (Blame, &["c"], Some(&["c"])),
