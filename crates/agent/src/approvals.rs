@@ -185,7 +185,7 @@ impl TurnRun {
         };
         let question = match verdict {
             Verdict::Allow(confinement) => {
-                let permission = Permission { confinement, disarm_git: disarms_git(policy, access), hunks: None };
+                let permission = Permission { disarm_git: disarms_git(policy, access), ..confinement.into() };
                 match answered_by_full_auto(policy, access) {
                     Some(question) => self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?,
                     None => note(true, &why),

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     approvals::Permit,
     checkpoints::Before,
-    known_pages,
+    known_pages::{self, Named},
     mode::{PROPOSE, out_of_place},
     recorder::SharedJournal,
     repetition::{Kind, Repeated, told},
@@ -175,6 +175,8 @@ impl TurnRun {
         if let Some(item) = shown.clone().filter(|_| !is_shown) {
             state.recorder.send(self.item_started(item), Position::Recorded { seq }).await;
         }
+        let host_is_said = prepared.access.fetch.is_some_and(|fetch| fetch.is_said);
+        let permission = Permission { host_is_said, ..permission };
         let (work, cancel, kind) = (prepared.run, self.cancel.clone(), kind(state, &call));
         let records = state.records_of_action();
         Ok(Box::pin(async move {
@@ -363,7 +365,8 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
     if tool.effect() == Effect::Reads {
         let mut prepared = tool.prepare(&call.arguments, context).map_err(|error| error.to_string())?;
         if let Some(fetch) = &mut prepared.access.fetch {
-            fetch.is_known = known_pages::is_known(&state.history, fetch, state.settings.agent_kind.is_some());
+            let named = known_pages::named(&state.history, fetch, state.settings.agent_kind.is_some());
+            (fetch.is_said, fetch.is_known) = (named == Named::ByUser, named != Named::ByNobody);
         }
         return Ok(prepared);
     }

@@ -12,8 +12,19 @@ use codex_permissions::Fetch;
 
 use crate::context::{is_of_program, is_said_for_user};
 
-/// Whether the page was so named in `history`; `is_agent`: there another model speaks in the user's place.
-pub(crate) fn is_known(history: &History, page: &Fetch, is_agent: bool) -> bool {
+/// Who named a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// The user, or an address at its host.
+    ByUser,
+    /// A search, or a page that was itself named.
+    ByOthers,
+    /// Nobody but, perhaps, who knows what the model knows.
+    ByNobody,
+}
+
+/// Who named the page in `history`; `is_agent`: there another model speaks in the user's place.
+pub(crate) fn named(history: &History, page: &Fetch, is_agent: bool) -> Named {
     let (mut said, mut found, mut open) = (Vec::new(), Vec::new(), BTreeSet::new());
     for message in history.messages() {
         match message {
@@ -41,7 +52,13 @@ pub(crate) fn is_known(history: &History, page: &Fetch, is_agent: bool) -> bool 
             _ => {}
         }
     }
-    has_all(&said, &found, page) || said.iter().any(|text| says_host(text, &page.host))
+    if has_all(&said, &[], page) || said.iter().any(|text| says_host(text, &page.host)) {
+        Named::ByUser
+    } else if has_all(&[], &found, page) {
+        Named::ByOthers
+    } else {
+        Named::ByNobody
+    }
 }
 
 /// The page that an earlier call asked for.
@@ -142,68 +159,74 @@ mod tests {
         ] {
             let page = codex_tools::page(&format!("https://{host}/?x=secret")).unwrap();
             let history: History = [Message::user(said)].into_iter().collect();
-            assert!(!is_known(&history, &page, false), "{said}");
+            assert_eq!(named(&history, &page, false), Named::ByNobody, "{said}");
         }
     }
 
     #[test]
     fn only_who_does_not_know_what_the_model_knows_can_name_a_page() {
+        use Named::{ByNobody, ByOthers, ByUser};
         const PAGE: &str = "https://docs.example.org/a?b=c";
         let of_user = |text: &str| Content::Text { text: text.into() };
         let user = |text: &str| vec![Message::user(text)];
         let search = |text: &str| vec![call("web_search", "{}"), result(text)];
         let fetch = |url: &str, text: &str| vec![call("web_fetch", &format!("{{\"url\":\"{url}\"}}")), result(text)];
-        let table: [(Vec<Message>, bool); 32] = [
-            (vec![], false),
-            (user("Read https://docs.example.org/a?b=c please"), true),
-            (user("Look into https://Docs.Example.org."), true),
-            (user("Look into www.docs.example.org"), true),
-            (user("(docs.example.org/a?b=c)."), true),
-            (user("https://docs.example.org/other has it"), true),
+        let table: [(Vec<Message>, Named); 32] = [
+            (vec![], ByNobody),
+            (user("Read https://docs.example.org/a?b=c please"), ByUser),
+            (user("Look into https://Docs.Example.org."), ByUser),
+            (user("Look into www.docs.example.org"), ByUser),
+            (user("(docs.example.org/a?b=c)."), ByUser),
+            (user("https://docs.example.org/other has it"), ByUser),
             // A name with dots may be that of a file.
-            (user("Look into docs.example.org"), false),
-            (user("Fix docs.example.org/other and src/docs.example.org/a?b=c"), false),
-            (user("https://docs.example.org.evil.com/a?b=c has it"), false),
-            (user("https://mydocs.example.org https://docs.example.organic https://docs.example.org@evil.com"), false),
-            (user("example.org"), false),
+            (user("Look into docs.example.org"), ByNobody),
+            (user("Fix docs.example.org/other and src/docs.example.org/a?b=c"), ByNobody),
+            (user("https://docs.example.org.evil.com/a?b=c has it"), ByNobody),
+            (
+                user("https://mydocs.example.org https://docs.example.organic https://docs.example.org@evil.com"),
+                ByNobody,
+            ),
+            (user("example.org"), ByNobody),
             // What this program says in the user's place, from files of the project too.
-            (user("<instructions source=\"AGENTS.md\">\nhttps://docs.example.org/a?b=c\n</instructions>"), false),
+            (user("<instructions source=\"AGENTS.md\">\nhttps://docs.example.org/a?b=c\n</instructions>"), ByNobody),
             // What another model says there, behind the user's words or alone.
-            (vec![Message::User { content: vec![of_user("Go."), crate::mode::approved(PAGE)] }], false),
-            (vec![Message::User { content: vec![of_user(PAGE), crate::mode::approved("Go.")] }], true),
+            (vec![Message::User { content: vec![of_user("Go."), crate::mode::approved(PAGE)] }], ByNobody),
+            (vec![Message::User { content: vec![of_user(PAGE), crate::mode::approved("Go.")] }], ByUser),
             (
                 user(
                     "The user had the project reviewed (x) in a conversation apart from this one.\n\nSee https://docs.example.org/a?b=c",
                 ),
-                false,
+                ByNobody,
             ),
-            (search(PAGE), true),
-            (search("See [it](https://docs.example.org/a?b=c), <b>"), true),
-            (search("https://docs.example.org/a?b=c#part"), true),
-            (search("https://docs.example.org/a?b=c&d=e"), false),
-            (search("https://docs.example.org/a?b=c.d"), false),
+            (search(PAGE), ByOthers),
+            (search("See [it](https://docs.example.org/a?b=c), <b>"), ByOthers),
+            (search("https://docs.example.org/a?b=c#part"), ByOthers),
+            (search("https://docs.example.org/a?b=c&d=e"), ByNobody),
+            (search("https://docs.example.org/a?b=c.d"), ByNobody),
             // The host alone would let the model write what it likes.
-            (search("https://docs.example.org/other"), false),
-            (vec![searched(PAGE)], true),
-            (vec![searched("https://docs.example.org/")], false),
+            (search("https://docs.example.org/other"), ByNobody),
+            (vec![searched(PAGE)], ByOthers),
+            (vec![searched("https://docs.example.org/")], ByNobody),
             // Any other tool's output may be the model's own words.
-            (vec![call("exec_command", "{}"), result(PAGE)], false),
-            (fetch("https://unknown.example/", PAGE), false),
-            ([user("see https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), true),
+            (vec![call("exec_command", "{}"), result(PAGE)], ByNobody),
+            (fetch("https://unknown.example/", PAGE), ByNobody),
+            ([user("see https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), ByOthers),
             // A site whose host alone was said may repeat what the model wrote, or send on to it.
-            ([user("see https://known.example/y"), fetch("https://known.example/x", PAGE)].concat(), false),
-            ([user("see https://known.example"), fetch("https://known.example/?to=x", PAGE)].concat(), false),
-            ([search("https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), true),
-            ([search("https://known.example/x"), fetch("https://known.example/y", PAGE)].concat(), false),
-            (vec![call("web_fetch", "not JSON"), result(PAGE)], false),
-            (vec![Message::Developer { text: PAGE.into() }], false),
+            ([user("see https://known.example/y"), fetch("https://known.example/x", PAGE)].concat(), ByNobody),
+            ([user("see https://known.example"), fetch("https://known.example/?to=x", PAGE)].concat(), ByNobody),
+            ([search("https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), ByOthers),
+            ([search("https://known.example/x"), fetch("https://known.example/y", PAGE)].concat(), ByNobody),
+            (vec![call("web_fetch", "not JSON"), result(PAGE)], ByNobody),
+            (vec![Message::Developer { text: PAGE.into() }], ByNobody),
         ];
         let page = codex_tools::page(PAGE).unwrap();
         for (messages, expected) in table {
             let history: History = messages.clone().into_iter().collect();
-            assert_eq!(is_known(&history, &page, false), expected, "{messages:?}");
+            assert_eq!(named(&history, &page, false), expected, "{messages:?}");
+            // Another model is no user.
             let by_user = matches!(messages.first(), Some(Message::User { .. }));
-            assert_eq!(is_known(&history, &page, true), expected && !by_user, "{messages:?}");
+            let expected = if by_user { Named::ByNobody } else { expected };
+            assert_eq!(named(&history, &page, true), expected, "{messages:?}");
         }
     }
 }

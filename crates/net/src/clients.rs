@@ -221,15 +221,25 @@ fn secure(builder: ClientBuilder, what: &'static str) -> Result<Client, NetError
 }
 
 /// A client for one request: `host` is at `addresses`, and no name is looked up but that of the proxy of `proxies`, if the
-/// request goes through one. A proxy may look `host` up itself, and go where nobody here has judged.
+/// request goes through one. A proxy of SOCKS is told one of `addresses`, if there are some; one of HTTP is told `host`, looks it
+/// up itself, and may go where nobody here has judged.
 ///
 /// # Errors
 /// As [`HttpClients::client_for`].
 pub(crate) fn pinned(url: &Url, host: &str, addresses: &[SocketAddr], proxies: &Proxies) -> Result<Client, NetError> {
     let names = Arc::new(NoNamesBut(proxies.host_for(url.scheme())));
     let builder = common().connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(0).dns_resolver(names);
-    let builder = if host.is_empty() { builder } else { builder.resolve_to_addrs(host, addresses) };
-    let builder = with(builder, proxies.of(url.scheme())?);
+    let (builder, proxy) = if addresses.is_empty() {
+        (builder, proxies.of(url.scheme())?)
+    } else {
+        let mut addresses = addresses.to_vec();
+        if proxies.host_for(url.scheme()).is_some() {
+            // A proxy of SOCKS is told the first. SOCKS 4 knows none of IPv6, and its host may have none.
+            addresses.sort_by_key(SocketAddr::is_ipv6);
+        }
+        (builder.resolve_to_addrs(host, &addresses), proxies.told_addresses().of(url.scheme())?)
+    };
+    let builder = with(builder, proxy);
     match url.scheme() {
         "http" if proxies.needs_tls() => secure(builder, "HTTP"),
         "http" => plain(builder),

@@ -19,7 +19,7 @@ mod whole;
 pub use ask::Question;
 pub use causes::causes;
 pub use clients::{CONNECT_TIMEOUT, HttpClient, HttpClients, NetError};
-pub use fetch::{FetchError, Found, Page, Web, WebHosts, WebLimits, web_address};
+pub use fetch::{FetchError, Found, NamedBy, Page, Web, WebHosts, WebLimits, web_address};
 pub use only::Servers;
 pub use proxies::Proxies;
 pub use reach::reach;

@@ -8,6 +8,8 @@ use crate::NetError;
 const OWN: &str = "localhost,127.0.0.0/8,::1";
 /// What a proxy may speak.
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+/// How those are written that are told names, and how the same are that are told addresses.
+const BY_NAME: [(&str, &str); 2] = [("socks4a://", "socks4://"), ("socks5h://", "socks5://")];
 
 /// Proxies of requests. The name of a variable is for messages: values may hold a password.
 #[derive(Clone, Default)]
@@ -51,6 +53,20 @@ impl Proxies {
         let except = self.except.as_deref().map_or_else(|| OWN.to_owned(), |except| format!("{OWN},{except}"));
         let proxy = make(&address).map_err(|_| wrong())?.no_proxy(NoProxy::from_string(&except));
         Ok(Some(proxy))
+    }
+
+    /// The same, where those that take addresses as well as names (SOCKS) are told addresses.
+    pub(crate) fn told_addresses(&self) -> Self {
+        let told = |proxy: &Option<(&'static str, String)>| {
+            let (variable, address) = proxy.as_ref()?;
+            let address = address.trim();
+            let by_name = BY_NAME.iter().find(|(by_name, _)| {
+                address.get(..by_name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(by_name))
+            });
+            let told = by_name.map(|(by_name, by_address)| format!("{by_address}{}", &address[by_name.len()..]));
+            Some((*variable, told.unwrap_or_else(|| address.to_owned())))
+        };
+        Self { http: told(&self.http), https: told(&self.https), except: self.except.clone() }
     }
 
     /// The variable for addresses of `scheme`, and what it holds.

@@ -61,6 +61,9 @@ pub struct Fetch {
     /// Whoever named it did not know what the model knows: the user did, or a search.
     #[serde(skip)]
     pub is_known: bool,
+    /// The user has named its host.
+    #[serde(skip)]
+    pub is_said: bool,
 }
 
 /// A call of a tool of a server, and what speaks for it.

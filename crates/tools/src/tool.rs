@@ -89,11 +89,13 @@ pub struct Permission {
     pub disarm_git: bool,
     /// The hunks of the changes that are shown, counted from 0 through all files, if not all of them are to be made.
     pub hunks: Option<BTreeSet<usize>>,
+    /// Whether the user has named the host of the page that it asks for.
+    pub host_is_said: bool,
 }
 
 impl From<Confinement> for Permission {
     fn from(confinement: Confinement) -> Self {
-        Self { confinement, disarm_git: false, hunks: None }
+        Self { confinement, disarm_git: false, hunks: None, host_is_said: false }
     }
 }
 

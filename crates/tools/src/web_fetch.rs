@@ -8,7 +8,7 @@ use std::{
 };
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
-use codex_net::{Found, Page, Web, WebLimits, web_address};
+use codex_net::{Found, NamedBy, Page, Web, WebLimits, web_address};
 use codex_permissions::{Access, Fetch};
 use codex_protocol::WebSource;
 use schemars::JsonSchema;
@@ -98,11 +98,12 @@ impl Tool for WebFetch {
         let fetch = Fetch { is_listed: self.web.is_listed(&url), ..fetch(&url) };
         let access = Access { fetch: Some(fetch), ..Access::default() };
         let (web, last, start) = (Arc::clone(&self.web), Arc::clone(&self.last), start.unwrap_or_default());
-        Ok(WebCall::page(url.as_str(), context).looking(access, context.cancel.clone(), async move {
+        Ok(WebCall::page(url.as_str(), context).looking(access, context.cancel.clone(), move |permission| async move {
+            let by = if permission.host_is_said { NamedBy::User } else { NamedBy::Other };
             let kept = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let text = match kept.filter(|kept| start > 0 && kept.asked == url) {
                 Some(kept) => kept,
-                None => match read(&web, &url).await? {
+                None => match read(&web, &url, by).await? {
                     Read::Text(text) => text,
                     Read::Elsewhere(sentence) => return Ok((sentence, Vec::new())),
                 },
@@ -120,9 +121,9 @@ enum Read {
     Elsewhere(String),
 }
 
-async fn read(web: &Web, url: &Url) -> Result<Read, String> {
+async fn read(web: &Web, url: &Url, by: NamedBy) -> Result<Read, String> {
     let cannot = |reason: &str| format!("cannot read {url}: {reason}");
-    let page = match web.get(url, LIMITS).await.map_err(|error| cannot(&error.to_string()))? {
+    let page = match web.get(url, by, LIMITS).await.map_err(|error| cannot(&error.to_string()))? {
         Found::Page(page) => page,
         Found::Elsewhere(to) => {
             let sentence = format!("{url} leads to another site. To read on there, ask for this address:");

@@ -77,7 +77,7 @@ impl Tool for WebSearch {
         }
         let call = WebCall::search(&query, context);
         let (searcher, http) = (Arc::clone(&self.searcher), Arc::clone(&self.http));
-        Ok(call.looking(Access::default(), context.cancel.clone(), async move {
+        Ok(call.looking(Access::default(), context.cancel.clone(), move |_| async move {
             let Some(backend) = searcher.backend() else { return Err("nothing searches".into()) };
             let most = max_results.unwrap_or(backend.max_results).clamp(1, backend.max_results);
             let hits = backend.search(&http, &query, most).await?;

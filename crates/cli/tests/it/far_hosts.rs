@@ -179,6 +179,42 @@ fn pages_are_read_through_a_far_proxy() {
     });
 }
 
+/// What a page links to is left to a proxy only if somebody's word stands for its host: here nobody can judge where it leads.
+#[test]
+fn links_that_only_the_proxy_can_look_up_are_refused() {
+    not_inside_another_sandbox!();
+    far("far_hosts::links_that_only_the_proxy_can_look_up_are_refused", || {
+        let start = "http://docs.example/start";
+        let links =
+            ["http://169.254.169.254.nip.io/latest", "http://vault.prod/v1/x", "http://kubernetes.default.svc/api"];
+        let page = format!("See {}", links.join(" and "));
+        let asked = Asked::default();
+        let secrets = links.map(|link| (link, "Secret."));
+        asked.serve(3, &[&[(start, page.as_str())], &secrets[..]].concat());
+        let run = |settings: &[&str]| {
+            let place = place(&[&[start], &links[..]].concat());
+            let arguments = [&["exec", "--search"], settings, &["Read http://docs.example/start"]].concat();
+            let ran = place.codex(&arguments).env("HTTP_PROXY", "http://other.example:80").output().unwrap();
+            assert!(ran.status.success(), "{}", words(&ran));
+            results(&place)
+        };
+        let told = run(&[]);
+        assert!(told[0].contains("See "), "{}", told[0]);
+        for (link, told) in links.iter().zip(&told[1..]) {
+            assert!(told.contains("cannot be looked up:") && !told.contains("Secret."), "{link}: {told}");
+        }
+        assert!(told[2].contains("`search.allow_domains`"), "{}", told[2]);
+        assert_eq!(asked.all(), ["3 http://docs.example/start"]);
+
+        // The settings' word stands for a host, but not for one that looks like a private one.
+        let told = run(&["-c", r#"search.allow_domains=["docs.example", "vault.prod", "nip.io", "svc"]"#]);
+        for (told, part) in told[1..].iter().zip(["`search.private_hosts`", "Secret.", "`search.private_hosts`"]) {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(asked.all(), ["3 http://docs.example/start", "3 http://vault.prod/v1/x"]);
+    });
+}
+
 /// Commands reach far hosts that the settings name, and no private one though its name is allowed.
 #[test]
 fn commands_reach_the_far_domains_that_are_allowed() {

@@ -181,6 +181,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("endings::our_own_home_is_protected_even_inside_the_workspace", TEMP),
     ("endings::patches_and_commands_share_tmp_also_when_our_home_is_a_link", TEMP),
     ("far_hosts::commands_reach_the_far_domains_that_are_allowed", SURROUNDINGS),
+    ("far_hosts::links_that_only_the_proxy_can_look_up_are_refused", SURROUNDINGS),
     ("far_hosts::pages_are_read_through_a_far_proxy", SURROUNDINGS),
     ("far_hosts::pages_of_far_hosts_are_read_and_none_leads_home", SURROUNDINGS),
     ("far_hosts::with_oss_no_far_engine_is_asked", SURROUNDINGS),

@@ -1,12 +1,14 @@
 //! Pages of the public web, for whoever must not be led elsewhere by an address.
 //!
 //! A name is looked up once for each request, each of its addresses is judged, and those that were judged are what is
-//! connected to. Where the variables name a proxy, that is asked instead, for the name: addresses that are known here are judged
-//! all the same, but where the proxy goes is its own to say. Redirects are followed here, within one site, and each is judged again. It must never send anything
-//! but the address, and must never hold more of a page than it was asked for.
+//! connected to. Where the variables name a proxy, that is asked instead: one of SOCKS for an address that was judged, one of HTTP
+//! for the name, which it looks up again, so that where it goes is its own to say. A name that is not known here is left to a proxy
+//! only if the user's word stands for it. Redirects are followed here, within one site, and each is judged again. It must never send
+//! anything but the address, and must never hold more of a page than it was asked for.
 
 mod address;
 mod body;
+mod private;
 #[cfg(test)]
 mod tests;
 
@@ -28,22 +30,6 @@ const LONGEST_LOOK_UP: Duration = Duration::from_secs(15);
 /// Most redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
 
-/// Ends of names that are none of the public web: of RFC 6761, 6762 and 8375, and those that networks use for themselves.
-const PRIVATE: &[&str] = &[
-    "localhost",
-    "local",
-    "internal",
-    "intranet",
-    "private",
-    "corp",
-    "home",
-    "lan",
-    "home.arpa",
-    "test",
-    "invalid",
-    "onion",
-];
-
 /// What is asked for: text, in whichever form there is.
 const ACCEPT: &str = "text/markdown, text/html;q=0.9, text/plain;q=0.8, application/json;q=0.8, */*;q=0.1";
 
@@ -60,6 +46,15 @@ pub struct WebHosts {
     pub private: Domains,
     /// Never these: with `oss`, the servers of models that are not open.
     pub closed: Domains,
+}
+
+/// Who named the host of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The user, in a message.
+    User,
+    /// A page that links to it, a search or the model.
+    Other,
 }
 
 /// Gets pages.
@@ -161,19 +156,19 @@ impl Web {
         }
     }
 
-    /// The page at `url`.
+    /// The page at `url`, whose host was named by `by`.
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn get(&self, url: &Url, limits: WebLimits) -> Result<Found, FetchError> {
+    pub async fn get(&self, url: &Url, by: NamedBy, limits: WebLimits) -> Result<Found, FetchError> {
         let late = |_| FetchError::Failed(format!("it did not come within {} s", limits.time.as_secs()));
-        tokio::time::timeout(limits.time, self.follow(url, limits.bytes)).await.map_err(late)?
+        tokio::time::timeout(limits.time, self.follow(url, by, limits.bytes)).await.map_err(late)?
     }
 
-    async fn follow(&self, url: &Url, bytes: usize) -> Result<Found, FetchError> {
+    async fn follow(&self, url: &Url, by: NamedBy, bytes: usize) -> Result<Found, FetchError> {
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let answer = self.ask(&url).await?;
+            let answer = self.ask(&url, by).await?;
             let Some(next) = redirect(&url, &answer)? else {
                 return body::page(url, answer, bytes).await.map(Found::Page);
             };
@@ -188,13 +183,17 @@ impl Web {
     }
 
     /// One request, to addresses that were judged.
-    async fn ask(&self, url: &Url) -> Result<Response, FetchError> {
+    async fn ask(&self, url: &Url, by: NamedBy) -> Result<Response, FetchError> {
         self.check(url)?;
         let client = match url.host() {
             Some(Host::Domain(name)) => match self.look_up(url).await {
                 Ok(addresses) => clients::pinned(url, name, &addresses, &self.proxies)?,
-                // The name is known where the proxy is. Without one this client knows no address, and asks nobody.
-                Err(FetchError::Failed(_)) if self.is_for_proxy(url)? => clients::pinned(url, "", &[], &self.proxies)?,
+                // The name may be known where the proxy is. Where the variables except it from the proxy, this client knows no
+                // address, and asks nobody.
+                Err(FetchError::Failed(why)) if self.proxies.host_for(url.scheme()).is_some() => {
+                    self.judge_name(&target(url)?, by, &why)?;
+                    clients::pinned(url, "", &[], &self.proxies)?
+                }
                 Err(error) => return Err(error),
             },
             _ => clients::pinned(url, "", &[], &self.proxies)?,
@@ -202,13 +201,25 @@ impl Web {
         self.send(&client, url).await
     }
 
-    /// Whether a proxy may be asked for a name that cannot be looked up here: not where it is one of a private network.
-    fn is_for_proxy(&self, url: &Url) -> Result<bool, FetchError> {
-        let target = target(url)?;
+    /// Whether a proxy may be asked for a name that cannot be looked up here, which `why` says: nobody can judge where that leads.
+    fn judge_name(&self, target: &Target, by: NamedBy, why: &str) -> Result<(), FetchError> {
         let name = target.host.to_string();
-        let is_private = !name.contains('.')
-            || PRIVATE.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')));
-        Ok(self.proxies.host_for(url.scheme()).is_some() && (!is_private || self.hosts.private.name(&target)))
+        if self.hosts.private.name(target) {
+            return Ok(());
+        }
+        if private::looks_private(&name) {
+            return Err(FetchError::Refused(format!(
+                "{why}. It looks like a name of a private network: a proxy is asked for such a host only if \
+                 `search.private_hosts` names it"
+            )));
+        }
+        if by == NamedBy::User || self.hosts.allow.cover(target) {
+            return Ok(());
+        }
+        Err(FetchError::Refused(format!(
+            "{why}. Nobody here can judge where a proxy would go for it, so a proxy is asked for it only if the user writes an \
+             address at {name}, or `search.allow_domains` or `search.private_hosts` names it"
+        )))
     }
 
     async fn send(&self, client: &Client, url: &Url) -> Result<Response, FetchError> {

@@ -59,7 +59,7 @@ fn url(text: &str) -> Url {
 }
 
 async fn refused(web: &Web, address: &str) -> String {
-    match web.get(&url(address), LIMITS).await {
+    match web.get(&url(address), NamedBy::Other, LIMITS).await {
         Err(FetchError::Refused(reason)) => reason,
         other => panic!("{address}: {other:?}"),
     }
@@ -72,7 +72,7 @@ async fn the_address_is_all_that_is_sent() {
     let web = web(&[format!("site.test:{port}")], Resolver::table([("site.test", [&[HERE]])]));
     let address = url(&format!("http://site.test:{port}/a?b=c#part"));
     for _ in 0..2 {
-        let Found::Page(page) = web.get(&address, LIMITS).await.unwrap() else { panic!() };
+        let Found::Page(page) = web.get(&address, NamedBy::Other, LIMITS).await.unwrap() else { panic!() };
         assert_eq!(
             (page.status, page.content_type.as_deref(), page.body.as_slice(), page.is_whole),
             (200, Some("text/plain"), b"hello".as_slice(), true)
@@ -130,7 +130,7 @@ async fn a_name_is_looked_up_again_for_each_request_and_judged_again() {
     // What is opened by name is opened for that name alone.
     let names = [("site.test", [&[HERE][..], &[HERE]]), ("other.test", [&[HERE], &[HERE]])];
     let web = web(&[format!("site.test:{port}")], Resolver::table(names));
-    web.get(&url(&format!("http://site.test:{port}/")), LIMITS).await.unwrap();
+    web.get(&url(&format!("http://site.test:{port}/")), NamedBy::Other, LIMITS).await.unwrap();
     asked.recv().await.unwrap();
     refused(&web, &format!("http://other.test:{port}/")).await;
     refused(&web, &format!("http://127.0.0.1:{port}/")).await;
@@ -167,13 +167,13 @@ async fn redirects_are_judged_one_by_one_and_stay_on_their_site() {
     let web = Web::new(hosts, Resolver::table(names), "tester/1");
     let at = |path: &str| url(&format!("http://site.test:{port}{path}"));
 
-    let Found::Page(page) = web.get(&at("/2"), LIMITS).await.unwrap() else { panic!() };
+    let Found::Page(page) = web.get(&at("/2"), NamedBy::Other, LIMITS).await.unwrap() else { panic!() };
     assert_eq!((page.url.path(), page.body.as_slice()), ("/7", b"ok".as_slice()));
-    let failed = web.get(&at("/1"), LIMITS).await.unwrap_err();
+    let failed = web.get(&at("/1"), NamedBy::Other, LIMITS).await.unwrap_err();
     assert_eq!(failed.to_string(), "it was redirected more than 5 times");
-    let elsewhere = web.get(&at("/elsewhere"), LIMITS).await.unwrap();
+    let elsewhere = web.get(&at("/elsewhere"), NamedBy::Other, LIMITS).await.unwrap();
     assert_eq!(elsewhere, Found::Elsewhere(url("https://elsewhere.test/?x=y")));
-    let Found::Page(page) = web.get(&at("/nowhere"), LIMITS).await.unwrap() else { panic!() };
+    let Found::Page(page) = web.get(&at("/nowhere"), NamedBy::Other, LIMITS).await.unwrap() else { panic!() };
     assert_eq!((page.status, page.body.as_slice()), (302, b"here".as_slice()));
 
     while asked.try_recv().is_ok() {}
@@ -204,12 +204,12 @@ async fn no_more_is_read_than_was_asked_for_and_a_silent_server_is_left() {
     let web = web(&[format!("site.test:{port}")], Resolver::table([("site.test", [&[HERE]])]));
     let at = |path: &str| url(&format!("http://site.test:{port}{path}"));
     let few = WebLimits { bytes: 10_000, ..LIMITS };
-    let Found::Page(page) = web.get(&at("/endless"), few).await.unwrap() else { panic!() };
+    let Found::Page(page) = web.get(&at("/endless"), NamedBy::Other, few).await.unwrap() else { panic!() };
     assert_eq!((page.body.len(), page.is_whole), (10_000, false));
     let short = WebLimits { time: Duration::from_millis(50), ..LIMITS };
-    let late = web.get(&at("/silent"), short).await.unwrap_err();
+    let late = web.get(&at("/silent"), NamedBy::Other, short).await.unwrap_err();
     assert_eq!(late.to_string(), "it did not come within 0 s");
-    let broken = web.get(&at("/cut"), LIMITS).await.unwrap_err().to_string();
+    let broken = web.get(&at("/cut"), NamedBy::Other, LIMITS).await.unwrap_err().to_string();
     assert!(broken.starts_with("it broke off"), "{broken}");
 }
 
@@ -260,11 +260,13 @@ async fn a_proxy_is_asked_and_what_leads_home_is_not() {
         let proxies = Proxies { http: proxy.clone(), https: proxy, except: Some(except.into()) };
         web(&[format!("near.example:{port}")], Resolver::table(names)).through(proxies)
     };
-    let body = async |except: &str, address: &str| match web(except).get(&url(address), LIMITS).await {
+    let named = async |by: NamedBy, except: &str, address: &str| match web(except).get(&url(address), by, LIMITS).await
+    {
         Ok(Found::Page(page)) => Ok(String::from_utf8(page.body).unwrap()),
         Ok(Found::Elsewhere(next)) => Ok(next.to_string()),
         Err(error) => Err(error.to_string()),
     };
+    let body = async |except: &str, address: &str| named(NamedBy::User, except, address).await;
     for address in ["http://public.example/a", "http://unknown.example/a"] {
         assert_eq!(body("", address).await.as_deref(), Ok("proxied"), "{address}");
         let head = asked.recv().await.unwrap();
@@ -285,11 +287,47 @@ async fn a_proxy_is_asked_and_what_leads_home_is_not() {
         ("", "http://10.0.0.1/"),
         ("", "http://wiki/"),
         ("", "http://metadata.google.internal/"),
+        ("", "http://kubernetes.default.svc/"),
+        ("", "http://169.254.169.254.nip.io/"),
         // Nobody but the proxy knows it, and it may not be asked.
         ("unknown.example", "http://unknown.example/a"),
         ("*", "http://unknown.example/a"),
     ] {
         body(except, address).await.unwrap_err();
     }
+    // What the user did not name is not left to it either.
+    let linked = named(NamedBy::Other, "", "http://unknown.example/a").await.unwrap_err();
+    assert!(linked.contains("`search.allow_domains`"), "{linked}");
     assert!(asked.try_recv().is_err(), "nothing was sent");
+}
+
+/// What was judged is what a proxy of SOCKS is told, also one that would take the name.
+#[tokio::test]
+async fn a_proxy_of_socks_is_told_the_address_that_was_judged() {
+    let six: IpAddr = "2606:4700::1111".parse().unwrap();
+    for scheme in ["socks5", "socks5h", "SOCKS5H", "socks4", "socks4a"] {
+        let listener = TcpListener::bind((HERE, 0)).await.unwrap();
+        let proxy = Some(("ALL_PROXY", format!("{scheme}://{}", listener.local_addr().unwrap())));
+        let proxies = Proxies { http: proxy.clone(), https: proxy, except: None };
+        let web = web(&[], Resolver::table([("public.example", [&[six, PUBLIC]])])).through(proxies);
+        let asked = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let is_five = scheme.contains('5');
+            if is_five {
+                // Version, one way to log in, none; it is taken (RFC 1928).
+                stream.read_exact(&mut [0; 3]).await.unwrap();
+                stream.write_all(&[5, 0]).await.unwrap();
+            }
+            let mut asked = vec![0; if is_five { 10 } else { 8 }];
+            stream.read_exact(&mut asked).await.unwrap();
+            asked
+        };
+        let address = url("http://public.example/a");
+        let (_, asked) = tokio::join!(web.get(&address, NamedBy::Other, LIMITS), asked);
+        let expected: &[u8] = match asked.as_slice() {
+            [5, ..] => &[5, 1, 0, 1, 198, 51, 100, 7, 0, 80],
+            _ => &[4, 1, 0, 80, 198, 51, 100, 7],
+        };
+        assert_eq!(asked, expected, "{scheme}");
+    }
 }

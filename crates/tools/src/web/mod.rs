@@ -16,7 +16,7 @@ use codex_protocol::{ThreadItem, WebSearchAction, WebSource};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ForUser, Outcome, Prepared, Tool, ToolContext, output,
+    ForUser, Outcome, Permission, Prepared, Tool, ToolContext, output,
     web_fetch::WebFetch,
     web_search::{self, WebSearch},
 };
@@ -124,15 +124,16 @@ impl WebCall {
     }
 
     /// The call whose `work` ends when it is done, or when `cancel` says so.
-    pub(crate) fn looking(
+    pub(crate) fn looking<W: Future<Output = Looked> + Send>(
         self,
         access: Access,
         cancel: CancellationToken,
-        work: impl Future<Output = Looked> + Send + 'static,
+        work: impl FnOnce(Permission) -> W + Send + 'static,
     ) -> Prepared {
         let started = Some(self.clone().item(None, None));
-        let run = Box::new(move |_| {
+        let run = Box::new(move |permission| {
             let work = async move {
+                let work = work(permission);
                 let begun = Instant::now();
                 let looked = tokio::select! {
                     biased;
