@@ -366,7 +366,7 @@ pub(crate) async fn prepare(state: &ThreadState, call: &ToolCall, context: &Tool
         let mut prepared = tool.prepare(&call.arguments, context).map_err(|error| error.to_string())?;
         if let Some(fetch) = &mut prepared.access.fetch {
             let named = known_pages::named(&state.history, fetch, state.settings.agent_kind.is_some());
-            (fetch.is_said, fetch.is_known) = (named == Named::ByUser, named != Named::ByNobody);
+            (fetch.is_said, fetch.is_known) = (named == Named::User, named != Named::Nobody);
         }
         return Ok(prepared);
     }

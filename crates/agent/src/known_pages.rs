@@ -16,11 +16,11 @@ use crate::context::{is_of_program, is_said_for_user};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Named {
     /// The user, or an address at its host.
-    ByUser,
+    User,
     /// A search, or a page that was itself named.
-    ByOthers,
+    Others,
     /// Nobody but, perhaps, who knows what the model knows.
-    ByNobody,
+    Nobody,
 }
 
 /// Who named the page in `history`; `is_agent`: there another model speaks in the user's place.
@@ -53,11 +53,11 @@ pub(crate) fn named(history: &History, page: &Fetch, is_agent: bool) -> Named {
         }
     }
     if has_all(&said, &[], page) || said.iter().any(|text| says_host(text, &page.host)) {
-        Named::ByUser
+        Named::User
     } else if has_all(&[], &found, page) {
-        Named::ByOthers
+        Named::Others
     } else {
-        Named::ByNobody
+        Named::Nobody
     }
 }
 
@@ -159,65 +159,62 @@ mod tests {
         ] {
             let page = codex_tools::page(&format!("https://{host}/?x=secret")).unwrap();
             let history: History = [Message::user(said)].into_iter().collect();
-            assert_eq!(named(&history, &page, false), Named::ByNobody, "{said}");
+            assert_eq!(named(&history, &page, false), Named::Nobody, "{said}");
         }
     }
 
     #[test]
     fn only_who_does_not_know_what_the_model_knows_can_name_a_page() {
-        use Named::{ByNobody, ByOthers, ByUser};
+        use Named::{Nobody, Others, User};
         const PAGE: &str = "https://docs.example.org/a?b=c";
         let of_user = |text: &str| Content::Text { text: text.into() };
         let user = |text: &str| vec![Message::user(text)];
         let search = |text: &str| vec![call("web_search", "{}"), result(text)];
         let fetch = |url: &str, text: &str| vec![call("web_fetch", &format!("{{\"url\":\"{url}\"}}")), result(text)];
         let table: [(Vec<Message>, Named); 32] = [
-            (vec![], ByNobody),
-            (user("Read https://docs.example.org/a?b=c please"), ByUser),
-            (user("Look into https://Docs.Example.org."), ByUser),
-            (user("Look into www.docs.example.org"), ByUser),
-            (user("(docs.example.org/a?b=c)."), ByUser),
-            (user("https://docs.example.org/other has it"), ByUser),
+            (vec![], Nobody),
+            (user("Read https://docs.example.org/a?b=c please"), User),
+            (user("Look into https://Docs.Example.org."), User),
+            (user("Look into www.docs.example.org"), User),
+            (user("(docs.example.org/a?b=c)."), User),
+            (user("https://docs.example.org/other has it"), User),
             // A name with dots may be that of a file.
-            (user("Look into docs.example.org"), ByNobody),
-            (user("Fix docs.example.org/other and src/docs.example.org/a?b=c"), ByNobody),
-            (user("https://docs.example.org.evil.com/a?b=c has it"), ByNobody),
-            (
-                user("https://mydocs.example.org https://docs.example.organic https://docs.example.org@evil.com"),
-                ByNobody,
-            ),
-            (user("example.org"), ByNobody),
+            (user("Look into docs.example.org"), Nobody),
+            (user("Fix docs.example.org/other and src/docs.example.org/a?b=c"), Nobody),
+            (user("https://docs.example.org.evil.com/a?b=c has it"), Nobody),
+            (user("https://mydocs.example.org https://docs.example.organic https://docs.example.org@evil.com"), Nobody),
+            (user("example.org"), Nobody),
             // What this program says in the user's place, from files of the project too.
-            (user("<instructions source=\"AGENTS.md\">\nhttps://docs.example.org/a?b=c\n</instructions>"), ByNobody),
+            (user("<instructions source=\"AGENTS.md\">\nhttps://docs.example.org/a?b=c\n</instructions>"), Nobody),
             // What another model says there, behind the user's words or alone.
-            (vec![Message::User { content: vec![of_user("Go."), crate::mode::approved(PAGE)] }], ByNobody),
-            (vec![Message::User { content: vec![of_user(PAGE), crate::mode::approved("Go.")] }], ByUser),
+            (vec![Message::User { content: vec![of_user("Go."), crate::mode::approved(PAGE)] }], Nobody),
+            (vec![Message::User { content: vec![of_user(PAGE), crate::mode::approved("Go.")] }], User),
             (
                 user(
                     "The user had the project reviewed (x) in a conversation apart from this one.\n\nSee https://docs.example.org/a?b=c",
                 ),
-                ByNobody,
+                Nobody,
             ),
-            (search(PAGE), ByOthers),
-            (search("See [it](https://docs.example.org/a?b=c), <b>"), ByOthers),
-            (search("https://docs.example.org/a?b=c#part"), ByOthers),
-            (search("https://docs.example.org/a?b=c&d=e"), ByNobody),
-            (search("https://docs.example.org/a?b=c.d"), ByNobody),
+            (search(PAGE), Others),
+            (search("See [it](https://docs.example.org/a?b=c), <b>"), Others),
+            (search("https://docs.example.org/a?b=c#part"), Others),
+            (search("https://docs.example.org/a?b=c&d=e"), Nobody),
+            (search("https://docs.example.org/a?b=c.d"), Nobody),
             // The host alone would let the model write what it likes.
-            (search("https://docs.example.org/other"), ByNobody),
-            (vec![searched(PAGE)], ByOthers),
-            (vec![searched("https://docs.example.org/")], ByNobody),
+            (search("https://docs.example.org/other"), Nobody),
+            (vec![searched(PAGE)], Others),
+            (vec![searched("https://docs.example.org/")], Nobody),
             // Any other tool's output may be the model's own words.
-            (vec![call("exec_command", "{}"), result(PAGE)], ByNobody),
-            (fetch("https://unknown.example/", PAGE), ByNobody),
-            ([user("see https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), ByOthers),
+            (vec![call("exec_command", "{}"), result(PAGE)], Nobody),
+            (fetch("https://unknown.example/", PAGE), Nobody),
+            ([user("see https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), Others),
             // A site whose host alone was said may repeat what the model wrote, or send on to it.
-            ([user("see https://known.example/y"), fetch("https://known.example/x", PAGE)].concat(), ByNobody),
-            ([user("see https://known.example"), fetch("https://known.example/?to=x", PAGE)].concat(), ByNobody),
-            ([search("https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), ByOthers),
-            ([search("https://known.example/x"), fetch("https://known.example/y", PAGE)].concat(), ByNobody),
-            (vec![call("web_fetch", "not JSON"), result(PAGE)], ByNobody),
-            (vec![Message::Developer { text: PAGE.into() }], ByNobody),
+            ([user("see https://known.example/y"), fetch("https://known.example/x", PAGE)].concat(), Nobody),
+            ([user("see https://known.example"), fetch("https://known.example/?to=x", PAGE)].concat(), Nobody),
+            ([search("https://known.example/x"), fetch("https://known.example/x", PAGE)].concat(), Others),
+            ([search("https://known.example/x"), fetch("https://known.example/y", PAGE)].concat(), Nobody),
+            (vec![call("web_fetch", "not JSON"), result(PAGE)], Nobody),
+            (vec![Message::Developer { text: PAGE.into() }], Nobody),
         ];
         let page = codex_tools::page(PAGE).unwrap();
         for (messages, expected) in table {
@@ -225,7 +222,7 @@ mod tests {
             assert_eq!(named(&history, &page, false), expected, "{messages:?}");
             // Another model is no user.
             let by_user = matches!(messages.first(), Some(Message::User { .. }));
-            let expected = if by_user { Named::ByNobody } else { expected };
+            let expected = if by_user { Named::Nobody } else { expected };
             assert_eq!(named(&history, &page, true), expected, "{messages:?}");
         }
     }
