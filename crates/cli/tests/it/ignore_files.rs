@@ -240,8 +240,9 @@ fn git_shows_no_object_whose_path_it_is_not_told() {
     let last = place.server.requests().last().unwrap().body.to_string();
     assert!(!last.contains(SECRET), "{last}");
     assert!(!last.contains("a.pem\\nb\\n"), "no directory is listed with what is named in it: {last}");
-    assert_eq!(last.matches("is no commit, and ").count(), 10, "{last}");
-    assert!(last.contains("OPEN\\nOPEN") && last.contains("said of it") && last.contains("b | 1 +"), "{last}");
+    assert_eq!(last.matches("is no commit, and ").count(), 9, "{last}");
+    assert_eq!(last.matches("for the id of another object").count(), 2, "{last}");
+    assert!(last.contains("OPEN\\nOPEN") && last.contains("said of it") && last.contains(" | 1 +"), "{last}");
 }
 
 /// Neither in the difference that a review is given, nor in its list of what is new; with a commit too.
