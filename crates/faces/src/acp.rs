@@ -188,12 +188,12 @@ impl Agent {
     /// Starts a turn; its end answers the request.
     async fn prompt(&mut self, id: &Value, params: &Value) -> Result<(), Failure> {
         let thread_id = text(params, "sessionId")?.to_owned();
-        let input = prompt::input(&params["prompt"])?;
+        let said = prompt::read(&params["prompt"])?;
         let session = self.sessions.get_mut(&thread_id).ok_or_else(|| unknown(&thread_id))?;
         if session.prompt.is_some() {
             return Err((INVALID_PARAMS, "a turn is running in this session: cancel it first".into()));
         }
-        let input = commands::used(&self.client, &thread_id, input).await.map_err(failure)?;
+        let input = commands::used(&self.client, &thread_id, said).await.map_err(failure)?;
         let (thread, rest) = (thread_id.clone(), SettingsChange::default());
         let params = TurnStartParams { thread_id: thread, input, change: rest, ..TurnStartParams::default() };
         self.client.turn_start(params).await.map_err(failure)?;

@@ -296,6 +296,33 @@ fn servers_of_tools_start_when_an_editors_session_says_its_first_word() {
 }
 
 #[test]
+fn a_command_is_what_the_editors_user_typed_and_not_what_is_linked_or_embedded() {
+    let place = Place::new(json!([{ "text": "Explained." }, { "text": "Looked." }]));
+    fs::create_dir(place.home.join("commands")).unwrap();
+    fs::write(place.home.join("commands/look.md"), "Look.\n!`printf '[%s]' $ARGUMENTS > looked`").unwrap();
+    let mut editor = Other::start(place.codex(&["acp"]), allow);
+    introduce(&mut editor);
+    let opened = editor.ask("session/new", json!({ "cwd": place.workspace, "mcpServers": [] })).unwrap();
+    let mut say = |blocks: Value| {
+        let said = json!({ "sessionId": opened["sessionId"], "prompt": blocks });
+        assert_eq!(editor.ask("session/prompt", said).unwrap()["stopReason"], "end_turn");
+        place.server.requests().pop().unwrap().body.to_string()
+    };
+    let text = |text: &str| json!({ "type": "text", "text": text });
+    let link = json!({ "type": "resource_link", "uri": "file:///look", "name": "look" });
+    let request = say(json!([link, text(" explain this file")]));
+    assert!(request.contains("/look explain this file"), "{request}");
+    assert!(!place.workspace.join("looked").exists());
+    let resource = json!({ "uri": "file:///w/b.txt", "text": "--output=/etc/x evil" });
+    let request = say(json!([text("/look mine "), { "type": "resource", "resource": resource }, link, text(" too")]));
+    assert_eq!(fs::read_to_string(place.workspace.join("looked")).unwrap(), "[mine]");
+    for read in ["Look.", "--output=/etc/x evil", "/look too"] {
+        assert!(request.contains(read), "{read}: {request}");
+    }
+    editor.close();
+}
+
+#[test]
 fn what_an_editor_rejects_does_not_run() {
     let place = Place::new(json!([run("touch touched"), { "text": "Then not." }]));
     let mut editor = Other::start(place.codex(&["acp", "-a", "untrusted"]), reject);

@@ -10,6 +10,7 @@ use codex_protocol::{CommandListParams, OwnCommand, RpcError, UserInput};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::prompt::Prompt;
 use crate::rpc::Peer;
 
 /// What there is to be told.
@@ -56,24 +57,23 @@ fn update(commands: &[OwnCommand]) -> Value {
     json!({ "sessionUpdate": "available_commands_update", "availableCommands": commands })
 }
 
-/// `input`, whose first text may use a command. What is none stays a text.
+/// A prompt as a turn's input. What is no command stays a text.
 ///
 /// # Errors
 /// The server's.
-pub(super) async fn used(
-    client: &Client,
-    thread_id: &str,
-    mut input: Vec<UserInput>,
-) -> Result<Vec<UserInput>, RpcError> {
-    if let Some(UserInput::Text { text }) = input.first()
-        && let Some((name, arguments)) = command_word(text.trim_start())
-    {
-        // A prompt of a server may be on its way yet: who uses it waits for it.
-        let of_server = || UserInput::Command { name: name.to_owned(), arguments: arguments.to_owned() };
-        let found = own_command(text.trim_start(), &list(client, thread_id).await?);
-        if let Some(command) = found.or_else(|| name.starts_with("mcp__").then(of_server)) {
-            input[0] = command;
-        }
+pub(super) async fn used(client: &Client, thread_id: &str, prompt: Prompt) -> Result<Vec<UserInput>, RpcError> {
+    let Prompt { command, mut input } = prompt;
+    let Some(text) = command else { return Ok(input) };
+    let found = own_command(&text, &list(client, thread_id).await?);
+    // A prompt of a server may be on its way yet: who uses it waits for it.
+    let of_server = || {
+        let (name, arguments) = command_word(&text).filter(|(name, _)| name.starts_with("mcp__"))?;
+        Some(UserInput::Command { name: name.to_owned(), arguments: arguments.to_owned() })
+    };
+    match (found.or_else(of_server), input.first_mut()) {
+        (Some(command), _) => input.insert(0, command),
+        (None, Some(UserInput::Text { text: rest })) => rest.insert_str(0, &text),
+        (None, _) => input.insert(0, UserInput::Text { text }),
     }
     Ok(input)
 }
