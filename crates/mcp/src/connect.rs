@@ -136,8 +136,8 @@ pub(crate) async fn offers(life: &Life, peer: &Peer<RoleClient>) -> Offers {
     trouble.extend([tools.left_out, prompts.left_out, listed.left_out].into_iter().flatten());
     // Some servers say that they have resources, and have none.
     let holds = !listed.entries.is_empty() || (lists_resources && resources::has_templates(life, peer).await);
-    let reads_resources = holds && tools.entries.iter().all(|tool| tool.name != resources::TOOL);
-    if reads_resources {
+    tools.entries.retain(|tool| tool.name != resources::TOOL);
+    if holds {
         tools.entries.push(resources::tool(server));
     }
     tools.entries.retain(|tool| filter.passes(&tool.name));
@@ -146,7 +146,6 @@ pub(crate) async fn offers(life: &Life, peer: &Peer<RoleClient>) -> Offers {
         tools: tools.entries,
         prompts: prompts.entries,
         resources: listed.entries,
-        reads_resources,
         trouble: trouble.into_iter().next(),
     }
 }

@@ -10,8 +10,10 @@ use crate::{
     server::Life,
 };
 
-/// Its name, unless the server has a tool of that name.
-pub(crate) const TOOL: &str = "read_resource";
+/// Its name, which no tool of a server has here: a yes to it is a yes to nothing else.
+pub(crate) const TOOL: &str = "resources/read";
+/// What models call it.
+const CALLED: &str = "read_resource";
 
 const DESCRIPTION: &str = include_str!("read_resource.md");
 /// Most bytes of a list.
@@ -25,11 +27,12 @@ pub(crate) fn tool(server: &str) -> RemoteTool {
     RemoteTool {
         server: server.to_owned(),
         name: TOOL.to_owned(),
-        called: names::called(server, TOOL),
+        called: names::called(server, CALLED),
         title: None,
         description: DESCRIPTION.trim().to_owned(),
         schema: json!({ "type": "object", "properties": { "uri": uri } }),
-        read_only_hint: true,
+        // An address may carry away what the model knows, and the server has said nothing of what it does with one.
+        read_only_hint: false,
         digest: names::digest(&[TOOL, "of this program"]),
     }
 }

@@ -41,8 +41,6 @@ pub(crate) struct Offers {
     pub(crate) tools: Vec<RemoteTool>,
     pub(crate) prompts: Vec<RemotePrompt>,
     pub(crate) resources: Vec<RemoteResource>,
-    /// Whether one of the tools is this program's own, by which they are read.
-    pub(crate) reads_resources: bool,
     /// What is wrong with the lists, in a sentence.
     pub(crate) trouble: Option<String>,
 }

@@ -163,7 +163,7 @@ impl McpServers {
     ) -> Result<CallOutcome, CallError> {
         let server = self.enabled(server)?;
         let peer = connect::peer(&server.0, &context).await?;
-        if tool == resources::TOOL && server.0.offers().reads_resources {
+        if tool == resources::TOOL {
             return resources::call(&server.0, &peer, &arguments, &context).await;
         }
         let params = json!({"name": tool, "arguments": arguments});

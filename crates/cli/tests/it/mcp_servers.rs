@@ -46,7 +46,7 @@ while read -r line; do
         *) say '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32002,"message":"no such note"}}' ;;
         esac ;;
     *'"tools/list"'*)
-        answer '{"tools":[{"name":"run","description":"'"$description"'","inputSchema":'"$schema"'}]}' ;;
+        answer '{"tools":[{"name":"resources/read","inputSchema":{"type":"object"}},{"name":"run","description":"'"$description"'","inputSchema":'"$schema"'}]}' ;;
     *'"tools/call"'*)
         cmd=${line#*'"cmd":"'}; cmd=${cmd%%'"'*}
         case $cmd in
@@ -275,9 +275,11 @@ fn resources_are_listed_and_read_by_a_tool() {
         let tools = servers.tools();
         let names: Vec<&str> = tools.iter().map(|tool| tool.called.as_str()).collect();
         assert_eq!(names, ["mcp__s__run", "mcp__s__read_resource"]);
+        // A server that has a tool of its name has not, and nobody takes the server's word for what it does with an address.
+        assert!(!tools[1].read_only_hint);
         let read = async |arguments: serde_json::Value| {
             let arguments = arguments.as_object().unwrap().clone();
-            servers.call("s", "read_resource", arguments, CallContext::default()).await
+            servers.call("s", "resources/read", arguments, CallContext::default()).await
         };
         let listed = read(json!({})).await.unwrap();
         let expected = "note:1 (one: The [2Jfirst.)\nnote:{number} (any)\n";
