@@ -154,11 +154,10 @@ fn what_a_request_used_is_estimated_with_its_tools() {
     assert!(estimate > (said + tools / 2) / 4, "{estimate} for {said} and {tools} bytes");
 }
 
-/// A server that takes no `store` is asked without it from then on, and the user is told once.
+/// A server that takes no `parallel_tool_calls` is asked without it from then on, and the user is told once.
 #[test]
 fn a_parameter_that_a_server_refuses_is_left_out_for_the_session() {
-    let error =
-        json!({ "error": { "message": "Unknown parameter: 'store'.", "param": "store", "code": "unknown_parameter" } });
+    let error = json!({ "error": { "message": "Unknown parameter: 'parallel_tool_calls'.", "param": "parallel_tool_calls", "code": "unknown_parameter" } });
     let place = Place::new(json!([
         { "http": 400, "body": error.to_string() },
         { "tool": "exec_command", "arguments": { "cmd": "true" } },
@@ -166,7 +165,8 @@ fn a_parameter_that_a_server_refuses_is_left_out_for_the_session() {
     ]));
     let finished = run_to_end(&mut place.codex(&["exec", "go"]), "").unwrap();
     assert_eq!((finished.exit, finished.stdout.as_str()), (0, "Done.\n"), "{}", finished.stderr);
-    assert_eq!(finished.stderr.matches("without `store`").count(), 1, "{}", finished.stderr);
-    let sent: Vec<bool> = place.server.requests().iter().map(|request| request.body.get("store").is_some()).collect();
+    assert_eq!(finished.stderr.matches("without `parallel_tool_calls`").count(), 1, "{}", finished.stderr);
+    let sent: Vec<bool> =
+        place.server.requests().iter().map(|request| request.body.get("parallel_tool_calls").is_some()).collect();
     assert_eq!(sent, [true, false, false]);
 }

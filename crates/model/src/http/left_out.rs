@@ -1,6 +1,7 @@
 //! Parameters that a server refuses: which one an error means, and a request without it.
 //!
-//! Only what a conversation can do without is left out: never tools, what is said, or what an answer is held to.
+//! Only what a conversation can do without is left out: never tools, what is said, what an answer is held to, or `store = false`,
+//! without which some servers keep what was said.
 
 use std::{
     borrow::Cow,
@@ -16,7 +17,7 @@ use super::vendor_error::VendorError;
 pub(super) type LeftOut = BTreeSet<&'static str>;
 
 /// What may be left out. Members come before the object that they are in: what is refused may be one of them alone.
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 14] = [
     "reasoning.summary",
     "reasoning.effort",
     "text.verbosity",
@@ -24,7 +25,6 @@ const PARAMETERS: [&str; 15] = [
     "reasoning_effort",
     "temperature",
     "verbosity",
-    "store",
     "include",
     "parallel_tool_calls",
     "stream_options",
@@ -61,8 +61,8 @@ const OTHER_VALUES: [&str; 4] = ["supported values are", "must be one of", "shou
 const BEFORE_NAMES: [&str; 7] =
     ["argument supplied:", "arguments supplied:", "parameter:", " name", " name:", " field", " field:"];
 
-/// Has a server keep nothing. It is left out only where an error says so in a field of its own, not in a sentence alone.
-const GUARDED: &str = "store";
+/// An object that may also hold an answer to a schema, and the member that does.
+const HOLDS: (&str, &str) = ("output_config", "format");
 
 /// The parameter of `body` that the server refused, if that is what the error says.
 pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&'static str> {
@@ -74,17 +74,20 @@ pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&
         return None;
     }
     let sent: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
-    let is_sent = |path: &str| match path.split_once('.') {
-        None => sent.contains_key(path),
-        Some((object, member)) => sent.get(object).is_some_and(|object| {
+    let has = |object: &str, member: &str| {
+        sent.get(object).is_some_and(|object| {
             serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(object.get())
                 .is_ok_and(|it| it.contains_key(member))
-        }),
+        })
+    };
+    let is_sent = |path: &str| match path.split_once('.') {
+        None => sent.contains_key(path) && !(path == HOLDS.0 && has(HOLDS.0, HOLDS.1)),
+        Some((object, member)) => has(object, member),
     };
     let named = error.param.as_str().filter(|name| !name.is_empty());
     let is_named = |path: &str| match named {
         Some(name) => name == path,
-        None => names(&message, path) && (has_code || path != GUARDED),
+        None => names(&message, path),
     };
     PARAMETERS.into_iter().find(|path| is_named(path) && is_sent(path))
 }
@@ -172,8 +175,8 @@ mod tests {
             (say("Unknown name \"parallel_tool_calls\": Cannot find field."), Some("parallel_tool_calls")),
             (say("`verbosity` is not supported"), Some("verbosity")),
             (say("Unknown field: temperature."), Some("temperature")),
-            (json!({ "param": "store", "message": "Unknown parameter: 'store'." }), Some("store")),
-            (json!({ "code": "unknown_parameter", "message": "Unknown parameter: 'store'." }), Some("store")),
+            (json!({ "param": "store", "message": "Unknown parameter: 'store'." }), None),
+            (json!({ "code": "unknown_parameter", "message": "Unknown parameter: 'store'." }), None),
             (say("parallel_tool_calls is not supported."), Some("parallel_tool_calls")),
             // What was not sent, or may not be left out, or was only set wrong.
             (say("Unsupported parameter: 'service_tier'"), None),
@@ -191,11 +194,14 @@ mod tests {
         ] {
             assert_eq!(meant(error.clone(), &body), expected, "{error}");
         }
+        let refusal = || say("output_config: Extra inputs are not permitted");
+        assert_eq!(meant(refusal(), &json!({ "output_config": { "effort": "low" } })), Some("output_config"));
+        assert_eq!(meant(refusal(), &json!({ "output_config": { "effort": "low", "format": {} } })), None);
         assert_eq!(
             refused(
                 500,
-                &VendorError { message: Some("store is not supported".into()), ..Default::default() },
-                b"{\"store\":1}"
+                &VendorError { message: Some("temperature is not supported".into()), ..Default::default() },
+                b"{\"temperature\":1}"
             ),
             None
         );

@@ -244,7 +244,7 @@ impl Ask {
     async fn read_whole(mut self: Box<Self>, response: Response, other: &str) -> Result<Sent, Failure> {
         let headers = response.headers().clone();
         let failed = |kind, message| Failure { kind, message, retry_after: None };
-        let read = awake::within(self.idle, codex_net::whole(response, LONGEST_ANSWER)).await;
+        let read = awake::within(self.idle, codex_net::whole(response, LONGEST_WHOLE)).await;
         let body = match read.map_err(|silence| silent(&self.endpoint, silence))? {
             Ok(body) => body,
             Err(Cut::Broke(error)) => return Err(failed(FailureKind::Disconnected, broke(&error))),
@@ -296,6 +296,8 @@ pub(crate) fn reading(response: Response, idle: Duration, assembler: Assembler) 
 
 /// Most bytes of an answer's events. The longest that models give are some 130,000 tokens, each an event of 300 bytes.
 const LONGEST_ANSWER: usize = 64 << 20;
+/// Most bytes of an answer that comes whole: read, it takes many times its length of memory.
+const LONGEST_WHOLE: usize = 4 << 20;
 const TOO_LONG: &str = "the answer is longer than 64 MiB";
 const UNFINISHED: &str = "the answer ended before it was complete";
 /// Most calls of tools in an answer.
