@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use codex_config::{Environment, variables};
-use codex_sandbox::{Child, Exit};
+use codex_sandbox::Exit;
 
-use crate::desktop;
+use crate::desktop::{self, Tool};
 
 /// Who opens addresses.
 const TOOLS: &[&str] = &["xdg-open", "wslview"];
@@ -13,15 +13,15 @@ const TOOLS: &[&str] = &["xdg-open", "wslview"];
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens `address`. What is given back holds a browser that was started; `None`: there is none, or no desktop.
-pub async fn open(environment: &Environment, address: &str) -> Option<Child> {
+pub async fn open(environment: &Environment, address: &str) -> Option<Tool> {
     let shows = [variables::WAYLAND_DISPLAY, variables::DISPLAY].iter().any(|name| environment.get_os(*name).is_some());
     if !shows {
         return None;
     }
     for tool in TOOLS {
-        let Ok(mut child) = desktop::start(environment, &[tool, address]).await else { continue };
-        match tokio::time::timeout(PATIENCE, child.wait()).await {
-            Ok(Ok(Exit::Code(0))) | Err(_) => return Some(child),
+        let Ok(mut tool) = desktop::start(environment, &[tool, address]).await else { continue };
+        match tokio::time::timeout(PATIENCE, tool.child.wait()).await {
+            Ok(Ok(Exit::Code(0))) | Err(_) => return Some(tool),
             Ok(_) => {}
         }
     }

@@ -15,7 +15,7 @@ use codex_config::{
 use codex_sandbox::{Child, Exit, SandboxError};
 use tokio::io::AsyncReadExt as _;
 
-use crate::desktop;
+use crate::desktop::{self, Tool};
 
 /// Largest picture that is taken, in bytes.
 const MOST: u64 = 20 << 20;
@@ -72,7 +72,7 @@ pub async fn picture(environment: Environment, codex_home: PathBuf) -> Result<St
 
 /// What `command` says; a little more than is taken at most.
 async fn ask(environment: &Environment, command: &[&str]) -> Result<Vec<u8>, SandboxError> {
-    let child = desktop::start(environment, command).await?;
+    let Tool { child, sandbox: _held } = desktop::start(environment, command).await?;
     let Child { stdout, stderr, stdin: _, mut process } = child;
     let mut bytes = Vec::new();
     // What it says besides is of no use: there is no picture, or no clipboard.

@@ -19,16 +19,26 @@ const PASSED_ON: &[Variable] = &[
     variables::DBUS_SESSION_BUS_ADDRESS,
 ];
 
+/// A tool that was started. Dropped, it is ended.
+pub struct Tool {
+    /// Its process and its streams.
+    pub child: Child,
+    /// With it goes what it has started.
+    pub sandbox: Sandbox,
+}
+
 /// Starts the tool `argv`, of which the first is looked for in `PATH`, with what it needs of `environment`.
 ///
 /// # Errors
 /// When there is no such tool, or it cannot be started.
-pub async fn start(environment: &Environment, argv: &[&str]) -> Result<Child, SandboxError> {
+pub async fn start(environment: &Environment, argv: &[&str]) -> Result<Tool, SandboxError> {
     let passed_on = PASSED_ON.iter().filter_map(|variable| Some((variable, environment.get_os(*variable)?)));
     let command = Command {
         argv: argv.iter().map(Into::into).collect(),
         directory: "/".into(),
         environment: passed_on.map(|(variable, value)| (variable.name().into(), value.to_owned())).collect(),
     };
-    Sandbox::new(OWN_PROGRAM.into()).spawn(&Confinement::Unconfined, command, Streams::Separate).await
+    let sandbox = Sandbox::new(OWN_PROGRAM.into());
+    let child = sandbox.spawn(&Confinement::Unconfined, command, Streams::Separate).await?;
+    Ok(Tool { child, sandbox })
 }
