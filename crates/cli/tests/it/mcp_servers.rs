@@ -275,7 +275,7 @@ fn resources_are_listed_and_read_by_a_tool() {
         let tools = servers.tools();
         let names: Vec<&str> = tools.iter().map(|tool| tool.called.as_str()).collect();
         assert_eq!(names, ["mcp__s__run", "mcp__s__read_resource"]);
-        // A server that has a tool of its name has not, and nobody takes the server's word for what it does with an address.
+        // The server has a tool of the same name, which is left out; what is done with an address nobody knows beforehand.
         assert!(!tools[1].read_only_hint);
         let read = async |arguments: serde_json::Value| {
             let arguments = arguments.as_object().unwrap().clone();

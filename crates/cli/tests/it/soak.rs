@@ -12,7 +12,7 @@ use std::{
     process::{Child, ExitStatus},
 };
 
-use codex_testkit::{ModelServer, RecordedRequest};
+use codex_testkit::ModelServer;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
 use serde_json::{Value, json};
 
@@ -153,10 +153,6 @@ fn run(place: &Place, arguments: &[&str], (blow, after): (Option<Signal>, usize)
     (child.wait().unwrap(), told)
 }
 
-fn last_request(server: &ModelServer) -> Option<RecordedRequest> {
-    server.requests().pop()
-}
-
 #[allow(clippy::disallowed_methods, reason = "a test has no settings: how long it runs is said from outside")]
 fn told(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
@@ -195,7 +191,7 @@ fn a_session_outlives_whatever_happens() {
         if session.is_none() {
             session = events.first().and_then(|event| Some(event["thread_id"].as_str()?.to_owned()));
         }
-        if let Some(request) = last_request(&server) {
+        if let Some(request) = server.requests().pop() {
             every_call_has_its_answer(&request.body);
         }
         // Nothing runs on. What was orphaned by a kill is on its way out, and is waited for.
