@@ -47,26 +47,35 @@ pub(crate) async fn call(
     arguments: &Map<String, Value>,
     context: &CallContext,
 ) -> Result<CallOutcome, CallError> {
-    let ask = |method, params| connect::ask(life, peer, method, params, context, life.spec.tool_timeout);
+    let limit = life.spec.tool_timeout;
     let outcome = |content| CallOutcome { content, structured: None, is_error: false };
     let Some(uri) = arguments.get("uri").and_then(Value::as_str).filter(|uri| !uri.is_empty()) else {
-        // Few servers have any; one that does not know the question has none.
-        let templates = match ask("resources/templates/list", json!({})).await {
-            Err(CallError::Refused { .. }) => Value::Null,
-            answer => answer?,
-        };
+        let templates = ask_for_templates(life, peer, context, limit).await?;
         return Ok(outcome(vec![Content::Text(list(&life.offers().resources, &templates))]));
     };
-    let contents = answers::contents(&ask("resources/read", json!({ "uri": uri })).await?);
+    let answer = connect::ask(life, peer, "resources/read", json!({ "uri": uri }), context, limit).await?;
+    let contents = answers::contents(&answer);
     Ok(outcome(contents.into_iter().map(Content::Resource).collect()))
 }
 
 /// Whether the server has addresses in which something is to be filled in.
 pub(crate) async fn has_templates(life: &Life, peer: &Peer<RoleClient>) -> bool {
     let limit = life.spec.tool_timeout.min(FOR_TEMPLATES);
-    let method = "resources/templates/list";
-    let answer = connect::ask(life, peer, method, json!({}), &CallContext::default(), limit).await;
+    let answer = ask_for_templates(life, peer, &CallContext::default(), limit).await;
     answer.is_ok_and(|answer| !templates(&answer).is_empty())
+}
+
+/// What the server says of such addresses. Few servers have any; one that does not know the question has none.
+async fn ask_for_templates(
+    life: &Life,
+    peer: &Peer<RoleClient>,
+    context: &CallContext,
+    limit: Duration,
+) -> Result<Value, CallError> {
+    match connect::ask(life, peer, "resources/templates/list", json!({}), context, limit).await {
+        Err(CallError::Refused { .. }) => Ok(Value::Null),
+        answer => answer,
+    }
 }
 
 fn templates(answer: &Value) -> &[Value] {
