@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     codex_sandbox::run_helper_if_requested();
     keep_to_itself();
     codex_sandbox::ignore_file_size_signal();
+    codex_sandbox::give_large_blocks_back();
     let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(error) => {

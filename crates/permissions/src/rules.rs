@@ -110,8 +110,8 @@ impl Rules {
 pub struct ProgramNames {
     /// By their first letters: most names of others differ from all of them in that, or in their length.
     plain: BTreeMap<Option<u8>, Vec<&'static str>>,
-    /// What stands before the first sign of each pattern, and the pattern.
-    patterns: BTreeSet<(&'static str, &'static str)>,
+    /// By the first letters too: what stands before the first sign of each pattern, and the pattern.
+    patterns: BTreeMap<Option<u8>, BTreeSet<(&'static str, &'static str)>>,
 }
 
 impl ProgramNames {
@@ -119,7 +119,7 @@ impl ProgramNames {
         for name in names {
             match pattern::literal(name) {
                 literal if literal == name => self.plain.entry(first(name)).or_default().push(name),
-                literal => drop(self.patterns.insert((literal, name))),
+                literal => drop(self.patterns.entry(first(literal)).or_default().insert((literal, name))),
             }
         }
     }
@@ -134,7 +134,9 @@ impl ProgramNames {
         // It is asked of every program of the machine: most differ from a pattern in what it begins with.
         let fits =
             |(literal, wanted): &(&str, &str)| name.starts_with(literal) && pattern::matches_with_case(wanted, name);
-        self.plain.get(&first(name)).is_some_and(|names| names.contains(&name)) || self.patterns.iter().any(fits)
+        let begun = [first(name), None];
+        self.plain.get(&begun[0]).is_some_and(|names| names.contains(&name))
+            || begun.iter().filter_map(|begun| self.patterns.get(begun)).flatten().any(fits)
     }
 }
 

@@ -42,7 +42,7 @@ pub use helper::run_helper_if_requested;
 pub use memory::remove_groups;
 pub use notice::{Change, Noticed, Refusals};
 pub use openat2::openat2;
-pub use process::ignore_file_size_signal;
+pub use process::{give_large_blocks_back, ignore_file_size_signal};
 pub use rung::{NOT_HELD_ALONE, Rung};
 pub use sandbox::{Helper, Sandbox, Streams};
 pub use shown::{one_line, quoted, shown};

@@ -2,6 +2,12 @@
 //!
 //! It must never guess: what does not fit is an error that names the field.
 
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use codex_history::Arguments;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -9,8 +15,16 @@ use serde_json::{Map, Value};
 
 use crate::ToolError;
 
+/// The schemas that were asked for: every turn offers all tools again.
+static MADE: Mutex<BTreeMap<TypeId, Value>> = Mutex::new(BTreeMap::new());
+
 /// The JSON Schema of `T`, less what only costs tokens: titles, number formats, `null` for what may be left out.
-pub fn schema<T: JsonSchema>() -> Value {
+pub fn schema<T: JsonSchema + 'static>() -> Value {
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(TypeId::of::<T>()).or_insert_with(make::<T>).clone()
+}
+
+fn make<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.meta_schema = None;
         settings.inline_subschemas = true;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, open, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, open, readlinkat, statat},
     path::Arg,
 };
 
@@ -81,6 +81,7 @@ impl Programs {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             let is_link = match entry.file_type() {
+                // There are file systems that do not say it with the name.
                 FileType::Unknown => is_link(&opened, name),
                 kind => kind.is_symlink(),
             };
@@ -93,7 +94,7 @@ impl Programs {
                 // There are many of them: their real paths would cost milliseconds.
                 (false, _) => self.others.push(file),
                 (true, _) if !runs => {}
-                (true, true) => self.linked.extend(directory.join(name).canonicalize().ok().map(|real| (real, file))),
+                (true, true) => self.linked.extend(end_of_link(&opened, directory, name).map(|real| (real, file))),
                 // In a real directory what is no link is real.
                 (true, false) => self.found.push((directory.join(name), file)),
             }
@@ -102,7 +103,19 @@ impl Programs {
     }
 }
 
-/// Whether the file `name` in `directory` is a link: for file systems that do not say it with its name.
+/// The real path of that to which the link `name` leads, in the directory `opened`, whose real path is `directory`. Most
+/// lead to a neighbour, and only that is looked at.
+fn end_of_link(opened: impl AsFd, directory: &Path, name: &OsStr) -> Option<PathBuf> {
+    let target = readlinkat(&opened, name, Vec::new()).ok()?;
+    let target = OsStr::from_bytes(target.to_bytes());
+    let is_neighbour = !target.as_bytes().contains(&b'/') && target != "." && target != "..";
+    if is_neighbour && !is_link(&opened, target) {
+        return Some(directory.join(target));
+    }
+    directory.join(name).canonicalize().ok()
+}
+
+/// Whether the file `name` in `directory` is a link.
 fn is_link(directory: impl AsFd, name: &OsStr) -> bool {
     let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink())
@@ -135,7 +148,9 @@ mod tests {
     fn programs_are_found_by_name_unless_they_are_others_too() {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
-        for name in ["bin/su", "bin/mkfs.x", "bin/ls", "bin/many", "bin/lvm", "else/sudo", "work/su", "plain/su"] {
+        for name in
+            ["bin/su", "bin/mkfs.x", "bin/ls", "bin/many", "bin/lvm", "else/sudo", "else/mkfs.z", "work/su", "plain/su"]
+        {
             let path = base.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, "").unwrap();
@@ -143,7 +158,16 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
         // Two names of one program, both wanted; a link to what is many programs; one of those is a wanted name.
-        let links = [("bin/sudoedit", "../else/sudo"), ("bin/doas", "many"), ("bin/lvs", "lvm"), ("bin/sg", "none")];
+        let links = [
+            ("bin/sudoedit", "../else/sudo"),
+            ("bin/doas", "many"),
+            ("bin/lvs", "lvm"),
+            ("bin/sg", "none"),
+            ("bin/mkfs.1", "mkfs.2"),
+            ("bin/mkfs.2", "mkfs.3"),
+            ("else/mkfs.y", "mkfs.z"),
+            ("bin/mkfs.3", "../else/mkfs.y"),
+        ];
         for (link, target) in links {
             symlink(target, base.join(link)).unwrap();
         }
@@ -154,7 +178,7 @@ mod tests {
             ["bin", "linked", "work", "plain", "none"].map(|name| base.join(name).display().to_string()).join(":");
         let mut found = programs_named(wanted, OsStr::new(&format!("bin:{path}")), &[base.join("work")]);
         found.retain(|path| path.starts_with(&base));
-        assert_eq!(found, ["bin/mkfs.x", "bin/su", "else/sudo"].map(|name| base.join(name)));
+        assert_eq!(found, ["bin/mkfs.x", "bin/su", "else/mkfs.z", "else/sudo"].map(|name| base.join(name)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::ThreadOptions;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ConfigCommand {
     /// Print the value in force of a setting, as TOML
     Get {

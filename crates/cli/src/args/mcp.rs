@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::ThreadOptions;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum McpCommand {
     /// List the servers that are configured here, where each is from, and whether it is in use
     #[command(visible_alias = "ls")]

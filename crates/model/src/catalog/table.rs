@@ -1,10 +1,15 @@
 //! Reads the table of models, which says in its head what stands in it. A line that cannot be read is passed over; a test
 //! reads them all.
 
+use std::sync::LazyLock;
+
 use super::{Efforts, Known, Said, Takes, Thinking};
 use crate::prices::{Long, Price};
 
 const TABLE: &str = include_str!("catalog.txt");
+
+/// All rows of the table. They are asked for with every answer of a model.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows().collect());
 
 /// The models of one provider.
 #[derive(Clone, Copy, Default)]
@@ -37,14 +42,11 @@ pub(super) fn find(provider: &str, model: &str) -> Known {
         None if row.section.everywhere && same(row.id, plain_dated) => Some((1, 0)),
         None => None,
     };
-    let best = rows().filter_map(|row| fits(&row).map(|how| (how, row))).max_by_key(|(how, _)| *how);
-    let service_tiers = sections().find(|section| section.provider == provider).and_then(|section| section.tiers);
+    let best = ROWS.iter().filter_map(|row| fits(row).map(|how| (how, row))).max_by_key(|(how, _)| *how);
+    let service_tiers = ROWS.iter().map(|row| row.section).find(|section| section.provider == provider);
+    let service_tiers = service_tiers.and_then(|section| section.tiers);
     let known = best.and_then(|(_, row)| row.read()).unwrap_or_default();
     Known { service_tiers, ..known }
-}
-
-fn sections() -> impl Iterator<Item = Section> {
-    TABLE.lines().filter_map(section)
 }
 
 fn section(line: &'static str) -> Option<Section> {
@@ -205,7 +207,9 @@ mod tests {
         }
         let read = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])).count();
         assert_eq!(seen.len(), read);
-        assert!(read > 100 && sections().count() > 10, "{read}");
+        let sections: BTreeSet<&str> = rows().map(|row| row.section.provider).collect();
+        assert_eq!(sections.len(), TABLE.lines().filter(|line| section(line).is_some()).count(), "one has no rows");
+        assert!(read > 100 && sections.len() > 10, "{read}");
     }
 
     #[test]
