@@ -23,6 +23,7 @@ use crate::{
 
 const GRANTED: &str = include_str!("prompts/more_granted.md");
 const REFUSED: &str = include_str!("prompts/more_refused.md");
+const UNASKED: &str = include_str!("prompts/more_unasked.md");
 const NEVER_WRITABLE: &str = include_str!("prompts/never_writable.md");
 
 /// Directories of the system: who means to change these must leave the sandbox, and is asked about that.
@@ -82,6 +83,10 @@ impl TurnRun {
         first: Outcome,
     ) -> Result<Outcome, StoreError> {
         let policy = &state.settings.workplace.policy;
+        if policy.approval == Approval::Never && !first.missed_writes.is_empty() {
+            let for_model = format!("{}\n\n{}", first.for_model, UNASKED.trim_end());
+            return Ok(Outcome { for_model, ..first });
+        }
         if policy.approval == Approval::Never || !policy.may_leave || policy.thrown_away || self.cancel.is_cancelled() {
             return Ok(first);
         }

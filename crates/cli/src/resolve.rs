@@ -150,7 +150,8 @@ pub fn sessions_of(options: &ThreadOptions) -> Result<Option<String>, String> {
 /// # Errors
 /// A sentence that names the flag when it is not UTF-8: another directory may have its name with the bytes replaced.
 pub fn utf8(flag: &str, path: &Path) -> Result<String, String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| format!("{flag}: {} is not UTF-8", path.display()))
+    let refusal = || format!("{flag}: {} is not UTF-8: give it another name", path.display());
+    path.to_str().map(str::to_owned).ok_or_else(refusal)
 }
 
 /// The level as the protocol spells it.

@@ -110,8 +110,7 @@ impl Cell {
             Confinement::Confined(confined) => Some(seccomp::program(calls(confined, rung)).map_err(io::Error::other)?),
         };
         self.tidies = matches!(confinement, Confinement::Confined(confined) if !confined.is_read_only());
-        // Without mounts nothing answers `EROFS`.
-        let tells = notices_writes && filter.is_some() && rung != Rung::LandlockOnly;
+        let tells = notices_writes && filter.is_some();
         let listener = tells.then(listener::program).transpose().map_err(io::Error::other)?;
         let setup = Request::Setup { confinement: confinement.clone(), filter, listener, rung }.encode();
         let control = self.request(&setup, &[]).await?.ok_or_else(Control::lost)?;

@@ -3,7 +3,9 @@
 //! The supervisor is told of each such call before it happens ([`crate::setup::listener`]), asks the kernel whether the
 //! place may be written, and lets the call go on in any case: nothing is decided here, so it is no matter that the
 //! command may change its words meanwhile. The kernel's answer counts, `EROFS`: whoever may not write a file at all
-//! gets another. It must never make a command wait for longer than a few looks at the file system take.
+//! gets another. Where Landlock is the only wall, which this process is not behind, what it may write itself outside of
+//! the writable directories is what the command may not. It must never make a command wait for longer than a few looks
+//! at the file system take.
 
 use std::{
     ffi::OsStr,
@@ -19,10 +21,11 @@ use rustix::{
     event::PollFlags,
     fs::{Access, AtFlags, CWD, accessat, statat},
     io::Errno,
+    process::{Pid, PidfdFlags, getpid, pidfd_open},
 };
 
 use crate::{
-    Rung,
+    helper::Walls,
     setup::listener::{SUBJECTS, Subject, Way},
 };
 
@@ -39,18 +42,24 @@ const OF_THE_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 pub(crate) struct RefusedWrites {
     /// `None`: there is nobody left who could tell.
     listener: Option<OwnedFd>,
-    /// Whether `/proc` shows processes by the numbers that they have here.
-    numbered: bool,
+    places: Places,
     found: Vec<PathBuf>,
 }
 
+/// How the walls answer for a place.
+struct Places {
+    /// Where nothing but Landlock holds: the directories that it leaves writable, resolved.
+    by_landlock: Option<Vec<PathBuf>>,
+}
+
 impl RefusedWrites {
-    pub(crate) fn new(listener: OwnedFd, rung: Rung) -> Self {
+    pub(crate) fn new(listener: OwnedFd, walls: &Walls) -> Self {
         // Woken on the same processor, since the one waits for the other. Since Linux 6.6; only quicker.
         const SYNC_WAKE_UP: u64 = 1;
         // SAFETY: this ioctl(2) takes a number.
         unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS as _, SYNC_WAKE_UP) };
-        Self { listener: Some(listener), numbered: rung == Rung::Full, found: Vec::new() }
+        let by_landlock = walls.alone.as_ref().map(|alone| alone.writable().to_vec());
+        Self { listener: Some(listener), places: Places { by_landlock }, found: Vec::new() }
     }
 
     /// The paths that were refused so far, one for each directory.
@@ -100,25 +109,11 @@ impl RefusedWrites {
                 _ => 0,
             };
             let Some(words) = read(told.pid, argument(subject.path)) else { continue };
-            let Some(place) = self.place(told.pid, subject, argument, &words) else { continue };
-            if let Some(path) = refused(&place, subject.way, flags) {
+            let Some(place) = place(told.pid, subject, argument, &words) else { continue };
+            if let Some(path) = self.places.refused(&place, subject.way, flags) {
                 self.note(path);
             }
         }
-    }
-
-    /// Where the path of a call leads, as a path of this process.
-    fn place(&self, pid: u32, subject: &Subject, argument: impl Fn(u8) -> u64, words: &[u8]) -> Option<PathBuf> {
-        let path = Path::new(OsStr::from_bytes(words));
-        if path.is_absolute() || words.is_empty() {
-            return path.is_absolute().then(|| path.to_owned());
-        }
-        let directory = subject.directory.map_or(libc::AT_FDCWD, |place| argument(place) as i32);
-        let base = match directory {
-            libc::AT_FDCWD => format!("/proc/{pid}/cwd"),
-            number => format!("/proc/{pid}/fd/{number}"),
-        };
-        self.numbered.then(|| Path::new(&base).join(path))
     }
 
     fn note(&mut self, path: PathBuf) {
@@ -127,6 +122,33 @@ impl RefusedWrites {
             self.found.push(path);
         }
     }
+}
+
+/// Where the path of a call leads, as a path of this process.
+fn place(pid: u32, subject: &Subject, argument: impl Fn(u8) -> u64, words: &[u8]) -> Option<PathBuf> {
+    let path = Path::new(OsStr::from_bytes(words));
+    if path.is_absolute() || words.is_empty() {
+        return path.is_absolute().then(|| path.to_owned());
+    }
+    let directory = subject.directory.map_or(libc::AT_FDCWD, |place| argument(place) as i32);
+    let shown = shown_number(pid)?;
+    let base = match directory {
+        libc::AT_FDCWD => format!("/proc/{shown}/cwd"),
+        number => format!("/proc/{shown}/fd/{number}"),
+    };
+    Some(Path::new(&base).join(path))
+}
+
+/// The number by which `/proc` shows a process: another than its own, where that `/proc` is of other surroundings. What
+/// is told of a descriptor of it there says so (proc_pid_fdinfo(5)).
+fn shown_number(pid: u32) -> Option<u32> {
+    let is_ours = || Some(fs::read_link("/proc/self").ok()?.as_os_str() == OsStr::new(&getpid().to_string()));
+    if is_ours()? {
+        return Some(pid);
+    }
+    let process = pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()?;
+    let told = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    told.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
 }
 
 /// The path at `address` in the memory of a process.
@@ -154,37 +176,45 @@ fn read(pid: u32, address: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// The real path, if the walls keep it as it is.
-fn refused(place: &Path, way: Way, flags: i32) -> Option<PathBuf> {
-    let has = |flag: i32| flags & flag == flag;
-    let way = match way {
-        Way::Open(_) if has(libc::O_TMPFILE) => Way::Overwrite,
-        Way::Open(_) if has(libc::O_CREAT | libc::O_EXCL) => Way::Make,
-        Way::Open(_) if has(libc::O_CREAT) => Way::Create,
-        Way::Open(_) => Way::Overwrite,
-        way => way,
-    };
-    let beside = || place.parent().filter(|_| is_read_only(place.parent(), AtFlags::empty()));
-    let named = || place.file_name();
-    let exists = || statat(CWD, place, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    let whole = |directory: &Path| Some(fs::canonicalize(directory).ok()?.join(named()?));
-    match way {
-        Way::Overwrite | Way::Create | Way::Open(_) => match accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) {
-            // A directory is opened for nothing but a file without a name in it.
-            Err(Errno::ROFS) => fs::canonicalize(place).ok().filter(|real| has(libc::O_TMPFILE) || !real.is_dir()),
-            Err(Errno::NOENT) if way == Way::Create => whole(beside()?),
-            _ => None,
-        },
-        Way::Make => whole(beside().filter(|_| !exists())?),
-        Way::Remove | Way::Replace => {
-            // A name that is held as it is, in a directory that is not, is a mount point.
-            let held = is_read_only(Some(place), AtFlags::SYMLINK_NOFOLLOW);
-            let directory = beside().or_else(|| place.parent().filter(|_| held))?;
-            if way == Way::Replace || exists() { whole(directory) } else { None }
+impl Places {
+    /// The real path, if the walls keep it as it is.
+    fn refused(&self, place: &Path, way: Way, flags: i32) -> Option<PathBuf> {
+        let has = |flag: i32| flags & flag == flag;
+        let way = match way {
+            Way::Open(_) if has(libc::O_TMPFILE) => Way::Overwrite,
+            Way::Open(_) if has(libc::O_CREAT | libc::O_EXCL) => Way::Make,
+            Way::Open(_) if has(libc::O_CREAT) => Way::Create,
+            Way::Open(_) => Way::Overwrite,
+            way => way,
+        };
+        let beside = || place.parent().filter(|directory| self.look(directory) == Err(Errno::ROFS));
+        let named = || place.file_name();
+        let exists = || statat(CWD, place, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let whole = |directory: &Path| Some(fs::canonicalize(directory).ok()?.join(named()?));
+        match way {
+            Way::Overwrite | Way::Create | Way::Open(_) => match self.look(place) {
+                // A directory is opened for nothing but a file without a name in it.
+                Err(Errno::ROFS) => fs::canonicalize(place).ok().filter(|real| has(libc::O_TMPFILE) || !real.is_dir()),
+                Err(Errno::NOENT) if way == Way::Create => whole(beside()?),
+                _ => None,
+            },
+            Way::Make => whole(beside().filter(|_| !exists())?),
+            Way::Remove | Way::Replace => {
+                // A name that is held as it is, in a directory that is not, is a mount point.
+                let held = accessat(CWD, place, Access::WRITE_OK, AtFlags::SYMLINK_NOFOLLOW) == Err(Errno::ROFS);
+                let directory = beside().or_else(|| place.parent().filter(|_| held))?;
+                if way == Way::Replace || exists() { whole(directory) } else { None }
+            }
         }
     }
-}
 
-fn is_read_only(place: Option<&Path>, flags: AtFlags) -> bool {
-    place.is_some_and(|place| accessat(CWD, place, Access::WRITE_OK, flags) == Err(Errno::ROFS))
+    /// What the command is told if it writes there: `EROFS`, also for what Landlock calls otherwise.
+    fn look(&self, place: &Path) -> Result<(), Errno> {
+        accessat(CWD, place, Access::WRITE_OK, AtFlags::empty())?;
+        let Some(writable) = &self.by_landlock else { return Ok(()) };
+        match fs::canonicalize(place) {
+            Ok(real) if !writable.iter().any(|directory| real.starts_with(directory)) => Err(Errno::ROFS),
+            _ => Ok(()),
+        }
+    }
 }

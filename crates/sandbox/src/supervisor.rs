@@ -127,7 +127,7 @@ fn listen(walls: &Walls, heard: Option<OwnedFd>) -> Result<Option<RefusedWrites>
     let Some(heard) = heard else { return Ok(None) };
     let received = channel::receive(&heard).or_failure(Stage::Process, || "receiving a listener")?;
     let listener = received.and_then(|(_, mut descriptors)| descriptors.pop());
-    Ok(listener.map(|listener| RefusedWrites::new(listener, walls.rung)))
+    Ok(listener.map(|listener| RefusedWrites::new(listener, walls)))
 }
 
 struct Running<'cell> {

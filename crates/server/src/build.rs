@@ -515,7 +515,7 @@ async fn workplace(
     wanted: &Wanted,
     temp: &Path,
 ) -> Result<Workplace, RpcError> {
-    let sandbox = network::sandbox(helper, codex_home.join("run"), settings, origins)?;
+    let sandbox = network::sandbox(helper, codex_home.join("run"), settings, origins)?.noticing_writes();
     let workspace = wanted.cwd.clone();
     let plain = settings.sandbox == SandboxMode::DangerFullAccess;
     let secrets: Vec<&str> = settings.secret_variables.iter().map(String::as_str).collect();
@@ -534,9 +534,6 @@ async fn workplace(
         may_leave: wanted.ceiling.is_none_or(|level| level == SandboxMode::DangerFullAccess),
     };
     let Held { policy, found, ignored, ignore_files } = policy(&ground).await?;
-    // It has its price, and is of use only to whoever can answer.
-    let notices = wanted.asks && policy.approval != Approval::Never;
-    let sandbox = if notices { sandbox.noticing_writes() } else { sandbox };
     let roots = Roots {
         workspace,
         writable: if plain { vec!["/".into()] } else { policy.writable.clone() },

@@ -1,5 +1,6 @@
 //! `codex sandbox -- COMMAND`: runs a command inside the walls that the agent's commands would have here.
 
+mod refused;
 mod signals;
 
 use std::{
@@ -75,6 +76,10 @@ pub async fn run(
         Some(signal) => 128 + signal,
         None => exit?.shell_code(),
     };
+    if code != 0 && signal.is_none() {
+        let told = refused::sentences(&walls.confinement, process.noticed());
+        told.iter().for_each(|sentence| terminal::complain(sentence));
+    }
     walls.end();
     std::process::exit(code)
 }

@@ -46,6 +46,11 @@ impl Alone {
         })
     }
 
+    /// The directories that may be written in.
+    pub(crate) fn writable(&self) -> &[PathBuf] {
+        &self.writable
+    }
+
     /// Looks at what is protected, before a command.
     pub(crate) fn keep(&self) -> Result<Kept, Failure> {
         Kept::look(self.protected.iter().map(|path| in_the_way(path)))

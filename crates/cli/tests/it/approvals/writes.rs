@@ -95,14 +95,17 @@ async fn what_is_protected_and_what_succeeded_is_not_asked_about() {
     assert!(!request.contains(&format!("remove {at}/made")), "a command that succeeded missed nothing: {request}");
 }
 
-/// Where nobody can be asked it is not looked for: that has its price.
-#[tokio::test]
-async fn where_nobody_is_asked_no_write_is_looked_for() {
+#[test]
+fn where_nobody_can_be_asked_the_model_is_told_what_was_refused() {
+    not_inside_another_sandbox!();
     let (_holder, directory) = elsewhere();
     let place = Place::new(json!([run(&writing(&directory)), { "text": "ok" }]));
-    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
-    session.turn(&[]).await;
-    assert!(!last_request(&place).contains("did not let it make"));
+    let output = place.codex(&["exec", "--skip-git-repo-check", "go"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    let told = format!("did not let it make, change or remove {}/made", directory.display());
+    assert!(output.status.success() && shown.contains(&told), "{shown}");
+    let request = last_request(&place);
+    assert!(request.contains(&told) && request.contains("Nobody can be asked here"), "{request}");
     assert!(!directory.join("made").exists());
 }
 

@@ -6,12 +6,13 @@ use std::{
     path::PathBuf,
 };
 
-use codex_sandbox::{Exit, Sandbox};
+use codex_sandbox::{Confinement, Exit, Sandbox};
 
 use super::Place;
+use crate::support;
 
 /// A place whose sandbox notices, with a few things to run into.
-fn noticing() -> Place {
+pub fn noticing() -> Place {
     let place = Place::new();
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_codex").into()).noticing_writes();
     for directory in ["sub/deep", "other"] {
@@ -27,7 +28,11 @@ fn noticing() -> Place {
 
 /// How a script ended, and which of what lies outside and inside it is noticed to have missed.
 async fn noticed(place: &Place, script: &str) -> (Exit, Vec<PathBuf>) {
-    let mut child = place.start(&place.write(), place.shell(script)).await;
+    noticed_behind(&place.write(), place, script).await
+}
+
+async fn noticed_behind(walls: &Confinement, place: &Place, script: &str) -> (Exit, Vec<PathBuf>) {
+    let mut child = place.start(walls, place.shell(script)).await;
     let exit = child.wait().await.unwrap();
     (exit, child.process.noticed().writes.clone())
 }
@@ -36,6 +41,11 @@ async fn noticed(place: &Place, script: &str) -> (Exit, Vec<PathBuf>) {
 async fn a_write_that_the_walls_refuse_is_noticed_with_its_real_path() {
     not_inside_another_sandbox!();
     let place = noticing();
+    refused_writes_are_noticed(&place, &place.write()).await;
+}
+
+/// Behind `walls`, on whatever rung.
+pub async fn refused_writes_are_noticed(place: &Place, walls: &Confinement) {
     let cases: &[(&str, &[&str])] = &[
         ("echo > $OUTSIDE/new", &["new"]),
         ("echo > $OUTSIDE/file", &["file"]),
@@ -64,7 +74,7 @@ async fn a_write_that_the_walls_refuse_is_noticed_with_its_real_path() {
         ("setsid sh -c '(echo > $OUTSIDE/new) & wait'; false", &["new"]),
     ];
     for (script, expected) in cases {
-        let (exit, writes) = noticed(&place, script).await;
+        let (exit, writes) = noticed_behind(walls, place, script).await;
         let mut expected: Vec<PathBuf> = expected.iter().map(|name| place.outside.join(name)).collect();
         // Some programs try in another order.
         expected.sort();
@@ -91,8 +101,12 @@ async fn what_is_protected_in_the_workspace_is_noticed_too() {
 #[tokio::test]
 async fn what_is_not_the_walls_doing_is_not_noticed() {
     let place = noticing();
+    nothing_is_noticed(&place, &place.write()).await;
+}
+
+pub async fn nothing_is_noticed(place: &Place, walls: &Confinement) {
     let cases = [
-        "echo > made; mkdir -p d/e; mv made d/e; rm -r d; echo > /tmp/x; cat < $OUTSIDE/file",
+        "echo > made; mkdir -p d/e; mv made d/e; rm -r d; echo > ${TMPDIR:-/tmp}/x; cat < $OUTSIDE/file",
         "echo > /dev/full; echo > /dev/null; echo >&2; echo > /dev/stdout; echo > /dev/tty",
         "echo > unwritable; cat unwritable",
         "echo > missing/file; mkdir missing/d; rm missing; rmdir missing; mv missing elsewhere",
@@ -101,7 +115,61 @@ async fn what_is_not_the_walls_doing_is_not_noticed() {
         "exec 3< $OUTSIDE/file; ls $OUTSIDE; cat link/file",
     ];
     for script in cases {
-        assert_eq!(noticed(&place, script).await.1, <[PathBuf; 0]>::default(), "{script}");
+        assert_eq!(noticed_behind(walls, place, script).await.1, <[PathBuf; 0]>::default(), "{script}");
+    }
+}
+
+#[test]
+fn codex_sandbox_says_once_what_it_refused_and_how_that_is_allowed() {
+    not_inside_another_sandbox!();
+    let place = noticing();
+    let home = place.outside.join("home");
+    fs::create_dir(&home).unwrap();
+    fs::create_dir(place.workspace.join(".codex")).unwrap();
+    let run = |flags: &[&str], script: &str| {
+        let mut codex = support::codex(&home);
+        codex.env("OUTSIDE", &place.outside).current_dir(&place.workspace).arg("sandbox").args(flags);
+        let output = codex.args(["--", "sh", "-c", script]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (
+            output.status.code().unwrap(),
+            told.lines().filter(|line| line.starts_with("codex: ")).map(String::from).collect(),
+        )
+    };
+    let outside = place.outside.display();
+    let add = format!("`--add-dir '{outside}'` lets commands write in that directory");
+    let cases: [(&[&str], &str, i32, Vec<String>); 6] = [
+        (
+            &[],
+            "for i in 1 2 3; do touch $OUTSIDE/file; echo > $OUTSIDE/new; done; exit 3",
+            3,
+            vec![format!("codex: sandbox: {outside}/file is read-only here: {add}")],
+        ),
+        (&[], "touch $OUTSIDE/new; mkdir made", 0, vec![]),
+        (&["--add-dir", &outside.to_string()], "touch $OUTSIDE/new; exit 1", 1, vec![]),
+        (&[], "cd $OUTSIDE && echo > new", 2, vec![format!("codex: sandbox: {outside}/new is read-only here: {add}")]),
+        (
+            &[],
+            "echo > .codex/new",
+            2,
+            vec![format!(
+                "codex: sandbox: {}/.codex/new is read-only here: it is protected in the workspace, and is for you to \
+                 change, without the sandbox",
+                place.workspace.display()
+            )],
+        ),
+        (
+            &["-s", "read-only"],
+            "touch new",
+            1,
+            vec![format!(
+                "codex: sandbox: {}/new is read-only here: `-s workspace-write` lets commands write in the workspace",
+                place.workspace.display()
+            )],
+        ),
+    ];
+    for (flags, script, code, told) in cases {
+        assert_eq!(run(flags, script), (code, told), "{flags:?} {script}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs, process::Stdio};
 
 use codex_sandbox::{Change, Confined, Confinement, Exit, Network, Rung, Sandbox, SandboxError, TerminalSize};
 
-use super::{DAEMON, Place, read_all, read_until};
+use super::{DAEMON, Place, read_all, read_until, refused_writes};
 use crate::support;
 
 /// Surroundings as machines and containers have them.
@@ -55,9 +55,13 @@ fn without_namespaces_landlock_and_seccomp_hold() {
 #[allow(clippy::disallowed_methods, reason = "the environment is this test's own")]
 async fn on_this_rung() {
     match std::env::var("RUNG").as_deref() {
-        Ok("masked") => masked().await,
+        Ok("masked") => {
+            masked().await;
+            writes_are_noticed().await;
+        }
         Ok("alone") => {
             alone().await;
+            writes_are_noticed().await;
             what_is_protected_is_put_back().await;
             nothing_is_left_running().await;
         }
@@ -98,6 +102,14 @@ async fn masked() {
     check(&place, &Confinement::Confined(everything), &[("everything but /proc", setting, 2, "~")]).await;
     check(&place, &place.write(), &[("nothing is left", DAEMON, 0, "up\n")]).await;
     check(&place, &Confinement::read_only(&[]), &[("read-only", "touch x || exit 2", 2, "~")]).await;
+}
+
+/// Also where nothing answers that a place is read-only, or `/proc` shows processes by other numbers.
+async fn writes_are_noticed() {
+    let place = refused_writes::noticing();
+    let walls = Confinement::Confined(weak(&place));
+    refused_writes::refused_writes_are_noticed(&place, &walls).await;
+    refused_writes::nothing_is_noticed(&place, &walls).await;
 }
 
 fn weak(place: &Place) -> Confined {
