@@ -26,6 +26,7 @@ use crate::{
     setup::{
         alone::Alone,
         caches,
+        covers::{Roots, Seen},
         identity::Identity,
         limits,
         namespaces::{self, Caller},
@@ -197,8 +198,10 @@ fn answer(
         if let Some(address) = walls.proxy {
             proxy::announce(address, &mut launch.command.environment);
         }
-        if let Some(alone) = &walls.alone {
-            alone.lead(&mut launch.command.environment);
+        match (&walls.plan, &walls.alone) {
+            (Some(plan), _) => plan.lead(&mut launch.command.environment),
+            (None, Some(alone)) => alone.lead(&mut launch.command.environment),
+            (None, None) => {}
         }
         if walls.is_first {
             let mut works = mem::take(&mut walls.view.works);
@@ -306,11 +309,12 @@ fn put_up(
     };
     let Confinement::Confined(confined) = confinement else { return Ok(walls) };
     let outside = outside.unwrap_or_else(Outside::look)?;
+    let (roots, mut seen) = (Roots::resolve(&confined.writable, &confined.real)?, Seen::default());
     if rung != Rung::LandlockOnly {
         // Without a cover a stub keeps nobody out; there, what is protected is compared and put back.
-        *stubs = Stubs::hold(&confined)?;
+        *stubs = Stubs::hold(&confined, &roots, &mut seen)?;
     }
-    let mut plan = Plan::new(&confined, outside.sockets)?;
+    let mut plan = Plan::new(&confined, roots, seen, outside.sockets)?;
     plan.stubs = stubs.places();
     if !outside.left {
         limits::give_way();

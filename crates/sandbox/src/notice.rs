@@ -15,8 +15,10 @@ use crate::{
     helper::Walls,
     setup::{
         alone::Alone,
+        covers::Lacking,
         kept::{self, Kept},
         plan::Plan,
+        stubs,
         traffic::Attempts,
     },
     wire::Failure,
@@ -57,21 +59,24 @@ pub struct Change {
 pub(crate) struct Before {
     attempts: Option<Attempts>,
     kept: Option<Kept>,
-    /// What must not come to exist and no cover can stop; see [`crate::setup::stubs`].
-    absent: Vec<PathBuf>,
-    /// Links that had been there, and are pinned.
-    links: Vec<PathBuf>,
+    /// What was lacking. Its links are pinned; what is missing must not come to exist, and no cover can stop that.
+    lacking: Lacking,
 }
 
 impl Before {
     /// Looks, in the command's own namespaces.
     pub(crate) fn look(walls: &Walls) -> Result<Self, Failure> {
         let own_network = walls.plan.as_ref().is_some_and(|plan| !plan.shares_sockets());
+        let look = |plan: &Plan| {
+            // Where the walls were just put up, this is what was seen then.
+            let Lacking { missing, links } =
+                if walls.view.fresh.is_some() { plan.lacking.clone() } else { plan.look() };
+            Lacking { missing: stubs::watched(&missing), links }
+        };
         Ok(Self {
             attempts: own_network.then(Attempts::now),
             kept: walls.alone.as_ref().map(|alone| alone.keep()).transpose()?,
-            absent: walls.plan.as_ref().map(Plan::watched).unwrap_or_default(),
-            links: walls.plan.as_ref().map(Plan::links).unwrap_or_default(),
+            lacking: walls.plan.as_ref().map(look).unwrap_or_default(),
         })
     }
 
@@ -80,7 +85,7 @@ impl Before {
         let network = self.attempts.is_some_and(|before| Attempts::now().went_on_since(before));
         let (changes, aside) = match (&walls.alone, self.kept) {
             (Some(alone), Some(kept)) if kept.is_changed() => (put_back(alone, &kept), Vec::new()),
-            _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.absent, &self.links)).unwrap_or_default(),
+            _ => walls.plan.as_ref().map(|plan| move_aside(plan, &self.lacking)).unwrap_or_default(),
         };
         Noticed {
             network,
@@ -95,9 +100,10 @@ impl Before {
 
 /// Takes away what a command made where nothing may be: among it symbolic links in place of something protected, for
 /// which every later command would be refused.
-fn move_aside(plan: &Plan, absent: &[PathBuf], links: &[PathBuf]) -> (Vec<Change>, Vec<(PathBuf, PathBuf)>) {
-    let made = absent.iter().filter(|path| path.symlink_metadata().is_ok() && !is_of_samples(path)).cloned();
-    let planted = plan.links().into_iter().filter(|link| !links.contains(link));
+fn move_aside(plan: &Plan, before: &Lacking) -> (Vec<Change>, Vec<(PathBuf, PathBuf)>) {
+    let now = plan.look();
+    let made = before.missing.iter().filter(|path| !now.missing.contains(path) && !is_of_samples(path)).cloned();
+    let planted = now.links.iter().filter(|link| !before.links.contains(link)).cloned();
     let places: BTreeSet<PathBuf> = made.chain(planted).collect();
     let mut aside = Vec::new();
     let change = |path: PathBuf| {

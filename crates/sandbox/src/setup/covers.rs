@@ -47,10 +47,74 @@ pub(crate) struct Roots(pub(crate) BTreeMap<PathBuf, PathBuf>);
 enum Found {
     /// It exists (or a file in its way does): the places on the way below the root, itself last.
     Way(Vec<PathBuf>),
-    /// It does not exist.
-    Nothing,
+    /// It does not exist; `last`: but the directory that it would be in does, and is reached over no link.
+    Nothing { last: bool },
     /// A symbolic link, at the end of the way or before it.
     Link { at: PathBuf, before: Vec<PathBuf>, last: bool },
+}
+
+/// What is at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    /// Something, over which a file lies in the way.
+    Blocked,
+    Link,
+    Other,
+}
+
+/// What was seen in one look at the file system: many protected paths have their ways in common.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(BTreeMap<PathBuf, Kind>);
+
+impl Seen {
+    fn kind(&mut self, place: &Path) -> io::Result<Kind> {
+        if let Some(kind) = self.0.get(place) {
+            return Ok(*kind);
+        }
+        let kind = match fs::symlink_metadata(place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Kind::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Kind::Blocked,
+            Err(error) => return Err(error),
+            Ok(found) if found.file_type().is_symlink() => Kind::Link,
+            Ok(_) => Kind::Other,
+        };
+        self.0.insert(place.to_owned(), kind);
+        Ok(kind)
+    }
+
+    /// That what was at `place` may have changed since.
+    pub(crate) fn forget(&mut self, place: &Path) {
+        self.0.remove(place);
+    }
+
+    /// Goes from `root` to `rest` without following links.
+    fn look(&mut self, root: &Path, rest: &Path) -> Result<Found, Failure> {
+        let mut place = root.to_path_buf();
+        let mut way = Vec::new();
+        let count = rest.components().count();
+        for (number, name) in rest.components().enumerate() {
+            place.push(name);
+            let last = number + 1 == count;
+            match self.kind(&place).or_failure(Stage::Policy, || protecting(&place))? {
+                Kind::Nothing => return Ok(Found::Nothing { last }),
+                // The part before is a file that may say where the rest is: `.git` in a worktree or submodule.
+                Kind::Blocked => break,
+                Kind::Link => return Ok(Found::Link { at: place, before: way, last }),
+                Kind::Other => way.push(place.clone()),
+            }
+        }
+        Ok(Found::Way(way))
+    }
+}
+
+/// Of protected paths, those that no cover holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lacking {
+    /// Nothing is there.
+    pub(crate) missing: Vec<PathBuf>,
+    /// The symbolic links that stand where something protected belongs, or on the way there.
+    pub(crate) links: Vec<PathBuf>,
 }
 
 impl Roots {
@@ -85,10 +149,10 @@ impl Roots {
         })
     }
 
-    pub(crate) fn covers(&self, protected: &[PathBuf]) -> Result<Covers, Failure> {
+    pub(crate) fn covers(&self, protected: &[PathBuf], seen: &mut Seen) -> Result<Covers, Failure> {
         let mut covers = BTreeMap::new();
         for path in protected {
-            self.protect(path, &mut covers)?;
+            self.protect(path, &mut covers, seen)?;
         }
         Ok(covers)
     }
@@ -109,10 +173,10 @@ impl Roots {
 
     /// Plans the covers for one protected path. One that does not exist, or is not writable anyway, needs none;
     /// where a file is in its way, that file is covered.
-    fn protect(&self, path: &Path, covers: &mut Covers) -> Result<(), Failure> {
+    fn protect(&self, path: &Path, covers: &mut Covers, seen: &mut Seen) -> Result<(), Failure> {
         let Some((root, rest)) = self.place(path) else { return Ok(()) };
-        match look(&root, &rest)? {
-            Found::Nothing => return Ok(()),
+        match seen.look(&root, &rest)? {
+            Found::Nothing { .. } => return Ok(()),
             Found::Link { at, before, last } if last && may_be_link(&at) || is_further_below(&root, &at) => {
                 before.into_iter().for_each(|ancestor| pin(ancestor, covers));
                 // Where it leads to nothing, there is nothing to cover; a loop leads nowhere either. A directory may be
@@ -120,7 +184,7 @@ impl Roots {
                 let leads = fs::canonicalize(&at).ok().filter(|target| last && target.is_file());
                 covers.insert(at, Cover::Link);
                 // Resolved, so this goes one step deep.
-                return leads.map_or(Ok(()), |target| self.protect(&target, covers));
+                return leads.map_or(Ok(()), |target| self.protect(&target, covers, seen));
             }
             Found::Link { at, .. } => {
                 let step = format!("{}, which is a symbolic link,", protecting(&at));
@@ -134,15 +198,32 @@ impl Roots {
         Ok(())
     }
 
-    /// The symbolic links that stand where something protected belongs, or on the way there.
-    pub(crate) fn links<'paths>(&'paths self, protected: &'paths [PathBuf]) -> impl Iterator<Item = PathBuf> {
-        protected.iter().filter_map(|path| {
-            let (root, rest) = self.place(path)?;
-            match look(&root, &rest) {
-                Ok(Found::Link { at, last, .. }) if !(last && may_be_link(&at)) => Some(at),
-                _ => None,
+    pub(crate) fn lacking(&self, protected: &[PathBuf], seen: &mut Seen) -> Lacking {
+        let mut lacking = Lacking::default();
+        for path in protected {
+            let Some((root, rest)) = self.place(path) else { continue };
+            let is_missing = match seen.look(&root, &rest) {
+                Ok(Found::Nothing { .. }) | Err(_) => true,
+                Ok(Found::Way(way)) => way.last().is_some_and(|last| *last != root.join(&rest)),
+                Ok(Found::Link { at, last, .. }) => {
+                    // Where it leads is another place.
+                    let is_missing = !last && fs::symlink_metadata(path).is_err();
+                    if !(last && may_be_link(&at)) {
+                        lacking.links.push(at);
+                    }
+                    is_missing
+                }
+            };
+            if is_missing {
+                lacking.missing.push(path.clone());
             }
-        })
+        }
+        lacking
+    }
+
+    /// Whether nothing is at a place of `root`, and the directory that it would be in is a real one.
+    pub(crate) fn is_missing(root: &Path, rest: &Path, seen: &mut Seen) -> bool {
+        matches!(seen.look(root, rest), Ok(Found::Nothing { last: true }))
     }
 }
 
@@ -159,27 +240,6 @@ fn is_further_below(root: &Path, path: &Path) -> bool {
     let Ok(rest) = path.strip_prefix(root) else { return false };
     let own = rest.components().count() == 1 || rest.starts_with(".git");
     !own || [".git/modules", ".git/worktrees"].iter().any(|place| rest != Path::new(place) && rest.starts_with(place))
-}
-
-/// Goes from `root` to `rest` without following links.
-fn look(root: &Path, rest: &Path) -> Result<Found, Failure> {
-    let mut place = root.to_path_buf();
-    let mut way = Vec::new();
-    let count = rest.components().count();
-    for (number, name) in rest.components().enumerate() {
-        place.push(name);
-        match fs::symlink_metadata(&place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            // The part before is a file that may say where the rest is: `.git` in a worktree or submodule.
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
-            Err(error) => return Err(error).or_failure(Stage::Policy, || protecting(&place)),
-            Ok(found) if found.file_type().is_symlink() => {
-                return Ok(Found::Link { at: place, before: way, last: number + 1 == count });
-            }
-            Ok(_) => way.push(place.clone()),
-        }
-    }
-    Ok(Found::Way(way))
 }
 
 pub(crate) fn protecting(path: &Path) -> String {

@@ -25,9 +25,6 @@ const NEEDED: ABI = ABI::V3;
 /// As [`version`] says it.
 const NEEDED_VERSION: i64 = 3;
 
-/// Places that exist in every view and may be written to.
-const PRIVATE: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
-
 /// Device nodes that may be written to and controlled.
 const DEVICES: &[&str] =
     &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts/ptmx"];
@@ -35,7 +32,7 @@ const DEVICES: &[&str] =
 /// Where the host's files are in sight: not to be looked into. Of `/dev`, [`DEVICES`] are let in again.
 const SEALED: &[&str] = &["/dev"];
 
-/// Confines this process, for good, to reading everything and writing below `writable` and the private places.
+/// Confines this process, for good, to reading everything and writing below `writable`.
 pub(crate) fn restrict<'paths>(writable: impl Iterator<Item = &'paths PathBuf>) -> Result<(), Failure> {
     rules(writable).and_then(RulesetCreated::restrict_self).map(drop).map_err(failed)
 }
@@ -85,7 +82,7 @@ fn rules<'paths>(writable: impl Iterator<Item = &'paths PathBuf>) -> Result<Rule
     for device in DEVICES {
         rules = allow(rules, Path::new(device), file)?;
     }
-    for place in PRIVATE.iter().map(Path::new).chain(writable.map(PathBuf::as_path)) {
+    for place in writable {
         rules = allow(rules, place, everything)?;
     }
     Ok(rules)
@@ -139,13 +136,11 @@ fn around(directory: &Path, sealed: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     Ok(open)
 }
 
-/// Adds a rule; a path that is not there (no `/var/tmp`, say) needs none. Of a file, only what files have counts.
+/// Adds a rule; a path that is not there (no `/var/tmp`, say) needs none. Of a file, only what files have counts: the
+/// library looks which it is, where less may be held than was asked for.
 fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
     match PathFd::new(path) {
-        Ok(descriptor) => {
-            let access = if path.is_dir() { access } else { access & AccessFs::from_file(KNOWN) };
-            rules.add_rule(PathBeneath::new(descriptor, access))
-        }
+        Ok(descriptor) => rules.add_rule(PathBeneath::new(descriptor, access)),
         Err(_) => Ok(rules),
     }
 }

@@ -4,7 +4,7 @@
 //! is refused here by name; it must never be narrowed or widened quietly.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs::{self, File},
     os::unix::{ffi::OsStringExt, fs::FileExt},
@@ -13,13 +13,16 @@ use std::{
 
 use super::{
     caches,
-    covers::{Cover, Covers, Roots, protecting},
-    stubs, tree,
+    covers::{Cover, Covers, Lacking, Roots, Seen, protecting},
+    tree,
 };
 use crate::{
     Confined, Network,
     wire::{Failure, OrFailure, Stage, quoted},
 };
+
+/// Places that exist in every view and are a cell's own.
+const PRIVATE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Resolved paths only: absolute, without symbolic links.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) shown: Vec<PathBuf>,
     named: Roots,
     protected: Vec<PathBuf>,
+    /// What they lacked when this was made.
+    pub(crate) lacking: Lacking,
     /// The covers that the view has from the beginning; see [`Plan::missing_covers`].
     pub(crate) standing: Covers,
     /// What commands cannot look into, as it was named: what a path means may change.
@@ -38,10 +43,12 @@ pub(crate) struct Plan {
     pub(crate) in_git: Vec<PathBuf>,
     /// What commands cannot run.
     pub(crate) denied_programs: Vec<PathBuf>,
-    /// The stubs that hold names in the roots; see [`stubs`].
+    /// The stubs that hold names in the roots; see [`super::stubs`].
     pub(crate) stubs: Vec<PathBuf>,
     /// Host directory behind `/tmp`.
     pub(crate) temp: Option<PathBuf>,
+    /// Those of [`PRIVATE`] that may be written, by the names that programs know; see [`private_places`].
+    pub(crate) private: Vec<PathBuf>,
     /// Build caches that commands change in their own view; once they are made, those whose overlay could be.
     pub(crate) caches: Vec<PathBuf>,
     /// The directory that they all lie in, if one overlay can serve them all.
@@ -56,11 +63,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Resolves `confined`. `sockets` is what [`sockets`] opened.
-    pub(crate) fn new(confined: &Confined, sockets: File) -> Result<Self, Failure> {
-        let named = Roots::resolve(&confined.writable, &confined.real)?;
+    /// Resolves `confined`, whose roots are `named` and of which `seen` was seen just now. `sockets` is what [`sockets`]
+    /// opened.
+    pub(crate) fn new(confined: &Confined, named: Roots, mut seen: Seen, sockets: File) -> Result<Self, Failure> {
         let temp = confined.temp.as_deref().map(|path| directory(path, "the private /tmp")).transpose()?;
-        let mut covers = named.covers(&confined.protected)?;
+        let protected: Vec<PathBuf> = confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let mut covers = named.covers(&protected, &mut seen)?;
+        let lacking = named.lacking(&protected, &mut seen);
         named.pin_ways(&confined.hidden, &mut covers);
         if let Some(temp) = &temp {
             refuse_second_way(temp, &covers)?;
@@ -82,10 +91,12 @@ impl Plan {
         kernel.retain(|path| !["/proc", "/dev"].iter().any(|place| path.starts_with(place)));
         kernel.retain(|path| roots.iter().any(|root| path.starts_with(root)));
         Ok(Self {
+            private: private_places(&shown, temp.is_some()),
             roots,
             shown,
             named,
-            protected: confined.protected.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
+            protected,
+            lacking,
             standing: covers,
             hidden: confined.hidden.clone(),
             in_git: confined.in_git.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
@@ -116,6 +127,13 @@ impl Plan {
         }
     }
 
+    /// Programs are led to a place of their own that they may write, where `/tmp` is none.
+    pub(crate) fn lead(&self, environment: &mut BTreeMap<OsString, OsString>) {
+        if let Some(place) = self.private.first().filter(|place| *place != Path::new(PRIVATE[0])) {
+            environment.insert("TMPDIR".into(), place.into());
+        }
+    }
+
     /// Whether sockets made in the cell show up among the host's, so that the two cannot be told apart.
     pub(crate) fn shares_sockets(&self) -> bool {
         self.network == Network::Host
@@ -125,7 +143,7 @@ impl Plan {
     /// exist since the cell was made is covered for the next command, and so is one whose cover the kernel took away
     /// because somebody outside put another file in its place.
     pub(crate) fn missing_covers(&self) -> Result<Covers, Failure> {
-        let mut covers = self.named.covers(&self.protected)?;
+        let mut covers = self.named.covers(&self.protected, &mut Seen::default())?;
         self.named.pin_ways(&self.hidden, &mut covers);
         if let Some(temp) = &self.temp {
             refuse_second_way(temp, &covers)?;
@@ -137,15 +155,26 @@ impl Plan {
         Ok(covers)
     }
 
-    /// What must not come to exist and is not held by a stub; see [`stubs::watched`].
-    pub(crate) fn watched(&self) -> Vec<PathBuf> {
-        stubs::watched(&self.named, &self.protected)
+    /// What the protected paths lack as the file system is now.
+    pub(crate) fn look(&self) -> Lacking {
+        self.named.lacking(&self.protected, &mut Seen::default())
     }
+}
 
-    /// Symbolic links where something protected belongs, or on the way there.
-    pub(crate) fn links(&self) -> Vec<PathBuf> {
-        self.named.links(&self.protected).collect()
+/// Of [`PRIVATE`], those in which nothing of the host lies that is only to be read. A read-only mount takes what is
+/// written to a pipe with a name, and a rule of Landlock's that lets a directory be written holds for all that is below, whatever
+/// is mounted there; none takes a part away again. `is_one`: one directory lies behind the first two.
+fn private_places(shown: &[PathBuf], is_one: bool) -> Vec<PathBuf> {
+    let holds = |place: &&str| {
+        let real = fs::canonicalize(place).unwrap_or_else(|_| place.into());
+        shown.iter().any(|root| root.starts_with(&real))
+    };
+    let mut free = PRIVATE.map(|place| shown.is_empty() || !holds(&place));
+    let [tmp, var_tmp, _] = &mut free;
+    if is_one {
+        (*tmp, *var_tmp) = (*tmp && *var_tmp, *tmp && *var_tmp);
     }
+    PRIVATE.iter().zip(free).filter(|(_, free)| *free).map(|(place, _)| place.into()).collect()
 }
 
 /// The kernel's own file systems are no caches, nor is all there is.
@@ -309,6 +338,26 @@ mod tests {
             23 22 0:21 / /proc rw,nosuid shared:1 - proc proc rw\n\
             24 22 0:22 / /srv/old\\040root/sys rw master:2 shared:1 - sysfs sysfs rw\n";
         assert_eq!(kernel_mounts(table), ["/proc", "/srv/old root/sys"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn where_something_is_shown_nothing_private_is_written() {
+        let cases: [(&[&str], bool, &[&str]); 6] = [
+            (&[], true, &["/tmp", "/var/tmp", "/dev/shm"]),
+            (&["/home/u", "/tmpfs"], false, &["/tmp", "/var/tmp", "/dev/shm"]),
+            (&["/tmp/w"], false, &["/var/tmp", "/dev/shm"]),
+            (&["/var/tmp/w"], true, &["/dev/shm"]),
+            (&["/tmp"], true, &["/dev/shm"]),
+            (&["/dev/shm/w"], true, &["/tmp", "/var/tmp"]),
+        ];
+        for (shown, is_one, expected) in cases {
+            let shown: Vec<PathBuf> = shown.iter().map(PathBuf::from).collect();
+            assert_eq!(
+                private_places(&shown, is_one),
+                expected.iter().map(PathBuf::from).collect::<Vec<_>>(),
+                "{shown:?}"
+            );
+        }
     }
 
     #[test]

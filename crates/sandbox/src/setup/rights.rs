@@ -22,7 +22,7 @@ pub(crate) fn drop_all(walls: &Walls) -> Result<(), Failure> {
     limits::limit(walls.plan.is_some())?;
     set_no_new_privs(true).or_failure(Stage::Rights, || "prctl(2) of no_new_privs")?;
     match (&walls.plan, &walls.alone) {
-        (Some(plan), _) => landlock::restrict(plan.roots.iter().chain(&plan.caches))?,
+        (Some(plan), _) => landlock::restrict(plan.roots.iter().chain(&plan.caches).chain(&plan.private))?,
         (None, Some(alone)) => alone.restrict()?,
         (None, None) => {}
     }

@@ -26,7 +26,7 @@ use rustix::{
     mount::{UnmountFlags, unmount},
 };
 
-use super::covers::{Roots, protecting};
+use super::covers::{Roots, Seen, protecting};
 use crate::{
     Confined,
     openat2::openat2,
@@ -79,7 +79,7 @@ struct Note {
 impl Stubs {
     /// Makes the stubs that `confined` needs, before anything is unshared. Without a directory of our own for the
     /// notes, none.
-    pub(crate) fn hold(confined: &Confined) -> Result<Self, Failure> {
+    pub(crate) fn hold(confined: &Confined, roots: &Roots, seen: &mut Seen) -> Result<Self, Failure> {
         let Some(state) = &confined.state else { return Ok(Self::default()) };
         let path = state.join("stubs");
         let step = || format!("noting stubs in {}", quoted(&path));
@@ -87,9 +87,9 @@ impl Stubs {
         let directory = open_directory(&path).or_failure(Stage::Policy, step)?;
         let _alone = alone(&directory).or_failure(Stage::Policy, step)?;
         sweep(&directory).or_failure(Stage::Policy, step)?;
-        let roots = Roots::resolve(&confined.writable, &confined.real)?;
         let mut held = Held { directory, notes: Vec::new() };
-        for (root, names) in wanted(&roots, &confined.protected)? {
+        for (root, names) in wanted(roots, &confined.protected, seen)? {
+            names.iter().for_each(|name| seen.forget(&root.join(name)));
             held.make(root, &names)?;
         }
         Ok(Self { held: Some(held) })
@@ -228,7 +228,7 @@ fn sweep(directory: &OwnedFd) -> io::Result<()> {
 /// The names below each root that need a stub: protected ones that do not exist, in a directory that does.
 ///
 /// A root with nothing in it gets none, so that it can be cloned or initialised into; nor does `/`.
-fn wanted(roots: &Roots, protected: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, Failure> {
+fn wanted(roots: &Roots, protected: &[PathBuf], seen: &mut Seen) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, Failure> {
     let mut wanted: Vec<(PathBuf, Vec<PathBuf>)> = Vec::new();
     for path in protected.iter().filter(|path| !WITHOUT.iter().any(|end| path.ends_with(end))) {
         let Some((root, name)) = roots.place(path) else { continue };
@@ -245,7 +245,7 @@ fn wanted(roots: &Roots, protected: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<Path
         };
         if let Some((_, names)) = wanted.get_mut(known)
             && !names.contains(&name)
-            && is_missing(&root, &name)
+            && Roots::is_missing(&root, &name, seen)
         {
             names.push(name);
         }
@@ -254,30 +254,15 @@ fn wanted(roots: &Roots, protected: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<Path
     Ok(wanted)
 }
 
-/// Whether nothing is at the place and the directory it would be in is a real one.
-fn is_missing(root: &Path, name: &Path) -> bool {
-    let place = root.join(name);
-    let parent = name.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let reachable = parent.is_none_or(|parent| {
-        // Links on the way are refused by name when the covers are planned.
-        parent
-            .ancestors()
-            .filter(|part| !part.as_os_str().is_empty())
-            .all(|part| fs::symlink_metadata(root.join(part)).is_ok_and(|found| found.is_dir()))
-    });
-    reachable && fs::symlink_metadata(place).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-/// Protected paths that must not come to exist and that no stub holds, as the file system is now: nothing is there,
-/// not even their directory perhaps. Not outside the roots, where others than commands make things.
+/// Of `missing` protected paths, as the file system is now, those that must not come to exist: not even their directory is
+/// there perhaps.
 ///
 /// A new repository may be made: `.git`, and in a new one its `config`.
-pub(crate) fn watched(roots: &Roots, protected: &[PathBuf]) -> Vec<PathBuf> {
-    let is_missing = |path: &Path| fs::symlink_metadata(path).is_err();
+pub(crate) fn watched(missing: &[PathBuf]) -> Vec<PathBuf> {
+    let is_gone = |path: &Path| fs::symlink_metadata(path).is_err();
     let is_new_repository =
-        |path: &Path| path.ends_with(".git") || path.ends_with(".git/config") && path.parent().is_some_and(is_missing);
-    let watched = |path: &&PathBuf| is_missing(path) && !is_new_repository(path) && roots.place(path).is_some();
-    protected.iter().filter(watched).cloned().collect()
+        |path: &Path| path.ends_with(".git") || path.ends_with(".git/config") && path.parent().is_some_and(is_gone);
+    missing.iter().filter(|path| !is_new_repository(path)).cloned().collect()
 }
 
 /// Roots are told apart by what they are, not by their names.

@@ -38,9 +38,31 @@ async fn a_pipe_outside_takes_no_writes() {
         (Confinement::read_only(&["/".into()]), "pipe"),
     ];
     for (confinement, path) in cases {
-        let (code, output) = place.run(&confinement, place.shell(&format!("echo x > {path} || exit 2"))).await;
-        assert!(code == 2 && output.contains("Permission denied"), "{confinement:?}: {output}");
+        takes_nothing(&place, &confinement, path).await;
     }
+}
+
+/// What Landlock lets be written there it lets be written in whatever is mounted below, so it lets nothing; programs are
+/// led to another place.
+#[tokio::test]
+async fn a_pipe_in_a_private_place_takes_no_writes_where_that_is_read_only() {
+    not_inside_another_sandbox!();
+    for parent in ["/tmp", "/var/tmp", "/dev/shm"] {
+        let place = Place::below(Path::new(parent));
+        let _pipe = pipe(&place.workspace.join("pipe"));
+        let reading = Confined { protected: vec![place.workspace.clone()], ..place.confined() };
+        let alone = Confinement::read_only(std::slice::from_ref(&place.workspace));
+        for confinement in [alone, Confinement::Confined(reading)] {
+            takes_nothing(&place, &confinement, "pipe").await;
+            let script = "file=$(mktemp) && echo made > $file && cat $file && rm $file";
+            assert_eq!(place.run(&confinement, place.shell(script)).await, (0, "made\n".into()), "{confinement:?}");
+        }
+    }
+}
+
+async fn takes_nothing(place: &Place, confinement: &Confinement, path: &str) {
+    let (code, output) = place.run(confinement, place.shell(&format!("echo x > {path} || exit 2"))).await;
+    assert!(code == 2 && output.contains("Permission denied"), "{confinement:?}: {output}");
 }
 
 /// Names can be hidden from the kernel's table; without local sockets none of them leads anywhere.
