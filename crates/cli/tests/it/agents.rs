@@ -238,6 +238,7 @@ fn worktrees(place: &Place) -> usize {
 
 #[tokio::test]
 async fn two_edit_the_same_file_at_once_in_worktrees_and_what_is_taken_over_is_chosen() {
+    not_inside_another_sandbox!();
     let own = |task: &str| json!({ "tool": "spawn_agent", "arguments": { "task": task, "worktree": true } });
     let place = Place::new(json!({
         "steps": [

@@ -2,7 +2,7 @@
 import json, os, sys
 
 mode = sys.argv[1] if len(sys.argv) > 1 else ""
-open("/tmp/starts", "a").write(mode + "\n")
+open(os.environ.get("TMPDIR", "/tmp") + "/starts", "a").write(mode + "\n")
 # Whoever has the other end open sees when this is gone.
 held = open("held", "rb", buffering=0) if mode == "held" else None
 documents = {}

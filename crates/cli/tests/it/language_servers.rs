@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use crate::{
     linters::{configure, edit, run, told},
     oss,
+    sandbox::visible_directory,
     sdk::npm_package,
     support::Place,
 };
 
 const SERVER: &str = include_str!("language_servers.py");
 
-const STARTS: &str = "cat /tmp/starts 2>/dev/null || echo none";
+const STARTS: &str = "cat ${TMPDIR:-/tmp}/starts 2>/dev/null || echo none";
 
 fn add(name: &str, text: &str) -> Value {
     edit(&format!("*** Add File: {name}\n+{text}\n"))
@@ -26,9 +27,10 @@ fn command(line: &str) -> Value {
     json!({ "tool": "exec_command", "arguments": { "cmd": line } })
 }
 
-/// A place with a server for `*.txt` that does as `mode` says.
+/// A place with a server for `*.txt` that does as `mode` says. Not in `/var/tmp`, of which a server would not get to write
+/// what it shares with commands.
 fn place(mode: &str, script: Value) -> Place {
-    let place = Place::new(script);
+    let place = Place::below(&visible_directory(), script);
     fs::write(place.workspace.join("server.py"), SERVER).unwrap();
     let wait = if mode == "silent" || mode == "slow" { "lsp.wait = 1\n" } else { "lsp.wait = 60\n" };
     configure(

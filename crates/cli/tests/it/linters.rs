@@ -214,6 +214,7 @@ fn ruff() -> Option<PathBuf> {
 
 #[test]
 fn ruff_formats_what_was_edited_and_says_what_is_wrong_in_each_of_its_formats() {
+    not_inside_another_sandbox!();
     let Some(ruff) = ruff() else { return };
     for format in ["concise", "json", "full"] {
         let expected = if format == "full" { None } else { Some("a.py:1:8: ") };

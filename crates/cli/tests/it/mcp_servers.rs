@@ -193,6 +193,7 @@ fn nothing_is_left_when_the_program_ends() {
 
 #[test]
 fn a_server_has_the_walls_of_commands_and_a_place_of_its_own() {
+    not_inside_another_sandbox!();
     let place = place();
     let outside = place.workspace.parent().unwrap().to_owned();
     let extra = outside.join("extra");

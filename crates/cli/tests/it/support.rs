@@ -160,12 +160,15 @@ const TEMP: &str = "commands have no /tmp of their own: TMPDIR leads to it";
 const WORDS: &str = "what is out of reach is refused in other words";
 const HELD: &str = "an attack must get out without a sandbox first, and here none does";
 const SUPERVISOR: &str = "without namespaces what supervises a command outlives the helper, and tells how it ended";
+const PROCESSES: &str = "names and arguments of other processes can be seen";
+const INDEX: &str = "it installs a tool from a package index, and there is no network";
 const MOUNTS: &str = "no mount refuses or hides: it is Landlock that does, or what was written is put back";
 
 /// The tests that cannot do in a sandbox of ours what they do elsewhere, and why. All others, those that start
 /// commands in a sandbox among them, run there on what is left: Landlock and seccomp. Sorted.
 const NOT_INSIDE: &[(&str, &str)] = &[
     ("agent_attacks::d48_settings_are_written_neither_by_command_nor_by_patch", MOUNTS),
+    ("agents::two_edit_the_same_file_at_once_in_worktrees_and_what_is_taken_over_is_chosen", TEMP),
     ("approvals::a_command_that_missed_the_network_may_run_once_more_with_it", NETWORK),
     ("approvals::uncovers::a_yes_takes_away_the_covers_that_git_needs_and_leaves_nothing_half_done", MOUNTS),
     ("approvals::uncovers::names_that_come_stay_and_folders_are_uncovered_as_a_whole", MOUNTS),
@@ -202,11 +205,13 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("ignore_files::it_is_looked_at_anew_in_each_turn", MOUNTS),
     ("ignore_files::other_names_are_heeded_where_the_configuration_says_so_and_a_project_may", MOUNTS),
     ("ignore_files::what_an_ignore_file_names_is_kept_from_tools_and_commands", MOUNTS),
+    ("linters::ruff_formats_what_was_edited_and_says_what_is_wrong_in_each_of_its_formats", INDEX),
     ("login::a_kept_key_is_hidden_from_commands_and_tools", MOUNTS),
     ("login::headers_in_the_users_file_are_hidden_from_commands", MOUNTS),
     ("mcp_real::a_login_lasts_is_renewed_once_and_ends", NETWORK),
     ("mcp_real::a_server_says_what_it_offers_over_either_transport", NETWORK),
     ("mcp_real::texts_pictures_and_progress_come_over_either_transport", NETWORK),
+    ("mcp_servers::a_server_has_the_walls_of_commands_and_a_place_of_its_own", PROCESSES),
     ("new_repositories::a_clone_into_an_empty_folder_is_whole_after_a_yes", MOUNTS),
     ("new_repositories::a_yes_puts_it_back_and_from_then_on_it_is_protected", MOUNTS),
     ("new_repositories::codex_sandbox_takes_it_out_of_use_when_its_helper_is_killed", SUPERVISOR),
@@ -221,6 +226,8 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("proxy::settings::the_users_own_proxy_is_said_to_be_unused", DOMAINS),
     ("proxy::the_proxy_ends_with_the_session", DOMAINS),
     ("proxy::there_is_no_other_way_out", DOMAINS),
+    ("remote::sessions::commands_cannot_read_a_token_of_the_users_own_making", MOUNTS),
+    ("remote::sessions::no_command_reaches_the_socket", WORDS),
     ("review::an_interrupt_ends_it_and_the_thread_goes_on", MOUNTS),
     ("review::the_settings_say_what_runs_the_tests", MOUNTS),
     ("review::without_walls_a_review_still_leaves_everything_as_it_is", MOUNTS),

@@ -1,16 +1,21 @@
-//! What the walls kept a command from writing, in words for whoever started it, and how it would be allowed.
+//! What the walls kept a command from, in words for whoever started it, and how it would be allowed.
 //!
 //! Facts only: what the kernel answered. Whether it was the reason for which the command failed nobody can tell.
 
 use std::path::{Path, PathBuf};
 
-use codex_sandbox::{Confined, Confinement, Noticed, shown};
+use codex_sandbox::{Confined, Confinement, Network, Noticed, shown};
 
-/// A sentence for each path of what was `noticed`; of a cache that is read-only another one is said.
+/// A sentence for each path of what was `noticed`, and one for the network. Of a cache that is read-only another is said.
 pub(super) fn sentences(confinement: &Confinement, noticed: &Noticed) -> Vec<String> {
     let Confinement::Confined(confined) = confinement else { return Vec::new() };
     let paths = noticed.writes.iter().filter(|path| !is_below(path, &noticed.read_only_caches));
-    paths.map(|path| format!("sandbox: {} is read-only here: {}", shown(path), how(confined, path))).collect()
+    let paths = paths.map(|path| format!("sandbox: {} is read-only here: {}", shown(path), how(confined, path)));
+    let network = noticed.network.then(|| match confined.network {
+        Network::Proxied => "sandbox: an attempt to reach the network past the proxy was blocked".to_owned(),
+        _ => "sandbox: an attempt to reach the network was blocked: `--allow-network` lets commands have it".to_owned(),
+    });
+    network.into_iter().chain(paths).collect()
 }
 
 /// Why it is, and what to do about it.
@@ -57,8 +62,12 @@ mod tests {
             assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
         }
         let writes = vec!["/c/x".into(), "/x".into()];
-        let noticed = Noticed { writes, read_only_caches: vec!["/c".into()], ..Noticed::default() };
-        assert_eq!(sentences(&Confinement::Confined(writing), &noticed).len(), 1);
+        let noticed = Noticed { network: true, writes, read_only_caches: vec!["/c".into()], ..Noticed::default() };
+        for (network, expected) in [(Network::LoopbackOnly, "`--allow-network`"), (Network::Proxied, "past the proxy")]
+        {
+            let told = sentences(&Confinement::Confined(Confined { network, ..writing.clone() }), &noticed);
+            assert!(told.len() == 2 && told[0].contains(expected), "{told:?}");
+        }
         assert!(sentences(&Confinement::Unconfined, &noticed).is_empty());
     }
 }

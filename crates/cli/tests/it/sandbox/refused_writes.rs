@@ -129,7 +129,7 @@ fn codex_sandbox_says_once_what_it_refused_and_how_that_is_allowed() {
     let run = |flags: &[&str], script: &str| {
         let mut codex = support::codex(&home);
         codex.env("OUTSIDE", &place.outside).current_dir(&place.workspace).arg("sandbox").args(flags);
-        let output = codex.args(["--", "sh", "-c", script]).output().unwrap();
+        let output = codex.args(["--", "bash", "-c", script]).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         (
             output.status.code().unwrap(),
@@ -138,7 +138,7 @@ fn codex_sandbox_says_once_what_it_refused_and_how_that_is_allowed() {
     };
     let outside = place.outside.display();
     let add = format!("`--add-dir '{outside}'` lets commands write in that directory");
-    let cases: [(&[&str], &str, i32, Vec<String>); 6] = [
+    let cases: [(&[&str], &str, i32, Vec<String>); 7] = [
         (
             &[],
             "for i in 1 2 3; do touch $OUTSIDE/file; echo > $OUTSIDE/new; done; exit 3",
@@ -146,12 +146,21 @@ fn codex_sandbox_says_once_what_it_refused_and_how_that_is_allowed() {
             vec![format!("codex: sandbox: {outside}/file is read-only here: {add}")],
         ),
         (&[], "touch $OUTSIDE/new; mkdir made", 0, vec![]),
+        (
+            &[],
+            "echo > /dev/tcp/198.51.100.1/80",
+            1,
+            vec![
+                "codex: sandbox: an attempt to reach the network was blocked: `--allow-network` lets commands have it"
+                    .into(),
+            ],
+        ),
         (&["--add-dir", &outside.to_string()], "touch $OUTSIDE/new; exit 1", 1, vec![]),
         (&[], "cd $OUTSIDE && echo > new", 2, vec![format!("codex: sandbox: {outside}/new is read-only here: {add}")]),
         (
             &[],
             "echo > .codex/new",
-            2,
+            1,
             vec![format!(
                 "codex: sandbox: {}/.codex/new is read-only here: it is protected in the workspace, and is for you to \
                  change, without the sandbox",
