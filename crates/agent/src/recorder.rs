@@ -37,6 +37,11 @@ impl SharedJournal {
         self.lock().append(record)
     }
 
+    /// What opening it has to say is written with the next record.
+    pub(crate) fn hold_no_more(&self) {
+        self.lock().hold(false);
+    }
+
     /// Shows by its time that the program is there.
     pub(crate) fn touch(&self) {
         self.lock().touch();

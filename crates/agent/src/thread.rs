@@ -304,9 +304,8 @@ impl Thread {
     ) -> Result<Self, ThreadError> {
         let left = parts.journal.left();
         let (id, mut state) = ThreadState::new(parts);
-        state.history = replayed.conversation.history;
+        (state.history, state.turns) = (replayed.conversation.history, replayed.turns);
         state.hooks.is_resumed = true;
-        state.turns = replayed.turns;
         state.recorder.set_pinned(replayed.conversation.pinned);
         state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
         let mode = replayed.epoch.as_ref().and_then(|epoch| Mode::named(epoch.mode.as_deref()?));
@@ -326,6 +325,7 @@ impl Thread {
         }
         state.record_lost_agents(&id, lost)?;
         state.record_news()?;
+        state.recorder.journal().hold_no_more();
         state.checkpoint_cut_off(cut_off, left);
         Ok(Self::of(id, state))
     }

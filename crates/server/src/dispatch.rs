@@ -203,7 +203,9 @@ impl Server {
             return Err(RpcError::new(ErrorKind::Configuration, message));
         }
         let takes_over = params.take_over.unwrap_or_default();
-        let (journal, replayed, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
+        let (mut journal, replayed, unreadable) = open_journal(&path, takes_over).await.map_err(store_error)?;
+        // Who only looks, or goes back, need not leave a trace.
+        journal.hold(params.without_model.unwrap_or_default());
         let id = replayed.header.thread_id.clone();
         let live = params.live_output.unwrap_or_default();
         let mut wanted = Wanted::resume(params, replayed.epoch.clone(), &replayed.cwd)?.under(self.ceiling);

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use codex_agent::Thread;
-use codex_protocol::{ErrorKind, RpcError, ServerNotification, ThreadForkParams, ThreadOpened, ThreadStarted};
-use codex_store::{FORMAT, Fork, Header, Journal, Line, Record, Replayed, TempDirectory};
+use codex_protocol::{RpcError, ServerNotification, ThreadForkParams, ThreadOpened, ThreadStarted};
+use codex_store::{FORMAT, Header, Journal, TempDirectory};
 
 use crate::{
     Kept, Known, Server,
@@ -21,22 +21,26 @@ impl Server {
         let ThreadForkParams { from, last_turn_id, ephemeral, thread_source } = params;
         let (codex_home, path) = (self.codex_home()?, self.journal(&from.thread_id)?);
         let parent = path.clone();
-        let fork = blocking(move || codex_store::fork_at(&parent, last_turn_id.as_deref()).map_err(store_error));
-        let Fork { from: shared, lines, unreadable } = fork.await?;
         let id = uuid::Uuid::now_v7().to_string();
-        let header = Header {
-            format: FORMAT,
-            thread_id: id.clone(),
-            program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            // Known when its settings are built.
-            cwd: std::path::PathBuf::new(),
-            source: source_name(self.source).to_owned(),
-            thread_source,
-            forked_from: Some(shared.clone()),
-            parent: None,
-        };
-        let replayed = replay(header.clone(), lines)
-            .ok_or_else(|| RpcError::new(ErrorKind::Internal, format!("{} has no header", path.display())))?;
+        let (thread_id, source) = (id.clone(), source_name(self.source).to_owned());
+        let fork = blocking(move || {
+            let shared = codex_store::fork_at(&parent, last_turn_id.as_deref()).map_err(store_error)?;
+            let header = Header {
+                format: FORMAT,
+                thread_id,
+                program_version: env!("CARGO_PKG_VERSION").to_owned(),
+                // Known when its settings are built.
+                cwd: std::path::PathBuf::new(),
+                source,
+                thread_source,
+                forked_from: Some(shared),
+                parent: None,
+            };
+            codex_store::forked(&parent, header).map_err(store_error)
+        });
+        let (replayed, unreadable) = fork.await?;
+        let header = replayed.header.clone();
+        let shared_with = header.forked_from.as_ref().map(|from| from.thread_id.clone());
         let live = from.live_output.unwrap_or_default();
         let mut wanted = Wanted::resume(from, replayed.epoch.clone(), &replayed.cwd)?.under(self.ceiling);
         let temp = TempDirectory::create(&codex_home, &id).map_err(store_error)?;
@@ -59,7 +63,7 @@ impl Server {
             version: None,
             preview: replayed.preview.clone(),
             name: None,
-            forked_from: Some(shared.thread_id),
+            forked_from: shared_with,
         };
         let opened = opened(&id, &built, held_by, journal.path(), begun);
         let opened = ThreadOpened { mode: mode_of(&replayed), cut_off: replayed.cut_off, ..opened };
@@ -74,13 +78,4 @@ impl Server {
         self.keep(id, Kept { thread, temp, known: Mutex::new(known) });
         Ok(opened)
     }
-}
-
-/// What the lines of another thread come to under a header of its own, which has the directory of that one.
-fn replay(header: Header, mut lines: Vec<Line>) -> Option<Replayed> {
-    let first = &mut lines.first_mut()?.record;
-    let Record::Header(Header { cwd, .. }) = first else { return None };
-    let cwd = std::mem::take(cwd);
-    *first = Record::Header(Header { cwd, ..header });
-    codex_store::replay(lines)
 }

@@ -3,32 +3,38 @@
 use std::sync::Arc;
 
 use codex_history::{History, Message};
+use serde::{Deserialize, Serialize};
 
 use crate::{Pinned, Summaries};
 
 /// The messages of a thread that count, with where each turn of them began.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Conversation {
     /// What the model is told.
+    #[serde(skip)]
     pub history: History,
     /// Where each turn began that is part of it, oldest first.
     pub marks: Vec<Mark>,
     /// What is kept word for word when it is summed up.
+    #[serde(with = "of_arc")]
     pub pinned: Arc<Pinned>,
     /// What it was before each time it was summed up.
     replaced: Vec<Replaced>,
     /// What it was before it went back, the last at the end. Nothing, once a turn has begun since.
+    #[serde(skip)]
     undone: Vec<Past>,
     /// Whether what summaries stand for is not held.
     forgets: bool,
     /// Whether it should have gone back to something that was not held: it is not what it should be.
+    #[serde(skip)]
     lacks: bool,
 }
 
 /// What a summary stands for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Replaced {
     /// `None`: it is not held.
+    #[serde(skip)]
     history: Option<History>,
     /// How many messages are in its place.
     count: usize,
@@ -44,7 +50,7 @@ struct Past {
 }
 
 /// Where a turn began.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Id of the turn.
     pub turn_id: String,
@@ -58,6 +64,7 @@ pub struct Mark {
     length: usize,
     /// How often the conversation had been summed up.
     summaries: usize,
+    #[serde(skip)]
     pinned: Arc<Pinned>,
 }
 
@@ -70,6 +77,25 @@ impl Conversation {
     /// Whether it went back to something that was not held, so that it is not what it should be.
     pub(crate) fn lacks_some(&self) -> bool {
         self.lacks
+    }
+
+    /// It without what a summary that comes next stands for; `None` if something before it may come back yet.
+    ///
+    /// Whoever goes back from there to a turn that is in it lacks something, and knows it: what each turn began with is left out.
+    pub(crate) fn before_a_summary(&self) -> Option<Self> {
+        if self.lacks || !self.undone.is_empty() {
+            return None;
+        }
+        let mark = |mark: &Mark| Mark { pinned: Arc::default(), ..mark.clone() };
+        Some(Self {
+            history: History::default(),
+            marks: self.marks.iter().map(mark).collect(),
+            pinned: Arc::clone(&self.pinned),
+            replaced: self.replaced.iter().map(|replaced| Replaced { history: None, ..*replaced }).collect(),
+            undone: Vec::new(),
+            forgets: true,
+            lacks: false,
+        })
     }
 
     /// Messages that are held, those that it could go back to included.
@@ -157,5 +183,22 @@ impl Conversation {
         let said = |mark: &&Mark| !mark.said.is_empty();
         let own = self.marks.iter().filter(|mark| mark.seq > shared).find(said);
         own.or_else(|| self.marks.iter().find(said)).map(|mark| mark.said.as_str()).unwrap_or_default()
+    }
+}
+
+/// What is shared, as what it is.
+mod of_arc {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(shared: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        shared.as_ref().serialize(to)
+    }
+
+    pub(super) fn deserialize<'from, T: Deserialize<'from>, D: Deserializer<'from>>(
+        from: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
     }
 }

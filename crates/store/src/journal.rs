@@ -26,6 +26,10 @@ pub struct Journal {
     path: PathBuf,
     next_seq: u64,
     length: u64,
+    /// Lines that were appended and are written with the next one that is not held.
+    held: Vec<u8>,
+    /// Whether lines are held.
+    holds: bool,
     /// A line was written in part and could not be cut off: another one would become part of it.
     torn: bool,
     /// When whoever had it before wrote to it last; `None`: nobody did, or that is not known any more.
@@ -73,7 +77,16 @@ impl Journal {
 
     fn begin(file: File, path: PathBuf, header: Header) -> Result<Self, StoreError> {
         lock(&file, &path)?;
-        let mut journal = Self { file: Some(file), path, next_seq: 0, length: 0, torn: false, left: None };
+        let mut journal = Self {
+            file: Some(file),
+            path,
+            next_seq: 0,
+            length: 0,
+            held: Vec::new(),
+            holds: false,
+            torn: false,
+            left: None,
+        };
         let inherited = header.forked_from.as_ref().map_or(0, |from| from.seq);
         journal.append(&Record::Header(header))?;
         journal.next_seq = inherited + 1;
@@ -82,7 +95,16 @@ impl Journal {
 
     /// A journal that keeps nothing: for sessions that shall leave no trace.
     pub fn ephemeral() -> Self {
-        Self { file: None, path: PathBuf::new(), next_seq: 1, length: 0, torn: false, left: None }
+        Self {
+            file: None,
+            path: PathBuf::new(),
+            next_seq: 1,
+            length: 0,
+            held: Vec::new(),
+            holds: false,
+            torn: false,
+            left: None,
+        }
     }
 
     /// Opens a journal to go on with it. A torn last line is cut off.
@@ -101,7 +123,9 @@ impl Journal {
         if ends.whole < ends.length {
             file.set_len(ends.whole).map_err(StoreError::io("mend", path))?;
         }
-        let journal = Self { file: Some(file), path: path.to_owned(), next_seq, length: ends.whole, torn: false, left };
+        let (path, length) = (path.to_owned(), ends.whole);
+        let (held, holds, torn) = (Vec::new(), false, false);
+        let journal = Self { file: Some(file), path, next_seq, length, held, holds, torn, left };
         Ok((journal, replayed, unreadable))
     }
 
@@ -127,7 +151,9 @@ impl Journal {
             file.set_len(whole).map_err(StoreError::io("mend", path))?;
         }
         let next_seq = last.map_or(0, |line| line.seq).max(inherited) + 1;
-        Ok(Self { file: Some(file), path: path.to_owned(), next_seq, length: whole, torn: false, left: None })
+        let (path, length) = (path.to_owned(), whole);
+        let (held, holds, torn) = (Vec::new(), false, false);
+        Ok(Self { file: Some(file), path, next_seq, length, held, holds, torn, left: None })
     }
 
     /// Holds the lock of the journal `path` until the file is dropped.
@@ -138,6 +164,13 @@ impl Journal {
         let file = File::open(path).map_err(StoreError::io("open", path))?;
         lock(&file, path)?;
         Ok(file)
+    }
+
+    /// Holds what is appended from now on (`true`), until something is appended that is not held: it is written then, before that.
+    /// If nothing ever is, the file stays as it was. For what is said whenever a session is opened, and matters only if
+    /// something happens in it.
+    pub fn hold(&mut self, holds: bool) {
+        self.holds = holds;
     }
 
     /// Appends a record and returns its ordinal. When it returns, the kernel has the line: the death of this process
@@ -154,12 +187,19 @@ impl Journal {
                 return Err(failed(Error::other("it ends in half a line; resume the session to mend it")));
             }
             let bytes = line(seq, jiff::Timestamp::now().as_millisecond(), record).map_err(failed)?;
-            if let Err(error) = file.write_all(&bytes) {
-                // Half a line would make the next one unreadable.
-                self.torn = file.set_len(self.length).is_err();
-                return Err(failed(error));
+            let before = self.held.len();
+            self.held.extend(bytes);
+            if !self.holds {
+                #[cfg(debug_assertions)]
+                crate::faults::before(file, &self.held);
+                if let Err(error) = file.write_all(&self.held) {
+                    // Half a line would make the next one unreadable.
+                    self.torn = file.set_len(self.length).is_err();
+                    self.held.truncate(before);
+                    return Err(failed(error));
+                }
+                self.length += std::mem::take(&mut self.held).len() as u64;
             }
-            self.length += bytes.len() as u64;
         }
         self.next_seq += 1;
         Ok(seq)
@@ -284,6 +324,27 @@ mod tests {
         let read: Vec<_> = lines.iter().map(|line| (line.seq, &line.record)).collect();
         assert_eq!(read, [(0, &Record::Header(header())), (1, &message("a")), (2, &message("b"))]);
         assert_eq!(journal.append(&message("c")).unwrap(), 3);
+    }
+
+    #[test]
+    fn what_is_held_is_written_with_the_next_line_or_never() {
+        let home = tempfile::tempdir().unwrap();
+        let path = Journal::create(home.path(), header()).unwrap().path().unwrap().to_owned();
+        let before = std::fs::read(&path).unwrap();
+        for goes_on in [false, true] {
+            let mut journal = Journal::open(&path).unwrap().0;
+            journal.hold(true);
+            assert_eq!((journal.append(&message("a")).unwrap(), journal.append(&message("b")).unwrap()), (1, 2));
+            journal.hold(false);
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+            if goes_on {
+                assert_eq!(journal.append(&message("c")).unwrap(), 3);
+                assert_eq!(journal.append(&message("d")).unwrap(), 4);
+            }
+        }
+        let (_, lines, unreadable) = opened(&path);
+        let read: Vec<_> = lines.iter().skip(1).map(|line| (line.seq, line.record.clone())).collect();
+        assert_eq!((unreadable, read), (0, (1..).zip(["a", "b", "c", "d"].map(message)).collect()));
     }
 
     #[test]

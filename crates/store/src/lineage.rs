@@ -6,11 +6,11 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
-use crate::{ForkedFrom, Header, Line, Record, StoreError, directory::with_id};
+use crate::{ForkedFrom, Header, Line, Record, StoreError, directory::with_id, items, long::each};
 
 /// Journals lie below directories with these names.
 const JOURNALS: [&str; 2] = ["sessions", "archived_sessions"];
@@ -34,17 +34,6 @@ pub(crate) struct Joined {
     parts: Vec<Part>,
 }
 
-/// Where a session is forked, and the lines up to there as the fork will read them.
-#[derive(Debug)]
-pub struct Fork {
-    /// For the fork's header.
-    pub from: ForkedFrom,
-    /// The first is the header of the oldest journal.
-    pub lines: Vec<Line>,
-    /// How many lines could not be read and were passed over.
-    pub unreadable: usize,
-}
-
 impl Part {
     /// All that is in the journal `path` now, which is open as `file`.
     pub(crate) fn whole(path: &Path, file: &File) -> Result<Self, StoreError> {
@@ -57,9 +46,37 @@ impl Part {
         &self.path
     }
 
-    /// Reads what counts of it.
-    pub(crate) fn reader(&self) -> PartReader<'_> {
-        PartReader { part: self, at: 0 }
+    /// What counts of it, in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The number of the file.
+    pub(crate) fn number(&self) -> io::Result<u64> {
+        self.file.metadata().map(|file| file.ino())
+    }
+
+    /// Reads what counts of it, from the place `at` on.
+    pub(crate) fn reader(&self, at: u64) -> PartReader<'_> {
+        PartReader { part: self, at }
+    }
+
+    /// Fills `bytes` from the place `at` on.
+    pub(crate) fn read_exact_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, at)
+    }
+
+    /// Whose it is.
+    fn thread_id(&self) -> Result<String, StoreError> {
+        match self.first().map(|line| line.record) {
+            Some(Record::Header(header)) => Ok(header.thread_id),
+            _ => Err(unreadable_because(&self.path, "its first line is not a header".into())),
+        }
+    }
+
+    /// Its first line, if that can be read.
+    pub(crate) fn first(&self) -> Option<Line> {
+        first(&self.file)
     }
 }
 
@@ -72,7 +89,7 @@ pub(crate) struct PartReader<'part> {
 
 impl Read for PartReader<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.part.length - self.at).unwrap_or(usize::MAX).min(bytes.len());
+        let left = usize::try_from(self.part.length.saturating_sub(self.at)).unwrap_or(usize::MAX).min(bytes.len());
         let read = self.part.file.read_at(&mut bytes[..left], self.at)?;
         self.at += read as u64;
         Ok(read)
@@ -153,47 +170,73 @@ impl Read for Reader<'_> {
 /// # Errors
 /// When the session has no such turn; when a journal cannot be read, one that it goes on from is gone, or is shorter
 /// than when it was forked.
-pub fn fork_at(path: &Path, last_turn: Option<&str>) -> Result<Fork, StoreError> {
+pub fn fork_at(path: &Path, last_turn: Option<&str>) -> Result<ForkedFrom, StoreError> {
     let joined = Joined::open(path)?;
-    let mut lines: Vec<(Line, ForkedFrom)> = Vec::new();
-    let mut unreadable = 0;
-    for part in &joined.parts {
-        let (read, passed_over) = placed(part)?;
-        unreadable += passed_over;
-        let thread_id = match read.first() {
-            Some((Line { record: Record::Header(header), .. }, _)) => header.thread_id.clone(),
-            _ => return Err(unreadable_because(&part.path, "its first line is not a header".into())),
-        };
-        // Of later journals the header is no part of the conversation.
-        let begin = usize::from(!lines.is_empty());
-        lines.extend(read.into_iter().skip(begin).map(|(line, bytes)| {
-            let from = ForkedFrom { thread_id: thread_id.clone(), seq: line.seq, bytes };
-            (line, from)
-        }));
-    }
-    if let Some(wanted) = last_turn {
-        let end = end_of_turn(lines.iter().map(|(line, _)| &line.record), wanted);
-        let end = end.ok_or_else(|| StoreError::NoTurn { session: path.to_owned(), turn: wanted.to_owned() })?;
-        lines.truncate(end + 1);
-    }
-    let Some((_, from)) = lines.last().cloned() else {
-        return Err(unreadable_because(path, "there is nothing in it".into()));
+    let place = match last_turn {
+        Some(wanted) => {
+            let end = end_of_turn(&joined, wanted)?;
+            end.ok_or_else(|| StoreError::NoTurn { session: path.to_owned(), turn: wanted.to_owned() })?
+        }
+        None => last_line(&joined)?,
     };
-    Ok(Fork { from, lines: lines.into_iter().map(|(line, _)| line).collect(), unreadable })
+    let Place { part, seq, bytes } = place;
+    Ok(ForkedFrom { thread_id: joined.parts[part].thread_id()?, seq, bytes })
 }
 
-/// Which record is the last of a turn; of one that never ended, the last before another begins.
-fn end_of_turn<'a>(records: impl Iterator<Item = &'a Record>, wanted: &str) -> Option<usize> {
-    let mut last = None;
-    for (at, record) in records.enumerate() {
-        match record {
-            Record::TurnEnded { turn_id, .. } if turn_id == wanted => return Some(at),
-            Record::TurnStarted { turn_id } if turn_id == wanted => last = Some(at),
-            Record::TurnStarted { .. } if last.is_some() => break,
-            _ => last = last.map(|_| at),
+/// A line of a session.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The number of its journal.
+    part: usize,
+    seq: u64,
+    /// Where it ends there.
+    bytes: u64,
+}
+
+/// The last line that the session's own journal wrote, or where it goes on from if it wrote none.
+fn last_line(joined: &Joined) -> Result<Place, StoreError> {
+    let part = joined.parts.len() - 1;
+    let path = joined.parts[part].path();
+    let read = |line: &[u8]| serde_json::from_slice::<Line>(line).ok();
+    let (bytes, last) = items::last_line(path, read).map_err(StoreError::io("read", path))?;
+    let Some(Line { seq, record, .. }) = last else {
+        return Err(unreadable_because(path, "there is nothing in it".into()));
+    };
+    Ok(match record {
+        Record::Header(Header { forked_from: Some(from), .. }) => {
+            Place { part: part.saturating_sub(1), seq: from.seq, bytes: from.bytes }
         }
+        _ => Place { part, seq, bytes },
+    })
+}
+
+/// The last line of a turn; of one that never ended, the last before another begins.
+fn end_of_turn(joined: &Joined, wanted: &str) -> Result<Option<Place>, StoreError> {
+    let (mut place, mut is_over) = (None, false);
+    for (index, part) in joined.parts.iter().enumerate() {
+        each(part.reader(0), part.path(), 0, |line, at| {
+            let is_in_it = match &line.record {
+                _ if is_over => false,
+                Record::TurnEnded { turn_id, .. } if turn_id == wanted => {
+                    is_over = true;
+                    true
+                }
+                Record::TurnStarted { turn_id } if turn_id == wanted => true,
+                Record::TurnStarted { .. } if place.is_some() => {
+                    is_over = true;
+                    false
+                }
+                // Of later journals the header is no part of the conversation.
+                Record::Header(_) => false,
+                _ => place.is_some(),
+            };
+            if is_in_it {
+                place = Some(Place { part: index, seq: line.seq, bytes: at.end });
+            }
+            Ok(())
+        })?;
     }
-    last
+    Ok(place)
 }
 
 /// The journals that one goes on from, oldest first, each up to what is shared.
@@ -234,6 +277,14 @@ pub(crate) fn unreadable_because(path: &Path, reason: String) -> StoreError {
 
 /// The header of a journal, if its first line is one.
 pub(crate) fn header(file: &File) -> Option<Header> {
+    match first(file)?.record {
+        Record::Header(header) => Some(header),
+        _ => None,
+    }
+}
+
+/// The first line of a journal, if it can be read.
+fn first(file: &File) -> Option<Line> {
     let mut bytes = vec![0; HEADER as usize];
     let mut length = 0;
     while let Ok(read @ 1..) = file.read_at(&mut bytes[length..], length as u64) {
@@ -243,26 +294,7 @@ pub(crate) fn header(file: &File) -> Option<Header> {
         }
     }
     let end = bytes[..length].iter().position(|byte| *byte == b'\n')?;
-    match serde_json::from_slice(&bytes[..end]).ok()? {
-        Line { record: Record::Header(header), .. } => Some(header),
-        _ => None,
-    }
-}
-
-/// The readable lines of a part, each with where it ends in the journal, and how many others there are.
-fn placed(part: &Part) -> Result<(Vec<(Line, u64)>, usize), StoreError> {
-    let mut bytes = Vec::new();
-    let reader = &part.file;
-    reader.take(part.length).read_to_end(&mut bytes).map_err(StoreError::io("read", &part.path))?;
-    let (mut lines, mut unreadable, mut end) = (Vec::new(), 0, 0);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        end += line.len() as u64;
-        match serde_json::from_slice(line) {
-            Ok(line) => lines.push((line, end)),
-            Err(_) => unreadable += usize::from(line != b"\n"),
-        }
-    }
-    Ok((lines, unreadable))
+    serde_json::from_slice(&bytes[..end]).ok()
 }
 
 #[cfg(test)]

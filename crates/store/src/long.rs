@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    ops::Range,
     path::Path,
 };
 
@@ -49,17 +50,18 @@ struct Id {
 /// Kinds of items of which going on needs the id alone: those that can be long, and say nothing that messages do not. Sorted.
 const ONLY_SHOWN: &[&str] = &["agentMessage", "commandExecution", "dynamicToolCall", "reasoning", "userMessage"];
 
-/// Gives `take` the readable lines of a journal, from its beginning.
+/// Gives `take` the readable lines of a journal, each with where it lies. `journal` is what is in it from the byte `from` on.
 ///
 /// # Errors
 /// What `take` says, and when the journal, which is the file `path`, cannot be read.
 pub(crate) fn each(
     journal: impl Read,
     path: &Path,
-    mut take: impl FnMut(Line) -> Result<(), StoreError>,
+    from: u64,
+    mut take: impl FnMut(Line, Range<u64>) -> Result<(), StoreError>,
 ) -> Result<Ends, StoreError> {
     let mut reader = BufReader::with_capacity(BLOCK, journal);
-    let mut ends = Ends::default();
+    let mut ends = Ends { whole: from, length: from, unreadable: 0 };
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
@@ -68,9 +70,9 @@ pub(crate) fn each(
         if bytes.pop_if(|last| *last == b'\n').is_none() {
             return Ok(ends);
         }
-        ends.whole = ends.length;
+        let begin = std::mem::replace(&mut ends.whole, ends.length);
         match line(&bytes) {
-            Some(line) => take(line)?,
+            Some(line) => take(line, begin..ends.whole)?,
             None => ends.unreadable += usize::from(!bytes.is_empty()),
         }
         // One long line must not be paid for to the end.
@@ -133,11 +135,11 @@ mod tests {
         let torn = "{\"seq\":";
         let journal = format!("{text}\nnot JSON\n{torn}");
         let mut lines = Vec::new();
-        let take = |line| {
+        let take = |line, _| {
             lines.push(line);
             Ok(())
         };
-        let Ends { unreadable, whole, length } = each(journal.as_bytes(), Path::new("/j"), take).unwrap();
+        let Ends { unreadable, whole, length } = each(journal.as_bytes(), Path::new("/j"), 0, take).unwrap();
         assert_eq!((unreadable, length - whole), (1, torn.len() as u64));
         let shown = |line: &Line| matches!(&line.record, Record::Item { item: ThreadItem::AgentMessage { text, .. }, .. } if text.is_empty());
         assert_eq!((lines.len(), lines.iter().filter(|line| shown(line)).count()), (10, 1));

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Journal, Record, StoreError, directory, name};
+use crate::{Journal, Record, StoreError, directory, name, point};
 
 /// How long a name may be, in characters.
 const LONGEST: usize = 200;
@@ -80,7 +80,9 @@ pub fn delete(codex_home: &Path, path: &Path) -> Result<(), StoreError> {
     for rollout in directory::rollouts(codex_home, id).filter(|rollout| rollout != path) {
         fs::remove_file(&rollout).map_err(StoreError::io("delete", &rollout))?;
     }
-    fs::remove_file(path).map_err(StoreError::io("delete", path))
+    fs::remove_file(path).map_err(StoreError::io("delete", path))?;
+    point::forget(codex_home, id);
+    Ok(())
 }
 
 #[cfg(test)]

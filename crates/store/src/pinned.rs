@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use codex_history::{Content, Message};
 use codex_protocol::{FileUpdateChange, PatchApplyStatus, PlanStep, ThreadItem};
+use serde::{Deserialize, Serialize};
 
 use crate::Record;
 
@@ -11,7 +12,7 @@ use crate::Record;
 const APPROVED_PLAN: &str = "<approved_plan>";
 
 /// What the records say of the work itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
     /// The plan, as it was recorded last.
     pub plan: Vec<PlanStep>,

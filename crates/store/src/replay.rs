@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use codex_history::{AssistantPart, Content, Message, ToolCall, Usage};
 use codex_protocol::{CollabAgentState, CollabAgentStatus, ThreadItem};
+use serde::{Deserialize, Serialize};
 
 use crate::{Conversation, Epoch, Header, Line, Pinned, Record, States, TurnOutcome, preview};
 
@@ -113,6 +114,24 @@ impl Replayer {
         }
     }
 
+    /// What the lines come to that were taken, if the next one sums the conversation up; `None` if going on from there needs more
+    /// than what is kept.
+    pub(crate) fn resumable(&self) -> Option<Resumable> {
+        let conversation = self.replay.conversation.before_a_summary()?;
+        // A summary gives open calls their answers.
+        let replay = Replay { conversation, open_calls: Vec::new(), ..self.replay.clone() };
+        Some(Resumable { next_seq: self.next_seq, replay })
+    }
+
+    /// Goes on from what lines of this session come to, or of one that it goes on from.
+    pub(crate) fn go_on_from(&mut self, before: Resumable) {
+        let Resumable { next_seq, mut replay } = before;
+        if next_seq <= self.shared {
+            (replay.usage, replay.name) = (BTreeMap::new(), None);
+        }
+        (self.next_seq, self.replay) = (next_seq, replay);
+    }
+
     pub(crate) fn end(mut self) -> Replayed {
         let repairs = self.replay.repairs();
         for repair in &repairs {
@@ -144,7 +163,14 @@ impl Replayer {
     }
 }
 
-#[derive(Default)]
+/// What lines come to that are before a summary, for a replay to go on from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Resumable {
+    next_seq: u64,
+    replay: Replay,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Replay {
     conversation: Conversation,
     states: States,
@@ -158,6 +184,7 @@ struct Replay {
     /// Items and texts of an answer whose message has not come yet, in the order they appeared.
     partials: Vec<(String, String)>,
     /// Calls of the last answer without a result.
+    #[serde(skip)]
     open_calls: Vec<OpenCall>,
     /// Id of the item of a command whose call was answered just now: if the item does not come next, it runs on.
     answered_command: Option<String>,
@@ -169,12 +196,14 @@ struct Replay {
     is_answered: bool,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Steered {
     turn_id: String,
     content: Vec<Content>,
     item: ThreadItem,
 }
 
+#[derive(Debug, Clone)]
 struct OpenCall {
     call: ToolCall,
     begun: bool,

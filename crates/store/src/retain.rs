@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Journal, Listed, directory, lineage, name};
+use crate::{Journal, Listed, directory, lineage, name, point};
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -138,7 +138,11 @@ impl<'a> Sessions<'a> {
     fn remove(&self, session: &Listed) -> bool {
         let Ok(lock) = Journal::lock(&session.path) else { return false };
         let is_as_seen = lock.metadata().is_ok_and(|metadata| metadata.len() == session.size);
-        is_as_seen && !self.is_forked_since(session) && fs::remove_file(&session.path).is_ok()
+        let is_gone = is_as_seen && !self.is_forked_since(session) && fs::remove_file(&session.path).is_ok();
+        if is_gone {
+            point::forget(self.codex_home, session.id());
+        }
+        is_gone
     }
 
     /// Whether a session that was not there yet goes on from this one. While this one's lock is held, none is made that does.

@@ -3,10 +3,12 @@
 //!
 //! It must never call a change the agent's that may be the user's.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Record;
 
 /// What happened to files between two states, each named as a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// The turn that it belongs to.
     pub turn_id: String,
@@ -23,7 +25,7 @@ pub struct Span {
 }
 
 /// Who changed what differs between two states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChangedBy {
     /// An action of the agent.
     Agent,
@@ -34,7 +36,7 @@ pub enum ChangedBy {
 }
 
 /// The last going back that can be redone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
     /// The turn it went back before.
     pub before_turn_id: String,
@@ -49,7 +51,7 @@ pub struct Undone {
 }
 
 /// What happened to files in a session.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct States {
     /// The oldest first.
     pub spans: Vec<Span>,
@@ -72,7 +74,7 @@ pub struct States {
 }
 
 /// The newest state, and whether commands of the agent ran on when it was taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Newest {
     turn_id: String,
     seq: u64,

@@ -52,7 +52,7 @@ pub fn lines(path: &Path) -> Result<Vec<Line>, StoreError> {
     let mut lines = vec![own[0].clone()];
     for part in inherited(path, header.forked_from.clone())? {
         let mut bytes = Vec::new();
-        part.reader().read_to_end(&mut bytes).unwrap();
+        part.reader(0).read_to_end(&mut bytes).unwrap();
         lines.extend(parse(&bytes).0.into_iter().filter(|line| line.seq > 0));
     }
     lines.extend(own.into_iter().skip(1));

@@ -286,12 +286,14 @@ fn a_session_is_taken_back_from_a_shell() {
     let without_key = ["-c", "model_providers.mock.env_key=NOBODY_HAS_SET"];
     let (code, _, said) = codex(&[&["exec", "resume", "--last", "x"][..], &without_key].concat());
     assert!(code == Some(2) && said.contains("NOBODY_HAS_SET"), "{said}");
+    let journals = place.journals();
     let (code, listed, said) = codex(&[&["rewind", "--list"][..], &without_key].concat());
     assert_eq!((code, listed.lines().count()), (Some(0), 2), "{listed}{said}");
     assert!(listed.contains("1 path  one") && listed.contains("2 paths  two"), "{listed}");
     let (code, shown, _) = codex(&["rewind", "--last", "--dry-run"]);
     assert!(code == Some(0) && shown.contains("change") && shown.contains("delete"), "{shown}");
     assert_eq!((read("a").as_deref(), read("b").as_deref()), (Some("2\n"), Some("3\n")));
+    assert!(place.journals() == journals, "whoever only looks changes nothing");
 
     write(&place, "b", "the user's\n");
     let (code, done, _) = codex(&["rewind", "--last", "--files"]);

@@ -1,0 +1,130 @@
+//! What the beginning of a long session comes to, kept so that going on with it need not read that again: all that counts right
+//! before one of its summaries, but for the conversation, for which the summary stands. It is a cache: whatever becomes of its
+//! file, no answer is another one.
+//!
+//! A point counts for the journal with the number of the file that it was made of, if that is long enough still, and has the same
+//! bytes before the place and a summary at it.
+
+use std::{
+    fs::{self, DirBuilder},
+    hash::{DefaultHasher, Hasher},
+    io::{self, Write},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    lineage::{Part, codex_home},
+    name,
+    replay::Resumable,
+};
+
+/// Version of the format, and of what a replay makes of a journal. A point of another one counts for nothing.
+const FORMAT: u32 = 1;
+/// Where they lie.
+const DIRECTORY: &str = "cache/resume";
+/// How much lies between two, in bytes, at least: what is shorter is read as fast.
+const MUCH: u64 = 1 << 20;
+/// How many bytes before the place must be the same.
+const TAIL: u64 = 4 << 10;
+
+/// A place in a journal, and what is before it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Point {
+    format: u32,
+    /// The number of the file.
+    number: u64,
+    /// A hash of the bytes right before the place.
+    tail: u64,
+    /// Where the line begins that sums up, in bytes.
+    pub(crate) at: u64,
+    /// How many lines before it could not be read.
+    pub(crate) unreadable: usize,
+    /// What is before it.
+    pub(crate) before: Resumable,
+}
+
+/// The places that are passed by, of which the last is worth keeping.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    last: u64,
+    point: Option<(u64, usize, Resumable)>,
+}
+
+impl Passed {
+    /// The last point that was kept is here.
+    pub(crate) fn since(last: u64) -> Self {
+        Self { last, point: None }
+    }
+
+    /// A summary begins at the byte `at` of a journal of `length` bytes, before which is `before`.
+    pub(crate) fn summary(
+        &mut self,
+        (at, length): (u64, u64),
+        unreadable: usize,
+        before: impl FnOnce() -> Option<Resumable>,
+    ) {
+        // Each costs what a session holds: ever shorter steps, of which only the last is written.
+        let step = at.saturating_sub(self.last);
+        if step >= MUCH
+            && step >= length.saturating_sub(at) / 4
+            && let Some(before) = before()
+        {
+            (self.last, self.point) = (at, Some((at, unreadable, before)));
+        }
+    }
+
+    /// Writes the last point, if there is one. That it cannot be written is no error.
+    pub(crate) fn keep(self, part: &Part) {
+        let Some((at, unreadable, before)) = self.point else { return };
+        let Some(path) = path_of(part.path()) else { return };
+        let Ok((number, tail)) = part.number().and_then(|number| Ok((number, tail(part, at)?))) else { return };
+        let _ = write(&path, &Point { format: FORMAT, number, tail, at, unreadable, before });
+    }
+}
+
+/// The newest point of the journal `part` that counts for it.
+pub(crate) fn of(part: &Part) -> Option<Point> {
+    let point: Point = serde_json::from_slice(&fs::read(path_of(part.path())?).ok()?).ok()?;
+    let counts = point.format == FORMAT
+        && point.at < part.length()
+        && part.number().is_ok_and(|number| number == point.number)
+        && tail(part, point.at).is_ok_and(|tail| tail == point.tail);
+    counts.then_some(point)
+}
+
+/// Removes what is kept of the session with this id.
+pub(crate) fn forget(codex_home: &Path, id: &str) {
+    if name::is_id(id) {
+        let _ = fs::remove_file(file(codex_home, id));
+    }
+}
+
+fn path_of(journal: &Path) -> Option<PathBuf> {
+    Some(file(codex_home(journal), name::id_of(journal)?))
+}
+
+fn file(codex_home: &Path, id: &str) -> PathBuf {
+    codex_home.join(DIRECTORY).join(format!("{id}.json"))
+}
+
+fn tail(part: &Part, at: u64) -> io::Result<u64> {
+    let length = at.min(TAIL);
+    let mut bytes = vec![0; length as usize];
+    part.read_exact_at(&mut bytes, at - length)?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    Ok(hasher.finish())
+}
+
+fn write(path: &Path, point: &Point) -> io::Result<()> {
+    let directory = path.parent().ok_or(io::ErrorKind::NotFound)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let mut file = io::BufWriter::new(tempfile::NamedTempFile::new_in(directory)?);
+    serde_json::to_writer(&mut file, point)?;
+    file.flush()?;
+    file.into_inner()?.persist(path)?;
+    Ok(())
+}
