@@ -1,13 +1,14 @@
 //! A review: a turn in which the model looks at changes with a conversation of its own, and leaves everything as it is.
 //! What it has found comes back as one message.
 //!
-//! It must never write where the user's files are: commands, the project's tests first, run where all that they write is
-//! thrown away, or not at all.
+//! It must never leave anything changed where the user's files are: commands, the project's tests first, run where all that they
+//! write is thrown away. Where that cannot be, the tests alone run, and what they change is put back.
 
 mod apart;
 mod changes;
 mod findings;
 mod project_tests;
+mod put_back;
 
 use std::sync::Arc;
 
@@ -209,9 +210,6 @@ impl TurnRun {
         state: &mut ThreadState,
         ground: &Ground,
     ) -> Result<(ReviewTests, String), StoreError> {
-        let not_run = |command: Option<String>, why: &str| {
-            (ReviewTests { status: ReviewTestStatus::NotRun, command, detail: Some(why.to_owned()) }, String::new())
-        };
         let directory = state.settings.workplace.roots.workspace.clone();
         let command = match state.settings.tests.clone() {
             ProjectTests::Off => return Ok(not_run(None, "`review.test_command` is false")),
@@ -223,9 +221,18 @@ impl TurnRun {
         let Some(command) = command else {
             return Ok(not_run(None, "no command for them was found; `review.test_command` may name one"));
         };
-        if let Err(why) = &ground.temp {
-            return Ok(not_run(Some(command), why));
+        match (&ground.temp, &ground.put_back) {
+            (Ok(_), _) => self.run_tests(state, command).await,
+            (Err(why), Some(workplace)) => self.tests_put_back(state, workplace.clone(), (command, why)).await,
+            (Err(why), None) => Ok(not_run(Some(command), why)),
         }
+    }
+
+    async fn run_tests(
+        &mut self,
+        state: &mut ThreadState,
+        command: String,
+    ) -> Result<(ReviewTests, String), StoreError> {
         let context = self.tool_context(state);
         let prepared = command_to_its_end(command.clone(), TESTS_TIME, &context);
         let item = prepared.started.clone();
@@ -249,6 +256,11 @@ impl TurnRun {
             }
         })
     }
+}
+
+/// Tests that did not run.
+fn not_run(command: Option<String>, why: &str) -> (ReviewTests, String) {
+    (ReviewTests { status: ReviewTestStatus::NotRun, command, detail: Some(why.to_owned()) }, String::new())
 }
 
 /// How the tests ended, by the item that shows them.

@@ -106,6 +106,25 @@ impl Policy {
         }
     }
 
+    /// This policy for commands whose changes to the roots are put back after them, where [`Policy::thrown_away`] cannot be had: git
+    /// directories, of which no state is taken, they cannot write. Under `danger-full-access` there are walls too.
+    #[must_use]
+    pub fn to_be_put_back(&self) -> Self {
+        let git: Vec<PathBuf> = self.writable.iter().map(|root| root.join(".git")).collect();
+        let outside = |paths: &[PathBuf]| -> Vec<PathBuf> {
+            paths.iter().filter(|path| !git.iter().any(|git| path.starts_with(git))).cloned().collect()
+        };
+        let is_open = self.level == SandboxLevel::DangerFullAccess;
+        Self {
+            level: if is_open { SandboxLevel::WorkspaceWrite } else { self.level },
+            network: self.network || is_open,
+            protected: [outside(&self.protected), git.clone()].concat(),
+            covered: outside(&self.covered),
+            git: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// What commands change in a view of their own, where nothing of it is kept: each outermost directory.
     fn overlaid(&self) -> Vec<PathBuf> {
         let mut all = [&self.writable[..], &self.git, &self.caches].concat();

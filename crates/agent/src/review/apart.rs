@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use codex_history::History;
-use codex_permissions::{Policy, SandboxLevel};
+use codex_permissions::{Approval, Policy, SandboxLevel};
 use codex_sandbox::{Command, Confinement, Rung, Streams};
 use codex_store::TempDirectory;
 use codex_tools::Processes;
@@ -27,11 +27,32 @@ pub(crate) struct Apart {
     processes: Arc<Processes>,
 }
 
+impl Apart {
+    /// Who else may change files meanwhile.
+    pub(super) fn others_at_work(&self) -> Option<&'static str> {
+        let agents = self.settings.agents.as_ref().map_or(0, |agents| agents.working());
+        match (self.processes.list().is_empty(), agents) {
+            (false, _) => Some("commands of the session run on, which may change files"),
+            (_, 1..) => Some("sub-agents are at work, which may change files"),
+            _ => None,
+        }
+    }
+}
+
 /// Where the commands of a review run.
 pub(super) struct Ground {
     workplace: Workplace,
     /// What they see as `/tmp`, beside which lies what they write; or why none can run.
     pub(super) temp: Result<TempDirectory, String>,
+    /// Where the project's tests run if what they write cannot be thrown away: what they change is put back.
+    pub(super) put_back: Option<Workplace>,
+}
+
+/// Why nothing can be thrown away.
+enum Kept {
+    /// The machine has nothing to do it with.
+    NoOverlay(String),
+    Otherwise(String),
 }
 
 impl Ground {
@@ -39,9 +60,10 @@ impl Ground {
     pub(super) async fn prepare(state: &ThreadState) -> Self {
         let mut workplace = state.settings.workplace.clone();
         let made = match workplace.policy.level {
-            SandboxLevel::ReadOnly => Err("the sandbox is read-only".into()),
+            SandboxLevel::ReadOnly => Err(Kept::Otherwise("the sandbox is read-only".into())),
             SandboxLevel::WorkspaceWrite | SandboxLevel::DangerFullAccess => thrown_away(state).await,
         };
+        let mut put_back = None;
         let temp = match made {
             Ok((policy, temp)) => {
                 let roots = Roots::clone(&workplace.roots);
@@ -51,12 +73,20 @@ impl Ground {
                 Arc::make_mut(&mut workplace.environment).insert("TMPDIR".into(), "/tmp".into());
                 Ok(temp)
             }
-            Err(why) => {
+            Err(kept) => {
+                let why = match kept {
+                    Kept::NoOverlay(why) => {
+                        let policy = Arc::new(workplace.policy.to_be_put_back());
+                        put_back = Some(Workplace { policy, ..workplace.clone() });
+                        why
+                    }
+                    Kept::Otherwise(why) => why,
+                };
                 Arc::make_mut(&mut workplace.policy).level = SandboxLevel::ReadOnly;
                 Err(why)
             }
         };
-        Self { workplace, temp }
+        Self { workplace, temp, put_back }
     }
 
     /// Ends what runs there, and removes what was written.
@@ -68,24 +98,27 @@ impl Ground {
 }
 
 /// Walls inside which everything that is written goes elsewhere, and where; or why there are none.
-async fn thrown_away(state: &ThreadState) -> Result<(Policy, TempDirectory), String> {
+async fn thrown_away(state: &ThreadState) -> Result<(Policy, TempDirectory), Kept> {
+    let otherwise = |error: &dyn std::fmt::Display| Kept::Otherwise(error.to_string());
     let Workplace { policy, sandbox, roots, .. } = &state.settings.workplace;
-    let temp = state.temp.as_ref().ok_or("the session is being closed")?;
-    let temp = temp.beside(&format!("review-{}", state.turns)).map_err(|error| error.to_string())?;
+    let temp = state.temp.as_ref().ok_or_else(|| otherwise(&"the session is being closed"))?;
+    let temp = temp.beside(&format!("review-{}", state.turns)).map_err(|error| otherwise(&error))?;
+    let may_ask = policy.weak || policy.approval != Approval::Never;
     let policy = policy.thrown_away(temp.path().to_owned());
     let walls = policy.confinement();
-    if sandbox.rung().await.map_err(|error| error.to_string())? == Rung::LandlockOnly {
-        return Err(
-            "this machine has no namespaces, so that what they write could not be kept out of the project".into()
-        );
+    if sandbox.rung().await.map_err(|error| otherwise(&error))? == Rung::LandlockOnly {
+        let why = "this machine has no namespaces, so that what they write could not be kept out of the project";
+        // There commands that write need consent.
+        return Err(if may_ask { Kept::NoOverlay(why.into()) } else { Kept::Otherwise(why.into()) });
     }
-    let refused = look(sandbox, &walls, roots).await?;
+    let refused = look(sandbox, &walls, roots).await.map_err(|error| otherwise(&error))?;
     match refused.iter().find(|path| policy.writable.contains(path)) {
         None => Ok((policy, temp)),
         Some(path) => {
             sandbox.forget(&walls).await;
             let path = path.display();
-            Err(format!("no overlay can lie on {path} here, so that what they write could not be kept out of it"))
+            let why = format!("no overlay can lie on {path} here, so that what they write could not be kept out of it");
+            Err(Kept::NoOverlay(why))
         }
     }
 }

@@ -12,7 +12,16 @@ use codex_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::{approvals::run, compaction::large_cache, sandbox::thrown_away::state, session::Session, support::Place};
+use crate::{
+    approvals::run,
+    compaction::large_cache,
+    sandbox::{
+        rungs::{NO_NAMESPACES, surrounded},
+        thrown_away::state,
+    },
+    session::Session,
+    support::Place,
+};
 
 /// Runs git in the workspace, as the user would.
 #[allow(clippy::disallowed_methods, reason = "the repository is made by the test")]
@@ -138,6 +147,51 @@ fn without_walls_a_review_still_leaves_everything_as_it_is() {
     assert_eq!(whole(&place), before);
     assert!(!place.workspace.with_file_name("outside").exists());
     assert!(said(&place, 1).contains("y\\n"), "{}", said(&place, 1));
+}
+
+/// The program where there are no namespaces, and with them no overlays.
+fn without_namespaces(place: &Place, arguments: &[&str]) -> std::process::Command {
+    let inner = place.codex(arguments);
+    let argv: Vec<&str> =
+        [inner.get_program()].into_iter().chain(inner.get_args()).map(|it| it.to_str().unwrap()).collect();
+    let mut command = surrounded(NO_NAMESPACES, &argv);
+    let environment = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.env_clear().envs(environment).current_dir(&place.workspace);
+    command
+}
+
+/// Where nothing can be thrown away, the tests run in the project, and what they changed is put back; unless something could
+/// not be.
+#[test]
+fn where_nothing_can_be_thrown_away_what_the_tests_changed_is_put_back() {
+    not_inside_another_sandbox!();
+    let script = "test:\n\t@echo built > built; echo x >> staged.txt; rm new.txt; mkdir d; echo x > d/x; chmod +x changed.txt; \
+        echo 'FAILED test_of_sums'; exit 3\n";
+    for large in [false, true] {
+        let place = project(json!([answer(&json!([finding("low", "new.txt", 1)]))]));
+        fs::write(place.workspace.join("Makefile"), script).unwrap();
+        fs::write(place.workspace.join(".gitignore"), "out/\n").unwrap();
+        fs::create_dir(place.workspace.join("out")).unwrap();
+        let files = if large { 2_100 } else { 3 };
+        (0..files).for_each(|number| fs::write(place.workspace.join(format!("out/{number}")), "x").unwrap());
+        let contents =
+            || -> Vec<_> { whole(&place).into_iter().map(|(path, of, bytes)| (path, of[1], bytes)).collect() };
+        let before = contents();
+        let arguments = ["-c", "sandbox.allow_weak=true", "review", "--json"];
+        let output = without_namespaces(&place, &arguments).output().unwrap();
+        let (stdout, stderr) = both(&output);
+        let found: ReviewResult = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+        assert_eq!(contents(), before, "{stderr}");
+        let detail = found.tests.detail.unwrap();
+        if large {
+            assert_eq!(found.tests.status, ReviewTestStatus::NotRun);
+            assert!(detail.contains("no namespaces") && detail.contains("out is not kept"), "{detail}");
+            continue;
+        }
+        assert_eq!((found.tests.status, detail.as_str()), (ReviewTestStatus::Failed, "exit code 2"), "{stderr}");
+        assert!(said(&place, 0).contains("FAILED test_of_sums"));
+        assert!(stderr.contains("what they changed was put back: ") && stderr.contains("built"), "{stderr}");
+    }
 }
 
 #[test]
