@@ -1,7 +1,8 @@
 //! What was asked of sub-agents, in sentences for people.
 
 use codex_protocol::{
-    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus as CallStatus, ThreadItem,
+    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus as CallStatus, FileUpdateChange,
+    ThreadItem,
 };
 
 /// What there is to say of one sub-agent.
@@ -13,6 +14,10 @@ pub struct AgentLine {
     pub more: String,
     /// Whether something went wrong.
     pub is_bad: bool,
+    /// What it has changed elsewhere, for who wants to take it over.
+    pub changes: Vec<FileUpdateChange>,
+    /// The command that takes them over; empty if there are none.
+    pub takes_over: String,
 }
 
 /// What an item says of sub-agents: a line each. Empty for items of other kinds.
@@ -24,7 +29,10 @@ pub fn agent_lines(item: &ThreadItem) -> Vec<AgentLine> {
     let names: Vec<&str> = agents_states.values().map(|state| state.name.as_str()).collect();
     let names = if names.is_empty() { "sub-agent".to_owned() } else { names.join(", ") };
     let is_bad = matches!(status, CallStatus::Failed | CallStatus::Interrupted);
-    let line = |said: String, more: String| vec![AgentLine { said, more, is_bad }];
+    let line = |said: String, more: String| {
+        let (changes, takes_over) = (Vec::new(), String::new());
+        vec![AgentLine { said, more, is_bad, changes, takes_over }]
+    };
     match (tool, status) {
         (CollabAgentTool::SpawnAgent, CallStatus::InProgress) => line("Starts a sub-agent".into(), prompt),
         (CollabAgentTool::SpawnAgent, CallStatus::Completed) => line(format!("Started {names}"), prompt),
@@ -34,7 +42,7 @@ pub fn agent_lines(item: &ThreadItem) -> Vec<AgentLine> {
         (CollabAgentTool::SendMessage, _) => line(format!("Could not tell {names}"), prompt),
         (CollabAgentTool::Wait, CallStatus::InProgress) => line(format!("Waits for {names}"), prompt),
         (_, CallStatus::InProgress) => line(format!("Stops {names}"), prompt),
-        (_, CallStatus::Completed) => agents_states.values().map(state).collect(),
+        (_, CallStatus::Completed) => agents_states.iter().map(state).collect(),
         (CollabAgentTool::Wait, _) => line(format!("Waited in vain for {names}"), prompt),
         (CollabAgentTool::CloseAgent, _) => line(format!("Could not stop {names}"), prompt),
     }
@@ -50,9 +58,15 @@ pub fn agent_status(status: CollabAgentStatus) -> &'static str {
     }
 }
 
-fn state(CollabAgentState { status, message, name }: &CollabAgentState) -> AgentLine {
-    let is_bad = matches!(status, CollabAgentStatus::Errored | CollabAgentStatus::Interrupted);
-    AgentLine { said: format!("{name} {}", agent_status(*status)), more: message.clone().unwrap_or_default(), is_bad }
+fn state((id, state): (&String, &CollabAgentState)) -> AgentLine {
+    let CollabAgentState { status, message, name, changes } = state;
+    AgentLine {
+        said: format!("{name} {}", agent_status(*status)),
+        more: message.clone().unwrap_or_default(),
+        is_bad: matches!(status, CollabAgentStatus::Errored | CollabAgentStatus::Interrupted),
+        changes: changes.clone(),
+        takes_over: if changes.is_empty() { String::new() } else { format!("codex apply {id}") },
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +82,7 @@ mod tests {
             status,
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
             name: "agent-1".into(),
+            changes: Vec::new(),
         };
         let works = state(CollabAgentStatus::Running, "");
         let table = [

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::FileUpdateChange;
+
 /// What was asked of sub-agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -60,6 +62,10 @@ pub struct CollabAgentState {
     /// What it is called in its parent. (Ours.)
     #[serde(default)]
     pub name: String,
+    /// What it has changed in a worktree of its own, as it would be where its parent works: nothing of it is there yet. Long diffs are
+    /// left out. (Ours.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FileUpdateChange>,
 }
 
 /// `thread/agents/start`: starts a sub-agent for the user, beside whatever runs. (Ours.)

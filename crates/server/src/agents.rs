@@ -9,14 +9,14 @@ use std::{
 
 use codex_agent::{
     AgentChanges, AgentInfo, AgentOrder, AgentRequest, Agents, AgentsParts, Budget, BuiltAgent, Limits, Mode, Plugged,
-    Standing, Thread,
+    Standing, Thread, file_diffs,
 };
 use codex_config::{AgentFile, AgentSettings, SandboxMode};
 use codex_extensions::skills::TOOL;
 use codex_permissions::{Policy, SandboxLevel};
 use codex_protocol::{
-    AgentListResult, AgentStartParams, AgentStarted, ErrorKind, RpcError, ServerMessage, ServerNotification, SubAgent,
-    ThreadClosed,
+    AgentListResult, AgentStartParams, AgentStarted, ErrorKind, FileDiff, FileUpdateChange, PatchChangeKind, RpcError,
+    ServerMessage, ServerNotification, SubAgent, ThreadClosed,
 };
 use codex_store::{FORMAT, Header, Journal, TempDirectory};
 use codex_workspace::{Instruction, Roots};
@@ -26,13 +26,18 @@ use tokio::sync::mpsc;
 use crate::{
     Kept, Known, Server,
     build::{self, Built, Wanted, configuration},
+    diff,
     dispatch::{source_name, store_error, thread_error},
     linters,
+    reading::blocking,
     worktrees::Worktree,
 };
 
 /// Events of a sub-agent that may wait until its parent has seen them.
 const EVENTS: usize = 64;
+
+/// Most of all diffs of a sub-agent together that its report has, in bytes.
+const MOST_SHOWN: usize = 64 << 10;
 
 /// Where a thread is in the tree of those that work for one another.
 #[derive(Debug, Clone)]
@@ -300,7 +305,40 @@ impl Server {
             self.settle(parent).await;
             return Ok(None);
         }
-        Ok(Some(AgentChanges { files, patch: shown }))
+        let changes = self.changes_to_show(&found.workspace, &kept.thread.standing().roots.workspace).await;
+        Ok(Some(AgentChanges { files, patch: shown, shown: changes }))
+    }
+
+    /// What a sub-agent has changed in the worktree `from`, as it would be in `to`, from the states of its files. What they do not
+    /// tell is not shown.
+    async fn changes_to_show(&self, from: &Path, to: &Path) -> Vec<FileUpdateChange> {
+        let threads = self.all_threads();
+        let thread = threads.iter().find(|thread| thread.standing().roots.workspace == from);
+        let journal = thread.and_then(|thread| thread.journal().map(Path::to_owned));
+        let (Some(store), Some(journal), from) = (self.states(), journal, from.to_owned()) else { return Vec::new() };
+        let (worktree, to) = (from.clone(), to.to_owned());
+        let diffs = blocking(move || {
+            let diff = diff::changes(&store, &diff::replayed(&journal)?, None)?;
+            file_diffs(&store, &diff, &from).map_err(diff::unreadable)
+        });
+        let mut room = MOST_SHOWN;
+        let there = |path: &mut String| {
+            if let Ok(inner) = Path::new(path.as_str()).strip_prefix(&worktree) {
+                *path = to.join(inner).display().to_string();
+            }
+        };
+        let shown = diffs.await.unwrap_or_default().into_iter().map(|FileDiff { mut change, .. }| {
+            there(&mut change.path);
+            if let PatchChangeKind::Update { move_path: Some(to) } = &mut change.kind {
+                there(to);
+            }
+            match room.checked_sub(change.diff.len()) {
+                Some(left) => room = left,
+                None => change.diff.clear(),
+            }
+            change
+        });
+        shown.collect()
     }
 
     /// Removes the worktrees of the thread's sub-agents that have ended, where nothing is lost by that.

@@ -21,8 +21,8 @@ use std::{
 
 use codex_history::Usage;
 use codex_protocol::{
-    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, Event, Position, ServerMessage,
-    ThreadItem, UserInput,
+    CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallStatus, Event, FileUpdateChange, Position,
+    ServerMessage, ThreadItem, UserInput,
 };
 use codex_store::{Record, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -107,6 +107,8 @@ pub struct AgentChanges {
     pub files: Vec<String>,
     /// The patch, where commands of the parent find it.
     pub patch: PathBuf,
+    /// The changes as they are shown.
+    pub shown: Vec<FileUpdateChange>,
 }
 
 /// How a sub-agent stands, for people.
@@ -562,6 +564,7 @@ impl AgentInfo {
             status: self.status,
             message: self.message.as_deref().map(report::cut),
             name: self.name.clone(),
+            changes: self.changes.as_ref().map(|changes| changes.shown.clone()).unwrap_or_default(),
         }
     }
 }

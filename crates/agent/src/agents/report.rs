@@ -35,7 +35,7 @@ impl Report {
         let said = message.as_deref().map_or_else(|| "It said nothing.".to_owned(), cut);
         let of = if self.by_user { format!("The user gave it this task: {}\n\n", cut(task)) } else { String::new() };
         let where_to = match (worktree, changes) {
-            (Some(_), Some(AgentChanges { files, patch })) => {
+            (Some(_), Some(AgentChanges { files, patch, .. })) => {
                 let files = cut(&files.join(", "));
                 fill(CHANGES, &[("files", &files), ("patch", &patch.display().to_string())])
             }

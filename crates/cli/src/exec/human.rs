@@ -182,9 +182,14 @@ impl Human {
             }
             ThreadItem::CollabAgentToolCall { .. } => {
                 self.release();
-                for AgentLine { said, more, is_bad } in agent_lines(item) {
+                for AgentLine { said, more, is_bad, changes, takes_over } in agent_lines(item) {
                     self.progress.line(if is_bad { Style::Red } else { Style::Cyan }, &format!("• {said}"));
                     self.output(&more);
+                    let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+                    if !paths.is_empty() {
+                        let line = format!("not here yet: {}; `{takes_over}` takes it over", paths.join(", "));
+                        self.progress.line(Style::Dim, &indent(&line));
+                    }
                 }
             }
         }

@@ -262,6 +262,12 @@ async fn two_edit_the_same_file_at_once_in_worktrees_and_what_is_taken_over_is_c
         |files: &str| results.iter().any(|it| it.contains(&format!("not here: {files}\n`git apply /tmp/agent-")));
     assert!(changed("a.txt, new.txt") && changed("a.txt"), "{results:?}");
     assert!(results.iter().any(|it| it.contains("It changed nothing in its worktree.")), "{results:?}");
+    // Whoever looks on sees what it would be here, and what takes it over.
+    let lines: Vec<_> = told.items.iter().flat_map(codex_client::agent_lines).collect();
+    let of = |text: &str| lines.iter().find(|line| line.changes.iter().any(|change| change.diff.contains(text)));
+    let three = of("+three").unwrap();
+    assert_eq!(three.changes[0].path, place.workspace.join("a.txt").display().to_string());
+    assert_eq!((three.changes.len(), of("+two").unwrap().changes.len()), (1, 2), "{lines:?}");
     assert_eq!(fs::read_to_string(place.workspace.join("a.txt")).unwrap(), "two\n");
     assert_eq!(fs::read_to_string(place.workspace.join("new.txt")).unwrap(), "new\n");
     // Only the one whose changes nobody took is still there, and git knows of it.
@@ -271,6 +277,13 @@ async fn two_edit_the_same_file_at_once_in_worktrees_and_what_is_taken_over_is_c
     assert_eq!(listed.matches("worktree ").count(), 2, "{listed}");
     let kept = fs::read_dir(place.home.join("worktrees")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read_to_string(kept.join("a.txt")).unwrap(), "three\n");
+    drop(session);
+    // The user takes over what the model did not, when the session is over.
+    fs::write(place.workspace.join("a.txt"), "one\n").unwrap();
+    let command: Vec<&str> = three.takes_over.split(' ').skip(1).collect();
+    let output = place.codex(&command).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_to_string(place.workspace.join("a.txt")).unwrap(), "three\n");
 }
 
 #[tokio::test]

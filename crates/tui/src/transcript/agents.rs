@@ -1,9 +1,9 @@
 //! What was asked of sub-agents, and what came of it: a sentence, and the first lines of a task or a result.
 
 use codex_client::agent_lines;
-use codex_protocol::ThreadItem;
+use codex_protocol::{PatchApplyStatus, ThreadItem};
 
-use super::{marked, narrower, output};
+use super::{file_change, marked, narrower, output};
 use crate::{
     look::Look,
     text::{Row, wrap},
@@ -29,6 +29,13 @@ pub fn rows(item: &ThreadItem, look: &Look, expanded: bool) -> Vec<Row> {
             below.push(Row::new(&format!("… {more} more lines (ctrl+t)"), quiet));
         }
         rows.extend(marked(below, &Row::new("  └ ", quiet), &Row::plain("    "), look));
+        if !line.changes.is_empty() {
+            let hint = format!("not here yet; /agents, or `{}`, takes it over:", line.takes_over);
+            rows.extend(marked(vec![Row::new(&hint, quiet)], &Row::new("  └ ", quiet), &Row::plain("    "), look));
+            let status = PatchApplyStatus::InProgress;
+            let changes = file_change::rows(&line.changes, status, &narrower(look, 4), expanded);
+            rows.extend(marked(changes, &Row::plain("    "), &Row::plain("    "), look));
+        }
     }
     rows
 }

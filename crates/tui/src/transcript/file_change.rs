@@ -23,12 +23,17 @@ pub fn seen_from(directory: &str, mut item: ThreadItem) -> ThreadItem {
             *path = inner.to_owned();
         }
     };
-    if let ThreadItem::FileChange { changes, .. } = &mut item {
-        for change in changes {
-            shorten(&mut change.path);
-            if let PatchChangeKind::Update { move_path: Some(to) } = &mut change.kind {
-                shorten(to);
-            }
+    let changes: Vec<&mut FileUpdateChange> = match &mut item {
+        ThreadItem::FileChange { changes, .. } => changes.iter_mut().collect(),
+        ThreadItem::CollabAgentToolCall { agents_states, .. } => {
+            agents_states.values_mut().flat_map(|state| &mut state.changes).collect()
+        }
+        _ => Vec::new(),
+    };
+    for change in changes {
+        shorten(&mut change.path);
+        if let PatchChangeKind::Update { move_path: Some(to) } = &mut change.kind {
+            shorten(to);
         }
     }
     item
