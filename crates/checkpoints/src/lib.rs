@@ -38,6 +38,8 @@ pub use collect::Collected;
 pub use error::CheckpointError;
 pub use hash::{Hash, SnapshotId};
 pub use limits::Limits;
+#[cfg(debug_assertions)]
+pub use objects::faults;
 pub use restore::{NotRestored, Restored};
 pub use state::{Change, State, Why};
 pub use undo::{Conflict, Undo, undo};

@@ -27,6 +27,8 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use disk::Disk;
+#[cfg(debug_assertions)]
+pub use disk::faults;
 use record::{Form, LENGTH, Record};
 pub(crate) use writer::Writer;
 

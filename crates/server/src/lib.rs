@@ -138,6 +138,17 @@ struct Known {
     model_before: Option<SettingsChange>,
 }
 
+/// Where a test of the built program wants it to end: in the middle of a write, `journal:N` or `states:N`.
+#[cfg(debug_assertions)]
+fn end_where_wanted(environment: &Environment) {
+    let wanted = environment.get_named("CODEX_END_AT_WRITE").and_then(|at| at.split_once(':'));
+    match wanted.map(|(which, number)| (which, number.parse())) {
+        Some(("journal", Ok(number))) => codex_store::faults::end_at_write(number),
+        Some(("states", Ok(number))) => codex_checkpoints::faults::end_at_write(number),
+        _ => {}
+    }
+}
+
 /// Events that may wait for a slow client before the agent waits too.
 const EVENTS: usize = 1024;
 
@@ -148,6 +159,8 @@ impl Server {
         helper: PathBuf,
         source: SessionSource,
     ) -> (Self, mpsc::Receiver<ServerMessage>, mpsc::Receiver<AgentRequest>) {
+        #[cfg(debug_assertions)]
+        end_where_wanted(&environment);
         let (events, told) = mpsc::channel(EVENTS);
         let (agents, asked) = mpsc::channel(1);
         let http = Arc::new(network::clients(&environment));
