@@ -190,7 +190,7 @@ impl TurnRun {
                     Some(question) => self.record_answer(state, access, item.item, &question, Given::FULL_AUTO)?,
                     None => note(true, &why),
                 }
-                self.save_first(state, first, true).await;
+                self.save_first(state, &first, true).await;
                 return Ok(Permit::Run { permission, shown: item.shown });
             }
             Verdict::Refuse { reason } => {
@@ -210,7 +210,10 @@ impl TurnRun {
         }
         Ok(match consent {
             Consent::Given { shown, hunks } => {
-                self.save_first(state, first, false).await;
+                if let Some(lost) = self.save_first(state, &first, false).await {
+                    state.save_nothing(&mut first);
+                    return Ok(refused(&lost));
+                }
                 Permit::Run { permission: Permission { hunks, ..question.confinement.into() }, shown }
             }
             Consent::Hook(why) => by_hook(&why),

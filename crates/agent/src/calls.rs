@@ -164,7 +164,7 @@ impl TurnRun {
         state.note_changes(&self.turn.id, &prepared.access);
         let started = started(&call, &context.item_id, &prepared.access, checkpoint);
         let seq = state.recorder.record(&started)?;
-        state.checkpoints.others.above.iter().for_each(|above| above.append(&started));
+        state.checkpoints_know(seq, &started);
         if changes(&prepared.access) {
             state.recorder.flush();
         }

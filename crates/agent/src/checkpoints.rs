@@ -46,6 +46,8 @@ pub(crate) struct Keeper {
     pub(crate) omitted: Vec<Omitted>,
     /// Large directories that are in it all the same, since a command was to destroy them.
     whole: Vec<PathBuf>,
+    /// Those of which that failed in this turn.
+    pub(crate) unsaved: Vec<PathBuf>,
     /// The turn that runs, once its first state was taken, and whether that could be.
     turn: Option<(String, bool)>,
     /// The item whose action began after the last state.
@@ -312,22 +314,30 @@ impl TurnRun {
         if new.is_empty() {
             return true;
         }
-        state.checkpoints.whole.extend(new);
+        state.checkpoints.whole.extend(new.iter().cloned());
         let ended = std::mem::take(&mut state.checkpoints.changed);
         self.know_now(state, ended.then(String::new)).await;
-        state.checkpoints.fresh = true;
-        is_known(state) && !state.checkpoints.omitted.iter().any(|omitted| directories.contains(&omitted.path))
+        let is_kept =
+            is_known(state) && !state.checkpoints.omitted.iter().any(|omitted| directories.contains(&omitted.path));
+        state.checkpoints.fresh = is_kept;
+        if !is_kept {
+            state.checkpoints.whole.retain(|path| !new.contains(path));
+            state.checkpoints.unsaved.extend(new);
+        }
+        is_kept
     }
 
     async fn know_before(&self, state: &mut ThreadState, is_fresh: bool) {
-        state.checkpoint_taken(&self.thread_id).await;
+        // One that is being taken when the action wants to begin is as new as another pass after it would be.
+        let is_new = state.checkpoints.under_way.as_ref().is_some_and(|taking| !taking.is_finished());
+        let is_new = state.checkpoint_taken(&self.thread_id).await && is_new && !state.checkpoints.changed;
         if let Some((_, is_known)) = state.checkpoints.turn.as_ref().filter(|(turn, _)| *turn == self.turn.id) {
-            if *is_known && !is_fresh {
+            if *is_known && !is_fresh && !is_new {
                 self.know_again(state).await;
             }
             return;
         }
-        state.checkpoints.others.diff = self.diff_of_turn(state);
+        self.diff_begins(state);
         self.know_now(state, None).await;
     }
 
@@ -354,6 +364,21 @@ impl TurnRun {
         }
     }
 
+    /// From here on the changes of the turn are told, those of its sub-agents too, if somebody wants to know of them.
+    pub(crate) fn diff_begins(&self, state: &mut ThreadState) {
+        if state.checkpoints.others.diff.is_none() {
+            state.checkpoints.others.diff = self.diff_of_turn(state);
+            state.tell_agents_of_diff();
+        }
+    }
+
+    async fn diff_ends(&self, state: &mut ThreadState) {
+        if let Some(diff) = state.checkpoints.others.diff.take() {
+            state.tell_agents_of_diff();
+            diff.finish().await;
+        }
+    }
+
     /// What tells the changes of the turn, if somebody wants to know of them.
     fn diff_of_turn(&self, state: &ThreadState) -> Option<TurnDiff> {
         let store = Arc::clone(&state.checkpoints.keeping.as_ref()?.store);
@@ -371,24 +396,28 @@ impl TurnRun {
 
     /// At the end of the turn: waits for the last state, and takes one more if something may have changed since.
     pub(crate) async fn checkpoint_end(&self, state: &mut ThreadState) {
+        let has_changed = self.last_state(state).await;
+        self.diff_ends(state).await;
+        if let Some(Keeping { store, days, .. }) = state.checkpoints.keeping.clone().filter(|_| has_changed) {
+            // Nobody waits for it, and what fails is tried again another day.
+            drop(tokio::task::spawn_blocking(move || store.tidy(days)));
+        }
+    }
+
+    /// `false`: nothing was changed, or the user did not want to wait for the first state.
+    async fn last_state(&self, state: &mut ThreadState) -> bool {
         let turn = state.checkpoints.turn.take();
+        state.checkpoints.unsaved.clear();
         let (open, changed) = (state.checkpoints.open.take(), std::mem::take(&mut state.checkpoints.changed));
-        // Otherwise nothing was changed, or the user did not want to wait for the first state.
         if turn.is_none_or(|(turn, is_known)| turn != self.turn.id || !is_known) {
-            return;
+            return false;
         }
         state.checkpoint_taken(&self.thread_id).await;
         if changed || open.is_some() || !state.processes.list().is_empty() {
             state.checkpoint(&self.turn.id, Some(open.unwrap_or_default()));
             state.checkpoint_taken(&self.thread_id).await;
         }
-        if let Some(diff) = state.checkpoints.others.diff.take() {
-            diff.finish().await;
-        }
-        if let Some(Keeping { store, days, .. }) = state.checkpoints.keeping.clone() {
-            // Nobody waits for it, and what fails is tried again another day.
-            drop(tokio::task::spawn_blocking(move || store.tidy(days)));
-        }
+        true
     }
 }
 
@@ -400,6 +429,21 @@ impl ThreadState {
         }
         let above = self.checkpoints.others.above.iter().map(Above::journal);
         above.chain([self.recorder.journal()]).collect()
+    }
+
+    /// An action began.
+    pub(crate) fn checkpoints_know(&self, seq: u64, started: &Record) {
+        let Others { diff, above } = &self.checkpoints.others;
+        above.iter().for_each(|above| above.append(started));
+        if let Some(diff) = diff {
+            diff.note(seq, started);
+        }
+    }
+
+    fn tell_agents_of_diff(&self) {
+        if let Some(agents) = &self.settings.agents {
+            agents.diff_is(self.checkpoints.others.diff.clone());
+        }
     }
 
     /// The newest state, if the action that begins now will be followed by another.

@@ -126,10 +126,17 @@ impl TurnRun {
         first
     }
 
-    /// Saves what is to be saved and was not yet; tells what is said to nobody else.
-    pub(crate) async fn save_first(&self, state: &mut ThreadState, first: First, unasked: bool) {
+    /// Saves what is to be saved and was not yet; tells what is said to nobody else. Whoever was asked has said yes to what was
+    /// said, so that a command whose files cannot be saved after all does not run: why, if that is so. The next question says it.
+    pub(crate) async fn save_first(&self, state: &mut ThreadState, first: &First, unasked: bool) -> Option<String> {
         if !first.whole.is_empty() && !self.keep_whole(state, &first.whole).await {
-            self.warn(state, "a large directory could not be saved before it was destroyed".into()).await;
+            let named = first.whole.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ");
+            if !unasked {
+                return Some(format!(
+                    "{named} could not be saved first, so that nothing was run; if it is called again, the question says so"
+                ));
+            }
+            self.warn(state, format!("{named} could not be saved before a command that destroys it")).await;
         }
         if let Some(lost) = first.said().filter(|_| unasked) {
             self.warn(state, format!("a command that destroys something runs unasked; {lost}")).await;
@@ -149,6 +156,7 @@ impl TurnRun {
             );
             self.warn(state, message).await;
         }
+        None
     }
 
     async fn warn(&self, state: &mut ThreadState, message: String) {
@@ -225,6 +233,9 @@ fn look_at_files(
         match omitted.why {
             Why::IgnoredDirectory { .. } if found.files == Files::Tree => {}
             Why::IgnoredDirectory { .. } => match scope.why_not_whole(&omitted.path) {
+                None if state.checkpoints.unsaved.contains(&omitted.path) => {
+                    first.lose(format!("{} (it could not be saved a moment ago)", shown(&omitted.path)));
+                }
                 None if first.whole.contains(&omitted.path) => {}
                 None => first.whole.push(omitted.path.clone()),
                 Some(_) if first.linked.contains(&omitted.path) => {}

@@ -189,6 +189,7 @@ impl TurnRun {
         let mut tools = offered(state);
         self.look.begin(state);
         self.ignore_look.begin(state);
+        self.diff_begins(state);
         let mut step = Step::Sample;
         let finish = loop {
             let next = match step {

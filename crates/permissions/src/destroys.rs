@@ -74,6 +74,7 @@ pub fn destroys(access: &Access) -> Vec<Destroys> {
     let Some(command) = &access.command else { return Vec::new() };
     let reading = shell::read(command);
     let bases = directories(&reading.commands);
+    let moved: Vec<&Simple> = reading.commands.iter().filter(|command| command.program() == "mv").collect();
     let mut found: Vec<Destroys> = Vec::new();
     for command in &reading.commands {
         // A list that is broken has refused the command already.
@@ -87,7 +88,7 @@ pub fn destroys(access: &Access) -> Vec<Destroys> {
         let files = match () {
             () if saves.contains(&Saves::Anything) => Files::Anything,
             () if saves.contains(&Saves::Tree) => Files::Tree,
-            () if saves.contains(&Saves::Files) => named(command, bases.as_deref()),
+            () if saves.contains(&Saves::Files) => named(command, &moved, bases.as_deref()),
             () => Files::No,
         };
         let refs = saves.contains(&Saves::Refs);
@@ -110,17 +111,25 @@ fn unlinks(command: &Simple) -> bool {
     }
 }
 
-/// The words of a command that may be names of files, in each of the directories.
-fn named(command: &Simple, bases: Option<&[String]>) -> Files {
-    let arguments = command.words.get(1..).unwrap_or_default();
-    let operands_from = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
-    let operands = arguments.iter().enumerate().filter(|(at, word)| *at > operands_from || !word.starts_with('-'));
-    let words: Vec<&String> = operands.map(|(_, word)| word).collect();
+/// The words of a command that may be names of files, in each of the directories. What other commands of its line have `moved` may
+/// be there by then under a name that it has.
+fn named(command: &Simple, moved: &[&Simple], bases: Option<&[String]>) -> Files {
+    let mut words = operands(command);
     // None at all: they come from elsewhere, as for xargs.
-    let Some(bases) = bases.filter(|_| !words.is_empty() && !words.iter().any(|word| is_open(word))) else {
+    let is_said = !words.is_empty();
+    words.extend(moved.iter().flat_map(|moved| operands(moved)));
+    let Some(bases) = bases.filter(|_| is_said && !words.iter().any(|word| is_open(word))) else {
         return Files::Anything;
     };
     Files::Named(bases.iter().flat_map(|base| words.iter().map(|word| below(base, word))).collect())
+}
+
+/// The words of a command that are no options.
+fn operands(command: &Simple) -> Vec<&String> {
+    let arguments = command.words.get(1..).unwrap_or_default();
+    let operands_from = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+    let operands = arguments.iter().enumerate().filter(|(at, word)| *at > operands_from || !word.starts_with('-'));
+    operands.map(|(_, word)| word).collect()
 }
 
 #[cfg(test)]
@@ -137,6 +146,9 @@ mod tests {
             ("rm -rf 'b c'", &[("rm -rf 'b c'", named(&["b c"]), false)]),
             ("cd a && rm -rf b /c", &[("rm -rf b /c", named(&["b", "/c", "a/b", "/c"]), false)]),
             ("cd a; cd b; rm -r c", &[("rm -r c", named(&["c", "a/c", "b/c", "a/b/c"]), false)]),
+            ("mv -n a b && rm -rf b", &[("rm -rf b", named(&["b", "a", "b"]), false)]),
+            ("cd d; mv a b; rm -rf b", &[("rm -rf b", named(&["b", "a", "b", "d/b", "d/a", "d/b"]), false)]),
+            ("mv \"$a\" b; rm -rf b", &[("rm -rf b", Files::Anything, false)]),
             ("cd && rm -rf b", &[("rm -rf b", Files::Anything, false)]),
             ("cd \"$a\" && rm -rf b", &[("rm -rf b", Files::Anything, false)]),
             ("pushd a && rm -rf b", &[("rm -rf b", Files::Anything, false)]),

@@ -1,21 +1,29 @@
 //! What a sub-agent does to files in the directories of the thread that it works for: it is in that thread's record too,
 //! as far as `/rewind` and `/diff` need it. Those with a worktree of their own work elsewhere.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use codex_store::Record;
 
 use super::Agents;
-use crate::{Thread, recorder::SharedJournal};
+use crate::{Thread, recorder::SharedJournal, turn_diff::TurnDiff};
 
 /// The record of a thread above a sub-agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Above {
     journal: SharedJournal,
-    /// The turn of it that runs, or ran last.
-    turn: Arc<Mutex<String>>,
+    now: Arc<Mutex<Now>>,
     /// Id of the sub-agent's thread: no two items may have the same name.
     agent: String,
+}
+
+/// What a thread does now.
+#[derive(Debug, Default)]
+struct Now {
+    /// The turn that runs, or ran last.
+    turn: String,
+    /// What tells the changes of the turn that runs, if somebody wants to know of them.
+    diff: Option<TurnDiff>,
 }
 
 /// The records of a thread and of those above it.
@@ -39,7 +47,7 @@ impl Above {
         let item = |item: &String| format!("{}_{item}", self.agent);
         let record = match record {
             Record::Checkpoint { item_id, snapshot, runs_on, .. } => Record::Checkpoint {
-                turn_id: self.turn.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                turn_id: self.now().turn.clone(),
                 item_id: item_id.as_ref().map(item),
                 snapshot: snapshot.clone(),
                 runs_on: *runs_on,
@@ -56,27 +64,40 @@ impl Above {
             _ => return,
         };
         // If it cannot be written, that thread's own next record fails, and says so.
-        let _ = self.journal.append(&record);
+        let Ok(seq) = self.journal.append(&record) else { return };
+        let diff = self.now().diff.clone();
+        if let Some(diff) = diff {
+            diff.note(seq, &record);
+        }
     }
-}
 
-impl Above {
     /// Where that record is.
     pub(crate) fn journal(&self) -> SharedJournal {
         self.journal.clone()
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Agents {
     /// The record of the thread that they work for.
     pub(crate) fn record_in(&self, journal: SharedJournal) {
-        let _ = self.records.own.set(Above { journal, turn: Arc::default(), agent: String::new() });
+        let _ = self.records.own.set(Above { journal, now: Arc::default(), agent: String::new() });
     }
 
     /// The turn that runs from now on.
     pub(crate) fn turn_is(&self, turn_id: &str) {
         if let Some(own) = self.records.own.get() {
-            turn_id.clone_into(&mut own.turn.lock().unwrap_or_else(PoisonError::into_inner));
+            turn_id.clone_into(&mut own.now().turn);
+        }
+    }
+
+    /// What tells the changes of that turn, as long as there is something.
+    pub(crate) fn diff_is(&self, diff: Option<TurnDiff>) {
+        if let Some(own) = self.records.own.get() {
+            own.now().diff = diff;
         }
     }
 

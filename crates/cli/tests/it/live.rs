@@ -195,6 +195,33 @@ async fn what_a_turn_has_changed_is_told_after_each_action_that_changed_somethin
     assert!(diffs(&events)[0].contains("deleted file mode") && !diffs(&events)[0].contains("two"), "{events:?}");
 }
 
+/// Whoever looks at the diff of the turn must not miss what others did for it in the same directory.
+#[tokio::test]
+async fn what_sub_agents_change_is_in_the_diff_of_the_turn_that_they_work_for() {
+    let place = Place::new(json!({
+        "steps": [
+            { "tool": "spawn_agent", "arguments": { "task": "help" } },
+            { "tool": "wait_agent", "arguments": {} },
+            run("echo mine > own"),
+            { "text": "ok" },
+        ],
+        "sessions": { "help": [run("echo theirs > helped"), { "text": "done" }] },
+    }));
+    let mut session = session(&place, true).await;
+    session.say("go").await;
+    let mut told = Vec::new();
+    loop {
+        let ServerMessage::Event(event) = session.message().await else { panic!("a question") };
+        match event.notification {
+            ServerNotification::TurnDiffUpdated(of) if of.thread_id == session.thread_id => told.push(of.diff),
+            ServerNotification::TurnCompleted(of) if of.thread_id == session.thread_id => break,
+            _ => {}
+        }
+    }
+    assert!(told.first().is_some_and(|diff| diff.contains("+theirs") && !diff.contains("+mine")), "{told:?}");
+    assert!(told.last().is_some_and(|diff| diff.contains("+theirs") && diff.contains("+mine")), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_plan_is_told_while_it_is_written() {
     let plan = "# Plan\n\n1. Say \"hello\" \u{1f600}.\n2. ".to_owned() + &"And a step of some length. ".repeat(40);

@@ -49,6 +49,42 @@ async fn s03_what_is_destroyed_is_saved_first() {
     assert_eq!(tree(&place.workspace), before);
 }
 
+/// It is saved as well if another command of the line gives it another name first.
+#[tokio::test]
+async fn s03_what_is_moved_before_it_is_destroyed_is_saved_first() {
+    let place = Place::new(json!([run("mv out old && rm -rf old"), { "text": "ok" }]));
+    put_large_directory(&place);
+    let before = tree(&place.workspace);
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    let seen = session.turn(&[yes()]).await;
+    assert!(!reason(&seen.asked).contains("cannot be undone"), "{:?}", seen.asked);
+    assert!(!place.workspace.join("out").exists() && !place.workspace.join("old").exists());
+    let gone = rewind(&session, "turn_0", RewindWhat::Files, &[]).await;
+    assert!(gone.conflicts.is_empty() && gone.failed.is_empty(), "{gone:?}");
+    assert_eq!(tree(&place.workspace), before);
+}
+
+/// Whoever has said yes was not told that it cannot be saved: nothing runs, and the next question tells.
+#[tokio::test]
+async fn s03_what_cannot_be_saved_after_the_yes_is_not_destroyed() {
+    let place = Place::new(json!([run("rm -rf out"), run("rm -rf out"), { "text": "ok" }]));
+    put_large_directory(&place);
+    let mut session = Session::start(&place, ApprovalPolicy::OnRequest).await;
+    session.say("go").await;
+    let (id, question) = session.question().await;
+    assert!(!reason(&[question]).contains("cannot be undone"));
+    let (kept, aside) = (place.home.join("checkpoints"), place.home.join("aside"));
+    fs::rename(&kept, &aside).unwrap();
+    fs::write(&kept, "a file where the directory was").unwrap();
+    session.answer(id, yes()).await.unwrap();
+    let seen = session.rest_of_turn(&[no()]).await;
+    assert!(place.workspace.join("out/deep/0").exists());
+    let asked = reason(&seen.asked);
+    assert!(asked.contains("cannot be undone for"), "{asked}");
+    let told = place.server.requests()[1].body["input"].to_string();
+    assert!(told.contains("could not be saved first, so that nothing was run"), "{told}");
+}
+
 /// More than is ever copied: files that only lose a name get a second one, and it is said where.
 #[tokio::test]
 async fn s03_what_is_too_large_to_be_copied_keeps_its_files_under_another_name() {
