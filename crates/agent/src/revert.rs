@@ -2,13 +2,9 @@
 //! a replay comes to the same.
 
 use codex_protocol::{ServerNotification, ThreadReverted};
-use codex_store::{Conversation, Record, Replayed};
+use codex_store::{Conversation, Record, Replayed, Summaries};
 
-use crate::{
-    Thread, ThreadError,
-    change::Settled,
-    rewind::{blocking, replayed_whole},
-};
+use crate::{Thread, ThreadError, change::Settled, rewind::blocking};
 
 impl Thread {
     /// Takes the conversation back to how it was when the turn began. Ids of turns are not used again.
@@ -17,21 +13,34 @@ impl Thread {
     /// When a turn runs, the conversation has no such turn, nothing of it is kept, or it cannot be recorded.
     pub async fn revert(&self, before_turn_id: &str) -> Result<(), ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
-        let conversation = settled.replayed().await?.conversation;
+        let conversation = settled.replayed(Some(before_turn_id)).await?.conversation;
         settled.revert(self.id(), conversation, before_turn_id).await
     }
 }
 
 impl Settled<'_> {
-    /// What the journal says. It is read on the blocking pool.
+    /// What the journal says, with what summaries stand for: all that was ever said is in memory then. It is read on the blocking
+    /// pool.
     pub(crate) async fn conversation(&self) -> Result<Conversation, ThreadError> {
-        Ok(self.replayed().await?.conversation)
+        let path = self.state.recorder.journal_path().ok_or(ThreadError::Unkept)?;
+        blocking(move || Ok(codex_store::replayed(&path, Summaries::CanBeUndone)?.conversation)).await
     }
 
-    /// What the journal says. It is read on the blocking pool.
-    pub(crate) async fn replayed(&self) -> Result<Replayed, ThreadError> {
+    /// What the journal says, with as much of what summaries stand for as it takes to go back before a turn, if it is to. It is read
+    /// on the blocking pool.
+    pub(crate) async fn replayed(&self, before_turn_id: Option<&str>) -> Result<Replayed, ThreadError> {
         let path = self.state.recorder.journal_path().ok_or(ThreadError::Unkept)?;
-        blocking(move || replayed_whole(&path)).await
+        let to = before_turn_id.map(str::to_owned);
+        blocking(move || {
+            let replayed = codex_store::replayed(&path, Summaries::Stand)?;
+            match to {
+                Some(turn) if !replayed.conversation.reaches(&turn) => {
+                    Ok(codex_store::replayed(&path, Summaries::CanBeUndone)?)
+                }
+                _ => Ok(replayed),
+            }
+        })
+        .await
     }
 
     /// Takes `conversation`, which is the one of the journal, back.

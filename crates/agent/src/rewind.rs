@@ -104,7 +104,7 @@ impl Thread {
     pub async fn rewind_preview(&self, before_turn_id: &str) -> Result<RewindPreview, ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
         let files = settled.files()?;
-        let spans = spans(&settled.known().await?, before_turn_id)?;
+        let spans = spans(&settled.known(None).await?, before_turn_id)?;
         blocking(move || {
             let plan = files.plan(&spans)?;
             Ok(files.preview(&plan))
@@ -119,7 +119,7 @@ impl Thread {
     /// cannot go back at all, the conversation does not either.
     pub async fn rewind(&self, before_turn_id: &str, mut rewind: Rewind) -> Result<ThreadRewound, ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
-        let replayed = settled.known().await?;
+        let replayed = settled.known(Some(before_turn_id)).await?;
         let is_there = replayed.conversation.marks.iter().any(|mark| mark.turn_id == before_turn_id);
         // The conversation is there already: what is left are files that were not chosen.
         let undone = replayed.states.to_redo().filter(|undone| undone.before_turn_id == before_turn_id);
@@ -150,7 +150,7 @@ impl Thread {
     /// When there is nothing to redo; else as [`Thread::rewind`].
     pub async fn rewind_redo(&self, overwrite: BTreeSet<PathBuf>) -> Result<ThreadRewound, ThreadError> {
         let mut settled = self.take().await.ok_or(ThreadError::BusyForGoingBack)?;
-        let Replayed { mut conversation, states, .. } = settled.known().await?;
+        let Replayed { mut conversation, states, .. } = settled.known(None).await?;
         let undone = states.to_redo().ok_or(ThreadError::NothingToRedo)?;
         let mut rewound = ThreadRewound::default();
         if let Some((before, after)) = &undone.files {
@@ -185,10 +185,10 @@ impl Settled<'_> {
     }
 
     /// What the journal says, once the state that is being taken is in it.
-    async fn known(&mut self) -> Result<Replayed, ThreadError> {
+    async fn known(&mut self, before_turn_id: Option<&str>) -> Result<Replayed, ThreadError> {
         let thread_id = self.thread_id().to_owned();
         self.state.checkpoint_taken(&thread_id).await;
-        self.replayed().await
+        self.replayed(before_turn_id).await
     }
 
     /// What the user said first in a turn.
@@ -373,11 +373,6 @@ fn what(undone: &Undone) -> RewindWhat {
         (Some(_), false) => RewindWhat::Files,
         (None, _) => RewindWhat::Conversation,
     }
-}
-
-/// What a journal says, with what summaries stand for: all that was ever said is in memory then. Only for going back.
-pub(crate) fn replayed_whole(journal: &Path) -> Result<Replayed, ThreadError> {
-    Ok(codex_store::replayed(journal, Summaries::CanBeUndone)?)
 }
 
 /// What a journal says of the states of files.

@@ -64,6 +64,12 @@ impl Environment {
         self.value(name).and_then(OsStr::to_str)
     }
 
+    /// Where a test of the built program wants it to end: in the middle of a write. In no release, and so in no table.
+    #[cfg(debug_assertions)]
+    pub fn end_at_write(&self) -> Option<&str> {
+        self.get_named("CODEX_END_AT_WRITE")
+    }
+
     fn value(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }

@@ -141,7 +141,7 @@ struct Known {
 /// Where a test of the built program wants it to end: in the middle of a write, `journal:N` or `states:N`.
 #[cfg(debug_assertions)]
 fn end_where_wanted(environment: &Environment) {
-    let wanted = environment.get_named("CODEX_END_AT_WRITE").and_then(|at| at.split_once(':'));
+    let wanted = environment.end_at_write().and_then(|at| at.split_once(':'));
     match wanted.map(|(which, number)| (which, number.parse())) {
         Some(("journal", Ok(number))) => codex_store::faults::end_at_write(number),
         Some(("states", Ok(number))) => codex_checkpoints::faults::end_at_write(number),

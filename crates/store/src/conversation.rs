@@ -121,6 +121,12 @@ impl Conversation {
         }
     }
 
+    /// Whether it can go back to before the turn with what is held.
+    pub fn reaches(&self, before_turn_id: &str) -> bool {
+        let mark = self.marks.iter().find(|mark| mark.turn_id == before_turn_id);
+        mark.is_none_or(|mark| self.replaced.iter().skip(mark.summaries).all(|replaced| replaced.history.is_some()))
+    }
+
     /// Goes back to how it was when the turn began. Returns the turns that are not part of it any more; `None`, and nothing
     /// happens, if that turn was none of it.
     pub fn revert(&mut self, before_turn_id: &str) -> Option<Vec<Mark>> {

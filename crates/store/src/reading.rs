@@ -170,6 +170,14 @@ mod tests {
             holding += 1;
             assert!(short.history.messages().eq(whole.history.messages()), "{records:?}");
             assert_eq!(short.marks, whole.marks, "{records:?}");
+            for mark in &whole.marks {
+                let (mut short, mut whole) = (short.clone(), whole.clone());
+                let reaches = short.reaches(&mark.turn_id);
+                assert!(short.revert(&mark.turn_id).is_some() && whole.revert(&mark.turn_id).is_some());
+                assert_eq!(reaches, !short.lacks_some(), "{records:?}");
+                let is_same = short.history.messages().eq(whole.history.messages()) && short.pinned == whole.pinned;
+                assert!(is_same || !reaches, "{records:?}");
+            }
             assert!(!whole.lacks_some());
         }
         assert!(lacking > 1_000 && holding > 10_000, "{lacking} {holding}");

@@ -230,6 +230,7 @@ const NOT_INSIDE: &[(&str, &str)] = &[
     ("remote::sessions::no_command_reaches_the_socket", WORDS),
     ("review::an_interrupt_ends_it_and_the_thread_goes_on", MOUNTS),
     ("review::the_settings_say_what_runs_the_tests", MOUNTS),
+    ("review::where_nothing_can_be_thrown_away_what_the_tests_changed_is_put_back", SURROUNDINGS),
     ("review::without_walls_a_review_still_leaves_everything_as_it_is", MOUNTS),
     ("sandbox::a_server_is_reachable_in_its_cell_and_nowhere_else", NETWORK),
     ("sandbox::caches::a_cache_that_takes_no_overlay_is_read_only", MOUNTS),

@@ -190,7 +190,9 @@ fn poisoned(value: &Value) -> Value {
         Value::Object(map) => map
             .iter()
             .map(|(key, value)| {
-                let is_word = ["type", "status", "method"].contains(&key.as_str());
+                // What sub-agents are asked for has a name of few.
+                let is_known = key == "tool" && map.contains_key("agentsStates");
+                let is_word = ["type", "status", "method"].contains(&key.as_str()) || is_known;
                 (key.clone(), if is_word { value.clone() } else { poisoned(value) })
             })
             .collect::<serde_json::Map<String, Value>>()

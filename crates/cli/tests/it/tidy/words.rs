@@ -67,9 +67,9 @@ const RESERVED: &[Reserved] = &[
         why: "only `config` reads the environment, once",
     },
     Reserved {
-        words: &["CanBeUndone", "replayed_whole"],
+        words: &["CanBeUndone"],
         within: &["crates/agent/", "crates/server/"],
-        except: &["crates/agent/src/rewind.rs", "crates/agent/src/revert.rs"],
+        except: &["crates/agent/src/revert.rs"],
         why: "only going back needs all that was ever said in memory",
     },
     Reserved {
