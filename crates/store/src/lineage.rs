@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -49,11 +49,6 @@ impl Part {
     /// What counts of it, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
-    }
-
-    /// The number of the file.
-    pub(crate) fn number(&self) -> io::Result<u64> {
-        self.file.metadata().map(|file| file.ino())
     }
 
     /// Reads what counts of it, from the place `at` on.

@@ -2,13 +2,14 @@
 //! before one of its summaries, but for the conversation, for which the summary stands. It is a cache: whatever becomes of its
 //! file, no answer is another one.
 //!
-//! A point counts for the journal with the number of the file that it was made of, if that is long enough still, and has the same
-//! bytes before the place and a summary at it.
+//! A point counts for a journal of its session that has the same summary at the place, and the same bytes before it: wherever it
+//! was copied to.
 
 use std::{
     fs::{self, DirBuilder},
     hash::{DefaultHasher, Hasher},
     io::{self, Write},
+    ops::Range,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -27,19 +28,19 @@ const FORMAT: u32 = 1;
 const DIRECTORY: &str = "cache/resume";
 /// How much lies between two, in bytes, at least: what is shorter is read as fast.
 const MUCH: u64 = 1 << 20;
-/// How many bytes before the place must be the same.
+/// How many bytes before the summary must be the same.
 const TAIL: u64 = 4 << 10;
 
 /// A place in a journal, and what is before it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Point {
     format: u32,
-    /// The number of the file.
-    number: u64,
-    /// A hash of the bytes right before the place.
+    /// A hash of the summary and of the bytes right before it.
     tail: u64,
     /// Where the line begins that sums up, in bytes.
     pub(crate) at: u64,
+    /// Where that line ends.
+    end: u64,
     /// How many lines before it could not be read.
     pub(crate) unreadable: usize,
     /// What is before it.
@@ -50,7 +51,7 @@ pub(crate) struct Point {
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
     last: u64,
-    point: Option<(u64, usize, Resumable)>,
+    point: Option<(Range<u64>, usize, Resumable)>,
 }
 
 impl Passed {
@@ -59,29 +60,29 @@ impl Passed {
         Self { last, point: None }
     }
 
-    /// A summary begins at the byte `at` of a journal of `length` bytes, before which is `before`.
+    /// A summary lies at `line` in a journal of `length` bytes, and `before` before it.
     pub(crate) fn summary(
         &mut self,
-        (at, length): (u64, u64),
+        (line, length): (Range<u64>, u64),
         unreadable: usize,
         before: impl FnOnce() -> Option<Resumable>,
     ) {
         // Each costs what a session holds: ever shorter steps, of which only the last is written.
-        let step = at.saturating_sub(self.last);
+        let step = line.start.saturating_sub(self.last);
         if step >= MUCH
-            && step >= length.saturating_sub(at) / 4
+            && step >= length.saturating_sub(line.start) / 4
             && let Some(before) = before()
         {
-            (self.last, self.point) = (at, Some((at, unreadable, before)));
+            (self.last, self.point) = (line.start, Some((line, unreadable, before)));
         }
     }
 
     /// Writes the last point, if there is one. That it cannot be written is no error.
     pub(crate) fn keep(self, part: &Part) {
-        let Some((at, unreadable, before)) = self.point else { return };
+        let Some((Range { start: at, end }, unreadable, before)) = self.point else { return };
         let Some(path) = path_of(part.path()) else { return };
-        let Ok((number, tail)) = part.number().and_then(|number| Ok((number, tail(part, at)?))) else { return };
-        let _ = write(&path, &Point { format: FORMAT, number, tail, at, unreadable, before });
+        let Ok(tail) = tail(part, at, end) else { return };
+        let _ = write(&path, &Point { format: FORMAT, tail, at, end, unreadable, before });
     }
 }
 
@@ -89,9 +90,9 @@ impl Passed {
 pub(crate) fn of(part: &Part) -> Option<Point> {
     let point: Point = serde_json::from_slice(&fs::read(path_of(part.path())?).ok()?).ok()?;
     let counts = point.format == FORMAT
-        && point.at < part.length()
-        && part.number().is_ok_and(|number| number == point.number)
-        && tail(part, point.at).is_ok_and(|tail| tail == point.tail);
+        && point.at < point.end
+        && point.end <= part.length()
+        && tail(part, point.at, point.end).is_ok_and(|tail| tail == point.tail);
     counts.then_some(point)
 }
 
@@ -110,10 +111,10 @@ fn file(codex_home: &Path, id: &str) -> PathBuf {
     codex_home.join(DIRECTORY).join(format!("{id}.json"))
 }
 
-fn tail(part: &Part, at: u64) -> io::Result<u64> {
-    let length = at.min(TAIL);
-    let mut bytes = vec![0; length as usize];
-    part.read_exact_at(&mut bytes, at - length)?;
+fn tail(part: &Part, at: u64, end: u64) -> io::Result<u64> {
+    let from = at.saturating_sub(TAIL);
+    let mut bytes = vec![0; (end - from) as usize];
+    part.read_exact_at(&mut bytes, from)?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     Ok(hasher.finish())

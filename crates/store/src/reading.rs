@@ -104,7 +104,7 @@ fn through(
         ends = each(part.reader(at), part.path(), at, |line, at| {
             // Of others they would count what is not theirs.
             if index >= inherited && matches!(line.record, Record::Compacted { .. }) {
-                passed.summary((at.start, part.length()), unreadable, || replayer.resumable());
+                passed.summary((at, part.length()), unreadable, || replayer.resumable());
             }
             // Headers are the lines 0.
             if line.seq > 0 {
@@ -300,16 +300,18 @@ mod tests {
         let file = home.path().join("cache/resume/t.json");
         let kept = std::fs::read_to_string(&file).unwrap();
         let other_place = kept.replacen("\"at\":", "\"at\":1", 1);
-        let other_file = kept.replacen("\"number\":", "\"number\":1", 1);
+        let other_bytes = kept.replacen("\"tail\":", "\"tail\":1", 1);
         let newer = kept.replacen("\"format\":1", "\"format\":0", 1);
-        for broken in ["", "{", &kept[..kept.len() / 2], &other_place, &other_file, &newer] {
+        for broken in ["", "{", &kept[..kept.len() / 2], &other_place, &other_bytes, &newer] {
             assert!(*broken != *kept);
             std::fs::write(&file, broken).unwrap();
             assert!(known(&path).1 > length, "{}", &broken[..broken.len().min(90)]);
         }
-        // Cut off before it, or written anew.
+        // Cut off before it or in it, or written anew.
         let text = std::fs::read_to_string(&path).unwrap();
-        for text in [text[..=text[..length as usize / 2].rfind('\n').unwrap()].to_owned(), text.replace("xxx", "yyy")] {
+        let summary = kept.split("\"at\":").nth(1).unwrap().split(',').next().unwrap().parse::<usize>().unwrap();
+        let before = text[..=text[..length as usize / 2].rfind('\n').unwrap()].to_owned();
+        for text in [before, text[..summary + 40].to_owned(), text.replace("xxx", "yyy")] {
             std::fs::write(&path, text).unwrap();
             std::fs::write(&file, &kept).unwrap();
             known(&path);
@@ -353,7 +355,7 @@ mod tests {
         // Nor does it to be made.
         let header = again.header;
         let before = bytes_read();
-        let (made, _) = forked(&path, header).unwrap();
+        let (made, _) = super::forked(&path, header).unwrap();
         assert!(bytes_read() - before < 2_500_000);
         assert!(made.conversation.history.messages().eq(again.conversation.history.messages()));
         assert_eq!((made.usage.len(), made.turns, made.preview), (0, 1_005, again.preview));
