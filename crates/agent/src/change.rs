@@ -108,7 +108,8 @@ impl Settled<'_> {
         let mode = state.settings.mode();
         // Those that were started stay.
         let agents = state.settings.agents.clone();
-        let new = ThreadSettings { workplace, agents, ..settings }.with_agent_tools();
+        let titles = state.settings.titles;
+        let new = ThreadSettings { workplace, agents, titles, ..settings }.with_agent_tools();
         Ok(self.change(|_| new.in_mode(mode))?)
     }
 }

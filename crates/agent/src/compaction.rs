@@ -11,7 +11,7 @@ mod what_stays;
 use std::sync::Arc;
 
 use codex_history::{AssistantPart, History, Message, Sizes, ToolInput, ToolSpec, Usage};
-use codex_model::{Failure, FailureKind, Request, StreamEvent};
+use codex_model::{Failure, FailureKind, OtherForm, Request, StreamEvent};
 use codex_protocol::{CompactionReport, ServerNotification, ThreadItem};
 use codex_store::{Record, StoreError};
 use futures_util::StreamExt;
@@ -24,7 +24,7 @@ use crate::{
     partial::Partial,
     sample::{error_info, token_usage},
     thread::{Because, Ended, ThreadState},
-    turn::{Finish, Step, TurnOptions, TurnRun, offered, turn_error, unwritable},
+    turn::{Finish, Step, TurnOptions, TurnRun, offered, offered_in, turn_error, unwritable},
 };
 
 const PROMPT: &str = include_str!("prompts/compact.md");
@@ -321,6 +321,7 @@ impl TurnRun {
             thread_id: self.thread_id.clone(),
             options: state.settings.options(),
             output_schema: None,
+            other_form: None,
         };
         self.progress.asked = std::time::Instant::now();
         self.progress.answers = None;
@@ -409,6 +410,17 @@ impl ThreadState {
         let date = context::today();
         let opening = context::opening(is_small, instructions, &workplace.roots, &workplace.policy, &date);
         context::with_skills(opening, self.offered_skills())
+    }
+
+    /// What changes for a model of the other form that takes over. What is said apart is for one model alone.
+    pub(crate) fn other_form(&self) -> Option<Arc<OtherForm>> {
+        let model = &self.settings.model;
+        if !model.others_differ || self.apart.is_some() {
+            return None;
+        }
+        let (opening, is_small) = (context::base(!model.is_small).to_owned(), !model.is_small);
+        let without = self.offered_skills().map(|skills| skills.trim_end().to_owned());
+        Some(Arc::new(OtherForm { opening, without, tools: offered_in(self, is_small) }))
     }
 
     /// What the model is told of skills. One with little room has no tool to read them.

@@ -35,8 +35,12 @@ pub(crate) fn opening(
     date: &str,
 ) -> Vec<Message> {
     let content = surroundings(instructions, roots, policy, date).into_iter().map(text).collect();
-    let base = if is_small { BASE_SMALL } else { BASE };
-    vec![Message::Developer { text: base.trim_end().to_owned() }, Message::User { content }]
+    vec![Message::Developer { text: base(is_small).to_owned() }, Message::User { content }]
+}
+
+/// Our instructions; `is_small`: in few words.
+pub(crate) fn base(is_small: bool) -> &'static str {
+    if is_small { BASE_SMALL } else { BASE }.trim_end()
 }
 
 /// What has changed around a thread that goes on: the parts that its conversation does not say, or says otherwise.
@@ -267,7 +271,7 @@ mod tests {
             mcp_answer mcp_ready more_granted \
             more_refused network_domains never_writable new_repositories output_left_out picture_left_out \
             refused_again repeated review sandbox_danger_full_access sandbox_planning sandbox_read_only \
-            sandbox_workspace_write stopped unanswered weaker_walls_declined";
+            sandbox_workspace_write stopped title unanswered weaker_walls_declined";
         let mut elsewhere: Vec<&str> = ELSEWHERE.split_whitespace().collect();
         for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/prompts")).unwrap() {
             let path = file.unwrap().path();

@@ -1,6 +1,6 @@
 //! What the user says, put into the conversation's words.
 
-use std::path::Path;
+use std::{panic, path::Path, sync::Arc};
 
 use codex_history::Content;
 use codex_protocol::UserInput;
@@ -15,12 +15,25 @@ const KEPT: &str = "an ignore file (`.codexignore`) keeps it from the model; tak
 /// Most characters of a picture's name that the model reads: its end, where a path says most.
 const NAME: usize = 100;
 
+/// What the user says. Pictures are read on the blocking pool.
+pub(crate) async fn said(
+    roots: Arc<Roots>,
+    input: Vec<Spoken>,
+) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
+    let read = move || {
+        let parts = self::parts(&input, &roots)?;
+        Ok((parts, input.into_iter().map(|spoken| told(spoken.shown)).collect()))
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
+}
+
 /// The parts of the user's message, for each piece: each text as it is, each picture after its name. Reads files, so it runs
 /// on the blocking pool. Relative paths are below the workspace.
 ///
 /// # Errors
 /// When nothing was said, or a picture cannot be read, or an ignore file names it.
-pub(crate) fn parts(input: &[Spoken], roots: &Roots) -> Result<Vec<Vec<Part>>, ThreadError> {
+fn parts(input: &[Spoken], roots: &Roots) -> Result<Vec<Vec<Part>>, ThreadError> {
     let is_empty = |input: &Spoken| matches!(&input.shown, UserInput::Text { text } if text.trim().is_empty());
     if input.iter().all(is_empty) {
         return Err(ThreadError::EmptyInput);
@@ -59,13 +72,17 @@ fn content(piece: &UserInput, roots: &Roots) -> Result<Vec<Content>, ThreadError
     Ok(content)
 }
 
+fn title(name: &str) -> Content {
+    Content::Text { text: picture_title(name) }
+}
+
 /// What stands before a picture. Its name may be another's: an editor sends one, and files of a project have some. It stays
 /// between its quotes, on its line.
-fn title(name: &str) -> Content {
+pub fn picture_title(name: &str) -> String {
     let too_much = name.chars().count().saturating_sub(NAME);
     let end: String = name.chars().skip(too_much).map(|c| if c == '`' { '\'' } else { c }).collect();
     let cut = if too_much > 0 { "…" } else { "" };
-    Content::Text { text: format!("Picture `{cut}{}`:", one_line(&end)) }
+    format!("Picture `{cut}{}`:", one_line(&end))
 }
 
 /// What is told of what the user said: the bytes of pictures are in the conversation, once.

@@ -181,6 +181,7 @@ impl TurnRun {
             thread_id: self.thread_id.clone(),
             options: state.settings.options(),
             output_schema: self.options.output_schema.clone(),
+            other_form: state.other_form(),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct ThreadSettings {
     pub tests: ProjectTests,
     /// The kind of sub-agent that it is: another thread's model says what it is to do. `None`: it works for the user.
     pub agent_kind: Option<String>,
+    /// Whether its model is to be asked for a title of the session.
+    pub titles: bool,
     /// In plan mode: the policy that is in force again after it.
     pub after_planning: Option<Arc<Policy>>,
 }
@@ -87,6 +89,8 @@ pub struct ModelChoice {
     pub context_window: Option<u64>,
     /// Whether it has little room: it is told what it must know in few words, and offered few tools.
     pub is_small: bool,
+    /// Whether one that may take over has little room where this one has much, or the other way round.
+    pub others_differ: bool,
     /// A conversation of more tokens is summed up by itself; `None`: none is.
     pub compact_at: Option<u64>,
     /// What models cost.

@@ -51,6 +51,11 @@ pub(crate) fn joined(parts: impl IntoIterator<Item = Part>) -> Vec<Content> {
     content
 }
 
+/// What the model reads of what the user said, where nothing is to be run first.
+pub(crate) fn read(parts: Vec<Vec<Part>>) -> Vec<Content> {
+    parts.into_iter().flat_map(joined).collect()
+}
+
 /// Whether something is to be run first.
 pub(crate) fn waits(parts: &[Part]) -> bool {
     parts.iter().any(|part| matches!(part, Part::Output(_)))

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    panic::{self, AssertUnwindSafe},
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
@@ -28,12 +28,13 @@ use crate::{
     checkpoints::{Keeper, Keeping},
     context,
     diagnostics::Checks,
-    hooks, input,
+    hooks,
+    input::said,
     mode::{self, Next},
     nested_instructions::Nested,
     recorder::{Recorder, SharedJournal},
     review::{Apart, Review},
-    spoken::{joined, waits},
+    spoken::{read, waits},
     standing::SharedStanding,
     steers::Said,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
@@ -306,6 +307,7 @@ impl Thread {
         let (id, mut state) = ThreadState::new(parts);
         (state.history, state.turns) = (replayed.conversation.history, replayed.turns);
         state.hooks.is_resumed = true;
+        state.settings.titles &= replayed.turns == 0;
         state.recorder.set_pinned(replayed.conversation.pinned);
         state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
         let mode = replayed.epoch.as_ref().and_then(|epoch| Mode::named(epoch.mode.as_deref()?));
@@ -394,12 +396,16 @@ impl Thread {
     pub(crate) fn spawn(&self, mut state: OwnedMutexGuard<ThreadState>, run: TurnRun, because: Because) {
         let running = Arc::clone(&self.running);
         tokio::spawn(async move {
-            let spare = run.clone();
+            let (spare, asked) = (run.clone(), state.untitled(&because));
             let ended = match AssertUnwindSafe(because.run(run, &mut state)).catch_unwind().await {
                 Ok(ended) => ended,
                 Err(_) => spare.broken(&mut state).await,
             };
+            let titling = asked.and_then(|asked| state.titling(&ended.turn, &asked, &ended.thread_id));
             end(state, &running, ended).await;
+            if let Some(titling) = titling {
+                titling.run().await;
+            }
         });
     }
 
@@ -639,21 +645,6 @@ impl Because {
     }
 }
 
-/// What the user says. Pictures are read on the blocking pool.
-async fn said(roots: Arc<Roots>, input: Vec<Spoken>) -> Result<(Vec<Vec<Part>>, Vec<UserInput>), ThreadError> {
-    let read = move || {
-        let parts = input::parts(&input, &roots)?;
-        Ok((parts, input.into_iter().map(|spoken| input::told(spoken.shown)).collect()))
-    };
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
-}
-
-/// What the model reads of what the user said, where nothing is to be run first.
-fn read(parts: Vec<Vec<Part>>) -> Vec<Content> {
-    parts.into_iter().flat_map(joined).collect()
-}
-
 /// Tells of commands that end between turns, as long as the thread is there.
 async fn tell_ends(thread_id: String, state: Weak<tokio::sync::Mutex<ThreadState>>, mut ends: watch::Receiver<u64>) {
     while ends.changed().await.is_ok() {
@@ -688,7 +679,8 @@ pub(crate) struct Ended {
 impl ThreadState {
     fn new(parts: ThreadParts) -> (String, Self) {
         let ThreadParts { id, settings, journal, temp, events, questions, live, budget, keeping } = parts;
-        let settings = settings.with_agent_tools();
+        let mut settings = settings.with_agent_tools();
+        settings.titles &= journal.path().is_some() && settings.agent_kind.is_none();
         // Without a journal nothing would say what they are of.
         let keeping = keeping.filter(|_| journal.path().is_some());
         let recorder = Recorder::new(journal, events, live);

@@ -336,13 +336,17 @@ pub(crate) fn status_changed(thread_id: &str, status: ThreadStatus) -> ServerNot
 
 /// The tools the model is offered: under read-only, those that only read; where it has little room, few.
 pub(crate) fn offered(state: &ThreadState) -> Arc<[ToolSpec]> {
-    let ThreadSettings { tools, workplace, model, plugged, .. } = &state.settings;
+    offered_in(state, state.settings.model.is_small)
+}
+
+/// As [`offered`], to a model that has little room, or not.
+pub(crate) fn offered_in(state: &ThreadState, is_small: bool) -> Arc<[ToolSpec]> {
+    let ThreadSettings { tools, workplace, plugged, .. } = &state.settings;
     let offered = tools.iter().filter(|tool| is_offered(&***tool, &workplace.policy)).map(|tool| tool.spec());
-    let mut offered: Vec<ToolSpec> =
-        if model.is_small { offered.filter_map(small).collect() } else { offered.collect() };
+    let mut offered: Vec<ToolSpec> = if is_small { offered.filter_map(small).collect() } else { offered.collect() };
     // Behind the others, which stay as they are.
     let servers = plugged.mcp.iter().filter(|_| state.apart.is_none());
-    offered.extend(servers.flat_map(|mcp| mcp.offer(&workplace.policy, model.is_small)));
+    offered.extend(servers.flat_map(|mcp| mcp.offer(&workplace.policy, is_small)));
     offered.into()
 }
 

@@ -329,7 +329,11 @@ pub const KEYS: &[Key] = &[
     later("auto_review", "Instructions for a model that answers questions"),
     later("background_terminal_max_timeout", "How long a command that runs on may be waited for"),
     key("history", Kind::Table(HISTORY), "What was written in the screen before"),
-    key("sessions", Kind::Table(SESSIONS), "How long sessions are kept; of your own file alone"),
+    key(
+        "sessions",
+        Kind::Table(SESSIONS),
+        "How long sessions are kept, and what they are called; of your own file alone",
+    ),
     key("skills", Kind::Table(skills::SKILLS), "Skills, and which are not in use"),
     key("tui", Kind::Table(TUI), "The screen"),
     later("commit_attribution", "Line about this program in messages of commits"),
@@ -560,6 +564,13 @@ const SESSIONS: &[Key] = &[
         "Days for which states of files are kept, to go back to",
     )
     .default("30"),
+    key(
+        "titles",
+        Kind::Choice(&["prompt", "model"]),
+        "Where a session's title comes from: the first sentence that you write; or the model, which is asked for one once, after the first \
+         turn (not by `exec`, nor with a cassette), and the first sentence where it gives none",
+    )
+    .default("\"prompt\""),
 ];
 
 /// Looks of the screen.

@@ -101,7 +101,7 @@ pub use schema::schema;
 pub use search::{SearchBackend, SearchMode, SearchProvider, SearchSettings};
 pub use settings::{
     AgentSettings, ApprovalMode, Notifications, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings, Settings,
-    WorkspaceWrite,
+    Titles, WorkspaceWrite,
 };
 pub use shell_environment::{EnvironmentPolicy, Inherit, Patterns};
 pub use trust_store::{Hash, TrustStore, TrustedProject, Verdict, revoke, trust};

@@ -179,7 +179,7 @@ pub struct Settings {
     pub mcp: McpSettings,
 }
 
-/// How long sessions are kept.
+/// How long sessions are kept, and what they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionSettings {
@@ -189,4 +189,16 @@ pub struct SessionSettings {
     pub max_total_mb: Option<u64>,
     /// Days for which states of files are kept.
     pub keep_checkpoints_days: u32,
+    /// Where their titles come from.
+    pub titles: Titles,
+}
+
+/// Where titles of sessions come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Titles {
+    /// The first sentence that the user says.
+    Prompt,
+    /// The model, which is asked once.
+    Model,
 }

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use codex_history::ToolInput;
+use codex_history::{Content, History, Message, ToolInput};
 use codex_net::awake::Stopwatch;
 use futures_util::{StreamExt, stream};
 
-use crate::{EventStream, Failure, FailureKind, Known, Model, Request, StreamEvent};
+use crate::{EventStream, Failure, FailureKind, Known, Model, OtherForm, Request, StreamEvent};
 
 /// How long one that could not answer is not asked.
 pub const HOLD: Duration = Duration::from_secs(600);
@@ -31,6 +31,8 @@ pub struct Alternative {
     pub known: Known,
     /// Whether its vendor itself searches the web for it.
     pub searches: bool,
+    /// Whether it has little room where the chosen one has much, or the other way round.
+    pub other_form: bool,
 }
 
 impl Alternative {
@@ -52,12 +54,30 @@ impl Alternative {
     fn fit(&self, asked: &Request) -> Request {
         let mut request = Request { model: self.id.clone(), ..asked.clone() };
         request.options = self.known.fit(&asked.options).into();
+        if let Some(form) = asked.other_form.as_ref().filter(|_| self.other_form) {
+            request.history = in_form(&asked.history, form);
+            request.tools = Arc::clone(&form.tools);
+        }
         let is_search = |input: &ToolInput| matches!(input, ToolInput::WebSearch { .. });
-        if !self.searches && asked.tools.iter().any(|tool| is_search(&tool.input)) {
-            request.tools = asked.tools.iter().filter(|tool| !is_search(&tool.input)).cloned().collect();
+        if !self.searches && request.tools.iter().any(|tool| is_search(&tool.input)) {
+            request.tools = request.tools.iter().filter(|tool| !is_search(&tool.input)).cloned().collect();
         }
         request
     }
+}
+
+/// The conversation as a model of the other form is told it.
+fn in_form(history: &History, form: &OtherForm) -> History {
+    let is_of_use = |piece: &Content| !matches!(piece, Content::Text { text } if Some(text) == form.without.as_ref());
+    let told = |(at, message): (usize, &Message)| match message {
+        Message::Developer { .. } if at == 0 => Message::Developer { text: form.opening.clone() },
+        Message::User { content } => {
+            Message::User { content: content.iter().filter(|it| is_of_use(it)).cloned().collect() }
+        }
+        other => other.clone(),
+    };
+    let is_empty = |message: &Message| matches!(message, Message::User { content } if content.is_empty());
+    history.messages().enumerate().map(told).filter(|message| !is_empty(message)).collect()
 }
 
 /// Models of which the first that can answers.
@@ -169,11 +189,14 @@ impl State {
         // The request is made for the one that was chosen.
         let answer = match at {
             0 => one.client.stream(self.request.clone()),
-            _ => match one.too_long(&self.request) {
-                // Some servers would cut it without a word.
-                Some(failure) => Box::pin(stream::iter([StreamEvent::Failed(failure)])),
-                None => one.client.stream(one.fit(&self.request)),
-            },
+            _ => {
+                let request = one.fit(&self.request);
+                match one.too_long(&request) {
+                    // Some servers would cut it without a word.
+                    Some(failure) => Box::pin(stream::iter([StreamEvent::Failed(failure)])),
+                    None => one.client.stream(request),
+                }
+            }
         };
         self.asked = Some((at, answer));
     }

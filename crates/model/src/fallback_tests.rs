@@ -33,6 +33,7 @@ fn fallback(models: &[&Arc<Listed>]) -> Fallback {
         id: format!("m{at}"),
         known: Known::default(),
         searches: true,
+        other_form: false,
     };
     let mut all: Vec<Alternative> = models.iter().enumerate().map(named).collect();
     let chosen = all.remove(0);
@@ -68,6 +69,7 @@ fn request() -> Request {
         thread_id: "t".into(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 
@@ -191,6 +193,7 @@ async fn one_whose_context_is_too_small_is_not_asked() {
         id: id.into(),
         known: Known { context_window, ..Known::default() },
         searches: true,
+        other_form: false,
     };
     let model = Fallback::new(of(&one, "a", None), vec![of(&other, "b", Some(1_000))]);
     let long: History = [codex_history::Message::user("x".repeat(8_000))].into_iter().collect();

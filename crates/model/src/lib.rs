@@ -36,6 +36,6 @@ pub use local::{LocalModel, LocalServer, ServerKind, Window};
 pub use prices::{Long, Price, Prices};
 pub use retry::{RetryPolicy, Retrying};
 pub use searching::SearchingOtherwise;
-pub use stream::{EventStream, Failure, FailureKind, Model, Options, Request, StreamEvent};
+pub use stream::{EventStream, Failure, FailureKind, Model, Options, OtherForm, Request, StreamEvent};
 pub use text_calls::{Calling, TextCalls};
 pub use wire::WireFormat;

@@ -47,6 +47,7 @@ fn request() -> Request {
         thread_id: "t".into(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 

@@ -40,6 +40,19 @@ pub struct Request {
     pub options: Arc<Options>,
     /// JSON Schema that the answer's text must satisfy.
     pub output_schema: Option<Arc<Value>>,
+    /// What changes for a model of the other form, where one may take over.
+    pub other_form: Option<Arc<OtherForm>>,
+}
+
+/// What differs between the same request to a model that has little room, and to one that has much.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtherForm {
+    /// What stands in the place of the first message.
+    pub opening: String,
+    /// A text beside what the user says that is of no use to it.
+    pub without: Option<String>,
+    /// The tools on offer.
+    pub tools: Arc<[ToolSpec]>,
 }
 
 /// How a model is to answer. What the model or its wire does not take is left out of a request.

@@ -38,7 +38,7 @@ pub struct Thread {
     /// Absolute path of its journal.
     #[serde(default)]
     pub path: Option<String>,
-    /// The first user message, cut to a line.
+    /// The first user message, cut to a line; in lists, the title that a model gave it, where one was asked.
     pub preview: String,
     /// Always null: there are no projects here.
     pub project_id: Option<String>,

@@ -12,13 +12,13 @@ use codex_agent::{
 };
 use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
-    SandboxMode, SessionSettings, Settings, TestCommand, WireApi, api_key, variables,
+    SandboxMode, SessionSettings, Settings, TestCommand, Titles, WireApi, api_key, variables,
 };
 use codex_model::{
     Cassette, HttpConfig, HttpModel, Known, Model, Quirk, Quirks, Retrying, ServerKind, TextCalls, WireFormat,
 };
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
-use codex_protocol::{ErrorKind, RpcError, ThreadResumeParams, ThreadStartParams, TypedFlag};
+use codex_protocol::{ErrorKind, RpcError, SessionSource, ThreadResumeParams, ThreadStartParams, TypedFlag};
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_tools::Tool;
@@ -331,6 +331,10 @@ pub(crate) async fn thread(
         agents: None,
         tests,
         agent_kind: None,
+        // `exec` ends before one could come, and a cassette has what was said in the turns alone.
+        titles: settings.sessions.titles == Titles::Model
+            && server.cassette.is_none()
+            && server.source != SessionSource::Exec,
         after_planning: None,
     };
     Ok(Built {
@@ -611,6 +615,7 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
     let client = fallback::client(settings, |settings, others| client(server, settings, (wanted, others), open))?;
     let known = catalog::known(settings, &settings.model_provider, &settings.model);
     let (usual, planning) = catalog::options(settings, &known);
+    let is_small = oss::is_small(settings, context_window(settings, known));
     Ok(ModelChoice {
         client,
         provider: settings.model_provider.clone(),
@@ -618,7 +623,8 @@ fn asked(server: &Server, settings: &Settings, wanted: &Wanted, open: Option<&Op
         reasoning_effort: settings.model_reasoning_effort.clone(),
         options: [usual.into(), planning.into()],
         context_window: context_window(settings, known),
-        is_small: oss::is_small(settings, context_window(settings, known)),
+        is_small,
+        others_differ: fallback::windows(settings).any(|window| oss::is_small(settings, window) != is_small),
         compact_at: compact_at(settings, known),
         prices: prices(settings),
     })

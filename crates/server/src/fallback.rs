@@ -3,10 +3,25 @@
 use std::sync::Arc;
 
 use codex_config::Settings;
-use codex_model::{Alternative, Fallback, Model};
+use codex_model::{Alternative, Fallback, Known, Model};
 use codex_protocol::RpcError;
 
-use crate::{build::configuration, catalog, limits::prices, web};
+use crate::{
+    build::{configuration, context_window},
+    catalog,
+    limits::prices,
+    oss, web,
+};
+
+/// Tokens that a request to each of those may hold that take over, where known.
+pub(crate) fn windows(settings: &Settings) -> impl Iterator<Item = Option<u64>> {
+    let names = settings.model_fallback.iter().filter_map(|name| name.split_once('/'));
+    names.map(|(provider, model)| catalog::known(settings, provider, model).context_window)
+}
+
+fn known_of(settings: &Settings) -> Known {
+    catalog::known(settings, &settings.model_provider, &settings.model)
+}
 
 /// Who is asked: the model that is selected, and those that take over from it. `build` builds one for settings that select it,
 /// and is told whether others come after it.
@@ -19,13 +34,15 @@ pub(crate) fn client(
         return build(settings, false);
     }
     let chosen = settings;
+    let is_small = oss::is_small(chosen, context_window(chosen, known_of(chosen)));
     let alternative = |settings: &Settings, others| {
         let (provider, id) = (settings.model_provider.clone(), settings.model.clone());
-        let known = catalog::known(settings, &provider, &id);
+        let known = known_of(settings);
+        let other_form = oss::is_small(settings, known.context_window) != is_small;
         let client = build(settings, others).map(|client| web::in_place(chosen, settings, client));
         // What was put in its place needs no leaving out.
         let searches = web::is_native(settings) || web::is_native(chosen);
-        client.map(|client| Alternative { client, provider, id, known, searches })
+        client.map(|client| Alternative { client, provider, id, known, searches, other_form })
     };
     let mut others = Vec::new();
     for (at, name) in names.iter().enumerate() {

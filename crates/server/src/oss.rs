@@ -234,7 +234,10 @@ async fn keep_open(
         };
         // What is wrong with the others is told where they are built.
         if let Some(Candidate { name: provider, config }) = candidate {
-            let found = LocalServer::find(&config, ServerKind::named(&provider), clients).await;
+            let mut found = LocalServer::find(&config, ServerKind::named(&provider), clients).await;
+            if let Ok(server) = &mut found {
+                server.look_closer(&config, Some(model), clients).await;
+            }
             // One that is not in its list may run anywhere.
             let listed = found.and_then(|server| {
                 server.models.into_iter().find(|it| it.is(model)).ok_or_else(|| "it has no such model".to_owned())
@@ -243,7 +246,10 @@ async fn keep_open(
                 Ok(LocalModel { id, runs_at: Some(host), .. }) => {
                     return Err(configuration(&runs_elsewhere(&provider, &id, &host)));
                 }
-                Ok(_) => {}
+                Ok(LocalModel { window, .. }) => {
+                    let own = &mut settings.models.entry(name.clone()).or_default().context_window;
+                    *own = own.or(window.map(|window| window.tokens));
+                }
                 Err(why) => {
                     warnings.push(format!("model_fallback: `{name}` is left out: {}: {why}", config.base_url));
                     continue;

@@ -185,7 +185,7 @@ fn thread(listed: Listed) -> ThreadInfo {
         model_provider: String::new(),
         name: facts.name,
         path: Some(path.display().to_string()),
-        preview: facts.preview,
+        preview: facts.title.unwrap_or(facts.preview),
         project_id: None,
         source: source_of(&facts.header.source),
         status: ThreadStatus::NotLoaded,

@@ -22,6 +22,9 @@ pub struct Facts {
     pub preview: String,
     /// What the user calls it.
     pub name: Option<String>,
+    /// What the model was asked to call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Whether a turn began in it.
     pub begun: bool,
 }
@@ -56,14 +59,16 @@ pub(crate) fn describe(path: &Path) -> Option<Described> {
     }
     // What a fork shares has begun.
     let begun = header.forked_from.is_some();
-    let mut facts = Facts { header, created_at_ms: first.at, preview: String::new(), name: None, begun };
+    let mut facts = Facts { header, created_at_ms: first.at, preview: String::new(), name: None, title: None, begun };
     let mut preview = Preview::default();
     while lines.next(|head| matters(head, &preview)).ok()? {
         let Ok(Line { record, .. }) = serde_json::from_slice::<Line>(&lines.line) else { continue };
         facts.begun |= matches!(record, Record::TurnStarted { .. });
         preview.take(&record);
-        if let Record::Renamed { name } = record {
-            facts.name = name;
+        match record {
+            Record::Renamed { name } => facts.name = name,
+            Record::Titled { title, .. } => facts.title = title,
+            _ => {}
         }
     }
     facts.preview = preview.text();
@@ -89,6 +94,7 @@ pub(crate) fn describe_more(path: &Path, facts: &Facts, whole: u64) -> Option<De
             Ok(Record::Reverted { .. } | Record::Unreverted {}) => return describe(path),
             Ok(Record::TurnStarted { .. }) => facts.begun = true,
             Ok(Record::Renamed { name }) => facts.name = name,
+            Ok(Record::Titled { title, .. }) => facts.title = title,
             _ => {}
         }
     }
@@ -144,8 +150,13 @@ impl<'a> Lines<'a> {
 }
 
 /// What a line records that matters, and what does as long as the preview is not known.
-const MARKS: [&[u8]; 4] =
-    [br#""type":"renamed""#, br#""type":"turnStarted""#, br#""type":"reverted""#, br#""type":"unreverted""#];
+const MARKS: [&[u8]; 5] = [
+    br#""type":"renamed""#,
+    br#""type":"titled""#,
+    br#""type":"turnStarted""#,
+    br#""type":"reverted""#,
+    br#""type":"unreverted""#,
+];
 const OF_PREVIEW: [&[u8]; 2] = [br#""type":"message""#, br#""type":"turnEnded""#];
 
 fn matters(head: &[u8], preview: &Preview) -> bool {

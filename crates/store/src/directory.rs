@@ -170,12 +170,13 @@ impl SessionsWanted<'_> {
         let Header { thread_id, cwd, parent, .. } = &facts.header;
         let term = self.term.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&term);
-        let name = facts.name.as_deref().unwrap_or_default();
+        let [name, title] = [&facts.name, &facts.title].map(|called| called.as_deref().unwrap_or_default());
         // What a sub-agent did belongs to the session that it worked for.
         facts.begun
             && parent.is_none()
             && self.cwd.is_none_or(|wanted| cwd == wanted)
-            && (term.is_empty() || [name, &facts.preview, thread_id, &cwd.to_string_lossy()].into_iter().any(has))
+            && (term.is_empty()
+                || [name, title, &facts.preview, thread_id, &cwd.to_string_lossy()].into_iter().any(has))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Version of the format, and of what a journal is asked. A file of another one counts for nothing.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Where the file lies.
 const FILE: &str = "cache/sessions.jsonl";
 /// The file is written again when so many bytes of journals were read, or so many journals.

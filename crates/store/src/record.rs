@@ -176,6 +176,18 @@ pub enum Record {
         /// One line; `None`: it has no name any more.
         name: Option<String>,
     },
+    /// What the model was asked to call the session. Nothing of the conversation.
+    Titled {
+        /// One line; `None`: it gave none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// What that cost, where the vendor said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
+        /// As in `Usage`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
     /// What a response cost.
     Usage {
         /// The tokens.
@@ -350,6 +362,10 @@ mod tests {
                 r#"{"seq":1,"at":2,"type":"asked","turnId":"t","itemId":"a","access":null,"reason":"why","answer":"acceptAlways","by":"user","rule":"make"}"#,
             ),
             (Record::Renamed { name: Some("x".into()) }, r#"{"seq":1,"at":2,"type":"renamed","name":"x"}"#),
+            (
+                Record::Titled { title: Some("x".into()), usage: None, model: None },
+                r#"{"seq":1,"at":2,"type":"titled","title":"x"}"#,
+            ),
             (
                 Record::Checkpoint {
                     turn_id: "t".into(),

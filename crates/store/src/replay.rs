@@ -109,7 +109,9 @@ impl Replayer {
 
     pub(crate) fn take(&mut self, line: Line) {
         self.next_seq = line.seq + 1;
-        if line.seq > self.shared || !matches!(line.record, Record::Usage { .. } | Record::Renamed { .. }) {
+        if line.seq > self.shared
+            || !matches!(line.record, Record::Usage { .. } | Record::Renamed { .. } | Record::Titled { .. })
+        {
             self.replay.apply(line);
         }
     }
@@ -214,7 +216,7 @@ struct OpenCall {
 impl Replay {
     fn apply(&mut self, Line { seq, at, record }: Line) {
         match record {
-            // These may come between any two others: a sub-agent acts, or the user gives a name.
+            // These may come between any two others: a sub-agent acts, or the session is given a name.
             Record::Checkpoint { .. } => return self.states.apply(seq, &record, self.open_turn.as_deref()),
             Record::Started { ref call_id, .. } if call_id.is_empty() => {
                 return self.states.apply(seq, &record, self.open_turn.as_deref());
@@ -223,6 +225,7 @@ impl Replay {
                 self.name = name;
                 return;
             }
+            Record::Titled { usage, model, .. } => return self.count(usage.unwrap_or_default(), model),
             _ => {}
         }
         if let Some(answered) = self.answered_command.take() {
@@ -237,6 +240,7 @@ impl Replay {
             | Record::Plan { .. }
             | Record::Checkpoint { .. }
             | Record::Renamed { .. }
+            | Record::Titled { .. }
             | Record::Restored { .. } => {}
             Record::Item { item, .. } => self.agents(item),
             Record::Epoch(epoch) => {
@@ -275,8 +279,7 @@ impl Replay {
                 if std::mem::take(&mut self.is_answered) {
                     self.conversation.history.count_is(usage.total());
                 }
-                let model = model.or_else(|| self.epoch.as_ref().map(|epoch| epoch.model.clone()));
-                *self.usage.entry(model.unwrap_or_default()).or_default() += usage;
+                self.count(usage, model);
             }
             Record::Reverted { before_turn_id } => self.revert(&before_turn_id),
             Record::Unreverted {} => {
@@ -289,6 +292,12 @@ impl Replay {
                 self.partials.clear();
             }
         }
+    }
+
+    /// Counts what `model` was used for; `None`: the one that the settings name.
+    fn count(&mut self, usage: Usage, model: Option<String>) {
+        let model = model.or_else(|| self.epoch.as_ref().map(|epoch| epoch.model.clone()));
+        *self.usage.entry(model.unwrap_or_default()).or_default() += usage;
     }
 
     /// Sub-agents stand as the last item about them says.

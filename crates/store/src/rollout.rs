@@ -55,7 +55,7 @@ const ROLLED_BACK_LINE: u64 = 512;
 pub(crate) fn describe(path: &Path) -> Option<Facts> {
     let mut lines = lines(path).ok()?;
     let (header, created_at_ms) = header(path, &lines.next()?.ok()?)?;
-    let mut facts = Facts { header, created_at_ms, preview: String::new(), name: None, begun: false };
+    let mut facts = Facts { header, created_at_ms, preview: String::new(), name: None, title: None, begun: false };
     let user = |said: &Said| match said {
         Said::User(content) => Some(preview::line(content)),
         _ => None,

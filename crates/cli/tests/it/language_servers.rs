@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{ErrorKind, Write},
+    path::Path,
 };
 
 use serde_json::{Value, json};
@@ -202,4 +203,32 @@ fn pyright_finds_what_an_edit_breaks_and_where_things_are() {
     assert!(first.contains("b.py:2:15: error: ") && first.contains("(pyright)"), "{first}");
     assert_eq!(told(&place, 2)[0], "a.py:1:5: def twice(number: int) -> int:");
     assert_eq!(told(&place, 3)[0], "b.py:2:9: print(a.twice(\"two\"))");
+}
+
+/// The one that comes with the toolchain, found on `PATH` and not configured. It may write nothing, so the project has a
+/// `Cargo.lock`.
+#[test]
+fn rust_analyzer_tells_in_the_next_request_what_an_edit_breaks() {
+    let toolchain = Path::new(env!("CARGO")).parent().unwrap();
+    if !toolchain.join("rust-analyzer").is_file() {
+        eprintln!("skipped: there is no rust-analyzer beside cargo (`rustup component add rust-analyzer`)");
+        return;
+    }
+    let change = |from: &str, to: &str| edit(&format!("*** Update File: src/lib.rs\n-    {from}\n+    {to}\n"));
+    let script =
+        json!([change("2 * number", "2 * numbr"), change("2 * numbr", "number + number"), { "text": "done" }]);
+    let place = Place::new(script);
+    let file = |name: &str, text: &str| fs::write(place.workspace.join(name), text).unwrap();
+    fs::create_dir(place.workspace.join("src")).unwrap();
+    file("Cargo.toml", "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    file("Cargo.lock", "version = 4\n\n[[package]]\nname = \"small\"\nversion = \"0.1.0\"\n");
+    file("src/lib.rs", "pub fn twice(number: u32) -> u32 {\n    2 * number\n}\n");
+    configure(&place, "lsp.wait = 100\n");
+    let path = format!("{}:/usr/bin:/bin", toolchain.display());
+    let output = place.codex(&["exec", "--json", "go"]).env("PATH", path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let first = &told(&place, 1)[0];
+    let expected = "src/lib.rs:2:9: error: cannot find value `numbr` in this scope [E0425] (rust-analyzer)";
+    assert!(first.contains(expected), "{first}");
+    assert!(!told(&place, 2)[0].contains("error"), "{}", told(&place, 2)[0]);
 }

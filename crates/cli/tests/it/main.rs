@@ -82,6 +82,7 @@ mod soak;
 mod steering;
 mod switching;
 mod tidy;
+mod titles;
 mod trust;
 mod user_shell;
 mod whose;

@@ -9,7 +9,7 @@ use codex_protocol::{
 use codex_testkit::{ModelServer, RecordedRequest};
 use serde_json::{Value, json};
 
-use crate::{session::Session, support::Place};
+use crate::{session::Session, support::Place, titles::until_asked};
 
 /// The language that the scripted server is spoken to in.
 const WIRE: &str = "chat";
@@ -247,6 +247,29 @@ fn who_takes_over_is_as_open_and_is_asked_in_its_own_way() {
 }
 
 #[test]
+fn who_takes_over_is_told_as_much_as_it_has_room_for() {
+    for (window, of_other) in [(40_960, 8_192), (8_192, 40_960)] {
+        let place = place(json!({ "faults": [{ "http": 404 }], "steps": [] }), ollama(true, window));
+        let page = json!({ "/v1/models": {"data": [{"id": "one", "max_model_len": of_other}]} });
+        let other = ModelServer::from_json(json!({ "steps": [{ "text": "Other." }], "pages": page }));
+        let skill = place.home.join("skills/stamps");
+        fs::create_dir_all(&skill).unwrap();
+        fs::write(skill.join("SKILL.md"), "---\nname: stamps\ndescription: Sorts stamps.\n---\nSort.\n").unwrap();
+        let url = format!("model_providers.vllm.base_url={}", other.base_url());
+        let chosen = ["--oss", "-m", "ollama/qwen3:8b", "-c", &url, "-c", "model_fallback=[\"vllm/one\"]"];
+        let (exit, stdout, stderr) = exec(&place, &[&chosen[..], &["Hello."]].concat());
+        assert_eq!((exit, stdout.as_str()), (0, "Other.\n"), "{stderr}");
+        let (first, second) = (place.server.requests().remove(0), other.requests().remove(0));
+        let (large, small) = if window > of_other { (first, second) } else { (second, first) };
+        let said = |request: &RecordedRequest| String::from_utf8_lossy(&request.raw).into_owned();
+        let tools = |request: &RecordedRequest| request.body["tools"].as_array().unwrap().len();
+        assert!(small.raw.len() <= 6 << 10 && large.raw.len() > 6 << 10, "{window}: {}", small.raw.len());
+        assert!(tools(&small) < tools(&large) && said(&small).contains("Hello."), "{window}: {}", said(&small));
+        assert!(!said(&small).contains("stamps"), "it has no tool to read it: {}", said(&small));
+    }
+}
+
+#[test]
 fn ollama_is_where_its_variable_says() {
     let place = Place::new(json!({ "steps": [], "pages": ollama(true, 40960) }));
     let path = place.home.join("config.toml");
@@ -266,11 +289,16 @@ async fn nothing_in_a_session_leads_elsewhere() {
     fs::create_dir_all(place.home.join("agents")).unwrap();
     let agent = "---\ndescription: Elsewhere.\nmodel: closed/gpt\n---\nBe elsewhere.\n";
     fs::write(place.home.join("agents/other.md"), agent).unwrap();
+    let path = place.home.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap() + "[sessions]\ntitles = \"model\"\n";
+    fs::write(path, config).unwrap();
     let mut session = Session::with(&place, oss()).await;
     let thread_id = session.thread_id.clone();
     session.say("Hello.").await;
     assert_eq!(session.rest_of_turn(&[]).await.turn.status, TurnStatus::Completed);
     let client = session.connection.client.clone();
+    // A title.
+    until_asked(&place.server, 2).await;
     // Another model, by any of its names.
     for change in [
         SettingsChange { model: Some("closed/gpt".into()), ..Default::default() },

@@ -73,6 +73,7 @@ fn request(thread_id: &str, history: &History) -> Request {
         thread_id: thread_id.into(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 

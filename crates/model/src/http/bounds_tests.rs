@@ -20,6 +20,7 @@ async fn last(pieces: impl Stream<Item = Bytes> + Send + 'static) -> StreamEvent
         thread_id: "t".to_owned(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     };
     let secrets = Arc::new(Secrets::new(None, &[], &config.base_url.parse().unwrap()));
     let assembler = config.format.assembler(&request, &config, secrets);

@@ -26,6 +26,7 @@ async fn ask(server: &ModelServer, open_weights: bool, clients: Arc<HttpClients>
         thread_id: "t".to_owned(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     };
     match HttpModel::new(config, clients).stream(request).collect::<Vec<_>>().await.pop().unwrap() {
         StreamEvent::Failed(failure) => Err(failure),

@@ -26,6 +26,7 @@ async fn told(format: WireFormat, rest: &str) -> Vec<StreamEvent> {
         thread_id: "t".to_owned(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     };
     all_of(HttpModel::new(HttpConfig::new(format, server.base_url()), Arc::default()).stream(request)).await
 }

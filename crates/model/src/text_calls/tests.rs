@@ -62,6 +62,7 @@ fn request(history: Vec<Message>) -> Request {
         thread_id: "t".to_owned(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 

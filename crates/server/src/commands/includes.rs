@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, io::Read as _, path::Path};
 
-use codex_agent::Part;
+use codex_agent::{Part, picture_title};
 use codex_history::Content;
 use codex_workspace::{Roots, View, open_to_read, read_picture};
 use tokio_util::sync::CancellationToken;
@@ -120,7 +120,7 @@ impl Includes {
             self.pictures -= 1;
             let picture = read_picture(&real).map_err(Some)?;
             let image = Content::Image { media_type: picture.media_type.to_owned(), data: picture.data };
-            return Ok(vec![Part::text(format!("\n\nPicture `{path}`:")), Part::Content(image)]);
+            return Ok(vec![Part::text(format!("\n\n{}", picture_title(path))), Part::Content(image)]);
         }
         let most = OF_A_FILE.min(self.bytes);
         let mut bytes = Vec::new();

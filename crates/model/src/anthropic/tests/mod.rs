@@ -21,6 +21,7 @@ fn request(messages: impl IntoIterator<Item = Message>) -> Request {
         thread_id: "thread-1".into(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 
