@@ -13,11 +13,10 @@ use std::{
         unix::ffi::OsStringExt,
     },
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use codex_sandbox::openat2;
-use codex_workspace::{Beneath, BeneathError};
+use codex_workspace::{Beneath, BeneathError, unused_name};
 use rustix::{
     fs::{
         AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, chmod, fchmod, fchown, fstat, mkdirat,
@@ -362,12 +361,4 @@ fn write_sparse(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A name that no file has; `O_EXCL` holds it to that.
-fn unused_name() -> OsString {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!(".codex-{:x}-{time:x}-{count:x}.tmp", std::process::id()).into()
 }

@@ -436,7 +436,7 @@ fn fill(directory: BorrowedFd, name: &OsStr, bytes: &[u8], attributes: Option<At
 }
 
 /// A name that no file has; `O_EXCL` holds it to that.
-fn unused_name() -> OsString {
+pub fn unused_name() -> OsString {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

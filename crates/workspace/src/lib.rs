@@ -22,7 +22,7 @@ mod repositories;
 mod roots;
 mod secrets;
 
-pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp};
+pub use beneath::{Attributes, Beneath, BeneathError, Kind, Snapshot, Stamp, unused_name};
 pub use bounds::Bounds;
 pub use branch::branch;
 pub use caches::caches;
