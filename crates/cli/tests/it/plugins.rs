@@ -3,6 +3,7 @@
 mod hostile;
 mod https;
 mod sessions;
+mod ssh;
 
 use std::{
     fs,
