@@ -162,6 +162,7 @@ async fn begin(
         tools: tools.into_iter().map(|tool| Arc::new(tool) as _).collect(),
         tests: crate::ProjectTests::default(),
         agent_kind: None,
+        own_words: crate::OwnWords::default(),
         titles: false,
         instructions: vec![],
         agents: None,

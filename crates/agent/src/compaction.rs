@@ -405,10 +405,10 @@ impl ThreadState {
     /// The first messages of the conversation as they are now.
     pub(crate) fn opening(&self) -> Vec<Message> {
         let workplace = &self.settings.workplace;
-        let is_small = self.settings.model.is_small;
+        let base = self.settings.own_words.with(context::base(self.settings.model.is_small));
         let instructions = &self.settings.instructions;
         let date = context::today();
-        let opening = context::opening(is_small, instructions, &workplace.roots, &workplace.policy, &date);
+        let opening = context::opening(base, instructions, &workplace.roots, &workplace.policy, &date);
         context::with_skills(opening, self.offered_skills())
     }
 
@@ -418,7 +418,8 @@ impl ThreadState {
         if !model.others_differ || self.apart.is_some() {
             return None;
         }
-        let (opening, is_small) = (context::base(!model.is_small).to_owned(), !model.is_small);
+        let is_small = !model.is_small;
+        let opening = self.settings.own_words.with(context::base(is_small));
         let without = self.offered_skills().map(|skills| skills.trim_end().to_owned());
         Some(Arc::new(OtherForm { opening, without, tools: offered_in(self, is_small) }))
     }

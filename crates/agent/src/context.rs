@@ -26,16 +26,16 @@ const PLAN_MODE: &str = include_str!("prompts/plan_mode.md");
 const DEFAULT_MODE: &str = include_str!("prompts/default_mode.md");
 const NETWORK_DOMAINS: &str = include_str!("prompts/network_domains.md");
 
-/// The first messages of a thread: our instructions, then the project's and the environment. `is_small`: in few words.
+/// The first messages of a thread: `base`, then the project's instructions and the environment.
 pub(crate) fn opening(
-    is_small: bool,
+    base: String,
     instructions: &[Instruction],
     roots: &Roots,
     policy: &Policy,
     date: &str,
 ) -> Vec<Message> {
     let content = surroundings(instructions, roots, policy, date).into_iter().map(text).collect();
-    vec![Message::Developer { text: base(is_small).to_owned() }, Message::User { content }]
+    vec![Message::Developer { text: base }, Message::User { content }]
 }
 
 /// Our instructions; `is_small`: in few words.
@@ -232,7 +232,7 @@ mod tests {
                 ..Policy::default()
             };
             let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
-            let messages = opening(false, &instructions, &roots, &policy, "2026-11-22");
+            let messages = opening(base(false).to_owned(), &instructions, &roots, &policy, "2026-11-22");
             let all = format!("{messages:?}");
             for expected in ["/w/AGENTS.md", "Be kind.", "2026-11-22"] {
                 assert!(all.contains(expected), "{expected} is missing: {all}");
@@ -255,7 +255,7 @@ mod tests {
         let instructions = [Instruction { path: "/w/AGENTS.md".into(), text: "Be kind.".into() }];
         let policy = Policy { level: SandboxLevel::WorkspaceWrite, ..Policy::default() };
         for instructions in [&instructions[..], &[]] {
-            let messages = opening(false, instructions, &roots, &policy, "2026-11-22");
+            let messages = opening(base(false).to_owned(), instructions, &roots, &policy, "2026-11-22");
             assert!(matches!(&messages[1], Message::User { content } if is_of_program(content)), "{messages:?}");
         }
         let said = |said: &str| is_of_program(&[text(said.to_owned())]);
@@ -303,7 +303,8 @@ mod tests {
             ..Policy::default()
         };
         let rules = |text: &str| [Instruction { path: "/w/AGENTS.md".into(), text: text.into() }];
-        let mut history: History = opening(false, &rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();
+        let mut history: History =
+            opening(base(false).to_owned(), &rules("old"), &roots, &policy, "2026-01-01").into_iter().collect();
         let mut say = |rule: &str, date: &str| {
             let news = news(&history, &rules(rule), &roots, &policy, date);
             let said = news.as_ref().map(|news| format!("{news:?}")).unwrap_or_default();

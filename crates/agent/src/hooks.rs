@@ -7,7 +7,11 @@ mod calls;
 mod notify;
 mod tell;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Weak,
+    time::Duration,
+};
 
 use codex_extensions::hooks::{Event, Ground, Hooks, Verdict, run};
 use codex_history::{Content, Message};
@@ -19,8 +23,8 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::calls::by_hook;
+pub use self::notify::Notify;
 use self::{calls::Asked, tell::Telling};
-pub use self::{notify::Notify, tell::event_name};
 use crate::{
     compaction::Reason,
     context::fill,
@@ -31,6 +35,9 @@ use crate::{
 
 pub(crate) const HOOK_CONTEXT: &str = include_str!("prompts/hook_context.md");
 const GO_ON: &str = include_str!("prompts/hook_go_on.md");
+
+/// What hooks are told where the user is waited for, as they know it.
+const IDLE: &str = "idle_prompt";
 
 /// Most times in a row that hooks keep a turn from ending.
 const MOST_IN_A_ROW: u32 = 8;
@@ -191,6 +198,45 @@ impl ThreadState {
         if let Some(caller) = Caller::of(self, (thread_id, None), &cancel, Event::SessionEnd) {
             caller.call(Event::SessionEnd, &["other"], json!({ "reason": "other" })).await;
         }
+    }
+}
+
+/// After a turn: when hooks are to be told that the user is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Idle {
+    after: Duration,
+    /// How many turns there were.
+    turns: u64,
+}
+
+impl ThreadState {
+    /// `None`: there is nobody to be told.
+    pub(crate) fn idle(&self) -> Option<Idle> {
+        let plugged = &self.settings.plugged;
+        let is_of_use = self.settings.agent_kind.is_none() && plugged.hooks.has(Event::Notification);
+        is_of_use.then_some(Idle { after: plugged.idle, turns: self.turns })
+    }
+}
+
+impl Idle {
+    /// Waits, and tells them unless something was done since in the thread, which this does not keep: `is_busy` says whether
+    /// something is being done.
+    pub(crate) async fn tell(
+        self,
+        thread_id: &str,
+        state: Weak<tokio::sync::Mutex<ThreadState>>,
+        is_busy: impl Fn() -> bool,
+    ) {
+        tokio::time::sleep(self.after).await;
+        let caller = state.upgrade().and_then(|state| {
+            let state = state.try_lock().ok().filter(|state| state.turns == self.turns && !is_busy())?;
+            Caller::of(&state, (thread_id, None), &CancellationToken::new(), Event::Notification)
+        });
+        let Some(caller) = caller else { return };
+        let input = json!({
+            "message": "Codex is waiting for your input", "title": "Your turn", "notification_type": IDLE,
+        });
+        caller.call(Event::Notification, &[IDLE], input).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What users have plugged into a thread, for the stations of its turns to ask.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use codex_extensions::checkers::Checkers;
 use codex_extensions::hooks::Hooks;
@@ -19,6 +19,8 @@ pub struct Plugged {
     pub mcp: Option<Arc<McpUse>>,
     /// Programs that are started at steps of a session.
     pub hooks: Hooks,
+    /// How long after a turn hooks are told that the user is waited for.
+    pub idle: Duration,
     /// The program that is told of the end of turns.
     pub notify: Option<Arc<Notify>>,
     /// The skills that there are, in use or not.

@@ -22,6 +22,8 @@ pub struct ThreadSettings {
     pub tools: Vec<Arc<dyn Tool>>,
     /// Instruction files in force, the most general first.
     pub instructions: Vec<Instruction>,
+    /// What is said in the place of the program's own instructions, and behind them.
+    pub own_words: OwnWords,
     /// What users have plugged in.
     pub plugged: Plugged,
     /// Its sub-agents; `None`: it may have none.
@@ -57,6 +59,23 @@ impl ThreadSettings {
             self.tools.sort_by(|one, other| one.name().cmp(other.name()));
         }
         self
+    }
+}
+
+/// What the user has said to the model before all else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnWords {
+    /// In the place of the program's own instructions, for models with little room too.
+    pub instead: Option<String>,
+    /// Behind them.
+    pub behind: Option<String>,
+}
+
+impl OwnWords {
+    /// The first message, where the program's own instructions are `base`.
+    pub(crate) fn with(&self, base: &str) -> String {
+        let first = self.instead.as_deref().unwrap_or(base).trim_end();
+        self.behind.iter().fold(first.to_owned(), |text, behind| format!("{text}\n\n{}", behind.trim()))
     }
 }
 

@@ -394,7 +394,7 @@ impl Thread {
 
     /// Has a turn run on its own task, and tells of its end.
     pub(crate) fn spawn(&self, mut state: OwnedMutexGuard<ThreadState>, run: TurnRun, because: Because) {
-        let running = Arc::clone(&self.running);
+        let (running, thread) = (Arc::clone(&self.running), Arc::downgrade(&self.state));
         tokio::spawn(async move {
             let (spare, asked) = (run.clone(), state.untitled(&because));
             let ended = match AssertUnwindSafe(because.run(run, &mut state)).catch_unwind().await {
@@ -402,10 +402,20 @@ impl Thread {
                 Err(_) => spare.broken(&mut state).await,
             };
             let titling = asked.and_then(|asked| state.titling(&ended.turn, &asked, &ended.thread_id));
+            let (idle, id) = (state.idle(), ended.thread_id.clone());
             end(state, &running, ended).await;
-            if let Some(titling) = titling {
-                titling.run().await;
-            }
+            let titled = async {
+                if let Some(titling) = titling {
+                    titling.run().await
+                }
+            };
+            let is_busy = || running.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            let told = async {
+                if let Some(idle) = idle {
+                    idle.tell(&id, thread, is_busy).await
+                }
+            };
+            tokio::join!(titled, told);
         });
     }
 

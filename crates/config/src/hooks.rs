@@ -55,7 +55,7 @@ pub enum HookEvent {
     Stop,
     /// Before a sub-agent ends.
     SubagentStop,
-    /// When a person is asked something.
+    /// When a person is asked something, or waited for.
     Notification,
 }
 
@@ -140,6 +140,8 @@ pub struct HookSettings {
     pub entries: Vec<HookEntry>,
     /// Program that is told of the end of turns, and its first arguments; empty: none is.
     pub notify: Vec<String>,
+    /// How long after a turn the user is taken to be waited for.
+    pub idle: Duration,
 }
 
 /// What one group of a list says.
@@ -264,6 +266,12 @@ pub(crate) fn entries(
         HookEntry { event, matcher, command, timeout, sandbox, fails_closed, status_message, source, origin }
     };
     group.handlers.iter().map(entry).collect()
+}
+
+/// How long after a turn the user is taken to be waited for.
+pub(crate) fn idle(merged: &Merged) -> Duration {
+    let milliseconds = merged.get("hooks.idle_ms").and_then(|leaf| leaf.value.as_integer());
+    Duration::from_millis(milliseconds.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
 }
 
 /// Whether hooks are started, and the user's of another program too.

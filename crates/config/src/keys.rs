@@ -43,6 +43,8 @@ pub enum Kind {
     Text,
     /// Such a string, or `false`.
     TextOrFalse,
+    /// A string of as many lines as it takes.
+    Prose,
     /// The name of an environment variable: letters, digits and `_`. What is none may be a secret, and is not shown.
     Variable,
     /// An address that begins with `http://` or `https://`.
@@ -339,9 +341,8 @@ pub const KEYS: &[Key] = &[
     later("commit_attribution", "Line about this program in messages of commits"),
     later("compact_prompt", "Prompt for compaction"),
     later("default_permissions", "Named permissions of the existing CLI"),
-    later("developer_instructions", "Further instructions"),
+    key("developer_instructions", Kind::Prose, "Said to the model behind the program's own instructions"),
     later("experimental_compact_prompt_file", "File with the prompt for compaction"),
-    later("experimental_instructions_file", "File that replaces the instructions"),
     later("experimental_use_unified_exec_tool", "Another tool for commands"),
     later("features", "Switches of single features"),
     later("ghost_snapshot", "What is saved of the workspace"),
@@ -380,7 +381,12 @@ pub const KEYS: &[Key] = &[
     later("memories", "What is remembered from session to session"),
     later("model_auto_compact_token_limit_scope", "What counts towards the limit for compaction"),
     later("model_catalog_json", "File that describes models"),
-    later("model_instructions_file", "File that replaces the instructions"),
+    key(
+        "model_instructions_file",
+        Kind::ProjectPath,
+        "File that is said to the model in place of the program's own instructions",
+    )
+    .aliases(&["experimental_instructions_file"]),
     key("plugins", Kind::Named(plugins::PLUGIN), "Plugins that `codex plugin` keeps, by `NAME` or `NAME@MARKETPLACE`"),
     key("project_doc_fallback_filenames", Kind::Texts, "Names of files that count where a directory has no AGENTS.md"),
     key(

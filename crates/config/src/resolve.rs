@@ -28,7 +28,7 @@ use crate::suggest::did_you_mean;
 use crate::{
     AgentSettings, AnswerSettings, ApprovalMode, ConfigError, EnvironmentPolicy, HookSettings, Inherit, LimitSettings,
     Notifications, Origin, Patterns, ProviderSettings, SandboxDetails, SandboxMode, ScreenSettings, SessionSettings,
-    Settings, Warning, WorkspaceWrite, limits, rules,
+    Settings, Warning, WorkspaceWrite, hooks, limits, rules,
 };
 
 /// The merged table. A key that is used must have a field: an unknown one is an error.
@@ -97,6 +97,8 @@ struct Raw {
     #[serde(default)]
     project_doc_fallback_filenames: Vec<String>,
     project_doc_max_bytes: usize,
+    developer_instructions: Option<String>,
+    model_instructions_file: Option<PathBuf>,
     #[serde(default)]
     skills: RawSkills,
     oss: bool,
@@ -295,11 +297,13 @@ pub(crate) fn settings(
         secret_variables,
         project_doc_fallback_filenames: raw.project_doc_fallback_filenames,
         project_doc_max_bytes: raw.project_doc_max_bytes,
+        developer_instructions: raw.developer_instructions,
+        model_instructions_file: raw.model_instructions_file,
         skills_disabled: raw.skills.disabled,
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
         plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),
-        hooks: HookSettings { enabled: true, entries: Vec::new(), notify: raw.notify },
+        hooks: HookSettings { enabled: true, entries: Vec::new(), notify: raw.notify, idle: hooks::idle(merged) },
         tui: raw.tui.resolve(&raw.history),
         search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
         sessions: raw.sessions,

@@ -97,6 +97,7 @@ fn value(kind: Kind, strict: bool) -> Value {
         |item: Value| json!({ "type": "object", "patternProperties": { HEADER: item }, "additionalProperties": false });
     match kind {
         Kind::Text => text(TEXT),
+        Kind::Prose => json!({ "type": "string" }),
         Kind::TextOrTexts => json!({ "anyOf": [text(TEXT), value(Kind::Texts, strict)] }),
         Kind::TextOrFalse => json!({ "anyOf": [text(TEXT), { "const": false }] }),
         Kind::Variable => text(VARIABLE),

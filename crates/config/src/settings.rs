@@ -145,6 +145,10 @@ pub struct Settings {
     pub project_doc_fallback_filenames: Vec<String>,
     /// Most bytes of instructions, all files together.
     pub project_doc_max_bytes: usize,
+    /// What the model is told behind the program's own instructions.
+    pub developer_instructions: Option<String>,
+    /// The file that it is told in place of them, absolute.
+    pub model_instructions_file: Option<PathBuf>,
     /// Skills that are not in use, by name or by the path of their `SKILL.md`.
     pub skills_disabled: Vec<String>,
     /// The rules for commands of all layers, those of the lowest layer first, deny before ask before allow.

@@ -44,6 +44,7 @@ pub(crate) fn check(name: &str, kind: Kind, value: &Spanned<DeValue<'_>>, base: 
             Kind::Text | Kind::TextOrFalse | Kind::TextOrTexts | Kind::Suggested(_) | Kind::Known(_),
             DeValue::String(text),
         ) => Ok(Value::String(words(name, text).map_err(fault)?.into())),
+        (Kind::Prose, DeValue::String(text)) => Ok(Value::String(text.to_string())),
         (Kind::Variable, DeValue::String(text)) => {
             let text = words(name, text).map_err(fault)?;
             if is_variable(text) { Ok(Value::String(text.into())) } else { Err(fault(no_variable(name, "key"))) }
@@ -187,7 +188,7 @@ fn no_variable(name: &str, secret: &str) -> String {
 /// Names what a kind takes, to follow "must be".
 pub(crate) fn expected(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Suggested(_) | Kind::Known(_) => "a string".into(),
+        Kind::Text | Kind::Prose | Kind::Suggested(_) | Kind::Known(_) => "a string".into(),
         Kind::TextOrFalse => "a string or `false`".into(),
         Kind::TextOrTexts => "a string or a list of strings".into(),
         Kind::Variable => "the name of an environment variable".into(),

@@ -173,7 +173,7 @@ async fn who_takes_over_is_asked_for_what_it_takes() {
         let client = |client: &Arc<Listed>| Arc::clone(client) as Arc<dyn Model>;
         let (provider, id) = ("openai".to_owned(), model.to_owned());
         let known = Known::of(&provider, &id);
-        let chosen = Alternative { client: client(&one), provider, id, known, searches: true };
+        let chosen = Alternative { client: client(&one), provider, id, known, searches: true, other_form: false };
         let other_one = Alternative { client: client(&other), searches, ..chosen.clone() };
         Fallback::new(chosen, vec![other_one]).stream(asked.clone()).collect::<Vec<_>>().await;
         let (first, second) = (one.asked.lock().unwrap(), other.asked.lock().unwrap());

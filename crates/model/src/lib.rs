@@ -31,7 +31,7 @@ pub use cassette::{Cassette, Facts, Player, Recorder, Surroundings};
 pub use catalog::{Efforts, Known, Said, Takes, Thinking, searches_the_web, takes_grammars};
 pub use chat::{Quirk, Quirks};
 pub use fallback::{Alternative, Fallback, HOLD};
-pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, list_models};
+pub use http::{HttpConfig, HttpModel, IDLE_TIMEOUT, ListedModel, Timeouts, list_models};
 pub use local::{LocalModel, LocalServer, ServerKind, Window};
 pub use prices::{Long, Price, Prices};
 pub use retry::{RetryPolicy, Retrying};

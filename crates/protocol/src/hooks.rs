@@ -25,8 +25,26 @@ pub enum HookEventName {
     SubagentStop,
     /// Before a turn ends.
     Stop,
-    /// When a person is asked something. (Ours.)
+    /// When a person is asked something, or waited for. (Ours.)
     Notification,
+}
+
+impl HookEventName {
+    /// As settings and hooks spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreToolUse => "PreToolUse",
+            Self::PermissionRequest => "PermissionRequest",
+            Self::PostToolUse => "PostToolUse",
+            Self::PreCompact => "PreCompact",
+            Self::SessionStart => "SessionStart",
+            Self::SessionEnd => "SessionEnd",
+            Self::UserPromptSubmit => "UserPromptSubmit",
+            Self::SubagentStop => "SubagentStop",
+            Self::Stop => "Stop",
+            Self::Notification => "Notification",
+        }
+    }
 }
 
 /// Who brought a hook.

@@ -33,6 +33,9 @@ pub struct ThreadPermissions {
     /// The ignore files in force, absolute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore_files: Vec<String>,
+    /// The language servers that there are for the project or run, each with how it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub language_servers: Vec<String>,
     /// What commands reach of the network.
     pub network: NetworkReach,
     /// All rules for commands: those that deny, those that ask, those that allow.

@@ -31,6 +31,9 @@ pub struct SettingsChange {
     /// How the thread works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collaboration_mode: Option<CollaborationMode>,
+    /// Whether the model is told what linters and language servers find. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<bool>,
 }
 
 /// How a thread works.

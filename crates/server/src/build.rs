@@ -8,14 +8,14 @@ use std::{
 };
 
 use codex_agent::{
-    KnownRepositories, Limits, ModelChoice, Plugged, ProjectTests, ThreadSettings, Users, Workplace, uncovers,
+    KnownRepositories, Limits, ModelChoice, OwnWords, Plugged, ProjectTests, ThreadSettings, Users, Workplace, uncovers,
 };
 use codex_config::{
     AgentFile, AgentSettings, ApiKey, Environment, Hash, LoadRequest, Loaded, Origins, Override, ProviderSettings,
     SandboxMode, SessionSettings, Settings, TestCommand, Titles, WireApi, api_key, variables,
 };
 use codex_model::{
-    Cassette, HttpConfig, HttpModel, Known, Model, Quirk, Quirks, Retrying, ServerKind, TextCalls, WireFormat,
+    Cassette, HttpConfig, HttpModel, Known, Model, Quirk, Quirks, Retrying, ServerKind, TextCalls, Timeouts, WireFormat,
 };
 use codex_permissions::{Access, Approval, Policy, SandboxLevel, prefix_rule as command_line, refusal};
 use codex_protocol::{ErrorKind, RpcError, SessionSource, ThreadResumeParams, ThreadStartParams, TypedFlag};
@@ -61,6 +61,9 @@ pub(crate) struct Wanted {
 
 /// Most warnings that are told: a stranger's file must not flood the user, nor the queue of events.
 const WARNINGS: usize = 20;
+
+/// Most bytes of a file in the place of the program's own instructions.
+const OWN_WORDS: usize = 256 << 10;
 
 /// How full a model's context may be before the conversation is summed up by itself: estimates err, and the answer needs
 /// room too.
@@ -309,6 +312,7 @@ pub(crate) async fn thread(
             project(&server.environment, &wanted.cwd),
         )?,
         notify: hooks::notify(server, &settings),
+        idle: settings.hooks.idle,
         mcp,
         skills,
         instructions: Some(Arc::new(rules)),
@@ -316,17 +320,18 @@ pub(crate) async fn thread(
     tools.extend(plugged.tools());
     tools.sort_by(|one, other| one.name().cmp(other.name()));
     plugins.add_tools(&mut tools, &mut warnings);
+    let (instructions, own_words) = (found.files, own_words(&settings)?);
     let tests = match settings.test_command {
         TestCommand::Found => ProjectTests::Found,
         TestCommand::Is(command) => ProjectTests::Command(command),
         TestCommand::Off => ProjectTests::Off,
     };
-    let instructions = found.files;
     let built = ThreadSettings {
         model,
         workplace,
         tools,
         instructions,
+        own_words,
         plugged,
         agents: None,
         tests,
@@ -348,6 +353,22 @@ pub(crate) async fn thread(
         agent_files,
         instruction_notes,
     })
+}
+
+/// What the user says to the model before all else.
+fn own_words(settings: &Settings) -> Result<OwnWords, RpcError> {
+    let read = |path: &PathBuf| {
+        let wrong = |why: &str| configuration(&format!("model_instructions_file: {}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        match text.trim() {
+            "" => Err(wrong("it is empty")),
+            text if text.len() > OWN_WORDS => Err(wrong(&format!("it has more than {} KiB", OWN_WORDS >> 10))),
+            text => Ok(text.to_owned()),
+        }
+    };
+    let instead = settings.model_instructions_file.as_ref().map(read).transpose()?;
+    let behind = settings.developer_instructions.clone().filter(|text| !text.trim().is_empty());
+    Ok(OwnWords { instead, behind })
 }
 
 /// The root of the project that `workspace` belongs to; itself where it belongs to none.
@@ -704,6 +725,7 @@ pub(crate) fn http_config(
         WireApi::Anthropic => WireFormat::AnthropicMessages,
         WireApi::Responses => WireFormat::Responses,
     };
+    let codex_config::Timeouts { connect, first_byte, idle } = provider.timeouts;
     let takes_grammars = provider.grammars.unwrap_or_else(|| codex_model::takes_grammars(&base_url, &settings.model));
     let quirks = provider.quirks.iter().filter_map(|(name, holds)| Some((Quirk::named(name)?, *holds)));
     Ok(HttpConfig {
@@ -713,9 +735,7 @@ pub(crate) fn http_config(
         http_headers: headers.chain(from_environment).collect(),
         query_params: provider.query_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         key_header: provider.key_header.clone(),
-        connect_timeout: provider.timeouts.connect,
-        first_byte_timeout: Some(provider.timeouts.first_byte),
-        idle_timeout: provider.timeouts.idle,
+        timeouts: Timeouts { connect, first_byte: Some(first_byte), idle },
         open_weights: provider.open_weights,
         originator: originator.to_owned(),
         takes_grammars,

@@ -164,6 +164,9 @@ fn walls_flags(standing: &Standing, change: &SettingsChange) -> Result<Vec<(&'st
     if let Some(approval) = change.approval_policy.filter(|wanted| *wanted != approval_policy(policy.approval)) {
         flags.push(("ask_for_approval", json!(approval)));
     }
+    if let Some(on) = change.diagnostics.filter(|wanted| *wanted != tells(standing)) {
+        flags.push(("diagnostics", on.into()));
+    }
     let (level, network) = match (&change.sandbox, &change.sandbox_policy) {
         (Some(mode), _) => (Some(json!(mode)), None),
         (None, Some(wanted)) => {
@@ -179,6 +182,12 @@ fn walls_flags(standing: &Standing, change: &SettingsChange) -> Result<Vec<(&'st
         flags.push(("sandbox_workspace_write.network_access", network.into()));
     }
     Ok(flags)
+}
+
+/// Whether the model is told what is found in files that were changed.
+fn tells(standing: &Standing) -> bool {
+    let checkers = standing.plugged.checkers.as_ref();
+    checkers.is_some_and(|checkers| checkers.tells_servers || !checkers.linters.is_empty())
 }
 
 /// The level that the wire's spelling of a policy names, and what it says of the network.

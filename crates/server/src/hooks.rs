@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use codex_agent::{Notify, event_name};
+use codex_agent::Notify;
 use codex_config::{Hash, HookEntry, HookEvent, HookSource, LoadRequest, Origin, Settings, hooks_of_json};
 use codex_extensions::hooks::{Event, Hook, Hooks, Matcher, Source};
 use codex_protocol::{
@@ -164,7 +164,7 @@ fn told(at: usize, hook: &Hook) -> HookMetadata {
     };
     HookMetadata {
         key: format!("{path}:{}:{at}", hook.event.name()),
-        event_name: event_name(hook.event),
+        event_name: hook.event,
         handler_type: "command".into(),
         command: hook.command.clone(),
         is_async: false,

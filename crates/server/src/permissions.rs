@@ -21,7 +21,8 @@ impl Server {
     pub(crate) fn permissions(&self, thread_id: &str) -> Result<ThreadPermissions, RpcError> {
         let kept = self.kept(thread_id)?;
         let own = self.codex_home()?.join("config.toml");
-        let Standing { roots, policy, .. } = kept.thread.standing();
+        let Standing { roots, policy, plugged, .. } = kept.thread.standing();
+        let servers = plugged.checkers.as_ref().and_then(|checkers| checkers.servers.as_ref());
         let Decisions { last, granted } = kept.thread.decisions();
         let rule = |text: RuleText| PermissionRule { remembered: is_remembered(&text, &own), rule: rule(text) };
         Ok(ThreadPermissions {
@@ -35,6 +36,7 @@ impl Server {
             },
             temp: roots.temp.as_ref().map(|path| path.display().to_string()),
             ignore_files: roots.ignored.files().map(|path| path.display().to_string()).collect(),
+            language_servers: servers.map(|servers| servers.states()).unwrap_or_default(),
             network: network(&policy),
             rules: all_rules(&policy).into_iter().map(rule).collect(),
             granted,

@@ -188,6 +188,8 @@ pub struct Change {
     pub sandbox: Option<SandboxMode>,
     /// When the user is asked.
     pub approval: Option<ApprovalPolicy>,
+    /// Whether the model is told what linters and language servers find.
+    pub diagnostics: Option<bool>,
     /// Look of this screen.
     pub theme: Option<String>,
     /// Keys of vi.

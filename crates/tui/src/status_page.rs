@@ -40,6 +40,9 @@ pub fn page(session: &Session, permissions: &ThreadPermissions, now: Instant, lo
     let notes =
         if opened.instruction_notes.is_empty() { &opened.instruction_sources } else { &opened.instruction_notes };
     rows.extend(page.list("Instructions from", notes));
+    if !permissions.language_servers.is_empty() {
+        rows.extend(page.list("Language servers", &permissions.language_servers));
+    }
     if !permissions.ignore_files.is_empty() {
         rows.extend(page.list("Kept from the model by", &permissions.ignore_files));
     }

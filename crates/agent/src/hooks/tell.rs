@@ -1,9 +1,9 @@
 //! Tells that a hook runs, and what came of it.
 
-use codex_extensions::hooks::{Decision, Done, Ended, Event, Hook, Source};
+use codex_extensions::hooks::{Decision, Done, Ended, Hook, Source};
 use codex_protocol::{
-    Event as Told, HookEventName, HookOutputEntry, HookOutputEntryKind as Kind, HookRun, HookRunStatus, HookRunSummary,
-    HookSource, Position, ServerMessage, ServerNotification, Warning,
+    Event as Told, HookOutputEntry, HookOutputEntryKind as Kind, HookRun, HookRunStatus, HookRunSummary, HookSource,
+    Position, ServerMessage, ServerNotification, Warning,
 };
 use tokio::sync::mpsc;
 
@@ -22,7 +22,7 @@ impl Telling {
     pub(super) async fn started(&self, at: usize, hook: &Hook) -> HookRunSummary {
         let run = HookRunSummary {
             id: format!("hook_{}", uuid()),
-            event_name: event_name(hook.event),
+            event_name: hook.event,
             handler_type: "command".into(),
             execution_mode: "sync".into(),
             scope: if self.turn_id.is_some() { "turn" } else { "thread" }.into(),
@@ -96,22 +96,6 @@ fn uuid() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed) + 1
-}
-
-/// As the wire spells it.
-pub fn event_name(event: Event) -> HookEventName {
-    match event {
-        Event::SessionStart => HookEventName::SessionStart,
-        Event::SessionEnd => HookEventName::SessionEnd,
-        Event::UserPromptSubmit => HookEventName::UserPromptSubmit,
-        Event::PreToolUse => HookEventName::PreToolUse,
-        Event::PermissionRequest => HookEventName::PermissionRequest,
-        Event::PostToolUse => HookEventName::PostToolUse,
-        Event::PreCompact => HookEventName::PreCompact,
-        Event::Stop => HookEventName::Stop,
-        Event::SubagentStop => HookEventName::SubagentStop,
-        Event::Notification => HookEventName::Notification,
-    }
 }
 
 fn source(source: &Source) -> HookSource {

@@ -79,3 +79,33 @@ async fn settings_say_which_files_count_and_how_much_of_them() {
     let asked = requests(&place).remove(0);
     assert!(asked.contains("0123\\n[cut here") && !asked.contains("not this"), "{asked}");
 }
+
+#[test]
+fn the_users_own_words_come_first_and_in_the_place_of_the_programs() {
+    let place = Place::new(json!([]));
+    let path = place.home.join("config.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    let told = |settings: String| {
+        fs::write(&path, settings + &before).unwrap();
+        let output = place.codex(&["exec", "Hello."]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = place.server.requests().pop().unwrap().body.to_string();
+        let own = "Use the shell for building, testing and looking around.";
+        (said.contains("Speak like a pirate.\\nAlways."), said.contains("A parrot answers."), said.contains(own))
+    };
+    let behind = "developer_instructions = \"\"\"\nSpeak like a pirate.\nAlways.\n\"\"\"\n";
+    assert_eq!(told(String::new()), (false, false, true));
+    let (said, _, own) = told(behind.to_owned());
+    assert!(said && own);
+    let file = place.home.join("own.md");
+    fs::write(&file, "A parrot answers.\n").unwrap();
+    let instead = format!("model_instructions_file = {file:?}\n");
+    assert_eq!(told(format!("{instead}{behind}")), (true, true, false));
+    fs::write(&path, format!("model_instructions_file = \"/nowhere/own.md\"\n{before}")).unwrap();
+    let output = place.codex(&["exec", "Hello."]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && said.contains("model_instructions_file: /nowhere/own.md: No such"),
+        "{said}"
+    );
+}

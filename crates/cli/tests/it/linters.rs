@@ -7,9 +7,10 @@ use std::{
     process::Output,
 };
 
+use codex_protocol::{ApprovalPolicy, SettingsChange, ThreadSettingsUpdateParams};
 use serde_json::{Value, json};
 
-use crate::{sdk_python::python, support::Place};
+use crate::{sdk_python::python, session::Session, support::Place};
 
 /// Finds `BAD` in the files that it is given, and says so of one that it is not given. It notes each run.
 const LINT: &str = r#"#!/bin/sh
@@ -235,5 +236,20 @@ fn ruff_formats_what_was_edited_and_says_what_is_wrong_in_each_of_its_formats() 
                 assert!(shown.contains("the linter `ruff` does not work"), "{answer}")
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn they_are_switched_off_and_on_for_a_session() {
+    let script = json!([add("a.txt", "BAD one"), { "text": "1" }, add("b.txt", "BAD two"), { "text": "2" }]);
+    let place = place(script, TABLE);
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    for (on, number, is_told) in [(false, 1, false), (true, 3, true)] {
+        let change = SettingsChange { diagnostics: Some(on), ..SettingsChange::default() };
+        let params = ThreadSettingsUpdateParams { thread_id: session.thread_id.clone(), change };
+        session.connection.client.thread_settings_update(params).await.unwrap();
+        session.turn(&[]).await;
+        let answer = &told(&place, number)[0];
+        assert_eq!(answer.contains(HEAD), is_told, "{answer}");
     }
 }

@@ -62,7 +62,7 @@ fn models_are_listed_of_who_has_a_key_and_of_this_machine() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     for part in [
         "anthropic (selected): Anthropic, https://api.anthropic.com/v1; no key: set ANTHROPIC_API_KEY, or keep one with \
-         `codex login --provider anthropic`; keys are made at https://console.anthropic.com/settings/keys\n",
+         `codex login --provider anthropic`; keys are made at https://platform.claude.com, under `Settings`, `API keys`\n",
         "; key from $MISTRAL_API_KEY\n  mock\n",
         "ollama: Ollama, http://127.0.0.1:9/v1; no list of models: cannot connect to http://127.0.0.1:9/v1/models: ",
         "azure: Azure OpenAI; no key: ",

@@ -28,7 +28,7 @@ async fn said(session: &mut Session, text: &str) {
 
 /// What the session is called in lists.
 async fn called(session: &Session) -> String {
-    let params = ThreadReadParams { thread_id: session.thread_id.clone(), ..ThreadReadParams::default() };
+    let params = ThreadReadParams { thread_id: session.thread_id.clone() };
     codex_client::called(&session.connection.client.thread_read(params).await.unwrap().thread)
 }
 

@@ -15,7 +15,13 @@ pub(super) const HOOKS: &[Key] = &[
     key("PreCompact", Kind::Hooks, "Before the conversation is summed up").appends(),
     key("Stop", Kind::Hooks, "Before a turn ends").appends(),
     key("SubagentStop", Kind::Hooks, "Before a sub-agent ends").appends(),
-    key("Notification", Kind::Hooks, "When you are asked something").appends(),
+    key("Notification", Kind::Hooks, "When you are asked something, and when you are waited for").appends(),
+    key(
+        "idle_ms",
+        Kind::Count(0, 86_400_000),
+        "Milliseconds after the end of a turn, in which nothing was said, when you are taken to be waited for",
+    )
+    .default("60000"),
     later("Interrupt", "When a turn is interrupted"),
     later("PostCompact", "After the conversation was summed up"),
     later("PostModelRequest", "After the model has answered"),

@@ -410,9 +410,12 @@ fn the_table_of_keys_and_the_settings_agree() {
                 Kind::TextMap | Kind::Headers | Kind::VariableHeaders => "{ z = \"y\" }".into(),
                 Kind::Text if key.name == "default_profile" => continue,
                 Kind::Text if key.name == "model_provider" => "\"x\"".into(),
-                Kind::Text | Kind::TextOrFalse | Kind::TextOrTexts | Kind::Variable | Kind::ProjectPath => {
-                    "\"x\"".into()
-                }
+                Kind::Text
+                | Kind::Prose
+                | Kind::TextOrFalse
+                | Kind::TextOrTexts
+                | Kind::Variable
+                | Kind::ProjectPath => "\"x\"".into(),
                 Kind::Hooks => "[]".into(),
                 Kind::Any => unreachable!("{} is used, so it has a type", key.name),
             };

@@ -3,7 +3,7 @@
 use codex_sandbox::Exit;
 use serde_json::{Map, Value};
 
-use super::Event;
+use super::{Event, adds_text, can_block, guards};
 use crate::program::{End, Ran};
 
 /// Longest text of a hook that the model or a person is told, in bytes.
@@ -104,14 +104,14 @@ impl Answer {
         let status = match ran.end {
             End::Exited(Exit::Code(status)) => status,
             End::Exited(Exit::Signal(signal)) => {
-                return Self::failed(format!("it was ended by signal {signal}"), event.guards());
+                return Self::failed(format!("it was ended by signal {signal}"), guards(event));
             }
-            End::TimedOut => return Self::failed("it took too long, and was killed".into(), event.guards()),
-            End::Cancelled => return Self::failed("it was interrupted".into(), event.guards()),
+            End::TimedOut => return Self::failed("it took too long, and was killed".into(), guards(event)),
+            End::Cancelled => return Self::failed("it was interrupted".into(), guards(event)),
         };
         match status {
             0 => Self::told(event, ran),
-            2 if event.can_block() => {
+            2 if can_block(event) => {
                 let why = if stderr().is_empty() { "a hook refused it, and gave no reason".into() } else { stderr() };
                 Self { decision: Some(Decision::Deny(why)), ..Self::default() }
             }
@@ -119,7 +119,7 @@ impl Answer {
                 let said = if stderr().is_empty() { String::new() } else { format!(": {}", stderr()) };
                 // The shell has not found, or could not start, what the line names: nobody has looked.
                 let closed = closed || matches!(status, 126 | 127);
-                Self::failed(format!("it ended with status {status}{said}"), closed && event.guards())
+                Self::failed(format!("it ended with status {status}{said}"), closed && guards(event))
             }
         }
     }
@@ -128,13 +128,13 @@ impl Answer {
     fn told(event: Event, ran: &Ran) -> Self {
         let text = ran.stdout.trim();
         if !text.starts_with('{') || (event == Event::SessionStart && serde_json::from_str::<Value>(text).is_err()) {
-            let context = (event.adds_text() && !text.is_empty()).then(|| short(text));
+            let context = (adds_text(event) && !text.is_empty()).then(|| short(text));
             return Self { context, ..Self::default() };
         }
         match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(said)) => Self::said(event, &said).unwrap_or_else(|why| Self::failed(why, event.guards())),
-            _ if ran.is_cut => Self::failed(format!("it put out more than {} KiB", MOST_OUTPUT >> 10), event.guards()),
-            _ => Self::failed("what it put out begins like JSON, and is none".into(), event.guards()),
+            Ok(Value::Object(said)) => Self::said(event, &said).unwrap_or_else(|why| Self::failed(why, guards(event))),
+            _ if ran.is_cut => Self::failed(format!("it put out more than {} KiB", MOST_OUTPUT >> 10), guards(event)),
+            _ => Self::failed("what it put out begins like JSON, and is none".into(), guards(event)),
         }
     }
 
@@ -171,7 +171,7 @@ impl Answer {
             answer.input = decision.get("updatedInput").and_then(Value::as_object).cloned();
         }
         answer.input = answer.input.or_else(|| own.get("updatedInput").and_then(Value::as_object).cloned());
-        if event == Event::UserPromptSubmit || !event.guards() {
+        if event == Event::UserPromptSubmit || !guards(event) {
             // There is nothing to ask about.
             answer.decision = answer.decision.filter(|decision| matches!(decision, Decision::Deny(_)));
         }

@@ -30,16 +30,16 @@ fn statuses_mean_what_they_are_documented_to() {
     for event in all {
         assert_eq!(Answer::of(event, &ran(0, "", "x"), true), Answer::default(), "{event:?}");
         let two = Answer::of(event, &ran(2, "", " why\n"), false);
-        let blocks = event.guards() || matches!(event, Event::PostToolUse | Event::Stop | Event::SubagentStop);
+        let blocks = guards(event) || matches!(event, Event::PostToolUse | Event::Stop | Event::SubagentStop);
         assert_eq!(two.decision.is_some(), blocks, "{event:?}");
         assert_eq!(two.failure.is_none(), blocks, "{event:?}: what cannot block is said to the user");
         let one = Answer::of(event, &ran(1, "", "oh"), false);
         assert_eq!((one.decision, one.failure.as_deref()), (None, Some("it ended with status 1: oh")), "{event:?}");
         let closed = Answer::of(event, &ran(1, "", "oh"), true);
-        assert_eq!(closed.decision.is_some(), event.guards(), "{event:?}");
+        assert_eq!(closed.decision.is_some(), guards(event), "{event:?}");
         for end in [End::TimedOut, End::Cancelled, End::Exited(Exit::Signal(9))] {
             let lost = Answer::of(event, &Ran { end, ..ran(0, "", "") }, false);
-            assert_eq!(lost.decision.is_some(), event.guards(), "{event:?} {end:?}");
+            assert_eq!(lost.decision.is_some(), guards(event), "{event:?} {end:?}");
             assert!(lost.failure.is_some());
         }
     }

@@ -13,6 +13,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use answer::{Answer, Decision, Verdict};
 pub use calls::{Face, faces, rewritten};
+/// When a hook is started.
+pub use codex_protocol::HookEventName as Event;
 pub use matcher::{Matcher, NoMatcher};
 pub use run::{Done, Ended, Ground, run};
 
@@ -21,62 +23,19 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The same at the end of a session, for which somebody waits who wants to leave.
 const TIMEOUT_AT_END: Duration = Duration::from_secs(5);
 
-/// When a hook is started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// Before the first turn of a session, and after a summary.
-    SessionStart,
-    /// When a session is left.
-    SessionEnd,
-    /// Before the model reads what the user said.
-    UserPromptSubmit,
-    /// Before a call of a tool.
-    PreToolUse,
-    /// Before a person is asked whether a call may run.
-    PermissionRequest,
-    /// After a call of a tool.
-    PostToolUse,
-    /// Before the conversation is summed up.
-    PreCompact,
-    /// Before a turn ends.
-    Stop,
-    /// Before a sub-agent ends.
-    SubagentStop,
-    /// When a person is asked something.
-    Notification,
+/// Whether something happens only if no hook is against it: then one that fails is.
+fn guards(event: Event) -> bool {
+    matches!(event, Event::UserPromptSubmit | Event::PreToolUse | Event::PermissionRequest)
 }
 
-impl Event {
-    /// Its name, as hooks read it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SessionStart => "SessionStart",
-            Self::SessionEnd => "SessionEnd",
-            Self::UserPromptSubmit => "UserPromptSubmit",
-            Self::PreToolUse => "PreToolUse",
-            Self::PermissionRequest => "PermissionRequest",
-            Self::PostToolUse => "PostToolUse",
-            Self::PreCompact => "PreCompact",
-            Self::Stop => "Stop",
-            Self::SubagentStop => "SubagentStop",
-            Self::Notification => "Notification",
-        }
-    }
+/// Whether the status 2 means more than that it failed.
+fn can_block(event: Event) -> bool {
+    guards(event) || matches!(event, Event::PostToolUse | Event::Stop | Event::SubagentStop)
+}
 
-    /// Whether something happens only if no hook is against it: then one that fails is.
-    pub fn guards(self) -> bool {
-        matches!(self, Self::UserPromptSubmit | Self::PreToolUse | Self::PermissionRequest)
-    }
-
-    /// Whether the status 2 means more than that it failed.
-    fn can_block(self) -> bool {
-        self.guards() || matches!(self, Self::PostToolUse | Self::Stop | Self::SubagentStop)
-    }
-
-    /// Whether what it puts out as plain text is for the model.
-    fn adds_text(self) -> bool {
-        matches!(self, Self::UserPromptSubmit | Self::SessionStart)
-    }
+/// Whether what it puts out as plain text is for the model.
+fn adds_text(event: Event) -> bool {
+    matches!(event, Event::UserPromptSubmit | Event::SessionStart)
 }
 
 /// Who brought a hook.

@@ -12,7 +12,7 @@ use codex_sandbox::{Confinement, Sandbox};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Hook, answer::MOST_OUTPUT};
+use super::{Answer, Hook, answer::MOST_OUTPUT, guards};
 use crate::program::{self, Program};
 
 /// What hooks run on.
@@ -87,7 +87,7 @@ pub async fn run(hook: &Hook, input: &Value, ground: &Ground) -> Done {
     let walls = if hook.sandbox { &ground.confinement } else { &Confinement::Unconfined };
     let answer = match program::run(&ground.sandbox, walls, program, &ground.cancel).await {
         Ok(ran) => Answer::of(hook.event, &ran, hook.fails_closed),
-        Err(error) => Answer::failed(format!("it was not started: {error}"), hook.event.guards()),
+        Err(error) => Answer::failed(format!("it was not started: {error}"), guards(hook.event)),
     };
     Done { answer, duration: began.elapsed() }
 }

@@ -173,13 +173,34 @@ impl LanguageServers {
 
     /// Whether one of them is for the project in the workspace, as the files in its root say.
     pub fn are_for_the_project(&self) -> bool {
-        let ground = self.ground();
-        let workspace = &ground.roots.workspace;
-        let is_marked = |spec: &ServerSpec| {
-            let mut markers = spec.root_markers.iter();
-            (spec.is_configured && spec.root_markers.is_empty()) || markers.any(|it| workspace.join(it).is_file())
+        self.specs.iter().any(|candidate| self.is_marked(candidate))
+    }
+
+    /// Whether this one is.
+    fn is_marked(&self, candidate: &Candidate) -> bool {
+        let (spec, ground) = (&candidate.spec, self.ground());
+        let mut markers = spec.root_markers.iter().map(|marker| ground.roots.workspace.join(marker));
+        let is_meant = (spec.is_configured && spec.root_markers.is_empty()) || markers.any(|marker| marker.is_file());
+        is_meant && self.is_there(candidate)
+    }
+
+    /// Those that are for the project in the workspace, or run: each with how it stands, in words for people.
+    pub fn states(&self) -> Vec<String> {
+        let running = self.running();
+        let state = |(number, candidate): (usize, &Candidate)| {
+            let name = &candidate.spec.name;
+            let mut slots = running.iter().filter(|((of, _), _)| *of == number).peekable();
+            if slots.peek().is_none() {
+                return if self.is_marked(candidate) { vec![format!("{name}: not started")] } else { Vec::new() };
+            }
+            let phase = |((_, root), slot): (&(usize, PathBuf), &Slot)| match slot.server.phase() {
+                Phase::Starting => format!("{name}: starts, in {}", root.display()),
+                Phase::Ready => format!("{name}: ready, in {}", root.display()),
+                Phase::Ended(why) => format!("{name}: ended: {why}"),
+            };
+            slots.map(phase).collect()
         };
-        self.specs.iter().any(|candidate| is_marked(&candidate.spec) && self.is_there(candidate))
+        self.specs.iter().enumerate().flat_map(state).collect()
     }
 
     /// Which of them is for `path`.

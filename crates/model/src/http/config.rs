@@ -33,12 +33,8 @@ pub struct HttpConfig {
     pub header_variables: Vec<(String, String)>,
     /// Added to the URL.
     pub query_params: Vec<(String, String)>,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long an answer may take to begin; `None`: as long as the server may stay silent.
-    pub first_byte_timeout: Option<Duration>,
-    /// How long the server may stay silent within an answer: [`IDLE_TIMEOUT`].
-    pub idle_timeout: Duration,
+    /// How long it may take.
+    pub timeouts: Timeouts,
     /// Who asks: the header `originator`.
     pub originator: String,
     /// Whether tools can be held to a grammar; else they are offered as functions.
@@ -49,6 +45,23 @@ pub struct HttpConfig {
     pub open_weights: bool,
     /// How a server of Chat Completions differs from others.
     pub quirks: Quirks,
+}
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To be connected to.
+    pub connect: Duration,
+    /// Until an answer begins; `None`: as long as it may stay silent.
+    pub first_byte: Option<Duration>,
+    /// How long it may stay silent within an answer: [`IDLE_TIMEOUT`].
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: CONNECT_TIMEOUT, first_byte: None, idle: IDLE_TIMEOUT }
+    }
 }
 
 impl HttpConfig {
@@ -64,9 +77,7 @@ impl HttpConfig {
             header_variables: Vec::new(),
             query_params: Vec::new(),
             key_header: None,
-            connect_timeout: CONNECT_TIMEOUT,
-            first_byte_timeout: None,
-            idle_timeout: IDLE_TIMEOUT,
+            timeouts: Timeouts::default(),
             originator: "codex".to_owned(),
             takes_grammars: false,
             known: Known::default(),
@@ -83,7 +94,7 @@ impl fmt::Debug for HttpConfig {
             .field("format", &self.format)
             .field("base_url", &secrets::shown(&self.base_url))
             .field("key_variable", &self.key_variable.as_deref().and_then(secrets::variable))
-            .field("idle_timeout", &self.idle_timeout)
+            .field("timeouts", &self.timeouts)
             .field("originator", &self.originator)
             .field("takes_grammars", &self.takes_grammars)
             .finish_non_exhaustive()

@@ -49,7 +49,7 @@ use crate::{
 };
 
 pub use self::{
-    config::{HttpConfig, IDLE_TIMEOUT},
+    config::{HttpConfig, IDLE_TIMEOUT, Timeouts},
     listing::{ListedModel, list_models},
 };
 pub(crate) use self::{
@@ -98,7 +98,7 @@ impl HttpModel {
             .body(request, &self.config)
             .map_err(|error| wrong(format!("the request cannot be written as JSON: {error}")))?;
         let body = left_out::without(body, &self.left_out.lock().unwrap_or_else(PoisonError::into_inner));
-        let client = self.clients.client_within(&endpoint.url, self.config.connect_timeout);
+        let client = self.clients.client_within(&endpoint.url, self.config.timeouts.connect);
         let client = client.map_err(|error| wrong(error.to_string()))?;
         let secrets = Arc::clone(&endpoint.secrets);
         Ok(Ask {
@@ -111,8 +111,8 @@ impl HttpModel {
             body,
             left_out: Arc::clone(&self.left_out),
             tried: LeftOut::new(),
-            first_byte: self.config.first_byte_timeout.unwrap_or(self.config.idle_timeout),
-            idle: self.config.idle_timeout,
+            first_byte: self.config.timeouts.first_byte.unwrap_or(self.config.timeouts.idle),
+            idle: self.config.timeouts.idle,
             assembler: format.assembler(request, &self.config, secrets),
         })
     }

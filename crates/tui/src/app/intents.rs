@@ -376,7 +376,7 @@ impl App {
 
     pub(super) fn change_session(&mut self, change: Change) {
         let Some(thread_id) = self.thread_id() else { return self.complain("the session is not open yet") };
-        let Change { model, effort, sandbox, approval, plans, .. } = change;
+        let Change { model, effort, sandbox, approval, plans, diagnostics, .. } = change;
         let mode = plans.map(|plans| self.enter_mode(plans));
         let change = SettingsChange {
             model,
@@ -384,6 +384,7 @@ impl App {
             sandbox,
             approval_policy: approval,
             collaboration_mode: mode.map(CollaborationMode::only),
+            diagnostics,
             ..SettingsChange::default()
         };
         self.call(ClientRequest::ThreadSettingsUpdate(ThreadSettingsUpdateParams { thread_id, change }), Purpose::Do);

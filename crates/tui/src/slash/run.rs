@@ -52,6 +52,24 @@ pub(super) fn again(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Again])
 }
 
+pub(super) fn diagnostics(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
+    let is_on = match arguments {
+        "on" => true,
+        "off" => false,
+        "" => {
+            return Err(
+                "/diagnostics takes `on` or `off`; `diagnostics = false` in the settings is for all sessions".into()
+            );
+        }
+        other => return Err(unknown("choice", other, ["on", "off"].into_iter())),
+    };
+    let said =
+        if is_on { "what linters and language servers find is told" } else { "nothing of what they find is told" };
+    let row = Row::new(&format!("  diagnostics {arguments}: {said}"), snapshot.look.style(Role::Quiet));
+    let change = Change { diagnostics: Some(is_on), ..Change::default() };
+    Ok(vec![Intent::Change(change), Intent::Print(vec![row])])
+}
+
 pub(super) fn diff(_: &str, _: &Snapshot<'_>) -> Wanted {
     Ok(vec![Intent::Fetch(Fetch::Diff)])
 }

@@ -62,6 +62,17 @@ pub const COMMANDS: &[Command] = &[
         ..command("cost", "What the session has cost, by model, sub-agents included", run::cost)
     },
     Command {
+        arguments: "on|off",
+        completes: Completes::Switch,
+        when: When::BetweenTurns,
+        headless: "use `-c diagnostics=false`",
+        ..command(
+            "diagnostics",
+            "Whether the model is told what linters and language servers find, in this session",
+            run::diagnostics,
+        )
+    },
+    Command {
         headless: "use `codex diff`",
         ..command("diff", "All that the agent has changed in this session", run::diff)
     },

@@ -187,3 +187,32 @@ async fn runs_are_told_and_hooks_are_listed() {
         assert!(hook.enabled && hook.sandbox && entry.warnings.is_empty() && entry.errors.is_empty());
     }
 }
+
+#[tokio::test]
+async fn after_a_turn_it_is_told_that_the_user_is_waited_for() {
+    let hooks = hook("Notification", "idle_prompt", "cat > \"$CODEX_PROJECT_DIR/idle-$$\"");
+    let place = hooked(json!([{ "text": "one" }, { "text": "two" }]), &format!("{hooks}[hooks]\nidle_ms = 0\n"));
+    let idle = |place: &Place| {
+        let entries = fs::read_dir(&place.workspace).unwrap().map(|entry| entry.unwrap().path());
+        let of_hook = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("idle-");
+        entries.filter(of_hook).map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>()
+    };
+    let mut session = Session::start(&place, ApprovalPolicy::Never).await;
+    for turns in [1, 2] {
+        session.say("go").await;
+        session.turn_ended().await;
+        let is_done = |told: &ServerNotification| matches!(told, ServerNotification::HookCompleted(_)).then_some(());
+        session.next(is_done).await;
+        assert_eq!(idle(&place).len(), turns);
+    }
+    let read: Value = serde_json::from_str(&idle(&place)[0]).unwrap();
+    assert_eq!(
+        (&read["notification_type"], &read["message"]),
+        (&json!("idle_prompt"), &json!("Codex is waiting for your input"))
+    );
+    // Where something is said sooner, and at the end of `exec`, nobody is waited for.
+    let config = fs::read_to_string(place.home.join("config.toml")).unwrap();
+    fs::write(place.home.join("config.toml"), config.replace("idle_ms = 0", "idle_ms = 60000")).unwrap();
+    assert!(place.codex(&["exec", "go"]).output().unwrap().status.success());
+    assert_eq!(idle(&place).len(), 2);
+}

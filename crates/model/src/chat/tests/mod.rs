@@ -33,6 +33,7 @@ fn request(history: History) -> Request {
         thread_id: "thread-1".into(),
         options: Arc::default(),
         output_schema: None,
+        other_form: None,
     }
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use codex_testkit::{RawAnswer, RawEnding, RawServer, events};
 
 use super::*;
-use crate::FailureKind::{self, Disconnected, Malformed};
+use crate::{
+    FailureKind::{self, Disconnected, Malformed},
+    Timeouts,
+};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
 
@@ -24,11 +27,17 @@ fn whole() -> String {
 
 /// Asks a server that answers so; what hangs is soon given up.
 async fn asked(bytes: &str, ending: RawEnding) -> Vec<StreamEvent> {
-    let idle_timeout = if ending == RawEnding::Hang { Duration::from_millis(300) } else { crate::IDLE_TIMEOUT };
+    let idle = if ending == RawEnding::Hang { Duration::from_millis(300) } else { crate::IDLE_TIMEOUT };
     let answer = RawAnswer::new(bytes, ending);
     let server = RawServer::start(move |_| answer.clone());
-    let events =
-        ask(HttpConfig { idle_timeout, ..HttpConfig::new(WireFormat::Responses, server.base_url()) }, said("hi")).await;
+    let events = ask(
+        HttpConfig {
+            timeouts: Timeouts { idle, ..Timeouts::default() },
+            ..HttpConfig::new(WireFormat::Responses, server.base_url())
+        },
+        said("hi"),
+    )
+    .await;
     assert_eq!(server.answered(), 1, "it is not for this layer to ask again");
     events
 }
