@@ -38,10 +38,13 @@ impl Agent {
         self.config_with(if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" }, base_url, workspace)
     }
 
-    /// The same for the program in a terminal. The peer looks for news of itself on the net there.
-    pub(crate) fn screen_config(self, base_url: &str, workspace: &Path) -> String {
-        let more = if self == Self::Codex { "check_for_update_on_startup = false\n" } else { "" };
-        self.config_with(more, base_url, workspace)
+    /// The same for the program in a terminal, with so many servers of tools, which say nothing. The peer looks for news of
+    /// itself on the net there.
+    pub(crate) fn screen_config(self, servers: usize, base_url: &str, workspace: &Path) -> String {
+        let news = if self == Self::Codex { "check_for_update_on_startup = false\n" } else { "" };
+        let server = |number| format!("\n[mcp_servers.server{number}]\ncommand = \"sleep\"\nargs = [\"600\"]\n");
+        let more: String = std::iter::once(news.to_owned()).chain((0..servers).map(server)).collect();
+        self.config_with(&more, base_url, workspace)
     }
 
     /// The arguments for a program that is played. In a terminal, the peer's server in the background would outlast a run,

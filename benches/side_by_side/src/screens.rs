@@ -52,6 +52,8 @@ pub(crate) struct ScreenCase {
     pub(crate) is_ours_alone: bool,
     /// How it is started.
     pub(crate) started: Started,
+    /// How many servers of tools are configured.
+    pub(crate) servers: usize,
     /// What the model says.
     pub(crate) script: fn() -> Script,
     /// What is measured.
@@ -95,12 +97,21 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: from its start until the composer is there",
         is_ours_alone: false,
         started: Started::InTerminal,
+        servers: 0,
         script: hello,
-        figures: &[
-            figure("composer_ms", "ms until the composer is shown", Some(Goal::OfPeer(0.15))),
-            figure("first_key_ms", "ms until a key typed then is shown", Some(Goal::AtMost(30.0))),
-            figure("cpu_ms", "ms of CPU until the composer", None),
-        ],
+        figures: START,
+        most_runs: usize::MAX,
+        patience: 1,
+        warm_up: None,
+    },
+    ScreenCase {
+        name: "screen_servers10",
+        about: "`screen_start` with 10 MCP servers configured; 5 ms more than it at most (ours alone)",
+        is_ours_alone: true,
+        started: Started::InTerminal,
+        servers: 10,
+        script: hello,
+        figures: START,
         most_runs: usize::MAX,
         patience: 1,
         warm_up: None,
@@ -110,6 +121,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: from its start, with a prompt, until a short answer is there",
         is_ours_alone: false,
         started: Started::WithPrompt,
+        servers: 0,
         script: hello,
         figures: &[
             figure("answered_ms", "ms until the answer is shown", None),
@@ -124,6 +136,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: five seconds of nothing, after a short turn",
         is_ours_alone: false,
         started: Started::InTerminal,
+        servers: 0,
         script: hello,
         figures: &[
             figure("memory_mb", "MB of memory", Some(Goal::OfPeer(0.15))),
@@ -139,6 +152,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 20 answers of 100 kB of Markdown in pieces of 20 bytes, as fast as they are taken",
         is_ours_alone: false,
         started: Started::InTerminal,
+        servers: 0,
         script: answer,
         figures: &[
             figure("cpu_s", "s of CPU", Some(Goal::OfPeer(0.3))),
@@ -155,6 +169,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: one answer of 2 MB, as `screen_stream` (ours alone)",
         is_ours_alone: true,
         started: Started::InTerminal,
+        servers: 0,
         script: long,
         figures: &[
             figure("cpu_s", "s of CPU", None),
@@ -170,6 +185,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 300 keys while Markdown comes, 1,000 pieces a second",
         is_ours_alone: false,
         started: Started::InTerminal,
+        servers: 0,
         script: paced,
         figures: &[
             figure("p50_ms", "ms from a key to the screen, median", None),
@@ -185,6 +201,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 25 answers of 2 MB in one session (ours alone)",
         is_ours_alone: true,
         started: Started::InTerminal,
+        servers: 0,
         script: long,
         figures: &[
             figure("memory_mb", "MB of memory after it", Some(Goal::AtMost(60.0))),
@@ -199,6 +216,13 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
     server("server_1", "one server, one session", false),
     server("server_100", "one server, 100 sessions at once", false),
     server("server_1000", "one server, 1,000 sessions at once (ours alone)", true),
+];
+
+/// What is measured of a start.
+const START: &[Figure] = &[
+    figure("composer_ms", "ms until the composer is shown", Some(Goal::OfPeer(0.15))),
+    figure("first_key_ms", "ms until a key typed then is shown", Some(Goal::AtMost(30.0))),
+    figure("cpu_ms", "ms of CPU until the composer", None),
 ];
 
 /// What is measured of a server.
@@ -217,6 +241,7 @@ const fn server(name: &'static str, about: &'static str, is_ours_alone: bool) ->
         about,
         is_ours_alone,
         started: Started::AsServer,
+        servers: 0,
         // It is its own model, and knows when a piece was sent.
         script: hello,
         figures: OF_SERVERS,

@@ -36,7 +36,9 @@ impl Given {
             Some(Answer::Always(rules)) => (Answered::AcceptAlways, rules.texts().last().map(|rule| rule.text.clone())),
             Some(Answer::No(_)) => (Answered::Decline, None),
             Some(Answer::Stop) => (Answered::Cancel, None),
-            None => return Self { answer: Answered::Nothing, by: Answerer::Nobody, rule: None },
+            None | Some(Answer::Content(_)) => {
+                return Self { answer: Answered::Nothing, by: Answerer::Nobody, rule: None };
+            }
         };
         Self { answer, by: Answerer::User, rule }
     }

@@ -269,7 +269,8 @@ impl TurnRun {
                 return Ok(Consent::Stopped);
             }
             None if self.cancel.is_cancelled() => return Ok(Consent::Interrupted),
-            None => return Ok(Consent::Unheard),
+            // Nothing is to be entered about a call: `Questions` lets no such answer through.
+            None | Some(Answer::Content(_)) => return Ok(Consent::Unheard),
         }
         Ok(Consent::Given { shown: true, hunks: None })
     }

@@ -293,8 +293,10 @@ impl TurnRun {
 
     pub(crate) fn tool_context(&mut self, state: &ThreadState) -> ToolContext {
         let workplace = &state.settings.workplace;
+        let item_id = self.next_item_id();
         ToolContext {
-            item_id: self.next_item_id(),
+            person: self.person(state, &item_id),
+            item_id,
             turn_id: self.turn.id.clone(),
             roots: Arc::clone(&workplace.roots),
             protected: workplace.policy.protected.clone().into(),

@@ -15,6 +15,7 @@ mod context;
 mod decisions;
 mod diagnostics;
 mod diff;
+mod elicit;
 mod filling;
 mod hooks;
 mod ignored;

@@ -10,7 +10,8 @@ use std::{
 };
 
 use codex_permissions::{RuleKind, RuleText, Rules, prefix_rule};
-use codex_protocol::{ApprovalAnswer, ApprovalDecision};
+use codex_protocol::{ApprovalAnswer, ApprovalDecision, Form};
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 /// The origin of a rule that an answer has added since the thread was opened.
@@ -32,9 +33,28 @@ struct Open {
 /// A question that waits.
 #[derive(Debug)]
 struct Waiting {
-    /// `None`: yes or no, and nothing besides.
-    offered: Option<Offered>,
+    about: About,
     answer: oneshot::Sender<Answer>,
+}
+
+/// What a question is about.
+#[derive(Debug)]
+enum About {
+    /// Something that is answered with yes or no, and nothing besides.
+    Plain,
+    /// A call, to which more can be said.
+    Call(Offered),
+    /// What a server of tools wants to know.
+    Form(Form),
+}
+
+impl Waiting {
+    fn offered(&self) -> Option<&Offered> {
+        match &self.about {
+            About::Call(offered) => Some(offered),
+            About::Plain | About::Form(_) => None,
+        }
+    }
 }
 
 /// What can be answered to a question, besides yes, no and stop.
@@ -85,6 +105,8 @@ pub(crate) enum Answer {
     Always(Box<Rules>),
     /// Yes, and it is kept that this tool of a server needs no leave.
     Kept,
+    /// Yes, and this was entered.
+    Content(Map<String, Value>),
     /// No, and a word to the model.
     No(Option<String>),
     /// No, and the turn ends.
@@ -113,22 +135,27 @@ pub enum AnswerError {
 impl Questions {
     /// Puts a question among those that wait: its id, and where its answer arrives.
     pub(crate) fn put(&self, offered: Offered) -> (u64, oneshot::Receiver<Answer>) {
-        self.wait(Some(offered))
+        self.wait(About::Call(offered))
+    }
+
+    /// Puts a question of a server of tools among those that wait, which is answered by filling in `form`.
+    pub(crate) fn put_form(&self, form: Form) -> (u64, oneshot::Receiver<Answer>) {
+        self.wait(About::Form(form))
     }
 
     /// Puts a question among those that wait that no thread asks, and to which yes and no are the only answers: its id,
     /// and where the answer arrives. If nobody will answer any more, it is no.
     pub fn put_plain(&self) -> (u64, impl Future<Output = bool> + use<>) {
-        let (id, answered) = self.wait(None);
+        let (id, answered) = self.wait(About::Plain);
         (id, async { matches!(answered.await, Ok(Answer::Yes)) })
     }
 
-    fn wait(&self, offered: Option<Offered>) -> (u64, oneshot::Receiver<Answer>) {
+    fn wait(&self, about: About) -> (u64, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let mut open = self.open();
         let id = open.asked;
         open.asked += 1;
-        open.waiting.insert(id, Waiting { offered, answer });
+        open.waiting.insert(id, Waiting { about, answer });
         (id, answered)
     }
 
@@ -152,22 +179,31 @@ impl Questions {
         let mut open = self.open();
         let waiting = open.waiting.get(&id).ok_or(AnswerError::NotOpen(id))?;
         let answer = match answer.decision {
-            ApprovalDecision::Accept => Answer::Yes,
-            ApprovalDecision::AcceptForSession => match &waiting.offered {
+            ApprovalDecision::Accept => match &waiting.about {
+                About::Form(form) => entered(form, Map::new())?,
+                About::Plain | About::Call(_) => Answer::Yes,
+            },
+            ApprovalDecision::AcceptWithContent { content } => match &waiting.about {
+                About::Form(form) => entered(form, content)?,
+                About::Plain | About::Call(_) => {
+                    return Err(AnswerError::NotOffered("nothing is to be entered here: answer yes or no".into()));
+                }
+            },
+            ApprovalDecision::AcceptForSession => match waiting.offered() {
                 Some(offered) if offered.for_session => Answer::ForSession,
                 // What cannot be remembered is done once: it is less than what was meant, not more.
                 Some(_) => Answer::Yes,
                 None => return Err(AnswerError::NotOffered("this is answered with yes or no".into())),
             },
             ApprovalDecision::AcceptWithExecpolicyAmendment { execpolicy_amendment } => {
-                let always = waiting.offered.as_ref().and_then(|offered| offered.always.as_ref());
+                let always = waiting.offered().and_then(|offered| offered.always.as_ref());
                 let (rule, rules) = amended(always, &execpolicy_amendment)?;
-                let workspace = waiting.offered.as_ref().map_or(Path::new(""), |offered| &offered.workspace);
+                let workspace = waiting.offered().map_or(Path::new(""), |offered| &offered.workspace);
                 save(workspace, &rule).map_err(|reason| AnswerError::NotSaved { rule, reason })?;
                 Answer::Always(Box::new(rules))
             }
             ApprovalDecision::AcceptAlways => {
-                let keep = waiting.offered.as_ref().and_then(|offered| offered.keep.as_ref());
+                let keep = waiting.offered().and_then(|offered| offered.keep.as_ref());
                 let Some(KeepIt(keep)) = keep else {
                     let message = "this cannot be remembered: answer yes for this once, or no";
                     return Err(AnswerError::NotOffered(message.into()));
@@ -176,7 +212,7 @@ impl Questions {
                 Answer::Kept
             }
             ApprovalDecision::AcceptHunks { hunks } => {
-                some_hunks(waiting.offered.as_ref().map_or(0, |offered| offered.hunks), hunks)?
+                some_hunks(waiting.offered().map_or(0, |offered| offered.hunks), hunks)?
             }
             ApprovalDecision::Decline => Answer::No(answer.message.filter(|message| !message.trim().is_empty())),
             ApprovalDecision::Cancel => Answer::Stop,
@@ -191,6 +227,12 @@ impl Questions {
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What was entered into `form`.
+fn entered(form: &Form, content: Map<String, Value>) -> Result<Answer, AnswerError> {
+    form.check(&content).map_err(AnswerError::NotOffered)?;
+    Ok(if content.is_empty() { Answer::Yes } else { Answer::Content(content) })
 }
 
 /// Yes to `hunks`, of so many that were `offered`.
@@ -234,6 +276,8 @@ fn amended(offered: Option<&Always>, words: &[String]) -> Result<(String, Rules)
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn asked(questions: &Questions, for_session: bool, rule: Option<&str>) -> (u64, oneshot::Receiver<Answer>) {
@@ -337,6 +381,40 @@ mod tests {
         let (id, answered) = questions.put_plain();
         questions.withdraw(id);
         assert!(!answered.await);
+    }
+
+    #[test]
+    fn what_is_entered_is_what_was_asked_for() {
+        let content = |value: Value| value.as_object().unwrap().clone();
+        let form = |required: Value| {
+            let properties = json!({ "age": { "type": "integer" } });
+            Form::read(&json!({ "type": "object", "properties": properties, "required": required })).unwrap()
+        };
+        let with = |value| ApprovalDecision::AcceptWithContent { content: content(value) };
+        let rows = [
+            (form(json!(["age"])), with(json!({ "age": 3 })), Ok(Answer::Content(content(json!({ "age": 3 }))))),
+            (form(json!(["age"])), with(json!({ "age": "3" })), Err("`age`: a whole number is wanted")),
+            (form(json!(["age"])), ApprovalDecision::Accept, Err("`age` is required")),
+            (form(json!([])), ApprovalDecision::Accept, Ok(Answer::Yes)),
+            (form(json!([])), ApprovalDecision::AcceptForSession, Err("this is answered with yes or no")),
+            (form(json!([])), ApprovalDecision::Cancel, Ok(Answer::Stop)),
+        ];
+        for (form, decision, expected) in rows {
+            let questions = Questions::default();
+            let (id, mut answered) = questions.put_form(form);
+            match (questions.answer(id, answer(decision), |_, _| Ok(())), expected) {
+                (Ok(()), Ok(expected)) => assert_eq!(answered.try_recv(), Ok(expected)),
+                (Err(error), Err(expected)) => {
+                    assert_eq!(error.to_string(), expected);
+                    assert!(questions.open().waiting.contains_key(&id), "it goes on waiting");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let questions = Questions::default();
+        let (id, _answered) = asked(&questions, true, None);
+        let given = questions.answer(id, answer(with(json!({ "age": 3 }))), |_, _| Ok(()));
+        assert!(matches!(given, Err(AnswerError::NotOffered(_))), "{given:?}");
     }
 
     #[test]

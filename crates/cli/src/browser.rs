@@ -1,6 +1,6 @@
 //! The person's own browser, on an address. It is asked for by the desktop's tool.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use codex_config::{Environment, variables};
 use codex_sandbox::Exit;
@@ -11,6 +11,26 @@ use crate::desktop::{self, Tool};
 const TOOLS: &[&str] = &["xdg-open", "wslview"];
 /// How long a tool may take to say that it cannot. One that runs on is the browser itself.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Opens `address`, and says so; the browser may outlive this.
+///
+/// # Errors
+/// A sentence: there is none here, and where to go by hand.
+pub fn show(environment: Environment, address: String) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> {
+    Box::pin(async move {
+        match open(&environment, &address).await {
+            Some(tool) => {
+                // Dropped, it and what it has started would end.
+                tokio::spawn(async move {
+                    let mut tool = tool;
+                    let _ = tool.child.wait().await;
+                });
+                Ok(format!("your browser is asked to open {address}"))
+            }
+            None => Err(format!("no browser can be opened from here; open this in yours: {address}")),
+        }
+    })
+}
 
 /// Opens `address`. What is given back holds a browser that was started; `None`: there is none, or no desktop.
 pub async fn open(environment: &Environment, address: &str) -> Option<Tool> {

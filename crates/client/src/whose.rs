@@ -19,6 +19,7 @@ pub fn thread_of(notification: &ServerNotification) -> Option<&str> {
         ItemStarted(it) => Some(&it.thread_id),
         ItemCompleted(it) => Some(&it.thread_id),
         AgentMessageDelta(it) | PlanDelta(it) | CommandOutputDelta(it) => Some(&it.thread_id),
+        McpServerOauthLoginCompleted(it) => it.thread_id.as_deref(),
         McpServerStarted(it) => it.thread_id.as_deref(),
         McpToolCallProgress(it) => Some(&it.thread_id),
         ReasoningDelta(it) => Some(&it.thread_id),

@@ -56,6 +56,8 @@ pub struct McpServerSettings {
     pub walls: McpWalls,
     /// Where it was written.
     pub origin: Origin,
+    /// Id of the plugin that brings it.
+    pub plugin: Option<String>,
 }
 
 /// How a server is reached.
@@ -410,6 +412,7 @@ fn resolve(raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError>
         }),
     };
     Ok(McpServerSettings {
+        plugin: None,
         transport,
         enabled: raw.enabled.unwrap_or(true),
         required: raw.required.unwrap_or(false),

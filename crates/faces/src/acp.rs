@@ -255,6 +255,12 @@ impl Agent {
             }
             // Not asked of who did not say that it answers it.
             ServerRequest::ProjectTrust(_) => return,
+            // Editors have no way to ask it.
+            ServerRequest::Elicitation(_) => {
+                let answer = ApprovalAnswer { decision: ApprovalDecision::Decline, message: None };
+                let _ = self.client.answer(ServerRequestAnswerParams { request_id: id, answer }).await;
+                return;
+            }
         };
         let options = decisions.iter().enumerate().filter_map(|(at, decision)| updates::option(at, decision));
         let options: Vec<Value> = options.collect();

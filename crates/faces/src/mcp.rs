@@ -201,6 +201,12 @@ impl Tools {
             }
             // Not asked of who did not say that it answers it.
             ServerRequest::ProjectTrust(_) => return,
+            // What another server wants to know is none of this client's affairs.
+            ServerRequest::Elicitation(_) => {
+                let answer = ApprovalAnswer { decision: ApprovalDecision::Decline, message: None };
+                let _ = self.client.answer(ServerRequestAnswerParams { request_id: id, answer }).await;
+                return;
+            }
         };
         self.questions.insert(id, decisions);
         if !self.elicits {

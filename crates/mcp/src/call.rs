@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use codex_protocol::Asked;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -41,14 +42,14 @@ pub struct Elicitation {
     pub server: String,
     /// What it says.
     pub message: String,
-    /// A flat schema of what it wants: an object of text, numbers, switches and choices.
-    pub schema: Value,
+    /// What it wants: a form whose schema is a [`codex_protocol::Form`], or a page to be opened.
+    pub asked: Asked,
 }
 
 /// What a person says to that.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Elicited {
-    /// This, which is held to the schema.
+    /// This, which is held to the form.
     Accepted(Map<String, Value>),
     /// No.
     Declined,
@@ -98,7 +99,7 @@ pub enum Content {
 }
 
 /// Why nothing came of a call, or of a question to a server. Sentences without a full stop, for the model and for people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CallError {
     /// There is no such server.
     #[error("there is no MCP server `{0}`")]
@@ -133,6 +134,16 @@ pub enum CallError {
     /// Nobody wanted it any more; the server was told to give up.
     #[error("cancelled")]
     Cancelled,
+    /// The server wants a person to go to pages of the web before the call is made again.
+    #[error("the MCP server `{server}` refused: {message}")]
+    PagesFirst {
+        /// The server.
+        server: String,
+        /// What it says.
+        message: String,
+        /// The pages.
+        pages: Vec<Elicitation>,
+    },
     /// The server refused it, in its own words.
     #[error("the MCP server `{server}` refused: {message}")]
     Refused {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -22,11 +22,18 @@ pub(crate) struct Call {
     pub(crate) activity: Notify,
     /// How many questions for it a person has not answered.
     asking: AtomicUsize,
+    /// Whether one was answered since that was looked at last.
+    answered: AtomicBool,
 }
 
 impl Call {
     pub(crate) fn is_asking(&self) -> bool {
         self.asking.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a person has answered since this was asked last.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.answered.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -36,6 +43,7 @@ pub(crate) struct Asking(Arc<Call>);
 impl Drop for Asking {
     fn drop(&mut self) {
         self.0.asking.fetch_sub(1, Ordering::Relaxed);
+        self.0.answered.store(true, Ordering::Relaxed);
         self.0.activity.notify_one();
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Client {
 pub(crate) fn config() -> ClientConfig {
     let said = json!({
         "protocolVersion": rmcp::model::ProtocolVersion::LATEST_WITH_INITIALIZE,
-        "capabilities": {"roots": {}, "elicitation": {"form": {}}},
+        "capabilities": {"roots": {}, "elicitation": {"form": {}, "url": {}}},
         "clientInfo": {"name": "codex", "version": env!("CARGO_PKG_VERSION")},
     });
     serde_json::from_value(said).unwrap_or_default()
@@ -53,9 +53,9 @@ impl ClientHandler for Client {
     ) -> Result<ElicitResult, ErrorData> {
         let Some(question) = elicitation::question(&self.server, &params) else { return Ok(elicitation::declined()) };
         let Some((elicit, _asking)) = self.calls.ask() else { return Ok(elicitation::declined()) };
-        let schema = question.schema.clone();
+        let asked = question.asked.clone();
         tokio::select! {
-            elicited = elicit(question) => Ok(elicitation::answer(&schema, elicited)),
+            elicited = elicit(question) => Ok(elicitation::answer(&asked, elicited)),
             () = context.ct.cancelled() => Ok(elicitation::declined()),
         }
     }

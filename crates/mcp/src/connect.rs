@@ -22,6 +22,7 @@ use crate::{
     CallContext, CallError, Status, Transport,
     answers::List,
     client::Client,
+    elicitation,
     guarded::Guarded,
     http, limits,
     program::{self, Pipe, Program},
@@ -32,6 +33,8 @@ use crate::{
 
 /// Progress lets a call take so many times its limit.
 const LONGEST: u32 = 20;
+/// The code of an error that says: a person has to go to certain pages first.
+const PAGES_FIRST: i32 = -32042;
 
 /// A connection that works.
 pub(crate) struct Connected {
@@ -205,14 +208,21 @@ pub(crate) async fn ask(
     let RequestHandle { mut rx, id, progress_token, .. } = sent.map_err(|error| failed(life, &error))?;
     let known = life.calls.add(progress_token, context);
     let mut waiting = Waiting { peer: peer.clone(), id: Some(id) };
-    let longest = Instant::now() + limit * LONGEST;
+    let mut longest = Instant::now() + limit * LONGEST;
     let mut until = Instant::now() + limit;
     let answer = loop {
         tokio::select! {
             biased;
             answer = &mut rx => break answer,
             () = context.cancel.cancelled() => return Err(CallError::Cancelled),
-            () = known.call.activity.notified() => until = (Instant::now() + limit).min(longest),
+            () = known.call.activity.notified() => {
+                let now = Instant::now();
+                // What a person took is not the server's.
+                if known.call.has_asked() {
+                    longest = longest.max(now + limit);
+                }
+                until = (now + limit).min(longest);
+            }
             () = sleep_until(until), if !known.call.is_asking() => {
                 return Err(CallError::TimedOut { server: life.spec.name.clone(), seconds: limit.as_secs() });
             }
@@ -226,6 +236,10 @@ pub(crate) async fn ask(
 fn failed(life: &Life, error: &ServiceError) -> CallError {
     let server = life.spec.name.clone();
     match error {
+        ServiceError::McpError(error) if error.code.0 == PAGES_FIRST => {
+            let pages = elicitation::pages(&server, error.data.as_ref());
+            CallError::PagesFirst { server, message: sentence(&error.message), pages }
+        }
         ServiceError::McpError(error) => CallError::Refused { server, message: sentence(&error.message) },
         ServiceError::Cancelled { .. } => CallError::Cancelled,
         error if wants_login(error) => {

@@ -72,9 +72,9 @@ impl Flood {
     }
 }
 
-/// How long to wait before a server is started for the `attempt`th time, which counts from 1.
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    Duration::from_millis(500 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(30))
+/// How long to wait before a server is started for the `attempt`th time, which counts from 1 and for which it is `first`.
+pub(crate) fn backoff(first: Duration, attempt: u32) -> Duration {
+    (first * (1 << attempt.saturating_sub(1).min(6))).min(Duration::from_secs(30))
 }
 
 #[cfg(test)]
@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn each_attempt_waits_longer() {
-        let waits: Vec<u64> = (1..=9).map(|attempt| backoff(attempt).as_millis().try_into().unwrap()).collect();
+        let waits: Vec<u64> = (1..=9)
+            .map(|attempt| backoff(crate::ServerSpec::FIRST_WAIT, attempt).as_millis().try_into().unwrap())
+            .collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
     }
 }

@@ -340,7 +340,7 @@ async fn live(life: Arc<Life>) {
                     None
                 } else {
                     life.not(Status::Restarting, Some(why));
-                    Some(limits::backoff(attempt))
+                    Some(limits::backoff(life.spec.first_wait, attempt))
                 }
             }
         };

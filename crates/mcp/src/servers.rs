@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::{
-    Auth, CallContext, CallError, CallOutcome, Ground, PromptMessage, RemotePrompt, RemoteResource, RemoteTool,
-    ResourceText, ServerSpec, ServerState, Status, answers, connect, resources,
+    Auth, CallContext, CallError, CallOutcome, Elicitation, Elicited, Ground, PromptMessage, RemotePrompt,
+    RemoteResource, RemoteTool, ResourceText, ServerSpec, ServerState, Status, answers, connect, resources,
     server::{Offers, Server},
 };
 
@@ -168,7 +168,14 @@ impl McpServers {
         }
         let params = json!({"name": tool, "arguments": arguments});
         let limit = server.0.spec.tool_timeout;
-        Ok(answers::outcome(&connect::ask(&server.0, &peer, "tools/call", params, &context, limit).await?))
+        match connect::ask(&server.0, &peer, "tools/call", params, &context, limit).await {
+            Ok(answer) => Ok(answers::outcome(&answer)),
+            Err(CallError::PagesFirst { server, message, pages }) => {
+                let message = format!("{message}. {}", sent_to(&context, pages).await);
+                Err(CallError::Refused { server, message })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What a prompt comes to.
@@ -262,4 +269,16 @@ impl McpServers {
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+}
+
+/// Sends a person to `pages`, for which a call has to wait: what came of it, in a sentence without a full stop.
+async fn sent_to(context: &CallContext, pages: Vec<Elicitation>) -> &'static str {
+    const NOT_GONE: &str = "The user did not go to the page that it wants to be opened first";
+    let Some(elicit) = context.elicit.as_ref().filter(|_| !pages.is_empty()) else { return NOT_GONE };
+    for page in pages {
+        if !matches!(elicit(page).await, Elicited::Accepted(_)) {
+            return NOT_GONE;
+        }
+    }
+    "The user was sent to the page that it wants to be opened first: the call may be made again when the user is done there"
 }

@@ -21,6 +21,8 @@ pub struct ServerSpec {
     pub startup_timeout: Duration,
     /// How long a call may take; progress starts it anew.
     pub tool_timeout: Duration,
+    /// How long it is waited before a lost server is started again; each time in a row twice as long.
+    pub first_wait: Duration,
     /// Whether it is started.
     pub enabled: bool,
     /// Which of its tools there are for us.
@@ -34,6 +36,8 @@ impl ServerSpec {
     pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long a call may take, if nobody says.
     pub const TOOL_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How long it is waited before a lost server is started again the first time.
+    pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 
     /// An enabled server with the usual limits and walls, and all its tools.
     pub fn new(name: &str, transport: Transport) -> Self {
@@ -43,6 +47,7 @@ impl ServerSpec {
             walls: Walls::default(),
             startup_timeout: Self::STARTUP_TIMEOUT,
             tool_timeout: Self::TOOL_TIMEOUT,
+            first_wait: Self::FIRST_WAIT,
             enabled: true,
             tools: ToolFilter::default(),
             plugin: None,

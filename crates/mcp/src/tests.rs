@@ -177,7 +177,7 @@ async fn we_say_what_we_can_and_where_we_work() {
     let walls = Walls::Confined { extra_roots: vec!["/more".into()], network: Reach::Nothing };
     let mut talk = talk(ServerSpec { walls, ..spec() }, json!({}), script).await;
     let said = talk.hears(Some("initialize")).await;
-    assert_eq!(said["params"]["capabilities"], json!({"roots": {}, "elicitation": {"form": {}}}));
+    assert_eq!(said["params"]["capabilities"], json!({"roots": {}, "elicitation": {"form": {}, "url": {}}}));
     let mut answers = [talk.hears(None).await, talk.hears(None).await];
     answers.sort_by_key(|answer| answer["id"].to_string());
     let roots = json!({"roots": [{"uri": "file:///work%20place"}, {"uri": "file:///more"}]});

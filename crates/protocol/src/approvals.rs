@@ -4,7 +4,7 @@
 //! ignore.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// `item/commandExecution/requestApproval`: may this command run?
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,9 +213,14 @@ pub enum ApprovalDecision {
         /// answered.
         hunks: Vec<usize>,
     },
+    /// Yes, with this, to a server of tools that asked for it. (Ours; over a wire, `{ action, content }` is the same.)
+    AcceptWithContent {
+        /// By the names of the form's fields.
+        content: Map<String, Value>,
+    },
     /// No; the turn goes on.
     Decline,
-    /// No, and the turn ends.
+    /// No, and the turn ends. To a server of tools: no answer, and the turn goes on.
     Cancel,
 }
 

@@ -1,7 +1,8 @@
 //! Everything that may cross between a client and a server, and nothing else.
 //!
 //! Names and shapes are those of the Codex app-server protocol, version 2, of which this is a closed subset, so that
-//! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
+//! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O; but
+//! for how a [`Form`] is read, which both sides have to do alike.
 //! Variety goes into [`ThreadItem`], not into new notifications.
 
 /// The revision of what this program's own clients and servers say to each other. It is another one when something that an
@@ -14,8 +15,10 @@ mod commands;
 mod compaction;
 mod config;
 mod diff;
+mod elicitation;
 mod event;
 mod files;
+mod form;
 mod hooks;
 mod item;
 mod items;
@@ -48,8 +51,10 @@ pub use commands::{CommandListParams, CommandListResult, OwnCommand};
 pub use compaction::{CompactionReport, ContextPart, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext};
 pub use config::{ConfigReadParams, ConfigReadResult, PermissionProfile, PermissionProfileListResult};
 pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};
+pub use elicitation::{Asked, ElicitationParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
+pub use form::{Field, FieldChoice, FieldKind, Form, TextFormat};
 pub use hooks::{
     HookErrorInfo, HookEventName, HookMetadata, HookOutputEntry, HookOutputEntryKind, HookRun, HookRunStatus,
     HookRunSummary, HookSource, HooksListEntry, HooksListParams, HooksListResponse,
@@ -64,7 +69,8 @@ pub use items::{
 };
 pub use mcp::{
     ListMcpServerStatusParams, ListMcpServerStatusResponse, McpAuthStatus, McpConnection, McpServerAction,
-    McpServerControlParams, McpServerStarted, McpServerStatus, McpStartup, McpToolCallError, McpToolCallProgress,
+    McpServerControlParams, McpServerOauthLoginCompleted, McpServerOauthLoginParams, McpServerOauthLoginResponse,
+    McpServerOauthPasteParams, McpServerStarted, McpServerStatus, McpStartup, McpToolCallError, McpToolCallProgress,
     McpToolCallResult, McpToolCallStatus,
 };
 pub use methods::{ClientRequest, ClientResponse, Method, MethodClass, ServerNotification, ServerRequest, methods};

@@ -170,6 +170,75 @@ pub enum McpServerAction {
     Restart,
 }
 
+/// `mcpServer/oauth/login`: begins to log in to a server that is reached over HTTP. `mcpServer/oauthLogin/completed` tells what
+/// came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerOauthLoginParams {
+    /// The server, as the settings call it.
+    pub name: String,
+    /// The thread whose server it is; without one, the user's own.
+    #[serde(default)]
+    pub thread_id: Option<String>,
+    /// Rights to ask for, in place of those of the settings or of what the server proposes.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
+    /// How long a person may take, in seconds; 300 if it is not said.
+    #[serde(default)]
+    pub timeout_secs: Option<u64>,
+}
+
+/// Answer to `mcpServer/oauth/login`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerOauthLoginResponse {
+    /// Where a person agrees to it. From there the person is led back to a port of the machine of this program.
+    pub authorization_url: String,
+    /// Names this login.
+    #[serde(default)]
+    pub login_id: Option<String>,
+}
+
+/// `mcpServer/oauth/paste`: what a person was given or led to, where the port of that machine cannot be reached. (Ours.)
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerOauthPasteParams {
+    /// The login.
+    pub login_id: String,
+    /// A code, or the whole address.
+    pub text: String,
+}
+
+/// What was pasted is a secret for a while.
+impl std::fmt::Debug for McpServerOauthPasteParams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("McpServerOauthPasteParams").field("login_id", &self.login_id).finish_non_exhaustive()
+    }
+}
+
+/// `mcpServer/oauthLogin/completed`: what a login came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerOauthLoginCompleted {
+    /// The server, as the settings call it.
+    pub name: String,
+    /// Whether the user is logged in.
+    pub success: bool,
+    /// Why not, in a sentence.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// As it was answered.
+    #[serde(default)]
+    pub login_id: Option<String>,
+    /// As it was asked.
+    #[serde(default)]
+    pub thread_id: Option<String>,
+}
+
 /// `mcpServer/startupStatus/updated`: how a server comes up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

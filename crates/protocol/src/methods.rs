@@ -8,22 +8,24 @@ use crate::{
     AgentListParams, AgentListResult, AgentStartParams, AgentStarted, BackgroundTerminalResizeParams,
     BackgroundTerminalTerminateParams, BackgroundTerminalTerminated, BackgroundTerminalsParams,
     BackgroundTerminalsResult, CommandApprovalParams, CommandListParams, CommandListResult, ConfigReadParams,
-    ConfigReadResult, Delta, Empty, FileChangeApprovalParams, FuzzyFileSearchParams, FuzzyFileSearchResult, HookRun,
-    HooksListParams, HooksListResponse, ItemCompleted, ItemStarted, ListMcpServerStatusParams,
-    ListMcpServerStatusResponse, McpServerControlParams, McpServerStarted, McpToolCallProgress, ModelListParams,
-    ModelListResult, PermissionProfileListResult, PermissionsForgetParams, PermissionsReadParams, PluginSetParams,
-    PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams,
-    ReviewStartResult, RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, SkillsConfigWriteParams,
-    SkillsConfigWriteResult, SkillsListParams, SkillsListResult, ThreadClosed, ThreadCompactStartParams,
-    ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams,
-    ThreadItemsListResult, ThreadListParams, ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult,
-    ThreadNameUpdated, ThreadOpened, ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams,
-    ThreadRevertParams, ThreadReverted, ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams,
-    ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams,
-    ThreadSettingsUpdateParams, ThreadSettingsUpdated, ThreadShellCommandParams, ThreadStartParams, ThreadStarted,
-    ThreadStatusChanged, ThreadTurnsListParams, ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed,
-    ThreadUsage, ThreadUsageReadParams, TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed,
-    TurnInterruptParams, TurnPlanUpdated, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
+    ConfigReadResult, Delta, ElicitationParams, Empty, FileChangeApprovalParams, FuzzyFileSearchParams,
+    FuzzyFileSearchResult, HookRun, HooksListParams, HooksListResponse, ItemCompleted, ItemStarted,
+    ListMcpServerStatusParams, ListMcpServerStatusResponse, McpServerControlParams, McpServerOauthLoginCompleted,
+    McpServerOauthLoginParams, McpServerOauthLoginResponse, McpServerOauthPasteParams, McpServerStarted,
+    McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult, PermissionsForgetParams,
+    PermissionsReadParams, PluginSetParams, PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta,
+    ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
+    ServerRequestResolved, SkillsConfigWriteParams, SkillsConfigWriteResult, SkillsListParams, SkillsListResult,
+    ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams,
+    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
+    ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
+    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
+    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
+    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams,
+    ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams,
+    TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams,
+    TurnStartResult, TurnSteerParams, TurnSteerResult, Warning,
 };
 
 /// Whose method it is.
@@ -173,6 +175,8 @@ client_requests! {
     AgentsList        "thread/agents/list"  AgentListParams         => AgentListResult,     Ours;
     McpServerStatusList "mcpServerStatus/list" ListMcpServerStatusParams => ListMcpServerStatusResponse, Theirs;
     McpServerControl  "mcpServer/control"   McpServerControlParams  => Empty,               Ours;
+    McpServerOauthLogin "mcpServer/oauth/login" McpServerOauthLoginParams => McpServerOauthLoginResponse, Theirs;
+    McpServerOauthPaste "mcpServer/oauth/paste" McpServerOauthPasteParams => Empty,          Ours;
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     PluginsList       "thread/plugins/list" PluginsListParams       => PluginsListResult,   Ours;
@@ -219,6 +223,7 @@ server_notifications! {
     HookStarted           "hook/started"                        HookRun;
     HookCompleted         "hook/completed"                      HookRun;
     McpServerStarted      "mcpServer/startupStatus/updated"     McpServerStarted;
+    McpServerOauthLoginCompleted "mcpServer/oauthLogin/completed" McpServerOauthLoginCompleted;
     McpToolCallProgress   "item/mcpToolCall/progress"           McpToolCallProgress;
     ServerRequestResolved "serverRequest/resolved"              ServerRequestResolved;
     Error                 "error"                               TurnFailed;
@@ -229,4 +234,5 @@ server_requests! {
     CommandApproval    "item/commandExecution/requestApproval" CommandApprovalParams;
     FileChangeApproval "item/fileChange/requestApproval"       FileChangeApprovalParams;
     ProjectTrust       "project/requestTrust"                  ProjectTrustParams;
+    Elicitation        "mcpServer/elicitation/request"         ElicitationParams;
 }

@@ -273,10 +273,9 @@ pub(crate) async fn thread(
     let configured = load(&server.environment, codex_home, wanted)?;
     let Configured { mut settings, origins, warnings: of_load, sources, trusted, mut agent_files } = configured;
     warnings.extend(of_load);
-    let plugins = plugins::in_use(codex_home, &settings.plugins);
-    warnings.extend(plugins.warnings.iter().cloned());
+    let (plugins, of_plugins) = plugins::with_servers(codex_home, &mut settings);
+    warnings.extend(of_plugins);
     plugins.add_agents(&mut agent_files, &mut warnings);
-    plugins.add_servers(&mut settings, &mut warnings);
     wanted.accepted.extend(trusted);
     // Built once more, it asks nothing, and trusts what it trusts now.
     (wanted.asks_trust, wanted.trust_project) = (false, false);

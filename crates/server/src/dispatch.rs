@@ -113,6 +113,8 @@ impl Server {
             | ClientRequest::SkillsConfigWrite(_)
             | ClientRequest::McpServerStatusList(_)
             | ClientRequest::McpServerControl(_)
+            | ClientRequest::McpServerOauthLogin(_)
+            | ClientRequest::McpServerOauthPaste(_)
             | ClientRequest::PluginsList(_)
             | ClientRequest::PluginsSet(_) => self.of_what_is_plugged_in(request).await?,
             ClientRequest::ThreadUsageRead(params) => {

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use crate::{
     build::{Bare, Wanted, bare},
     keys::{key_words, keys},
-    linters, network, oss,
+    linters, network, oss, plugins,
 };
 
 /// How long the server of the selected provider may take.
@@ -93,7 +93,10 @@ pub async fn diagnose(
     let home = environment.codex_home();
     let wanted = Wanted::start(params.clone());
     let found = match (&home, &wanted) {
-        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home)).map_err(Trouble::from),
+        (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home)).map_err(Trouble::from).map(|mut found| {
+            plugins::with_servers(home, &mut found.settings);
+            found
+        }),
         (Err(error), _) => Err(Trouble::from(error.clone())),
         (_, Err(error)) => Err(Trouble { what: error.to_string(), advice: None }),
     };

@@ -136,6 +136,7 @@ fn access(workplace: &Workplace, command: &str) -> Result<Access, RpcError> {
         environment: Arc::clone(&workplace.environment),
         processes: Arc::new(Processes::new(1)),
         live: None,
+        person: codex_tools::Person::default(),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     let arguments = Arguments::Json(json!({ "cmd": command }).to_string());

@@ -235,7 +235,7 @@ impl Face {
                 if !self.release().await {
                     return false;
                 }
-                self.questions.asked(id);
+                self.questions.asked(id, &request);
                 self.pass_on(&ServerMessage::Request { id, request }).await
             }
         }

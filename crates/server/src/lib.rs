@@ -34,6 +34,7 @@ mod listing;
 mod log;
 mod mcp;
 mod mcp_login;
+mod mcp_logins;
 mod mcp_specs;
 mod mcp_status;
 mod mcp_test;
@@ -98,6 +99,8 @@ pub struct Server {
     http: Arc<HttpClients>,
     /// The servers of tools that threads have.
     mcp: Arc<codex_mcp::Pool>,
+    /// Logins to them that wait for a person.
+    logins: mcp_logins::Logins,
     /// The models that servers have listed, by their addresses.
     lists: Mutex<HashMap<String, Vec<ListedModel>>>,
     /// Where exchanges with models are written down, or what answers in their place.
@@ -172,6 +175,7 @@ impl Server {
             ceiling: None,
             http,
             mcp: Arc::default(),
+            logins: mcp_logins::Logins::default(),
             lists,
             cassette: None,
             doors,

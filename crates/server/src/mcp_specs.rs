@@ -98,6 +98,7 @@ fn spec(environment: &Environment, name: &str, server: &McpServerSettings, warn:
         startup_timeout: server.startup_timeout,
         tool_timeout: server.tool_timeout,
         enabled: server.enabled,
+        plugin: server.plugin.clone(),
         tools: ToolFilter {
             only: server.tools.only.as_ref().map(|only| only.iter().cloned().collect()),
             not: server.tools.not.iter().cloned().collect(),

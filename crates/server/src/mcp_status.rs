@@ -126,7 +126,12 @@ async fn tell(
                 failure_reason: (status == Status::NeedsLogin).then(|| "reauthenticationRequired".to_owned()),
             };
             let warning = why.map(|why| {
-                let message = format!("the MCP server `{name}`: {why}");
+                let message = match status {
+                    Status::NeedsLogin => {
+                        format!("the MCP server `{name}` wants a login: `/mcp`, or `codex mcp login {name}`")
+                    }
+                    _ => format!("the MCP server `{name}`: {why}"),
+                };
                 ServerNotification::Warning(Warning { thread_id: Some(thread_id.clone()), message })
             });
             for notification in [Some(ServerNotification::McpServerStarted(told)), warning].into_iter().flatten() {

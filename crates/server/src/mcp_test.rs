@@ -11,8 +11,8 @@ use codex_mcp::{Auth, McpServers, Pool, ServerState, Status};
 use codex_protocol::{RpcError, ThreadStartParams};
 
 use crate::{
-    build::{Bare, bare, configuration, settings},
-    mcp_specs, network,
+    build::{Bare, bare, configuration},
+    mcp_specs, network, plugins,
 };
 
 /// Longer than a server's own time to start: it says itself that it came too late.
@@ -56,7 +56,8 @@ pub async fn mcp_test(
     name: &str,
 ) -> Result<Option<McpTest>, RpcError> {
     let codex_home = environment.codex_home().map_err(|error| configuration(&error.to_string()))?;
-    let mut mcp = settings(environment, params.clone())?.settings.mcp;
+    let (loaded, _) = plugins::settings_with_servers(environment, params.clone())?;
+    let mut mcp = loaded.settings.mcp;
     mcp.servers.retain(|known, _| known == name);
     let Some(server) = mcp.servers.get_mut(name) else { return Ok(None) };
     server.enabled = true;

@@ -20,6 +20,13 @@ impl Server {
                 self.mcp_control(&params)?;
                 ClientResponse::McpServerControl(Empty {})
             }
+            ClientRequest::McpServerOauthLogin(params) => {
+                ClientResponse::McpServerOauthLogin(self.mcp_login(params).await?)
+            }
+            ClientRequest::McpServerOauthPaste(params) => {
+                self.mcp_pasted(params).await?;
+                ClientResponse::McpServerOauthPaste(Empty {})
+            }
             ClientRequest::PluginsList(params) => ClientResponse::PluginsList(self.list_plugins(&params.thread_id)?),
             ClientRequest::PluginsSet(params) => {
                 self.set_plugin(params).await?;

@@ -11,8 +11,8 @@ use std::{
 };
 
 use codex_config::{
-    AgentFile, Edit, Environment, EnvironmentPolicy, HookSettings, LoadRequest, PluginSettings, Settings, SettingsFile,
-    plugin_agents, plugin_servers,
+    AgentFile, Edit, Environment, EnvironmentPolicy, HookSettings, LoadRequest, Loaded, PluginSettings, Settings,
+    SettingsFile, plugin_agents, plugin_servers,
 };
 use codex_extensions::{
     Source as FilesSource,
@@ -23,12 +23,12 @@ use codex_extensions::{
         rooted, to_toml, tools, write_skeleton,
     },
 };
-use codex_protocol::RpcError;
+use codex_protocol::{RpcError, ThreadStartParams};
 use codex_sandbox::Sandbox;
 use codex_tools::Tool;
 use serde_json::{Map, Value};
 
-use crate::hooks;
+use crate::{build, hooks};
 
 /// The plugins of a thread.
 #[derive(Debug, Default)]
@@ -67,6 +67,29 @@ pub(crate) fn in_use(codex_home: &Path, settings: &PluginSettings) -> InUse {
     found
 }
 
+/// Adds to `settings` the servers of tools of the plugins that these have in use, as a thread has them: the plugins, and what
+/// there is to say of them so far.
+pub(crate) fn with_servers(codex_home: &Path, settings: &mut Settings) -> (InUse, Vec<String>) {
+    let plugins = in_use(codex_home, &settings.plugins);
+    let mut warnings = plugins.warnings.clone();
+    plugins.add_servers(settings, &mut warnings);
+    (plugins, warnings)
+}
+
+/// As [`crate::settings`], with the servers of tools of plugins; and what there is to say of these.
+///
+/// # Errors
+/// As there.
+pub fn settings_with_servers(
+    environment: &Environment,
+    params: ThreadStartParams,
+) -> Result<(Loaded, Vec<String>), RpcError> {
+    let mut loaded = build::settings(environment, params)?;
+    let codex_home = environment.codex_home().map_err(|error| build::configuration(&error.to_string()))?;
+    let (_, warnings) = with_servers(&codex_home, &mut loaded.settings);
+    Ok((loaded, warnings))
+}
+
 impl InUse {
     /// Adds their tools to `known`, which stay sorted by name. One whose name is taken is left out, with a warning.
     pub(crate) fn add_tools(&self, known: &mut Vec<Arc<dyn Tool>>, warnings: &mut Vec<String>) {
@@ -90,7 +113,7 @@ const HEADERS: (&str, &str) = ("headers", "http_headers");
 
 impl InUse {
     /// Adds their servers of tools to `settings`, and what is secret of those; one whose name is taken is left out.
-    pub(crate) fn add_servers(&self, settings: &mut Settings, warnings: &mut Vec<String>) {
+    fn add_servers(&self, settings: &mut Settings, warnings: &mut Vec<String>) {
         for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.servers.is_empty()) {
             let mut tables = Map::new();
             for (name, table) in &plugin.parts.servers {
@@ -113,12 +136,13 @@ impl InUse {
                 }
             };
             warnings.extend(told.iter().map(|warning| format!("plugin {id}: {warning}")));
-            for (name, server) in servers {
+            for (name, mut server) in servers {
                 if settings.mcp.servers.contains_key(&name) {
                     warnings.push(format!("plugin {id}: there is a server of tools `{name}` already"));
                     continue;
                 }
                 settings.secret_variables.extend(server.secret_variables().cloned());
+                server.plugin = Some(id.clone());
                 settings.mcp.servers.insert(name, server);
             }
         }

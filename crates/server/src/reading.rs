@@ -27,7 +27,8 @@ const MOST_ROOTS: usize = 16;
 /// Most directories whose names of files are held.
 const MOST_INDEXES: usize = 4;
 
-/// Whether a request only reads, so that its answer needs not wait for those before it.
+/// Whether a request only reads, so that its answer needs not wait for those before it; or asks a server elsewhere for
+/// leave to come in, for which none of the others needs to wait.
 pub(crate) fn only_reads(request: &ClientRequest) -> bool {
     matches!(
         request,
@@ -38,6 +39,8 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::AgentsList(_)
             | ClientRequest::ConfigRead(_)
             | ClientRequest::HooksList(_)
+            | ClientRequest::McpServerOauthLogin(_)
+            | ClientRequest::McpServerOauthPaste(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::PermissionProfileList(_)
             | ClientRequest::ThreadDiff(_)

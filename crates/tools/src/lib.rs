@@ -42,7 +42,9 @@ pub use file_index::FileIndex;
 pub use output::cut;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use small::small;
-pub use tool::{Effect, ForUser, Outcome, Permission, Prepared, Tool, ToolContext, ToolError, Work};
+pub use tool::{
+    Asking, Deciding, Effect, ForUser, Outcome, Permission, Person, Prepared, Tool, ToolContext, ToolError, Work,
+};
 pub use web::{Backend, BackendKind, Searcher, WEB_TOOLS, search_spec, web};
 pub use web_fetch::page;
 

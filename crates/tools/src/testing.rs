@@ -43,6 +43,7 @@ pub(crate) fn context() -> Scene {
         environment: Arc::default(),
         processes: Arc::new(crate::Processes::new(1)),
         live: None,
+        person: crate::Person::default(),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     Scene { context, directory }

@@ -11,7 +11,7 @@ use std::{
 
 use codex_history::{Arguments, Content, ToolSpec};
 use codex_permissions::Access;
-use codex_protocol::{PlanStep, ThreadItem};
+use codex_protocol::{ApprovalDecision, Asked, PlanStep, ThreadItem};
 use codex_sandbox::Confinement;
 use codex_workspace::Roots;
 use tokio_util::sync::CancellationToken;
@@ -66,8 +66,49 @@ pub struct ToolContext {
     pub processes: Arc<Processes>,
     /// Where a client is told what commands put out while they run, if it wants to be.
     pub live: Option<LiveOutput>,
+    /// Asks a person what somebody else than the model wants to know.
+    pub person: Person,
     /// Ends the call: what it started must be gone when its future returns.
     pub cancel: CancellationToken,
+}
+
+/// What somebody else than the model wants to know of a person. All words are a stranger's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asking {
+    /// Who asks: a server of tools, as the settings call it.
+    pub server: String,
+    /// What it says.
+    pub message: String,
+    /// How it is answered.
+    pub asked: Asked,
+}
+
+/// A decision on its way: yes, yes with something, no, or no answer.
+pub type Deciding = Pin<Box<dyn Future<Output = ApprovalDecision> + Send>>;
+
+/// Asks a person. The default has nobody to ask: it says no.
+#[derive(Clone, Default)]
+pub struct Person(Option<Arc<dyn Fn(Asking) -> Deciding + Send + Sync>>);
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person")
+    }
+}
+
+impl Person {
+    /// One that is asked by `ask`.
+    pub fn new(ask: impl Fn(Asking) -> Deciding + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(ask)))
+    }
+
+    /// Asks it, and waits for the answer. Dropped, the question is taken back.
+    pub fn ask(&self, asking: Asking) -> Deciding {
+        match &self.0 {
+            Some(ask) => ask(asking),
+            None => Box::pin(std::future::ready(ApprovalDecision::Decline)),
+        }
+    }
 }
 
 /// A call whose arguments were read.

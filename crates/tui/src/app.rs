@@ -20,6 +20,7 @@ mod plans;
 mod questions;
 mod resuming;
 mod reviews;
+mod servers;
 mod session;
 mod skills;
 #[cfg(test)]
@@ -160,6 +161,8 @@ struct Focus {
     going_back: bool,
     /// Rows that the transcript is scrolled up, where the whole screen is ours.
     scroll: usize,
+    /// Whether the servers of tools are asked for again.
+    servers: servers::Asked,
     /// When what is typed or waits was last another.
     unsaved: Option<Instant>,
     /// The transcript's rows, where the whole screen is ours.
@@ -218,6 +221,7 @@ impl App {
                 leaving: false,
                 going_back: false,
                 scroll: 0,
+                servers: servers::Asked::default(),
                 unsaved: None,
                 kept: std::collections::VecDeque::new(),
             },

@@ -78,6 +78,8 @@ pub enum Intent {
     Compose(String),
     /// To the clipboard.
     Copy(String),
+    /// Open this address in the person's browser.
+    Browse(String),
     /// Write the transcript as Markdown to this file; its usual name without.
     Export(Option<String>),
     /// Keep a setting in the user's configuration.
@@ -240,6 +242,15 @@ pub enum Fetch {
     StopTerminals(Option<String>),
     /// Servers of tools.
     McpServers,
+    /// Log in to the server of this name.
+    McpLogin(String),
+    /// Go on with a login to a server of tools.
+    McpPasted {
+        /// Its id.
+        login_id: String,
+        /// What was pasted: a code, or an address.
+        text: String,
+    },
     /// Do this with the server of this name.
     McpServer(String, codex_protocol::McpServerAction),
     /// Sub-agents.

@@ -26,7 +26,7 @@ pub(crate) mod testing;
 
 use std::fmt::Debug;
 
-use codex_protocol::{ThreadItem, ThreadSearchResult};
+use codex_protocol::{McpServerStatus, ThreadItem, ThreadSearchResult};
 
 use crate::{
     intent::{Intent, Manage},
@@ -39,7 +39,7 @@ use crate::{
 pub use agents::agents;
 pub use elsewhere::elsewhere;
 pub use leave::leave;
-pub use mcp::servers;
+pub use mcp::{login, servers};
 pub use pager::{Pager, PagerEntry};
 pub use permissions::{permissions, remembered};
 pub use picker::{Entry, More, MoreKey, Picker};
@@ -89,6 +89,16 @@ pub trait Overlay: Debug {
 
     /// Something was done to a session that it may list.
     fn managed(&mut self, _done: &Manage) {}
+
+    /// Whether it shows servers of tools; it takes how they stand now, if that is told.
+    fn servers(&mut self, _now: Option<&[McpServerStatus]>) -> bool {
+        false
+    }
+
+    /// The login that it waits for. It goes away when that has come to something.
+    fn login(&self) -> Option<&str> {
+        None
+    }
 
     /// The question of the server that it asks. It goes away when that is answered elsewhere.
     fn question(&self) -> Option<u64> {

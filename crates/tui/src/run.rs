@@ -77,9 +77,11 @@ pub struct Programs {
     pub editor: fn(&Environment, &Path) -> Result<(), String>,
     /// Puts the picture that is in the clipboard into a file below the directory of sessions, and says where it is.
     pub clipboard: fn(Environment, PathBuf) -> Looked,
+    /// Opens an address in the browser, and says so.
+    pub browser: fn(Environment, String) -> Looked,
 }
 
-/// A look into the clipboard, under way.
+/// A look into the clipboard, or for a browser, under way.
 pub type Looked = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
 /// How it ended.

@@ -76,7 +76,7 @@ impl ScreenRunner<'_> {
     pub(crate) fn run(&mut self, contender: &mut ScreenContender, number: usize) -> Result<(), String> {
         let ScreenContender { agent, program, row, warm } = contender;
         let stage = Stage::set(self.work, self.meter.path, warm.as_ref())?;
-        let config = agent.screen_config(&self.server.base_url, &stage.workspace);
+        let config = agent.screen_config(self.case.servers, &self.server.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
         let arguments = agent.played_arguments(self.case.started);
         let invocation = Invocation { program: program.clone(), arguments };

@@ -90,12 +90,13 @@ impl Agent {
 /// A question says whose it is.
 fn name_it(message: &mut ServerMessage, name: &str) {
     let ServerMessage::Request { request, .. } = message else { return };
-    let terms = match request {
-        ServerRequest::CommandApproval(params) => &mut params.terms,
-        ServerRequest::FileChangeApproval(params) => &mut params.terms,
+    let agent = match request {
+        ServerRequest::CommandApproval(params) => &mut params.terms.agent,
+        ServerRequest::FileChangeApproval(params) => &mut params.terms.agent,
+        ServerRequest::Elicitation(params) => &mut params.agent,
         ServerRequest::ProjectTrust(_) => return,
     };
-    terms.agent = Some(match terms.agent.take() {
+    *agent = Some(match agent.take() {
         // Of one that it has started itself.
         Some(other) => format!("{name}/{other}"),
         None => name.to_owned(),

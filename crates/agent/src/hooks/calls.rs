@@ -60,6 +60,18 @@ impl Asked {
     }
 }
 
+impl Caller {
+    /// Tells hooks that the server of tools `server` asks the person this. Nobody waits for them.
+    pub(crate) fn elicitation(&self, server: &str, message: &str) {
+        let caller = self.clone();
+        let input = json!({
+            "message": format!("The MCP server {server} asks: {message}"),
+            "title": "Input needed", "notification_type": "elicitation_dialog",
+        });
+        tokio::spawn(async move { caller.call(Event::Notification, &["elicitation_dialog"], input).await });
+    }
+}
+
 impl TurnRun {
     /// Before a call: as it is to be, and why it does not run, if so.
     pub(crate) async fn before_call(&mut self, state: &ThreadState, call: ToolCall) -> (ToolCall, Option<Permit>) {
@@ -180,6 +192,11 @@ impl TurnRun {
             "title": "Permission needed", "notification_type": "permission_prompt",
         });
         tokio::spawn(async move { caller.call(Event::Notification, &["permission_prompt"], input).await });
+    }
+
+    /// Who tells hooks what servers of tools want to know of a person; `None`: no hook wants to hear it.
+    pub(crate) fn notifier(&self, state: &ThreadState) -> Option<Caller> {
+        self.caller(state, Event::Notification)
     }
 
     /// After a call: what the model is told besides is added to its outcome.

@@ -6,13 +6,16 @@ use std::{
 };
 
 use codex_history::{Arguments, Content, ToolInput, ToolSpec};
-use codex_mcp::{CallContext, CallError, CallOutcome, Content as Part, McpServers, Progress, Progressed, RemoteTool};
+use codex_mcp::{
+    CallContext, CallError, CallOutcome, Content as Part, Elicit, Elicitation, Elicited, McpServers, Progress,
+    Progressed, RemoteTool,
+};
 use codex_permissions::{Access, RemoteCall};
 use codex_protocol::{
-    Event, McpToolCallError, McpToolCallProgress, McpToolCallResult, McpToolCallStatus, Position, ServerMessage,
-    ServerNotification, ThreadItem,
+    ApprovalDecision, Event, McpToolCallError, McpToolCallProgress, McpToolCallResult, McpToolCallStatus, Position,
+    ServerMessage, ServerNotification, ThreadItem,
 };
-use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, cut};
+use codex_tools::{Asking, Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, cut};
 use codex_workspace::picture_in_url;
 use serde_json::{Map, Value, json};
 
@@ -77,7 +80,8 @@ impl Tool for ServerTool {
         let kept = (self.recall)(&remote.server, &remote.tool);
         remote.is_remembered = kept.is_some_and(|kept| kept.digest == remote.digest);
         let access = Access { remote: Some(remote), ..Access::default() };
-        let call = CallContext { cancel: context.cancel.clone(), progress: progress(context), elicit: None };
+        let call =
+            CallContext { cancel: context.cancel.clone(), progress: progress(context), elicit: Some(elicit(context)) };
         let started = Some(item.clone());
         let run = Box::new(move |_| {
             Box::pin(async move {
@@ -101,6 +105,22 @@ fn item(tool: &ServerTool, arguments: &Map<String, Value>, id: &str) -> ThreadIt
         error: None,
         duration_ms: None,
     }
+}
+
+/// Asks the person what the server wants to know.
+fn elicit(context: &ToolContext) -> Elicit {
+    let person = context.person.clone();
+    Arc::new(move |Elicitation { server, message, asked }| {
+        let deciding = person.ask(Asking { server, message, asked });
+        Box::pin(async move {
+            match deciding.await {
+                ApprovalDecision::Accept => Elicited::Accepted(Map::new()),
+                ApprovalDecision::AcceptWithContent { content } => Elicited::Accepted(content),
+                ApprovalDecision::Cancel => Elicited::Cancelled,
+                _ => Elicited::Declined,
+            }
+        })
+    })
 }
 
 /// Tells a client how far the call is, if it wants to know.

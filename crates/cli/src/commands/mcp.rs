@@ -54,8 +54,10 @@ pub async fn run(outer: ThreadOptions, command: McpCommand, environment: Environ
 
 fn load(thread: ThreadOptions, environment: &Environment) -> Result<Loaded, String> {
     let params = resolve::thread_start(&thread, &RunOptions::default())?;
-    let loaded = codex_server::settings(environment, params).map_err(|error| error.to_string())?;
+    let found = codex_server::plugins::settings_with_servers(environment, params);
+    let (loaded, of_plugins) = found.map_err(|error| error.to_string())?;
     terminal::warn(&loaded.warnings);
+    terminal::warn(&of_plugins);
     Ok(loaded)
 }
 
@@ -99,13 +101,21 @@ fn list(loaded: &Loaded, as_json: bool, environment: &Environment) -> Result<Exi
             McpAuth::LoggedIn => ", logged in",
             McpAuth::NotLoggedIn => ", not logged in",
         };
-        text += &format!("{name}: {}; {state}{known}  ({})\n", what(server), server.origin);
+        text += &format!("{name}: {}; {state}{known}  ({})\n", what(server), from(server));
         text += &secrets(name, server);
     }
     for (name, file) in &held {
         text += &format!("{name}: held back: the project is not trusted, `codex trust` asks  ({file})\n");
     }
     say(&text)
+}
+
+/// Who says what a server is.
+fn from(server: &McpServerSettings) -> String {
+    match &server.plugin {
+        Some(plugin) => format!("plugin {plugin}"),
+        None => server.origin.to_string(),
+    }
 }
 
 /// What a server is, on one line.
@@ -167,7 +177,7 @@ fn missing(loaded: &Loaded, name: &str) -> String {
 
 /// What is configured, for people.
 fn lines(server: &McpServerSettings) -> Vec<(&'static str, String)> {
-    let mut lines = vec![("from", server.origin.to_string()), ("enabled", server.enabled.to_string())];
+    let mut lines = vec![("from", from(server)), ("enabled", server.enabled.to_string())];
     let names =
         |names: Vec<&String>| names.into_iter().map(|name| format!("{name}={HIDDEN}")).collect::<Vec<_>>().join(" ");
     match &server.transport {
@@ -262,6 +272,7 @@ fn object(name: &str, server: &McpServerSettings, environment: &Environment) -> 
         "auth_status": mcp_auth(environment, name, &server.transport).word(),
         "plain_secrets": server.plain_secrets(),
         "origin": server.origin.to_string(),
+        "plugin": server.plugin,
     })
 }
 

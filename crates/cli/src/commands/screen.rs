@@ -9,7 +9,7 @@ use codex_tui::{Draft, Opening, Options, Programs};
 
 use crate::{
     args::{ForkPlace, ForkScreenArguments, Limits, ResumeScreenArguments, RunOptions, ScreenOptions, ThreadOptions},
-    clipboard,
+    browser, clipboard,
     commands::{
         exec::{self, OWN_PROGRAM},
         remote::Elsewhere,
@@ -97,6 +97,7 @@ pub async fn run(
         machine,
         programs: Programs {
             editor: editor::open,
+            browser: browser::show,
             clipboard: |environment, codex_home| Box::pin(clipboard::picture(environment, codex_home)),
         },
     };

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     approvals::{last_request, run},
-    mcp_prompts, sdk,
+    mcp_elicitation, mcp_prompts, sdk,
     support::{Place, wait_for, wait_for_end},
 };
 
@@ -431,5 +431,26 @@ fn a_call_that_is_cancelled_ends_what_it_runs() {
     agent.send(json!({ "method": "notifications/cancelled", "params": { "requestId": id } }));
     wait_for_end(held);
     assert_eq!(agent.end(id).unwrap()["isError"], true);
+    agent.close();
+}
+
+/// Another server's question is none of theirs: it is declined, and nothing waits.
+#[test]
+fn what_a_server_of_tools_wants_to_know_is_declined_by_editors_and_agents() {
+    let asks = json!({ "message": "Who?", "requestedSchema": { "type": "object", "properties": {} } });
+    let place = mcp_elicitation::place(&asks, 2);
+    let mut editor = Other::start(place.codex(&["acp"]), allow);
+    introduce(&mut editor);
+    let opened = editor.ask("session/new", json!({ "cwd": place.workspace, "mcpServers": [] })).unwrap();
+    editor.ask("session/prompt", prompt(&opened["sessionId"], "go")).unwrap();
+    assert!(mcp_elicitation::told(&place).contains("'action':'decline'"), "{}", mcp_elicitation::told(&place));
+    editor.close();
+    let mut agent = Other::start(place.codex(&["mcp-server"]), |_| panic!("it is not asked"));
+    let info = json!({ "name": "t", "version": "1" });
+    let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": { "elicitation": {} }, "clientInfo": info });
+    agent.ask("initialize", hello).unwrap();
+    let arguments = json!({ "prompt": "go", "cwd": place.workspace, "approval-policy": "on-request" });
+    agent.ask("tools/call", json!({ "name": "codex", "arguments": arguments })).unwrap();
+    assert!(mcp_elicitation::told(&place).contains("'action':'decline'"), "{}", mcp_elicitation::told(&place));
     agent.close();
 }

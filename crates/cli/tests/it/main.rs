@@ -42,6 +42,7 @@ mod live;
 mod log;
 mod login;
 mod mcp_command;
+mod mcp_elicitation;
 mod mcp_in_turns;
 mod mcp_prompts;
 mod mcp_real;

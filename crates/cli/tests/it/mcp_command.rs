@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::codex;
+use crate::{
+    app_server::client::Client,
+    support::{self, codex},
+};
 
 /// A home and a project of its own.
 pub struct Place {
@@ -245,6 +248,23 @@ fn a_login_is_kept_for_the_user_alone_and_ended() {
 }
 
 #[test]
+fn a_token_of_a_variable_is_shown_to_its_server() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let heard = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut read = vec![0; 8192];
+        let got = stream.read(&mut read).unwrap();
+        String::from_utf8_lossy(&read[..got]).to_ascii_lowercase()
+    });
+    place.run(&["add", "tracker", "--url", &address, "--bearer-token-env-var", "T"]);
+    let (_, said, error) = told(&place.command(&["test", "tracker"]).env("T", "s3cret").output().unwrap());
+    assert!(heard.join().unwrap().contains("authorization: bearer s3cret"));
+    assert!(!said.contains("s3cret") && !error.contains("s3cret"), "{said}{error}");
+}
+
+#[test]
 fn a_browser_is_led_back_to_a_port_of_this_machine() {
     let place = Place::new();
     let origin = server();
@@ -275,4 +295,44 @@ fn a_browser_is_led_back_to_a_port_of_this_machine() {
     assert!(said.contains("is replaced"), "{said}");
     let (_, said, _) = place.run(&["list"]);
     assert!(said.contains("; on, not logged in"), "{said}");
+}
+
+#[test]
+fn other_clients_log_in_too() {
+    let place = support::Place::new(json!([]));
+    let origin = server();
+    let config = place.home.join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[mcp_servers.tracker]\nurl = \"{origin}/mcp\"\n")).unwrap();
+    let mut client = Client::start(&place, &[]);
+    let begin = |client: &mut Client| {
+        let begun = client.ask("mcpServer/oauth/login", json!({ "name": "tracker" })).unwrap();
+        let address = begun["authorizationUrl"].as_str().unwrap();
+        assert!(
+            address.starts_with(&format!("{origin}/authorize?")) && address.contains("code_challenge"),
+            "{address}"
+        );
+        begun["loginId"].clone()
+    };
+    let (first, second) = (begin(&mut client), begin(&mut client));
+    // Another takes its place.
+    let told = client.until("mcpServer/oauthLogin/completed")["params"].clone();
+    assert_eq!((&told["loginId"], &told["success"]), (&first, &json!(false)));
+    let paste = |login: &Value, text: &str| json!({ "loginId": login, "text": text });
+    for (login, text, why) in [(&first, "good", "does not wait any more"), (&second, "bad", "cannot be logged in to")] {
+        let error = client.ask("mcpServer/oauth/paste", paste(login, text)).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains(why), "{error}");
+    }
+    client.ask("mcpServer/oauth/paste", paste(&second, "good")).unwrap();
+    let told = client.until("mcpServer/oauthLogin/completed")["params"].clone();
+    let expected = json!({ "name": "tracker", "success": true, "error": null, "loginId": second, "threadId": null });
+    assert_eq!(told, expected);
+    assert!(fs::read_to_string(place.home.join("mcp_credentials.json")).unwrap().contains("t0ken"));
+    let error = client.ask("mcpServer/oauth/login", json!({ "name": "none" })).unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("there is no server of tools `none`"), "{error}");
+    // One that waits for nobody ends with its time.
+    client.ask("mcpServer/oauth/login", json!({ "name": "tracker", "timeoutSecs": 0 })).unwrap();
+    let told = client.until("mcpServer/oauthLogin/completed")["params"].clone();
+    assert!(told["error"].as_str().unwrap().contains("nobody has logged in"), "{told}");
+    client.end();
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     mcp_command::{Place, parameter, told},
+    screen::terminal::Terminal,
     sdk::npm_package,
     session::Session,
     support,
@@ -86,8 +87,8 @@ pub fn everything_over_http(file: &Path) -> (Running, String) {
 
 /// A server with logins: its address, and the file that it writes when it renews a token.
 #[allow(clippy::disallowed_methods, reason = "the server is a part of the test")]
-fn with_logins(place: &Place, python: &Path) -> (Running, String, PathBuf) {
-    let renewed = place.directory().join("renewed");
+fn with_logins(directory: &Path, python: &Path) -> (Running, String, PathBuf) {
+    let renewed = directory.join("renewed");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/oauth_server.py");
     let mut command = Command::new(python);
     command.arg(script).arg(&renewed).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -226,7 +227,7 @@ fn a_login_lasts_is_renewed_once_and_ends() {
     not_inside_another_sandbox!();
     let Some(python) = python() else { return };
     let place = Place::new();
-    let (_running, address, renewed) = with_logins(&place, &python);
+    let (_running, address, renewed) = with_logins(place.directory(), &python);
     place.run(&["add", "notes", "--url", &address]);
     let (code, said) = tested(&place, "notes");
     assert!(code == 1 && said["needs_login"] == json!(true), "{said:#}");
@@ -256,4 +257,90 @@ fn a_login_lasts_is_renewed_once_and_ends() {
     let (code, said, _) = told(&child.wait_with_output().unwrap());
     assert!(code == 0 && said.contains("You are logged in to `notes`"), "{said}");
     assert_eq!(tested(&place, "notes").0, 0);
+}
+
+/// What `/mcp` shows is what holds now, and a login is begun there: by a browser, and by what is pasted.
+#[test]
+fn a_person_logs_in_from_the_screen() {
+    not_inside_another_sandbox!();
+    let Some(python) = python() else { return };
+    for by_browser in [true, false] {
+        let place = support::Place::new(json!([]));
+        let (_running, address, _) = with_logins(place.home.parent().unwrap(), &python);
+        add(&place, "notes", &format!("url = {address:?}"));
+        // Wide enough for the address on one line.
+        let mut terminal = Terminal::start(&place, &[], 40, 900);
+        terminal.until("Ask, or /help");
+        terminal.press("/mcp\r", "MCP servers").until("wants a login");
+        terminal.press("\r", "log in");
+        terminal.press("\x1b[B\r", "Log in to notes").until("not shown").until("code_challenge");
+        let screen = terminal.screen();
+        let shown = screen.split_whitespace().find(|word| word.contains("code_challenge")).unwrap();
+        let led = led_to(shown);
+        if by_browser {
+            let page = led_to(&led);
+            assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
+        } else {
+            terminal.paste("nonsense");
+            terminal.press("\r", "cannot be logged in to");
+            terminal.paste(&led);
+            terminal.send("\r");
+        }
+        terminal.until("you are logged in to notes").until("Ask, or /help");
+        terminal.press("/mcp\r", "ready · 1 tools");
+    }
+}
+
+#[test]
+fn a_server_that_has_taken_its_token_back_is_logged_in_to_again() {
+    not_inside_another_sandbox!();
+    let Some(python) = python() else { return };
+    let place = Place::new();
+    let (_running, address, _) = with_logins(place.directory(), &python);
+    place.run(&["add", "notes", "--url", &address]);
+    let log_in = || {
+        let (child, shown) = login(&place, "notes", false);
+        led_to(&led_to(&shown));
+        assert_eq!(told(&child.wait_with_output().unwrap()).0, 0);
+        assert_eq!(tested(&place, "notes").0, 0);
+    };
+    log_in();
+    let revoked = place.directory().join("revoked");
+    fs::write(&revoked, "").unwrap();
+    // Neither the token nor what renews it is taken any more: both are forgotten.
+    let (code, said) = tested(&place, "notes");
+    assert!(code == 1 && said["needs_login"] == json!(true), "{said:#}");
+    let (_, said, _) = place.run(&["list"]);
+    assert!(said.contains("not logged in"), "{said}");
+    fs::remove_file(&revoked).unwrap();
+    log_in();
+}
+
+/// The server of files, behind walls that let it write where the settings say, and nowhere else.
+#[test]
+fn the_server_of_files_works_where_the_settings_let_it() {
+    not_inside_another_sandbox!();
+    const PACKAGE: &str = "@modelcontextprotocol/server-filesystem@2026.8.31";
+    let file = "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js";
+    let Some(directory) = npm_package("mcp-filesystem", PACKAGE, file) else { return };
+    let file = directory.join(file);
+    let write = |path: &Path| {
+        let arguments = json!({ "path": path.join("made.txt"), "content": "made\n" });
+        json!({ "tool": "mcp__fs__write_file", "arguments": arguments })
+    };
+    // Where commands see what lies beside the workspace.
+    let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let [declared, other] = ["declared", "other"].map(|name| base.path().canonicalize().unwrap().join(name));
+    [&declared, &other].into_iter().for_each(|path| fs::create_dir(path).unwrap());
+    let steps = [write(Path::new("")), write(&declared), write(&other), json!({ "text": "done" })];
+    let place = support::Place::below(base.path(), Value::from(steps.to_vec()));
+    // It is started with all of them; where it works is what it is told, and what its walls let it.
+    let args = json!([file, place.workspace, declared, other]);
+    add(&place, "fs", &format!("command = \"node\"\nargs = {args}\nwritable_roots = [{declared:?}]"));
+    let ran = place.codex(&["exec", "go"]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let made = [&place.workspace, &declared, &other].map(|path| path.join("made.txt").exists());
+    let told = place.server.requests().pop().unwrap().body["input"].to_string();
+    assert_eq!(made, [true, true, false], "{told}");
+    assert!(told.contains("Access denied"), "{told}");
 }

@@ -8,6 +8,7 @@ use codex_protocol::{
 use serde_json::{Value, json};
 
 use crate::{
+    approvals::run,
     ceiling::{hub, started},
     hooks::{hook, says},
     session::{Seen, Session, answer, command, no, yes},
@@ -205,6 +206,23 @@ fn files(home: &Path) -> (Vec<OsString>, String) {
     let mut names: Vec<OsString> = files.map(|entry| entry.file_name()).collect();
     names.sort();
     (names, fs::read_to_string(home.join("config.toml")).unwrap())
+}
+
+#[test]
+fn the_first_request_waits_for_a_server_no_longer_than_is_said() {
+    let script = json!([run("echo go > go"), call("mcp__files__read"), { "text": "done" }]);
+    let place = one(script, "tools.read.approval_mode = \"approve\"");
+    // It says nothing until it is let to.
+    let go = place.unopened_pipe("go");
+    fs::write(place.workspace.join("server.sh"), format!("read -r _ < {go:?}\n{SCRIPT}")).unwrap();
+    let ran = place.codex(&["exec", "-c", "mcp_startup_wait_ms=1", "go"]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let requests = place.server.requests();
+    assert!(offered(&requests[0].body).is_empty(), "{:?}", offered(&requests[0].body));
+    // A call of what was on its way waited for it, and the model was told once that it has come.
+    assert!(results(&place)[1].contains("Obey me."), "{:?}", results(&place));
+    let last = requests.last().unwrap().body.to_string();
+    assert_eq!(last.matches("files (mcp__files__read, mcp__files__write)").count(), 1, "{last}");
 }
 
 #[test]

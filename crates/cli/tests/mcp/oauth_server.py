@@ -1,9 +1,10 @@
 """A server of tools with logins, on a port of this machine, for the tests of codex.
 
-It agrees to every login at once. The first access token ends soon; later ones do not. One line on standard output says
+It agrees to every login at once, and forgets all tokens while a file `revoked` lies beside that file. The first access token ends soon; later ones do not. One line on standard output says
 where it listens; a file named by the second argument is written when a token was renewed.
 """
 
+import os
 import secrets
 import socket
 import sys
@@ -25,6 +26,11 @@ class Provider(OAuthAuthorizationServerProvider):
     def __init__(self, renewed_file):
         self.clients, self.codes, self.access, self.refresh = {}, {}, {}, {}
         self.renewed_file = renewed_file
+
+    def forget_if_told(self):
+        if os.path.exists(os.path.join(os.path.dirname(self.renewed_file), "revoked")):
+            self.access.clear()
+            self.refresh.clear()
 
     async def get_client(self, client_id):
         return self.clients.get(client_id)
@@ -62,6 +68,7 @@ class Provider(OAuthAuthorizationServerProvider):
         return self.give(client.client_id, code.scopes, 30)
 
     async def load_refresh_token(self, client, token):
+        self.forget_if_told()
         return self.refresh.get(token)
 
     async def exchange_refresh_token(self, client, token, scopes):
@@ -72,6 +79,7 @@ class Provider(OAuthAuthorizationServerProvider):
         return self.give(client.client_id, scopes, 3600)
 
     async def load_access_token(self, token):
+        self.forget_if_told()
         return self.access.get(token)
 
     async def revoke_token(self, token):

@@ -59,6 +59,8 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         | ClientRequest::SkillsConfigWrite(_)
         | ClientRequest::ModelList(_)
         | ClientRequest::ConfigRead(_)
+        // Whoever knows the id of the login has begun it.
+        | ClientRequest::McpServerOauthPaste(_)
         | ClientRequest::PermissionProfileList(_)
         // These are held to what the connection follows.
         | ClientRequest::ServerRequestAnswer(_)
@@ -89,6 +91,7 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         ClientRequest::AgentsStart(params) => &params.thread_id,
         ClientRequest::AgentsList(params) => &params.thread_id,
         ClientRequest::McpServerStatusList(params) => return params.thread_id.as_deref(),
+        ClientRequest::McpServerOauthLogin(params) => return params.thread_id.as_deref(),
         ClientRequest::McpServerControl(params) => &params.thread_id,
         ClientRequest::PermissionsRead(params) => &params.thread_id,
         ClientRequest::PermissionsForget(params) => &params.thread_id,

@@ -330,6 +330,7 @@ fn thread_id(message: &ServerMessage) -> Option<&str> {
             ServerRequest::CommandApproval(it) => &it.thread_id,
             ServerRequest::FileChangeApproval(it) => &it.thread_id,
             ServerRequest::ProjectTrust(it) => &it.thread_id,
+            ServerRequest::Elicitation(it) => &it.thread_id,
         }),
     }
 }

@@ -1,9 +1,10 @@
 //! Questions of the server that the client has to answer, and what its answers mean.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use codex_protocol::{
-    ApprovalAnswer, ApprovalDecision, ClientRequest, ErrorKind, ServerNotification, ServerRequestAnswerParams,
+    ApprovalAnswer, ApprovalDecision, ClientRequest, ErrorKind, ServerNotification, ServerRequest,
+    ServerRequestAnswerParams,
 };
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::oneshot;
@@ -11,17 +12,17 @@ use tokio::sync::oneshot;
 use super::{Answered, gone};
 use crate::Calls;
 
-/// Ids of questions that were asked and are not resolved.
+/// Ids of questions that were asked and are not resolved, and whether something is to be entered.
 #[derive(Default)]
-pub(super) struct OpenQuestions(BTreeSet<u64>);
+pub(super) struct OpenQuestions(BTreeMap<u64, bool>);
 
 impl OpenQuestions {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn asked(&mut self, id: u64) {
-        self.0.insert(id);
+    pub(super) fn asked(&mut self, id: u64, request: &ServerRequest) {
+        self.0.insert(id, matches!(request, ServerRequest::Elicitation(_)));
     }
 
     /// Takes note of what was told: a question may have been answered by another client.
@@ -35,7 +36,7 @@ impl OpenQuestions {
     /// it is not open.
     pub(super) fn answer(&mut self, id: &RawValue, result: Option<&RawValue>) -> Option<(u64, Vec<ApprovalAnswer>)> {
         let id = id.get().parse().ok()?;
-        self.0.remove(&id).then(|| (id, attempts(result)))
+        self.0.remove(&id).map(|is_form| (id, attempts(result, is_form)))
     }
 }
 
@@ -70,36 +71,40 @@ pub(super) fn word_for_others(message: &mut Value) {
 }
 
 /// The decision in an answer to an elicitation, if it is one.
-fn elicited(result: &RawValue) -> Option<ApprovalDecision> {
+fn elicited(result: &RawValue, is_form: bool) -> Option<ApprovalDecision> {
     let answer: Value = serde_json::from_str(result.get()).ok()?;
     let persist = answer.get("_meta").and_then(|meta| meta["persist"].as_str());
     Some(match (answer.get("action")?.as_str()?, persist) {
         ("accept", Some("always")) => ApprovalDecision::AcceptAlways,
         ("accept", Some("session")) => ApprovalDecision::AcceptForSession,
-        ("accept", _) => ApprovalDecision::Accept,
+        ("accept", _) => match answer.get("content").and_then(Value::as_object).filter(|content| !content.is_empty()) {
+            Some(content) if is_form => ApprovalDecision::AcceptWithContent { content: content.clone() },
+            _ => ApprovalDecision::Accept,
+        },
         ("cancel", _) => ApprovalDecision::Cancel,
         _ => ApprovalDecision::Decline,
     })
 }
 
 /// What a result of the client comes to. Where it asks for more than is offered, less is taken; what is not understood
-/// is a no.
-fn attempts(result: Option<&RawValue>) -> Vec<ApprovalAnswer> {
-    let read = result.and_then(|result| match elicited(result) {
+/// is a no. What does not fit a form is no answer to it.
+fn attempts(result: Option<&RawValue>, is_form: bool) -> Vec<ApprovalAnswer> {
+    let read = result.and_then(|result| match elicited(result, is_form) {
         Some(decision) => Some(ApprovalAnswer { decision, message: None }),
         None => serde_json::from_str::<ApprovalAnswer>(result.get()).ok(),
     });
     let read = read.unwrap_or(ApprovalAnswer { decision: ApprovalDecision::Decline, message: None });
     let less: &[ApprovalDecision] = match read.decision {
+        _ if is_form => &[ApprovalDecision::Cancel],
         ApprovalDecision::AcceptAlways => {
             &[ApprovalDecision::AcceptForSession, ApprovalDecision::Accept, ApprovalDecision::Decline]
         }
         ApprovalDecision::AcceptForSession | ApprovalDecision::AcceptWithExecpolicyAmendment { .. } => {
             &[ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel]
         }
-        ApprovalDecision::Accept | ApprovalDecision::AcceptHunks { .. } => {
-            &[ApprovalDecision::Decline, ApprovalDecision::Cancel]
-        }
+        ApprovalDecision::Accept
+        | ApprovalDecision::AcceptHunks { .. }
+        | ApprovalDecision::AcceptWithContent { .. } => &[ApprovalDecision::Decline, ApprovalDecision::Cancel],
         ApprovalDecision::Decline => &[ApprovalDecision::Cancel],
         ApprovalDecision::Cancel => &[ApprovalDecision::Decline],
     };
@@ -167,7 +172,27 @@ mod tests {
             (json!({ "nothing": 1 }), Decline),
         ] {
             let result = RawValue::from_string(result.to_string()).unwrap();
-            assert_eq!(attempts(Some(&result))[0].decision, expected, "{result}");
+            assert_eq!(attempts(Some(&result), false)[0].decision, expected, "{result}");
+        }
+    }
+
+    #[test]
+    fn what_they_enter_is_passed_on_and_nothing_less_stands_for_it() {
+        use ApprovalDecision::{Accept, Cancel, Decline};
+        let entered = json!({ "age": 3 }).as_object().unwrap().clone();
+        for (result, expected) in [
+            (
+                json!({ "action": "accept", "content": { "age": 3 }, "_meta": null }),
+                ApprovalDecision::AcceptWithContent { content: entered },
+            ),
+            (json!({ "action": "accept", "content": {} }), Accept),
+            (json!({ "action": "decline" }), Decline),
+            (json!({ "action": "cancel", "content": null }), Cancel),
+            (json!({ "nothing": 1 }), Decline),
+        ] {
+            let result = RawValue::from_string(result.to_string()).unwrap();
+            let tried: Vec<_> = attempts(Some(&result), true).into_iter().map(|answer| answer.decision).collect();
+            assert_eq!(tried, [expected, Cancel], "{result}");
         }
     }
 }

@@ -7,7 +7,7 @@ use codex_protocol::{
     ThreadResumeParams,
 };
 
-use super::{App, Opening, Purpose, Session, skills};
+use super::{App, Opening, Purpose, Session, servers::OfServers, skills};
 use crate::{
     cost_page, hooks_page,
     intent::{Draft, Fetch, Intent},
@@ -100,7 +100,7 @@ impl App {
                     self.lay(status_page::page(session, &permissions, now, &self.setup.look));
                 }
             }
-            (Purpose::McpServers, ClientResponse::McpServerStatusList(list)) => self.lay(overlays::servers(list.data)),
+            (Purpose::McpServers(asked), response) => self.of_servers(asked, response),
             (Purpose::Agents, ClientResponse::AgentsList(list)) => self.lay(overlays::agents(list.data)),
             (Purpose::Plugins, ClientResponse::PluginsList(list)) => self.lay(overlays::plugins(list.data)),
             (Purpose::SetPlugin, _) => self.intend(Intent::Fetch(Fetch::Plugins)),
@@ -131,6 +131,7 @@ impl App {
     fn failed(&mut self, purpose: Purpose, error: &RpcError) {
         match purpose {
             Purpose::Quietly | Purpose::SkillNames | Purpose::Files(_) | Purpose::Branch => {}
+            Purpose::McpServers(OfServers::Again) => self.servers_came(&[]),
             // As if there were none.
             Purpose::OwnCommands => self.own_commands_came(CommandListResult::default()),
             Purpose::Say(draft) => {

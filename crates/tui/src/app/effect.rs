@@ -16,6 +16,8 @@ pub enum Effect {
     Edit(String),
     /// Take the picture that is in the clipboard.
     TakePicture,
+    /// Open this address in the person's browser.
+    Browse(String),
     /// Send this to the terminal: a bell, a notification, the clipboard.
     Send(Vec<u8>),
     /// Clear the visible screen.
@@ -95,8 +97,8 @@ pub enum Purpose {
     Hooks,
     /// To show the commands that run on.
     Terminals,
-    /// To show the servers of tools.
-    McpServers,
+    /// About the servers of tools.
+    McpServers(super::servers::OfServers),
     /// To show the sub-agents.
     Agents,
     /// To show the plugins.

@@ -5,13 +5,14 @@ use std::time::Instant;
 use codex_protocol::{
     AgentListParams, AgentStartParams, BackgroundTerminalTerminateParams, BackgroundTerminalsParams, ClientRequest,
     CollaborationMode, FuzzyFileSearchParams, HooksListParams, ListMcpServerStatusParams, McpServerControlParams,
-    ModelListParams, PermissionsForgetParams, PermissionsReadParams, PluginSetParams, PluginsListParams,
-    ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams, ThreadItemsListParams,
-    ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams, ThreadShellCommandParams,
-    ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams, TurnSteerParams, UserInput,
+    McpServerOauthPasteParams, ModelListParams, PermissionsForgetParams, PermissionsReadParams, PluginSetParams,
+    PluginsListParams, ServerRequestAnswerParams, SettingsChange, SortDirection, ThreadDiffParams,
+    ThreadItemsListParams, ThreadListParams, ThreadReadParams, ThreadResumeParams, ThreadSettingsUpdateParams,
+    ThreadShellCommandParams, ThreadUnsubscribeParams, ThreadUsageReadParams, TurnInterruptParams, TurnStartParams,
+    TurnSteerParams, UserInput,
 };
 
-use super::{App, Effect, Opening, Purpose, own_commands::Typed, session::Running};
+use super::{App, Effect, Opening, Purpose, own_commands::Typed, servers::OfServers, session::Running};
 use crate::{
     intent::{Change, Draft, Fetch, Intent},
     notify,
@@ -79,6 +80,7 @@ impl App {
                 self.effects.push(Effect::Send(notify::clipboard(&text)));
                 self.focus.hint = Some("copied, if the terminal lets programs copy (OSC 52)".into());
             }
+            Intent::Browse(address) => self.effects.push(Effect::Browse(address)),
             Intent::Export(path) => self.export(path),
             Intent::Keep { key, value } => self.effects.push(Effect::Keep(key, value)),
             Intent::Init => self.effects.push(Effect::Init),
@@ -318,11 +320,16 @@ impl App {
             Fetch::Status => self.read_permissions(thread_id, Purpose::Status),
             Fetch::McpServers => {
                 let params = ListMcpServerStatusParams { thread_id: Some(thread_id), server_name: None };
-                self.call(ClientRequest::McpServerStatusList(params), Purpose::McpServers);
+                self.call(ClientRequest::McpServerStatusList(params), Purpose::McpServers(OfServers::Show));
             }
             Fetch::McpServer(name, action) => {
                 let params = McpServerControlParams { thread_id, name, action };
-                self.call(ClientRequest::McpServerControl(params), Purpose::Do);
+                self.call(ClientRequest::McpServerControl(params), Purpose::McpServers(OfServers::Changed));
+            }
+            Fetch::McpLogin(name) => self.log_in(name),
+            Fetch::McpPasted { login_id, text } => {
+                let params = McpServerOauthPasteParams { login_id, text };
+                self.call(ClientRequest::McpServerOauthPaste(params), Purpose::Do);
             }
             Fetch::Agents => self.call(ClientRequest::AgentsList(AgentListParams { thread_id }), Purpose::Agents),
             Fetch::Plugins => self.call(ClientRequest::PluginsList(PluginsListParams { thread_id }), Purpose::Plugins),

@@ -60,6 +60,8 @@ impl App {
             ServerNotification::ThreadNameUpdated(updated) => {
                 self.renamed(&updated.thread_id, updated.thread_name.as_deref());
             }
+            ServerNotification::McpServerStarted(_) => self.servers_changed(),
+            ServerNotification::McpServerOauthLoginCompleted(completed) => self.logged_in(completed),
             ServerNotification::ThreadClosed(closed) => self.closed_elsewhere(&closed.thread_id),
             ServerNotification::ServerRequestResolved(resolved) => self.resolved(resolved.request_id, now),
             _ => {}

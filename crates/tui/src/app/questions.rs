@@ -80,6 +80,7 @@ impl App {
         let about = match &request {
             ServerRequest::CommandApproval(params) => Some((&params.thread_id, &params.item_id)),
             ServerRequest::FileChangeApproval(params) => Some((&params.thread_id, &params.item_id)),
+            ServerRequest::Elicitation(params) => Some((&params.thread_id, &params.item_id)),
             ServerRequest::ProjectTrust(_) => None,
         };
         let is_own = |thread: &str| self.session.as_ref().is_none_or(|session| session.opened.thread.id == thread);

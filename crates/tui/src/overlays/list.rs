@@ -42,6 +42,11 @@ impl Chosen {
         Self { at, ..Self::default() }
     }
 
+    /// Chooses the row `at`.
+    pub fn choose(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// The chosen row, of a list of `count`.
     pub fn index(&self, count: usize) -> usize {
         self.at.min(count.saturating_sub(1))

@@ -157,6 +157,17 @@ impl Pager {
         }
     }
 
+    /// Shows `entries` in place of those that it has, from the same place on.
+    pub fn renew(&mut self, entries: Vec<PagerEntry>) {
+        self.entries = entries.into_iter().map(|part| Entry { part, is_expanded: false }).collect();
+        self.drawn.rows.borrow_mut().clear();
+        self.search.hit = None;
+        self.chosen = self.chosen.filter(|at| *at < self.entries.len());
+        let (index, row) = self.top;
+        let last = self.entries.len().saturating_sub(1);
+        self.top = (index.min(last), row.min(self.rows(index.min(last)).len().saturating_sub(1)));
+    }
+
     /// Shows the end first.
     #[must_use]
     pub fn at_end(self) -> Self {

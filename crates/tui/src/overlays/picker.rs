@@ -142,6 +142,18 @@ impl<T: Debug> Picker<T> {
         self
     }
 
+    /// Shows `entries` in place of those that it has. What is typed stays, and what is chosen, by its name.
+    pub fn renew(&mut self, entries: Vec<Entry<T>>) {
+        let name = |entries: &[Entry<T>], at: usize| entries.get(at).map(|entry| entry.name.clone());
+        let before = self.entry().and_then(|at| name(&self.entries, at));
+        self.entries = entries;
+        self.narrow();
+        let same = |ranked: &Ranked| before.is_some() && name(&self.entries, ranked.index) == before;
+        if let Some(at) = self.found.iter().position(same) {
+            self.chosen.choose(at);
+        }
+    }
+
     /// The entry that enter takes.
     fn entry(&self) -> Option<usize> {
         self.found.get(self.chosen.index(self.found.len())).map(|ranked| ranked.index)

@@ -3,6 +3,7 @@
 mod approval;
 mod choices;
 mod command;
+mod elicitation;
 mod hunks;
 mod rule;
 mod trust;
@@ -11,6 +12,7 @@ use codex_protocol::{ServerRequest, ThreadItem};
 
 use super::Overlay;
 use approval::Approval;
+use elicitation::Elicitation;
 use trust::Trust;
 
 /// The question `request`, whose id is `id`. `item`: what it is about, if that was told.
@@ -18,6 +20,7 @@ pub fn question(id: u64, request: &ServerRequest, item: Option<&ThreadItem>) -> 
     match request {
         ServerRequest::CommandApproval(params) => Box::new(Approval::of_command(id, params.clone())),
         ServerRequest::FileChangeApproval(params) => Box::new(Approval::of_files(id, params.clone(), item)),
+        ServerRequest::Elicitation(params) => Box::new(Elicitation::new(id, params.clone())),
         ServerRequest::ProjectTrust(params) => Box::new(Trust::new(id, params.clone())),
     }
 }

@@ -132,6 +132,12 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
             tokio::spawn(async move { events.send(AppEvent::Local(Local::Picture(looked.await))) });
             return Ok(true);
         }
+        Effect::Browse(address) => {
+            let asked = (surroundings.programs.browser)(surroundings.environment.clone(), address);
+            let events = surroundings.events.clone();
+            tokio::spawn(async move { events.send(AppEvent::Local(Local::Told(asked.await))) });
+            return Ok(true);
+        }
         Effect::Edit(text) => {
             let (editor, environment) = (surroundings.programs.editor, surroundings.environment.clone());
             Local::Edited(surroundings.face.lend(|| edit(&text, editor, &environment))?)

@@ -112,7 +112,7 @@ pub const COMMANDS: &[Command] = &[
         headless: "use `codex mcp list`",
         ..command(
             "mcp",
-            "MCP servers: how they stand, their tools and errors; switch one on or off, start it again",
+            "MCP servers: how they stand, their tools and errors; log in, switch one on or off, start it again",
             run::mcp,
         )
     },

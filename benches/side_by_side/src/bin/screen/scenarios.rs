@@ -50,7 +50,7 @@ const LONG_ANSWERS: usize = 25;
 /// The scenario of this name.
 pub(crate) fn named(name: &str) -> Option<Scenario> {
     Some(match name {
-        "start" => start,
+        "start" | "servers10" => start,
         "prompt" => prompt,
         "idle" => idle,
         "stream" => stream,

@@ -45,6 +45,28 @@ fn the_example_brings_a_hook_a_skill_and_a_server_while_it_is_in_use() {
 }
 
 #[test]
+fn its_server_is_known_to_the_commands_about_servers_while_it_is_in_use() {
+    let place = below(&[]);
+    let source = repository(&place, "careful");
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let of = |arguments: &[&str]| Said::of(&place.codex(arguments).output().unwrap());
+    assert!(
+        of(&["mcp", "list"]).done().out.contains("calendar")
+            && of(&["mcp", "list"]).done().out.contains("(plugin careful)")
+    );
+    let listed: Value = serde_json::from_str(&of(&["mcp", "list", "--json"]).done().out).unwrap();
+    assert_eq!((&listed[0]["name"], &listed[0]["plugin"]), (&json!("calendar"), &json!("careful")));
+    assert!(of(&["mcp", "get", "calendar"]).done().out.contains("from: plugin careful"));
+    let said = of(&["mcp", "test", "calendar"]).done();
+    assert!(said.out.contains("calendar: ready after") && said.out.contains("today"), "{said:?}");
+    let said = of(&["mcp", "login", "calendar"]);
+    assert!(said.err.contains("`calendar` is a program: there is no login"), "{said:?}");
+    assert!(of(&["doctor", "--offline"]).out.contains("1 configured (calendar)"));
+    place.plugin(&["disable", "careful"]).done();
+    of(&["mcp", "get", "calendar"]).refused(2, "there is no server of tools `calendar`");
+}
+
+#[test]
 fn whoever_switches_hooks_off_switches_off_those_of_plugins() {
     let place = below(&[command("echo git push --force"), json!({ "text": "ok" })]);
     let source = repository(&place, "careful");
