@@ -271,7 +271,9 @@ fn a_person_logs_in_from_the_screen() {
         // Wide enough for the address on one line.
         let mut terminal = Terminal::start(&place, &[], 40, 900);
         terminal.until("Ask, or /help");
-        terminal.press("/mcp\r", "MCP servers").until("wants a login");
+        // It is said in the transcript as well; what is waited for is the list, which was opened before it was known.
+        let is_listed = |screen: &str| screen.lines().any(|row| row.starts_with("› ○ notes  wants a login"));
+        terminal.press("/mcp\r", "MCP servers").until_it("a list that says so", is_listed);
         terminal.press("\r", "log in");
         terminal.press("\x1b[B\r", "Log in to notes").until("not shown").until("code_challenge");
         let screen = terminal.screen();

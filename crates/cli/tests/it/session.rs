@@ -213,5 +213,6 @@ pub fn terms(request: &ServerRequest) -> &ApprovalTerms {
         ServerRequest::CommandApproval(params) => &params.terms,
         ServerRequest::FileChangeApproval(params) => &params.terms,
         ServerRequest::ProjectTrust(params) => panic!("a question about trust: {params:?}"),
+        ServerRequest::Elicitation(params) => panic!("a question of a server: {params:?}"),
     }
 }

@@ -17,7 +17,12 @@ pub enum Effect {
     /// Take the picture that is in the clipboard.
     TakePicture,
     /// Open this address in the person's browser.
-    Browse(String),
+    Browse {
+        /// The address.
+        address: String,
+        /// Whether it is shown anyway, and nothing needs to be said of it.
+        is_shown: bool,
+    },
     /// Send this to the terminal: a bell, a notification, the clipboard.
     Send(Vec<u8>),
     /// Clear the visible screen.

@@ -80,7 +80,7 @@ impl App {
                 self.effects.push(Effect::Send(notify::clipboard(&text)));
                 self.focus.hint = Some("copied, if the terminal lets programs copy (OSC 52)".into());
             }
-            Intent::Browse(address) => self.effects.push(Effect::Browse(address)),
+            Intent::Browse(address) => self.effects.push(Effect::Browse { address, is_shown: false }),
             Intent::Export(path) => self.export(path),
             Intent::Keep { key, value } => self.effects.push(Effect::Keep(key, value)),
             Intent::Init => self.effects.push(Effect::Init),

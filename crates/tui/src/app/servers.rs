@@ -5,7 +5,7 @@ use codex_protocol::{
     McpServerOauthLoginResponse, McpServerStatus,
 };
 
-use super::{App, Purpose};
+use super::{App, Effect, Purpose};
 use crate::{
     intent::{Fetch, Intent},
     overlays,
@@ -83,7 +83,7 @@ impl App {
 
     /// The person agrees to it in a browser: this one, where that can be.
     fn login_begun(&mut self, name: &str, begun: McpServerOauthLoginResponse) {
-        self.intend(Intent::Browse(begun.authorization_url.clone()));
+        self.effects.push(Effect::Browse { address: begun.authorization_url.clone(), is_shown: true });
         let is_elsewhere = self.setup.whereabouts.machine.is_some();
         self.lay(overlays::login(name, begun, is_elsewhere));
     }

@@ -117,7 +117,8 @@ fn about(server: &McpServerStatus) -> String {
         parts.extend((count > 0).then(|| format!("{count} {what}")));
     }
     parts.extend(server.plugin_id.as_ref().map(|plugin| format!("of the plugin {plugin}")));
-    parts.extend(server.error.as_ref().map(|error| error.lines().next().unwrap_or_default().to_owned()));
+    let error = server.error.as_ref().map(|error| error.lines().next().unwrap_or_default().to_owned());
+    parts.extend(error.filter(|error| error != stands));
     parts.join(" · ")
 }
 

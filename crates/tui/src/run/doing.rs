@@ -132,10 +132,15 @@ pub fn carry_out(effect: Effect, app: &mut App, surroundings: &mut Surroundings)
             tokio::spawn(async move { events.send(AppEvent::Local(Local::Picture(looked.await))) });
             return Ok(true);
         }
-        Effect::Browse(address) => {
+        Effect::Browse { address, is_shown } => {
             let asked = (surroundings.programs.browser)(surroundings.environment.clone(), address);
             let events = surroundings.events.clone();
-            tokio::spawn(async move { events.send(AppEvent::Local(Local::Told(asked.await))) });
+            tokio::spawn(async move {
+                let told = asked.await;
+                if !is_shown {
+                    let _ = events.send(AppEvent::Local(Local::Told(told)));
+                }
+            });
             return Ok(true);
         }
         Effect::Edit(text) => {

@@ -28,6 +28,7 @@ fn asked(requests: &[ServerRequest]) -> Vec<&str> {
     let word = |request| match request {
         &ServerRequest::FileChangeApproval(_) => "edit",
         &ServerRequest::ProjectTrust(_) => "trust",
+        &ServerRequest::Elicitation(_) => "elicitation",
         request => command(request).command.as_str(),
     };
     requests.iter().map(word).collect()
@@ -52,6 +53,7 @@ async fn s02_edits_and_commands_are_approved_or_denied_one_by_one() {
             ServerRequest::CommandApproval(params) => &params.reason,
             ServerRequest::FileChangeApproval(params) => &params.reason,
             ServerRequest::ProjectTrust(params) => panic!("{params:?}"),
+            ServerRequest::Elicitation(params) => panic!("{params:?}"),
         };
         assert!(reason.as_ref().is_some_and(|reason| !reason.is_empty()), "{request:?}");
         assert!(terms(request).confinement.contains("sandbox"), "{request:?}");
