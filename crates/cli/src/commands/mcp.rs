@@ -45,7 +45,9 @@ pub async fn run(outer: ThreadOptions, command: McpCommand, environment: Environ
             login::run(&load_with(outer.then(thread), &how.name, &environment)?, how, &environment).await
         }
         McpCommand::Logout { thread, name } => {
-            login::forget(&load_with(outer.then(thread), &name, &environment)?, &name, &environment).await
+            let loaded = load(outer.then(thread), &environment)?;
+            let missing = missing(&loaded, &name);
+            login::forget(&loaded, &name, &environment, missing).await
         }
         McpCommand::Add(arguments) => add(arguments, &environment),
         McpCommand::Remove { name } => remove(&name, &environment),

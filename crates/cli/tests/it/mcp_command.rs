@@ -245,6 +245,13 @@ fn a_login_is_kept_for_the_user_alone_and_ended() {
     assert!(!file.exists());
     let (code, said, _) = place.run(&["logout", "tracker"]);
     assert!(code == 0 && said.contains("You were not logged in"), "{said}");
+    // A server that is taken out leaves its token behind, which can be forgotten all the same.
+    login("good\n");
+    place.run(&["remove", "tracker"]);
+    let (code, said, _) = place.run(&["logout", "tracker"]);
+    assert!(code == 0 && said.contains("You are logged out of `tracker`") && !file.exists(), "{said}");
+    let (code, _, error) = place.run(&["logout", "tracker"]);
+    assert!(code == 2 && error.contains("there is no server of tools `tracker`"), "{error}");
 }
 
 #[test]

@@ -120,12 +120,18 @@ async fn pasted(login: &McpLogin) -> Ended {
     }
 }
 
-/// Ends a login.
+/// Ends a login, also to a server that is not configured any more.
 ///
 /// # Errors
-/// A sentence for the user when it cannot be forgotten.
-pub async fn forget(loaded: &Loaded, name: &str, environment: &Environment) -> Result<ExitStatus, String> {
+/// A sentence for the user when it cannot be forgotten; `missing` if there is neither a login nor such a server.
+pub async fn forget(
+    loaded: &Loaded,
+    name: &str,
+    environment: &Environment,
+    missing: String,
+) -> Result<ExitStatus, String> {
     match mcp_logout(environment, &loaded.settings.mcp, name).await {
+        Ok(None) if !loaded.settings.mcp.servers.contains_key(name) => Err(missing),
         Ok(None) => say(&format!("You were not logged in to `{name}`.\n")),
         Ok(Some(true)) => say(&format!("You are logged out of `{name}`; its token is given back.\n")),
         Ok(Some(false)) => say(&format!("You are logged out of `{name}`.\n")),
