@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use codex_mcp::Form;
 use codex_permissions::Approval;
 use codex_protocol::{
-    ApprovalDecision, Asked, ElicitationParams, Event, Form, Position, ServerMessage, ServerNotification,
-    ServerRequest, ServerRequestResolved, ThreadStatus, Warning,
+    ApprovalDecision, Asked, ElicitationParams, Event, Position, ServerMessage, ServerNotification, ServerRequest,
+    ServerRequestResolved, ThreadStatus, Warning,
 };
 use codex_tools::{Asking, Person};
 use tokio::sync::mpsc;

@@ -9,8 +9,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use codex_mcp::Form;
 use codex_permissions::{RuleKind, RuleText, Rules, prefix_rule};
-use codex_protocol::{ApprovalAnswer, ApprovalDecision, Form};
+use codex_protocol::{ApprovalAnswer, ApprovalDecision};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 

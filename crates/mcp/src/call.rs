@@ -42,7 +42,7 @@ pub struct Elicitation {
     pub server: String,
     /// What it says.
     pub message: String,
-    /// What it wants: a form whose schema is a [`codex_protocol::Form`], or a page to be opened.
+    /// What it wants: a form whose schema is a [`crate::Form`], or a page to be opened.
     pub asked: Asked,
 }
 

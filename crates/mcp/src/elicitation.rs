@@ -1,6 +1,7 @@
 //! What a server asks a person: forms, whose answers are what was asked for, and pages of the web to go to.
 
-use codex_protocol::{Asked, Form};
+use codex_forms::Form;
+use codex_protocol::Asked;
 use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction};
 use serde_json::Value;
 use url::Url;

@@ -31,6 +31,8 @@ mod stdio;
 #[cfg(test)]
 mod tests;
 
+pub use codex_forms::Form;
+
 pub use call::{CallContext, CallError, CallOutcome, Content, Elicit, Elicitation, Elicited, Progress, Progressed};
 pub use ground::{Ground, MakeSandbox, MakeTemp, Pool, TokenWanted, Tokens};
 pub use names::digest;

@@ -42,7 +42,7 @@ pub enum Asked {
     /// By filling in a form.
     #[serde(rename_all = "camelCase")]
     Form {
-        /// A flat JSON Schema, which [`crate::Form`] reads.
+        /// A flat JSON Schema of what is to be entered.
         requested_schema: Value,
     },
     /// By going to a page of the web. What is done there, this program does not learn.

@@ -1,8 +1,7 @@
 //! Everything that may cross between a client and a server, and nothing else.
 //!
 //! Names and shapes are those of the Codex app-server protocol, version 2, of which this is a closed subset, so that
-//! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O; but
-//! for how a [`Form`] is read, which both sides have to do alike.
+//! programs written for it work against this server. No logic lives here: no defaults that decide anything, no I/O.
 //! Variety goes into [`ThreadItem`], not into new notifications.
 
 /// The revision of what this program's own clients and servers say to each other. It is another one when something that an
@@ -18,7 +17,6 @@ mod diff;
 mod elicitation;
 mod event;
 mod files;
-mod form;
 mod hooks;
 mod item;
 mod items;
@@ -54,7 +52,6 @@ pub use diff::{FileDiff, ThreadDiff, ThreadDiffParams};
 pub use elicitation::{Asked, ElicitationParams};
 pub use event::{Event, Position, ServerMessage};
 pub use files::{FoundFile, FoundKind, FuzzyFileSearchParams, FuzzyFileSearchResult};
-pub use form::{Field, FieldChoice, FieldKind, Form, TextFormat};
 pub use hooks::{
     HookErrorInfo, HookEventName, HookMetadata, HookOutputEntry, HookOutputEntryKind, HookRun, HookRunStatus,
     HookRunSummary, HookSource, HooksListEntry, HooksListParams, HooksListResponse,

@@ -6,7 +6,8 @@ mod input;
 #[cfg(test)]
 mod tests;
 
-use codex_protocol::{ApprovalAnswer, ApprovalDecision, Asked, ElicitationParams, Field, Form};
+use codex_forms::{Field, Form};
+use codex_protocol::{ApprovalAnswer, ApprovalDecision, Asked, ElicitationParams};
 use serde_json::Map;
 
 use self::input::Input;

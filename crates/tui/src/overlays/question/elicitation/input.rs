@@ -1,6 +1,6 @@
 //! One field of a form, as it is filled in.
 
-use codex_protocol::{Field, FieldChoice, FieldKind};
+use codex_forms::{Field, FieldChoice, FieldKind};
 use serde_json::Value;
 
 use crate::{

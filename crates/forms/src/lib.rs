@@ -1,4 +1,5 @@
-//! A form of a server of tools: the flat JSON Schema of an elicitation, read once, and what may be entered in it.
+//! What a stranger's form asks of a person: the flat JSON Schema of a server of tools, read once, and whether an answer fits.
+//! Pure; for whoever shows a form and whoever passes its answer on alike.
 
 use serde_json::{Map, Value};
 
@@ -348,5 +349,4 @@ fn is_time(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "form_tests.rs"]
 mod tests;
