@@ -269,7 +269,7 @@ mod tests {
         const ELSEWHERE: &str = "agent_changes agents_lost base base_small compact compact_focus declined \
             declined_with_message ended_with_the_program files_redone files_rewound forked hook_go_on interrupted \
             mcp_answer mcp_ready more_granted \
-            more_refused network_domains never_writable new_repositories output_left_out picture_left_out \
+            more_refused more_unasked network_domains never_writable new_repositories output_left_out picture_left_out \
             refused_again repeated review sandbox_danger_full_access sandbox_planning sandbox_read_only \
             sandbox_workspace_write stopped title unanswered weaker_walls_declined";
         let mut elsewhere: Vec<&str> = ELSEWHERE.split_whitespace().collect();
