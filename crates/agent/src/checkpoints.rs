@@ -234,6 +234,8 @@ impl ThreadState {
     /// Begins to take the state that an action left which the end of the program cut off: what changes from now on is the
     /// user's. `left`: until when the program was there; what may have changed later is not certain to be the agent's.
     pub(crate) fn checkpoint_cut_off(&mut self, cut_off: Option<(String, String)>, left: Option<SystemTime>) {
+        // What opening the session has to say is said.
+        self.recorder.journal().hold_no_more();
         let scope = self.checkpoints.scope(&self.settings.workplace);
         let (Some((turn_id, item_id)), Some(scope)) = (cut_off, scope) else { return };
         let before = self.checkpoints.last;

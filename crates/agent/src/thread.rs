@@ -306,8 +306,7 @@ impl Thread {
         let left = parts.journal.left();
         let (id, mut state) = ThreadState::new(parts);
         (state.history, state.turns) = (replayed.conversation.history, replayed.turns);
-        state.hooks.is_resumed = true;
-        state.settings.titles &= replayed.turns == 0;
+        (state.hooks.is_resumed, state.settings.titles) = (true, state.settings.titles && replayed.turns == 0);
         state.recorder.set_pinned(replayed.conversation.pinned);
         state.checkpoints.last = replayed.states.last.and_then(|last| last.parse().ok());
         let mode = replayed.epoch.as_ref().and_then(|epoch| Mode::named(epoch.mode.as_deref()?));
@@ -327,7 +326,6 @@ impl Thread {
         }
         state.record_lost_agents(&id, lost)?;
         state.record_news()?;
-        state.recorder.journal().hold_no_more();
         state.checkpoint_cut_off(cut_off, left);
         Ok(Self::of(id, state))
     }

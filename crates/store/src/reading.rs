@@ -353,6 +353,7 @@ mod tests {
         assert_eq!(said(&again), said(&replayed));
         assert_eq!((again.name, again.usage.len(), again.conversation.history.len()), (None, 0, 7));
         // Nor does it to be made.
+        super::replayed(&path, Summaries::Stand).unwrap();
         let header = again.header;
         let before = bytes_read();
         let (made, _) = super::forked(&path, header).unwrap();
