@@ -16,7 +16,7 @@ use codex_protocol::{
 use codex_store::{Epoch, Journal, Record, Replayed, StoreError, TempDirectory};
 use codex_tools::{EndedProcess, ProcessInfo, Processes, TerminalSize};
 use codex_workspace::Roots;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::OptionFuture};
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ use crate::{
     spoken::{read, waits},
     standing::SharedStanding,
     steers::Said,
+    titles::Titling,
     turn::{Reach, TurnOptions, TurnRun, complete, status_changed},
 };
 
@@ -402,17 +403,9 @@ impl Thread {
             let titling = asked.and_then(|asked| state.titling(&ended.turn, &asked, &ended.thread_id));
             let (idle, id) = (state.idle(), ended.thread_id.clone());
             end(state, &running, ended).await;
-            let titled = async {
-                if let Some(titling) = titling {
-                    titling.run().await
-                }
-            };
+            let titled = OptionFuture::from(titling.map(Titling::run));
             let is_busy = || running.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-            let told = async {
-                if let Some(idle) = idle {
-                    idle.tell(&id, thread, is_busy).await
-                }
-            };
+            let told = OptionFuture::from(idle.map(|idle| idle.tell(&id, thread, is_busy)));
             tokio::join!(titled, told);
         });
     }

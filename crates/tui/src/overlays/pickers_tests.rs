@@ -50,7 +50,7 @@ fn keys_choose() {
         (
             theme,
             "down",
-            r#"Change(Change { plans: None, model: None, effort: None, sandbox: None, approval: None, theme: Some("light")"#,
+            r#"Change(Change { plans: None, model: None, effort: None, sandbox: None, approval: None, diagnostics: None, theme: Some("light")"#,
         ),
         (theme, "l", r#"theme: Some("light")"#),
         (theme, "down esc", r#"theme: Some("dark")"#),

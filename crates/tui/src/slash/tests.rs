@@ -142,6 +142,8 @@ fn each_command_wants_what_it_is_for() {
         ("/help stop", "Print(/stop [ID]\n"),
         ("/help /diff", "Print(/diff\n"),
         ("/diff", "Fetch(Diff)"),
+        ("/diagnostics off", "diagnostics: Some(false)"),
+        ("/diagnostics on", "diagnostics: Some(true)"),
     ];
     for (text, expected) in table {
         let wanted = typed(text, &snapshot).unwrap_or_else(|error| panic!("{text}: {error}"));

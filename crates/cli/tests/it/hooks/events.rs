@@ -190,7 +190,7 @@ async fn runs_are_told_and_hooks_are_listed() {
 
 #[tokio::test]
 async fn after_a_turn_it_is_told_that_the_user_is_waited_for() {
-    let hooks = hook("Notification", "idle_prompt", "cat > \"$CODEX_PROJECT_DIR/idle-$$\"");
+    let hooks = hook("Notification", "idle_prompt", "cat > \"$(mktemp \"$CODEX_PROJECT_DIR/idle-XXXXXX\")\"");
     let place = hooked(json!([{ "text": "one" }, { "text": "two" }]), &format!("{hooks}[hooks]\nidle_ms = 0\n"));
     let idle = |place: &Place| {
         let entries = fs::read_dir(&place.workspace).unwrap().map(|entry| entry.unwrap().path());
