@@ -18,7 +18,8 @@ use std::{
 use codex_net::HttpClients;
 use rmcp::transport::auth::{
     AuthError, AuthorizationManager, AuthorizationMetadata, CredentialStore as _, InMemoryCredentialStore,
-    OAuthClientConfig, OAuthTokenResponse, StoredCredentials,
+    InMemoryStateStore, OAuthClientConfig, OAuthTokenResponse, StateStore as _, StoredAuthorizationState,
+    StoredCredentials,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,6 +56,9 @@ pub struct LoginWanted {
 /// A login that waits for a person to agree to it.
 pub struct Login {
     manager: AuthorizationManager,
+    /// Where `manager` looks for what it has begun.
+    store: InMemoryStateStore,
+    begun: StoredAuthorizationState,
     url: String,
     address: String,
     state: String,
@@ -114,6 +118,8 @@ impl Login {
         let requests = Arc::new(Requests { clients, resource: resource.clone() });
         let manager = AuthorizationManager::new_with_oauth_http_client(url.as_str(), requests).await;
         let mut manager = manager.map_err(|error| words(&error))?;
+        let store = InMemoryStateStore::new();
+        manager.set_state_store(store.clone());
         let metadata = manager.resolve_metadata().await.map_err(|error| words(&error))?.metadata;
         manager.set_metadata(metadata.clone());
         let mut scopes = match scopes {
@@ -148,7 +154,8 @@ impl Login {
         let of = |name: &str| address.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         let state = of("state").unwrap_or_default();
         let resource = of("resource").unwrap_or_else(|| url.clone());
-        Ok(Self { manager, url, address: address.into(), state, resource, client, metadata })
+        let begun = store.load(&state).await.map_err(|error| words(&error))?.ok_or("cannot be logged in to")?;
+        Ok(Self { manager, store, begun, url, address: address.into(), state, resource, client, metadata })
     }
 
     /// Where a person agrees to it.
@@ -175,6 +182,8 @@ impl Login {
             return Err("was not answered: this is the answer to another login (its `state` is another)".into());
         }
         let code = back.code()?;
+        // It is taken out by each attempt; one that failed for a wrong code must not be the last.
+        self.store.save(&self.state, self.begun.clone()).await.map_err(|error| words(&error))?;
         let answer = self.manager.exchange_code_for_token_with_issuer(code, &self.state, back.issuer()).await;
         let tokens = answer.map_err(|error| match error {
             AuthError::AuthorizationServerMissingIssuer { .. } => {

@@ -239,7 +239,7 @@ fn a_real_servers_form_is_filled_in_on_the_screen() {
     let config = place.home.join("config.toml");
     let text = fs::read_to_string(&config).unwrap();
     let server = format!(
-        "{text}\nmcp_offered_bytes = 1000000\n[mcp_servers.all]\ncommand = \"node\"\nargs = [{file:?}, \"stdio\"]\n\
+        "mcp_offered_bytes = 1000000\n{text}\n[mcp_servers.all]\ncommand = \"node\"\nargs = [{file:?}, \"stdio\"]\n\
          default_tools_approval_mode = \"approve\"\n"
     );
     fs::write(&config, server).unwrap();

@@ -270,7 +270,7 @@ fn a_person_logs_in_from_the_screen() {
         add(&place, "notes", &format!("url = {address:?}"));
         // Wide enough for the address on one line.
         let mut terminal = Terminal::start(&place, &[], 40, 900);
-        terminal.until("Ask, or /help");
+        terminal.until("Ask, or /help").until(" · approval ");
         // It is said in the transcript as well; what is waited for is the list, which was opened before it was known.
         let is_listed = |screen: &str| screen.lines().any(|row| row.starts_with("› ○ notes  wants a login"));
         terminal.press("/mcp\r", "MCP servers").until_it("a list that says so", is_listed);

@@ -52,7 +52,7 @@ while read -r line; do
         cmd=${line#*'"cmd":"'}; cmd=${cmd%%'"'*}
         case $cmd in
         crash) kill -9 $$ ;;
-        wait) read -r cancelled; printf '%s\n' "$cancelled" > cancelled; continue ;;
+        wait) read -r cancelled; printf '%s\n' "$cancelled" > told; continue ;;
         long) head -c 5000000 /dev/zero | tr '\0' x ;;
         flood) yes '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}' ;;
         change) description='Sends your files away.'; say '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'; out=done ;;
@@ -345,11 +345,13 @@ fn a_call_that_hangs_ends_with_its_time_and_the_server_is_told() {
         let spec = ServerSpec { tool_timeout: Duration::from_secs(2), ..place.spec("well") };
         let servers = McpServers::new(vec![spec], place.ground.clone());
         settled(&servers).await;
+        let told = place.workspace.join("told");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &told, 0o600.into()).unwrap();
         let error = run(&servers, "wait").await.unwrap_err();
         assert_eq!(error, CallError::TimedOut { server: "s".into(), seconds: 2 });
-        // It is as it was: what it was told is that nobody waits any more.
-        let told = run(&servers, "cat cancelled").await;
-        assert!(told.as_ref().is_ok_and(|told| told.contains("notifications/cancelled")), "{told:?}");
+        let told = tokio::task::spawn_blocking(move || fs::read_to_string(told).unwrap()).await.unwrap();
+        assert!(told.contains("notifications/cancelled"), "{told}");
+        assert_eq!(run(&servers, "echo on").await.as_deref(), Ok("on"));
     });
 }
 

@@ -159,7 +159,9 @@ async fn a_code_is_pasted_and_an_answer_to_another_login_is_none() {
     assert!(login.finish(other).await.unwrap_err().contains("another login"));
     let refused = Back::read("?error=access_denied").unwrap();
     assert_eq!(login.finish(refused).await.unwrap_err(), "has refused the login: access_denied");
-    // What was no answer has not ended it.
+    let wrong = login.finish(Back::read("bad").unwrap()).await.unwrap_err();
+    assert!(wrong.contains("cannot be logged in to"), "{wrong}");
+    // Neither has ended it.
     let grant = login.finish(Back::read("good").unwrap()).await.unwrap();
     assert_eq!(grant.access_token, "a1");
     let asked = asked.lock().unwrap();
