@@ -275,7 +275,7 @@ fn a_person_logs_in_from_the_screen() {
         let is_listed = |screen: &str| screen.lines().any(|row| row.starts_with("› ○ notes  wants a login"));
         terminal.press("/mcp\r", "MCP servers").until_it("a list that says so", is_listed);
         terminal.press("\r", "log in");
-        terminal.press("\x1b[B\r", "Log in to notes").until("not shown").until("code_challenge");
+        terminal.press("\x1b[B\r", "Log in to notes").until("code_challenge");
         let screen = terminal.screen();
         let shown = screen.split_whitespace().find(|word| word.contains("code_challenge")).unwrap();
         let led = led_to(shown);
