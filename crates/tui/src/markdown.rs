@@ -1,6 +1,7 @@
 //! Markdown as rows: whole, or as it arrives.
 
 mod blocks;
+mod given;
 mod inline;
 mod stream;
 mod table;
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, Options, Parser};
 
+pub use given::{found, seen};
 pub use stream::Stream;
 
 use crate::{look::Look, text::Row};

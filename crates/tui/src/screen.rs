@@ -141,10 +141,11 @@ impl<W: io::Write> Screen<W> {
         }
     }
 
-    /// How many rows of the live area a lower screen has pushed into the scrollback, from where nothing takes them away:
-    /// what is printed next and is the same as these stands there already.
-    pub fn left_behind(&self) -> usize {
-        if self.is_full || self.behind.is_some() { 0 } else { self.shown.left_behind() }
+    /// Rows of the live area that a lower screen has pushed into the scrollback, from where nothing takes them away: what
+    /// is printed next and is the same as these stands there already. Without those that are to be printed as it is.
+    pub fn left_behind(&self) -> Vec<Row> {
+        let is_ordinary = !self.is_full && self.behind.is_none();
+        if is_ordinary { self.shown.left_behind(&self.finished) } else { Vec::new() }
     }
 
     /// Until when frames do nothing. One has to be drawn then.

@@ -104,6 +104,26 @@ impl Row {
         self
     }
 
+    /// Without its first `characters`, of which blanks are none; its indent stays.
+    pub fn after(&self, mut characters: usize) -> Self {
+        let (mut rest, mut keeps_blanks) = (Self::default(), true);
+        for span in &self.spans {
+            let mut text = String::new();
+            for c in span.text.chars() {
+                if c != ' ' && characters > 0 {
+                    characters -= 1;
+                    keeps_blanks = false;
+                } else if c != ' ' || keeps_blanks {
+                    // Blanks behind what is cut off go with it.
+                    keeps_blanks |= c != ' ';
+                    text.push(c);
+                }
+            }
+            rest.push(span.part(&text));
+        }
+        rest
+    }
+
     /// In columns.
     pub fn width(&self) -> usize {
         self.spans.iter().map(Span::width).sum()

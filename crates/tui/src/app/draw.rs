@@ -49,14 +49,9 @@ impl App {
         self.feed.is_behind()
     }
 
-    /// Rows of the transcript's open end that are finished because the upper `left` rows of the live area are in the
-    /// scrollback now: as many of them as can be.
-    pub fn left_behind(&mut self, left: usize, now: Instant) -> Vec<Row> {
-        if self.setup.full || self.is_page() {
-            return Vec::new();
-        }
-        let open = self.open_rows(now).len();
-        self.feed.finished(&self.setup.look, open.saturating_sub(left))
+    /// Those of `left` that are finished from now on: the upper rows of the live area, which are in the scrollback.
+    pub fn left_behind(&mut self, left: Vec<Row>) -> Vec<Row> {
+        if self.setup.full || self.is_page() { Vec::new() } else { self.feed.left_behind(left, &self.setup.look) }
     }
 
     /// The live area, no higher than the screen.

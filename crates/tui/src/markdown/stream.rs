@@ -5,7 +5,9 @@ use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
 use super::{
     Parsed, References, blocks,
     blocks::Place,
-    end_of, options, parse,
+    end_of,
+    given::Given,
+    options, parse,
     table::{Table, total},
     top_level,
 };
@@ -70,40 +72,6 @@ struct Code {
     lines: Vec<Row>,
 }
 
-/// How much of the open block was given out.
-#[derive(Debug, Clone, Copy, Default)]
-struct Given {
-    rows: usize,
-    /// Characters other than blanks, by which the rows are counted anew when the width changes.
-    characters: usize,
-    width: usize,
-}
-
-impl Given {
-    fn add(&mut self, rows: &[Row], look: &Look) {
-        self.rows += rows.len();
-        self.characters += rows.iter().map(characters).sum::<usize>();
-        self.width = look.width;
-    }
-
-    /// How many of `rows`, which are all of the block, were given out.
-    fn within(&self, rows: &[Row], look: &Look) -> usize {
-        if self.width == look.width || self.rows == 0 {
-            return self.rows.min(rows.len());
-        }
-        let mut characters = 0;
-        let given = |row: &&Row| {
-            characters += self::characters(row);
-            characters <= self.characters
-        };
-        rows.iter().take_while(given).count()
-    }
-}
-
-fn characters(row: &Row) -> usize {
-    row.spans.iter().flat_map(|span| span.text().chars()).filter(|c| *c != ' ').count()
-}
-
 impl Stream {
     /// Nothing yet.
     pub fn new() -> Self {
@@ -124,7 +92,6 @@ impl Stream {
     /// The rows that can no longer change, each once. Where the open block needs more than `live_rows` rows, its upper
     /// rows too. After much text at once, more of them are [left for the next time](Self::is_behind).
     pub fn take(&mut self, look: &Look, live_rows: usize) -> Vec<Row> {
-        self.rewrap(look);
         self.look_at_more();
         let mut rows = Vec::new();
         let mut before = None;
@@ -159,13 +126,20 @@ impl Stream {
         rows
     }
 
+    /// `text`, which is the beginning of what is open but for blanks, was not given out, but stays where it is seen.
+    pub fn leave(&mut self, text: &str) {
+        self.given.add_text(text);
+        (self.gap, self.begun) = (false, true);
+    }
+
     /// The rows of what is open.
     pub fn live(&self, look: &Look) -> Vec<Row> {
         let mut rows = match &self.open {
             Open::Code(code) => {
                 let last = code.without_indent(&self.tail);
                 let last = (!last.is_empty() && !code.may_end(last)).then(|| Row::plain(last));
-                code.lines.iter().chain(&last).flat_map(|line| blocks::code_line(line, look)).collect()
+                let lines = code.lines.iter().chain(&last);
+                self.given.without(lines.flat_map(|line| blocks::code_line(line, look)).collect(), look)
             }
             _ => self.rows(settled(&self.tail), look),
         };
@@ -188,18 +162,6 @@ impl Stream {
         }
     }
 
-    /// Counts anew what was given out, if the width is another.
-    fn rewrap(&mut self, look: &Look) {
-        if self.given.rows > 0 && self.given.width != look.width {
-            let given = std::mem::take(&mut self.given);
-            let all = self.rows(&self.tail, look);
-            let rows = given.within(&all, look);
-            // Of a row that was given out in part all is given out again, and counts once.
-            let characters = all.iter().take(rows).map(characters).sum();
-            self.given = Given { rows, characters, width: look.width };
-        }
-    }
-
     fn state(&self) -> (usize, bool) {
         (self.tail.len(), matches!(self.open, Open::Code(_)))
     }
@@ -211,8 +173,12 @@ impl Stream {
         rows != live_rows || new.contains('\n') || new.len() >= look.width || self.tail.len() > MOST
     }
 
-    /// The rows of `source`, which begins with the open block, but for those that were given out.
+    /// The rows of `source`, which begins with the open block, but for what was given out.
     fn rows(&self, source: &str, look: &Look) -> Vec<Row> {
+        self.given.without(self.all(source, look), look)
+    }
+
+    fn all(&self, source: &str, look: &Look) -> Vec<Row> {
         let events = parse(source, &self.references);
         let mut rows: Vec<Row> = Vec::new();
         for (at, block) in top_level(&events).into_iter().enumerate() {
@@ -228,10 +194,10 @@ impl Stream {
         rows
     }
 
-    /// The rows of the open block that were not given out.
+    /// The rows of the open block.
     fn first(&self, events: &[Parsed<'_>], look: &Look) -> Vec<Row> {
         let place = Place::top(look);
-        let mut rows = match (&self.open, &events[0].0) {
+        match (&self.open, &events[0].0) {
             (Open::List(number), Event::Start(Tag::List(_))) => blocks::list_from(events, *number, place),
             (Open::Table(widths), Event::Start(Tag::Table(alignments))) => {
                 let fits = total(widths) <= look.width;
@@ -239,9 +205,7 @@ impl Stream {
                 table.rows(fits.then_some(widths), look)
             }
             _ => blocks::block(events, place),
-        };
-        rows.drain(..self.given.within(&rows, look));
-        rows
+        }
     }
 
     /// Gives out the blocks that something follows.
@@ -252,8 +216,11 @@ impl Stream {
         let Some(last) = blocks.last() else { return };
         let begin = line_begin(&self.tail, events[last.start].1.start);
         let mut closed = Vec::new();
+        let mut given = Given::default();
         if blocks.len() > 1 {
-            closed = self.rows(&self.tail[..begin], look);
+            let all = self.all(&self.tail[..begin], look);
+            given = self.given.behind(&all);
+            closed = self.given.without(all, look);
         }
         let code = match &events[last.start].0 {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
@@ -269,6 +236,10 @@ impl Stream {
             self.keep_references(begin);
             self.emit(closed, rows);
             self.close();
+            if !given.is_empty() {
+                // What comes now has begun there too.
+                (self.gap, self.begun, self.given) = (false, true, given);
+            }
         }
         self.tail.drain(..begin);
         if let Some((code, opener)) = code {
@@ -306,7 +277,11 @@ impl Stream {
             let row = code.highlighter.line(&line, look);
             code.lines.push(row);
         }
-        let drawn: Vec<Vec<Row>> = code.lines.iter().map(|line| blocks::code_line(line, look)).collect();
+        code.without(&mut self.given, look);
+        let mut drawn: Vec<Vec<Row>> = code.lines.iter().map(|line| blocks::code_line(line, look)).collect();
+        if let Some(first) = drawn.first_mut() {
+            *first = self.given.without(std::mem::take(first), look);
+        }
         let mut over = drawn.iter().map(Vec::len).sum::<usize>().saturating_sub(live_rows);
         let mut given = Vec::new();
         let mut lines = 0;
@@ -319,6 +294,9 @@ impl Stream {
             lines += 1;
         }
         code.lines.drain(..lines);
+        if lines > 0 {
+            self.given = Given::default();
+        }
         self.emit_part(given, rows);
         if ended {
             self.close();
@@ -342,10 +320,11 @@ impl Stream {
             && let Some((begin, number)) = self.last_item(&events)
         {
             drop(events);
-            let items = self.rows(&self.tail[..begin], look);
-            self.emit_part(items, rows);
+            let items = self.all(&self.tail[..begin], look);
+            let given = self.given.behind(&items);
+            self.emit_part(self.given.without(items, look), rows);
             self.tail.drain(..begin);
-            (self.open, self.given) = (Open::List(number), Given::default());
+            (self.open, self.given) = (Open::List(number), given);
             return;
         }
         if let Some((Event::Start(Tag::Table(alignments)), _)) = events.first()
@@ -382,17 +361,19 @@ impl Stream {
             _ if line >= near => line,
             (_, word) => word.unwrap_or(self.tail.len()),
         };
-        let above = self.rows(&self.tail[..at], look);
-        self.emit_part(above, rows);
+        let above = self.all(&self.tail[..at], look);
+        let given = self.given.behind(&above);
+        self.emit_part(self.given.without(above, look), rows);
         // A table goes on below its head.
         let head = match &self.open {
             Open::Table(_) => self.tail.match_indices('\n').nth(1).map_or(0, |(at, _)| at + 1),
             _ => 0,
         };
         self.tail.drain(head..at.max(head));
-        self.given = Given::default();
+        self.given = given;
         match &self.open {
             Open::Table(_) => {
+                self.given = Given::default();
                 let head = self.rows(&self.tail[..head], look);
                 self.given.add(&head, look);
             }
@@ -463,6 +444,19 @@ impl Code {
         let length = line.chars().take_while(|c| *c == fence).count();
         let (indent, highlighter) = (end - line.len(), Highlighter::new(language));
         Some((Self { fence, length, indent, highlighter, lines: Vec::new() }, end))
+    }
+
+    /// Drops the lines that were `given` out as a whole; what is left of that is the beginning of the first line.
+    fn without(&mut self, given: &mut Given, look: &Look) {
+        while let Some(line) = self.lines.first().filter(|_| !given.is_empty()) {
+            let rows = blocks::code_line(line, look);
+            let behind = given.behind(&rows);
+            if behind.is_empty() && !given.without(rows, look).is_empty() {
+                break;
+            }
+            self.lines.remove(0);
+            *given = behind;
+        }
     }
 
     fn without_indent<'a>(&self, line: &'a str) -> &'a str {

@@ -20,6 +20,30 @@ fn case(name: &str) -> String {
 
 const CASES: &[&str] = &["all", "streaming"];
 
+/// Blocks of most kinds, in which no two words are the same.
+const NUMBERED: &str = "\
+# Head one
+
+Words two three four five six seven eight nine ten **eleven twelve thirteen** fourteen `fifteen sixteen` seventeen \
+eighteen nineteen 日本語 twenty, twentyone; twentytwo (twentythree) *twentyfour* twentyfive twentysix.
+
+- item twentyseven twentyeight twentynine thirty thirtyone thirtytwo thirtythree thirtyfour thirtyfive thirtysix
+- item thirtyseven
+  - item thirtyeight thirtynine forty fortyone fortytwo fortythree fortyfour fortyfive fortysix fortyseven
+- item fortyeight
+
+```rust
+let fortynine = fifty(fiftyone);
+
+    if fiftytwo { fiftythree(fiftyfour, fiftyfive, fiftysix, fiftyseven, fiftyeight, fiftynine, sixty) }
+}
+```
+
+> quote sixtyone sixtytwo sixtythree sixtyfour sixtyfive sixtysix sixtyseven sixtyeight sixtynine seventy seventyone
+
+The end seventytwo seventythree.
+";
+
 /// The rows of a document that arrives in `pieces`, with `live_rows` rows for what is open; the live rows are looked at
 /// after each.
 fn streamed(pieces: &[&str], look: &Look, live_rows: usize) -> Vec<Row> {
@@ -122,6 +146,31 @@ proptest! {
                 prop_assert!(count(&rows, c) >= count(&whole, c), "{} of {}: {}", c, name, plain(&rows));
             }
         }
+    }
+
+    /// As where a lower screen pushes live rows out at its top: they stay there, and what comes goes on behind them.
+    #[test]
+    fn nothing_is_lost_or_twice_of_what_stays_where_it_is_seen(
+        places in proptest::collection::vec(0_usize..1000, 1..40),
+        widths in proptest::collection::vec(20_usize..120, 1..5),
+        left in proptest::collection::vec(0_usize..8, 1..5),
+        live in 1_usize..12,
+    ) {
+        let (mut stream, mut rows) = (Stream::new(), Vec::new());
+        let steps = pieces(NUMBERED, &places).into_iter().zip(widths.iter().cycle()).zip(left.iter().cycle());
+        for ((piece, width), left) in steps {
+            stream.push(piece);
+            rows.extend(stream.take(&look(*width), live));
+            let shown = stream.live(&look(*width));
+            let text: String = shown.iter().take(*left).flat_map(seen).collect();
+            if !text.is_empty() {
+                stream.leave(&text);
+                rows.extend(shown.into_iter().take(*left));
+            }
+        }
+        rows.extend(stream.finish(&look(widths[0])));
+        let letters = |rows: &[Row]| plain(rows).chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        prop_assert_eq!(letters(&rows), letters(&markdown(NUMBERED, &look(200))), "{}", plain(&rows));
     }
 
     #[test]

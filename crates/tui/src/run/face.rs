@@ -55,15 +55,15 @@ impl Face {
     pub fn show(&mut self, app: &mut App) -> io::Result<bool> {
         match self {
             Self::Drawn { screen, .. } => {
-                // Behind a page nothing is printed; what waits takes less room before it is rows.
-                let finished = if app.is_page() { Vec::new() } else { app.finished() };
-                // It may have another size already, and the signal be still on its way.
-                let is_other = crate::screen::size() != screen.size();
-                screen.print(finished);
-                if is_other {
+                // It may have another size already, and the signal be still on its way. What that has left in the
+                // scrollback was there before what is finished by now.
+                if crate::screen::size() != screen.size() {
                     self.resize(app);
                 }
                 let Self::Drawn { screen, title, .. } = self else { return Ok(false) };
+                // Behind a page nothing is printed; what waits takes less room before it is rows.
+                let finished = if app.is_page() { Vec::new() } else { app.finished() };
+                screen.print(finished);
                 if let Some(shown) = title {
                     let wanted = title::of(app);
                     if *shown != wanted {
@@ -110,9 +110,7 @@ impl Face {
         screen.resize(crate::screen::size());
         // What a lower screen has pushed out stays where it is, and so it is finished.
         let left = screen.left_behind();
-        if left > 0 {
-            screen.print(app.left_behind(left, Instant::now()));
-        }
+        screen.print(app.left_behind(left));
     }
 
     /// Asks which background it has.

@@ -39,6 +39,16 @@ impl Left {
     fn height(&self, row: &Row) -> usize {
         wrapped_height(row, self.columns)
     }
+
+    /// How many of `finished` these rows begin with: of those of before and of these. Or only of these, if that is more.
+    fn same(&self, finished: &[Row]) -> (usize, usize) {
+        fn same<'a>(rows: impl Iterator<Item = &'a Row>, finished: &[Row]) -> usize {
+            rows.zip(finished).take_while(|(left, row)| left == row).count()
+        }
+        let all = same(self.before.iter().chain(&self.here), finished);
+        let here = same(self.here.iter(), finished);
+        if here > all { (0, here) } else { (all.min(self.before.len()), all.saturating_sub(self.before.len())) }
+    }
 }
 
 /// What a terminal of another size has made of the live area.
@@ -102,20 +112,23 @@ impl Shown {
         self.left = Left { before, columns, ..Left::default() };
     }
 
-    /// How many rows of this live area are in the scrollback, the last of them perhaps in part.
-    pub fn left_behind(&self) -> usize {
-        self.left.here.len()
+    /// The rows of this live area that are in the scrollback, the last of them perhaps in part; without those that are
+    /// `finished` already, and are to be printed next.
+    pub fn left_behind(&self, finished: &[Row]) -> Vec<Row> {
+        let (of_before, of_here) = self.left.same(finished);
+        let is_last = of_before + of_here == finished.len();
+        if is_last { self.left.here[of_here..].to_vec() } else { Vec::new() }
     }
 
     /// How many of `finished`, which are to be printed next, stand right above already: as rows of the live area that a
     /// screen became too low for. They are finished rows from then on.
     pub fn already_printed(&mut self, finished: &[Row]) -> usize {
-        let left = self.left.before.iter().chain(&self.left.here);
-        let same = left.zip(finished).take_while(|(left, row)| left == row).count();
-        let mut height: usize = finished.iter().take(same).map(|row| self.left.height(row)).sum();
-        let of_before = same.min(self.left.before.len());
-        self.left.before.drain(..of_before);
-        self.left.here.drain(..same - of_before);
+        let (of_before, of_here) = self.left.same(finished);
+        let same = of_before + of_here;
+        // What stands above these, and is none of them, was to be seen for a while, and stays too.
+        let of_before = if of_here > 0 { self.left.before.len() } else { of_before };
+        let printed: Vec<Row> = self.left.before.drain(..of_before).chain(self.left.here.drain(..of_here)).collect();
+        let mut height: usize = printed.iter().map(|row| self.left.height(row)).sum();
         if self.left.here.is_empty() {
             // The end of the last one stays on the screen.
             let rest = std::mem::take(&mut self.left.rest);

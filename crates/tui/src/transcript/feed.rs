@@ -9,7 +9,12 @@ use super::{
     command, error, file_change, fitting, item, looks, marked, message, narrower, output::tail, plan, reasoning,
     tool_call,
 };
-use crate::{look::Look, markdown::Stream, text::Row, theme::Role};
+use crate::{
+    look::Look,
+    markdown::{self, Stream},
+    text::Row,
+    theme::Role,
+};
 
 /// What is open, and what is finished and not yet printed.
 ///
@@ -260,6 +265,18 @@ impl Feed {
         rows
     }
 
+    /// `left` begins with the upper rows of what was [live](Self::live): nothing takes them away any more. Returns those of
+    /// the message that arrives: what they say is finished from then on.
+    pub fn left_behind(&mut self, mut left: Vec<Row>, look: &Look) -> Vec<Row> {
+        let taken = match self.queue.front_mut() {
+            Some(Entry::Message(message)) if self.glances.is_empty() => message.left_behind(&left, look),
+            _ => 0,
+        };
+        self.begun |= taken > 0;
+        left.truncate(taken);
+        left
+    }
+
     /// What is open: the end of a message that arrives, what runs, the step of the plan.
     pub fn live(&self, look: &Look, now: Instant) -> Vec<Row> {
         self.open(look, now, None)
@@ -411,6 +428,33 @@ impl Message {
 
     fn is_silent(&self) -> bool {
         self.received == 0
+    }
+
+    /// How many of the rows that stay where they are seen are its own: those that it begins with.
+    fn left_behind(&mut self, left: &[Row], look: &Look) -> usize {
+        let text: String = left.iter().flat_map(markdown::seen).collect();
+        let mark = message::agent_mark(look).text();
+        // A narrow screen has no marks.
+        let mark = if !self.begun && text.starts_with(mark.trim()) { mark.trim().len() } else { 0 };
+        let (found, _) = markdown::found(&text[mark..], &self.text.live(&narrower(look, 2)));
+        let mut bytes = mark + found;
+        let (mut taken, mut end) = (0, 0);
+        for (at, row) in left.iter().enumerate() {
+            let length: usize = markdown::seen(row).map(char::len_utf8).sum();
+            if length > bytes {
+                break;
+            }
+            bytes -= length;
+            if length > 0 {
+                (taken, end) = (at + 1, end + length);
+            }
+        }
+        if end <= mark {
+            return 0;
+        }
+        self.text.leave(&text[mark..end]);
+        self.begun = true;
+        taken
     }
 
     fn live(&self, look: &Look) -> Vec<Row> {

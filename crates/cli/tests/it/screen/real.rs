@@ -110,7 +110,9 @@ fn another_size_while_an_answer_streams_loses_and_doubles_nothing() {
 #[test]
 fn a_much_lower_screen_has_nothing_twice_of_an_answer_that_goes_on() {
     let rows: Vec<String> = (1..=60).map(|number| format!("- row number {number} of what the model says")).collect();
-    for ((columns, rows_before), (to_columns, to_rows)) in [((100, 30), (52, 12)), ((120, 40), (38, 8))] {
+    for ((columns, rows_before), (to_columns, to_rows)) in
+        [((100, 30), (52, 12)), ((120, 40), (38, 8)), ((100, 30), (30, 6))]
+    {
         let place = Place::new(json!([{ "text": rows.join("\n") + "\n", "delta": 700, "hang": true }]));
         let terminal = Tmux::start(&place, columns, rows_before);
         terminal.codex("go");
@@ -127,6 +129,24 @@ fn a_much_lower_screen_has_nothing_twice_of_an_answer_that_goes_on() {
             assert_eq!(all.matches(&format!("row number {number} of what")).count(), 1, "{number}:\n{all}");
         }
     }
+}
+
+/// One paragraph, of which the last row is always unfinished: what a much lower screen pushes out of it goes on there.
+#[test]
+fn a_much_lower_screen_has_no_word_twice_of_a_paragraph_that_streams() {
+    let words: Vec<String> = (1..=300).map(|number| format!("word{number}")).collect();
+    let text = words.join(" ") + "\n\nThat is all.";
+    let place = Place::new(json!([{ "text": text, "delta": 7, "chunk": 400, "pause_ms": 5 }]));
+    let terminal = Tmux::start(&place, 100, 30);
+    terminal.codex("go");
+    terminal.until("word100 ");
+    terminal.resize(30, 6);
+    terminal.until("That is all.");
+    terminal.until_it("the end of the turn", |lines| count(lines, "Working") == 0 && count(lines, "Ask, or") == 1);
+    let lines = terminal.lines();
+    // A word that was not whole when it was pushed out goes on in the next row.
+    let shown: String = lines.iter().flat_map(|line| line.chars()).filter(|c| *c != ' ').collect();
+    assert!(shown.contains(&words.concat()), "{}", lines.join("\n"));
 }
 
 #[test]
