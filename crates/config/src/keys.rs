@@ -623,6 +623,13 @@ pub const TUI: &[Key] = &[
         "How the terminal is asked to tell you",
     )
     .default("\"auto\""),
+    key(
+        "images",
+        Kind::Known(&["auto", "on", "off"]),
+        "Whether pictures are drawn: in terminals that are known to do so, in others as well (as kitty takes them), or nowhere; never \
+         in tmux and screen",
+    )
+    .default("\"auto\""),
     key("screen_reader", Kind::Flag, "Whether all is written as plain lines, one after another").default("false"),
     later("notification_condition", "When you are told"),
     key(

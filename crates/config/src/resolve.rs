@@ -192,6 +192,7 @@ struct RawScreen {
     status_line: Option<Vec<String>>,
     notifications: Value,
     notification_method: String,
+    images: String,
     terminal_title: Value,
     screen_reader: bool,
 }
@@ -213,6 +214,7 @@ impl RawScreen {
             status_line: self.status_line,
             notifications,
             notification_method: self.notification_method,
+            images: self.images,
             terminal_title: match self.terminal_title {
                 Value::Array(items) => !items.is_empty(),
                 other => other.as_bool() == Some(true),

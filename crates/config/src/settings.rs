@@ -90,6 +90,8 @@ pub struct ScreenSettings {
     pub notifications: Notifications,
     /// How: `auto`, `osc9`, `osc777` or `bel`.
     pub notification_method: String,
+    /// Whether pictures are drawn: `auto`, `on` or `off`.
+    pub images: String,
     /// Whether the terminal's title is ours.
     pub terminal_title: bool,
     /// Whether all is written as plain lines.

@@ -73,6 +73,7 @@ table! {
     TERM = variable("TERM", "If it is `dumb`: no colours, unless `--color` asks for them");
     TERM_PROGRAM = variable("TERM_PROGRAM", TERMINAL);
     TMUX = variable("TMUX", TERMINAL);
+    KITTY_WINDOW_ID = variable("KITTY_WINDOW_ID", "Whether the terminal is kitty, which shows pictures");
     XTERM_VERSION = variable("XTERM_VERSION", TERMINAL);
     WAYLAND_DISPLAY = variable("WAYLAND_DISPLAY", CLIPBOARD);
     DISPLAY = variable("DISPLAY", CLIPBOARD);

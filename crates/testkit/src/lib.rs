@@ -6,6 +6,7 @@
 
 mod answer;
 mod compare;
+pub mod emulators;
 pub mod events;
 pub mod fuzzing;
 mod process;
@@ -14,6 +15,7 @@ mod runner;
 mod scenario;
 mod script;
 mod server;
+pub mod tmux;
 mod wires;
 
 pub use compare::{diff, is_subset};

@@ -20,6 +20,7 @@ pub mod markdown;
 pub mod notify;
 pub mod onboarding;
 pub mod overlays;
+mod picture;
 pub mod popup;
 mod queue;
 pub mod run;

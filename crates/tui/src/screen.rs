@@ -43,6 +43,8 @@ pub struct Screen<W> {
     terminal: Capabilities,
     /// Whether all of the screen is ours: the alternate one.
     is_full: bool,
+    /// Whether that was entered.
+    is_entered: bool,
     /// If the alternate buffer is shown for a while: the live area in the ordinary one, behind it.
     behind: Option<Shown>,
     /// Whether that is what the next frame is drawn for.
@@ -70,6 +72,7 @@ impl<W: io::Write> Screen<W> {
             size,
             terminal,
             is_full: false,
+            is_entered: false,
             behind: None,
             is_page: false,
             shown: Shown::default(),
@@ -219,7 +222,8 @@ impl<W: io::Write> Screen<W> {
         pen.begin();
         pen.raw(&std::mem::take(&mut self.sequences));
         if self.is_full {
-            if restore::set_alternate(false) {
+            restore::set_alternate(false);
+            if std::mem::take(&mut self.is_entered) {
                 pen.raw(restore::LEAVE_ALTERNATE);
             }
         } else {
@@ -227,7 +231,7 @@ impl<W: io::Write> Screen<W> {
             self.turn_page(&mut pen);
             self.shown.erase(&mut pen);
         }
-        above.iter().for_each(|row| pen.finished(row));
+        above.iter().for_each(|row| self.finished_row(&mut pen, row));
         self.shown = Shown::default();
         self.clears = false;
         pen.show_cursor(true);
@@ -240,7 +244,8 @@ impl<W: io::Write> Screen<W> {
     }
 
     fn enter_alternate(&mut self, pen: &mut Pen) {
-        if self.is_full && !restore::set_alternate(true) {
+        if self.is_full && !std::mem::replace(&mut self.is_entered, true) {
+            restore::set_alternate(true);
             pen.raw(restore::ENTER_ALTERNATE);
             self.home(pen);
         }
@@ -289,7 +294,7 @@ impl<W: io::Write> Screen<W> {
                 pen.erase_right();
                 old -= 1;
             }
-            pen.finished(row);
+            self.finished_row(pen, row);
         }
         for (at, row) in next.rows().iter().enumerate() {
             let is_last = at + 1 == next.height();
@@ -308,6 +313,14 @@ impl<W: io::Write> Screen<W> {
             pen.erase_below();
         }
         next.move_cursor(pen, next.height().saturating_sub(1));
+    }
+
+    fn finished_row(&self, pen: &mut Pen, row: &Row) {
+        pen.finished(row);
+        // Room was made for it by its rows, if these are not gone already.
+        if let Some(picture) = row.drawn().filter(|picture| picture.rows < self.size.rows) {
+            pen.picture(picture);
+        }
     }
 
     /// One write, and what a crash has to erase is known from then on.

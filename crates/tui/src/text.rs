@@ -12,6 +12,8 @@ pub use harmless::{harmless, of_a_row};
 pub use style::{Color, ColorDepth, Style};
 pub use wrap::{graphemes, truncate, wrap};
 
+use crate::picture::Picture;
+
 /// A piece of a row in one style. It never holds a line break, a tab or a control character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -65,6 +67,8 @@ impl Span {
 pub struct Row {
     /// From left to right.
     pub spans: Vec<Span>,
+    /// What is drawn in this row and those above it, where the terminal shows pictures.
+    picture: Option<Rc<Picture>>,
 }
 
 impl Row {
@@ -76,6 +80,18 @@ impl Row {
     /// One span.
     pub fn new(text: &str, style: Style) -> Self {
         Self::default().with(text, style)
+    }
+
+    /// The rows of a picture.
+    pub fn picture(picture: Rc<Picture>) -> Vec<Self> {
+        let mut rows = vec![Self::empty(); picture.rows];
+        rows.last_mut().into_iter().for_each(|last| last.picture = Some(picture.clone()));
+        rows
+    }
+
+    /// The picture of which it is the last row.
+    pub fn drawn(&self) -> Option<&Picture> {
+        self.picture.as_deref()
     }
 
     /// Without any style.
@@ -110,7 +126,11 @@ impl Row {
         for span in &self.spans {
             let mut text = String::new();
             for c in span.text.chars() {
-                if c != ' ' && characters > 0 {
+                if c == '│' && characters > 0 && keeps_blanks {
+                    // The mark of a quotation is a part of the indent.
+                    characters -= 1;
+                    text.push(c);
+                } else if c != ' ' && characters > 0 {
                     characters -= 1;
                     keeps_blanks = false;
                 } else if c != ' ' || keeps_blanks {

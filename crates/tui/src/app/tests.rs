@@ -7,6 +7,7 @@ mod going_back;
 mod hooks;
 mod manage;
 mod order;
+mod overlays;
 mod own_commands;
 mod plans;
 mod resuming;

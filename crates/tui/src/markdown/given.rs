@@ -69,18 +69,30 @@ impl Given {
 }
 
 /// How much of `text`, which has no blanks, `rows` begin with: bytes of the text, and characters of the rows that are no
-/// blanks. Marks may be gone from there: they turned out to be Markdown.
+/// blanks. Marks may be gone from there: they turned out to be Markdown. Lines before and between rows are not of the text.
 pub fn found(text: &str, rows: &[Row]) -> (usize, usize) {
     let mut shown = rows.iter().flat_map(seen).peekable();
-    let (mut bytes, mut characters) = (0, 0);
+    let (mut bytes, mut characters, mut lines) = (0, 0, 0);
     for (at, c) in text.char_indices() {
+        if is_line(c) {
+            continue;
+        }
+        while shown.next_if(|c| is_line(*c)).is_some() {
+            lines += 1;
+        }
         if shown.next_if_eq(&c).is_some() {
-            (bytes, characters) = (at + c.len_utf8(), characters + 1);
+            (bytes, characters) = (at + c.len_utf8(), characters + lines + 1);
+            lines = 0;
         } else if shown.peek().is_none() || !c.is_ascii_punctuation() {
             return (bytes, characters);
         }
     }
     (text.len(), characters)
+}
+
+/// Whether lines are drawn with it: before quotations, and in tables.
+fn is_line(c: char) -> bool {
+    ('\u{2500}'..'\u{2580}').contains(&c)
 }
 
 /// The characters of a row that are no blanks.

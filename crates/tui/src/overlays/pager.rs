@@ -366,10 +366,13 @@ impl Pager {
         for more in &self.more {
             said += &format!(" · {} {}", more.key, more.about);
         }
-        (
-            truncate(&row(look, &[(&format!("{said} · {} leave  {place}", shown(Action::Close)), Role::Quiet)]), width),
-            None,
-        )
+        let leave = format!("{} leave", shown(Action::Close));
+        let all = Row::new(&format!("{said} · {leave}  {place}"), look.style(Role::Quiet));
+        if all.width() <= width {
+            return (all, None);
+        }
+        // How it is left is not what is cut off.
+        (truncate(&Row::new(&format!("{leave} · {said}"), look.style(Role::Quiet)), width), None)
     }
 }
 

@@ -185,6 +185,7 @@ fn the_users_keys_count_and_are_named() {
     let mut pager = lines(3);
     pager.bind(&crate::keymap::Keymap::new(&changes).unwrap());
     assert!(shown(&pager, (80, 24)).contains("· x leave"));
+    assert!(shown(&pager, (12, 24)).contains("x leave"));
     assert!(!press(&mut pager, "q").closes && press(&mut pager, "x").closes);
 }
 

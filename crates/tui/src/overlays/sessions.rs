@@ -20,12 +20,15 @@ use crate::{
     key::Key,
     keymap::{Action, Context, Keymap},
     look::Look,
-    text::{Live, Row, Size, truncate},
+    text::{Live, Row, Size, truncate, wrap},
     theme::Role,
 };
 
 /// What is typed is looked for in what was said from so many characters on.
 const SHORTEST: usize = 3;
+
+/// On a screen of so many rows what keys do may take more than one.
+const ROOMY: usize = 12;
 
 /// Sessions to go on with, the newest first; `all`: of all directories.
 pub fn sessions(list: Vec<Thread>, all: bool) -> Box<dyn Overlay> {
@@ -203,13 +206,17 @@ impl Overlay for Sessions {
         let mut rows = vec![Row::new(title, look.style(Role::Strong))];
         let (filter, column) = self.filter.live("  search: ", size.columns, look);
         rows.push(filter);
+        let (last, asked) = self.last_row(size, look);
+        // All keys are told where there is room for that.
+        let is_told = asked.is_none() && size.rows >= ROOMY;
+        let last = if is_told { wrap(&last, size.columns, &Row::plain("  ")) } else { vec![last] };
+        let room = Size { rows: size.rows + 1 - last.len().min(size.rows), ..size };
         match (self.known.is_empty() && self.said.is_empty(), self.found.is_empty()) {
             (true, _) => rows.push(row(look, &[("  there are none", Role::Quiet)])),
             (false, true) => rows.push(row(look, &[("  nothing is like this", Role::Quiet)])),
-            _ => rows.extend(self.rows(size, look)),
+            _ => rows.extend(self.rows(room, look)),
         }
-        let (last, asked) = self.last_row(size, look);
-        rows.push(last);
+        rows.extend(last);
         let rows: Vec<Row> = rows.iter().map(|row| truncate(row, size.columns)).collect();
         // What is chosen is nearer to the end than the title is.
         let above = rows.len().saturating_sub(size.rows);

@@ -48,6 +48,9 @@ fn it_is_shown() {
         assert!(shown.contains(expected), "{keys}: {expected}\n{shown}");
         SIZES.iter().for_each(|size| drop(screen(&sessions, *size)));
     }
+    // No key is cut off on a usual screen.
+    let shown = screen(&sessions_of(false), (80, 24)).join(" ");
+    assert!(shown.contains("ctrl+x delete") || shown.contains("ctrl+x   delete"), "{shown}");
     let none = Sessions::at(Vec::new(), false, Timestamp::UNIX_EPOCH);
     assert!(screen(&none, (80, 24)).join("\n").contains("  there are none\n"));
 }

@@ -16,6 +16,7 @@ use crate::{
     keymap::Keymap,
     look::Look,
     notify, onboarding, overlays,
+    picture::Protocol,
     screen::{Capabilities, Output, RawMode, Screen},
     status_line,
     theme::Theme,
@@ -43,7 +44,8 @@ pub fn set_up(
         programs,
         machine,
     } = options;
-    let capabilities = Capabilities::of(&environment);
+    let pictures = Protocol::of(&environment, &settings.images);
+    let capabilities = Capabilities { pictures, ..Capabilities::of(&environment) };
     let keymap =
         Keymap::new(&settings.keymap).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
     let size = crate::screen::size();
@@ -87,7 +89,10 @@ pub fn set_up(
         start,
         resume,
     };
+    // Files of another machine are not here.
+    let draws = matches!(face, Face::Drawn { .. }) && !setup.full && setup.whereabouts.machine.is_none();
     let mut app = App::new(setup, composer, opening, first);
+    app.feed.draws(capabilities.pictures.filter(|_| draws));
     if plan {
         app.plan_first();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codex_config::{Environment, variables};
 
-use crate::text::ColorDepth;
+use crate::{picture::Protocol, text::ColorDepth};
 
 /// What a terminal can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub links: bool,
     /// Whether it takes xterm's wish for keys that say what was held.
     pub modified_keys: bool,
+    /// How it is given pictures, if it is.
+    pub pictures: Option<Protocol>,
     /// How long after a new size another one may already be in force.
     pub settles: Duration,
     /// Whether it is none: no movements, only lines.
@@ -51,6 +53,7 @@ impl Capabilities {
             reflows: is_tmux || !(is_xterm || is_one_of(DO_NOT_REFLOW)),
             links: term != "dumb" && !is_one_of(SHOW_LINKS),
             modified_keys: is_tmux || is_xterm,
+            pictures: None,
             settles: if is_tmux { SETTLES_IN_TMUX } else { SETTLES },
             is_dumb: term == "dumb",
         }

@@ -5,7 +5,13 @@ use std::io::Write;
 use unicode_width::UnicodeWidthChar;
 
 use super::{Capabilities, color};
-use crate::text::{Color, Row, Span, Style, graphemes};
+use crate::{
+    picture::Picture,
+    text::{Color, Row, Span, Style, graphemes},
+};
+
+/// Columns before a picture: it stands below text that is so far in.
+const INDENT: usize = 2;
 
 /// Bytes of a frame in the making, and the style that the terminal writes in at their end.
 pub struct Pen {
@@ -99,6 +105,17 @@ impl Pen {
         }
         self.plain();
         self.next_row();
+    }
+
+    /// A picture in the rows right above, a little indented; the cursor stays at the beginning of its row.
+    pub fn picture(&mut self, picture: &Picture) {
+        let Some(protocol) = self.terminal.pictures else { return };
+        // Some leave the cursor behind the picture: it is brought back to where it was.
+        self.raw(b"\x1b7");
+        self.up(picture.rows);
+        self.column(INDENT);
+        self.raw(&picture.sequences(protocol));
+        self.raw(b"\x1b8");
     }
 
     /// The part of a live row that begins at column `from`, where the cursor stands.

@@ -19,16 +19,16 @@ pub fn set_above(rows: usize) {
     ABOVE.store(rows, Ordering::Relaxed);
 }
 
-/// Notes whether the alternate buffer is shown, and says whether it was.
-pub fn set_alternate(is_shown: bool) -> bool {
-    ALTERNATE.swap(is_shown, Ordering::Relaxed)
+/// Notes whether the alternate buffer is shown.
+pub fn set_alternate(is_shown: bool) {
+    ALTERNATE.store(is_shown, Ordering::Relaxed);
 }
 
 /// Leaves the alternate buffer or erases the live area, and shows the cursor.
 pub fn bytes() -> Vec<u8> {
     let above = ABOVE.swap(0, Ordering::Relaxed);
     let mut bytes = b"\x1b[?2026l\x1b[?7h\x1b[0m".to_vec();
-    let was_alternate = set_alternate(false);
+    let was_alternate = ALTERNATE.swap(false, Ordering::Relaxed);
     if was_alternate {
         bytes.extend_from_slice(LEAVE_ALTERNATE);
     }

@@ -1,13 +1,12 @@
 //! The screen on terminals: two emulators, one that wraps rows anew at another width and one that does not.
 
 mod bytes;
-mod emulators;
 mod frames;
 mod random;
 
 use std::{io, time::Duration};
 
-use emulators::Emulator;
+use codex_testkit::emulators::Emulator;
 use proptest::test_runner::{Config, RngSeed};
 
 use super::{Capabilities, Screen};
@@ -35,7 +34,15 @@ impl io::Write for &mut Written {
 /// A terminal of an emulator's with nothing special.
 fn terminal(reflows: bool) -> Capabilities {
     let settles = Duration::ZERO;
-    Capabilities { colors: ColorDepth::True, reflows, links: true, modified_keys: false, settles, is_dumb: false }
+    Capabilities {
+        colors: ColorDepth::True,
+        reflows,
+        links: true,
+        modified_keys: false,
+        pictures: None,
+        settles,
+        is_dumb: false,
+    }
 }
 
 /// A screen on an emulator.
@@ -47,7 +54,7 @@ struct Pair<E> {
 impl<E: Emulator> Pair<E> {
     fn new(columns: usize, rows: usize) -> Self {
         let size = Size { columns, rows };
-        Self { emulator: E::new(size), screen: Screen::inline(Vec::new(), size, terminal(E::REFLOWS)) }
+        Self { emulator: E::new((columns, rows)), screen: Screen::inline(Vec::new(), size, terminal(E::REFLOWS)) }
     }
 
     fn flush(&mut self) {
@@ -68,7 +75,7 @@ impl<E: Emulator> Pair<E> {
     /// The terminal changes first, and the screen hears of it.
     fn resize(&mut self, columns: usize, rows: usize) {
         let size = Size { columns, rows };
-        self.emulator.resize(size);
+        self.emulator.resize((columns, rows));
         self.screen.resize(size);
     }
 }

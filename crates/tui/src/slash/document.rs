@@ -19,6 +19,9 @@ Typed into the composer, at its beginning. While a name is typed, those that are
 begins with `/` and names no command is a message. This page is generated from the table of the program.
 ";
 
+/// On a screen of fewer columns what a command does stands below it.
+const NARROW: usize = 60;
+
 /// `docs/slash-commands.md`.
 pub fn markdown() -> String {
     let mut text = BEGIN.to_owned();
@@ -69,7 +72,13 @@ pub(super) fn help(look: &Look, keymap: &Keymap) -> Vec<PagerEntry> {
 fn section<'about>(title: &str, lines: impl Iterator<Item = (String, &'about str)>, look: &Look) -> PagerEntry {
     let mut rows = vec![Row::new(title, look.style(Role::Heading))];
     for (typed, about) in lines {
-        rows.push(row(look, &[(&format!("  {typed:<26} "), Role::Strong), (about, Role::Plain)]));
+        match look.width < NARROW {
+            true => {
+                rows.push(row(look, &[("  ", Role::Plain), (&typed, Role::Strong)]));
+                rows.push(row(look, &[("    ", Role::Plain), (about, Role::Plain)]));
+            }
+            false => rows.push(row(look, &[(&format!("  {typed:<26} "), Role::Strong), (about, Role::Plain)])),
+        }
     }
     rows.push(Row::empty());
     PagerEntry::rows(rows)

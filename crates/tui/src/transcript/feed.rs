@@ -1,6 +1,6 @@
 //! The feed: what the server tells, folded into rows that are printed once, and rows of what is still open.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, path::Path, time::Instant};
 
 use codex_client::hook_lines;
 use codex_protocol::{PlanStep, ServerNotification, ThreadItem, Turn, TurnError, TurnStatus};
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     look::Look,
     markdown::{self, Stream},
+    picture::{Picture, Protocol},
     text::Row,
     theme::Role,
 };
@@ -43,6 +44,8 @@ pub struct Feed {
     asked: Option<String>,
     /// Whether there is more that is finished than was returned.
     behind: bool,
+    /// How the terminal is given pictures, if it is.
+    pictures: Option<Protocol>,
 }
 
 /// About how many rows are returned at once: all of a long answer would take many times the room of its text.
@@ -203,6 +206,19 @@ impl Feed {
         directory.clone_into(&mut self.directory);
     }
 
+    /// The terminal is given pictures so, from now on.
+    pub fn draws(&mut self, pictures: Option<Protocol>) {
+        self.pictures = pictures;
+    }
+
+    /// The pictures of what is finished.
+    fn drawn(&self, entry: &Entry, look: &Look) -> Vec<Row> {
+        let (Some(protocol), Entry::Item(item)) = (self.pictures, entry) else { return Vec::new() };
+        let files = message::pictures(item).map(|file| Path::new(&self.directory).join(file));
+        let pictures = files.filter_map(|file| Picture::read(&file, protocol, narrower(look, 2).width));
+        pictures.flat_map(Row::picture).collect()
+    }
+
     /// A question about this item is on the screen: it shows what is to be known of it.
     pub fn asks_about(&mut self, id: &str) {
         self.asked = Some(id.to_owned());
@@ -231,7 +247,9 @@ impl Feed {
                 self.behind = true;
                 return rows;
             }
-            if let Entry::Item(item) = &entry
+            let drawn = self.drawn(&entry, look);
+            if drawn.is_empty()
+                && let Entry::Item(item) = &entry
                 && let Some(glances) = looks::glances(item)
             {
                 self.glances.extend(glances);
@@ -253,7 +271,8 @@ impl Feed {
                 }
                 continue;
             }
-            let entry = entry.rows(look);
+            let mut entry = entry.rows(look);
+            entry.extend(drawn);
             if !entry.is_empty() {
                 self.release(look, &mut rows);
                 self.print(entry, &mut rows);

@@ -1,6 +1,6 @@
 //! What the user said, and what the model said.
 
-use codex_protocol::UserInput;
+use codex_protocol::{ThreadItem, UserInput};
 
 use super::{marked, narrower};
 use crate::{
@@ -44,6 +44,22 @@ pub fn user(content: &[UserInput], look: &Look, expanded: bool) -> Vec<Row> {
 fn picture(name: &str, look: &Look) -> Vec<Row> {
     let text = format!("[image {name}]").replace(" ]", "]");
     wrap(&Row::new(&text, look.style(Role::Path)), look.width, &Row::empty())
+}
+
+/// Files of the pictures that the user gave to the model, or that it has looked at.
+pub fn pictures(item: &ThreadItem) -> impl Iterator<Item = &str> {
+    let (said, looked_at) = match item {
+        ThreadItem::UserMessage { content, .. } => (content.as_slice(), None),
+        ThreadItem::DynamicToolCall { tool, arguments, success: Some(true), .. } if tool == "view_image" => {
+            (&[][..], arguments["path"].as_str())
+        }
+        _ => (&[][..], None),
+    };
+    let said = said.iter().filter_map(|input| match input {
+        UserInput::LocalImage { path } => Some(path.as_str()),
+        _ => None,
+    });
+    said.chain(looked_at)
 }
 
 /// What the model said.

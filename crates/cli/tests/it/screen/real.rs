@@ -80,13 +80,13 @@ fn another_size_while_an_answer_streams_loses_and_doubles_nothing() {
     // nobody finds it; so these leave room for it.
     for (at, columns, rows) in [(5, 100, 30), (30, 90, 24), (60, 120, 30), (90, 84, 24)] {
         terminal.until(&format!("row number {at} of"));
-        terminal.resize(columns, rows);
+        terminal.resize((columns, rows));
     }
     terminal.until("That is all.");
     terminal.until_it("the end of the turn", |lines| count(lines, "Working") == 0 && count(lines, "Ask, or") == 1);
     // Where nothing streams, any size will do.
     for (columns, rows) in [(40, 12), (20, 8), (120, 40), (80, 24)] {
-        terminal.resize(columns, rows);
+        terminal.resize((columns, rows));
         terminal.keys(&["-l", &columns.to_string()]);
         terminal.until(&format!("› {columns}"));
         terminal.keys(&["C-c"]);
@@ -118,7 +118,7 @@ fn a_much_lower_screen_has_nothing_twice_of_an_answer_that_goes_on() {
         terminal.codex("go");
         terminal.until("row number 60 of");
         terminal.until("Working");
-        terminal.resize(to_columns, to_rows);
+        terminal.resize((to_columns, to_rows));
         terminal.keys(&["-l", "x"]);
         terminal.until("› x");
         terminal.keys(&["BSpace", "Escape"]);
@@ -136,11 +136,11 @@ fn a_much_lower_screen_has_nothing_twice_of_an_answer_that_goes_on() {
 fn a_much_lower_screen_has_no_word_twice_of_a_paragraph_that_streams() {
     let words: Vec<String> = (1..=300).map(|number| format!("word{number}")).collect();
     let text = words.join(" ") + "\n\nThat is all.";
-    let place = Place::new(json!([{ "text": text, "delta": 7, "chunk": 400, "pause_ms": 5 }]));
+    let place = Place::new(json!([{ "text": text, "delta": 50, "chunk": 2000, "pause_ms": 500 }]));
     let terminal = Tmux::start(&place, 100, 30);
     terminal.codex("go");
     terminal.until("word100 ");
-    terminal.resize(30, 6);
+    terminal.resize((30, 6));
     terminal.until("That is all.");
     terminal.until_it("the end of the turn", |lines| count(lines, "Working") == 0 && count(lines, "Ask, or") == 1);
     let lines = terminal.lines();

@@ -10,7 +10,10 @@ use std::{
     time::Instant,
 };
 
-use codex_testkit::WATCHDOG;
+use codex_testkit::{
+    WATCHDOG,
+    emulators::{Alacritty, Emulator},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process},
@@ -27,6 +30,8 @@ pub struct Terminal {
     child: Child,
     controller: File,
     emulator: vt100::Parser,
+    /// The same on a terminal that wraps rows anew.
+    wrapping: Alacritty,
     written: Vec<u8>,
     /// Whether it says what it is when it is asked, as terminals do (DA1).
     answers: bool,
@@ -64,6 +69,7 @@ impl Terminal {
             child,
             controller,
             emulator: vt100::Parser::new(rows, columns, SCROLLBACK),
+            wrapping: Alacritty::new((columns.into(), rows.into())),
             written: Vec::new(),
             answers: true,
         }
@@ -102,6 +108,20 @@ impl Terminal {
         self
     }
 
+    /// Waits until `holds` is true of all [lines](Self::lines).
+    pub fn until_lines(&mut self, what: &str, holds: impl Fn(&[String]) -> bool) {
+        let end = Instant::now() + WATCHDOG;
+        while !holds(&self.lines()) {
+            assert!(self.read(), "the program ended, and there never was {what}:\n{}", self.lines().join("\n"));
+            assert!(Instant::now() < end, "there never was {what}:\n{}", self.lines().join("\n"));
+        }
+    }
+
+    /// Lines of the scrollback and the screen, on a terminal that wraps rows anew: as they were before that.
+    pub fn lines(&mut self) -> Vec<String> {
+        self.wrapping.lines()
+    }
+
     /// Presses `key`, and waits until the screen holds `text`.
     pub fn press(&mut self, key: &str, text: &str) -> &mut Self {
         self.send(key);
@@ -138,6 +158,7 @@ impl Terminal {
     /// Changes the size of the terminal.
     pub fn resize(&mut self, rows: u16, columns: u16) {
         self.emulator.screen_mut().set_size(rows, columns);
+        self.wrapping.resize((columns.into(), rows.into()));
         tcsetwinsize(&self.controller, winsize(rows, columns)).unwrap();
     }
 
@@ -188,6 +209,7 @@ impl Terminal {
         // Linux says EIO when nobody has the other side open any more.
         let count = self.controller.read(&mut bytes).unwrap_or_default();
         self.emulator.process(&bytes[..count]);
+        self.wrapping.feed(&bytes[..count]);
         if self.answers && bytes[..count].windows(3).any(|bytes| bytes == b"\x1b[c") {
             // Who is gone needs no answer.
             let _ = self.controller.write_all(b"\x1b[?62;22c");

@@ -16,6 +16,13 @@ fn what_is_typed_is_seen_on_any_screen() {
     }
 }
 
+#[test]
+fn help_has_one_column_on_a_narrow_screen() {
+    let mut stage = Stage::opened((40, 12));
+    let shown = stage.says("/help").shown();
+    assert!(shown.contains("\n    /agents\n      Sub-agents: how they stand, what\n"), "{shown}");
+}
+
 /// What is written where nothing can be drawn.
 fn written(stage: &mut Stage) -> (String, bool) {
     let (rows, is_read) = stage.app.overlay_rows();

@@ -12,6 +12,7 @@ use codex_protocol::{
     ClientRequest, ClientResponse, CommandListResult, Empty, Event, OwnCommand, Position, RpcError, ServerMessage,
     ServerNotification, ServerRequest, ThreadOpened, ThreadStartParams,
 };
+use codex_testkit::emulators::{Alacritty, Emulator};
 use serde_json::{Value, json};
 
 use super::super::{App, AppEvent, Effect, Opening, Purpose, Setup};
@@ -30,13 +31,14 @@ use crate::{
 /// Rows that the terminal keeps.
 const SCROLLBACK: usize = 1000;
 
-/// An emulator as something that is written to.
+/// An emulator as something that is written to, and one that wraps rows anew.
 #[derive(Clone)]
-struct Terminal(Rc<RefCell<vt100::Parser>>);
+struct Terminal(Rc<RefCell<vt100::Parser>>, Rc<RefCell<Alacritty>>);
 
 impl io::Write for Terminal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().process(bytes);
+        self.1.borrow_mut().feed(bytes);
         Ok(bytes.len())
     }
 
@@ -59,13 +61,15 @@ pub struct Plan {
     pub typed: Option<&'static str>,
     /// What the model that is configured lacks.
     pub lacks_key: bool,
+    /// Whether the terminal wraps rows anew at another width, and shows pages on a screen of their own.
+    pub reflows: bool,
 }
 
 impl Plan {
     /// A new session, of which nothing is special.
     pub fn usual(size: (usize, usize)) -> Self {
         let opening = Opening::Start(ThreadStartParams::default());
-        Self { size, full: false, opening, first: None, typed: None, lacks_key: false }
+        Self { size, full: false, opening, first: None, typed: None, lacks_key: false, reflows: false }
     }
 }
 
@@ -86,6 +90,7 @@ pub struct Stage {
     now: Instant,
     screen: Screen<Terminal>,
     terminal: Terminal,
+    reflows: bool,
 }
 
 impl Stage {
@@ -112,12 +117,16 @@ impl Stage {
         if let Some(typed) = plan.typed {
             composer.set(draft(typed));
         }
-        let terminal = Terminal(Rc::new(RefCell::new(vt100::Parser::new(rows as u16, columns as u16, SCROLLBACK))));
+        let terminal = Terminal(
+            Rc::new(RefCell::new(vt100::Parser::new(rows as u16, columns as u16, SCROLLBACK))),
+            Rc::new(RefCell::new(Alacritty::new(plan.size))),
+        );
         let can = Capabilities {
             colors: ColorDepth::True,
-            reflows: false,
+            reflows: plan.reflows,
             links: true,
             modified_keys: false,
+            pictures: None,
             settles: Duration::ZERO,
             is_dumb: false,
         };
@@ -132,6 +141,7 @@ impl Stage {
             // Not the alternate buffer: the process has one for all tests. What is drawn is the same.
             screen: Screen::inline(terminal.clone(), size, can),
             terminal,
+            reflows: plan.reflows,
         };
         stage.draw();
         stage
@@ -168,6 +178,12 @@ impl Stage {
                 other => self.done.push(other),
             }
         }
+        let has_pages = self.reflows && self.app.is_page();
+        self.screen.page(has_pages);
+        if has_pages {
+            self.screen.frame(&self.app.live(self.now)).unwrap();
+            return self;
+        }
         self.screen.print(self.app.finished());
         while self.app.is_behind() {
             self.screen.print(self.app.finished());
@@ -196,6 +212,26 @@ impl Stage {
     /// Types text and sends it.
     pub fn says(&mut self, text: &str) -> &mut Self {
         self.types(text).keys("enter")
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, (columns, rows): (usize, usize)) -> &mut Self {
+        let size = Size { columns, rows };
+        self.terminal.1.borrow_mut().resize((columns, rows));
+        self.screen.resize(size);
+        let left = self.screen.left_behind();
+        self.screen.print(self.app.left_behind(left));
+        self.input(Input::Resize(size))
+    }
+
+    /// All lines of the terminal that wraps rows anew: those of the scrollback and of the screen.
+    pub fn lines(&self) -> Vec<String> {
+        self.terminal.1.borrow_mut().lines()
+    }
+
+    /// The rows of its screen.
+    pub fn screen_lines(&self) -> Vec<String> {
+        self.terminal.1.borrow_mut().screen()
     }
 
     /// Something else comes from the terminal.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Written, live, random_cases, rows, terminal};
 use crate::{
+    picture::{Picture, Protocol},
     screen::{Capabilities, Screen},
     text::{Color, ColorDepth, Live, Row, Size, Span, Style},
 };
@@ -83,6 +84,29 @@ fn links_are_written_where_they_are_known() {
     for (links, expected) in [(true, "see \x1b]8;;https://example.com/\x1b\\this\x1b]8;;\x1b\\"), (false, "see this")] {
         let frames = written(Capabilities { links, ..terminal(true) }, std::slice::from_ref(&live));
         assert_eq!(middle(&frames[0]), format!("{expected}\r"));
+    }
+}
+
+/// Room is made first, and the cursor is where it was afterwards, whatever the terminal does with it.
+#[test]
+fn a_picture_is_drawn_in_rows_that_were_made_for_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x1e\0\0\0\x3c").unwrap();
+    let picture = Picture::read(file.path(), Protocol::Kitty, 20).unwrap();
+    assert_eq!((picture.columns, picture.rows), (3, 3));
+    let sequence = String::from_utf8(picture.sequences(Protocol::Kitty)).unwrap();
+    let drawn = format!("\r\n\r\n\r\n\x1b7\x1b[3A\r\x1b[2C{sequence}\x1b8");
+    for (pictures, rows, is_drawn) in
+        [(Some(Protocol::Kitty), 6, true), (Some(Protocol::Kitty), 3, false), (None, 6, false)]
+    {
+        let mut out = Written::default();
+        let mut screen = Screen::inline(&mut out, Size { rows, ..SIZE }, Capabilities { pictures, ..terminal(true) });
+        screen.print(Row::picture(picture.clone()));
+        screen.frame(&live(&["> "])).unwrap();
+        screen.frame(&live(&["> x"])).unwrap();
+        let bytes = String::from_utf8(out.bytes).unwrap();
+        let times = (bytes.matches(&drawn).count(), bytes.matches("\x1b_G").count());
+        assert_eq!(times, if is_drawn { (1, 1) } else { (0, 0) }, "{pictures:?} {rows}: {bytes:?}");
     }
 }
 

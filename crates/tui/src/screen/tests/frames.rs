@@ -1,10 +1,8 @@
 //! What is printed and shown is on the terminal, in that order, once.
 
-use super::{
-    Pair,
-    emulators::{Alacritty, Emulator, Vt100},
-    live, rows,
-};
+use codex_testkit::emulators::{Alacritty, Emulator, Vt100};
+
+use super::{Pair, live, rows};
 use crate::text::{Live, Row};
 
 /// What is done with a screen.

@@ -2,11 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{
-    Pair,
-    emulators::{Alacritty, Emulator, Vt100},
-    random_cases, rows,
-};
+use codex_testkit::emulators::{Alacritty, Emulator, Vt100};
+
+use super::{Pair, random_cases, rows};
 use crate::text::Live;
 
 #[derive(Debug, Clone)]

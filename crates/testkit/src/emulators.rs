@@ -1,4 +1,5 @@
 //! Two terminals without a window.
+#![allow(clippy::unwrap_used, reason = "a position that is none is a failed test")]
 
 use alacritty_terminal::{
     event::VoidListener,
@@ -8,7 +9,8 @@ use alacritty_terminal::{
     vte::ansi::Processor,
 };
 
-use crate::text::Size;
+/// Columns and rows.
+pub type Size = (usize, usize);
 
 /// Longer than any test prints.
 const SCROLLBACK: usize = 10_000;
@@ -18,15 +20,21 @@ pub trait Emulator {
     /// Whether it wraps rows anew at another width.
     const REFLOWS: bool;
 
+    /// One of this size.
     fn new(size: Size) -> Self;
 
+    /// Takes what a program has written.
     fn feed(&mut self, bytes: &[u8]);
 
+    /// Gets another size.
     fn resize(&mut self, size: Size);
 
     /// All lines, those of the scrollback first, as they were before they were wrapped; without blanks at their ends,
     /// and without empty ones at the end of the screen.
     fn lines(&mut self) -> Vec<String>;
+
+    /// The rows that are on the screen, without blanks at their ends.
+    fn screen(&mut self) -> Vec<String>;
 
     /// How many rows are in the scrollback.
     fn scrolled(&mut self) -> usize;
@@ -50,15 +58,15 @@ struct Cells(Size);
 
 impl Dimensions for Cells {
     fn total_lines(&self) -> usize {
-        self.0.rows
+        self.0.1
     }
 
     fn screen_lines(&self) -> usize {
-        self.0.rows
+        self.0.1
     }
 
     fn columns(&self) -> usize {
-        self.0.columns
+        self.0.0
     }
 }
 
@@ -98,6 +106,13 @@ impl Emulator for Alacritty {
         without_empty_end(lines)
     }
 
+    fn screen(&mut self) -> Vec<String> {
+        let grid = self.term.grid();
+        let row =
+            |line| (0..grid.columns()).map(|column| grid[Point::new(Line(line), Column(column))].c).collect::<String>();
+        (0..=grid.bottommost_line().0).map(|line| row(line).trim_end().to_owned()).collect()
+    }
+
     fn scrolled(&mut self) -> usize {
         self.term.grid().history_size()
     }
@@ -115,7 +130,7 @@ impl Emulator for Vt100 {
     const REFLOWS: bool = false;
 
     fn new(size: Size) -> Self {
-        Self(vt100::Parser::new(size.rows as u16, size.columns as u16, SCROLLBACK))
+        Self(vt100::Parser::new(size.1 as u16, size.0 as u16, SCROLLBACK))
     }
 
     fn feed(&mut self, bytes: &[u8]) {
@@ -123,7 +138,7 @@ impl Emulator for Vt100 {
     }
 
     fn resize(&mut self, size: Size) {
-        self.0.screen_mut().set_size(size.rows as u16, size.columns as u16);
+        self.0.screen_mut().set_size(size.1 as u16, size.0 as u16);
     }
 
     fn lines(&mut self) -> Vec<String> {
@@ -144,6 +159,11 @@ impl Emulator for Vt100 {
         screen.set_scrollback(0);
         lines.push(line.trim_end().to_owned());
         without_empty_end(lines)
+    }
+
+    fn screen(&mut self) -> Vec<String> {
+        let (_, width) = self.0.screen().size();
+        self.0.screen().rows(0, width).map(|row| row.trim_end().to_owned()).collect()
     }
 
     fn scrolled(&mut self) -> usize {
