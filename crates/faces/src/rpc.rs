@@ -1,6 +1,7 @@
 //! JSON-RPC 2.0: what the other side says, and what is said to it.
 
 use codex_protocol::ServerMessage;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -55,11 +56,11 @@ pub(crate) fn parse(line: &str) -> Result<Message, Failure> {
 pub(crate) struct Peer(pub(crate) mpsc::Sender<String>);
 
 impl Peer {
-    pub(crate) async fn notify(&self, method: &str, params: Value) {
+    pub(crate) async fn notify(&self, method: &str, params: impl Serialize) {
         self.say(json!({ "jsonrpc": "2.0", "method": method, "params": params })).await;
     }
 
-    pub(crate) async fn ask(&self, id: u64, method: &str, params: Value) {
+    pub(crate) async fn ask(&self, id: u64, method: &str, params: impl Serialize) {
         self.say(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
     }
 

@@ -1,6 +1,7 @@
 //! `codex app-server` as programs see it: what they write, what they read, and how it ends.
 
 pub mod client;
+mod recorded;
 
 use std::{
     fs,

@@ -1,6 +1,8 @@
 //! `codex acp` and `codex mcp-server` as editors and other agents see them: JSON-RPC 2.0 over standard input and output.
 //! And the adapter that makes an editor's agent of any app-server, from the npm registry, over ours.
 
+mod editors;
+
 use std::{
     collections::VecDeque,
     fs,
@@ -104,13 +106,18 @@ impl Other {
         self.heard.drain(..).filter_map(word).collect()
     }
 
+    /// What it was told or asked next.
+    fn next(&mut self) -> Value {
+        self.heard.pop_front().unwrap_or_else(|| {
+            let line = self.lines.recv_timeout(WATCHDOG).unwrap();
+            serde_json::from_str(&line).unwrap()
+        })
+    }
+
     /// The names of the commands that it is told of next.
     fn told_commands(&mut self) -> Vec<String> {
         loop {
-            let message = self.heard.pop_front().unwrap_or_else(|| {
-                let line = self.lines.recv_timeout(WATCHDOG).unwrap();
-                serde_json::from_str(&line).unwrap()
-            });
+            let message = self.next();
             if let Some(commands) = message["params"]["update"]["availableCommands"].as_array() {
                 return commands.iter().map(|command| command["name"].as_str().unwrap().to_owned()).collect();
             }
@@ -219,7 +226,7 @@ fn an_editor_opens_sessions_prompts_is_asked_and_cancels() {
         ("session/prompt", prompt(&session, ""), "the prompt is empty"),
         ("session/set_mode", json!({ "sessionId": session, "modeId": "yolo" }), "there is no mode `yolo`"),
         ("session/load", json!({ "sessionId": "none", "cwd": "/", "mcpServers": [] }), "no session has the id"),
-        ("session/new", json!({}), "`cwd` is missing"),
+        ("session/new", json!({}), "missing field `cwd`"),
         ("session/juggle", json!({}), "there is no method"),
     ];
     for (method, params, words) in table {

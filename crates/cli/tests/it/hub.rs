@@ -1,6 +1,11 @@
 //! Several connections to one server: they see the same, none holds up a turn, and threads live on without any.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs::{self, File},
+    sync::{Arc, mpsc::channel},
+    thread,
+    time::Duration,
+};
 
 use codex_client::{Connection, View};
 use codex_protocol::{
@@ -9,6 +14,8 @@ use codex_protocol::{
     UnsubscribeStatus,
 };
 use codex_server::Hub;
+use codex_testkit::WATCHDOG;
+use rustix::fs::{FlockOperation, flock, fstat};
 use serde_json::{Value, json};
 
 use crate::{
@@ -250,4 +257,49 @@ async fn at_the_end_no_turn_begins_and_those_that_run_are_interrupted_when_their
     let refused = one.connection.client.turn_start(params).await.unwrap_err();
     assert!(refused.message.contains("is being stopped"), "{refused}");
     assert!(place.journals()[0].contains(r#""outcome":"interrupted""#), "{:?}", place.journals());
+}
+
+/// One thread serves all sessions. The state of one session's files waits for a lock here, which is what long work on files is
+/// to it; if that held up the thread, nothing of the other session's turn would happen before the lock is let go.
+#[tokio::test]
+async fn work_on_files_of_one_session_holds_up_no_other() {
+    let writes = json!([{ "text": "I make it.", "tool": "exec_command", "arguments": { "cmd": "touch made" } }, { "text": "made" }]);
+    let reads = json!([
+        { "tool": "read_file", "arguments": { "path": "a.txt" } },
+        { "tool": "search_files", "arguments": { "pattern": "hello" } },
+        { "text": "read" },
+    ]);
+    let place = Place::new(json!({ "sessions": { "write": writes, "read": reads } }));
+    fs::write(place.workspace.join("a.txt"), "hello\n").unwrap();
+    let directory = place.home.join("checkpoints");
+    fs::create_dir_all(&directory).unwrap();
+    let lock = File::create(directory.join("use.lock")).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let inode = format!(":{} ", fstat(&lock).unwrap().st_ino);
+    // Let go by a thread of its own, in the end even where nobody says so.
+    let (let_go, told) = channel();
+    let holder = thread::spawn(move || {
+        let in_time = told.recv_timeout(WATCHDOG).is_ok();
+        drop(lock);
+        in_time
+    });
+    let hub = hub(&place);
+    let mut writer = started(&hub, &place, ApprovalPolicy::Never).await;
+    let mut reader = started(&hub, &place, ApprovalPolicy::Never).await;
+    writer.say("write").await;
+    writer.next(|told| matches!(told, ServerNotification::ItemCompleted(_)).then_some(())).await;
+    let waits =
+        || fs::read_to_string("/proc/locks").unwrap().lines().any(|lock| lock.contains("->") && lock.contains(&inode));
+    while !waits() {
+        assert!(!holder.is_finished(), "the state of the files waits for nothing");
+        tokio::task::yield_now().await;
+    }
+    reader.say("read").await;
+    let seen = streamed(&rest(&mut reader).await);
+    assert_eq!(seen, "read");
+    assert!(waits() && !place.workspace.join("made").exists(), "it still waits");
+    let_go.send(()).unwrap();
+    assert!(streamed(&rest(&mut writer).await).ends_with("made"));
+    assert!(holder.join().unwrap(), "the turn of the other waited for the lock");
+    assert!(place.workspace.join("made").exists());
 }

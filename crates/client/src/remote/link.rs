@@ -9,7 +9,7 @@ use std::{
 
 use codex_protocol::{
     ClientRequest, ClientResponse, ErrorKind, Event, Position, REVISION, RpcError, ServerMessage, ServerNotification,
-    ThreadResumeParams, Warning,
+    ServerRequest, ServerRequestResolved, ThreadResumeParams, Warning,
 };
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use serde::Deserialize;
@@ -56,6 +56,8 @@ pub(super) struct Link {
     followed: BTreeSet<String>,
     /// The last record that was heard of, by thread.
     heard: BTreeMap<String, u64>,
+    /// What the server asks and has no answer to, with the thread that it is about.
+    questions: BTreeMap<u64, String>,
     /// Why nothing can be asked there: server and client do not understand each other.
     refused: Option<String>,
 }
@@ -104,8 +106,22 @@ impl Link {
         called: mpsc::Receiver<Call>,
         events: mpsc::Sender<ServerMessage>,
     ) -> Self {
-        let (backlog, sending, received, confirmed, followed, heard, refused) = Default::default();
-        Self { endpoint, session, called, events, backlog, sending, received, confirmed, followed, heard, refused }
+        let (backlog, sending, received, confirmed, followed, heard) = Default::default();
+        let (questions, refused) = Default::default();
+        Self {
+            endpoint,
+            session,
+            called,
+            events,
+            backlog,
+            sending,
+            received,
+            confirmed,
+            followed,
+            heard,
+            questions,
+            refused,
+        }
     }
 
     pub(super) async fn run(mut self, dialled: Dialled) {
@@ -260,6 +276,10 @@ impl Link {
         let Sending { pending, asked, .. } = std::mem::take(&mut self.sending);
         self.sending.asked = asked;
         self.introduce();
+        // Another question may have the id of one of these: who still shows one would answer that.
+        for (request_id, thread_id) in std::mem::take(&mut self.questions) {
+            self.say(ServerNotification::ServerRequestResolved(ServerRequestResolved { thread_id, request_id }));
+        }
         for thread_id in &self.followed {
             let live_output = Some(true);
             let params = ThreadResumeParams {
@@ -358,9 +378,23 @@ impl Link {
         }
     }
 
-    /// Keeps how far each thread was heard of.
+    /// Keeps how far each thread was heard of, and what is asked.
     fn note(&mut self, message: &ServerMessage) {
-        let ServerMessage::Event(Event { notification, position }) = message else { return };
+        let Event { notification, position } = match message {
+            ServerMessage::Event(event) => event,
+            ServerMessage::Request { id, request } => {
+                let thread_id = match request {
+                    ServerRequest::CommandApproval(params) => &params.thread_id,
+                    ServerRequest::FileChangeApproval(params) => &params.thread_id,
+                    ServerRequest::ProjectTrust(params) => &params.thread_id,
+                };
+                self.questions.insert(*id, thread_id.clone());
+                return;
+            }
+        };
+        if let ServerNotification::ServerRequestResolved(resolved) = notification {
+            self.questions.remove(&resolved.request_id);
+        }
         let Some(thread_id) = thread_of(notification) else { return };
         if let ServerNotification::ThreadClosed(_) = notification {
             self.followed.remove(thread_id);
@@ -372,7 +406,11 @@ impl Link {
     }
 
     fn warn(&mut self, message: String) {
-        let notification = ServerNotification::Warning(Warning { thread_id: None, message });
+        self.say(ServerNotification::Warning(Warning { thread_id: None, message }));
+    }
+
+    /// Tells who listens.
+    fn say(&mut self, notification: ServerNotification) {
         self.backlog.push_back(ServerMessage::Event(Event { notification, position: Position::Transient {} }));
     }
 }

@@ -5,9 +5,12 @@
 
 use std::collections::HashMap;
 
+use agent_client_protocol_schema::v1::{
+    AvailableCommand, AvailableCommandInput, AvailableCommandsUpdate, SessionNotification, SessionUpdate,
+    UnstructuredCommandInput,
+};
 use codex_client::{Client, command_word, own_command};
 use codex_protocol::{CommandListParams, OwnCommand, RpcError, UserInput};
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::prompt::Prompt;
@@ -39,7 +42,7 @@ pub(super) fn teller(client: Client, peer: Peer) -> mpsc::UnboundedSender<News> 
             let Ok(commands) = list(&client, &thread_id).await else { continue };
             let before = told.entry(thread_id.clone()).or_default();
             if *before != commands {
-                peer.notify("session/update", json!({ "sessionId": thread_id, "update": update(&commands) })).await;
+                peer.notify("session/update", SessionNotification::new(thread_id, update(&commands))).await;
                 *before = commands;
             }
         }
@@ -48,13 +51,15 @@ pub(super) fn teller(client: Client, peer: Peer) -> mpsc::UnboundedSender<News> 
 }
 
 /// The update that tells which commands a session has.
-fn update(commands: &[OwnCommand]) -> Value {
+fn update(commands: &[OwnCommand]) -> SessionUpdate {
     let told = |command: &OwnCommand| {
-        let input = command.argument_hint.as_ref().map(|hint| json!({ "hint": hint }));
-        json!({ "name": command.name, "description": command.description, "input": input })
+        let input = command
+            .argument_hint
+            .as_ref()
+            .map(|hint| AvailableCommandInput::Unstructured(UnstructuredCommandInput::new(hint)));
+        AvailableCommand::new(&command.name, &command.description).input(input)
     };
-    let commands: Vec<Value> = commands.iter().map(told).collect();
-    json!({ "sessionUpdate": "available_commands_update", "availableCommands": commands })
+    SessionUpdate::AvailableCommandsUpdate(AvailableCommandsUpdate::new(commands.iter().map(told).collect()))
 }
 
 /// A prompt as a turn's input. What is no command stays a text.

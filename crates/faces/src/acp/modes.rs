@@ -1,7 +1,8 @@
 //! Modes of a session, as editors offer them: what the agent may touch, and when it asks.
 
-use codex_protocol::{ApprovalPolicy, CollaborationMode, ModeKind, SandboxMode, SettingsChange, ThreadOpened};
-use serde_json::{Value, json};
+use agent_client_protocol_schema::v1::{SessionConfigSelectOption, SessionMode, SessionModeState};
+use codex_protocol::{ApprovalPolicy, CollaborationMode, ModeKind, SandboxMode, SettingsChange};
+use serde_json::Value;
 
 /// Id, name, and what it is.
 const MODES: [(&str, &str, &str); 4] = [
@@ -16,15 +17,23 @@ pub(super) fn names() -> Vec<&'static str> {
 }
 
 /// All modes, and the one that is in force.
-pub(super) fn all(current: &str) -> Value {
+pub(super) fn all(current: &'static str) -> SessionModeState {
     let mode =
-        |(id, name, description): &(&str, &str, &str)| json!({ "id": id, "name": name, "description": description });
-    json!({ "currentModeId": current, "availableModes": MODES.iter().map(mode).collect::<Vec<_>>() })
+        |(id, name, description): &(&'static str, &str, &str)| SessionMode::new(*id, *name).description(*description);
+    SessionModeState::new(current, MODES.iter().map(mode).collect())
 }
 
-/// The mode that a thread is in, or the nearest to it.
-pub(super) fn of(opened: &ThreadOpened) -> &'static str {
-    match (opened.mode, opened.sandbox["type"].as_str(), opened.approval_policy) {
+/// All modes, for editors that know options and no modes.
+pub(super) fn options() -> Vec<SessionConfigSelectOption> {
+    let option = |(id, name, description): &(&'static str, &str, &str)| {
+        SessionConfigSelectOption::new(*id, *name).description(*description)
+    };
+    MODES.iter().map(option).collect()
+}
+
+/// The mode that a thread is in, or the nearest to it. `sandbox` is in the wire's spelling of a policy.
+pub(super) fn of(kind: ModeKind, sandbox: &Value, approval: ApprovalPolicy) -> &'static str {
+    match (kind, sandbox["type"].as_str(), approval) {
         (ModeKind::Plan, ..) => "plan",
         (_, Some("readOnly"), _) => "read-only",
         (.., ApprovalPolicy::Never) => "full-auto",

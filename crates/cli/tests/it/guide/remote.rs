@@ -71,6 +71,23 @@ fn s60_the_screen_works_there_as_here() {
 }
 
 #[test]
+fn s60_a_question_of_a_server_that_is_gone_is_not_asked_any_more() {
+    let touch = json!({ "tool": "exec_command", "arguments": { "cmd": "touch made" } });
+    let place = Place::new(json!([touch, { "text": "It goes on." }]));
+    let served = Served::start(&place, &[]);
+    let (url, address) = (served.url.clone(), served.address().to_owned());
+    let mut terminal = Terminal::start(&place, &["--remote", &url], 24, 100);
+    terminal.until(&format!("{url} {}", place.workspace.display()));
+    terminal.press("go\r", "yes, this once");
+    served.kill();
+    let _served = Served::at(&place, &address, &[]);
+    // Its number may be that of another question of the new server.
+    terminal.until_it("the end of the question", |screen| !screen.contains("yes, this once"));
+    terminal.rest().press("and now\r", "It goes on.");
+    assert!(!place.workspace.join("made").exists());
+}
+
+#[test]
 fn s62_exec_runs_there_and_streams_back() {
     let place = Place::new(json!([{ "tool": "exec_command", "arguments": { "cmd": "pwd" } }, { "text": "done" }]));
     let served = Served::start(&place, &[]);

@@ -1,0 +1,60 @@
+//! Servers of tools that an editor has for a session, as settings of its thread.
+
+use std::collections::BTreeMap;
+
+use agent_client_protocol_schema::v1::McpServer;
+use serde_json::{Map, Value, json};
+
+use crate::rpc::{Failure, INVALID_PARAMS};
+
+/// Adds to `config` what makes `servers` those of a thread.
+///
+/// # Errors
+/// When one is of a kind that was not offered.
+pub(super) fn add(config: &mut Option<Map<String, Value>>, servers: Vec<McpServer>) -> Result<(), Failure> {
+    for server in servers {
+        let (name, table) = match server {
+            McpServer::Stdio(server) => {
+                let env: BTreeMap<String, String> = server.env.into_iter().map(|one| (one.name, one.value)).collect();
+                (server.name, json!({ "command": server.command, "args": server.args, "env": env }))
+            }
+            McpServer::Http(server) => {
+                let headers = server.headers.into_iter().map(|header| (header.name, header.value));
+                let headers: BTreeMap<String, String> = headers.collect();
+                (server.name, json!({ "url": server.url, "http_headers": headers }))
+            }
+            _ => return Err((INVALID_PARAMS, "`mcpServers`: one is neither of `stdio` nor of `http`".into())),
+        };
+        config.get_or_insert_default().insert(format!("mcp_servers.{}", key(&name)), table);
+    }
+    Ok(())
+}
+
+/// A name that the settings take: people call servers what they like.
+fn key(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+    let name: String = name.chars().take(64).map(plain).collect();
+    if name.is_empty() { "server".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_of_an_editor_become_settings() {
+        let servers = json!([
+            { "name": "my docs.v2", "command": "/bin/docs", "args": ["-x"], "env": [{ "name": "A", "value": "1" }] },
+            { "type": "http", "name": "tracker", "url": "https://t.example/mcp", "headers": [{ "name": "X", "value": "y" }] },
+        ]);
+        let mut config = None;
+        add(&mut config, serde_json::from_value(servers).unwrap()).unwrap();
+        let expected = json!({
+            "mcp_servers.my-docs-v2": { "command": "/bin/docs", "args": ["-x"], "env": { "A": "1" } },
+            "mcp_servers.tracker": { "url": "https://t.example/mcp", "http_headers": { "X": "y" } },
+        });
+        assert_eq!(config.map(Value::Object), Some(expected));
+        let sse = json!([{ "type": "sse", "name": "s", "url": "https://t.example", "headers": [] }]);
+        assert!(add(&mut None, serde_json::from_value(sse).unwrap()).is_err());
+    }
+}
