@@ -60,7 +60,8 @@ struct Found {
 
 #[test]
 fn recorded_clients_hear_what_they_heard_then() {
-    let recorded: Recorded = serde_json::from_str(include_str!("../../app_server/recorded.json")).unwrap();
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/app_server/recorded.json")).unwrap();
+    let recorded: Recorded = serde_json::from_str(&text).unwrap();
     let mut found = Found::default();
     for conversation in &recorded.sessions {
         replay(&recorded, conversation, &mut found);
