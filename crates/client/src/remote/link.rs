@@ -387,6 +387,7 @@ impl Link {
                     ServerRequest::CommandApproval(params) => &params.thread_id,
                     ServerRequest::FileChangeApproval(params) => &params.thread_id,
                     ServerRequest::ProjectTrust(params) => &params.thread_id,
+                    ServerRequest::Elicitation(params) => &params.thread_id,
                 };
                 self.questions.insert(*id, thread_id.clone());
                 return;
