@@ -156,7 +156,7 @@ fn codex_sandbox_says_once_what_it_refused_and_how_that_is_allowed() {
             ],
         ),
         (&["--add-dir", &outside.to_string()], "touch $OUTSIDE/new; exit 1", 1, vec![]),
-        (&[], "cd $OUTSIDE && echo > new", 2, vec![format!("codex: sandbox: {outside}/new is read-only here: {add}")]),
+        (&[], "cd $OUTSIDE && echo > new", 1, vec![format!("codex: sandbox: {outside}/new is read-only here: {add}")]),
         (
             &[],
             "echo > .codex/new",
