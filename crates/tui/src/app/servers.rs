@@ -54,7 +54,11 @@ impl App {
     /// Takes an answer about them.
     pub(super) fn of_servers(&mut self, asked: OfServers, response: ClientResponse) {
         match (asked, response) {
-            (OfServers::Show, ClientResponse::McpServerStatusList(list)) => self.lay(overlays::servers(list.data)),
+            (OfServers::Show, ClientResponse::McpServerStatusList(list)) => {
+                self.lay(overlays::servers(list.data));
+                // One may have changed, and told so, before this answer came.
+                self.servers_changed();
+            }
             (OfServers::Again, ClientResponse::McpServerStatusList(list)) => self.servers_came(&list.data),
             (OfServers::Changed, _) => self.intend(Intent::Fetch(Fetch::McpServers)),
             (OfServers::LogIn(name), ClientResponse::McpServerOauthLogin(begun)) => self.login_begun(&name, begun),
