@@ -284,9 +284,9 @@ fn a_person_logs_in_from_the_screen() {
             assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
         } else {
             terminal.paste("nonsense");
-            terminal.press("\r", "cannot be logged in to");
+            terminal.until("(8 characters, not shown)").press("\r", "cannot be logged in to");
             terminal.paste(&led);
-            terminal.send("\r");
+            terminal.until(" characters, not shown)").send("\r");
         }
         terminal.until("you are logged in to notes").until("Ask, or /help");
         terminal.press("/mcp\r", "ready · 1 tools");
