@@ -82,6 +82,17 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     if level == SandboxLevel::DangerFullAccess {
         return ignored::hold(ground, policy, Found::default(), None).await;
     }
+    let of_commands = |it: Variable| ground.commands.get(OsStr::new(it.name())).map(OsString::as_os_str);
+    let names = policy.rules.denied_programs().map_err(|error| configuration(&error))?;
+    // All programs of the machine are looked at: beside the rest.
+    let programs = (!names.is_empty()).then(|| {
+        // Where the user finds them, and where commands do.
+        let mut path = environment.path().unwrap_or_default().to_owned();
+        path.push(":");
+        path.push(of_commands(variables::PATH).unwrap_or_default());
+        let roots = policy.writable.clone();
+        tokio::task::spawn_blocking(move || programs_named(|name| names.contain(name), &path, &roots))
+    });
     policy.protected.extend(policy.writable.iter().flat_map(|root| protected_paths(root)));
     // Our own settings and sessions, wherever they lie: a command must not write what is read at the next start. By
     // their real place, as the roots are: the way there may lead over a link.
@@ -101,14 +112,8 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     policy.hidden.extend(environment.hidden().iter().filter_map(|path| path.canonicalize().ok()));
     policy.hidden.sort();
     policy.hidden.dedup();
-    let of_commands = |it: Variable| ground.commands.get(OsStr::new(it.name())).map(OsString::as_os_str);
-    let names = policy.rules.denied_programs().map_err(|error| configuration(&error))?;
-    if !names.is_empty() {
-        // Where the user finds them, and where commands do.
-        let mut path = environment.path().unwrap_or_default().to_owned();
-        path.push(":");
-        path.push(of_commands(variables::PATH).unwrap_or_default());
-        policy.denied_programs = programs_named(|name| names.contain(name), &path, &policy.writable);
+    if let Some(programs) = programs {
+        policy.denied_programs = programs.await.map_err(|error| configuration(&error.to_string()))?;
     }
     let home = environment.home();
     policy.caches =
