@@ -57,7 +57,7 @@ pub enum ConfigCommand {
     Schema,
 }
 
-/// Which file is meant.
+// Which file is meant. No doc comment: it would become what `--help` says of the commands that have these flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct Layer {
     /// The project's file, `.codex/config.toml`

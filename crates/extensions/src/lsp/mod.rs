@@ -343,6 +343,15 @@ enum Answer {
 }
 
 impl Site {
+    /// The directory that it may write: its `/tmp`, but where the project lies in a place of that kind, which is only to be
+    /// read then.
+    fn private(&self) -> &'static str {
+        let roots = &self.ground.roots;
+        let mut all = roots.writable.iter().chain([&roots.workspace]);
+        let is_temporary = all.any(|root| root.starts_with("/tmp") || root.starts_with("/var/tmp"));
+        if is_temporary { "/dev/shm" } else { "/tmp" }
+    }
+
     /// What it is told first.
     fn initialize(&self) -> Value {
         let root = text::address(&self.root);
@@ -352,7 +361,7 @@ impl Site {
             "clientInfo": { "name": "codex" },
             "rootUri": root,
             "workspaceFolders": [{ "uri": root, "name": name }],
-            "initializationOptions": self.options,
+            "initializationOptions": filled(&self.options, self.private()),
             "capabilities": {
                 "workspace": {
                     "configuration": true,
@@ -371,6 +380,16 @@ impl Site {
                 "general": { "positionEncodings": ["utf-16"] },
             },
         })
+    }
+}
+
+/// `options` with `private` where that is meant.
+fn filled(options: &Value, private: &str) -> Value {
+    match options {
+        Value::String(text) => text.replace(table::PRIVATE, private).into(),
+        Value::Array(values) => values.iter().map(|value| filled(value, private)).collect(),
+        Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), filled(value, private))).collect(),
+        other => other.clone(),
     }
 }
 

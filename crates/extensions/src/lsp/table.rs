@@ -11,9 +11,12 @@ pub struct KnownServer {
     pub files: &'static [&'static str],
     /// Names of files, one of which stands in the root of a project.
     pub root_markers: &'static [&'static str],
-    /// What it is told at its start, as JSON; empty for nothing.
+    /// What it is told at its start, as JSON; empty for nothing. [`PRIVATE`] in it is the directory that it may write.
     pub options: &'static str,
 }
+
+/// Stands for the directory that a server may write.
+pub(super) const PRIVATE: &str = "{private}";
 
 const PYTHON: &[&str] = &["*.py", "*.pyi"];
 const PYTHON_ROOTS: &[&str] = &["pyproject.toml", "pyrightconfig.json", "setup.py", "setup.cfg", "requirements.txt"];
@@ -25,8 +28,8 @@ pub const KNOWN: &[KnownServer] = &[
         command: &["rust-analyzer"],
         files: &["*.rs"],
         root_markers: &["Cargo.toml", "rust-project.json"],
-        // It may write nothing but its `/tmp`, and there is no network: cargo would try for half a minute to reach it.
-        options: r#"{"cargo":{"targetDir":"/tmp/rust-analyzer","extraEnv":{"CARGO_NET_OFFLINE":"true"}},"cachePriming":{"enable":false},"checkOnSave":true}"#,
+        // It may write nothing but a private place, and there is no network: cargo would try for half a minute to reach it.
+        options: r#"{"cargo":{"targetDir":"{private}/rust-analyzer","extraEnv":{"CARGO_NET_OFFLINE":"true"}},"cachePriming":{"enable":false},"checkOnSave":true}"#,
     },
     KnownServer {
         name: "basedpyright",
