@@ -55,7 +55,8 @@ pub(crate) struct Calls(Arc<Mutex<Table>>);
 #[derive(Default)]
 struct Table {
     next: u64,
-    calls: BTreeMap<u64, (ProgressToken, Arc<Call>)>,
+    /// Each with the name that its progress is told by, once it was sent.
+    calls: BTreeMap<u64, (Option<ProgressToken>, Arc<Call>)>,
 }
 
 /// A call that is known as long as this is there.
@@ -63,6 +64,17 @@ pub(crate) struct Known {
     calls: Calls,
     number: u64,
     pub(crate) call: Arc<Call>,
+}
+
+impl Known {
+    /// It was sent, and its progress is told by `token`.
+    pub(crate) fn sent(&self, token: ProgressToken) {
+        self.calls.with(|table| {
+            if let Some((of, _)) = table.calls.get_mut(&self.number) {
+                *of = Some(token);
+            }
+        });
+    }
 }
 
 impl Drop for Known {
@@ -76,12 +88,13 @@ impl Calls {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn add(&self, token: ProgressToken, context: &CallContext) -> Known {
+    /// To be told before a call is sent: a server may ask something before the sender knows that it was sent.
+    pub(crate) fn add(&self, context: &CallContext) -> Known {
         let call = Call { progress: context.progress.clone(), elicit: context.elicit.clone(), ..Call::default() };
         let call = Arc::new(call);
         let number = self.with(|table| {
             table.next += 1;
-            table.calls.insert(table.next, (token, Arc::clone(&call)));
+            table.calls.insert(table.next, (None, Arc::clone(&call)));
             table.next
         });
         Known { calls: self.clone(), number, call }
@@ -90,7 +103,7 @@ impl Calls {
     /// Passes on how far the call with this token is.
     pub(crate) fn progressed(&self, token: &ProgressToken, progressed: Progressed) {
         let found = |table: &mut Table| {
-            table.calls.values().find(|(other, _)| other == token).map(|(_, call)| Arc::clone(call))
+            table.calls.values().find(|(other, _)| other.as_ref() == Some(token)).map(|(_, call)| Arc::clone(call))
         };
         let Some(call) = self.with(found) else { return };
         call.activity.notify_one();
@@ -107,5 +120,23 @@ impl Calls {
         call.asking.fetch_add(1, Ordering::Relaxed);
         call.activity.notify_one();
         Some((elicit, Asking(call)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Elicited;
+
+    #[test]
+    fn a_call_is_asked_about_before_it_is_known_to_be_sent() {
+        let calls = Calls::default();
+        let elicit: Elicit = Arc::new(|_| Box::pin(async { Elicited::Cancelled }));
+        let known = calls.add(&CallContext { elicit: Some(elicit), ..CallContext::default() });
+        assert!(calls.ask().is_some());
+        known.sent(ProgressToken(rmcp::model::NumberOrString::Number(1)));
+        assert!(calls.ask().is_some());
+        drop(known);
+        assert!(calls.ask().is_none());
     }
 }

@@ -204,9 +204,10 @@ pub(crate) async fn ask(
     limit: Duration,
 ) -> Result<Value, CallError> {
     let request = ClientRequest::CustomRequest(CustomRequest::new(method, Some(params)));
+    let known = life.calls.add(context);
     let sent = peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await;
     let RequestHandle { mut rx, id, progress_token, .. } = sent.map_err(|error| failed(life, &error))?;
-    let known = life.calls.add(progress_token, context);
+    known.sent(progress_token);
     let mut waiting = Waiting { peer: peer.clone(), id: Some(id) };
     let mut longest = Instant::now() + limit * LONGEST;
     let mut until = Instant::now() + limit;
