@@ -155,9 +155,11 @@ const YEAR_S: i64 = 365 * 86_400;
 /// More tokens than any session uses.
 const MOST_TOKENS: i64 = 1_000_000_000_000;
 
-/// What is taken from the user's own file alone, trusted or not: what runs without walls, and what becomes of sessions of all
-/// projects.
-pub(crate) const ONLY_THE_USERS: [&str; 2] = ["notify", "sessions"];
+/// What is taken from the user's own file alone, trusted or not: what runs without walls, what becomes of sessions of all
+/// projects, and a file whose words stand in place of the program's own, which a command could write or link after the project
+/// was trusted.
+pub(crate) const ONLY_THE_USERS: [&str; 4] =
+    ["notify", "sessions", "model_instructions_file", "experimental_instructions_file"];
 
 pub(super) const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, aliases: &[], about, kind, default: "", project: Project::Held, status: Status::Used, appends: false }
@@ -384,7 +386,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model_instructions_file",
         Kind::ProjectPath,
-        "File that is said to the model in place of the program's own instructions",
+        "File that is said to the model in place of the program's own instructions; of your own file alone",
     )
     .aliases(&["experimental_instructions_file"]),
     key("plugins", Kind::Named(plugins::PLUGIN), "Plugins that `codex plugin` keeps, by `NAME` or `NAME@MARKETPLACE`"),

@@ -12,7 +12,8 @@ use crate::keys::{KEYS, find};
 use crate::layer::{Layer, Leaf};
 use crate::mcp;
 use crate::origin::{Origins, dotted};
-use crate::source::Name;
+use crate::overrides;
+use crate::source::{Name, Source};
 use crate::{ConfigError, Origin, Warning};
 
 /// Before an item of a list that adds up: it goes from those of the layers below.
@@ -53,19 +54,22 @@ impl Merged {
         warnings
     }
 
-    /// Takes away what other files say of servers of tools that a layer says what they are: what one was to get, variables and
-    /// tokens, is not for another of its name.
+    /// Takes away what layers below say of servers of tools that a layer says what they are: what one was to get, variables
+    /// and tokens, is not for another of its name. A file does so, and a setting of the command line that is a whole server;
+    /// one that is a key of a server changes that.
     pub(crate) fn replace_servers(&mut self, layer: &Layer) {
         let is_what = |path: &[String]| matches!(path, [table, _, key] if table == mcp::TABLE && (key == "command" || key == "url"));
         for leaf in layer.leaves.iter().filter(|leaf| is_what(&leaf.path)) {
-            let file = leaf.site.as_ref().map(|site| &site.source.name).filter(|name| matches!(name, Name::File(_)));
+            let source = leaf.site.as_ref().map(|site| &site.source);
+            let file = source.map(|source| &source.name).filter(|name| matches!(name, Name::File(_)));
+            let is_whole = source.is_some_and(|source| is_server(source));
             let is_same = |it: &Leaf| it.path.get(..2) == leaf.path.get(..2);
             let is_elsewhere = |it: &Leaf| file.is_some() && it.site.as_ref().map(|site| &site.source.name) != file;
-            if !self.leaves.values().any(|it| is_same(it) && is_what(&it.path) && is_elsewhere(it)) {
-                continue;
+            let is_another = self.leaves.values().any(|it| is_same(it) && is_what(&it.path) && is_elsewhere(it));
+            if is_whole || is_another {
+                let gone = self.leaves.extract_if(.., |_, it| is_same(it) && (is_whole || is_elsewhere(it)));
+                self.covered.extend(gone);
             }
-            let gone = self.leaves.extract_if(.., |_, it| is_same(it) && is_elsewhere(it));
-            self.covered.extend(gone);
         }
     }
 
@@ -143,6 +147,11 @@ impl Merged {
         }
         Origins::new(origins)
     }
+}
+
+/// Whether a text is a setting of the command line that is a server of tools, or all of them.
+fn is_server(source: &Source) -> bool {
+    matches!(source.name, Name::Override(_)) && overrides::depth(&source.text) <= 2
 }
 
 /// A list with what a higher layer adds to it, and what that one removes from it, if anything.

@@ -164,6 +164,18 @@ fn split(argument: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// How many keys the path has of `text`, a setting as a document of TOML.
+pub(crate) fn depth(text: &str) -> usize {
+    let (path, _) = split(text).unwrap_or((text, ""));
+    let mut table: Option<toml::Table> = format!("{path} = 0").parse().ok();
+    let mut depth = 0;
+    while let Some(value) = table.and_then(|table| table.into_iter().next()) {
+        depth += 1;
+        table = value.1.as_table().cloned();
+    }
+    depth
+}
+
 /// Whether a text is a path of keys and nothing more.
 fn is_path(text: &str) -> bool {
     let whole = format!("{text} = 0");

@@ -22,7 +22,7 @@ use codex_protocol::{ErrorKind, RpcError, SessionSource, ThreadResumeParams, Thr
 use codex_sandbox::{Confinement, Helper, Sandbox, SandboxError};
 use codex_store::{Epoch, TempDirectory};
 use codex_tools::Tool;
-use codex_workspace::{Bounds, Instruction, InstructionRules, Roots, instructions};
+use codex_workspace::{Bounds, Instruction, InstructionRules, Roots, instructions, read_within};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -358,10 +358,14 @@ pub(crate) async fn thread(
 fn own_words(settings: &Settings) -> Result<OwnWords, RpcError> {
     let read = |path: &PathBuf| {
         let wrong = |why: &str| configuration(&format!("model_instructions_file: {}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        let read = read_within(path, None, OWN_WORDS).map_err(|error| wrong(&error.to_string()))?;
+        let (bytes, is_cut) = read.ok_or_else(|| wrong("No such file or directory"))?;
+        if is_cut {
+            return Err(wrong(&format!("it has more than {} KiB", OWN_WORDS >> 10)));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
         match text.trim() {
             "" => Err(wrong("it is empty")),
-            text if text.len() > OWN_WORDS => Err(wrong(&format!("it has more than {} KiB", OWN_WORDS >> 10))),
             text => Ok(text.to_owned()),
         }
     };

@@ -1,6 +1,6 @@
 //! Files of instructions: which count, how much of them, and those below the working directory.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use codex_protocol::{ApprovalPolicy, ThreadStartParams};
 use serde_json::{Map, Value, json};
@@ -101,11 +101,23 @@ fn the_users_own_words_come_first_and_in_the_place_of_the_programs() {
     fs::write(&file, "A parrot answers.\n").unwrap();
     let instead = format!("model_instructions_file = {file:?}\n");
     assert_eq!(told(format!("{instead}{behind}")), (true, true, false));
-    fs::write(&path, format!("model_instructions_file = \"/nowhere/own.md\"\n{before}")).unwrap();
-    let output = place.codex(&["exec", "Hello."]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.code() == Some(2) && said.contains("model_instructions_file: /nowhere/own.md: No such"),
-        "{said}"
-    );
+    // What never ends, or never begins, is said to be so.
+    let pipe = place.home.join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let (long, binary) = (place.home.join("long.md"), place.home.join("binary.md"));
+    fs::write(&long, "a".repeat((256 << 10) + 1)).unwrap();
+    fs::write(&binary, [b'a', 0xff]).unwrap();
+    for (file, why) in [
+        (Path::new("/nowhere/own.md"), "No such file"),
+        (&pipe, "it is not a regular file"),
+        (Path::new("/dev/zero"), "it is not a regular file"),
+        (&long, "it has more than 256 KiB"),
+        (&binary, "it is not UTF-8"),
+    ] {
+        fs::write(&path, format!("model_instructions_file = {file:?}\n{before}")).unwrap();
+        let output = place.codex(&["exec", "Hello."]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("model_instructions_file: {}: {why}", file.display());
+        assert!(output.status.code() == Some(2) && said.contains(&expected), "{said}");
+    }
 }

@@ -246,3 +246,32 @@ fn a_directory_that_keeps_the_place_of_the_file_is_none() {
     let loaded = load_files(&[("p/.mcp.json/x", ""), ("p/.git/HEAD", "")], &["--trust"]).unwrap();
     assert!(loaded.warnings.is_empty() && loaded.settings.mcp.servers.is_empty(), "{:?}", loaded.warnings);
 }
+
+/// Whoever names a whole server names another one: nothing that the user's had is for it. A key of a server changes the user's.
+#[test]
+fn a_whole_server_of_the_command_line_inherits_nothing() {
+    let user = "[mcp_servers.docs]\nurl = \"https://docs.example/mcp\"\nbearer_token_env_var = \"DOCS_TOKEN\"\n\
+                http_headers = { A = \"sk-1\" }\ntools.search.approval_mode = \"approve\"\n\
+                [mcp_servers.build]\ncommand = \"build\"\nenv = { TOKEN = \"sk-2\" }\nsandbox = false\n\
+                [mcp_servers.rules.tools.x]\napproval_mode = \"approve\"\n";
+    for whole in [
+        &[r#"mcp_servers.docs={url="https://other.example"}"#, r#"mcp_servers.build={command="/tmp/x"}"#][..],
+        &[r#"mcp_servers={docs={url="https://other.example"},build={command="/tmp/x"}}"#],
+    ] {
+        let servers = load_files(&[(USER, user)], whole).unwrap().settings.mcp.servers;
+        let McpTransport::Http(docs) = &servers["docs"].transport else { panic!("{servers:?}") };
+        assert_eq!((docs.url.as_str(), docs.headers.len()), ("https://other.example", 0));
+        assert!(docs.bearer_token_env_var.is_none() && servers["docs"].tools.approvals.is_empty(), "{servers:?}");
+        let McpTransport::Stdio(build) = &servers["build"].transport else { panic!("{servers:?}") };
+        assert!(build.env.is_empty() && servers["build"].walls.sandbox, "{servers:?}");
+    }
+    let whole = [r#"mcp_servers."rules"={command="/tmp/x"}"#];
+    assert!(load_files(&[(USER, user)], &whole).unwrap().settings.mcp.servers["rules"].tools.approvals.is_empty());
+    let key = [r#"mcp_servers.docs.url="https://other.example""#];
+    let servers = load_files(&[(USER, user)], &key).unwrap().settings.mcp.servers;
+    let McpTransport::Http(docs) = &servers["docs"].transport else { panic!("{servers:?}") };
+    assert_eq!(
+        (docs.url.as_str(), docs.bearer_token_env_var.as_deref()),
+        ("https://other.example", Some("DOCS_TOKEN"))
+    );
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{PROJECT, USER, check, check_error, load_in};
+use super::{PROJECT, USER, check, check_error, load_files, load_in};
 use crate::{ApprovalMode, Environment, PermissionKind, SandboxMode, Settings, api_key};
 
 /// Loads a project's file that is not trusted; `held` is what the one warning lists, empty for no warning.
@@ -271,4 +271,20 @@ fn no_project_says_how_long_sessions_are_kept() {
     let loaded = check(&files, &[], &warnings.each_ref().map(String::as_str));
     let sessions = loaded.settings.sessions;
     assert_eq!((sessions.keep_days, sessions.max_total_mb), (Some(90), None));
+}
+
+/// A command in the sandbox may write or link any file of a trusted project that nobody asked about.
+#[test]
+fn no_project_names_a_file_that_speaks_for_the_program() {
+    for name in ["model_instructions_file", "experimental_instructions_file"] {
+        let project = format!("{name} = \"notes.md\"\n[profiles.x]\n{name} = \"notes.md\"\n");
+        let files = [(USER, "profile = \"x\"\n[profiles.x]\n"), (PROJECT, project.as_str())];
+        let loaded = load_files(&files, &[]).unwrap();
+        assert_eq!(loaded.settings.model_instructions_file, None, "{name}");
+        let said: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert!(said.len() == 2 && said.iter().all(|it| it.contains("taken from your own file alone")), "{said:?}");
+        let own = format!("{name} = \"/own.md\"\n");
+        let loaded = load_files(&[(USER, own.as_str()), (PROJECT, project.as_str())], &[]).unwrap();
+        assert_eq!(loaded.settings.model_instructions_file.as_deref(), Some(Path::new("/own.md")));
+    }
 }

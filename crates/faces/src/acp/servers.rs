@@ -7,11 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::rpc::{Failure, INVALID_PARAMS};
 
-/// Adds to `config` what makes `servers` those of a thread.
+/// Adds to `config` what makes `servers` those of a thread. Each is a whole server: nothing that the user's own settings say of
+/// one of its name is for it.
 ///
 /// # Errors
-/// When one is of a kind that was not offered.
+/// When one is of a kind that was not offered, or two have the same name.
 pub(super) fn add(config: &mut Option<Map<String, Value>>, servers: Vec<McpServer>) -> Result<(), Failure> {
+    let mut names = BTreeMap::new();
     for server in servers {
         let (name, table) = match server {
             McpServer::Stdio(server) => {
@@ -25,7 +27,13 @@ pub(super) fn add(config: &mut Option<Map<String, Value>>, servers: Vec<McpServe
             }
             _ => return Err((INVALID_PARAMS, "`mcpServers`: one is neither of `stdio` nor of `http`".into())),
         };
-        config.get_or_insert_default().insert(format!("mcp_servers.{}", key(&name)), table);
+        let key = key(&name);
+        if let Some(other) = names.insert(key.clone(), name.clone()) {
+            let what =
+                format!("`mcpServers`: {other:?} and {name:?} are both `{key}` here: give one of them another name");
+            return Err((INVALID_PARAMS, what));
+        }
+        config.get_or_insert_default().insert(format!("mcp_servers.{key}"), table);
     }
     Ok(())
 }
@@ -54,6 +62,9 @@ mod tests {
             "mcp_servers.tracker": { "url": "https://t.example/mcp", "http_headers": { "X": "y" } },
         });
         assert_eq!(config.map(Value::Object), Some(expected));
+        let twice = json!([{ "name": "a b", "command": "/x", "args": [], "env": [] }, { "name": "a-b", "command": "/y", "args": [], "env": [] }]);
+        let refused = add(&mut None, serde_json::from_value(twice).unwrap()).unwrap_err().1;
+        assert!(refused.contains("\"a b\" and \"a-b\" are both `a-b`"), "{refused}");
         let sse = json!([{ "type": "sse", "name": "s", "url": "https://t.example", "headers": [] }]);
         assert!(add(&mut None, serde_json::from_value(sse).unwrap()).is_err());
     }
