@@ -4,6 +4,7 @@ use std::{pin::Pin, time::Duration};
 
 use codex_config::{Environment, variables};
 use codex_sandbox::Exit;
+use codex_tui::Page;
 
 use crate::desktop::{self, Tool};
 
@@ -18,28 +19,29 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A sentence: there is none here, and where to go by hand.
 pub fn show(environment: Environment, address: String) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> {
     Box::pin(async move {
-        match open(&environment, &address).await {
+        let page = Page::read(&address).map_err(|why| format!("no browser is asked to open {address}: {why}"))?;
+        match open(&environment, &page).await {
             Some(tool) => {
                 // Dropped, it and what it has started would end.
                 tokio::spawn(async move {
                     let mut tool = tool;
                     let _ = tool.child.wait().await;
                 });
-                Ok(format!("your browser is asked to open {address}"))
+                Ok(format!("your browser is asked to open {}", page.address()))
             }
-            None => Err(format!("no browser can be opened from here; open this in yours: {address}")),
+            None => Err(format!("no browser can be opened from here; open this in yours: {}", page.address())),
         }
     })
 }
 
-/// Opens `address`. What is given back holds a browser that was started; `None`: there is none, or no desktop.
-pub async fn open(environment: &Environment, address: &str) -> Option<Tool> {
+/// Opens `page`. What is given back holds a browser that was started; `None`: there is none, or no desktop.
+pub async fn open(environment: &Environment, page: &Page) -> Option<Tool> {
     let shows = [variables::WAYLAND_DISPLAY, variables::DISPLAY].iter().any(|name| environment.get_os(*name).is_some());
     if !shows {
         return None;
     }
     for tool in TOOLS {
-        let Ok(mut tool) = desktop::start(environment, &[tool, address]).await else { continue };
+        let Ok(mut tool) = desktop::start(environment, &[tool, page.address()]).await else { continue };
         match tokio::time::timeout(PATIENCE, tool.child.wait()).await {
             Ok(Ok(Exit::Code(0))) | Err(_) => return Some(tool),
             Ok(_) => {}

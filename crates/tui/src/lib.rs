@@ -20,6 +20,7 @@ pub mod markdown;
 pub mod notify;
 pub mod onboarding;
 pub mod overlays;
+mod page;
 mod picture;
 pub mod popup;
 mod queue;
@@ -37,5 +38,6 @@ pub mod transcript;
 
 pub use app::Opening;
 pub use intent::Draft;
+pub use page::Page;
 pub use run::{Ending, Looked, Options, Programs, run};
 pub use text::harmless;

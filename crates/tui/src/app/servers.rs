@@ -85,10 +85,12 @@ impl App {
         self.call(ClientRequest::McpServerOauthLogin(params), Purpose::McpServers(OfServers::LogIn(name)));
     }
 
-    /// The person agrees to it in a browser: this one, where that can be.
+    /// The person agrees to it in a browser. What a server elsewhere names is not opened before the person has seen it.
     fn login_begun(&mut self, name: &str, begun: McpServerOauthLoginResponse) {
-        self.effects.push(Effect::Browse { address: begun.authorization_url.clone(), is_shown: true });
         let is_elsewhere = self.setup.whereabouts.machine.is_some();
+        if !is_elsewhere {
+            self.effects.push(Effect::Browse { address: begun.authorization_url.clone(), is_shown: true });
+        }
         self.lay(overlays::login(name, begun, is_elsewhere));
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use codex_config::{Environment, Loaded};
 use codex_server::{LOGIN_TIME, McpLogin, mcp_logout};
+use codex_tui::Page;
 
 use crate::{
     args::ColorChoice,
@@ -50,7 +51,10 @@ pub async fn run(loaded: &Loaded, how: How, environment: &Environment) -> Result
         Ok(login) => login,
         Err(message) => return failed(&message),
     };
-    let opened = if no_browser { None } else { browser::open(environment, login.address()).await };
+    let opened = match Page::read(login.address()) {
+        Ok(page) if !no_browser => browser::open(environment, &page).await,
+        _ => None,
+    };
     let lead = if opened.is_some() { "Your browser is asked to open" } else { "Log in at" };
     let progress = Progress::new(ColorChoice::Never, environment);
     progress.line(Style::Plain, &format!("{lead}\n\n  {}\n", login.address()));

@@ -1,6 +1,6 @@
 //! A session on another machine.
 
-use codex_protocol::{ClientRequest, UserInput};
+use codex_protocol::{ClientRequest, ClientResponse, McpServerOauthLoginResponse, UserInput};
 
 use super::stage::Stage;
 use crate::{app::Effect, intent::Draft};
@@ -53,4 +53,25 @@ fn who_leaves_is_asked_what_becomes_of_the_turn() {
     let mut stage = Stage::opened((80, 16));
     stage.works("fix it").keys("ctrl+d");
     assert_eq!((&stage.done[..], stage.app.stops()), (&[Effect::Quit][..], true), "it runs here");
+}
+
+#[test]
+fn no_browser_of_this_machine_opens_what_another_one_names() {
+    let page = Effect::Browse { address: "https://a.example/authorize".into(), is_shown: true };
+    for (machine, expected) in [(None, vec![page]), (Some("ws://build.example:4500".to_owned()), vec![])] {
+        let mut stage = Stage::opened((80, 16));
+        stage.app.setup.whereabouts.machine = machine;
+        stage.clear_asked();
+        stage.app.log_in("notes".into());
+        stage.waits(1).answered(ClientResponse::McpServerOauthLogin(McpServerOauthLoginResponse {
+            authorization_url: "https://a.example/authorize".into(),
+            login_id: Some("L".into()),
+        }));
+        let shown = stage.shown();
+        assert!(shown.contains("https://a.example/authorize") && shown.contains("Host"), "{shown}");
+        assert_eq!(stage.done, expected);
+        stage.done.clear();
+        stage.keys("ctrl+o");
+        assert!(matches!(&stage.done[..], [Effect::Browse { is_shown: false, .. }]), "{:?}", stage.done);
+    }
 }

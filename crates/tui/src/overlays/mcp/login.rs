@@ -9,8 +9,9 @@ use crate::{
     overlays::{
         Outcome, Overlay,
         line::Line,
-        panel::{Panel, Scroll, paragraph, row},
+        panel::{Panel, Scroll, labelled, paragraph, row},
     },
+    page::Page,
     text::{Live, Row, Size, truncate},
     theme::Role,
 };
@@ -47,6 +48,10 @@ impl Overlay for Login {
         let title = row(look, &[("Log in to ", Role::Strong), (&self.server, Role::Strong)]);
         let mut text = paragraph("Agree to it on this page, in your browser or any other:", Role::Plain, 2, look);
         text.extend(paragraph(&self.address, Role::Path, 2, look));
+        text.extend(match Page::read(&self.address) {
+            Ok(page) => labelled("Host", page.host(), Role::Strong, look),
+            Err(why) => paragraph(&format!("It is not opened from here: {why}."), Role::Bad, 2, look),
+        });
         let back = match self.is_elsewhere {
             true => {
                 "It leads you back to the machine of the session, where your browser does not get to: paste the address that it \

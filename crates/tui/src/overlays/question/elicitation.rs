@@ -19,6 +19,7 @@ use crate::{
         Outcome, Overlay,
         panel::{Panel, Scroll, labelled, paragraph, row},
     },
+    page::Page,
     text::{Live, Row, Size, truncate},
     theme::Role,
 };
@@ -50,6 +51,8 @@ const SECRETS: &[&str] = &[
 pub(super) struct Elicitation {
     id: u64,
     params: ElicitationParams,
+    /// Where to go, or why no browser is asked to; `None` for a form.
+    page: Option<Result<Page, String>>,
     fields: Vec<(Field, Input)>,
     /// The field that is filled in; behind the last one yes, and then no.
     at: usize,
@@ -64,15 +67,19 @@ impl Elicitation {
             Asked::Form { requested_schema } => Form::read(requested_schema).unwrap_or_default(),
             Asked::Url { .. } => Form::default(),
         };
+        let page = match &params.asked {
+            Asked::Form { .. } => None,
+            Asked::Url { url, .. } => Some(Page::read(url)),
+        };
         let fields: Vec<_> = form.fields.into_iter().map(|field| (field.clone(), Input::of(&field))).collect();
         // Where there is nothing to fill in, enter must not say yes.
         let at = if fields.is_empty() { 1 } else { 0 };
-        Self { id, params, fields, at, wrong: None, scroll: Scroll::default() }
+        Self { id, params, page, fields, at, wrong: None, scroll: Scroll::default() }
     }
 
     fn answer(&self, decision: ApprovalDecision) -> Outcome {
-        let browse = match (&self.params.asked, &decision) {
-            (Asked::Url { url, .. }, ApprovalDecision::Accept) => Some(Intent::Browse(url.clone())),
+        let browse = match (&self.page, &decision) {
+            (Some(Ok(page)), ApprovalDecision::Accept) => Some(Intent::Browse(page.address().to_owned())),
             _ => None,
         };
         let answer = ApprovalAnswer { decision, message: None };
@@ -89,6 +96,10 @@ impl Elicitation {
         let yes = self.fields.len();
         if self.at > yes {
             return self.answer(ApprovalDecision::Decline);
+        }
+        // What cannot be opened is not said to be gone to.
+        if let Some(Err(_)) = self.page {
+            return Outcome::stay();
         }
         if let Some((field, input)) = self.fields.get(self.at) {
             match input.value(field) {
@@ -121,11 +132,19 @@ impl Elicitation {
         if !self.params.message.trim().is_empty() {
             rows.extend(labelled("It says", &format!("“{}”", self.params.message.trim()), Role::Quote, look));
         }
-        if let Asked::Url { url, .. } = &self.params.asked {
-            rows.extend(labelled("Host", host(url), Role::Strong, look));
-            rows.extend(labelled("Page", url, Role::Path, look));
-            let said = "What you do there goes to that host, and this program does not learn it.";
-            rows.extend(paragraph(said, Role::Quiet, 2, look));
+        if let (Asked::Url { url, .. }, Some(page)) = (&self.params.asked, &self.page) {
+            match page {
+                Ok(page) => {
+                    rows.extend(labelled("Host", page.host(), Role::Strong, look));
+                    rows.extend(labelled("Page", page.address(), Role::Path, look));
+                    let said = "What you do there goes to that host, and this program does not learn it.";
+                    rows.extend(paragraph(said, Role::Quiet, 2, look));
+                }
+                Err(why) => {
+                    rows.extend(labelled("Page", url, Role::Path, look));
+                    rows.extend(paragraph(&format!("It is not opened: {why}."), Role::Bad, 2, look));
+                }
+            }
             return (rows, 0, 0);
         }
         let said = "What you enter goes to this server, and is shown here as you type it.";
@@ -192,12 +211,6 @@ impl Elicitation {
         live.append(Live { rows: vec![truncate(&choices, look.width), truncate(&hint, look.width)], cursor: None });
         live
     }
-}
-
-/// The host of an address, as it was checked.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
 fn field_row(field: &Field, input: &Input, is_chosen: bool, look: &Look) -> Row {

@@ -37,7 +37,11 @@ fn person() -> Box<dyn Overlay> {
 }
 
 fn page() -> Box<dyn Overlay> {
-    asked(json!({ "mode": "url", "url": "https://a.example/pay?x=1", "elicitationId": "e" }))
+    page_at("https://a.example/pay?x=1")
+}
+
+fn page_at(url: &str) -> Box<dyn Overlay> {
+    asked(json!({ "mode": "url", "url": url, "elicitationId": "e" }))
 }
 
 fn decided(decision: &str) -> String {
@@ -129,6 +133,24 @@ fn a_page_is_gone_to_only_after_a_yes() {
     ] {
         assert_eq!(said(&press(&mut *page(), keys)), expected, "{keys}");
     }
+}
+
+/// A server elsewhere may send what none of ours would.
+#[test]
+fn what_is_no_page_of_the_web_is_not_opened() {
+    for (url, why) in [
+        ("file:///etc/passwd", "`file:` is no page"),
+        ("https://good.example@bad.example/", "has a user name"),
+        ("-x", "no address"),
+    ] {
+        let mut overlay = page_at(url);
+        let shown = screen(&*overlay, (80, 24)).join(" ");
+        assert!(shown.contains("It is not opened:") && shown.contains(why) && !shown.contains("Host"), "{shown}");
+        assert_eq!(said(&press(&mut *overlay, "left enter")), "", "{url}");
+        assert_eq!(said(&press(&mut *overlay, "right enter")), decided("Decline"), "{url}");
+    }
+    let shown = screen(&*page_at("https://good.example\\@bad.example/x"), (80, 24)).join("\n");
+    assert!(shown.contains("good.example\n") && shown.contains("https://good.example/@bad.example/x"), "{shown}");
 }
 
 #[test]
