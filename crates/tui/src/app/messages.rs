@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use codex_protocol::{
-    ClientRequest, ServerMessage, ServerNotification, ThreadItem, ThreadReadParams, ThreadSettings, TurnStatus,
+    ClientRequest, Event, Position, ServerMessage, ServerNotification, ThreadItem, ThreadReadParams, ThreadSettings,
+    TurnStatus,
 };
 
 use super::{App, Proposed, Purpose, session::Running};
@@ -13,16 +14,23 @@ impl App {
     pub(super) fn message(&mut self, message: ServerMessage, now: Instant) {
         match message {
             ServerMessage::Request { id, request } => self.questions.push(id, request),
-            ServerMessage::Event(event) => self.notification(&event.notification, now),
+            ServerMessage::Event(event) => self.notification(&event, now),
         }
     }
 
-    fn notification(&mut self, notification: &ServerNotification, now: Instant) {
+    fn notification(&mut self, event: &Event, now: Instant) {
+        let Event { notification, position } = event;
         if self.is_of_before(notification) {
             if let Some(session) = &mut self.session {
                 session.agents.apply(notification);
             }
             return;
+        }
+        // After a connection broke, an answer goes on where it was, or begins once more.
+        if let (ServerNotification::AgentMessageDelta(delta), Position::Delta { offset: 0, .. }) =
+            (notification, position)
+        {
+            self.feed.begins_anew(&delta.item_id);
         }
         self.feed.apply(notification);
         self.note_wait(notification, now);

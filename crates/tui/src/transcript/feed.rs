@@ -139,8 +139,6 @@ impl Feed {
                 self.thought.push_str(&delta.delta);
             }
             ServerNotification::Error(failed) => {
-                // The answer comes anew: what was not printed of it is not said.
-                self.messages().filter(|message| !message.done).for_each(Message::begin_anew);
                 self.told |= !failed.will_retry;
                 match failed.will_retry {
                     // How long it waits is said below.
@@ -157,6 +155,11 @@ impl Feed {
             ServerNotification::Warning(warning) => self.queue.push_back(Entry::Warning(warning.message.clone())),
             _ => {}
         }
+    }
+
+    /// The text of this message begins anew: what came of it and was not printed is not said.
+    pub fn begins_anew(&mut self, id: &str) {
+        self.messages().filter(|message| message.id == id && !message.done).for_each(Message::begin_anew);
     }
 
     /// The session is left: its end of what is open is not told.

@@ -111,7 +111,7 @@ fn a_turn_is_printed_once_in_order() {
 }
 
 #[test]
-fn a_message_that_is_told_anew_or_never_ends() {
+fn a_message_that_goes_on_or_never_ends() {
     let retry = json!({ "error": { "message": "the connection broke" }, "willRetry": true });
     let fatal =
         json!({ "error": { "message": "no credit", "additionalDetails": "see example.com" }, "willRetry": false });
@@ -120,8 +120,8 @@ fn a_message_that_is_told_anew_or_never_ends() {
         started(message("a", "")),
         delta("a", "Half an ans"),
         told("error", retry),
-        delta("a", "The whole"),
-        completed(message("a", "The whole answer.")),
+        delta("a", "wer, and"),
+        completed(message("a", "Half an answer, and the other half.")),
         delta("b", "Cut"),
         told("error", fatal),
         turn("failed", json!({ "error": { "message": "no credit" } })),
@@ -130,7 +130,20 @@ fn a_message_that_is_told_anew_or_never_ends() {
         turn("interrupted", json!({})),
         told("warning", json!({ "message": "take care" })),
     ];
-    golden("src/transcript/tests/anew.txt", &steps(&mut Feed::new(), &notifications, &look(60)));
+    golden("src/transcript/tests/goes_on.txt", &steps(&mut Feed::new(), &notifications, &look(60)));
+}
+
+#[test]
+fn a_message_that_begins_anew_says_nothing_twice() {
+    let (mut feed, look) = (Feed::new(), look(60));
+    feed.apply(&turn("inProgress", json!({})));
+    feed.apply(&delta("a", "Half an ans"));
+    feed.begins_anew("a");
+    feed.begins_anew("b");
+    feed.apply(&delta("a", "The whole"));
+    assert_eq!(plain(&feed.live(&look, Instant::now())), "• The whole\n");
+    feed.apply(&completed(message("a", "The whole answer.")));
+    assert_eq!(plain(&feed.finished(&look, 8)), "• The whole answer.\n");
 }
 
 #[test]

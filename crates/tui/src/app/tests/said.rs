@@ -1,6 +1,8 @@
 //! Nothing that was said is lost, whatever happens in whatever order.
 
-use codex_protocol::{ClientRequest, ClientResponse, ErrorKind, TurnSteerResult, UserInput};
+use codex_protocol::{
+    ClientRequest, ClientResponse, ErrorKind, Event, Position, ServerMessage, TurnSteerResult, UserInput,
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed},
@@ -8,6 +10,7 @@ use proptest::{
 use serde_json::json;
 
 use super::stage::{Plan, Stage};
+use crate::app::AppEvent;
 
 /// What may happen.
 #[derive(Debug, Clone, Copy)]
@@ -183,4 +186,30 @@ fn a_command_that_cannot_be_done_now_says_so_while_an_answer_arrives() {
         // The next key takes it away.
         assert!(!stage.keys("backspace").shown().contains(why), "{}", stage.shown());
     }
+}
+
+/// Of the answer after a connection broke, only what is new is told, unless it begins anew.
+#[test]
+fn an_answer_is_shown_once_however_often_its_connection_breaks() {
+    let delta = |stage: &mut Stage, offset: u64, text: &str| {
+        let params = json!({ "threadId": "t", "turnId": "1", "itemId": "a", "delta": text });
+        let notification =
+            serde_json::from_value(json!({ "method": "item/agentMessage/delta", "params": params })).unwrap();
+        let position = Position::Delta { after_seq: 3, offset };
+        stage.event(AppEvent::Server(ServerMessage::Event(Event { notification, position })));
+    };
+    let breaks = json!({ "threadId": "t", "turnId": "1", "error": { "message": "it broke" }, "willRetry": true });
+    let mut stage = Stage::opened((80, 16));
+    stage.works("go");
+    delta(&mut stage, 0, "one two ");
+    delta(&mut stage, 8, "three ");
+    stage.told("error", breaks.clone());
+    assert!(stage.shown().contains("one two three"), "{}", stage.shown());
+    delta(&mut stage, 14, "four ");
+    assert!(stage.shown().contains("one two three four"), "{}", stage.shown());
+    stage.told("error", breaks);
+    delta(&mut stage, 0, "Another ");
+    stage.item(json!({ "type": "agentMessage", "id": "a", "text": "Another answer." }));
+    let shown = stage.shown();
+    assert!(shown.contains("• Another answer.") && !shown.contains("one"), "{shown}");
 }
