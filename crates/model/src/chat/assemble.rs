@@ -287,8 +287,11 @@ impl Assembler {
                     };
                     content.push(AssistantPart::Reasoning { summary, opaque });
                 }
-                // No reason was given for the end: this may be half of it.
-                Part::Call(call) if self.reason.is_empty() && !call.has_whole_arguments() => {}
+                // No reason was given for the end: this is half of it, and to be asked for again.
+                Part::Call(call) if self.reason.is_empty() && !call.has_whole_arguments() => {
+                    let message = "the answer ended in the middle of a tool call".to_owned();
+                    return Err(plain(FailureKind::Disconnected, message));
+                }
                 Part::Call(call) if call.name.is_empty() => {
                     let message = "the answer has a tool call without the name of a tool".to_owned();
                     return Err(plain(FailureKind::Malformed, message));

@@ -139,19 +139,18 @@ async fn calls_whose_fragments_are_told_apart_in_other_ways() {
 }
 
 #[tokio::test]
-async fn a_call_that_never_became_whole_is_none() {
+async fn a_call_that_never_became_whole_is_asked_for_again() {
     let begun = delta(
         json!({ "tool_calls": [{ "index": 0, "id": "a", "function": { "name": "shell", "arguments": "{\"rm" } }] }),
     );
     let done = "data: [DONE]\n\n";
-    for (what, raw, calls) in [
-        ("no reason for the end", format!("data: {begun}\n\n{done}"), 0),
-        // The model wrote it so, and is told.
-        ("an end like any other", format!("data: {begun}\n\ndata: {}\n\n{done}", finish("tool_calls")), 1),
-    ] {
-        let events = answer(json!({ "raw": raw })).await;
-        assert_eq!(completed(&events).0.len(), calls, "{what}");
-    }
+    let events = answer(json!({ "raw": format!("data: {begun}\n\n{done}") })).await;
+    let failure = failed(&events);
+    assert_eq!(failure.kind, FailureKind::Disconnected);
+    assert!(failure.message.contains("in the middle of a tool call"), "{failure:?}");
+    // With an end like any other the model wrote it so, and is told.
+    let ended = format!("data: {begun}\n\ndata: {}\n\n{done}", finish("tool_calls"));
+    assert_eq!(completed(&answer(json!({ "raw": ended })).await).0.len(), 1);
     let bare = |id: &str| delta(json!({ "tool_calls": [{ "index": 0, "id": id, "function": { "name": "shell" } }] }));
     let events = answer_chunks(&[bare("a"), bare("b"), finish("tool_calls")]).await;
     assert_eq!(completed(&events).0.len(), 2, "calls without arguments, of one index");
