@@ -273,6 +273,9 @@ pub(crate) async fn thread(
     let configured = load(&server.environment, codex_home, wanted)?;
     let Configured { mut settings, origins, warnings: of_load, sources, trusted, mut agent_files } = configured;
     warnings.extend(of_load);
+    // It is no part of what is recorded: neither read by commands and tools nor kept with the states of files.
+    let cassette = server.cassette.as_ref().map(Cassette::path).filter(|path| path.is_absolute());
+    settings.sandbox_details.hide.extend(cassette.map(Path::to_owned));
     let (plugins, of_plugins) = plugins::with_servers(codex_home, &mut settings);
     warnings.extend(of_plugins);
     plugins.add_agents(&mut agent_files, &mut warnings);

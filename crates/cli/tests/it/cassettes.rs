@@ -153,6 +153,35 @@ fn sub_agents_and_summaries_are_on_the_same_cassette() {
     assert_eq!(said(&here), said(&there));
 }
 
+/// Where `--record bug.cassette` puts it: among the files of the project.
+#[test]
+fn a_cassette_in_the_workspace_is_no_part_of_the_session() {
+    let script = json!({
+        "steps": [
+            { "shell": "echo made > made.txt; cat s.cassette" },
+            { "tool": "search_files", "arguments": { "pattern": "made" } },
+            { "shell": "head -c 30000 /dev/zero | tr '\\0' x" },
+            { "text": "End." },
+        ],
+        "summary": { "text": "It went well." },
+    });
+    let (there, _) = place("responses", script);
+    let path = there.home.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(path, format!("model_auto_compact_token_limit = 6000\n{config}")).unwrap();
+    let recorded = run(&there, &["exec", "--record", "s.cassette", "go"]);
+    assert_eq!(recorded.0, Some(0), "{}", recorded.2);
+    let cassette = fs::read_to_string(there.workspace.join("s.cassette")).unwrap();
+    assert!(cassette.contains("made.txt:1:made") && !cassette.contains("s.cassette:"), "{cassette}");
+    let changed = run(&there, &["diff"]).1;
+    assert!(changed.contains("made.txt") && !changed.contains("s.cassette"), "{changed}");
+
+    let here = elsewhere();
+    fs::write(here.workspace.join("s.cassette"), cassette).unwrap();
+    let played = run(&here, &["exec", "--replay", "s.cassette", "go"]);
+    assert_eq!((played.0, &played.1), (recorded.0, &recorded.1), "{}", played.2);
+}
+
 #[test]
 fn a_session_is_gone_on_with() {
     let (there, first) = place("responses", json!([{ "shell": "echo one" }, { "text": "One." }, { "text": "Two." }]));

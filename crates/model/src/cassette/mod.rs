@@ -54,6 +54,14 @@ impl Cassette {
         Player::from_text(Path::new("the cassette"), text).map(|player| Self::Playing(Arc::new(player)))
     }
 
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Recording(recorder) => recorder.path(),
+            Self::Playing(player) => player.path(),
+        }
+    }
+
     /// Whether it answers in the place of models.
     pub fn is_played(&self) -> bool {
         matches!(self, Self::Playing(_))

@@ -51,6 +51,11 @@ struct Past {
 }
 
 impl Recorder {
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes the file, which its owner alone may read.
     ///
     /// # Errors

@@ -76,6 +76,11 @@ pub(super) struct Now {
 }
 
 impl Player {
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads a cassette.
     ///
     /// # Errors
