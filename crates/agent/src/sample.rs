@@ -127,12 +127,14 @@ impl TurnRun {
                     }
                 }
                 Some(StreamEvent::Retrying { attempt, of, delay, kind, reason }) => {
+                    self.flush(&mut state.recorder, &mut arriving).await?;
                     self.count_partial(state).await?;
                     self.tell_retry(state, (attempt, of), delay, (kind, reason)).await;
                 }
                 Some(StreamEvent::LeftOut { parameter, reason }) => self.left_out(state, &parameter, &reason).await,
                 Some(StreamEvent::Counted(_) | StreamEvent::Unshown(_)) => {}
                 Some(StreamEvent::Rerouted { provider, model, why, window }) => {
+                    self.flush(&mut state.recorder, &mut arriving).await?;
                     self.count_partial(state).await?;
                     self.rerouted(state, (provider, model, window), why).await;
                 }
