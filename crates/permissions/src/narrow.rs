@@ -33,6 +33,7 @@ impl Policy {
             in_git: both(&self.in_git, &other.in_git),
             denied_programs: both(&self.denied_programs, &other.denied_programs),
             caches: self.caches.iter().filter(|path| cached(path)).cloned().collect(),
+            shown: self.shown.clone(),
             temp: self.temp.clone(),
             state: self.state.clone(),
             network: self.network && (is_open || other.network),

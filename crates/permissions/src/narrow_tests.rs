@@ -54,6 +54,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             in_git: Vec::new(),
             denied_programs,
             caches,
+            shown: Vec::new(),
             temp,
             state,
             network,

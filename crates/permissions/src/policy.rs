@@ -64,6 +64,9 @@ pub struct Policy {
     pub denied_programs: Vec<PathBuf>,
     /// Build caches, absolute. Commands write there in a view of their own only, and no program found there is trusted.
     pub caches: Vec<PathBuf>,
+    /// Absolute, existing directories in `/tmp` or `/var/tmp`, of which commands see their own in that place: these are in
+    /// sight all the same, and not writable.
+    pub shown: Vec<PathBuf>,
     /// The session's private temporary directory, on the host.
     pub temp: PathBuf,
     /// Where cells note what has to be cleaned up, on the host.
@@ -140,9 +143,9 @@ impl Policy {
             SandboxLevel::DangerFullAccess => Confinement::Unconfined,
             SandboxLevel::ReadOnly => self.confinement_for_our_programs(),
             SandboxLevel::WorkspaceWrite if self.thrown_away => Confinement::Confined(Confined {
-                writable: vec![self.temp.clone()],
+                writable: [std::slice::from_ref(&self.temp), &self.shown].concat(),
                 real: Vec::new(),
-                protected: Vec::new(),
+                protected: self.shown.clone(),
                 hidden: self.hidden.clone(),
                 in_git: self.in_git.clone(),
                 denied_programs: self.denied_programs.clone(),
@@ -153,10 +156,11 @@ impl Policy {
                 weak: false,
             }),
             SandboxLevel::WorkspaceWrite => Confinement::Confined(Confined {
-                writable: [&self.writable[..], &self.git].concat(),
+                // A root that is protected as a whole is shown and not writable.
+                writable: [&self.writable[..], &self.git, &self.shown].concat(),
                 // They were when the policy was made: who may write above one can put a link in its place.
                 real: self.writable.clone(),
-                protected: [&self.protected[..], &self.covered].concat(),
+                protected: [&self.protected[..], &self.covered, &self.shown].concat(),
                 hidden: self.hidden.clone(),
                 in_git: self.in_git.clone(),
                 denied_programs: self.denied_programs.clone(),
@@ -182,7 +186,7 @@ impl Policy {
 
     /// The walls for programs of ours, which read: they write nothing, whatever the level, and see no secrets.
     pub fn confinement_for_our_programs(&self) -> Confinement {
-        match Confinement::read_only(&[&self.writable[..], &self.git].concat()) {
+        match Confinement::read_only(&[&self.writable[..], &self.git, &self.shown].concat()) {
             Confinement::Confined(walls) => Confinement::Confined(Confined {
                 hidden: self.hidden.clone(),
                 in_git: self.in_git.clone(),
@@ -199,7 +203,6 @@ impl Policy {
         match self.confinement() {
             // What they could write is thrown away.
             walls if self.thrown_away => walls,
-            // A root that is protected as a whole is shown and not writable.
             Confinement::Confined(walls) => {
                 Confinement::Confined(Confined { protected: walls.writable.clone(), ..walls })
             }

@@ -32,6 +32,9 @@ const ASKED: usize = 16;
 /// Longest answer of git that is read, in bytes.
 const ANSWER: u64 = 1 << 16;
 
+/// Directories of `$CODEX_HOME` whose programs are run for a session.
+const PROGRAMS: &[&str] = &["plugins/installed", "skills"];
+
 /// A directory to work in, and what there is to know about it.
 pub(crate) struct Ground<'a> {
     /// The user's.
@@ -98,6 +101,7 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     // their real place, as the roots are: the way there may lead over a link.
     let home = codex_home.canonicalize().ok();
     policy.protected.extend(home.filter(|home| policy.writable.iter().any(|root| home.starts_with(root))));
+    policy.shown = shown(codex_home, &policy.writable);
     let (mut there, mut ignores) = (Found::default(), None);
     if level == SandboxLevel::WorkspaceWrite {
         let Repositories { writable, covered, found, ignores: is_deeper } =
@@ -119,6 +123,17 @@ pub(crate) async fn policy(ground: &Ground<'_>) -> Result<Held, RpcError> {
     policy.caches =
         home.map(|home| caches(home, |name| of_commands(variables::find(name)?), &policy.writable)).unwrap_or_default();
     ignored::hold(ground, policy, there, ignores).await
+}
+
+/// [`PROGRAMS`] that lie where commands would not see them.
+fn shown(codex_home: &Path, writable: &[PathBuf]) -> Vec<PathBuf> {
+    let real = PROGRAMS.iter().filter_map(|directory| codex_home.join(directory).canonicalize().ok());
+    let is_covered = |path: &PathBuf| {
+        path.is_dir()
+            && ["/tmp", "/var/tmp"].iter().any(|private| path.starts_with(private))
+            && !writable.iter().any(|root| path.starts_with(root))
+    };
+    real.filter(is_covered).collect()
 }
 
 fn rules(settings: &Settings) -> Result<Rules, RpcError> {

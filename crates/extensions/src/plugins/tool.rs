@@ -1,11 +1,10 @@
 //! The tools of plugins: programs that get their arguments as JSON on standard input. A call of one is a command line, and is
 //! judged, shown and run as any other.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use codex_history::{Arguments, ToolInput, ToolSpec};
-use codex_sandbox::Confinement;
-use codex_tools::{Effect, Permission, Prepared, Tool, ToolContext, ToolError, command_to_its_end};
+use codex_tools::{Effect, Prepared, Tool, ToolContext, ToolError, command_to_its_end};
 use serde_json::{Map, Value};
 
 use super::{Plugin, ToolPart};
@@ -21,7 +20,6 @@ pub struct PluginTool {
     part: ToolPart,
     /// The command line, quoted for the shell.
     command: String,
-    root: PathBuf,
 }
 
 /// The tools that `plugin` brings.
@@ -37,7 +35,7 @@ impl PluginTool {
         }
         let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
         let name = format!("{}__{}", plugin.name, part.name);
-        Self { name, part: part.clone(), command, root: plugin.root.clone() }
+        Self { name, part: part.clone(), command }
     }
 
     /// The arguments on one line.
@@ -74,23 +72,6 @@ impl Tool for PluginTool {
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
         let command = format!("{} <<'{END}'\n{}\n{END}", self.command, self.arguments(arguments)?);
-        let Prepared { access, started, run } = command_to_its_end(command, self.part.timeout * 1_000, context);
-        let root = self.root.clone();
-        let run = move |permission: Permission| {
-            let confinement = in_sight(permission.confinement, root);
-            run(Permission { confinement, ..permission })
-        };
-        Ok(Prepared { access, started, run: Box::new(run) })
+        Ok(command_to_its_end(command, self.part.timeout * 1_000, context))
     }
-}
-
-/// The walls with the plugin's directory in sight, which the commands' own `/tmp` might cover.
-fn in_sight(mut confinement: Confinement, root: PathBuf) -> Confinement {
-    if let Confinement::Confined(walls) = &mut confinement
-        && ["/tmp", "/var/tmp"].iter().any(|covered| root.starts_with(covered))
-    {
-        walls.writable.push(root.clone());
-        walls.protected.push(root);
-    }
-    confinement
 }
