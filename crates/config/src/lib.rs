@@ -80,8 +80,8 @@ pub use limits::{LimitSettings, PriceSettings};
 pub use linters::{CheckSettings, CheckerCommand, CheckerSettings, LanguageServerSettings};
 pub use load::{LoadRequest, Loaded, load, project_trust};
 pub use mcp::{
-    McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings, McpToolSettings,
-    McpTransport, McpWalls,
+    McpAddition, McpAddress, McpApproval, McpNetwork, McpOauthSettings, McpProgram, McpServerSettings, McpSettings,
+    McpToolSettings, McpTransport, McpWalls,
 };
 pub use mcp_tokens::{
     forget_mcp_tokens, has_mcp_tokens, keep_mcp_tokens, mcp_tokens, mcp_tokens_file, renewing_mcp_tokens,

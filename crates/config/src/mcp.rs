@@ -3,22 +3,27 @@
 //! A server that cannot be one is left out with a warning, for files serve other programs too; what contradicts itself is an
 //! error. Values of variables and headers may be secrets: they are part of no text.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+mod additions;
+
+use std::{collections::BTreeMap, fmt, mem::take, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 use toml::Value;
 
+use crate::layer::Leaf;
 use crate::merge::Merged;
 use crate::origin::dotted;
 use crate::shell_environment::has_secret_part;
 use crate::{ConfigError, Origin, Warning};
 
+pub use additions::McpAddition;
+
 /// The table.
 pub(crate) const TABLE: &str = "mcp_servers";
-/// How long a server may take to start, in seconds.
-const STARTUP: f64 = 30.0;
-/// How long a call may take, in seconds.
-const CALL: f64 = 120.0;
+/// How long a server may take to start.
+const STARTUP: Duration = Duration::from_secs(30);
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(120);
 /// Longest time, in seconds: a year.
 const LONGEST: f64 = 365.0 * 86_400.0;
 /// Longest name.
@@ -29,6 +34,8 @@ const LONGEST_NAME: usize = 64;
 pub struct McpSettings {
     /// The servers, by name.
     pub servers: BTreeMap<String, McpServerSettings>,
+    /// What is said of servers that plugins bring, by name.
+    pub additions: BTreeMap<String, McpAddition>,
     /// How to log in.
     pub oauth: McpOauthSettings,
     /// Most bytes that their tools take of a request; beyond it they are found by a search.
@@ -291,34 +298,48 @@ impl RawServer {
     }
 }
 
+/// What the tables come to.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// The servers.
+    pub(crate) servers: BTreeMap<String, McpServerSettings>,
+    /// What is said of servers that something else brings.
+    pub(crate) additions: BTreeMap<String, McpAddition>,
+    /// One for each that cannot be a server.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Tables {
+    /// Leaves out the additions, which nothing can claim, with a warning for each.
+    pub(crate) fn without_additions(mut self) -> Self {
+        let left_out = take(&mut self.additions).into_iter();
+        self.warnings.extend(left_out.filter_map(|(name, addition)| addition.left_out(&name)));
+        self
+    }
+}
+
 /// The servers that the layers come to, and a warning for each that cannot be one.
 ///
 /// # Errors
 /// A server has both a command and an address, or a value of it is out of range. The error shows where.
-pub(crate) fn servers(
-    raw: BTreeMap<String, RawServer>,
-    merged: &Merged,
-) -> Result<(BTreeMap<String, McpServerSettings>, Vec<Warning>), ConfigError> {
-    let (mut servers, mut warnings) = (BTreeMap::new(), Vec::new());
+pub(crate) fn servers(raw: BTreeMap<String, RawServer>, merged: &Merged) -> Result<Tables, ConfigError> {
+    let mut found = Tables::default();
     for (name, raw) in raw {
         let at = At { merged, name: &name };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let fault = if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
-            format!("its name may have letters, digits, `-` and `_`, at most {LONGEST_NAME}")
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
+            let fault = format!("its name may have letters, digits, `-` and `_`, at most {LONGEST_NAME}");
+            let message = format!("the server of tools `{name}` is left out: {fault}");
+            let warning =
+                at.site().map_or_else(|| Warning::new(Origin::Default, &message), |site| site.warning(&message));
+            found.warnings.push(warning);
         } else if raw.command.is_none() && raw.url.is_none() {
-            // What is only switched off need not be anything else.
-            if raw.enabled == Some(false) {
-                continue;
-            }
-            "it has neither a `command` nor a `url`".to_owned()
+            found.additions.insert(name.clone(), McpAddition::new(raw, at)?);
         } else {
-            servers.insert(name.clone(), resolve(raw, at)?);
-            continue;
-        };
-        let message = format!("the server of tools `{name}` is left out: {fault}");
-        warnings.push(at.site().map_or_else(|| Warning::new(Origin::Default, &message), |site| site.warning(&message)));
+            found.servers.insert(name.clone(), resolve(raw, at)?);
+        }
     }
-    Ok((servers, warnings))
+    Ok(found)
 }
 
 /// The keys of one server.
@@ -337,32 +358,62 @@ impl<'a> At<'a> {
     /// Where what it is was written, or else anything of it.
     fn site(self) -> Option<&'a crate::source::Site> {
         let main = ["command", "url"].iter().find_map(|key| self.merged.get(&self.path(&[key])));
+        main.or_else(|| self.leaves().next().map(|(_, leaf)| leaf))?.site.as_ref()
+    }
+
+    /// What is said of it, by path below it.
+    fn leaves(self) -> impl Iterator<Item = (&'a str, &'a Leaf)> {
         let prefix = format!("{}.", self.path(&[]));
-        let any = || self.merged.leaves().find(|(path, _)| path.starts_with(&prefix)).map(|(_, leaf)| leaf);
-        main.or_else(any)?.site.as_ref()
+        self.merged.leaves().filter_map(move |(path, leaf)| Some((path.strip_prefix(&prefix)?, leaf)))
+    }
+
+    /// The keys that are said of it.
+    fn keys(self) -> Vec<String> {
+        let mut keys: Vec<_> =
+            self.leaves().map(|(path, _)| path.split('.').next().unwrap_or(path).to_owned()).collect();
+        keys.dedup();
+        keys
     }
 
     fn error(self, keys: &[&str], message: &str) -> ConfigError {
         self.merged.error(&self.path(keys), format!("{message} (server of tools `{}`)", self.name))
     }
 
+    /// How long it may take to start, and a call of a tool of it.
+    fn times(self, raw: &RawServer) -> Result<(Option<Duration>, Option<Duration>), ConfigError> {
+        let startup = [
+            ("startup_timeout_sec", raw.startup_timeout_sec, 1.0),
+            ("startup_timeout_ms", raw.startup_timeout_ms, 0.001),
+        ];
+        Ok((self.time(&startup)?, self.time(&[("tool_timeout_sec", raw.tool_timeout_sec, 1.0)])?))
+    }
+
     /// A time in seconds that is written in one of these keys.
-    fn time(self, found: &[(&str, Option<f64>, f64)], usual: f64) -> Result<Duration, ConfigError> {
+    fn time(self, found: &[(&str, Option<f64>, f64)]) -> Result<Option<Duration>, ConfigError> {
         let Some((key, seconds)) = found.iter().find_map(|(key, value, unit)| Some((*key, (*value)? * unit))) else {
-            return Ok(Duration::from_secs_f64(usual));
+            return Ok(None);
         };
         match seconds {
-            0.001..=LONGEST => Ok(Duration::from_secs_f64(seconds)),
+            0.001..=LONGEST => Ok(Some(Duration::from_secs_f64(seconds))),
             _ => Err(self.error(&[key], &format!("`{key}` must be from a millisecond to a year"))),
         }
     }
 }
 
-fn resolve(raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError> {
-    let startup =
-        [("startup_timeout_sec", raw.startup_timeout_sec, 1.0), ("startup_timeout_ms", raw.startup_timeout_ms, 0.001)];
-    let startup_timeout = at.time(&startup, STARTUP)?;
-    let tool_timeout = at.time(&[("tool_timeout_sec", raw.tool_timeout_sec, 1.0)], CALL)?;
+/// What is said of its tools.
+fn tools(raw: &mut RawServer) -> McpToolSettings {
+    let approvals = take(&mut raw.tools).into_iter().filter_map(|(name, tool)| Some((name, tool.approval_mode?)));
+    McpToolSettings {
+        only: raw.enabled_tools.take(),
+        not: take(&mut raw.disabled_tools),
+        approval: raw.default_tools_approval_mode.unwrap_or_default(),
+        is_approval_set: raw.default_tools_approval_mode.is_some(),
+        approvals: approvals.collect(),
+    }
+}
+
+fn resolve(mut raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError> {
+    let (startup_timeout, tool_timeout) = at.times(&raw)?;
     if raw.command.is_some() && raw.url.is_some() {
         return Err(
             at.error(&["url"], "`command` and `url` exclude each other: a server is started here, or is elsewhere")
@@ -373,14 +424,7 @@ fn resolve(raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError>
             return Err(at.error(&["env", name], "`env`: no program can get this variable"));
         }
     }
-    let approvals = raw.tools.into_iter().filter_map(|(name, tool)| Some((name, tool.approval_mode?)));
-    let tools = McpToolSettings {
-        only: raw.enabled_tools,
-        not: raw.disabled_tools,
-        approval: raw.default_tools_approval_mode.unwrap_or_default(),
-        is_approval_set: raw.default_tools_approval_mode.is_some(),
-        approvals: approvals.collect(),
-    };
+    let tools = tools(&mut raw);
     let walls = McpWalls {
         sandbox: raw.sandbox.unwrap_or(true),
         writable_roots: raw.writable_roots,
@@ -416,8 +460,8 @@ fn resolve(raw: RawServer, at: At<'_>) -> Result<McpServerSettings, ConfigError>
         transport,
         enabled: raw.enabled.unwrap_or(true),
         required: raw.required.unwrap_or(false),
-        startup_timeout,
-        tool_timeout,
+        startup_timeout: startup_timeout.unwrap_or(STARTUP),
+        tool_timeout: tool_timeout.unwrap_or(CALL),
         tools,
         walls,
         origin: at.site().map_or(Origin::Default, |site| site.origin()),

@@ -70,7 +70,7 @@ pub fn plugin_servers(
         Some(Err(error)) => return Err(merged.error("mcp_servers", error.to_string())),
         None => BTreeMap::new(),
     };
-    let (servers, more) = mcp::servers(raw, &merged)?;
-    warnings.extend(more);
-    Ok((servers, warnings))
+    let found = mcp::servers(raw, &merged)?.without_additions();
+    warnings.extend(found.warnings);
+    Ok((found.servers, warnings))
 }

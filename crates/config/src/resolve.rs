@@ -244,8 +244,12 @@ pub(crate) fn settings(
     warnings.extend(led);
     let shell_environment_policy = environment_policy(raw.shell_environment_policy, &secret_variables, merged)?;
     let secret_variables = with_built_in(secret_variables, &shell_environment_policy);
-    let (servers, left_out) = mcp::servers(raw.mcp_servers, merged)?;
-    warnings.extend(left_out);
+    let plugins = crate::plugins::resolve(raw.plugins, raw.marketplaces);
+    let mut of_servers = mcp::servers(raw.mcp_servers, merged)?;
+    if !plugins.enabled.values().any(|enabled| *enabled) {
+        of_servers = of_servers.without_additions();
+    }
+    warnings.extend(of_servers.warnings);
     let oauth = McpOauthSettings {
         keyring: raw.mcp_oauth_credentials_store == "keyring",
         callback_port: raw.mcp_oauth_callback_port,
@@ -304,7 +308,7 @@ pub(crate) fn settings(
         skills_disabled: raw.skills.disabled,
         permissions: rules::entries(merged, project, home)?,
         agents: raw.agents.resolve(),
-        plugins: crate::plugins::resolve(raw.plugins, raw.marketplaces),
+        plugins,
         hooks: HookSettings { enabled: true, entries: Vec::new(), notify: raw.notify, idle: hooks::idle(merged) },
         tui: raw.tui.resolve(&raw.history),
         search: raw.search.resolve(raw.web_search.as_ref(), merged)?,
@@ -316,7 +320,13 @@ pub(crate) fn settings(
         checks: checks.resolve(merged, warnings),
         test_command: raw.review.test_command(),
         prices: prices.into_iter().chain(of_models).collect(),
-        mcp: McpSettings { servers, oauth, offered_bytes: raw.mcp_offered_bytes, startup_wait },
+        mcp: McpSettings {
+            servers: of_servers.servers,
+            additions: of_servers.additions,
+            oauth,
+            offered_bytes: raw.mcp_offered_bytes,
+            startup_wait,
+        },
     })
 }
 

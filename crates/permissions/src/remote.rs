@@ -3,6 +3,8 @@
 //! What a tool does is its server's word. So a person is asked, unless the settings say that it needs nobody's leave, a
 //! person has said so of the very same tool, or commands could do as much.
 
+use std::borrow::Cow;
+
 use crate::{Approval, Judgement, Policy, SandboxLevel, access::RemoteCall};
 
 /// What the settings say about calls of a tool.
@@ -23,7 +25,8 @@ pub enum ToolApproval {
 pub(crate) fn judge(policy: &Policy, call: &RemoteCall) -> Judgement {
     let walls = policy.confinement_for_our_programs();
     let allow = |why| Judgement::allow(walls.clone(), None, why);
-    let setting = format!("`mcp_servers.{}.tools.{}.approval_mode = \"approve\"` allows it", call.server, call.tool);
+    let setting =
+        format!("`mcp_servers.{}.tools.{}.approval_mode = \"approve\"` allows it", key(&call.server), key(&call.tool));
     if call.approval == ToolApproval::Approve {
         return allow("the settings allow it (`approval_mode`)");
     }
@@ -60,10 +63,24 @@ pub(crate) fn judge(policy: &Policy, call: &RemoteCall) -> Judgement {
     }
 }
 
+/// `name` as TOML has it as a key.
+fn key(name: &str) -> Cow<'_, str> {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if is_bare { name.into() } else { format!("{name:?}").into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Access, Verdict, decide};
+
+    #[test]
+    fn what_would_allow_it_can_be_written_so() {
+        let call = RemoteCall { server: "s".into(), tool: "resources/read".into(), ..RemoteCall::default() };
+        let access = Access { remote: Some(call), ..Access::default() };
+        let Verdict::Refuse { reason } = decide(&Policy::default(), &access) else { panic!("it is not refused") };
+        assert!(reason.contains("`mcp_servers.s.tools.\"resources/read\".approval_mode = \"approve\"`"), "{reason}");
+    }
 
     #[test]
     fn a_call_needs_somebodys_word() {

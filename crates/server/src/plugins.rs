@@ -112,7 +112,8 @@ const NOT_ITS_OWN: &[&str] = &["default_tools_approval_mode", "enabled", "requir
 const HEADERS: (&str, &str) = ("headers", "http_headers");
 
 impl InUse {
-    /// Adds their servers of tools to `settings`, and what is secret of those; one whose name is taken is left out.
+    /// Adds their servers of tools to `settings`, with what these say of them, and what is secret of those; one whose name is
+    /// taken is left out.
     fn add_servers(&self, settings: &mut Settings, warnings: &mut Vec<String>) {
         for (id, plugin) in self.plugins.iter().filter(|(_, plugin)| !plugin.parts.servers.is_empty()) {
             let mut tables = Map::new();
@@ -141,11 +142,16 @@ impl InUse {
                     warnings.push(format!("plugin {id}: there is a server of tools `{name}` already"));
                     continue;
                 }
+                let addition = settings.mcp.additions.remove(&name);
+                let told = addition.and_then(|addition| addition.add_to(&name, &mut server));
+                warnings.extend(told.map(|warning| warning.to_string()));
                 settings.secret_variables.extend(server.secret_variables().cloned());
                 server.plugin = Some(id.clone());
                 settings.mcp.servers.insert(name, server);
             }
         }
+        let unclaimed = std::mem::take(&mut settings.mcp.additions).into_iter();
+        warnings.extend(unclaimed.filter_map(|(name, addition)| Some(addition.left_out(&name)?.to_string())));
     }
 
     /// Where `what` of them lies.

@@ -1,9 +1,9 @@
 //! Servers of tools in files of settings.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{USER, check_error, load_files};
-use crate::{McpApproval, McpNetwork, McpTransport};
+use crate::{McpApproval, McpNetwork, McpTransport, plugin_servers};
 
 #[test]
 fn a_file_of_the_existing_cli_means_the_same() {
@@ -127,7 +127,8 @@ fn what_is_wrong_is_said_with_its_place() {
     let warnings = [
         (
             "[mcp_servers.x]\nargs = [\"a\"]",
-            "~/.codex/config.toml:2:8: the server of tools `x` is left out: it has neither a `command` nor a `url`",
+            "~/.codex/config.toml:2:8: the server of tools `x` is left out: it has neither a `command` nor a `url`, \
+             and no plugin that is in use brings a server of this name",
         ),
         (
             "[mcp_servers.\"a b\"]\ncommand = \"y\"",
@@ -144,6 +145,28 @@ fn what_is_wrong_is_said_with_its_place() {
         let told: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
         assert_eq!(told, Vec::from_iter((!said.is_empty()).then_some(said)), "{text}");
     }
+}
+
+/// Of a server that a plugin brings the user's table narrows what is offered, and says when it asks; not what it is.
+#[test]
+fn a_table_without_a_command_is_added_to_what_a_plugin_brings() {
+    let manifest = "[mcp_servers.s]\ncommand = \"x\"\nenabled_tools = [\"a\", \"b\"]\ntool_timeout_sec = 3";
+    let (mut servers, _) = plugin_servers(Path::new("/p/plugin.toml"), manifest).unwrap();
+    let table = "plugins.p.enabled = true\n[mcp_servers.s]\nenabled_tools = [\"b\", \"c\"]\ndisabled_tools = [\"d\"]\n\
+        default_tools_approval_mode = \"prompt\"\nstartup_timeout_sec = 7\nsandbox = false\nenv = { A = \"1\" }\n\
+        [mcp_servers.s.tools.b]\napproval_mode = \"approve\"";
+    let loaded = load_files(&[(USER, table)], &[]).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let mut additions = loaded.settings.mcp.additions;
+    let mut found = servers.remove("s").unwrap();
+    let told = additions["s"].clone().add_to("s", &mut found).unwrap().message;
+    assert!(told.contains("is a plugin's, and `env`, `sandbox` of this table is not used"), "{told}");
+    assert_eq!((&found.tools.only, &found.tools.not), (&Some(vec!["b".into()]), &vec!["d".into()]));
+    assert_eq!((found.tools.approval, found.tools.approvals["b"]), (McpApproval::Prompt, McpApproval::Approve));
+    assert_eq!((found.startup_timeout.as_secs(), found.tool_timeout.as_secs(), found.walls.sandbox), (7, 3, true));
+    assert!(found.enabled && !found.required);
+    let told = additions.remove("s").unwrap().left_out("s").unwrap().message;
+    assert!(told.contains("`s` is left out: it has neither"), "{told}");
 }
 
 /// The file of other agents.

@@ -24,8 +24,9 @@ fn the_example_brings_a_hook_a_skill_and_a_server_while_it_is_in_use() {
         json!({ "tool": "mcp__calendar__today", "arguments": {} }),
         json!({ "text": "ok" }),
     ];
-    for in_use in [true, false] {
-        let place = below(&steps);
+    // What lies in the places that are the commands' own is seen all the same.
+    let hidden = Place::new(json!({ "pick": "results", "steps": steps }));
+    for (in_use, place) in [(true, hidden), (true, below(&steps)), (false, below(&steps))] {
         let source = repository(&place, "careful");
         place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
         if !in_use {
@@ -66,6 +67,37 @@ fn its_server_is_known_to_the_commands_about_servers_while_it_is_in_use() {
     of(&["mcp", "get", "calendar"]).refused(2, "there is no server of tools `calendar`");
 }
 
+/// What a refusal says would allow a call does so, and a table for a server that nobody brings is told.
+#[test]
+fn the_users_table_says_when_the_tools_of_its_server_ask() {
+    let call = json!({ "tool": "mcp__calendar__today", "arguments": {} });
+    let place = below(&[call, json!({ "text": "ok" })]);
+    let source = repository(&place, "careful");
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let written = fs::read_to_string(place.home.join("config.toml")).unwrap();
+    let configured = |line: &str| fs::write(place.home.join("config.toml"), format!("{line}\n{written}")).unwrap();
+    let run = || {
+        let said = Said::of(&place.codex(&["exec", "go"]).output().unwrap()).done();
+        (said, place.server.requests().pop().unwrap().body.to_string())
+    };
+    let (_, request) = run();
+    let advice = request.split('`').find(|part| part.contains("approval_mode")).expect(&request).replace("\\\"", "\"");
+    configured(&advice);
+    let (said, request) = run();
+    assert!(request.contains("day, 20") && !said.err.contains("left out"), "{advice}: {said:?} {request}");
+    configured("mcp_servers.calendar.disabled_tools = [\"today\"]\nmcp_servers.calendar.network = true");
+    let (said, request) = run();
+    assert!(
+        said.err.contains("`network` of this table is not used") && !request.contains("day, 20"),
+        "{said:?} {request}"
+    );
+    configured("mcp_servers.calendar.enabled = false");
+    assert!(!place.exec(&[])["tools"].to_string().contains("mcp__calendar"));
+    configured("mcp_servers.calender.tools.today.approval_mode = \"approve\"");
+    let (said, _) = run();
+    assert!(said.err.contains("no plugin that is in use brings a server of this name"), "{said:?}");
+}
+
 #[test]
 fn whoever_switches_hooks_off_switches_off_those_of_plugins() {
     let place = below(&[command("echo git push --force"), json!({ "text": "ok" })]);
@@ -79,7 +111,7 @@ fn whoever_switches_hooks_off_switches_off_those_of_plugins() {
 
 #[test]
 fn its_command_knows_where_the_plugin_lies() {
-    let place = below(&[json!({ "text": "ok" })]);
+    let place = Place::new(json!([{ "text": "ok" }]));
     let source = place.beside("source");
     fs::create_dir(source.join("commands")).unwrap();
     fs::write(source.join("plugin.toml"), "name = \"p\"\n").unwrap();
