@@ -187,6 +187,22 @@ fn a_plugin_is_added_from_a_repository_used_updated_and_removed() {
     place.plugin(&["remove", "prose"]).refused(2, "there is no plugin `prose`");
 }
 
+/// What is kept of it is used on.
+#[test]
+fn where_the_source_is_gone_an_update_says_so() {
+    for is_repository in [true, false] {
+        let place = Place::new(json!([{ "text": "ok" }]));
+        let source = repository(&place, "prose");
+        if !is_repository {
+            fs::remove_dir_all(source.join(".git")).unwrap();
+        }
+        place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+        fs::remove_dir_all(&source).unwrap();
+        place.plugin(&["update"]).refused(1, &format!("there is no directory {} now", source.display()));
+        assert!(offered(&place.exec(&[])).contains(&"prose__count_words"));
+    }
+}
+
 #[test]
 fn a_plugin_comes_from_a_marketplace_that_is_a_repository() {
     let place = Place::new(json!([]));
@@ -249,8 +265,7 @@ fn a_project_uses_a_plugin_only_when_it_is_trusted() {
 fn its_linter_looks_at_what_was_changed_and_its_sub_agent_is_known() {
     let patch = format!("*** Begin Patch\n*** Add File: a.md\n+{}\n*** End Patch\n", "long ".repeat(30));
     let script = json!([{ "custom": "apply_patch", "input": patch }, { "text": "ok" }]);
-    // Where commands see what lies beside the workspace.
-    let place = Place::below(Path::new(env!("CARGO_TARGET_TMPDIR")), script);
+    let place = Place::new(script);
     let source = place.beside("source");
     copy(&Path::new(EXAMPLES).join("prose"), &source);
     fs::create_dir(source.join("agents")).unwrap();

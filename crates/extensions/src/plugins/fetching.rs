@@ -68,8 +68,7 @@ impl Git<'_> {
     pub async fn fetch(&self, source: &GitSource, into: &Path) -> Result<String, String> {
         let program = find_git(self.path, &[]).ok_or("git is not installed")?;
         let url = &source.url;
-        let local = Path::new(url.strip_prefix("file://").unwrap_or(url));
-        let local = local.is_absolute().then(|| local.to_owned());
+        let local = source.local().map(Path::to_owned);
         let scheme = match &local {
             Some(_) => "file",
             None if url.starts_with("https://") => "https",

@@ -32,6 +32,13 @@ pub struct GitSource {
     pub subdirectory: Option<PathBuf>,
 }
 
+impl GitSource {
+    /// Where it lies, if that is on this machine.
+    pub(super) fn local(&self) -> Option<&Path> {
+        Some(Path::new(self.url.strip_prefix("file://").unwrap_or(&self.url))).filter(|path| path.is_absolute())
+    }
+}
+
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
@@ -84,6 +91,14 @@ impl Source {
             "{typed}: there is no such directory, and it is no address (https://…, ssh://…, git@HOST:…), no \
              OWNER/REPOSITORY of GitHub and no NAME@MARKETPLACE"
         ))
+    }
+
+    /// Where it lies, if that is on this machine.
+    pub(super) fn local(&self) -> Option<&Path> {
+        match self {
+            Self::Directory { path } => Some(path),
+            Self::Git(source) => source.local(),
+        }
     }
 
     /// As a person would type it.

@@ -152,6 +152,10 @@ impl Store {
 
     /// Where the files of `source` are, and their commit.
     async fn tree(&self, git: &Git<'_>, source: &Source, scratch: &Path) -> Result<(PathBuf, Option<String>), String> {
+        if let Some(gone) = source.local().filter(|path| !path.is_dir()) {
+            let stays = "What was got from it stays as it is; `codex plugin add` gets it from another place";
+            return Err(format!("there is no directory {} now. {stays}", gone.display()));
+        }
         let source = match source {
             Source::Directory { path } => return Ok((path.clone(), None)),
             Source::Git(source) => source,
