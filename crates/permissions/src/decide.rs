@@ -344,7 +344,7 @@ fn beyond_level(policy: &Policy, access: &Access) -> Option<String> {
     // The tools see to it too, and do not even say what is there; this holds for those that forget to.
     let hidden = |path: &&std::path::PathBuf| policy.hidden.iter().any(|hidden| path.starts_with(hidden));
     if let Some(path) = access.reads.iter().chain(&access.writes).find(hidden) {
-        return Some(format!("{} is hidden: it may hold secrets", shown(path)));
+        return Some(format!("{} is hidden: it may hold secrets, or an ignore file names it", shown(path)));
     }
     if policy.thrown_away && (access.outside_sandbox.is_some() || !access.writes.is_empty()) {
         return Some(

@@ -85,6 +85,7 @@ fn what_an_ignore_file_names_is_kept_from_tools_and_commands() {
         assert_eq!(code, Some(0), "{stderr}");
         assert!(!sent.contains(SECRET), "{level}: {sent}");
         assert!(sent.contains("keeps it from you by an ignore file"), "{level}: {sent}");
+        assert!(!sent.contains("it is hidden, for it may hold secrets"), "{level}: that is not why: {sent}");
         assert!(!sent.contains("vault/\\n"), "a directory that is named is not listed: {sent}");
         if level == "workspace-write" {
             assert!(sent.contains("seen-1") && sent.contains("ran-42"), "{sent}");

@@ -240,11 +240,11 @@ impl Plan {
         }
         let real = ground.beneath.real(&resolved);
         // Before anything is read: what is said of a patch would tell what the file holds.
-        if ground.roots.hidden.iter().any(|hidden| resolved.starts_with(hidden) || real.starts_with(hidden)) {
-            return Err(format!("`{path}`: it is hidden, for it may hold secrets"));
-        }
         if [&resolved, &real].into_iter().any(|path| ground.roots.ignored.names(path)) {
             return Err(format!("`{path}`: {IGNORED}"));
+        }
+        if ground.roots.hidden.iter().any(|hidden| resolved.starts_with(hidden) || real.starts_with(hidden)) {
+            return Err(format!("`{path}`: it is hidden, for it may hold secrets"));
         }
         // Each name would be changed from the old content, and the last written would be all that stays.
         if let Some(other) = ground.real.insert(real, path.to_owned()) {
