@@ -13,7 +13,7 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
 use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
-use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments};
 use codex_workspace::Bounds;
 use serde::Deserialize;
 use serde_json::json;
@@ -281,8 +281,7 @@ impl Tool for SkillTool {
     }
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
-        let Args { name } = serde_json::from_str(arguments.text())
-            .map_err(|error| ToolError(format!("`{TOOL}` takes a `name`: {error}")))?;
+        let Args { name } = arguments::parse(arguments)?;
         let item = {
             let (id, name) = (context.item_id.clone(), name.clone());
             move |status, text: Option<String>, success, duration_ms| ThreadItem::DynamicToolCall {

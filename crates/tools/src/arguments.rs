@@ -10,7 +10,7 @@ use std::{
 
 use codex_history::Arguments;
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
 use crate::ToolError;
@@ -90,11 +90,51 @@ pub fn parse<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, ToolError>
     let Value::Object(mut object) = value else {
         return Err(ToolError("the arguments are not a JSON object. Nothing was done".into()));
     };
+    // Left unsaid, the model would take the answer for one to all that it has asked.
+    if let Some(known) = fields::<T>()
+        && let Some((name, _)) = object.iter().find(|(name, value)| !value.is_null() && !known.contains(&name.as_str()))
+    {
+        let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(ToolError(format!("there is no argument `{name}`: it takes {known}. Nothing was done")));
+    }
     object.values_mut().for_each(whole);
     T::deserialize(Value::Object(object.clone())).map_err(|error| {
         let field = culprit::<T>(&object).map(|field| format!("`{field}`: ")).unwrap_or_default();
         ToolError(format!("the arguments do not fit: {field}{error}. Nothing was done"))
     })
+}
+
+/// The fields that `T` takes, by all of their names; `None`: it takes any.
+fn fields<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    let mut fields = None;
+    let _ = T::deserialize(Asked(&mut fields));
+    fields
+}
+
+/// Takes note of the fields that a type asks for, and has nothing to give it.
+struct Asked<'a>(&'a mut Option<&'static [&'static str]>);
+
+impl<'de> Deserializer<'de> for Asked<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("nothing"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = Some(fields);
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }
 
 /// Models write `1000.0` where a whole number is wanted.
@@ -130,6 +170,7 @@ mod tests {
     struct Sample {
         /// What.
         title: String,
+        #[serde(alias = "how_many")]
         count: Option<u64>,
         kind: Option<Choice>,
     }
@@ -160,7 +201,12 @@ mod tests {
     fn errors_name_the_field() {
         let table = [
             (r#"{"title":"a"}"#, ""),
-            (r#"{"title":"a","count":null,"unknown":1}"#, ""),
+            (r#"{"title":"a","count":null,"unknown":null}"#, ""),
+            (r#"{"title":"a","how_many":2}"#, ""),
+            (
+                r#"{"title":"a","unknown":1}"#,
+                "there is no argument `unknown`: it takes `title`, `count`, `how_many`, `kind`",
+            ),
             (r#"{"title":"a","count":1000.0}"#, ""),
             (r#"{"title":"a","count":1e3}"#, ""),
             (r#"{"title":"a","count":1.5}"#, "`count`: invalid type: floating point"),

@@ -72,6 +72,18 @@ mod tests {
 
     use super::*;
 
+    /// What is only read over is something that the model believes to have said.
+    #[test]
+    fn none_reads_over_an_argument_that_it_does_not_know() {
+        let scene = testing::context();
+        for tool in all() {
+            let Err(told) = tool.prepare(&testing::json(r#"{"revision":"HEAD~3"}"#), &scene.context) else {
+                panic!("{} takes it", tool.name());
+            };
+            assert!(told.0.starts_with("there is no argument `revision`: it takes `"), "{}: {told}", tool.name());
+        }
+    }
+
     #[test]
     fn what_the_model_reads_is_sorted_short_and_stable() {
         let specs: Vec<_> = all().iter().map(|tool| tool.spec()).collect();
