@@ -326,7 +326,7 @@ fn mcp(settings: Option<&Settings>) -> Check {
 }
 
 fn language_servers(settings: Option<&Settings>, environment: &Environment) -> Check {
-    let found = settings.map(|settings| linters::found(&settings.checks, environment)).unwrap_or_default();
+    let found = settings.map(|settings| linters::found(settings, environment)).unwrap_or_default();
     let none = settings.is_some_and(|settings| !settings.checks.lsp);
     let detail = match (none, found.is_empty()) {
         (true, _) => "switched off (`lsp = false`)".to_owned(),

@@ -1,9 +1,9 @@
 //! What looks at files after they were changed, as the settings of a thread say.
 
-use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use codex_agent::{Standing, ThreadSettings, Workplace};
-use codex_config::{CheckSettings, CheckerCommand, CheckerSettings, Environment};
+use codex_config::{CheckSettings, CheckerCommand, CheckerSettings, Environment, Settings};
 use codex_extensions::{
     checkers::{self, CheckerSpec, Checkers, Tables},
     lsp::{self, Ground, KNOWN, KnownServer, LanguageServers, ServerSpec, is_found},
@@ -88,10 +88,9 @@ fn server_specs(settings: &CheckSettings, warnings: &mut Vec<String>) -> Vec<Ser
 }
 
 /// The language servers that a session would start, for `codex doctor`.
-pub(crate) fn found(settings: &CheckSettings, environment: &Environment) -> Vec<String> {
-    let home = environment.home().map(|home| ("HOME".into(), home.as_os_str().to_owned()));
-    let path = environment.path().map(|path| ("PATH".into(), path.to_owned()));
-    let variables: BTreeMap<OsString, OsString> = home.into_iter().chain(path).collect();
+pub(crate) fn found(settings: &Settings, environment: &Environment) -> Vec<String> {
+    let variables = environment.for_commands(&settings.shell_environment_policy, &[], None);
+    let settings = &settings.checks;
     let is_there = |spec: &ServerSpec| {
         spec.is_configured || spec.command.first().is_some_and(|program| is_found(program, &variables, &[]))
     };

@@ -60,6 +60,10 @@ while True:
         is_asked_again = params["capabilities"]["workspace"].get("diagnostics", {}).get("refreshSupport")
         send({"id": message["id"], "result": {"capabilities": capabilities}})
         send({"id": 99, "method": "workspace/configuration", "params": {"items": [{}]}})
+        if mode == "unwell":
+            error = "cannot write\n\x1b[31mCargo.lock"
+            send({"method": "experimental/serverStatus", "params": {"health": "ok", "quiescent": False, "message": None}})
+            send({"method": "experimental/serverStatus", "params": {"health": "warning", "quiescent": True, "message": error}})
     elif method in ("textDocument/didOpen", "textDocument/didChange"):
         uri = params["textDocument"]["uri"]
         documents[uri] = params["textDocument"].get("text") or params["contentChanges"][0]["text"]

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -132,6 +133,41 @@ fn the_model_may_ask_them_and_sees_no_secret_and_nothing_outside() {
     assert!(answers[2].contains("does not stand in line 1: x😀 BAD thing"), "{}", answers[2]);
     assert_eq!(answers[3], "a.txt:1:4: error: BAD thing walled [7] (fake)\n");
     assert!(!answers[4].contains("SECRET"), "{}", answers[4]);
+}
+
+/// Where one does not see all of the project, that it finds nothing means little.
+#[test]
+fn what_one_says_of_itself_is_told_with_what_it_finds() {
+    let ask = |path: &str| json!({ "tool": "diagnostics", "arguments": { "path": path } });
+    let define = json!({ "tool": "definition", "arguments": { "path": "a.txt", "line": 1, "symbol": "fine" } });
+    let place = place("unwell", json!([ask("a.txt"), ask("b.txt"), define, { "text": "done" }]));
+    fs::write(place.workspace.join("a.txt"), "fine\n").unwrap();
+    fs::write(place.workspace.join("b.txt"), "BAD\n").unwrap();
+    run(&place);
+    let of_itself = "Of itself it says: cannot write [31mCargo.lock";
+    let nothing = format!("It tells of nothing, but does not see all of the project.\n{of_itself}");
+    assert_eq!(told(&place, 1)[0], nothing);
+    assert_eq!(told(&place, 2)[0], format!("b.txt:1:1: error: BAD walled [7] (fake)\n{of_itself}"));
+    assert_eq!(told(&place, 3)[0], nothing);
+}
+
+#[test]
+fn a_toolchain_is_looked_for_where_rustup_keeps_it() {
+    let place = Place::new(json!([]));
+    let (programs, rustup) = (place.home.join("programs"), place.home.join("rustup"));
+    fs::create_dir_all(rustup.join("toolchains/stable/bin")).unwrap();
+    fs::create_dir(&programs).unwrap();
+    for path in [programs.join("rustup"), rustup.join("toolchains/stable/bin/rust-analyzer")] {
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::os::unix::fs::symlink("rustup", programs.join("rust-analyzer")).unwrap();
+    for (name, expected) in [("RUSTUP_HOME", true), ("OTHER", false)] {
+        let mut doctor = place.codex(&["doctor", "--offline"]);
+        let output = doctor.env("PATH", &programs).env(name, &rustup).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said.contains("language servers: rust-analyzer"), expected, "{name}: {said}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ffi::{OsStr, OsString},
     io::Read,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
@@ -378,6 +379,7 @@ impl Site {
                 },
                 "window": { "workDoneProgress": true },
                 "general": { "positionEncodings": ["utf-16"] },
+                "experimental": { "serverStatusNotification": true },
             },
         })
     }
@@ -414,11 +416,19 @@ pub fn is_found(program: &str, environment: &BTreeMap<OsString, OsString>, writa
     if writable.iter().any(|root| root != Path::new("/") && found.starts_with(root)) {
         return false;
     }
-    if found.file_name().is_none_or(|name| name != "rustup") {
+    if !is_rustups(&found) {
         return true;
     }
-    let toolchains = variable("HOME").and_then(|home| Path::new(home).join(".rustup/toolchains").read_dir().ok());
+    let own = variable("RUSTUP_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let rustup = own.or_else(|| Some(Path::new(variable("HOME")?).join(".rustup")));
+    let toolchains = rustup.and_then(|rustup| rustup.join("toolchains").read_dir().ok());
     toolchains.into_iter().flatten().flatten().any(|toolchain| toolchain.path().join("bin").join(program).is_file())
+}
+
+/// Whether a program is another name of the `rustup` beside it: a link to it, or the same file.
+fn is_rustups(program: &Path) -> bool {
+    let file = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    file(&program.with_file_name("rustup")).is_some_and(|rustup| file(program) == Some(rustup))
 }
 
 /// What is in a file; `None` if it is gone, or is nothing to be told of.
@@ -427,4 +437,54 @@ fn content(path: &Path, view: &View) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= LARGEST).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_rustup_only_holds_the_place_of_is_not_found() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let program = |path: &str| {
+            let path = base.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        program("linked/rustup");
+        symlink("rustup", base.join("linked/tool")).unwrap();
+        program("same/rustup");
+        fs::hard_link(base.join("same/rustup"), base.join("same/tool")).unwrap();
+        program("plain/rustup");
+        program("plain/tool");
+        program("home/.rustup/toolchains/stable/bin/tool");
+        program("elsewhere/toolchains/stable/bin/tool");
+        fs::create_dir(base.join("empty")).unwrap();
+        // (directory of PATH, HOME, RUSTUP_HOME, whether it is found)
+        let table = [
+            ("linked", "home", None, true),
+            ("linked", "home", Some(""), true),
+            ("linked", "empty", None, false),
+            ("linked", "empty", Some("elsewhere"), true),
+            ("linked", "home", Some("empty"), false),
+            ("same", "home", None, true),
+            ("same", "empty", None, false),
+            ("same", "empty", Some("elsewhere"), true),
+            ("plain", "empty", None, true),
+            ("empty", "home", None, false),
+        ];
+        for (path, home, rustup, expected) in table {
+            let at = |name: &str| if name.is_empty() { OsString::new() } else { base.join(name).into_os_string() };
+            let mut environment = BTreeMap::from([("PATH".into(), at(path)), ("HOME".into(), at(home))]);
+            environment.extend(rustup.map(|rustup| ("RUSTUP_HOME".into(), at(rustup))));
+            assert_eq!(is_found("tool", &environment, &[]), expected, "{path} {home} {rustup:?}");
+        }
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    convert::Infallible,
+    future::pending,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -33,12 +35,18 @@ const STARTING: Duration = Duration::from_secs(120);
 const IDLE: Duration = Duration::from_secs(600);
 /// Why it ended then.
 pub(super) const UNUSED: &str = "it was not needed any more";
+/// How long it may take to end, and what it said then to come.
+const ENDING: Duration = Duration::from_millis(200);
 /// Messages that may wait to be read by it.
 const WAITING: usize = 256;
 /// Most messages, and most bytes of them, that it may write without being told anything.
 const FLOOD: (u32, usize) = (20_000, 64 << 20);
 /// Most files of which it is kept what is wrong with them.
 const MOST_FILES: usize = 2_000;
+/// The kind of a message to people that tells of an error.
+const ERROR: u8 = 1;
+/// Most characters of what it says of itself.
+const COMPLAINT: usize = 400;
 /// How much of its standard error is kept: the first bytes.
 const STDERR: usize = 2 << 10;
 
@@ -84,6 +92,8 @@ struct State {
     last_id: u64,
     /// What it works on, by the tokens that it tells of it with.
     working: BTreeSet<String>,
+    /// What it said last of itself, if it does not see all that it should.
+    complaint: Option<String>,
     /// Since it was told something: messages and bytes.
     heard: (u32, usize),
     used: Option<Instant>,
@@ -256,6 +266,13 @@ impl Server {
         all
     }
 
+    /// What it said last of itself, on one line, if it does not see all that it should.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let said = lock(&self.state).complaint.clone()?;
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(said.chars().filter(|c| !c.is_control()).take(COMPLAINT).collect())
+    }
+
     /// Asks it something.
     ///
     /// # Errors
@@ -278,7 +295,26 @@ impl Server {
             Err(_) => {
                 lock(&self.state).pending.remove(&id);
                 let _ = self.outgoing.try_send(note("$/cancelRequest", json!({ "id": id })));
-                Err("the language server did not answer in time".into())
+                Err(self.not_in_time())
+            }
+        }
+    }
+
+    /// Why it has said nothing in time, and what to do then.
+    pub(super) fn not_in_time(&self) -> String {
+        let state = lock(&self.state);
+        let later =
+            "nothing is known yet, neither good nor bad. Go on with something else, and ask again in a minute or two";
+        match &state.phase {
+            Phase::Ended(why) => format!("the language server does not work: {why}"),
+            Phase::Starting => format!("the language server is still starting: {later}"),
+            Phase::Ready if !state.working.is_empty() => {
+                format!("the language server still looks through the project: {later}")
+            }
+            Phase::Ready => {
+                "the language server did not answer in time: nothing is known, neither good nor bad. Ask again \
+                             later, or have the project's own build tell"
+                    .into()
             }
         }
     }
@@ -324,7 +360,7 @@ impl Shared {
             environment: (*site.ground.environment).clone(),
         };
         let started = site.ground.sandbox.spawn_with_input(&site.ground.walls, command, Streams::Separate).await;
-        let Child { stdout, stderr, stdin, mut process } = match started {
+        let Child { stdout, mut stderr, stdin, mut process } = match started {
             Ok(child) => child,
             Err(error) => return format!("it cannot be started: {error}"),
         };
@@ -365,11 +401,12 @@ impl Shared {
         };
         let why = tokio::select! {
             why = work => why,
-            never = self.complain(stderr) => match never {},
+            never = async { self.complain(&mut stderr).await; pending::<Infallible>().await } => match never {},
         };
         let why = if why.is_empty() { "it ended".to_owned() } else { why };
         // It may just be ending: then how says more.
-        let exit = timeout(Duration::from_millis(200), process.wait()).await;
+        let exit = timeout(ENDING, process.wait()).await;
+        let _ = timeout(ENDING, self.complain(&mut stderr)).await;
         let said =
             String::from_utf8_lossy(&lock(&self.state).stderr).trim().lines().next().unwrap_or_default().to_owned();
         match exit {
@@ -433,6 +470,13 @@ impl Shared {
             }
             (Some("textDocument/publishDiagnostics"), None) => state.published(params),
             (Some("$/progress"), None) => state.progressed(params),
+            (Some("experimental/serverStatus"), None) => {
+                let is_well = params["health"] == "ok";
+                state.complaint = params["message"].as_str().filter(|_| !is_well).map(str::to_owned);
+            }
+            (Some("window/showMessage"), None) if params["type"] == ERROR => {
+                state.complaint = params["message"].as_str().map(str::to_owned);
+            }
             (Some(_), None) => return None,
             (None, Some(id)) => {
                 let pending = id.as_u64().and_then(|id| state.pending.remove(&id));
@@ -449,17 +493,16 @@ impl Shared {
         None
     }
 
-    /// Keeps the first of what it writes to standard error, and reads on for ever.
-    async fn complain(&self, stderr: Option<pipe::Receiver>) -> std::convert::Infallible {
+    /// Keeps the first of what it writes to standard error, and reads to its end; then there is none any more.
+    async fn complain(&self, stderr: &mut Option<pipe::Receiver>) {
+        let Some(pipe) = stderr else { return };
         let mut buffer = vec![0; 4 << 10];
-        if let Some(mut stderr) = stderr {
-            while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-                let mut state = lock(&self.state);
-                let room = STDERR.saturating_sub(state.stderr.len()).min(read);
-                state.stderr.extend_from_slice(&buffer[..room]);
-            }
+        while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+            let mut state = lock(&self.state);
+            let room = STDERR.saturating_sub(state.stderr.len()).min(read);
+            state.stderr.extend_from_slice(&buffer[..room]);
         }
-        std::future::pending().await
+        *stderr = None;
     }
 
     /// Returns when nothing was asked of it for long.
@@ -521,5 +564,34 @@ fn answer(method: &str, params: &Value) -> Value {
         | "window/showMessageRequest" => json!({ "result": null }),
         "workspace/applyEdit" => json!({ "result": { "applied": false } }),
         _ => json!({ "error": { "code": -32601, "message": "not supported" } }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn why_nothing_was_said_in_time_is_said_with_what_to_do() {
+        let working = BTreeSet::from(["indexing".to_owned()]);
+        let table = [
+            (Phase::Starting, BTreeSet::new(), "is still starting: nothing is known yet", "ask again in a minute"),
+            (Phase::Ready, working, "still looks through the project: nothing is known yet", "ask again in a minute"),
+            (Phase::Ready, BTreeSet::new(), "did not answer in time: nothing is known", "Ask again later"),
+            (Phase::Ended("gone".into()), BTreeSet::new(), "does not work: gone", ""),
+        ];
+        for (phase, working, why, advice) in table {
+            let ends = matches!(phase, Phase::Ended(_));
+            let (outgoing, _incoming) = mpsc::channel(WAITING);
+            let (_told, changed) = watch::channel(());
+            let state = Arc::new(Mutex::new(State { phase, working, ..State::default() }));
+            let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+            let server = Server { outgoing, state, changed, task };
+            let answers = [server.not_in_time(), server.request("asked", json!({}), Instant::now()).await.unwrap_err()];
+            assert!(server.diagnostics(&["/a".into()], Instant::now()).await.is_none());
+            for answer in answers {
+                assert!(ends || answer.contains(why) && answer.contains(advice), "{answer}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use codex_history::{Arguments, ToolInput, ToolSpec};
 use codex_permissions::Access;
 use codex_protocol::{DynamicToolCallOutput, DynamicToolCallStatus, ThreadItem};
-use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError};
+use codex_tools::{Effect, ForUser, Outcome, Prepared, Tool, ToolContext, ToolError, arguments};
 use codex_workspace::View;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +35,16 @@ enum Question {
     References,
 }
 
+impl Question {
+    /// What is said where a server tells of nothing.
+    fn nothing(self) -> &'static str {
+        match self {
+            Self::Diagnostics => "It finds nothing wrong.",
+            Self::Definition | Self::References => "It finds none.",
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Asks {
     question: Question,
@@ -48,7 +58,6 @@ pub(super) fn all(servers: &Arc<LanguageServers>) -> Vec<Arc<dyn Tool>> {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Asked {
     path: String,
     line: Option<u32>,
@@ -94,7 +103,7 @@ impl Tool for Asks {
 
     fn prepare(&self, arguments: &Arguments, context: &ToolContext) -> Result<Prepared, ToolError> {
         let refused = |why: String| ToolError(format!("{}: {why}", self.name()));
-        let asked: Asked = serde_json::from_str(arguments.text()).map_err(|error| refused(error.to_string()))?;
+        let asked: Asked = arguments::parse(arguments)?;
         let (question, servers) = (self.question, Arc::clone(&self.servers));
         if question != Question::Diagnostics && (asked.line.is_none() || asked.symbol.is_none()) {
             return Err(refused("it takes `path`, `line` and `symbol`".into()));
@@ -154,6 +163,19 @@ impl Item {
 
 impl LanguageServers {
     async fn ask(&self, question: Question, path: &PathBuf, asked: &Asked) -> Result<String, String> {
+        let (answer, complaint) = self.answer(question, path, asked).await?;
+        let Some(complaint) = complaint else { return Ok(answer.unwrap_or_else(|| question.nothing().to_owned())) };
+        let answer = answer.unwrap_or_else(|| "It tells of nothing, but does not see all of the project.".to_owned());
+        Ok(format!("{}\nOf itself it says: {complaint}", answer.trim_end()))
+    }
+
+    /// What a server answers, if it tells of anything, and what it says of itself.
+    async fn answer(
+        &self,
+        question: Question,
+        path: &PathBuf,
+        asked: &Asked,
+    ) -> Result<(Option<String>, Option<String>), String> {
         let deadline = Instant::now() + PATIENCE;
         let place = self.place(path).ok_or_else(|| format!("no language server is for {}", asked.path))?;
         let ended = || self.why_ended(&place).unwrap_or_else(|| "too many language servers run".into());
@@ -161,10 +183,7 @@ impl LanguageServers {
             self.server(&place).ok_or_else(|| format!("the language server does not work: {}", ended()))?;
         let was_ready = server.phase() == Phase::Ready;
         if !server.ready(deadline).await {
-            return Err(match self.why_ended(&place) {
-                Some(why) => format!("the language server does not work: {why}"),
-                None => "the language server is not ready yet: try again later".into(),
-            });
+            return Err(server.not_in_time());
         }
         let ground = self.ground();
         let view = View::of(&ground.roots);
@@ -179,12 +198,11 @@ impl LanguageServers {
         let (method, more) = match question {
             Question::Diagnostics => {
                 let files = std::slice::from_ref(path);
-                let found =
-                    server.diagnostics(files, deadline).await.ok_or("the language server did not answer in time")?;
+                let found = server.diagnostics(files, deadline).await.ok_or_else(|| server.not_in_time())?;
                 let source = self.spec(place.0).map_or_else(String::new, |spec| spec.name.clone());
                 let found = crate::diagnostics::Found { source, files: files.to_vec(), diagnostics: found };
                 let all = told(&Known::default().new_in(vec![found]), workspace);
-                return Ok(if all.is_empty() { "It finds nothing wrong.".to_owned() } else { all });
+                return Ok((Some(all).filter(|all| !all.is_empty()), server.complaint()));
             }
             Question::Definition => ("textDocument/definition", json!({})),
             Question::References => ("textDocument/references", json!({ "context": { "includeDeclaration": false } })),
@@ -205,14 +223,13 @@ impl LanguageServers {
                 break answer;
             }
         };
-        timeout_at(deadline, async { places(&answer, &view, workspace) })
-            .await
-            .map_err(|_| "it took too long".to_owned())
+        let places = timeout_at(deadline, async { places(&answer, &view, workspace) }).await;
+        Ok((places.map_err(|_| "it took too long".to_owned())?, server.complaint()))
     }
 }
 
-/// The places of an answer with the text of their lines. What is out of sight, or outside of the workspace, is only counted.
-fn places(answer: &Value, view: &View, workspace: &Path) -> String {
+/// The places of an answer with the text of their lines, if there are any. What is out of sight, or outside of the workspace, is only counted.
+fn places(answer: &Value, view: &View, workspace: &Path) -> Option<String> {
     let one = [answer.clone()];
     let all = match answer {
         Value::Array(all) => &all[..],
@@ -244,9 +261,9 @@ fn places(answer: &Value, view: &View, workspace: &Path) -> String {
         shown.push(format!("and {more} more"));
     }
     match (shown.is_empty(), elsewhere) {
-        (true, 0) => "It finds none.".into(),
-        (true, count) => format!("{count} outside of the workspace."),
-        (false, 0) => shown.join("\n"),
-        (false, count) => format!("{}\nand {count} outside of the workspace", shown.join("\n")),
+        (true, 0) => None,
+        (true, count) => Some(format!("{count} outside of the workspace.")),
+        (false, 0) => Some(shown.join("\n")),
+        (false, count) => Some(format!("{}\nand {count} outside of the workspace", shown.join("\n"))),
     }
 }
