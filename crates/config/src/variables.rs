@@ -97,6 +97,7 @@ table! {
     XDG_CACHE_HOME = variable("XDG_CACHE_HOME", "Caches in general; commands write to a copy");
     BUN_INSTALL = variable("BUN_INSTALL", "Where Bun keeps its cache; commands write to a copy");
     CARGO_HOME = variable("CARGO_HOME", "Where Cargo keeps its registry; commands write to a copy");
+    RUSTUP_HOME = variable("RUSTUP_HOME", "Where rustup keeps toolchains; a language server of one is looked for there");
     GOPATH = variable("GOPATH", "Where Go keeps its modules; commands write to a copy");
     NPM_CONFIG_CACHE = variable("npm_config_cache", "Where npm keeps its cache; commands write to a copy");
     NUGET_PACKAGES = variable("NUGET_PACKAGES", "Where NuGet keeps its packages; commands write to a copy");

@@ -75,7 +75,10 @@ pub use models::{Model, ModelListParams, ModelListResult, ReasoningEffortOption}
 pub use permissions::{
     NetworkReach, PermissionDecision, PermissionRule, PermissionsForgetParams, PermissionsReadParams, ThreadPermissions,
 };
-pub use plugins::{KeptPlugin, PluginAddition, PluginSetParams, PluginsListParams, PluginsListResult};
+pub use plugins::{
+    KeptPlugin, PluginAddition, PluginInstalledParams, PluginInstalledResponse, PluginMarketplaceEntry,
+    PluginSetParams, PluginSource, PluginSummary, PluginsListParams, PluginsListResult,
+};
 pub use review::{
     ReviewFinding, ReviewResult, ReviewSeverity, ReviewStartParams, ReviewStartResult, ReviewTarget, ReviewTestStatus,
     ReviewTests,

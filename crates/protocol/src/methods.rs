@@ -13,15 +13,15 @@ use crate::{
     ListMcpServerStatusParams, ListMcpServerStatusResponse, McpServerControlParams, McpServerOauthLoginCompleted,
     McpServerOauthLoginParams, McpServerOauthLoginResponse, McpServerOauthPasteParams, McpServerStarted,
     McpToolCallProgress, ModelListParams, ModelListResult, PermissionProfileListResult, PermissionsForgetParams,
-    PermissionsReadParams, PluginSetParams, PluginsListParams, PluginsListResult, ProjectTrustParams, ReasoningDelta,
-    ReasoningPartAdded, ReviewStartParams, ReviewStartResult, RewindPreview, ServerRequestAnswerParams,
-    ServerRequestResolved, SkillsConfigWriteParams, SkillsConfigWriteResult, SkillsListParams, SkillsListResult,
-    ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext, ThreadDiff, ThreadDiffParams,
-    ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams, ThreadListResult,
-    ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened, ThreadPermissions,
-    ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted, ThreadRewindListParams,
-    ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound, ThreadSearchParams,
-    ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
+    PermissionsReadParams, PluginInstalledParams, PluginInstalledResponse, PluginSetParams, PluginsListParams,
+    PluginsListResult, ProjectTrustParams, ReasoningDelta, ReasoningPartAdded, ReviewStartParams, ReviewStartResult,
+    RewindPreview, ServerRequestAnswerParams, ServerRequestResolved, SkillsConfigWriteParams, SkillsConfigWriteResult,
+    SkillsListParams, SkillsListResult, ThreadClosed, ThreadCompactStartParams, ThreadCompactUndoParams, ThreadContext,
+    ThreadDiff, ThreadDiffParams, ThreadForkParams, ThreadItemsListParams, ThreadItemsListResult, ThreadListParams,
+    ThreadListResult, ThreadLoadedListParams, ThreadLoadedListResult, ThreadNameUpdated, ThreadOpened,
+    ThreadPermissions, ThreadReadParams, ThreadReadResult, ThreadResumeParams, ThreadRevertParams, ThreadReverted,
+    ThreadRewindListParams, ThreadRewindListResult, ThreadRewindParams, ThreadRewindRedoParams, ThreadRewound,
+    ThreadSearchParams, ThreadSearchResponse, ThreadSetNameParams, ThreadSettingsUpdateParams, ThreadSettingsUpdated,
     ThreadShellCommandParams, ThreadStartParams, ThreadStarted, ThreadStatusChanged, ThreadTurnsListParams,
     ThreadTurnsListResult, ThreadUnsubscribeParams, ThreadUnsubscribed, ThreadUsage, ThreadUsageReadParams,
     TokenUsageUpdated, TurnChanged, TurnDiffUpdated, TurnFailed, TurnInterruptParams, TurnPlanUpdated, TurnStartParams,
@@ -180,6 +180,7 @@ client_requests! {
     PermissionsRead   "thread/permissions/read"   PermissionsReadParams   => ThreadPermissions, Ours;
     PermissionsForget "thread/permissions/forget" PermissionsForgetParams => Empty,          Ours;
     PluginsList       "thread/plugins/list" PluginsListParams       => PluginsListResult,   Ours;
+    PluginInstalled   "plugin/installed"    PluginInstalledParams   => PluginInstalledResponse, Theirs;
     PluginsSet        "thread/plugins/set"  PluginSetParams         => Empty,               Ours;
     ThreadUsageRead   "thread/usage/read"   ThreadUsageReadParams   => ThreadUsage,         Ours;
     TurnStart         "turn/start"          TurnStartParams         => TurnStartResult,     Theirs;

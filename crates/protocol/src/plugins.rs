@@ -1,4 +1,4 @@
-//! Plugins: which are kept, and what each adds. (Ours.)
+//! Plugins: which are kept, and what each adds. What is `thread/…` is ours.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,4 +69,81 @@ pub struct PluginSetParams {
     pub id: String,
     /// Whether it is in use.
     pub enabled: bool,
+}
+
+/// Parameters of `plugin/installed`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct PluginInstalledParams {
+    /// Directories whose settings say which are in use; without any, the user's do.
+    pub cwds: Option<Vec<String>>,
+}
+
+/// Result of `plugin/installed`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PluginInstalledResponse {
+    /// Those that have any, sorted by name; what was added from elsewhere is told as of the marketplace `local`.
+    pub marketplaces: Vec<PluginMarketplaceEntry>,
+}
+
+/// The plugins of a marketplace that are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PluginMarketplaceEntry {
+    /// Its name.
+    pub name: String,
+    /// Sorted by id.
+    pub plugins: Vec<PluginSummary>,
+}
+
+/// A plugin that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PluginSummary {
+    /// `NAME`, or `NAME@MARKETPLACE`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its version, as its author counts.
+    pub local_version: Option<String>,
+    /// Always true.
+    pub installed: bool,
+    /// When, in seconds since 1970.
+    pub installed_at: i64,
+    /// Whether it is in use: not if it is held back.
+    pub enabled: bool,
+    /// Where it is from.
+    pub source: PluginSource,
+    /// Always `AVAILABLE`.
+    pub install_policy: String,
+    /// Always `ON_USE`.
+    pub auth_policy: String,
+}
+
+/// Where a plugin is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum PluginSource {
+    /// A directory of this machine.
+    Local {
+        /// Absolute.
+        path: String,
+    },
+    /// A repository.
+    Git {
+        /// An address, or an absolute path.
+        url: String,
+        /// The directory in it, if not all of it.
+        path: Option<String>,
+        /// A branch, a tag or a commit, if one was named.
+        ref_name: Option<String>,
+        /// Its commit, in hexadecimal.
+        sha: Option<String>,
+    },
 }

@@ -100,6 +100,10 @@ impl Ceiling {
                 let all = params.cwds.iter().try_for_each(|cwd| self.directory(cwd).map(drop));
                 all.map(|()| Vec::new())
             }
+            ClientRequest::PluginInstalled(params) => {
+                let all = params.cwds.iter().flatten().try_for_each(|cwd| self.directory(cwd).map(drop));
+                all.map(|()| Vec::new())
+            }
             ClientRequest::SkillsList(params) => {
                 let named = std::mem::take(&mut params.cwds);
                 params.cwds = named.iter().map(|cwd| self.directory(cwd)).collect::<Result<_, _>>()?;

@@ -115,6 +115,7 @@ impl Server {
             | ClientRequest::McpServerControl(_)
             | ClientRequest::McpServerOauthLogin(_)
             | ClientRequest::McpServerOauthPaste(_)
+            | ClientRequest::PluginInstalled(_)
             | ClientRequest::PluginsList(_)
             | ClientRequest::PluginsSet(_) => self.of_what_is_plugged_in(request).await?,
             ClientRequest::ThreadUsageRead(params) => {

@@ -27,6 +27,7 @@ impl Server {
                 self.mcp_pasted(params).await?;
                 ClientResponse::McpServerOauthPaste(Empty {})
             }
+            ClientRequest::PluginInstalled(params) => ClientResponse::PluginInstalled(self.installed_plugins(&params)?),
             ClientRequest::PluginsList(params) => ClientResponse::PluginsList(self.list_plugins(&params.thread_id)?),
             ClientRequest::PluginsSet(params) => {
                 self.set_plugin(params).await?;

@@ -43,6 +43,7 @@ pub(crate) fn only_reads(request: &ClientRequest) -> bool {
             | ClientRequest::McpServerOauthPaste(_)
             | ClientRequest::ModelList(_)
             | ClientRequest::PermissionProfileList(_)
+            | ClientRequest::PluginInstalled(_)
             | ClientRequest::ThreadDiff(_)
             | ClientRequest::ThreadList(_)
             | ClientRequest::ThreadLoadedList(_)

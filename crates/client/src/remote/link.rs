@@ -484,6 +484,7 @@ fn only_asks(request: &ClientRequest) -> bool {
             | ClientRequest::AgentsList(_)
             | ClientRequest::PermissionsRead(_)
             | ClientRequest::CommandList(_)
+            | ClientRequest::PluginInstalled(_)
             | ClientRequest::PluginsList(_)
             | ClientRequest::PluginsSet(_)
             | ClientRequest::SkillsList(_)

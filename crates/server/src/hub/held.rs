@@ -62,6 +62,7 @@ fn thread_of(request: &ClientRequest) -> Option<&str> {
         // Whoever knows the id of the login has begun it.
         | ClientRequest::McpServerOauthPaste(_)
         | ClientRequest::PermissionProfileList(_)
+        | ClientRequest::PluginInstalled(_)
         // These are held to what the connection follows.
         | ClientRequest::ServerRequestAnswer(_)
         | ClientRequest::ThreadUnsubscribe(_) => return None,

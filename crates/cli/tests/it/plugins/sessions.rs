@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{Said, offered, repository};
-use crate::support::Place;
+use super::{Said, git, offered, repository};
+use crate::{app_server::client::Client, support::Place};
 
 /// Where commands see what lies beside the workspace.
 fn below(steps: &[Value]) -> Place {
@@ -65,6 +65,32 @@ fn its_server_is_known_to_the_commands_about_servers_while_it_is_in_use() {
     assert!(of(&["doctor", "--offline"]).out.contains("1 configured (calendar)"));
     place.plugin(&["disable", "careful"]).done();
     of(&["mcp", "get", "calendar"]).refused(2, "there is no server of tools `calendar`");
+}
+
+#[test]
+fn other_programs_hear_which_are_kept() {
+    let place = below(&[]);
+    let source = repository(&place, "careful");
+    let head = git(&source, "rev-parse HEAD");
+    let listed = |params: Value| {
+        let mut client = Client::start(&place, &[]);
+        let answer = client.ask("plugin/installed", params).unwrap();
+        client.end();
+        answer["marketplaces"].clone()
+    };
+    assert_eq!(listed(json!({})), json!([]));
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    for in_use in [true, false] {
+        let all = listed(json!({ "cwds": if in_use { Value::Null } else { json!([place.workspace]) } }));
+        let found = &all[0]["plugins"][0];
+        assert_eq!((&all[0]["name"], &found["id"]), (&json!("local"), &json!("careful")), "{all}");
+        assert_eq!((&found["installed"], &found["enabled"]), (&json!(true), &json!(in_use)), "{all}");
+        assert_eq!(
+            found["source"],
+            json!({ "type": "git", "url": source, "path": null, "refName": null, "sha": head })
+        );
+        place.plugin(&["disable", "careful"]).done();
+    }
 }
 
 /// What a refusal says would allow a call does so, and a table for a server that nobody brings is told.
