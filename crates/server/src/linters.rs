@@ -72,6 +72,7 @@ fn server_specs(settings: &CheckSettings, warnings: &mut Vec<String>) -> Vec<Ser
             files,
             root_markers: root_markers.unwrap_or_default(),
             options: known.map(options).unwrap_or_default(),
+            environment: known.map(variables).unwrap_or_default(),
             is_configured: server.enabled == Some(true) || server.command.is_some(),
         });
     }
@@ -82,6 +83,7 @@ fn server_specs(settings: &CheckSettings, warnings: &mut Vec<String>) -> Vec<Ser
         files: owned(known.files),
         root_markers: owned(known.root_markers),
         options: options(known),
+        environment: variables(known),
         is_configured: false,
     }));
     specs
@@ -100,6 +102,10 @@ pub(crate) fn found(settings: &Settings, environment: &Environment) -> Vec<Strin
 
 fn options(known: &KnownServer) -> Value {
     serde_json::from_str(known.options).unwrap_or_default()
+}
+
+fn variables(known: &KnownServer) -> Vec<(String, String)> {
+    known.environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Lets a sub-agent that works where its parent does use the language servers of that.

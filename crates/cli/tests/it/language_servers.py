@@ -27,6 +27,10 @@ def receive():
 
 def walls():
     """What can be written and reached that should not be."""
+    if mode == "gopls":
+        os.makedirs(os.environ["GOCACHE"])
+        os.makedirs(os.environ["XDG_CACHE_HOME"] + "/gopls")
+        return "with a cache"
     try:
         open("written-by-a-server", "w")
         return "it can write the workspace"

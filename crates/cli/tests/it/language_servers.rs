@@ -151,6 +151,23 @@ fn what_one_says_of_itself_is_told_with_what_it_finds() {
     assert_eq!(told(&place, 3)[0], nothing);
 }
 
+/// Its compiler begins nothing without a cache that it can write.
+#[test]
+fn gopls_has_a_cache() {
+    let place = Place::below(&visible_directory(), json!([add("a.go", "BAD"), { "text": "done" }]));
+    let programs = place.home.join("programs");
+    fs::create_dir(&programs).unwrap();
+    fs::write(programs.join("server.py"), SERVER).unwrap();
+    let gopls = programs.join("gopls");
+    fs::write(&gopls, "#!/bin/sh\nexec python3 \"${0%/*}/server.py\" gopls\n").unwrap();
+    fs::set_permissions(&gopls, fs::Permissions::from_mode(0o755)).unwrap();
+    configure(&place, "lsp.wait = 60\n");
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display());
+    let output = place.codex(&["exec", "--json", "go"]).env("PATH", path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told(&place, 1)[0].contains("a.go:1:1: error: BAD with a cache [7] (gopls)"), "{}", told(&place, 1)[0]);
+}
+
 #[test]
 fn a_toolchain_is_looked_for_where_rustup_keeps_it() {
     let place = Place::new(json!([]));

@@ -57,6 +57,8 @@ pub struct ServerSpec {
     pub root_markers: Vec<String>,
     /// What it is told at its start.
     pub options: Value,
+    /// Variables that it is started with besides those of commands.
+    pub environment: Vec<(String, String)>,
     /// Whether the user named it: then it is started whether or not it is found, and said if it does not work.
     pub is_configured: bool,
 }
@@ -80,6 +82,7 @@ struct Site {
     argv: Vec<OsString>,
     root: PathBuf,
     options: Value,
+    environment: Vec<(String, String)>,
     ground: Arc<Ground>,
 }
 
@@ -310,6 +313,7 @@ impl LanguageServers {
             argv: spec.command.iter().map(OsString::from).collect(),
             root: place.1.clone(),
             options: spec.options.clone(),
+            environment: spec.environment.clone(),
             ground: Arc::clone(&ground),
         };
         let walls = ground.walls.clone();
@@ -351,6 +355,15 @@ impl Site {
         let mut all = roots.writable.iter().chain([&roots.workspace]);
         let is_temporary = all.any(|root| root.starts_with("/tmp") || root.starts_with("/var/tmp"));
         if is_temporary { "/dev/shm" } else { "/tmp" }
+    }
+
+    /// What it is started with.
+    fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let own = self.environment.iter().map(|(name, value)| {
+            let value = value.replace(table::PRIVATE, self.private());
+            (name.into(), value.into())
+        });
+        self.ground.environment.iter().map(|(name, value)| (name.clone(), value.clone())).chain(own).collect()
     }
 
     /// What it is told first.

@@ -354,11 +354,8 @@ struct Shared {
 impl Shared {
     /// Runs it to its end; returns why it ended.
     async fn live(&self, site: &Site, mut outgoing: mpsc::Receiver<Value>) -> String {
-        let command = Command {
-            argv: site.argv.clone(),
-            directory: site.root.clone(),
-            environment: (*site.ground.environment).clone(),
-        };
+        let command =
+            Command { argv: site.argv.clone(), directory: site.root.clone(), environment: site.environment() };
         let started = site.ground.sandbox.spawn_with_input(&site.ground.walls, command, Streams::Separate).await;
         let Child { stdout, mut stderr, stdin, mut process } = match started {
             Ok(child) => child,

@@ -13,6 +13,8 @@ pub struct KnownServer {
     pub root_markers: &'static [&'static str],
     /// What it is told at its start, as JSON; empty for nothing. [`PRIVATE`] in it is the directory that it may write.
     pub options: &'static str,
+    /// Variables that it is started with, where [`PRIVATE`] is that directory too: caches that it would not begin to work without.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 /// Stands for the directory that a server may write.
@@ -30,6 +32,7 @@ pub const KNOWN: &[KnownServer] = &[
         root_markers: &["Cargo.toml", "rust-project.json"],
         // It may write nothing but a private place, and there is no network: cargo would try for half a minute to reach it.
         options: r#"{"cargo":{"targetDir":"{private}/rust-analyzer","extraEnv":{"CARGO_NET_OFFLINE":"true"}},"cachePriming":{"enable":false},"checkOnSave":true}"#,
+        environment: &[],
     },
     KnownServer {
         name: "basedpyright",
@@ -37,6 +40,7 @@ pub const KNOWN: &[KnownServer] = &[
         files: PYTHON,
         root_markers: PYTHON_ROOTS,
         options: "",
+        environment: &[],
     },
     KnownServer {
         name: "pyright",
@@ -44,6 +48,7 @@ pub const KNOWN: &[KnownServer] = &[
         files: PYTHON,
         root_markers: PYTHON_ROOTS,
         options: "",
+        environment: &[],
     },
     KnownServer {
         name: "typescript-language-server",
@@ -51,6 +56,7 @@ pub const KNOWN: &[KnownServer] = &[
         files: &["*.ts", "*.tsx", "*.mts", "*.cts", "*.js", "*.jsx", "*.mjs", "*.cjs"],
         root_markers: &["tsconfig.json", "jsconfig.json", "package.json"],
         options: "",
+        environment: &[],
     },
     KnownServer {
         name: "gopls",
@@ -58,6 +64,7 @@ pub const KNOWN: &[KnownServer] = &[
         files: &["*.go"],
         root_markers: &["go.mod", "go.work"],
         options: "",
+        environment: &[("XDG_CACHE_HOME", "{private}/cache"), ("GOCACHE", "{private}/cache/go-build")],
     },
     KnownServer {
         name: "clangd",
@@ -65,5 +72,6 @@ pub const KNOWN: &[KnownServer] = &[
         files: &["*.c", "*.h", "*.cc", "*.cpp", "*.cxx", "*.hh", "*.hpp", "*.hxx"],
         root_markers: &["compile_commands.json", "compile_flags.txt", ".clangd"],
         options: "",
+        environment: &[],
     },
 ];
