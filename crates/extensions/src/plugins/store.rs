@@ -194,9 +194,11 @@ impl Store {
             fs::remove_dir_all(&place).map_err(failed)?;
         }
         fs::rename(directory.path().join("plugin"), &place).map_err(failed)?;
-        change.lock.plugins.insert(id.to_owned(), installed.clone());
+        let before = change.lock.plugins.insert(id.to_owned(), installed.clone());
         change.write()?;
-        self.sweep(id, Some(&place));
+        // Sessions that are open run programs of the one before.
+        let before = before.map(|before| self.place(id, &before));
+        self.sweep(id, &[Some(place), before].into_iter().flatten().collect::<Vec<_>>());
         Ok(installed)
     }
 
@@ -210,7 +212,7 @@ impl Store {
             return Ok(false);
         }
         change.write()?;
-        self.sweep(id, None);
+        self.sweep(id, &[]);
         Ok(true)
     }
 
@@ -298,14 +300,14 @@ impl Store {
     }
 
     /// Removes what is kept of `id` but `but`. What cannot be removed is in nobody's way.
-    fn sweep(&self, id: &str, but: Option<&Path>) {
+    fn sweep(&self, id: &str, but: &[PathBuf]) {
         let directory = self.root.join("installed").join(id);
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-            if Some(entry.path().as_path()) != but {
+            if !but.contains(&entry.path()) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
-        if but.is_none() {
+        if but.is_empty() {
             let _ = fs::remove_dir(&directory);
         }
     }

@@ -67,6 +67,27 @@ fn its_server_is_known_to_the_commands_about_servers_while_it_is_in_use() {
     of(&["mcp", "get", "calendar"]).refused(2, "there is no server of tools `calendar`");
 }
 
+/// Its programs are those of when the session began.
+#[test]
+fn an_update_breaks_no_session_that_is_open() {
+    let place = below(&[command("echo fine-$((40 + 2))"), json!({ "text": "ok" })]);
+    let source = repository(&place, "careful");
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let mut client = Client::start(&place, &[]);
+    let thread = client.thread(json!({ "approvalPolicy": "never" }));
+    for change in ["first", "second"] {
+        client.say(&thread, "go");
+        client.turn();
+        let last = place.server.requests().pop().unwrap().body["input"].as_array().unwrap().last().unwrap().to_string();
+        assert!(last.contains("fine-42"), "{change}: {last}");
+        fs::write(source.join("README.md"), change).unwrap();
+        git(&source, "add -A");
+        git(&source, "commit -q -m more");
+        place.plugin(&["update", "--yes"]).done();
+    }
+    client.end();
+}
+
 #[test]
 fn other_programs_hear_which_are_kept() {
     let place = below(&[]);
