@@ -60,7 +60,7 @@ while True:
             continue
         if mode == "nonsense":
             print("hello", flush=True)
-        capabilities = {"diagnosticProvider": {}} if mode in ("asked", "later") else {}
+        capabilities = {"diagnosticProvider": {}} if mode in ("asked", "later", "checking") else {}
         is_asked_again = params["capabilities"]["workspace"].get("diagnostics", {}).get("refreshSupport")
         send({"id": message["id"], "result": {"capabilities": capabilities}})
         send({"id": 99, "method": "workspace/configuration", "params": {"items": [{}]}})
@@ -83,6 +83,8 @@ while True:
             documents = whole
             publish(uri)
             send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "end"}}})
+        elif mode == "checking":
+            send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "begin", "title": "check"}}})
         elif mode not in ("asked", "later", "silent"):
             publish(uri)
     elif method == "textDocument/diagnostic":
@@ -90,7 +92,14 @@ while True:
         # At first it has not looked at it, and says so when it has.
         is_late = mode == "later" and answered.get(uri) != documents[uri]
         answered[uri] = documents[uri]
-        send({"id": message["id"], "result": {"kind": "full", "items": [] if is_late else list(found(uri))}})
+        is_checking = mode == "checking"
+        send({"id": message["id"], "result": {"kind": "full", "items": [] if is_late or is_checking else list(found(uri))}})
+        if is_checking:
+            # Its compiler is done by the time that it is asked again.
+            documents["asked"] = documents.get("asked", "") + "."
+            if len(documents["asked"]) > 1:
+                publish(uri)
+                send({"method": "$/progress", "params": {"token": "check", "value": {"kind": "end"}}})
         if is_late and is_asked_again:
             send({"id": 98, "method": "workspace/diagnostic/refresh"})
     elif method == "textDocument/references":

@@ -34,7 +34,7 @@ fn command(line: &str) -> Value {
 fn place(mode: &str, script: Value) -> Place {
     let place = Place::below(&visible_directory(), script);
     fs::write(place.workspace.join("server.py"), SERVER).unwrap();
-    let wait = if mode == "silent" || mode == "slow" { "lsp.wait = 1\n" } else { "lsp.wait = 60\n" };
+    let wait = if ["silent", "slow", "checking"].contains(&mode) { "lsp.wait = 1\n" } else { "lsp.wait = 60\n" };
     configure(
         &place,
         &format!(
@@ -68,6 +68,19 @@ fn what_they_find_is_told_once_with_the_edit_and_they_cannot_write() {
         assert_eq!(starts(&place, 4, mode), 1, "{mode}: {}", told(&place, 4)[0]);
         assert!(!place.workspace.join("written-by-a-server").exists());
     }
+}
+
+/// A compiler takes longer than anybody waits for it.
+#[test]
+fn what_is_found_later_is_told_with_the_answer_to_a_later_call() {
+    let mut script = vec![add("a.txt", "BAD one")];
+    script.extend((0..4).map(|_| command("true")));
+    let place = place("checking", script.into_iter().chain([json!({ "text": "done" })]).collect());
+    run(&place);
+    let answers: Vec<String> = (1..6).map(|request| told(&place, request)[0].clone()).collect();
+    assert!(!answers[0].contains("BAD one walled"), "{answers:?}");
+    let told = answers[1..].iter().filter(|answer| answer.contains("a.txt:1:1: error: BAD one walled [7] (fake)"));
+    assert_eq!(told.count(), 1, "{answers:?}");
 }
 
 #[test]

@@ -28,12 +28,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use self::server::{Phase, Server, UNUSED};
+use self::server::{Looked, Phase, Server, UNUSED};
 pub use self::table::{KNOWN, KnownServer};
-use crate::{
-    checkers::Files,
-    diagnostics::{Diagnostic, Found},
-};
+use crate::{checkers::Files, diagnostics::Found};
 
 /// Most servers at once.
 const MOST_SERVERS: usize = 6;
@@ -93,7 +90,7 @@ pub struct LanguageServers {
     ground: Mutex<Arc<Ground>>,
     wait: Duration,
     running: Mutex<HashMap<(usize, PathBuf), Slot>>,
-    /// Files that nobody has said anything of since they were changed.
+    /// Files that nobody has said all of since they were changed.
     unsaid: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -248,7 +245,12 @@ impl LanguageServers {
         let mut said = Said::default();
         for (name, files, answer) in looked {
             match answer {
-                Answer::Said(diagnostics) => said.found.push(Found { source: name, files, diagnostics }),
+                Answer::Said(Looked { found: diagnostics, is_all }) => {
+                    if !is_all {
+                        self.unsaid().extend(files.iter().cloned());
+                    }
+                    said.found.push(Found { source: name, files, diagnostics });
+                }
                 Answer::NotYet => self.unsaid().extend(files),
                 Answer::Fails(why) => said.failed.extend(why.map(|why| (name, why))),
             }
@@ -341,7 +343,7 @@ impl LanguageServers {
 
 /// What a server says.
 enum Answer {
-    Said(Vec<Diagnostic>),
+    Said(Looked),
     NotYet,
     /// It does not work, and why, if that is said.
     Fails(Option<String>),

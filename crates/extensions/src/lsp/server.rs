@@ -112,6 +112,14 @@ struct Document {
     pulled: Vec<Value>,
 }
 
+/// What a server says of files.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) found: Vec<Diagnostic>,
+    /// Whether it works on nothing any more that could find more.
+    pub(super) is_all: bool,
+}
+
 impl Server {
     /// Starts it at `site` in the background.
     pub(super) fn start(site: Site) -> Arc<Self> {
@@ -186,7 +194,7 @@ impl Server {
 
     /// What is wrong with `files`, which it was told of: as soon as it has looked at all of them and works on nothing, at
     /// `deadline` at the latest. `None`: it has not looked at them yet.
-    pub(super) async fn diagnostics(&self, files: &[PathBuf], deadline: Instant) -> Option<Vec<Diagnostic>> {
+    pub(super) async fn diagnostics(&self, files: &[PathBuf], deadline: Instant) -> Option<Looked> {
         let pulls = lock(&self.state).answers_diagnostics;
         if pulls {
             self.pull(files, deadline).await?;
@@ -217,7 +225,7 @@ impl Server {
                         continue;
                     }
                     lock(&self.state).has_looked |= is_looked_at && is_idle;
-                    return is_looked_at.then(|| self.known(files));
+                    return is_looked_at.then(|| Looked { found: self.known(files), is_all: is_idle });
                 }
             }
         }

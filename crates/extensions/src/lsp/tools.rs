@@ -15,7 +15,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LanguageServers, content, server::Phase, text};
+use super::{
+    LanguageServers, content,
+    server::{Looked, Phase},
+    text,
+};
 use crate::diagnostics::{Known, named, told};
 
 /// How long an answer may take: a server that has just been started looks through the project first.
@@ -198,11 +202,15 @@ impl LanguageServers {
         let (method, more) = match question {
             Question::Diagnostics => {
                 let files = std::slice::from_ref(path);
-                let found = server.diagnostics(files, deadline).await.ok_or_else(|| server.not_in_time())?;
+                let looked = server.diagnostics(files, deadline).await;
+                // What it has not found so far says nothing.
+                let looked = looked.filter(|looked| looked.is_all || !looked.found.is_empty());
+                let Looked { found, is_all } = looked.ok_or_else(|| server.not_in_time())?;
                 let source = self.spec(place.0).map_or_else(String::new, |spec| spec.name.clone());
                 let found = crate::diagnostics::Found { source, files: files.to_vec(), diagnostics: found };
                 let all = told(&Known::default().new_in(vec![found]), workspace);
-                return Ok((Some(all).filter(|all| !all.is_empty()), server.complaint()));
+                let more = (!is_all).then(|| "it still looks through the project, and may find more".to_owned());
+                return Ok((Some(all).filter(|all| !all.is_empty()), more.or_else(|| server.complaint())));
             }
             Question::Definition => ("textDocument/definition", json!({})),
             Question::References => ("textDocument/references", json!({ "context": { "includeDeclaration": false } })),

@@ -91,7 +91,9 @@ pub(super) fn init(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
             let rows = vec![Row::new(&format!("  {offer}"), snapshot.look.style(Role::Quiet))];
             Ok(std::iter::once(Intent::Init).chain((!has_own).then_some(Intent::Print(rows))).collect())
         }
-        "agents" => Ok(vec![Intent::Queue(Draft { text: WRITE_AGENTS.trim_end().to_owned(), pictures: Vec::new() })]),
+        "agents" => {
+            Ok(vec![Intent::Queue(Draft { text: WRITE_AGENTS.trim_end().replace('\n', " "), pictures: Vec::new() })])
+        }
         other => Err(unknown("choice", other, ["agents"].into_iter())),
     }
 }
