@@ -124,7 +124,7 @@ fn title(answer: &str) -> Option<String> {
     let line = answer.lines().map(str::trim).find(|line| !line.is_empty())?;
     let line = line.strip_prefix("Title:").unwrap_or(line);
     let plain = line.trim_matches(|c: char| c.is_whitespace() || "\"'`*#“”„«»".contains(c)).trim_end_matches('.');
-    let title: String = plain.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    let title: String = plain.chars().filter(|c| !c.is_control() && !codex_mcp::is_hidden(*c)).take(LONGEST).collect();
     (!title.is_empty()).then_some(title)
 }
 
@@ -141,6 +141,7 @@ mod tests {
             ("Title: `Mend` the parser.", Some("Mend` the parser")),
             ("# „Den Parser reparieren“", Some("Den Parser reparieren")),
             ("a\u{1b}[2Jb", Some("a[2Jb")),
+            ("a\u{202e}b\u{200b}c\u{2066}", Some("abc")),
             (&*long, Some(&long[..LONGEST])),
             (" \n\"\"\n", None),
             ("", None),

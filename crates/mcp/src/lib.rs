@@ -32,6 +32,7 @@ mod stdio;
 mod tests;
 
 pub use codex_forms::Form;
+pub use limits::is_hidden;
 
 pub use call::{CallContext, CallError, CallOutcome, Content, Elicit, Elicitation, Elicited, Progress, Progressed};
 pub use ground::{Ground, MakeSandbox, MakeTemp, Pool, TokenWanted, Tokens};

@@ -44,7 +44,7 @@ pub(crate) fn line(text: &str, most: usize) -> String {
 }
 
 /// Characters that hide text or turn its order around; among them the tags, which spell text that nobody sees.
-fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
         | '\u{e0000}'..='\u{e0fff}' | '\u{fff9}'..='\u{fffb}')
 }

@@ -6,14 +6,15 @@
 //! was copied to.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     hash::{DefaultHasher, Hasher},
-    io::{self, Write},
+    io::{self, Read, Write},
     ops::Range,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -88,7 +89,7 @@ impl Passed {
 
 /// The newest point of the journal `part` that counts for it.
 pub(crate) fn of(part: &Part) -> Option<Point> {
-    let point: Point = serde_json::from_slice(&fs::read(path_of(part.path())?).ok()?).ok()?;
+    let point: Point = serde_json::from_slice(&read(&path_of(part.path())?, part.length()).ok()?).ok()?;
     let counts = point.format == FORMAT
         && point.at < point.end
         && point.end <= part.length()
@@ -118,6 +119,19 @@ fn tail(part: &Part, at: u64, end: u64) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     Ok(hasher.finish())
+}
+
+/// A point's file, which says less than the journal of `length` bytes that it is of: anything else that stands there is none.
+fn read(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let most = length.saturating_mul(2);
+    if !file.metadata()?.is_file() || file.metadata()?.len() > most {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn write(path: &Path, point: &Point) -> io::Result<()> {

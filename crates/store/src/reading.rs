@@ -279,6 +279,8 @@ mod tests {
         (known, read)
     }
 
+    use rustix::fs::{FileType, Mode};
+
     /// How many bytes this thread has read.
     fn bytes_read() -> u64 {
         let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
@@ -307,6 +309,16 @@ mod tests {
             std::fs::write(&file, broken).unwrap();
             assert!(known(&path).1 > length, "{}", &broken[..broken.len().min(90)]);
         }
+        // No file at all: one that never ends, and one that never begins.
+        for other in ["/dev/zero", "pipe"] {
+            std::fs::remove_file(&file).unwrap();
+            match other {
+                "pipe" => rustix::fs::mknodat(rustix::fs::CWD, &file, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+                device => std::os::unix::fs::symlink(device, &file).unwrap(),
+            }
+            assert!(known(&path).1 > length, "{other}");
+        }
+        std::fs::remove_file(&file).unwrap();
         // Cut off before it or in it, or written anew.
         let text = std::fs::read_to_string(&path).unwrap();
         let summary = kept.split("\"at\":").nth(1).unwrap().split(',').next().unwrap().parse::<usize>().unwrap();

@@ -76,8 +76,11 @@ impl Protocol {
 impl Picture {
     /// That in the file at `path`, no wider than `width` columns; nothing if it is none that `protocol` takes.
     pub fn read(path: &Path, protocol: Protocol, width: usize) -> Option<Rc<Self>> {
-        // Who opens a pipe does not wait here.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        // Opening a device does something to it: it is looked at before. What took its place since does not make this wait.
+        if !path.metadata().ok()?.is_file() {
+            return None;
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
         if !file.metadata().ok()?.is_file() {
             return None;

@@ -66,7 +66,8 @@ const HOLDS: (&str, &str) = ("output_config", "format");
 
 /// The parameter of `body` that the server refused, if that is what the error says.
 pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&'static str> {
-    let message = error.message.as_deref().unwrap_or_default().to_lowercase();
+    let said = error.message.as_deref().unwrap_or_default();
+    let message = said.to_lowercase();
     let code = error.code.as_str().unwrap_or_default();
     let has_code = ["unsupported_parameter", "unsupported_value", "unknown_parameter"].contains(&code);
     let refuses = has_code || REFUSALS.iter().any(|words| message.contains(words));
@@ -86,10 +87,23 @@ pub(super) fn refused(status: u16, error: &VendorError, body: &[u8]) -> Option<&
     };
     let named = error.param.as_str().filter(|name| !name.is_empty());
     let is_named = |path: &str| match named {
-        Some(name) => name == path,
-        None => names(&message, path),
+        Some(name) => name == path || camel_case(path).is_some_and(|path| name == path),
+        None => names(&message, path) || camel_case(path).is_some_and(|name| has_word(said, &name)),
     };
     PARAMETERS.into_iter().find(|path| is_named(path) && is_sent(path))
+}
+
+/// A name of several words as those servers say it that are written so.
+fn camel_case(name: &str) -> Option<String> {
+    let mut words = name.split('_');
+    let first = words.next().filter(|first| first.len() < name.len())?;
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    Some(first.to_owned() + &words.map(capital).collect::<String>())
+}
+
+/// Whether `text` has this word, which is none of any language.
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|it| it == word)
 }
 
 /// Whether `text` means the parameter `name` where it has that word: many are words of any sentence.
@@ -175,6 +189,10 @@ mod tests {
             (say("Unknown name \"parallel_tool_calls\": Cannot find field."), Some("parallel_tool_calls")),
             (say("`verbosity` is not supported"), Some("verbosity")),
             (say("Unknown field: temperature."), Some("temperature")),
+            (say("Argument not supported on this model: reasoningEffort"), Some("reasoning_effort")),
+            (say("Model x does not support parameter reasoningEffort."), Some("reasoning_effort")),
+            (json!({ "param": "parallelToolCalls", "message": "Unknown parameter." }), Some("parallel_tool_calls")),
+            (say("Argument not supported on this model: reasoningEffortless"), None),
             (json!({ "param": "store", "message": "Unknown parameter: 'store'." }), None),
             (json!({ "code": "unknown_parameter", "message": "Unknown parameter: 'store'." }), None),
             (say("parallel_tool_calls is not supported."), Some("parallel_tool_calls")),
