@@ -8,7 +8,7 @@ use std::sync::{MutexGuard, PoisonError};
 use codex_agent::{Mode, Standing};
 use codex_permissions::SandboxLevel;
 use codex_protocol::{
-    CollaborationMode, ModeKind, ModeSettings, RpcError, ServerNotification, SettingsChange,
+    CollaborationMode, ErrorKind, ModeKind, ModeSettings, RpcError, ServerNotification, SettingsChange,
     ThreadSettings as SettingsInfo, ThreadSettingsUpdated,
 };
 use serde_json::{Value, json};
@@ -104,9 +104,13 @@ impl Server {
         if let (None, Some(typed)) = (&provider, &model)
             && let Some((first, rest)) = typed.split_once('/')
             && *typed != now.id
-            && !rest.is_empty()
             && build::knows_provider(self, &self.codex_home()?, wanted, first)?
         {
+            if rest.is_empty() {
+                let what =
+                    format!("`{typed}` names no model: write `{first}/MODEL` (`codex models {first}` lists them)");
+                return Err(RpcError::new(ErrorKind::Configuration, what));
+            }
             (provider, model) = (Some(first.to_owned()), Some(rest.to_owned()));
         }
         let provider = provider.unwrap_or_else(|| now.provider.clone());

@@ -88,6 +88,9 @@ async fn another_model_is_asked_from_the_next_turn_on() {
     let expected =
         ["mock - ", "big high ", "small high other", "plain high other", "acme/plain high other", "back high "];
     assert_eq!(asked(&place), expected);
+    // The name of a provider alone is no model of the one that is asked.
+    let refused = session.change(model("openai/")).await.unwrap_err().message;
+    assert!(refused.contains("`openai/` names no model: write `openai/MODEL`"), "{refused}");
     // A session that goes on does so under the last of them.
     session.resumed(&place).await.turn(&[]).await;
     assert_eq!(asked(&place).pop().unwrap(), "back high ");
