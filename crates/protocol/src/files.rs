@@ -16,6 +16,9 @@ pub struct FuzzyFileSearchParams {
     /// Whether the directories are looked through anew before the answer. (Ours.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<bool>,
+    /// Whether an answer may be made of what was found so far, where finding all takes long. (Ours.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<bool>,
 }
 
 /// Answer to `fuzzyFileSearch`.
@@ -24,6 +27,9 @@ pub struct FuzzyFileSearchParams {
 pub struct FuzzyFileSearchResult {
     /// The best first.
     pub files: Vec<FoundFile>,
+    /// Whether more may be found: whoever wants it asks again. Only where it was asked for. (Ours.)
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// A file or directory that was found. (The wire spells its members with underscores.)

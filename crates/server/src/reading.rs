@@ -12,7 +12,7 @@ use codex_protocol::{
     ThreadItemEntry, ThreadItemsListParams, ThreadItemsListResult, ThreadLoadedListParams, ThreadLoadedListResult,
 };
 use codex_store::{ItemsWanted, StoredItem};
-use codex_tools::FileIndex;
+use codex_tools::{FileIndex, Names, Wanted};
 use codex_workspace::{Ignored, Roots};
 
 use crate::{Server, dispatch::store_error};
@@ -97,22 +97,30 @@ impl Server {
         let mut searches = Vec::new();
         for root in params.roots {
             let index = self.files.of(&root, &hidden, &ignored)?;
-            let (query, anew) = (params.query.clone(), params.refresh.unwrap_or_default());
+            let query = params.query.clone();
+            let wanted = match (params.refresh, params.partial) {
+                (Some(true), _) => Wanted::Anew,
+                (_, Some(true)) => Wanted::Soon,
+                _ => Wanted::All,
+            };
             searches.push(blocking(move || {
-                let (found, is_old) = index.find(&query, &root, anew);
-                Ok((found, is_old.then_some(index)))
+                let (found, names) = index.find(&query, &root, wanted);
+                Ok((found, names, index))
             }));
         }
-        let mut files = Vec::new();
+        let (mut files, mut partial) = (Vec::new(), false);
         for search in searches {
-            let (found, old) = search.await?;
+            let (found, names, index) = search.await?;
             files.extend(found);
-            // The next search has it.
-            old.map(|index| tokio::task::spawn_blocking(move || index.refresh()));
+            partial |= names == Names::Some;
+            if names == Names::Old {
+                // The next search has it.
+                tokio::task::spawn_blocking(move || index.refresh());
+            }
         }
         files.sort_by_key(|file: &FoundFile| std::cmp::Reverse(file.score));
         files.truncate(MOST_FOUND);
-        Ok(FuzzyFileSearchResult { files })
+        Ok(FuzzyFileSearchResult { files, partial })
     }
 
     /// What the threads that are open do not look into, which is what nobody is told the names of.

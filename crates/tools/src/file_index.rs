@@ -6,7 +6,8 @@
 use std::{
     cmp::Reverse,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -29,8 +30,34 @@ const MOST_NAMES: usize = 500_000;
 const FRESH: Duration = Duration::from_secs(3);
 /// An index that is built as quickly as this is built anew before the answer, any other after it.
 const QUICK: Duration = Duration::from_millis(30);
+/// How long a walk may take until an answer is made of what it has met.
+const SOON: Duration = Duration::from_millis(40);
+/// Names that a walk hands over at once.
+const BATCH: usize = 1_000;
 /// Longest query that is looked for, in characters.
 const LONGEST_QUERY: usize = 200;
+
+/// Which names are to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All, as they were a little while ago; those of before where finding them anew takes long.
+    All,
+    /// All, as they are now.
+    Anew,
+    /// As [`Wanted::All`], and where none are known yet, after a moment, those that were met.
+    Soon,
+}
+
+/// What an answer was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// All.
+    All,
+    /// Those of before: [`FileIndex::refresh`] is called next.
+    Old,
+    /// Those that a walk had met, which goes on.
+    Some,
+}
 
 /// The files below one directory.
 #[derive(Debug)]
@@ -40,6 +67,11 @@ pub struct FileIndex {
     names: Mutex<Option<Built>>,
     /// Held while the directory is walked.
     building: Mutex<()>,
+    /// What the walk that goes on has met.
+    met: Mutex<Vec<Name>>,
+    /// Whether a thread of its own walks.
+    walks: Mutex<bool>,
+    walked: Condvar,
 }
 
 #[derive(Debug, Clone)]
@@ -60,19 +92,56 @@ struct Name {
 impl FileIndex {
     /// Of the real directory `root`, without what a thread with `roots` does not see. Nothing is read yet.
     pub fn new(root: PathBuf, roots: &Roots) -> Self {
-        Self { root, view: View::of(roots), names: Mutex::default(), building: Mutex::default() }
+        Self {
+            root,
+            view: View::of(roots),
+            names: Mutex::default(),
+            building: Mutex::default(),
+            met: Mutex::default(),
+            walks: Mutex::default(),
+            walked: Condvar::new(),
+        }
     }
 
-    /// What fits `query` best, the best first; `named` is what the root is called in the answer. Where the index is old
-    /// and takes long to build, that is done after the answer: by whoever then calls [`FileIndex::refresh`].
-    pub fn find(&self, query: &str, named: &str, anew: bool) -> (Vec<FoundFile>, bool) {
-        let (names, is_old) = self.names(anew);
-        (find(&names, query, named), is_old)
+    /// What fits `query` best, the best first, and of which names; `named` is what the root is called in the answer.
+    pub fn find(self: &Arc<Self>, query: &str, named: &str, wanted: Wanted) -> (Vec<FoundFile>, Names) {
+        if wanted == Wanted::Soon && self.built().is_none() && !self.is_built_soon() {
+            let mut met = held(&self.met);
+            near_first(&mut met);
+            return (find(&met, query, named), Names::Some);
+        }
+        let (names, is_old) = self.names(wanted == Wanted::Anew);
+        (find(&names, query, named), if is_old { Names::Old } else { Names::All })
     }
 
     /// Builds it anew, unless somebody has done so meanwhile.
     pub fn refresh(&self) {
         self.build(Instant::now());
+    }
+
+    /// Has a thread walk the directory, if none does, and waits a moment for it. Whether it has come to its end.
+    fn is_built_soon(self: &Arc<Self>) -> bool {
+        let mut walks = held(&self.walks);
+        if !*walks {
+            let index = Arc::clone(self);
+            // Without a thread, whoever asks walks.
+            *walks = thread::Builder::new().spawn(move || index.walk_apart()).is_ok();
+        }
+        let waited = self.walked.wait_timeout_while(walks, SOON, |walks| *walks);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn walk_apart(&self) {
+        /// However it ends, nobody waits for it any more.
+        struct End<'a>(&'a FileIndex);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                *held(&self.0.walks) = false;
+                self.0.walked.notify_all();
+            }
+        }
+        let _end = End(self);
+        self.refresh();
     }
 
     /// The names, and whether they are old.
@@ -87,36 +156,51 @@ impl FileIndex {
     }
 
     fn built(&self) -> Option<Built> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        held(&self.names).clone()
     }
 
     /// The names as they were at `asked` or later.
     fn build(&self, asked: Instant) -> Arc<Vec<Name>> {
-        let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let _building = held(&self.building);
         if let Some(built) = self.built().filter(|built| built.at >= asked) {
             return built.names;
         }
         let at = Instant::now();
         let names = Arc::new(self.walk());
         let built = Built { names: Arc::clone(&names), at, took: at.elapsed() };
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
+        *held(&self.names) = Some(built);
         names
     }
 
     fn walk(&self) -> Vec<Name> {
-        let mut names: Vec<Name> = walk(&self.root, None, self.view.clone())
+        held(&self.met).clear();
+        let mut names = walk(&self.root, None, self.view.clone())
             .flatten()
             .filter(|entry| entry.depth() > 0)
             .filter_map(|entry| {
                 let path = entry.path().strip_prefix(&self.root).ok()?.to_str()?.into();
                 Some(Name { path, is_directory: entry.file_type().is_some_and(|kind| kind.is_dir()) })
             })
-            .take(MOST_NAMES)
-            .collect();
-        // Of what fits as well, the nearer is meant.
-        names.sort_by_cached_key(|name| name.path.bytes().filter(|byte| *byte == b'/').count());
-        names
+            .take(MOST_NAMES);
+        loop {
+            let batch: Vec<Name> = names.by_ref().take(BATCH).collect();
+            let mut met = held(&self.met);
+            if batch.is_empty() {
+                near_first(&mut met);
+                return std::mem::take(&mut met);
+            }
+            met.extend(batch);
+        }
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of what fits as well, the nearer is meant; else they stay as the walk met them.
+fn near_first(names: &mut [Name]) {
+    names.sort_by_cached_key(|name| name.path.bytes().filter(|byte| *byte == b'/').count());
 }
 
 /// What fits `query` best of `names`.
@@ -170,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    fn index(base: &Path, hidden: &[&str]) -> FileIndex {
+    fn index(base: &Path, hidden: &[&str]) -> Arc<FileIndex> {
         let hidden = hidden.iter().map(|name| base.join(name)).collect();
         let roots = Roots {
             workspace: base.to_owned(),
@@ -179,7 +263,7 @@ mod tests {
             ignored: codex_workspace::Ignored::default(),
             temp: None,
         };
-        FileIndex::new(base.to_owned(), &roots)
+        Arc::new(FileIndex::new(base.to_owned(), &roots))
     }
 
     fn put(base: &Path, names: &[&str]) {
@@ -190,8 +274,8 @@ mod tests {
         }
     }
 
-    fn paths(index: &FileIndex, query: &str) -> Vec<String> {
-        index.find(query, "r", true).0.into_iter().map(|found| found.path).collect()
+    fn paths(index: &Arc<FileIndex>, query: &str) -> Vec<String> {
+        index.find(query, "r", Wanted::Anew).0.into_iter().map(|found| found.path).collect()
     }
 
     #[test]
@@ -229,7 +313,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
         put(&base, &["ää/b.c", "d"]);
-        let found = index(&base, &[]).find("b.c", "as it was named", true).0;
+        let found = index(&base, &[]).find("b.c", "as it was named", Wanted::Anew).0;
         let expected = FoundFile {
             root: "as it was named".into(),
             path: "ää/b.c".into(),
@@ -240,7 +324,7 @@ mod tests {
         };
         assert_eq!(found, [expected]);
         for (query, expected) in [("ä", vec![0]), ("äb", vec![0, 3]), ("ää/", vec![0, 1, 2])] {
-            let found = index(&base, &[]).find(query, "r", true).0;
+            let found = index(&base, &[]).find(query, "r", Wanted::Anew).0;
             let file = found.iter().find(|found| found.path == "ää/b.c").unwrap();
             assert_eq!(file.indices, Some(expected), "{query}");
         }
@@ -269,8 +353,8 @@ mod tests {
             ignored: codex_workspace::Ignored::default(),
             temp: None,
         };
-        assert_eq!(paths(&FileIndex::new(root.join("secrets"), &roots), ""), [""; 0]);
-        assert_eq!(paths(&FileIndex::new(base.join("none"), &roots), ""), [""; 0]);
+        assert_eq!(paths(&Arc::new(FileIndex::new(root.join("secrets"), &roots)), ""), [""; 0]);
+        assert_eq!(paths(&Arc::new(FileIndex::new(base.join("none"), &roots)), ""), [""; 0]);
     }
 
     #[test]
@@ -279,10 +363,10 @@ mod tests {
         let base = directory.path().canonicalize().unwrap();
         put(&base, &["one"]);
         let index = index(&base, &[]);
-        let found = |anew| index.find("", "r", anew).0.len();
-        assert_eq!(found(false), 1);
+        let found = |wanted| index.find("", "r", wanted).0.len();
+        assert_eq!(found(Wanted::All), 1);
         put(&base, &["two"]);
-        assert_eq!((found(false), found(true)), (1, 2));
+        assert_eq!((found(Wanted::All), found(Wanted::Soon), found(Wanted::Anew)), (1, 1, 2));
         let age = |took: Duration| {
             let mut names = index.names.lock().unwrap();
             let built = names.as_mut().unwrap();
@@ -291,14 +375,41 @@ mod tests {
         // Old, and quick to build.
         age(Duration::ZERO);
         put(&base, &["three"]);
-        assert_eq!(found(false), 3);
+        assert_eq!(found(Wanted::All), 3);
         // Old, and slow: the answer is, and says so.
         age(QUICK * 2);
         put(&base, &["four"]);
-        let (files, is_old) = index.find("", "r", false);
-        assert_eq!((files.len(), is_old), (3, true));
+        let (files, names) = index.find("", "r", Wanted::Soon);
+        assert_eq!((files.len(), names), (3, Names::Old));
         index.refresh();
-        let (files, is_old) = index.find("", "r", false);
-        assert_eq!((files.len(), is_old), (4, false));
+        let (files, names) = index.find("", "r", Wanted::All);
+        assert_eq!((files.len(), names), (4, Names::All));
+    }
+
+    /// Whoever asks again until all are known knows all, and before that nothing that is not there.
+    #[test]
+    fn what_was_met_answers_until_all_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let names: Vec<String> = (0..3 * BATCH).map(|number| format!("{}/{number}.txt", number % 50)).collect();
+        put(&base, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let all = paths(&index(&base, &[]), "7.txt");
+        // A walk that was met halfway, whoever was quicker in this run.
+        let halfway = index(&base, &[]);
+        *held(&halfway.walks) = true;
+        held(&halfway.met).push(Name { path: "7/7.txt".into(), is_directory: false });
+        let (files, of) = halfway.find("7.txt", "r", Wanted::Soon);
+        assert_eq!((files.len(), of), (1, Names::Some));
+        *held(&halfway.walks) = false;
+        let index = index(&base, &[]);
+        loop {
+            let (files, of) = index.find("7.txt", "r", Wanted::Soon);
+            let found: Vec<String> = files.into_iter().map(|file| file.path).collect();
+            assert!(found.iter().all(|path| names.contains(path)), "{found:?}");
+            if of != Names::Some {
+                assert_eq!(found, all);
+                return;
+            }
+        }
     }
 }

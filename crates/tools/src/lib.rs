@@ -38,7 +38,7 @@ use std::sync::Arc;
 pub use apply_patch::fuzzing::check_patch;
 pub use apply_patch::{DescribedChange, DescribedFile, DescribedPatch, described_patch};
 pub use exec_command::{command_to_its_end, user_command};
-pub use file_index::FileIndex;
+pub use file_index::{FileIndex, Names, Wanted};
 pub use output::cut;
 pub use processes::{EndedProcess, LiveOutput, ProcessInfo, Processes, TerminalSize};
 pub use small::small;

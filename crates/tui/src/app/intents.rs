@@ -358,7 +358,8 @@ impl App {
             Fetch::Earlier(from) => self.items(Some(from), Purpose::Earlier),
             Fetch::Files(query) => {
                 let roots = self.session.iter().map(|session| session.opened.cwd.clone()).collect();
-                let params = FuzzyFileSearchParams { query: query.clone(), roots, ..FuzzyFileSearchParams::default() };
+                let (asked, partial) = (query.clone(), Some(true));
+                let params = FuzzyFileSearchParams { query: asked, roots, partial, ..Default::default() };
                 self.call(ClientRequest::FuzzyFileSearch(params), Purpose::Files(query));
             }
         }

@@ -281,6 +281,9 @@ impl App {
         // What was typed since has been asked for too.
         if self.composer.token() == Some(Token::File(query.to_owned())) {
             self.focus.popup = Popup::files(found.files);
+            if found.partial {
+                self.intend(Intent::Fetch(Fetch::Files(query.to_owned())));
+            }
         }
     }
 }

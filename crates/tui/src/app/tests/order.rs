@@ -161,6 +161,26 @@ fn files_are_asked_for_only_where_there_are_some() {
 }
 
 #[test]
+fn files_are_asked_for_again_until_all_are_known() {
+    let answer = |paths: &[&str], partial| {
+        let file =
+            |path: &&str| json!({ "root": "/w", "path": path, "match_type": "file", "score": 1, "file_name": path });
+        let files: Vec<_> = paths.iter().map(file).collect();
+        ClientResponse::FuzzyFileSearch(serde_json::from_value(json!({ "files": files, "partial": partial })).unwrap())
+    };
+    let mut stage = Stage::opened(SIZE);
+    stage.types("@").clear_asked().types("m").answered(answer(&["some"], true));
+    assert!(stage.shown().contains("some"), "{}", stage.shown());
+    assert_eq!(stage.methods(), ["fuzzyFileSearch"]);
+    // What is asked for again is what is typed by then.
+    stage.types("a").answered(answer(&["more"], true));
+    assert_eq!(stage.methods(), ["fuzzyFileSearch"]);
+    stage.answered(answer(&["main"], false));
+    assert!(stage.shown().contains("main") && !stage.shown().contains("some"), "{}", stage.shown());
+    assert_eq!(stage.methods(), [""; 0]);
+}
+
+#[test]
 fn ctrl_c_clears_then_interrupts_then_leaves() {
     let mut stage = Stage::opened(SIZE);
     stage.works("fix it").types("half").keys("ctrl+c");
