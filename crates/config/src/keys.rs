@@ -198,6 +198,10 @@ impl Key {
             ("", _) => None,
             (_, Some(text)) => Some(toml::Value::String(text.into())),
             ("true" | "false", _) => Some(toml::Value::Boolean(self.default == "true")),
+            ("[]", _) => Some(toml::Value::Array(Vec::new())),
+            (number, _) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                number.parse().ok().map(toml::Value::Integer)
+            }
             // One that does not parse cannot be tolerated in silence: a test reads every one.
             (other, _) => format!("value = {other}").parse::<toml::Table>().ok()?.remove("value"),
         }

@@ -88,6 +88,9 @@ impl Keymap {
     /// # Errors
     /// What is wrong, one sentence a line: an action or a key that there is not, a key that would do two things.
     pub fn new(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, String> {
+        if changes.is_empty() {
+            return Ok(Self::default());
+        }
         let mut keys = Self::default().keys.to_vec();
         let mut wrong = Vec::new();
         for (name, wanted) in changes {

@@ -1,4 +1,4 @@
-//! How what was typed is read: for `codex sandbox` with a small table, for all else with the whole one.
+//! How what was typed is read: nothing at all without a table, `codex sandbox` with a small one, all else with the whole one.
 
 use std::{env, ffi::OsString};
 
@@ -12,7 +12,24 @@ impl Arguments {
     /// # Errors
     /// What is wrong with it, or the help that was asked for.
     pub fn typed() -> Result<Self, clap::Error> {
-        of_sandbox(env::args_os()).map_or_else(Self::try_parse, Ok)
+        of_nothing(env::args_os()).or_else(|| of_sandbox(env::args_os())).map_or_else(Self::try_parse, Ok)
+    }
+}
+
+/// The arguments of `codex` alone. The table of all commands and flags is a third of what comes before its first frame.
+fn of_nothing(mut typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
+    typed.nth(1).is_none().then(|| of_command(None))
+}
+
+/// With nothing before the command.
+fn of_command(command: Option<Command>) -> Arguments {
+    Arguments {
+        thread: ThreadOptions::default(),
+        run: RunOptions::default(),
+        screen: ScreenOptions::default(),
+        remote: RemoteOptions::default(),
+        prompt: None,
+        command,
     }
 }
 
@@ -25,15 +42,7 @@ fn of_sandbox(typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
         return None;
     }
     // That word stands where a program's name does.
-    let command = Some(Command::Sandbox(SandboxArguments::try_parse_from(typed).ok()?));
-    Some(Arguments {
-        thread: ThreadOptions::default(),
-        run: RunOptions::default(),
-        screen: ScreenOptions::default(),
-        remote: RemoteOptions::default(),
-        prompt: None,
-        command,
-    })
+    Some(of_command(Some(Command::Sandbox(SandboxArguments::try_parse_from(typed).ok()?))))
 }
 
 #[cfg(test)]
@@ -54,6 +63,15 @@ mod tests {
         ] {
             let (short, whole) = (of_sandbox(words(line)).unwrap(), Arguments::try_parse_from(words(line)).unwrap());
             assert_eq!(format!("{short:?}"), format!("{whole:?}"), "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_typed_is_what_the_whole_table_says_of_it() {
+        let (short, whole) = (of_nothing(words("codex")).unwrap(), Arguments::try_parse_from(words("codex")).unwrap());
+        assert_eq!(format!("{short:?}"), format!("{whole:?}"));
+        for line in ["codex x", "codex --help", "codex --", "codex sandbox"] {
+            assert!(of_nothing(words(line)).is_none(), "{line}");
         }
     }
 
