@@ -96,7 +96,8 @@ async fn run(is_full: bool) -> io::Result<()> {
     let mut state = State { typed: String::new(), printed: 0, extra: 1, is_wide: false, came: None };
     let mut inputs = inputs();
     loop {
-        terminal.screen.frame(&state.live(terminal.screen.size()))?;
+        let live = state.live(terminal.screen.size());
+        terminal.screen.frame(&live, size())?;
         let settles_at = terminal.screen.settles_at();
         let until = settles_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         let input = tokio::select! {

@@ -168,12 +168,14 @@ impl<W: io::Write> Screen<W> {
     }
 
     /// Makes the screen show `live` below what was printed: one write, of what differs. Nothing is written if nothing
-    /// differs, and before a new size [has settled](Self::settles_at).
+    /// differs, and before a new size [has settled](Self::settles_at). Nor if the terminal has another size `now`, looked
+    /// at last of all: what was made for the old one would be found again nowhere. It is kept, and
+    /// [the new size](Self::resize) comes first.
     ///
     /// # Errors
     /// When the terminal cannot be written to; nothing is known about the screen then.
-    pub fn frame(&mut self, live: &Live) -> io::Result<()> {
-        if self.settles_at.is_some_and(|at| Instant::now() < at) {
+    pub fn frame(&mut self, live: &Live, now: Size) -> io::Result<()> {
+        if now != self.size || self.settles_at.is_some_and(|at| Instant::now() < at) {
             return Ok(());
         }
         self.settles_at = None;

@@ -72,7 +72,12 @@ impl Face {
                     }
                 }
                 screen.page(app.is_page());
-                screen.frame(&app.live(Instant::now()))?;
+                let live = app.live(Instant::now());
+                screen.frame(&live, crate::screen::size())?;
+                // Rows take a while to make, and a write as long as the terminal takes to read it.
+                if crate::screen::size() != screen.size() {
+                    self.resize(app);
+                }
                 Ok(app.is_behind() && !app.is_page())
             }
             Self::Lines { shown, prompted } => {

@@ -63,7 +63,7 @@ impl<E: Emulator> Pair<E> {
     }
 
     fn frame(&mut self, live: &Live) {
-        self.screen.frame(live).unwrap();
+        self.screen.frame(live, self.screen.size()).unwrap();
         self.flush();
     }
 

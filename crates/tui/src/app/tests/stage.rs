@@ -181,14 +181,14 @@ impl Stage {
         let has_pages = self.reflows && self.app.is_page();
         self.screen.page(has_pages);
         if has_pages {
-            self.screen.frame(&self.app.live(self.now)).unwrap();
+            self.screen.frame(&self.app.live(self.now), self.screen.size()).unwrap();
             return self;
         }
         self.screen.print(self.app.finished());
         while self.app.is_behind() {
             self.screen.print(self.app.finished());
         }
-        self.screen.frame(&self.app.live(self.now)).unwrap();
+        self.screen.frame(&self.app.live(self.now), self.screen.size()).unwrap();
         self
     }
 

@@ -17,7 +17,7 @@ fn written(terminal: Capabilities, lives: &[Live]) -> Vec<String> {
     let mut screen = Screen::inline(&mut out, SIZE, terminal);
     let mut ends = Vec::new();
     for live in lives {
-        screen.frame(live).unwrap();
+        screen.frame(live, SIZE).unwrap();
         ends.push(screen.out.bytes.len());
     }
     let mut begin = 0;
@@ -102,8 +102,8 @@ fn a_picture_is_drawn_in_rows_that_were_made_for_it() {
         let mut out = Written::default();
         let mut screen = Screen::inline(&mut out, Size { rows, ..SIZE }, Capabilities { pictures, ..terminal(true) });
         screen.print(Row::picture(picture.clone()));
-        screen.frame(&live(&["> "])).unwrap();
-        screen.frame(&live(&["> x"])).unwrap();
+        screen.frame(&live(&["> "]), screen.size()).unwrap();
+        screen.frame(&live(&["> x"]), screen.size()).unwrap();
         let bytes = String::from_utf8(out.bytes).unwrap();
         let times = (bytes.matches(&drawn).count(), bytes.matches("\x1b_G").count());
         assert_eq!(times, if is_drawn { (1, 1) } else { (0, 0) }, "{pictures:?} {rows}: {bytes:?}");
@@ -114,10 +114,10 @@ fn a_picture_is_drawn_in_rows_that_were_made_for_it() {
 fn other_sequences_go_out_with_the_next_frame() {
     let mut out = Written::default();
     let mut screen = Screen::inline(&mut out, SIZE, terminal(true));
-    screen.frame(&live(&["> "])).unwrap();
+    screen.frame(&live(&["> "]), screen.size()).unwrap();
     screen.send(b"\x07");
-    screen.frame(&live(&["> "])).unwrap();
-    screen.frame(&live(&["> "])).unwrap();
+    screen.frame(&live(&["> "]), screen.size()).unwrap();
+    screen.frame(&live(&["> "]), screen.size()).unwrap();
     assert_eq!((out.writes, out.bytes.iter().filter(|&&byte| byte == 7).count()), (2, 1));
 }
 
@@ -162,7 +162,7 @@ proptest! {
                 2 => screen.clear(),
                 _ => {}
             }
-            screen.frame(&live(&texts)).unwrap();
+            screen.frame(&live(&texts), screen.size()).unwrap();
             frames += 1;
             prop_assert!(screen.out.writes <= frames);
         }

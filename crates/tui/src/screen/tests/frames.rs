@@ -3,7 +3,7 @@
 use codex_testkit::emulators::{Alacritty, Emulator, Vt100};
 
 use super::{Pair, live, rows};
-use crate::text::{Live, Row};
+use crate::text::{Live, Row, Size};
 
 /// What is done with a screen.
 enum Step {
@@ -321,4 +321,42 @@ fn what_was_pushed_out_is_not_printed_again() {
             open.iter().filter(|row| lines.iter().filter(|line| line == *row).count() > 1).collect();
         assert!(twice.is_empty() && open[..6].iter().all(|row| lines.iter().any(|line| line == row)), "{lines:#?}");
     }
+}
+
+/// The terminal becomes another while rows are made for it: they are not written, not lost, and nothing is there twice.
+fn a_late_frame_on<E: Emulator>(sizes: &[(usize, usize)]) {
+    let open = ["one", "two", "three is longer than that", "four", "working", "> x"];
+    for &(columns, high) in sizes {
+        let mut pair = Pair::<E>::new(30, 12);
+        let before: Vec<String> = (0..12).map(|number| format!("before {number}")).collect();
+        pair.screen.print(rows(&before.iter().map(String::as_str).collect::<Vec<_>>()));
+        pair.frame(&live(&open));
+        pair.screen.print(rows(&open[..2]));
+        pair.screen.send(b"\x1b]2;title\x07");
+        let made = live(&[&open[2..], &["> xy"]].concat());
+        pair.emulator.resize((columns, high));
+        let size = Size { columns, rows: high };
+        pair.screen.frame(&made, size).unwrap();
+        assert!(pair.screen.out.is_empty(), "{size:?}");
+        pair.screen.resize(size);
+        let left = pair.screen.left_behind();
+        assert!(left.iter().map(Row::text).eq(open[2..].iter().take(left.len()).copied()), "{size:?} {left:?}");
+        pair.screen.print(left.clone());
+        pair.screen.print(rows(&open[2 + left.len()..4]));
+        pair.screen.frame(&live(&["> xy"]), size).unwrap();
+        assert!(pair.screen.out.windows(5).any(|bytes| bytes == b"title"), "what was to go out with it: {size:?}");
+        pair.flush();
+        let lines = pair.emulator.lines();
+        let shown = [&before.iter().map(String::as_str).collect::<Vec<_>>(), &open[..4], &["> xy"]].concat();
+        let shown: Vec<&str> = shown.into_iter().filter(|row| E::REFLOWS || row.len() < 10).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).filter(|row| E::REFLOWS || row.len() < 10).collect();
+        assert_eq!(lines, shown, "{size:?}");
+    }
+}
+
+#[test]
+fn a_frame_for_a_size_that_is_gone_waits_for_the_new_one() {
+    a_late_frame_on::<Alacritty>(&[(10, 5), (30, 4), (60, 12), (30, 20)]);
+    // It forgets rows that it has no room for.
+    a_late_frame_on::<Vt100>(&[(10, 12), (60, 12)]);
 }
