@@ -92,9 +92,10 @@ pub async fn diagnose(
 ) -> Vec<Check> {
     let home = environment.codex_home();
     let wanted = Wanted::start(params.clone());
+    let mut of_plugins = Vec::new();
     let found = match (&home, &wanted) {
         (Ok(home), Ok(wanted)) => load(&wanted.request(environment, home)).map_err(Trouble::from).map(|mut found| {
-            plugins::with_servers(home, &mut found.settings);
+            of_plugins = plugins::with_servers(home, &mut found.settings).1;
             found
         }),
         (Err(error), _) => Err(Trouble::from(error.clone())),
@@ -102,7 +103,7 @@ pub async fn diagnose(
     };
     let home = home.unwrap_or_default();
     let own = Sandbox::new(helper.to_owned()).remembering(home.join("run"));
-    let mut checks = vec![versions(environment, &own).await, configuration(&found)];
+    let mut checks = vec![versions(environment, &own).await, configuration(&found, of_plugins)];
     if let Ok(found) = &found {
         checks.extend(provider(found, environment, &home, offline).await);
     }
@@ -157,7 +158,8 @@ async fn git_version(git: &Path, environment: &Environment, sandbox: &Sandbox) -
     }
 }
 
-fn configuration(found: &Result<Loaded, Trouble>) -> Check {
+/// `more`: what plugins are warned of.
+fn configuration(found: &Result<Loaded, Trouble>, more: Vec<String>) -> Check {
     const NAME: &str = "configuration";
     match found {
         Err(trouble) => {
@@ -167,11 +169,12 @@ fn configuration(found: &Result<Loaded, Trouble>) -> Check {
         Ok(found) => {
             let files: Vec<String> = found.files.iter().map(|file| file.display().to_string()).collect();
             let files = if files.is_empty() { "no files, built-in defaults".to_owned() } else { files.join(", ") };
-            if found.warnings.is_empty() {
+            let mut told: Vec<String> = found.warnings.iter().map(ToString::to_string).chain(more).collect();
+            if told.is_empty() {
                 return Check::ok(NAME, files);
             }
-            let mut told: Vec<String> = found.warnings.iter().take(WARNINGS).map(ToString::to_string).collect();
-            if let Some(more @ 1..) = found.warnings.len().checked_sub(WARNINGS) {
+            if let Some(more @ 1..) = told.len().checked_sub(WARNINGS) {
+                told.truncate(WARNINGS);
                 told.push(format!("and {more} more"));
             }
             Check::warn(NAME, told.join("; "), "correct what is warned of")

@@ -143,6 +143,8 @@ fn the_users_table_says_when_the_tools_of_its_server_ask() {
     configured("mcp_servers.calender.tools.today.approval_mode = \"approve\"");
     let (said, _) = run();
     assert!(said.err.contains("no plugin that is in use brings a server of this name"), "{said:?}");
+    let doctor = Said::of(&place.codex(&["doctor", "--offline"]).output().unwrap()).out;
+    assert!(doctor.contains("warn  configuration") && doctor.contains("`calender` is left out"), "{doctor}");
 }
 
 #[test]
