@@ -42,6 +42,20 @@ async fn the_model_is_told_of_them_and_reads_one() {
     assert!(asked[2].contains("there is no skill `none`"), "{}", asked[2]);
 }
 
+/// The user's lie below `/var/tmp` here, of which commands see their own.
+#[test]
+fn scripts_of_the_users_are_run_wherever_they_lie() {
+    let run = json!({ "tool": "exec_command", "arguments": { "cmd": "sh ~/skills/mine/run.sh" } });
+    let place = Place::new(json!([run, { "text": "ok" }]));
+    skill(&place.home, "mine", "Mine.");
+    let script = place.home.join("skills/mine/run.sh");
+    fs::write(&script, "echo ran-$((40 + 2)); echo x > \"$0.written\"\n").unwrap();
+    let output = place.codex(&["exec", "--full-auto", "go"]).output().unwrap();
+    let asked = requests(&place);
+    assert!(asked[1].contains("ran-42"), "{} {}", asked[1], String::from_utf8_lossy(&output.stderr));
+    assert!(!script.with_file_name("run.sh.written").exists());
+}
+
 #[tokio::test]
 async fn where_there_are_none_nothing_is_said_of_them() {
     let place = Place::new(json!([{ "text": "ok" }]));

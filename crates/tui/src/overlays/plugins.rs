@@ -22,7 +22,8 @@ pub fn plugins(list: Vec<KeptPlugin>) -> Box<dyn Overlay> {
         Some((id, enabled)) => Outcome::done(Intent::Fetch(Fetch::SetPlugin { id, enabled })),
         None => Outcome::stay(),
     };
-    let picker = Picker::new("Plugins: enter switches one on or off, from the next turn on", entries, enter);
+    let picker =
+        Picker::new("Plugins (enter: on or off; tools follow next turn, the rest next session)", entries, enter);
     Box::new(picker.empty("there are none; `codex plugin add SOURCE` adds one"))
 }
 
