@@ -121,6 +121,9 @@ impl InUse {
                 let mut table = rooted(table, &plugin.root);
                 if let Some(fields) = table.as_object_mut() {
                     fields.retain(|key, _| !NOT_ITS_OWN.contains(&key.as_str()));
+                    if let Some(Value::String(command)) = fields.get_mut("command") {
+                        *command = plugin.program(command);
+                    }
                     let headers = fields.remove(HEADERS.0);
                     fields.extend(headers.map(|headers| (HEADERS.1.to_owned(), headers)));
                 }

@@ -198,6 +198,17 @@ pub fn is_name(text: &str) -> bool {
     (1..=40).contains(&text.len()) && text.chars().all(is_plain) && !text.starts_with('-')
 }
 
+impl Plugin {
+    /// What `word` is started as: with a slash a file of the plugin, never one of where it is started; without one a program of
+    /// `PATH`.
+    pub fn program(&self, word: &str) -> String {
+        match word.contains('/') {
+            true => self.root.join(word.trim_start_matches("./")).to_string_lossy().into_owned(),
+            false => word.to_owned(),
+        }
+    }
+}
+
 /// `value` with the plugin's directory where it names that.
 pub fn rooted(value: &Value, root: &Path) -> Value {
     match value {

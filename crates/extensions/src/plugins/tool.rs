@@ -30,8 +30,8 @@ pub fn tools(plugin: &Plugin) -> Vec<Arc<dyn Tool>> {
 impl PluginTool {
     fn new(plugin: &Plugin, part: &ToolPart) -> Self {
         let mut words = part.command.clone();
-        if let Some(program) = words.first_mut().filter(|program| program.contains('/')) {
-            *program = plugin.root.join(program.trim_start_matches("./")).to_string_lossy().into_owned();
+        if let Some(program) = words.first_mut() {
+            *program = plugin.program(program);
         }
         let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
         let name = format!("{}__{}", plugin.name, part.name);

@@ -67,6 +67,26 @@ fn its_server_is_known_to_the_commands_about_servers_while_it_is_in_use() {
     of(&["mcp", "get", "calendar"]).refused(2, "there is no server of tools `calendar`");
 }
 
+/// Whoever has agreed to a plugin has not agreed to what a project calls so.
+#[test]
+fn a_program_with_a_slash_is_the_plugins() {
+    let place = below(&[]);
+    let source = repository(&place, "careful");
+    let servers = json!({ "mcpServers": { "calendar": { "command": "./servers/calendar" } } });
+    fs::write(source.join(".mcp.json"), servers.to_string()).unwrap();
+    git(&source, "commit -q -a -m second");
+    let marker = place.workspace.join("servers/started");
+    fs::create_dir(place.workspace.join("servers")).unwrap();
+    let theirs = place.workspace.join("servers/calendar");
+    fs::copy(source.join("servers/calendar"), &theirs).unwrap();
+    // It can be run as the one that it was copied from.
+    fs::write(&theirs, format!("#!/bin/sh\ntouch {}\n", marker.display())).unwrap();
+    place.plugin(&["add", source.to_str().unwrap(), "--yes"]).done();
+    let said = Said::of(&place.codex(&["mcp", "test", "calendar"]).output().unwrap());
+    assert!(!marker.exists(), "the project's was started: {said:?}");
+    assert!(said.out.contains("calendar: ready after"), "{said:?}");
+}
+
 /// Its programs are those of when the session began.
 #[test]
 fn an_update_breaks_no_session_that_is_open() {
