@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::ValueEnum;
+use serde_json::json;
 
 use crate::{cases::Task, kept, screens::Started};
 
@@ -14,8 +15,12 @@ use crate::{cases::Task, kept, screens::Started};
 pub(crate) enum Agent {
     /// This repository's program.
     Ours,
-    /// The peer, to which the ratios are taken.
+    /// The peer, to which the ratios are taken: @openai/codex.
     Codex,
+    /// A peer: opencode-ai. It has no sandbox.
+    Opencode,
+    /// A peer: @mariozechner/pi-coding-agent. It has no sandbox.
+    Pi,
 }
 
 /// What a full configuration says besides.
@@ -30,15 +35,51 @@ impl Agent {
         match self {
             Self::Ours => "ours",
             Self::Codex => "codex",
+            Self::Opencode => "opencode",
+            Self::Pi => "pi",
         }
     }
 
-    /// The text of `config.toml`: the scripted model, and whatever keeps the program from asking and from telling.
-    pub(crate) fn config(self, task: Task, base_url: &str, workspace: &Path) -> String {
-        self.config_with(if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" }, base_url, workspace)
+    /// Whether it can be asked for `task` in the same way as the others.
+    pub(crate) fn can(self, task: Task) -> bool {
+        let is_plain = matches!(task, Task::Version | Task::Turn(_));
+        is_plain
+            || self == Self::Ours
+            || self == Self::Codex && !matches!(task, Task::Configured(_) | Task::List { .. })
     }
 
-    /// The same for the program in a terminal, with so many servers of tools, which say nothing. The peer looks for news of
+    /// Whether it is played in a terminal and as a server.
+    pub(crate) fn is_played(self) -> bool {
+        matches!(self, Self::Ours | Self::Codex)
+    }
+
+    /// The file of its settings, below the home directory, and their text: the scripted model, and whatever keeps the program
+    /// from asking and from telling.
+    pub(crate) fn settings(self, task: Task, base_url: &str, workspace: &Path) -> (&'static str, String) {
+        match self {
+            Self::Ours | Self::Codex => {
+                let more = if matches!(task, Task::Configured(_)) { CONFIGURED } else { "" };
+                (".codex/config.toml", self.config_with(more, base_url, workspace))
+            }
+            Self::Opencode => (".config/opencode/opencode.json", opencode(base_url)),
+            Self::Pi => (".pi/agent/models.json", pi(base_url)),
+        }
+    }
+
+    /// Variables of its environment that keep it from the network.
+    pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Ours | Self::Codex => &[],
+            Self::Opencode => &[
+                ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+                ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+                ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+            ],
+            Self::Pi => &[("PI_OFFLINE", "1"), ("PI_SKIP_VERSION_CHECK", "1")],
+        }
+    }
+
+    /// The same for codex and ours in a terminal, with so many servers of tools, which say nothing. The peer looks for news of
     /// itself on the net there.
     pub(crate) fn screen_config(self, servers: usize, base_url: &str, workspace: &Path) -> String {
         let news = if self == Self::Codex { "check_for_update_on_startup = false\n" } else { "" };
@@ -53,7 +94,7 @@ impl Agent {
         let own: &[&str] = match (self, started) {
             (_, Started::AsServer) => &["app-server"],
             (Self::Codex, _) => &["--no-daemon"],
-            (Self::Ours, _) => &[],
+            (_, _) => &[],
         };
         words(own).into_iter().chain((started == Started::WithPrompt).then(|| PROMPT.into())).collect()
     }
@@ -65,30 +106,28 @@ impl Agent {
         );
         let shared = shared.replacen("\n\n", &format!("\n{more}\n"), 1);
         match self {
-            Self::Ours => shared,
             Self::Codex => format!(
                 "{shared}\n[projects.\"{}\"]\ntrust_level = \"trusted\"\n\n[analytics]\nenabled = false\n",
                 workspace.display()
             ),
+            _ => shared,
         }
     }
 
     /// The arguments for `task` in `workspace`. Both programs get the sandbox that is their default for work: theirs
-    /// has to be asked for.
+    /// has to be asked for. The peers without a sandbox work where they are started.
     pub(crate) fn arguments(self, task: Task, workspace: &Path) -> Vec<OsString> {
         let turn: &[&str] = match (task, self) {
             (Task::Version, _) => return vec!["--version".into()],
+            (_, Self::Opencode) => return words(&["run", PROMPT]),
+            (_, Self::Pi) => return words(&["--provider", "mock", "--model", "mock", "-p", PROMPT]),
             (Task::Sandbox(level), Self::Ours) => return words(&["sandbox", "-s", level, "--", "true"]),
             (Task::Sandbox(level), Self::Codex) => {
                 return words(&["sandbox", "-c", &format!("sandbox_mode=\"{level}\""), "--", "true"]);
             }
             (Task::List { .. }, _) => return words(&["sessions", "list", "--all"]),
-            (Task::Turn(_) | Task::Configured(_) | Task::Resume(_), Self::Ours) => {
-                &["exec", "--skip-git-repo-check", "-C"]
-            }
-            (Task::Turn(_) | Task::Configured(_) | Task::Resume(_), Self::Codex) => {
-                &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"]
-            }
+            (_, Self::Ours) => &["exec", "--skip-git-repo-check", "-C"],
+            (_, Self::Codex) => &["exec", "--skip-git-repo-check", "-s", "workspace-write", "-C"],
         };
         let earlier: &[&str] = if matches!(task, Task::Resume(_)) { &["resume", kept::ID] } else { &[] };
         let typed = words(earlier).into_iter().chain([PROMPT.into()]);
@@ -100,18 +139,55 @@ fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-/// The peer's program below the directory in which npm has installed it.
+/// opencode's settings: the scripted model by Chat Completions, every action allowed, nothing shared or updated.
+fn opencode(base_url: &str) -> String {
+    let model = json!({ "name": "mock", "limit": { "context": 200_000, "output": 8_000 } });
+    let options = json!({ "baseURL": base_url, "apiKey": "x" });
+    let provider =
+        json!({ "npm": "@ai-sdk/openai-compatible", "name": "mock", "options": options, "models": { "mock": model } });
+    json!({
+        "autoupdate": false,
+        "share": "disabled",
+        "model": "mock/mock",
+        "small_model": "mock/mock",
+        "permission": { "*": "allow" },
+        "provider": { "mock": provider },
+    })
+    .to_string()
+}
+
+/// pi's models: the scripted one by Responses.
+fn pi(base_url: &str) -> String {
+    let model = json!({
+        "id": "mock",
+        "name": "mock",
+        "reasoning": false,
+        "input": ["text"],
+        "cost": { "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0 },
+        "contextWindow": 200_000,
+        "maxTokens": 8_000,
+    });
+    let provider = json!({ "baseUrl": base_url, "api": "openai-responses", "apiKey": "x", "models": [model] });
+    json!({ "providers": { "mock": provider } }).to_string()
+}
+
+/// The program of a peer below the directory in which npm has installed it.
 ///
 /// # Errors
 ///
 /// There is none for this machine's processor.
-pub(crate) fn peer(directory: &Path) -> Result<PathBuf, String> {
-    let (package, target) = match std::env::consts::ARCH {
-        "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
-        "aarch64" => ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
-        other => return Err(format!("the peer has no program for {other}")),
+pub(crate) fn peer(agent: Agent, directory: &Path) -> Result<PathBuf, String> {
+    let (codex, target, opencode) = match std::env::consts::ARCH {
+        "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl", "opencode-linux-x64"),
+        "aarch64" => ("codex-linux-arm64", "aarch64-unknown-linux-musl", "opencode-linux-arm64"),
+        other => return Err(format!("the peers have no program for {other}")),
     };
-    Ok(directory.join("node_modules/@openai").join(package).join("vendor").join(target).join("bin/codex"))
+    let modules = directory.join("node_modules");
+    Ok(match agent {
+        Agent::Opencode => modules.join(opencode).join("bin/opencode"),
+        Agent::Pi => modules.join(".bin/pi"),
+        Agent::Ours | Agent::Codex => modules.join("@openai").join(codex).join("vendor").join(target).join("bin/codex"),
+    })
 }
 
 #[cfg(test)]
@@ -130,6 +206,8 @@ mod tests {
             (Agent::Codex, Task::Sandbox("read-only"), "sandbox -c sandbox_mode=\"read-only\" -- true"),
             (Agent::Ours, turn, "exec --skip-git-repo-check -C /w go"),
             (Agent::Codex, turn, "exec --skip-git-repo-check -s workspace-write -C /w go"),
+            (Agent::Opencode, turn, "run go"),
+            (Agent::Pi, turn, "--provider mock --model mock -p go"),
             (Agent::Ours, Task::List { is_known: true }, "sessions list --all"),
             (
                 Agent::Codex,

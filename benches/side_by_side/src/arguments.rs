@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH", default_value = "target/release/codex")]
     pub(crate) ours: PathBuf,
 
-    /// Where npm has installed the peer, @openai/codex; default: $PEERS, else ~/.cache/codex-peers.
+    /// Where npm has installed the peers (@openai/codex, opencode-ai, @mariozechner/pi-coding-agent); default: $PEERS, else ~/.cache/codex-peers.
     #[arg(long, value_name = "DIR")]
     pub(crate) peers: Option<PathBuf>,
 
@@ -94,7 +94,7 @@ mod tests {
         let given = typed("x --runs 3 --only codex --cases text,version --json f --markdown").unwrap();
         assert_eq!((given.runs, given.only, given.cases.len()), (3, vec![Agent::Codex], 2));
         assert_eq!(typed("x").unwrap().only, [Agent::Ours, Agent::Codex]);
-        for wrong in ["x --runs 0", "x --cases nonsense", "x --only pi", "x --limit 0", "x serve nonsense"] {
+        for wrong in ["x --runs 0", "x --cases nonsense", "x --only claude", "x --limit 0", "x serve nonsense"] {
             assert!(typed(wrong).is_err(), "{wrong}");
         }
     }

@@ -28,7 +28,7 @@ use crate::{
     session,
     stage::Stage,
     stop::Stop,
-    surroundings::{describe, existing, machine, program},
+    surroundings::{describe, existing, machine, peers_ripgrep, program},
     tell,
     turns::{self, Request},
 };
@@ -60,6 +60,7 @@ pub(crate) struct Bench {
     nothing: PathBuf,
     curl: Option<PathBuf>,
     bubblewrap: Option<PathBuf>,
+    ripgrep: Option<PathBuf>,
     stop: Arc<Stop>,
 }
 
@@ -85,6 +86,7 @@ impl Bench {
             work: arguments.work.clone().unwrap_or_else(|| here.clone()),
             curl: found("curl"),
             bubblewrap: found("bwrap"),
+            ripgrep: found("rg").or_else(|| peers_ripgrep(arguments, environment)),
             path,
             meter: existing(here.join("side_by_side_measure"))?,
             terminal: existing(here.join("side_by_side_screen"))?,
@@ -102,7 +104,7 @@ impl Bench {
     /// Measuring itself has failed, or the user wanted to stop. A run that has failed is none: it stands in the
     /// results.
     pub(crate) fn run(&self) -> Result<Results, String> {
-        let programs = self.agents.iter().map(|(agent, path)| describe(*agent, path));
+        let programs = self.agents.iter().map(|(agent, path)| describe(*agent, path, &self.path));
         let mut results = Results {
             machine: machine(),
             programs: programs.collect::<Result<_, _>>()?,
@@ -118,6 +120,9 @@ impl Bench {
         }
         if self.bubblewrap.is_none() && self.cases.iter().any(|case| matches!(case.floor, Floor::Bubblewrap(_))) {
             results.notes.push("bwrap is not installed: the floors that it measures are missing".into());
+        }
+        if self.ripgrep.is_none() && self.cases.iter().any(|case| matches!(case.floor, Floor::Ripgrep(_))) {
+            results.notes.push("rg is not installed: the floors that it measures are missing".into());
         }
         for case in &self.cases {
             let found = self.case(case, &mut results.failures)?;
@@ -147,7 +152,8 @@ impl Bench {
         let base_url = server.as_ref().map_or(NOBODY.to_owned(), |server| server.base_url.clone());
         let floor = self.floor(case, &base_url);
         let mut runner = CaseRunner { bench: self, case, server, base_url, failures };
-        let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
+        let takes_part = |agent: Agent| agent == Agent::Ours || !case.is_ours_alone && agent.can(case.task);
+        let agents = self.agents.iter().filter(|(agent, _)| takes_part(*agent));
         let mut contenders: Vec<Contender> = agents.map(|(agent, program)| Contender::new(*agent, program)).collect();
         let mut floors = Vec::new();
         for number in 0..=self.runs.min(case.most_runs) {
@@ -173,7 +179,8 @@ impl Bench {
         let program = if case.started == Started::AsServer { &self.sessions } else { &self.terminal };
         let meter = Meter { program, limit: self.limit * case.patience, path: &self.path, stop: &self.stop };
         let mut runner = ScreenRunner { case, server, meter, work: &self.work, failures };
-        let agents = self.agents.iter().filter(|(agent, _)| *agent == Agent::Ours || !case.is_ours_alone);
+        let takes_part = |agent: Agent| agent == Agent::Ours || !case.is_ours_alone && agent.is_played();
+        let agents = self.agents.iter().filter(|(agent, _)| takes_part(*agent));
         let start = |(agent, program): &(Agent, PathBuf)| ScreenContender::new(*agent, program.clone());
         let mut contenders: Vec<ScreenContender> = agents.map(start).collect();
         for number in 0..=self.runs.min(case.most_runs) {
@@ -202,9 +209,10 @@ impl Bench {
                 let words = words.iter().chain(more.iter()).chain(&tail).map(OsString::from);
                 (self.bubblewrap.as_ref()?, words.collect())
             }
+            Floor::Ripgrep(words) => (self.ripgrep.as_ref()?, words.iter().map(OsString::from).collect()),
             Floor::Bash(line) => (Path::new("bash"), vec!["-c".into(), format!("exec >/dev/null; {line}").into()]),
         };
-        Some(Invocation { program: program.to_owned(), arguments })
+        Some(Invocation { program: program.to_owned(), arguments, environment: &[] })
     }
 }
 
@@ -242,11 +250,13 @@ impl CaseRunner<'_> {
     fn agent(&mut self, contender: &mut Contender, number: usize) -> Result<(), String> {
         let Contender { agent, program, row, requests: all_requests, warm } = contender;
         let stage = Stage::set(&self.bench.work, &self.bench.path, warm.as_ref())?;
-        let config = agent.config(self.case.task, &self.base_url, &stage.workspace);
-        fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
+        let (file, settings) = agent.settings(self.case.task, &self.base_url, &stage.workspace);
+        stage.write(file, &settings)?;
         self.lay_out(*agent, program, &stage, number)?;
         let arguments = agent.arguments(self.case.task, &stage.workspace);
-        let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, &stage)?;
+        let environment = agent.environment();
+        let invocation = Invocation { program: program.to_path_buf(), arguments, environment };
+        let measured = self.meter().measure(&invocation, &stage)?;
         let requests = self.server.as_mut().map_or(Ok(Vec::new()), Server::requests)?;
         row.left_behind = row.left_behind.max(measured.left_behind);
         row.has_all_cpu &= measured.has_all_cpu;
@@ -267,10 +277,13 @@ impl CaseRunner<'_> {
         let home = stage.codex_home();
         let run = |task: Task| {
             let arguments = agent.arguments(task, &stage.workspace);
-            let measured = self.meter().measure(&Invocation { program: program.to_path_buf(), arguments }, stage)?;
+            let environment = agent.environment();
+            let invocation = Invocation { program: program.to_path_buf(), arguments, environment };
+            let measured = self.meter().measure(&invocation, stage)?;
             measured.figures().map(drop)
         };
         match self.case.task {
+            Task::Among(files, _) => stage.fill(files)?,
             Task::Resume(megabytes) if number == 0 => kept::long(&home, &stage.workspace, megabytes)?,
             Task::List { is_known } => {
                 if number == 0 {
@@ -294,6 +307,9 @@ impl CaseRunner<'_> {
     /// One run of the floor.
     fn floor(&mut self, floor: &Invocation, number: usize) -> Result<Option<Figures>, String> {
         let stage = Stage::set(&self.bench.work, &self.bench.path, None)?;
+        if let Task::Among(files, _) = self.case.task {
+            stage.fill(files)?;
+        }
         let place = |word: &OsString| if word == WORKSPACE { stage.workspace.clone().into() } else { word.clone() };
         let floor = Invocation { arguments: floor.arguments.iter().map(place).collect(), ..floor.clone() };
         let measured = self.meter().measure(&floor, &stage)?;

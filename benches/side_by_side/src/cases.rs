@@ -5,6 +5,8 @@
 use codex_testkit::{Filler, Pick, Script, Step};
 use serde_json::json;
 
+use crate::stage;
+
 /// Bytes of the answer of `stream2m`.
 const STREAMED: usize = 2_000_000;
 
@@ -13,6 +15,12 @@ const COMMANDS: usize = 100;
 
 /// Tool calls of `turns1000`.
 pub(crate) const TURNS: usize = 1000;
+
+/// Files of `search`.
+const SEARCHED: usize = 10_000;
+
+/// Searches of `search`: fewer than a turn may make that finds the same again and again.
+pub(crate) const SEARCHES: usize = 9;
 
 /// Stands for the run's workspace among the arguments of a floor.
 pub(crate) const WORKSPACE: &str = "{workspace}";
@@ -52,6 +60,8 @@ pub(crate) enum Task {
     Turn(fn() -> Script),
     /// The same with a full configuration. (Ours alone.)
     Configured(fn() -> Script),
+    /// A turn in a workspace of so many files.
+    Among(usize, fn() -> Script),
     /// The sessions that are kept, of which there are many. (Ours alone.)
     List {
         /// Whether they were listed before.
@@ -74,6 +84,8 @@ pub(crate) enum Floor {
     Bash(&'static str),
     /// `true` in bubblewrap, with these arguments besides a read-only `/`.
     Bubblewrap(&'static [&'static str]),
+    /// `rg` with these arguments, in the same workspace.
+    Ripgrep(&'static [&'static str]),
 }
 
 /// What shows that a run has done its work. (The exit code is looked at always.)
@@ -99,7 +111,7 @@ pub(crate) static CASES: &[Case] = &[
         floor: Floor::Nothing,
         goals: Some([0.5, 0.6, 0.8]),
         most_runs: usize::MAX,
-        proof: Proof::Says("codex"),
+        proof: Proof::ExitCode,
     },
     Case {
         name: "sandbox_read",
@@ -202,6 +214,16 @@ pub(crate) static CASES: &[Case] = &[
         proof: Proof::Says("All files were read."),
     },
     Case {
+        name: "search",
+        about: "one turn: `search_files` among 10,000 files of 4 kB, nine times",
+        task: Task::Among(SEARCHED, search),
+        is_ours_alone: true,
+        floor: Floor::Ripgrep(&["-n", stage::NEEDLE]),
+        goals: None,
+        most_runs: usize::MAX,
+        proof: Proof::Says("All was found."),
+    },
+    Case {
         name: "list_cold",
         about: "`sessions list` of 10,000 sessions, for the first time",
         task: Task::List { is_known: false },
@@ -263,6 +285,12 @@ pub(crate) fn text() -> Script {
 
 fn shell100() -> Script {
     script(std::iter::repeat_n(runs("true"), COMMANDS).chain([says("All commands ran.")]))
+}
+
+fn search() -> Script {
+    let arguments = Some(json!({ "pattern": stage::NEEDLE }));
+    let searches = Step { tool: Some("search_files".into()), arguments, ..Step::default() };
+    script(std::iter::repeat_n(searches, SEARCHES).chain([says("All was found.")]))
 }
 
 fn stream2m() -> Script {

@@ -22,6 +22,8 @@ pub(crate) struct Invocation {
     pub(crate) program: PathBuf,
     /// Its arguments.
     pub(crate) arguments: Vec<OsString>,
+    /// Variables that it has besides those of all.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
 }
 
 /// What the measuring program says.
@@ -81,7 +83,11 @@ impl Meter<'_> {
         let places = [&stage.stdout, &stage.stderr, &invocation.program].map(OsString::from);
         let mut measuring = self.bare();
         // Ctrl-C is not for this program: it has to clean up, and is told in its own way.
-        measuring.args(places).args(&invocation.arguments).process_group(0);
+        measuring
+            .args(places)
+            .args(&invocation.arguments)
+            .envs(invocation.environment.iter().copied())
+            .process_group(0);
         self.said(&mut measuring, stage)
     }
 

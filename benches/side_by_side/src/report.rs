@@ -104,10 +104,10 @@ fn sentences(results: &Results) -> Vec<String> {
     let mut sentences: Vec<String> = results
         .programs
         .iter()
-        .map(|program| {
-            let megabytes = program.bytes as f64 / 1e6;
+        .filter_map(|program| {
+            let megabytes = program.bytes? as f64 / 1e6;
             let goal = verdict(program.name == OURS, megabytes, BINARY_GOAL);
-            format!("binary of {}: {megabytes:.1} MB{goal}", program.name)
+            Some(format!("binary of {}: {megabytes:.1} MB{goal}", program.name))
         })
         .collect();
     let peak = |case| Some(medians(&results.row(case, OURS)?.runs)?.peak);
@@ -117,6 +117,7 @@ fn sentences(results: &Results) -> Vec<String> {
         sentences.push(format!("1 GB of output costs ours {beyond:.1} MB of memory beyond a silent command{goal}"));
     }
     sentences.extend(added(results));
+    sentences.extend(searching(results));
     for (case, row) in results.cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case, row))) {
         for stretch in &row.stretches {
             sentences.push(format!(
@@ -137,6 +138,15 @@ fn sentences(results: &Results) -> Vec<String> {
         }
     }
     sentences
+}
+
+/// What one search takes ours beyond a turn without one, and what it takes ripgrep as a program of its own.
+fn searching(results: &Results) -> Option<String> {
+    let wall = |runs: &[Option<Figures>]| Some(medians(runs)?.wall * 1e3);
+    let turn = |case| wall(&results.row(case, OURS)?.runs);
+    let one = (turn("search")? - turn("text")?) / cases::SEARCHES as f64;
+    let floor = results.cases.iter().find(|case| case.name == "search").and_then(|case| wall(&case.floor))?;
+    Some(format!("one search of `search` takes ours {one:.1} ms, rg {floor:.1} ms ({:.2})", one / floor))
 }
 
 /// What the sandbox adds to a command, in milliseconds: ours, the peer's, bubblewrap's.

@@ -15,7 +15,7 @@ fn row(program: &'static str, runs: Vec<Option<Figures>>) -> Row {
 }
 
 fn results(cases: Vec<CaseResults>) -> Results {
-    let program = |name, version: &str, bytes| Program { name, version: version.into(), bytes };
+    let program = |name, version: &str, bytes| Program { name, version: version.into(), bytes: Some(bytes) };
     Results {
         machine: Machine {
             date: "2026-11-25".into(),

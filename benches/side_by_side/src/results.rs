@@ -45,8 +45,8 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// What it says to `--version`.
     pub(crate) version: String,
-    /// Bytes of its file.
-    pub(crate) bytes: u64,
+    /// Bytes of its file, unless that is a script.
+    pub(crate) bytes: Option<u64>,
 }
 
 /// What `true` takes when it is started from a process that lives on; medians, in milliseconds.

@@ -41,6 +41,17 @@ pub(crate) enum Started {
     AsServer,
 }
 
+/// What a program finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// A workspace of one file.
+    Little,
+    /// So many configured servers of tools.
+    Servers(usize),
+    /// So many files in the workspace.
+    Files(usize),
+}
+
 /// One thing that is measured.
 #[derive(Debug)]
 pub(crate) struct ScreenCase {
@@ -52,8 +63,8 @@ pub(crate) struct ScreenCase {
     pub(crate) is_ours_alone: bool,
     /// How it is started.
     pub(crate) started: Started,
-    /// How many servers of tools are configured.
-    pub(crate) servers: usize,
+    /// What it finds.
+    pub(crate) given: Given,
     /// What the model says.
     pub(crate) script: fn() -> Script,
     /// What is measured.
@@ -97,7 +108,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: from its start until the composer is there",
         is_ours_alone: false,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: hello,
         figures: START,
         most_runs: usize::MAX,
@@ -109,10 +120,25 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "`screen_start` with 10 MCP servers configured; 5 ms more than it at most (ours alone)",
         is_ours_alone: true,
         started: Started::InTerminal,
-        servers: 10,
+        given: Given::Servers(10),
         script: hello,
         figures: START,
         most_runs: usize::MAX,
+        patience: 1,
+        warm_up: None,
+    },
+    ScreenCase {
+        name: "screen_files",
+        about: "the screen: `@` and a name among 100,000 files",
+        is_ours_alone: false,
+        started: Started::InTerminal,
+        given: Given::Files(100_000),
+        script: hello,
+        figures: &[
+            figure("first_ms", "ms from `@` and a letter until files are shown", None),
+            figure("narrowed_ms", "ms from the last key until the file that is meant is shown", None),
+        ],
+        most_runs: 3,
         patience: 1,
         warm_up: None,
     },
@@ -121,7 +147,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: from its start, with a prompt, until a short answer is there",
         is_ours_alone: false,
         started: Started::WithPrompt,
-        servers: 0,
+        given: Given::Little,
         script: hello,
         figures: &[
             figure("answered_ms", "ms until the answer is shown", None),
@@ -136,7 +162,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: five seconds of nothing, after a short turn",
         is_ours_alone: false,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: hello,
         figures: &[
             figure("memory_mb", "MB of memory", Some(Goal::OfPeer(0.15))),
@@ -152,7 +178,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 20 answers of 100 kB of Markdown in pieces of 20 bytes, as fast as they are taken",
         is_ours_alone: false,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: answer,
         figures: &[
             figure("cpu_s", "s of CPU", Some(Goal::OfPeer(0.3))),
@@ -169,7 +195,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: one answer of 2 MB, as `screen_stream` (ours alone)",
         is_ours_alone: true,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: long,
         figures: &[
             figure("cpu_s", "s of CPU", None),
@@ -185,7 +211,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 300 keys while Markdown comes, 1,000 pieces a second",
         is_ours_alone: false,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: paced,
         figures: &[
             figure("p50_ms", "ms from a key to the screen, median", None),
@@ -201,7 +227,7 @@ pub(crate) static SCREENS: &[ScreenCase] = &[
         about: "the screen: 25 answers of 2 MB in one session (ours alone)",
         is_ours_alone: true,
         started: Started::InTerminal,
-        servers: 0,
+        given: Given::Little,
         script: long,
         figures: &[
             figure("memory_mb", "MB of memory after it", Some(Goal::AtMost(60.0))),
@@ -241,7 +267,7 @@ const fn server(name: &'static str, about: &'static str, is_ours_alone: bool) ->
         about,
         is_ours_alone,
         started: Started::AsServer,
-        servers: 0,
+        given: Given::Little,
         // It is its own model, and knows when a piece was sent.
         script: hello,
         figures: OF_SERVERS,

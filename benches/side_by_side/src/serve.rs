@@ -27,7 +27,7 @@ use crate::{
 /// There is no such case, or nobody reads what is said.
 pub(crate) fn serve(name: &str) -> Result<(), String> {
     let of_case = |case: &Case| match case.task {
-        Task::Turn(script) | Task::Configured(script) => script(),
+        Task::Turn(script) | Task::Configured(script) | Task::Among(_, script) => script(),
         Task::List { .. } | Task::Resume(_) => cases::text(),
         Task::Version | Task::Sandbox(_) => Script::default(),
     };

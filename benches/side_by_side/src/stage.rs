@@ -14,6 +14,15 @@ use tempfile::TempDir;
 /// The file that every workspace has.
 const FILE: (&str, &str) = ("src/lib.rs", "pub fn a() {}\n");
 
+/// Bytes of each of many files.
+const FILE_BYTES: usize = 4_000;
+
+/// Files of a directory.
+const FILES: usize = 100;
+
+/// What the last of many files has, and no other.
+pub(crate) const NEEDLE: &str = "needle_in_the_haystack";
+
 /// A place.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -68,10 +77,43 @@ impl Stage {
         if finished.exit == 0 { Ok(()) } else { Err(format!("{program}: {}", finished.stderr)) }
     }
 
-    /// The directory of the agents' settings.
+    /// Writes a file below the home directory.
+    ///
+    /// # Errors
+    ///
+    /// It could not be written.
+    pub(crate) fn write(&self, file: &str, content: &str) -> Result<(), String> {
+        let path = self.home.join(file);
+        path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, content)).map_err(text)
+    }
+
+    /// Puts so many files of prose into the workspace, in directories; the last one has the [`NEEDLE`].
+    ///
+    /// # Errors
+    ///
+    /// They could not be written.
+    pub(crate) fn fill(&self, files: usize) -> Result<(), String> {
+        let prose = "Nothing that anybody looks for is in this line.\n".repeat(FILE_BYTES / 48);
+        for number in 0..files {
+            let path = self.workspace.join(name_of(number));
+            if number % FILES == 0 {
+                path.parent().map_or(Ok(()), fs::create_dir_all).map_err(text)?;
+            }
+            let found = if number + 1 == files { NEEDLE } else { "" };
+            fs::write(path, format!("{prose}{found}\n")).map_err(text)?;
+        }
+        Ok(())
+    }
+
+    /// The directory of ours and codex's settings.
     pub(crate) fn codex_home(&self) -> PathBuf {
         self.home.join(".codex")
     }
+}
+
+/// The path of one of many files in the workspace.
+fn name_of(number: usize) -> String {
+    format!("prose/chapter{:04}/page{number:06}.txt", number / FILES)
 }
 
 fn text(error: impl std::fmt::Display) -> String {

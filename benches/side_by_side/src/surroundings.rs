@@ -2,7 +2,9 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the programs that it measures for their version")]
 
 use std::{
+    ffi::OsStr,
     fs,
+    io::Read,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,7 +18,7 @@ use crate::{
     results::{Machine, Program},
 };
 
-/// Where npm has put the peer if nobody says otherwise, below the home directory.
+/// Where npm has put the peers if nobody says otherwise, below the home directory.
 const PEERS: &str = ".cache/codex-peers";
 
 /// `path` as it really is, and absolute, because programs are started in other directories.
@@ -36,14 +38,25 @@ pub(crate) fn existing(path: PathBuf) -> Result<PathBuf, String> {
 pub(crate) fn program(agent: Agent, arguments: &Arguments, environment: &Environment) -> Result<PathBuf, String> {
     match agent {
         Agent::Ours => existing(arguments.ours.clone()),
-        Agent::Codex => {
-            let home = || environment.home().map(|home| home.join(PEERS));
-            let named = || environment.get_named("PEERS").map(PathBuf::from);
-            let peers =
-                arguments.peers.clone().or_else(named).or_else(home).ok_or("where are the peers? See --peers")?;
-            existing(agents::peer(&peers)?).map_err(|error| format!("{error} (docs/benchmarks.md says how to get it)"))
+        Agent::Codex | Agent::Opencode | Agent::Pi => {
+            let peers = peers(arguments, environment).ok_or("where are the peers? See --peers")?;
+            existing(agents::peer(agent, &peers)?)
+                .map_err(|error| format!("{error} (docs/benchmarks.md says how to get it)"))
         }
     }
+}
+
+/// Where npm has put the peers.
+fn peers(arguments: &Arguments, environment: &Environment) -> Option<PathBuf> {
+    let home = || environment.home().map(|home| home.join(PEERS));
+    let named = || environment.get_named("PEERS").map(PathBuf::from);
+    arguments.peers.clone().or_else(named).or_else(home)
+}
+
+/// The `rg` that codex brings, if it is there.
+pub(crate) fn peers_ripgrep(arguments: &Arguments, environment: &Environment) -> Option<PathBuf> {
+    let codex = agents::peer(Agent::Codex, &peers(arguments, environment)?).ok()?;
+    existing(codex.parent()?.parent()?.join("codex-path/rg")).ok()
 }
 
 /// What the program of `agent`, at `path`, is.
@@ -51,10 +64,19 @@ pub(crate) fn program(agent: Agent, arguments: &Arguments, environment: &Environ
 /// # Errors
 ///
 /// It cannot be asked.
-pub(crate) fn describe(agent: Agent, path: &Path) -> Result<Program, String> {
-    let finished = run_to_end(Command::new(path).arg("--version").env_clear().env("HOME", "/nonexistent"), "")?;
-    let bytes = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    Ok(Program { name: agent.name(), version: finished.stdout.trim().to_owned(), bytes })
+pub(crate) fn describe(agent: Agent, path: &Path, search: &OsStr) -> Result<Program, String> {
+    let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut asked = Command::new(path);
+    asked.arg("--version").env_clear().env("HOME", home.path()).env("PATH", search);
+    let finished = run_to_end(asked.envs(agent.environment().iter().copied()), "")?;
+    // Some tell their version where others tell what went wrong.
+    let version = [finished.stdout.trim(), finished.stderr.trim()].into_iter().find(|said| !said.is_empty());
+    let mut start = [0; 2];
+    let mut file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.read_exact(&mut start).map_err(|error| error.to_string())?;
+    // A script is not the program.
+    let bytes = if start == *b"#!" { None } else { file.metadata().ok().map(|about| about.len()) };
+    Ok(Program { name: agent.name(), version: version.unwrap_or_default().to_owned(), bytes })
 }
 
 /// The machine and the day.

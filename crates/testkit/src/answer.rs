@@ -41,8 +41,8 @@ pub(crate) fn answer(step: &Step, number: usize, wire: Wire, seen: &Seen) -> Ans
         body: Bytes::new(),
         ending: if step.hang { Ending::Silent } else { Ending::Proper },
     };
-    answer.body = match &step.raw {
-        Some(raw) => raw.clone(),
+    answer.body = match step.raw.as_ref().or_else(|| step.written.get(&wire)) {
+        Some(bytes) => bytes.clone(),
         None => {
             let mut events = wire.events(step, number, seen);
             if let Some(Cut::AfterEvents(count)) = step.drop {
@@ -61,13 +61,14 @@ pub(crate) fn answer(step: &Step, number: usize, wire: Wire, seen: &Seen) -> Ans
 }
 
 impl Step {
-    /// This step with its events written out beforehand, in the words of the Responses API, as the `raw` bytes that
-    /// every request gets: for answers so large that putting them together would be felt. Only for steps whose answer
-    /// does not depend on the request: no `shell`, no `custom`, no `drop` after a number of events.
+    /// This step with its events written out beforehand, as each wire words them, for answers so large that putting them
+    /// together would be felt. Only for steps whose answer does not depend on the request: no `shell`, no `custom`, no
+    /// `drop` after a number of events. What it cost is always said.
     #[must_use]
     pub fn rendered(self) -> Self {
-        let raw = Wire::Responses.events(&self, 0, &Seen::default()).concat();
-        Self { raw: Some(raw.into()), ..self }
+        let seen = Seen { wants_usage: true, ..Seen::default() };
+        let written = Wire::ALL.map(|wire| (wire, wire.events(&self, 0, &seen).concat().into())).into();
+        Self { written, ..self }
     }
 }
 
@@ -79,12 +80,16 @@ mod tests {
     #[test]
     fn a_rendered_step_answers_as_before() {
         let step = Step { stream: Some(Filler { bytes: 500, chunk: 20 }), ..Step::default() };
-        let answered = |step: &Step, number| answer(step, number, Wire::Responses, &Seen::default()).body;
-        let written_anew = answered(&step, 0);
-        let rendered = step.rendered();
-        for number in [0, 7] {
-            assert_eq!(answered(&rendered, number), written_anew);
+        let seen = Seen { wants_usage: true, ..Seen::default() };
+        let answered = |step: &Step, wire, number| answer(step, number, wire, &seen).body;
+        let rendered = step.clone().rendered();
+        for wire in Wire::ALL {
+            let written_anew = answered(&step, wire, 0);
+            for number in [0, 7] {
+                assert_eq!(answered(&rendered, wire, number), written_anew, "{wire:?}");
+            }
         }
-        assert_eq!(written_anew.windows(17).filter(|window| window == b"output_text.delta").count(), 2 * 25);
+        let responses = answered(&step, Wire::Responses, 0);
+        assert_eq!(responses.windows(17).filter(|window| window == b"output_text.delta").count(), 2 * 25);
     }
 }

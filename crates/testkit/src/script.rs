@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::wires::Seen;
+use crate::wires::{Seen, Wire};
 
 /// The answers of a server.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -85,6 +85,9 @@ pub struct Step {
     pub hang: bool,
     /// Sent instead of events, as it is, on whichever wire. Shared, not copied, by all answers.
     pub raw: Option<Bytes>,
+    /// The events as each wire words them, written out beforehand; see [`Step::rendered`].
+    #[serde(skip)]
+    pub written: BTreeMap<Wire, Bytes>,
     /// Ends the events with one that is not JSON.
     pub malformed: bool,
     /// Leaves out the event that says that the answer is complete, ending it early but properly.

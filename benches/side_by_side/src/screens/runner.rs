@@ -12,7 +12,7 @@ use crate::{
     bench::{ending, run_name},
     measure::{Invocation, Meter},
     screens::{
-        ScreenCase,
+        Given, ScreenCase,
         results::{Found, ScreenRow},
     },
     serve::Server,
@@ -76,10 +76,16 @@ impl ScreenRunner<'_> {
     pub(crate) fn run(&mut self, contender: &mut ScreenContender, number: usize) -> Result<(), String> {
         let ScreenContender { agent, program, row, warm } = contender;
         let stage = Stage::set(self.work, self.meter.path, warm.as_ref())?;
-        let config = agent.screen_config(self.case.servers, &self.server.base_url, &stage.workspace);
+        let servers = match self.case.given {
+            Given::Little => 0,
+            Given::Servers(count) => count,
+            Given::Files(count) => stage.fill(count).map(|()| 0)?,
+        };
+        let config = agent.screen_config(servers, &self.server.base_url, &stage.workspace);
         fs::write(stage.codex_home().join("config.toml"), config).map_err(|error| error.to_string())?;
         let arguments = agent.played_arguments(self.case.started);
-        let invocation = Invocation { program: program.clone(), arguments };
+        let environment = agent.environment();
+        let invocation = Invocation { program: program.clone(), arguments, environment };
         let all = self.case.scenario();
         let scenario = self.case.warm_up.filter(|_| number == 0).unwrap_or(all);
         let said: Said = self.meter.play(scenario, &invocation, &stage)?;

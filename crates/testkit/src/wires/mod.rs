@@ -14,13 +14,13 @@ const PIECE: usize = 24;
 
 /// Names of shell tools, in the order in which they are looked for among those a request offers. The first is the
 /// product's own, and is called when none is offered.
-const SHELL_TOOLS: &[&str] = &["exec_command", "shell_command"];
+const SHELL_TOOLS: &[&str] = &["exec_command", "shell_command", "bash"];
 
 /// Names that the command line has among a shell tool's parameters, the product's own first.
 const COMMAND_PARAMETERS: &[&str] = &["cmd", "command"];
 
 /// A format of requests and answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wire {
     /// OpenAI's Responses API.
@@ -142,7 +142,12 @@ impl Seen<'_> {
         let (name, parameters) = offered.unwrap_or((SHELL_TOOLS[0], &Value::Null));
         let properties = &parameters["properties"];
         let parameter = COMMAND_PARAMETERS.iter().find(|parameter| properties[**parameter].is_object());
-        (name, json!({ *parameter.unwrap_or(&COMMAND_PARAMETERS[0]): command }).to_string())
+        let mut arguments = json!({ *parameter.unwrap_or(&COMMAND_PARAMETERS[0]): command });
+        // Some tools want it said what a command is for.
+        if properties["description"].is_object() {
+            arguments["description"] = "a step of the script".into();
+        }
+        (name, arguments.to_string())
     }
 }
 

@@ -35,6 +35,9 @@ const IDLENESS: Duration = Duration::from_secs(5);
 /// Who types faster may be taken for a paste.
 const BEFORE_ENTER: Duration = Duration::from_millis(200);
 
+/// Between keys that are no paste.
+const BETWEEN_KEYS: Duration = Duration::from_millis(60);
+
 /// Keys that are typed into a stream.
 const KEYS: usize = 300;
 
@@ -51,6 +54,7 @@ const LONG_ANSWERS: usize = 25;
 pub(crate) fn named(name: &str) -> Option<Scenario> {
     Some(match name {
         "start" | "servers10" => start,
+        "files" => files,
         "prompt" => prompt,
         "idle" => idle,
         "stream" => stream,
@@ -70,6 +74,31 @@ fn start(session: &mut Session, figures: &mut Figures) -> Result<(), Failure> {
     figures.insert("composer_ms", milliseconds(session.start, composer));
     figures.insert("first_key_ms", milliseconds(session.start, echo));
     Ok(())
+}
+
+/// Names a file among many, letter by letter. The name of none before the last key is on the screen.
+fn files(session: &mut Session, figures: &mut Figures) -> Result<(), Failure> {
+    session.until("the composer", |terminal| terminal.composer().is_some())?;
+    session.pass(BEFORE_ENTER)?;
+    session.send("@")?;
+    session.pass(BETWEEN_KEYS)?;
+    let sent = session.send("p")?;
+    let shown = session.until("files", |terminal| terminal.contents().contains("chapter"))?;
+    figures.insert("first_ms", milliseconds(sent, shown));
+    let mut sent = sent;
+    for letter in ["a", "g", "e", "0", "9", "8", "7", "6", "5"] {
+        session.pass(BETWEEN_KEYS)?;
+        sent = session.send(letter)?;
+    }
+    let shown = session.until("the file", |terminal| is_found(&terminal.contents()))?;
+    figures.insert("narrowed_ms", milliseconds(sent, shown));
+    Ok(())
+}
+
+/// Whether the first file in the list is the one that is meant, and no longer one of those before.
+fn is_found(contents: &str) -> bool {
+    let mut files = contents.lines().filter(|row| row.contains(".txt"));
+    files.next().is_some_and(|row| row.contains("page098765.txt"))
 }
 
 /// Starts with a prompt, and waits for the answer.
