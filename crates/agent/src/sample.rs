@@ -380,7 +380,12 @@ impl TurnRun {
     }
 
     /// Counts what an answer has used; `estimated` says whether some of that is.
-    pub(crate) async fn count(&self, state: &mut ThreadState, usage: Usage, estimated: bool) -> Result<(), StoreError> {
+    pub(crate) async fn count(
+        &mut self,
+        state: &mut ThreadState,
+        usage: Usage,
+        estimated: bool,
+    ) -> Result<(), StoreError> {
         let model = &state.settings.model;
         let other = self.progress.answers.as_ref();
         let price =
@@ -390,8 +395,20 @@ impl TurnRun {
         let window = self.progress.answers.as_ref().map_or(model.context_window, |other| other.window);
         let duration_ms = Some(self.progress.asked.elapsed().as_millis() as u64);
         let told = token_usage(&self.thread_id, &self.turn.id, &state.budget, usage, window);
-        let told = ServerNotification::TokenUsageUpdated(TokenUsageUpdated { duration_ms, estimated, ..told });
+        let told = TokenUsageUpdated { duration_ms, estimated, ..told };
+        self.progress.told = Some(told.clone());
+        let told = ServerNotification::TokenUsageUpdated(told);
         state.recorder.record_and_tell(&Record::Usage { usage, model: other, estimated }, told).await
+    }
+
+    /// Tells what sub-agents have used since an answer was last counted.
+    pub(crate) async fn tell_spent(&self, state: &ThreadState) {
+        let Some(mut told) = self.progress.told.clone() else { return };
+        let total = tokens(state.budget.total());
+        if told.token_usage.total != total {
+            (told.token_usage.total, told.cost_usd, told.duration_ms) = (total, state.budget.cost(), None);
+            state.recorder.tell(ServerNotification::TokenUsageUpdated(told)).await;
+        }
     }
 }
 

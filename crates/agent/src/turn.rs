@@ -14,7 +14,7 @@ use codex_log::Level;
 use codex_model::FailureKind;
 use codex_protocol::{
     ItemCompleted, ItemStarted, Position, RetryWait, ServerNotification, ThreadItem, ThreadStatus, ThreadStatusChanged,
-    Turn, TurnChanged, TurnError, TurnFailed, TurnStatus,
+    TokenUsageUpdated, Turn, TurnChanged, TurnError, TurnFailed, TurnStatus,
 };
 use codex_store::{Record, StoreError, TurnOutcome};
 use codex_tools::small;
@@ -131,6 +131,8 @@ pub(crate) struct Progress {
     pauses: u32,
     /// What hooks have said.
     pub(crate) hooks: hooks::OfTurn,
+    /// What was last told of what is used.
+    pub(crate) told: Option<TokenUsageUpdated>,
 }
 
 impl Progress {
@@ -161,6 +163,7 @@ impl TurnRun {
             partial: Partial::default(),
             pauses,
             hooks: hooks::OfTurn::default(),
+            told: None,
         };
         let ignore_look = IgnoreLook::default();
         Self { thread_id, turn, cancel, options, steers, repetition, look, ignore_look, compactions, progress }
@@ -231,6 +234,7 @@ impl TurnRun {
         };
         state.close_calls();
         self.end_agents(state, status == TurnStatus::Completed).await;
+        self.tell_spent(state).await;
         // Of commands that run on: their end is told by whoever holds the thread.
         let _ = state.tell_ended(&self.thread_id).await;
         self.checkpoint_end(state).await;

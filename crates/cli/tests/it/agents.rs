@@ -351,6 +351,21 @@ async fn one_that_uses_more_than_it_may_is_stopped_and_says_so() {
     assert!(message.contains("its limit of 1000 tokens") && message.contains("1100 are used"), "{message}");
 }
 
+/// What they have used is told where the turn ends at a limit too.
+#[test]
+fn what_they_used_is_in_the_last_line_of_a_turn_that_ends_at_a_limit() {
+    let usage = json!({ "input_tokens": 900, "output_tokens": 200, "total_tokens": 1100 });
+    let step = json!({ "tool": "exec_command", "arguments": { "cmd": "true" }, "usage": usage });
+    let place = Place::new(json!({
+        "steps": [spawn("count"), wait(), { "text": "ok" }],
+        "sessions": { "count": [step, { "text": "never said" }] },
+    }));
+    let output = place.codex(&["exec", "--max-tokens", "1200", "go"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("1320 are used") && said.contains("tokens: 1100 in (0 cached), 220 out"), "{said}");
+}
+
 #[tokio::test]
 async fn no_more_work_at_once_than_is_allowed_and_none_where_they_are_switched_off() {
     let place = Place::new(json!({
