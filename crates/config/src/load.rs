@@ -16,7 +16,7 @@ use crate::hooks::{self, HookEntry, HookSource, of_layers};
 use crate::keys;
 use crate::layer::Layer;
 use crate::mcp_json;
-use crate::merge::{Merged, providers, split_model};
+use crate::merge::{Merged, is_another_server, providers, split_model};
 use crate::origin::dotted;
 use crate::project_trust::{ProjectTrust, conclude, judge, wanting};
 use crate::source::{Name, Source};
@@ -363,6 +363,8 @@ fn command_line(overrides: &[Override], base: Base<'_>) -> Result<Layer, ConfigE
     for each in overrides {
         let mut layer =
             Layer::parse(each.source(), base).map_err(|error| error.after(std::mem::take(&mut all.warnings)))?;
+        // A whole server of tools is another one than that of its name which was given before.
+        all.leaves.retain(|before| !is_another_server(&layer, before));
         all.leaves.append(&mut layer.leaves);
         all.warnings.append(&mut layer.warnings);
     }

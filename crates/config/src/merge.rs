@@ -58,7 +58,6 @@ impl Merged {
     /// and tokens, is not for another of its name. A file does so, and a setting of the command line that is a whole server;
     /// one that is a key of a server changes that.
     pub(crate) fn replace_servers(&mut self, layer: &Layer) {
-        let is_what = |path: &[String]| matches!(path, [table, _, key] if table == mcp::TABLE && (key == "command" || key == "url"));
         for leaf in layer.leaves.iter().filter(|leaf| is_what(&leaf.path)) {
             let source = leaf.site.as_ref().map(|site| &site.source);
             let file = source.map(|source| &source.name).filter(|name| matches!(name, Name::File(_)));
@@ -147,6 +146,17 @@ impl Merged {
         }
         Origins::new(origins)
     }
+}
+
+/// Whether a path is that of what a server of tools is.
+fn is_what(path: &[String]) -> bool {
+    matches!(path, [table, _, key] if table == mcp::TABLE && (key == "command" || key == "url"))
+}
+
+/// Whether `layer`, a setting of the command line, is a whole server of tools of the name that `before` says something of.
+pub(crate) fn is_another_server(layer: &Layer, before: &Leaf) -> bool {
+    let is_whole = |it: &Leaf| is_what(&it.path) && it.site.as_ref().is_some_and(|site| is_server(&site.source));
+    layer.leaves.iter().any(|it| is_whole(it) && it.path.get(..2) == before.path.get(..2))
 }
 
 /// Whether a text is a setting of the command line that is a server of tools, or all of them.

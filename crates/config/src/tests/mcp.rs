@@ -288,6 +288,17 @@ fn a_whole_server_of_the_command_line_inherits_nothing() {
         let McpTransport::Stdio(build) = &servers["build"].transport else { panic!("{servers:?}") };
         assert!(build.env.is_empty() && servers["build"].walls.sandbox, "{servers:?}");
     }
+    // Nor what the command line said before of another one; what it says after that is of this one.
+    let before = [
+        r#"mcp_servers.docs.bearer_token_env_var="DOCS_TOKEN""#,
+        r#"mcp_servers={docs={url="https://docs.example",http_headers={A="sk-1"}}}"#,
+        r#"mcp_servers."docs"={url="https://other.example"}"#,
+        "mcp_servers.docs.enabled=false",
+    ];
+    let servers = load_files(&[], &before).unwrap().settings.mcp.servers;
+    let McpTransport::Http(docs) = &servers["docs"].transport else { panic!("{servers:?}") };
+    assert_eq!((docs.url.as_str(), docs.headers.len()), ("https://other.example", 0));
+    assert!(docs.bearer_token_env_var.is_none() && !servers["docs"].enabled, "{servers:?}");
     let whole = [r#"mcp_servers."rules"={command="/tmp/x"}"#];
     assert!(load_files(&[(USER, user)], &whole).unwrap().settings.mcp.servers["rules"].tools.approvals.is_empty());
     let key = [r#"mcp_servers.docs.url="https://other.example""#];

@@ -33,7 +33,10 @@ pub(super) fn add(config: &mut Option<Map<String, Value>>, servers: Vec<McpServe
                 format!("`mcpServers`: {other:?} and {name:?} are both `{key}` here: give one of them another name");
             return Err((INVALID_PARAMS, what));
         }
-        config.get_or_insert_default().insert(format!("mcp_servers.{key}"), table);
+        // It stands last: a whole server takes away what is said of its name before it.
+        let (config, key) = (config.get_or_insert_default(), format!("mcp_servers.{key}"));
+        config.shift_remove(&key);
+        config.insert(key, table);
     }
     Ok(())
 }
@@ -62,6 +65,13 @@ mod tests {
             "mcp_servers.tracker": { "url": "https://t.example/mcp", "http_headers": { "X": "y" } },
         });
         assert_eq!(config.map(Value::Object), Some(expected));
+        // What the command line says of a server of that name stands before it, and so is not for it.
+        let typed = json!({ "mcp_servers.a": { "command": "/mine" }, "mcp_servers.a.env.TOKEN": "sk-1" });
+        let mut config = typed.as_object().cloned();
+        let one = json!([{ "name": "a", "command": "/x", "args": [], "env": [] }]);
+        add(&mut config, serde_json::from_value(one).unwrap()).unwrap();
+        let keys: Vec<String> = config.unwrap().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["mcp_servers.a.env.TOKEN", "mcp_servers.a"]);
         let twice = json!([{ "name": "a b", "command": "/x", "args": [], "env": [] }, { "name": "a-b", "command": "/y", "args": [], "env": [] }]);
         let refused = add(&mut None, serde_json::from_value(twice).unwrap()).unwrap_err().1;
         assert!(refused.contains("\"a b\" and \"a-b\" are both `a-b`"), "{refused}");
