@@ -106,6 +106,11 @@ impl Picture {
         Some(Self { bytes, columns, rows })
     }
 
+    /// How many bytes its file has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The sequences that show it from the cursor on; they leave the cursor where it is, or behind the picture.
     pub fn sequences(&self, protocol: Protocol) -> Vec<u8> {
         let text = STANDARD.encode(&self.bytes);

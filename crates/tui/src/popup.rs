@@ -126,6 +126,20 @@ impl Popup {
         self.items.get(self.chosen.index(self.items.len())).map(|item| item.insert.clone())
     }
 
+    /// Whether the chosen command, or another name of it, begins with `typed`, which stands without its `/`. What is only like
+    /// it is another command than the one that was typed.
+    pub fn is_begun_by(&self, typed: &str) -> bool {
+        let Some(chosen) = self.accepted() else { return false };
+        let name = chosen.trim_start_matches('/').trim_end();
+        let aliases = slash::find(name).map(|command| command.aliases).unwrap_or_default();
+        let after_source = name.rsplit(':').next();
+        let typed = typed.to_lowercase();
+        std::iter::once(name)
+            .chain(after_source)
+            .chain(aliases.iter().copied())
+            .any(|name| name.to_lowercase().starts_with(&typed))
+    }
+
     /// Its rows, at most `max_rows`.
     pub fn live(&self, look: &Look, max_rows: usize) -> Live {
         let window = self.chosen.window(self.items.len(), max_rows);

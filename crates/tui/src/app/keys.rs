@@ -112,8 +112,13 @@ impl App {
             Some(Action::Complete) => self.accept(),
             Some(Action::Accept) => {
                 // Nothing was typed and nothing chosen: the command is meant without an argument.
-                let is_bare = matches!(self.composer.token(), Some(Token::Argument { typed, .. }) if typed.is_empty());
-                if is_bare && !popup.is_chosen_in() {
+                // A command that is only like what is typed is not the one that is meant: that there is none is said.
+                let is_as_typed = match self.composer.token() {
+                    Some(Token::Argument { typed, .. }) => typed.is_empty(),
+                    Some(Token::Command(typed)) => !popup.is_begun_by(&typed),
+                    _ => false,
+                };
+                if is_as_typed && !popup.is_chosen_in() {
                     self.focus.popup = None;
                     return false;
                 }

@@ -9,7 +9,7 @@ use super::{
     keys::Keys,
     line::Line,
     list::{Chosen, Took},
-    panel::row,
+    panel::{paragraph, row},
 };
 use crate::{
     fuzzy::{Ranked, push_marked, ranked},
@@ -226,7 +226,7 @@ impl<T: Debug> Overlay for Picker<T> {
         let (filter, column) = self.filter.live("  search: ", size.columns, look);
         rows.push(filter);
         match (self.entries.is_empty(), self.found.is_empty()) {
-            (true, _) => rows.push(row(look, &[("  ", Role::Plain), (self.empty, Role::Quiet)])),
+            (true, _) => rows.extend(paragraph(self.empty, Role::Quiet, 2, &Look { width: size.columns, ..*look })),
             (false, true) => rows.push(row(look, &[("  nothing is like this", Role::Quiet)])),
             _ => rows.extend(self.rows(size, look)),
         }

@@ -40,6 +40,16 @@ fn lists_are_shown() {
     }
 }
 
+/// What to do is told on a narrow screen as well.
+#[test]
+fn a_list_without_entries_says_all_that_it_says() {
+    for (columns, rows) in [(40, 12), (30, 8)] {
+        let shown = screen(&*super::super::plugins::plugins(Vec::new()), (columns, rows)).join(" ");
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("there are none; `codex plugin add SOURCE` adds one"), "{shown}");
+    }
+}
+
 #[test]
 fn keys_choose() {
     type Make = fn() -> Box<dyn Overlay>;

@@ -15,8 +15,8 @@ use crate::{
 
 const BEGIN: &str = "# Commands of the screen
 
-Typed into the composer, at its beginning. While a name is typed, those that are like it are listed; Tab takes the chosen one. What
-begins with `/` and names no command is a message. This page is generated from the table of the program.
+Typed into the composer, at its beginning. While a name is typed, those that are like it are listed; Tab takes the chosen one. Enter
+runs it if it begins with what was typed, or was gone to. A word behind `/` that is no command is said to be none. This page is generated from the table of the program.
 ";
 
 /// On a screen of fewer columns what a command does stands below it.

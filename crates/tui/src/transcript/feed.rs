@@ -46,7 +46,13 @@ pub struct Feed {
     behind: bool,
     /// How the terminal is given pictures, if it is.
     pictures: Option<Protocol>,
+    /// How many were drawn since the user last said something, and of how many bytes.
+    drawn: (usize, usize),
 }
+
+/// Most pictures that are drawn until the user says something more, and most bytes of them: a model may look at very many, and
+/// a terminal keeps them all. The others are named like any file.
+const PICTURES: (usize, usize) = (8, 4 << 20);
 
 /// About how many rows are returned at once: all of a long answer would take many times the room of its text.
 const AT_ONCE: usize = 500;
@@ -215,11 +221,25 @@ impl Feed {
     }
 
     /// The pictures of what is finished.
-    fn drawn(&self, entry: &Entry, look: &Look) -> Vec<Row> {
+    fn drawn(&mut self, entry: &Entry, look: &Look) -> Vec<Row> {
         let (Some(protocol), Entry::Item(item)) = (self.pictures, entry) else { return Vec::new() };
-        let files = message::pictures(item).map(|file| Path::new(&self.directory).join(file));
-        let pictures = files.filter_map(|file| Picture::read(&file, protocol, narrower(look, 2).width));
-        pictures.flat_map(Row::picture).collect()
+        if matches!(item, ThreadItem::UserMessage { .. }) {
+            self.drawn = (0, 0);
+        }
+        let mut rows = Vec::new();
+        for file in message::pictures(item) {
+            if self.drawn.0 >= PICTURES.0 {
+                break;
+            }
+            let file = Path::new(&self.directory).join(file);
+            let Some(picture) = Picture::read(&file, protocol, narrower(look, 2).width) else { continue };
+            let (count, bytes) = (self.drawn.0 + 1, self.drawn.1 + picture.size());
+            if bytes <= PICTURES.1 {
+                self.drawn = (count, bytes);
+                rows.extend(Row::picture(picture));
+            }
+        }
+        rows
     }
 
     /// A question about this item is on the screen: it shows what is to be known of it.

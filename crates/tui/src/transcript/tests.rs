@@ -380,3 +380,34 @@ fn of_much_at_once_a_part_is_given_out_and_then_the_rest() {
     assert_eq!((shown[19_999].trim(), shown[21_999].as_str()), ("- item 19999", "• said 1999"));
     assert_eq!(shown[22_000], "last");
 }
+
+/// A model may look at very many pictures.
+#[test]
+fn so_many_pictures_are_drawn_until_the_user_says_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x0a\0\0\0\x0a".to_vec();
+    std::fs::write(directory.path().join("small.png"), &png).unwrap();
+    png.resize(600 << 10, 0);
+    std::fs::write(directory.path().join("large.png"), &png).unwrap();
+    let look = look(80);
+    let drawn = |feed: &mut Feed, notification: &ServerNotification| {
+        feed.apply(notification);
+        feed.finished(&look, 8).iter().filter(|row| row.drawn().is_some()).count()
+    };
+    for (name, most) in [("small.png", 8), ("large.png", 6)] {
+        let mut feed = Feed::default();
+        feed.set_directory(&directory.path().display().to_string());
+        feed.draws(Some(crate::picture::Protocol::Kitty));
+        let looked = |at: usize| {
+            completed(json!({
+                "type": "dynamicToolCall", "id": format!("{at}"), "tool": "view_image", "arguments": { "path": name },
+                "status": "completed", "success": true,
+            }))
+        };
+        let seen: usize = (0..12).map(|at| drawn(&mut feed, &looked(at))).sum();
+        assert_eq!(seen, most, "{name}");
+        let more = json!({ "type": "userMessage", "id": "u", "content": [{ "type": "text", "text": "more" }] });
+        drawn(&mut feed, &completed(more));
+        assert_eq!(drawn(&mut feed, &looked(12)), 1, "{name}");
+    }
+}

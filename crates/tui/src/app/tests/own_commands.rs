@@ -66,3 +66,19 @@ fn while_a_turn_runs_it_waits() {
     stage.ends("1", "completed");
     assert_eq!(said(&stage), command("git:tidy", ""));
 }
+
+#[test]
+fn enter_runs_no_command_that_is_only_like_what_is_typed() {
+    let mut stage = stage();
+    stage.says("/sessions");
+    let shown = stage.shown();
+    assert!(shown.contains("/sessions is no command; did you mean /permissions?"), "{shown}");
+    assert!(shown.contains("› /sessions") && stage.asked.is_empty(), "{:?} in\n{shown}", stage.asked);
+    // It is completed by a key that does so, and run where it was gone to.
+    assert!(stage.keys("tab").shown().contains("› /permissions"), "{}", stage.shown());
+    // What begins so is meant, by another name too.
+    for typed in ["/statu", "/approva", "/tid"] {
+        let mut stage = self::stage();
+        assert!(!stage.says(typed).shown().contains("is no command"), "{}", stage.shown());
+    }
+}
