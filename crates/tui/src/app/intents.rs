@@ -68,7 +68,10 @@ impl App {
             Intent::Approve { plan, change } => self.approve(plan, change),
             Intent::EditPlan(text) => self.edit_plan(text),
             Intent::RefusePlan => self.refuse_plan(),
-            Intent::AskAboutPlan => self.ask_about_plan(),
+            Intent::AskAboutPlan => {
+                self.take_answer_for_plan();
+                self.ask_about_plan();
+            }
             Intent::Shell(command) => self.shell(command),
             Intent::Compact(focus) => self.compact(focus),
             Intent::UndoCompaction => self.undo_compaction(),

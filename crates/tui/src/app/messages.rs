@@ -102,7 +102,7 @@ impl App {
         self.ask_branch();
         self.say_next();
         if status == TurnStatus::Completed {
-            self.ask_about_plan();
+            self.planned();
         }
     }
 

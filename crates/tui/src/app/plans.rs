@@ -69,6 +69,24 @@ impl App {
         }
     }
 
+    /// Not every model proposes a plan with the tool for that: its last answer is one, if the person says so.
+    pub(super) fn take_answer_for_plan(&mut self) {
+        if let Some(session) = &mut self.session
+            && session.plan.is_none()
+        {
+            session.plan = session.last_message.as_deref().map(Proposed::new);
+        }
+    }
+
+    /// A turn of plan mode has ended.
+    pub(super) fn planned(&mut self) {
+        self.ask_about_plan();
+        let Some(session) = self.session.as_ref().filter(|session| session.mode == ModeKind::Plan) else { return };
+        if session.plan.is_none() && session.last_message.is_some() {
+            self.focus.hint = Some("still plan mode: /plan takes the answer as the plan, /plan off leaves it".into());
+        }
+    }
+
     /// Has the plan carried out.
     pub(super) fn approve(&mut self, plan: String, change: Change) {
         let Some(session) = self.session.as_mut().filter(|session| session.turn.is_none()) else {

@@ -173,7 +173,9 @@ pub(super) fn permissions(arguments: &str, _: &Snapshot<'_>) -> Wanted {
 pub(super) fn plan(arguments: &str, snapshot: &Snapshot<'_>) -> Wanted {
     let change = |plans| Intent::Change(Change { plans: Some(plans), ..Change::default() });
     match arguments {
-        "" if snapshot.has_plan => Ok(vec![Intent::AskAboutPlan]),
+        "" if snapshot.has_plan || snapshot.is_planning && snapshot.last_message.is_some() => {
+            Ok(vec![Intent::AskAboutPlan])
+        }
         "" if snapshot.is_planning => Err("this is plan mode; /plan off leaves it".into()),
         "" | "on" => Ok(vec![change(true)]),
         "off" => Ok(vec![change(false)]),

@@ -48,6 +48,21 @@ fn shift_tab_goes_into_plan_mode_and_out_of_it() {
     assert_eq!(mode(&started(&stage)), Some(ModeKind::Plan));
 }
 
+/// A model that does not know the tool writes its plan as an answer.
+#[test]
+fn an_answer_is_the_plan_where_the_person_says_so() {
+    let mut stage = Stage::opened(SIZE);
+    stage.keys("shift+tab").clear_asked().says("/plan");
+    assert!(stage.shown().contains("this is plan mode; /plan off leaves it"), "{}", stage.shown());
+    stage.clear_asked().works("plan it");
+    stage.item(json!({ "type": "agentMessage", "id": "a", "text": "1. Do **it**." })).ends("1", "completed");
+    assert!(stage.shown().contains("/plan takes the answer as the plan"), "{}", stage.shown());
+    stage.clear_asked().says("/plan");
+    assert!(stage.shown().contains("› carry it out, asking"), "{}", stage.shown());
+    stage.keys("enter");
+    assert_eq!(started(&stage).approved_plan.as_deref(), Some("1. Do **it**."));
+}
+
 #[test]
 fn a_plan_is_carried_out_as_it_is_approved() {
     let mut stage = planned();
