@@ -203,6 +203,7 @@ fn answer(
             (None, Some(alone)) => alone.lead(&mut launch.command.environment),
             (None, None) => {}
         }
+        caches::lead(&mut launch.command.environment);
         if walls.is_first {
             let mut works = mem::take(&mut walls.view.works);
             supervisor::see_to(walls, launch, streams, &reply_to, || caches::tidy(&mut works));

@@ -22,7 +22,7 @@ const PROVIDER: &str = "[model_providers.other]\nbase_url = \"http://127.0.0.1:1
 
 const PATH: &str = "PATH=/usr/local/bin:/usr/bin:/bin";
 
-/// What `env` prints, less `HOME`'s value and `TMPDIR`, which the walls make.
+/// What `env` prints, less `HOME`'s value, and `TMPDIR` and `XDG_CACHE_HOME`, which the walls make.
 fn printed(place: &Place, flags: &[&str]) -> Vec<String> {
     let mut command = place.codex(&[&["sandbox"], flags, &["--", "env"]].concat());
     let output = command.envs(GIVEN).output().unwrap();
@@ -30,8 +30,9 @@ fn printed(place: &Place, flags: &[&str]) -> Vec<String> {
     assert!(output.status.success(), "{flags:?}: {error}");
     let home = format!("HOME={}", place.home.display());
     let text = String::from_utf8(output.stdout).unwrap();
+    let is_ours = |line: &&str| ["TMPDIR=", "XDG_CACHE_HOME="].iter().any(|name| line.starts_with(name));
     let mut lines: Vec<String> =
-        text.lines().filter(|line| !line.starts_with("TMPDIR=")).map(|line| line.replace(&home, "HOME")).collect();
+        text.lines().filter(|line| !is_ours(line)).map(|line| line.replace(&home, "HOME")).collect();
     lines.sort();
     lines
 }
@@ -59,6 +60,28 @@ fn commands_see_what_the_policy_leaves() {
             assert_eq!(printed(&place, &["-s", level]), *expected, "{level}: {policy}");
         }
     }
+}
+
+/// What does not begin without a cache has one: the user's, in a view of the command's own, or one that is temporary.
+#[test]
+fn there_is_a_cache_to_write() {
+    let place = Place::new(json!([]));
+    let script = "mkdir \"${XDG_CACHE_HOME:=$HOME/.cache}\"/x && echo $XDG_CACHE_HOME";
+    let run = |set: Option<&str>| {
+        let script = format!("mkdir -p \"$XDG_CACHE_HOME\"; {script}");
+        let mut command = place.codex(&["sandbox", "-s", "workspace-write", "--", "sh", "-c", &script]);
+        let output =
+            command.env_remove("XDG_CACHE_HOME").envs(set.map(|set| ("XDG_CACHE_HOME", set))).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(run(None), "/tmp/.cache");
+    let own = place.workspace.join("cache").display().to_string();
+    assert_eq!(run(Some(&own)), own);
+    let cache = place.home.join(".cache");
+    fs::create_dir(&cache).unwrap();
+    assert_eq!(run(None), cache.display().to_string());
+    assert!(!cache.join("x").exists());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! it goes with the session's temporary directory, beside which it lies.
 
 use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::{Path, PathBuf},
@@ -23,6 +25,23 @@ use super::{
     plan::Plan,
     tree::{Depth, TAME, Tree, place},
 };
+
+/// Where programs have their caches, other than in `~/.cache` (XDG Base Directory Specification).
+const CACHES: &str = "XDG_CACHE_HOME";
+
+/// Programs that do not begin without a cache that they can write have one where the user has none to lay an overlay over: with
+/// what else is temporary.
+pub(crate) fn lead(environment: &mut BTreeMap<OsString, OsString>) {
+    let directory = |name: &str| environment.get(OsStr::new(name)).map(Path::new);
+    let (set, home, temp) = (directory(CACHES), directory("HOME"), directory("TMPDIR"));
+    if set.is_none()
+        && let (Some(home), Some(temp)) = (home, temp)
+        && !home.join(".cache").is_dir()
+    {
+        let place = temp.join(".cache").into();
+        environment.insert(CACHES.into(), place);
+    }
+}
 
 /// The overlays of a cell, not attached yet.
 #[derive(Default)]
