@@ -93,7 +93,8 @@ pub use overrides::Override;
 pub use plugins::{PluginSettings, plugin_servers};
 pub use project_trust::{Held, ProjectFile, ProjectTrust};
 pub use provider::{
-    ApiKey, KeySource, OPENAI, ProviderSettings, Timeouts, WireApi, api_key, is_usual_variable, key_source,
+    ApiKey, KeySource, OPENAI, ProviderSettings, Timeouts, WireApi, api_key, closed_addresses, is_usual_variable,
+    key_source,
 };
 pub use review::TestCommand;
 pub use rules::{PermissionEntry, PermissionKind};

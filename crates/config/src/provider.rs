@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::built_in;
 use crate::credentials::{Keeper, keeper, kept};
 use crate::hide::has_secret_url;
+use crate::keys::{KEYS, find};
 use crate::origin::dotted;
 use crate::{ConfigError, Environment, Loaded, Settings, variables};
 
@@ -226,6 +227,14 @@ impl Settings {
         }
         self
     }
+}
+
+/// The usual addresses of vendors whose models are not open, whatever the settings say of them.
+pub fn closed_addresses() -> Vec<String> {
+    let openai = find(KEYS, "openai_base_url").map(|key| key.default.trim_matches('"').to_owned());
+    let built_in = built_in::all().into_iter().map(|(id, provider)| provider.resolve(&id, true));
+    let others = built_in.filter(|provider| !provider.open_weights).filter_map(|provider| provider.base_url);
+    openai.into_iter().chain(others).collect()
 }
 
 /// Where the key of a provider comes from.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use codex_config::{Origins, ProviderSettings, SearchBackend, SearchMode, SearchProvider, Settings, WireApi};
+use codex_config::{Origins, SearchBackend, SearchMode, SearchProvider, Settings, WireApi, closed_addresses};
 use codex_model::{Model, SearchingOtherwise};
 use codex_net::{
     HttpClients, Proxies, Servers, Web, WebHosts,
@@ -153,11 +153,13 @@ fn pages(settings: &Settings, origins: &Origins, proxies: &Proxies) -> Result<We
 
 /// The servers of models that are not open, of which `oss` asks nothing.
 fn closed(settings: &Settings) -> Result<Domains, RpcError> {
-    let all = settings.clone().with_built_in().model_providers;
-    let host = |provider: &ProviderSettings| {
-        let url = Url::parse(provider.base_url.as_deref()?).ok()?;
+    let configured = settings.model_providers.values().filter(|provider| !provider.open_weights);
+    let configured = configured.filter_map(|provider| provider.base_url.clone());
+    let host = |address: String| {
+        let url = Url::parse(&address).ok()?;
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     };
-    let hosts: Vec<String> = all.values().filter(|provider| !provider.open_weights).filter_map(host).collect();
+    // The usual address of one whose address was changed is no less its own.
+    let hosts: Vec<String> = configured.chain(closed_addresses()).filter_map(host).collect();
     Domains::new(&hosts).map_err(|error| configuration(&format!("`base_url` of a provider: {error}")))
 }

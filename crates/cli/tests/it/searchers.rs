@@ -164,7 +164,8 @@ fn with_oss_only_an_open_search_engine_is_asked_and_no_page_of_a_closed_server()
     let site = Site::new(&[("/search", FOUND), ("/page", "<p>Page.</p>")]);
     let closed = Site::new(&[("/page", "<p>Closed.</p>")]);
     let at = |site: &Site| format!("http://127.0.0.1:{}/page", site.port);
-    let script = json!([search(), fetch(&at(&closed)), fetch(&at(&site)), { "text": "done" }]);
+    let usual = fetch("https://api.openai.com/v1/models");
+    let script = json!([search(), fetch(&at(&closed)), usual, fetch(&at(&site)), { "text": "done" }]);
     let place = oss::place(script, oss::ollama(true, 40960));
     configure(
         &place,
@@ -185,12 +186,17 @@ fn with_oss_only_an_open_search_engine_is_asked_and_no_page_of_a_closed_server()
     );
     assert_eq!((place.server.requests().len(), site.asked().len()), (0, 0));
 
-    let (exit, stdout, stderr) = exec(&place, &["--oss", "--search", "-c", "search.open=true", "go"]);
+    let (exit, stdout, stderr) = exec(
+        &place,
+        &["--oss", "--search", "-c", "search.open=true", "-c", "openai_base_url=https://gateway.example/v1", "go"],
+    );
     assert_eq!((exit, stdout.as_str()), (Some(0), "done\n"), "{stderr}");
     assert_eq!(web_tools(&json!({ "tools": functions(&place) })), ["web_fetch", "web_search"]);
     let last = place.server.requests().pop().unwrap().body.to_string();
     assert!(last.contains("1. Page"), "{last}");
-    assert!(last.contains("is a server of models that are not open"), "{last}");
+    // Wherever the user has it asked: its usual address is its own too.
+    let refused = last.matches("is a server of models that are not open").count();
+    assert!(refused == 2 && last.contains("api.openai.com is a server"), "{last}");
     assert_eq!((site.asked().len(), closed.asked().len()), (2, 0));
 }
 

@@ -2,9 +2,9 @@
 
 use std::{
     fmt::Display,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -56,13 +56,14 @@ impl Recorder {
         &self.path
     }
 
-    /// Makes the file, which its owner alone may read.
+    /// Makes the file, which its owner alone may read. One that has nothing in it, as a run leaves that failed before it asked
+    /// anything, is taken.
     ///
     /// # Errors
     /// It is there already, or cannot be made.
     pub(super) fn create(path: &Path) -> Result<Self, String> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| match error.kind() {
+        let file = file.or_else(|error| empty(path).ok_or(error)).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 format!("{} is there already, and is not overwritten: name another file, or remove it", path.display())
             }
@@ -111,6 +112,15 @@ impl Recorder {
             state.broken.get_or_insert(error);
         }
     }
+}
+
+/// The file at `path`, if it is one, no link, and has nothing in it. Nobody but its owner may read it from then on.
+fn empty(path: &Path) -> Option<File> {
+    let found = path.symlink_metadata().ok().filter(|found| found.is_file() && found.len() == 0)?;
+    let file = OpenOptions::new().append(true).open(path).ok()?;
+    let opened = file.metadata().ok()?;
+    file.set_permissions(Permissions::from_mode(0o600)).ok()?;
+    ((opened.dev(), opened.ino(), opened.len()) == (found.dev(), found.ino(), 0)).then_some(file)
 }
 
 impl State {

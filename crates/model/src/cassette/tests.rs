@@ -353,6 +353,14 @@ fn files_that_are_there_stay_and_files_that_are_none_are_refused() {
     fs::write(&path, "mine").unwrap();
     assert!(Cassette::record(&path).unwrap_err().contains("is there already, and is not overwritten"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    // What a run has left that failed before it asked anything; but nothing that a link leads to.
+    let empty = directory.path().join("empty");
+    fs::write(&empty, "").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&empty, &link).unwrap();
+    assert!(Cassette::record(&link).unwrap_err().contains("is there already"));
+    Cassette::record(&empty).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&empty).unwrap().permissions()) & 0o777, 0o600);
     assert!(Cassette::record(&directory.path().join("no/c")).unwrap_err().contains("No such file"));
     let header = BY_HAND.lines().nth(1).unwrap();
     let table = [

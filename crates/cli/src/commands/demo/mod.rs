@@ -154,8 +154,10 @@ fn report(say: &Progress, place: &Place, view: &View) -> Result<ExitStatus, Stri
     }
     say.line(Style::Green, "\nThe demo passed. To go on with a real model:");
     say.line(Style::Plain, "    export OPENAI_API_KEY=…   then   codex exec \"explain this project\"");
-    say.line(Style::Plain, "    or, with a local server that speaks the Responses API:");
-    say.line(Style::Plain, "    codex exec -c model_provider=local -c model_providers.local.base_url=http://127.0.0.1:PORT/v1 -m MODEL \"…\"");
+    say.line(
+        Style::Plain,
+        "    or, with a server of models on this machine:   codex --oss exec \"explain this project\"",
+    );
     Ok(ExitStatus::Done)
 }
 
