@@ -90,24 +90,8 @@ fn limits(limits: &Limits) -> impl Iterator<Item = TypedFlag> {
 /// As [`thread_start`].
 pub fn thread_resume(options: &ThreadOptions, run: &RunOptions) -> Result<ThreadResumeParams, String> {
     let start = thread_start(options, run)?;
-    Ok(ThreadResumeParams {
-        thread_id: String::new(),
-        cwd: options.cd.as_ref().and(start.cwd),
-        model: start.model,
-        model_provider: start.model_provider,
-        sandbox: start.sandbox,
-        approval_policy: start.approval_policy,
-        config: start.config,
-        flags: start.flags,
-        trust_project: start.trust_project,
-        ask_trust: start.ask_trust,
-        full_auto: start.full_auto,
-        strict_config: start.strict_config,
-        live_output: start.live_output,
-        take_over: None,
-        without_model: None,
-        after_seq: None,
-    })
+    let cwd = options.cd.as_ref().and(start.cwd.clone());
+    Ok(ThreadResumeParams { cwd, ..ThreadResumeParams::under(String::new(), start) })
 }
 
 /// The directory to work in: `--cd`, else the current one. Other relative paths of flags are relative to it. Where the work is done

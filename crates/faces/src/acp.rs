@@ -167,7 +167,10 @@ impl Agent {
             "session/close" => {
                 let CloseSessionRequest { session_id, .. } = read(params)?;
                 let thread_id = session_id.to_string();
-                self.sessions.remove(&thread_id);
+                if let Some(prompt) = self.sessions.remove(&thread_id).and_then(|session| session.prompt) {
+                    self.interrupt(thread_id.clone());
+                    self.peer.answer(prompt.id, stopped(StopReason::Cancelled)).await;
+                }
                 self.client.thread_unsubscribe(ThreadUnsubscribeParams { thread_id }).await.map_err(failure)?;
                 Ok(json!({}))
             }
@@ -189,15 +192,11 @@ impl Agent {
 
     /// Goes on with a session; `replay`: the editor is told what was said in it.
     async fn load(&mut self, asked: ResumeSessionRequest, replay: bool) -> Result<Value, Failure> {
-        let mut config = None;
-        servers::add(&mut config, asked.mcp_servers)?;
-        let params = ThreadResumeParams {
-            thread_id: asked.session_id.to_string(),
-            cwd: Some(directory(asked.cwd)?),
-            config,
-            live_output: Some(true),
-            ..ThreadResumeParams::default()
-        };
+        let mut start = self.defaults.clone();
+        start.live_output = Some(true);
+        servers::add(&mut start.config, asked.mcp_servers)?;
+        let under = ThreadResumeParams::under(asked.session_id.to_string(), start);
+        let params = ThreadResumeParams { cwd: Some(directory(asked.cwd)?), ..under };
         let opened = self.client.thread_resume(params).await.map_err(failure)?;
         if replay {
             self.replay(&opened.thread.id).await?;

@@ -120,7 +120,7 @@ impl Tools {
             _ => {
                 let named = arguments["threadId"].as_str().or(arguments["conversationId"].as_str());
                 let thread_id = named.ok_or((INVALID_PARAMS, "`threadId` is missing".to_owned()))?.to_owned();
-                let resume = ThreadResumeParams { thread_id, ..ThreadResumeParams::default() };
+                let resume = ThreadResumeParams::under(thread_id, self.defaults.clone());
                 self.client.thread_resume(resume).await.map_err(failure)?.thread.id
             }
         };

@@ -211,6 +211,27 @@ pub struct ThreadResumeParams {
     pub after_seq: Option<u64>,
 }
 
+impl ThreadResumeParams {
+    /// Goes on with the thread `thread_id`, where it worked, under what `start` would have a new one run under.
+    pub fn under(thread_id: String, start: ThreadStartParams) -> Self {
+        Self {
+            thread_id,
+            model: start.model,
+            model_provider: start.model_provider,
+            sandbox: start.sandbox,
+            approval_policy: start.approval_policy,
+            config: start.config,
+            flags: start.flags,
+            trust_project: start.trust_project,
+            ask_trust: start.ask_trust,
+            full_auto: start.full_auto,
+            strict_config: start.strict_config,
+            live_output: start.live_output,
+            ..Self::default()
+        }
+    }
+}
+
 /// `thread/fork`: a new thread that goes on from another, which stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -109,6 +109,54 @@ fn an_editor_that_draws_terminals_is_told_what_commands_put_out_while_they_run()
     }
 }
 
+/// What was typed where the program was started holds for sessions that are loaded too.
+#[test]
+fn a_loaded_session_is_held_by_the_flags() {
+    let place = Place::new(json!([{ "text": "Opened." }, run("echo > made"), { "text": "Done." }]));
+    let mut editor = Other::start(place.codex(&["acp", "-a", "never"]), allow);
+    introduce(&mut editor);
+    let session = open(&mut editor, &place)["sessionId"].clone();
+    editor.ask("session/prompt", prompt(&session, "begin")).unwrap();
+    editor.close();
+    let mut editor = Other::start(place.codex(&["acp", "-a", "never", "-s", "read-only"]), allow);
+    introduce(&mut editor);
+    editor.ask("session/load", json!({ "sessionId": session, "cwd": place.workspace, "mcpServers": [] })).unwrap();
+    editor.ask("session/prompt", prompt(&session, "go")).unwrap();
+    assert!(!place.workspace.join("made").exists());
+    assert!(last_request(&place).contains("read-only"), "{}", last_request(&place));
+    editor.close();
+    // The same of what other agents go on with.
+    let place = Place::new(json!([{ "text": "Opened." }, run("echo > made"), { "text": "Done." }]));
+    let used = |flags: &[&str], tool: &str, arguments: Value| {
+        let mut agent = Other::start(place.codex(&[&["mcp-server"], flags].concat()), allow);
+        let info = json!({ "name": "t", "version": "1" });
+        let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": info });
+        agent.ask("initialize", hello).unwrap();
+        let done = agent.ask("tools/call", json!({ "name": tool, "arguments": arguments })).unwrap();
+        agent.close();
+        done["structuredContent"]["threadId"].clone()
+    };
+    let thread = used(&[], "codex", json!({ "prompt": "begin", "cwd": place.workspace }));
+    used(&["-s", "read-only"], "codex-reply", json!({ "prompt": "go", "threadId": thread }));
+    assert!(!place.workspace.join("made").exists());
+    assert!(last_request(&place).contains("read-only"), "{}", last_request(&place));
+}
+
+#[test]
+fn a_session_that_is_closed_owes_no_answer() {
+    let place = Place::new(json!([run("cat go"), { "text": "Done." }]));
+    let _go = place.unopened_pipe("go");
+    let mut editor = Other::start(place.codex(&["acp", "-a", "never"]), allow);
+    introduce(&mut editor);
+    let session = open(&mut editor, &place)["sessionId"].clone();
+    let id = editor.begin("session/prompt", prompt(&session, "go"));
+    update(&mut editor, "tool_call");
+    let closing = editor.begin("session/close", json!({ "sessionId": session }));
+    assert_eq!(editor.end(id).unwrap()["stopReason"], "cancelled");
+    editor.end(closing).unwrap();
+    editor.close();
+}
+
 #[test]
 fn a_session_with_pictures_is_loaded_with_their_names() {
     let place = Place::new(json!([{ "text": "Seen." }]));
