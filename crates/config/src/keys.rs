@@ -489,7 +489,7 @@ pub const SEARCH: &[Key] = &[
     key("deny_domains", Kind::Texts, "Hosts whose pages are never read, with what lies below them")
         .project(Project::Harmless)
         .appends(),
-    key("private_hosts", Kind::Texts, "Hosts whose pages are read though their addresses are not public").appends(),
+    key("private_hosts", Kind::Texts, "Hosts whose pages are read though their addresses are not public: at the usual ports, or `HOST:PORT`").appends(),
 ];
 
 /// The keys of `[limits]`.
