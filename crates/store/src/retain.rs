@@ -36,7 +36,8 @@ const LOOKED: &str = "cache/sessions-looked-through";
 /// How often it is looked.
 const EVERY: Duration = Duration::from_hours(24);
 
-/// Whether it is time to look through the sessions; then it is not for a day. Where that cannot be remembered, it never is.
+/// Whether it is time to look through the sessions: it is not for a day after [`retain`] has come to its end, so that what a short
+/// run has not done the next one does. Where that cannot be remembered, it never is.
 pub fn retention_due(codex_home: &Path) -> bool {
     let path = codex_home.join(LOOKED);
     let looked = path.metadata().and_then(|metadata| metadata.modified());
@@ -44,7 +45,8 @@ pub fn retention_due(codex_home: &Path) -> bool {
         return false;
     }
     let directory = path.parent().unwrap_or(codex_home);
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).and_then(|()| File::create(&path)).is_ok()
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory).and_then(|()| File::create(&path));
+    made.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).is_ok()
 }
 
 /// Removes what is not to be kept.
@@ -70,6 +72,9 @@ pub fn retain(codex_home: &Path, retention: &Retention) -> Removed {
             removed = Removed { sessions: removed.sessions + 1, bytes: removed.bytes + freed };
         }
     }
+    // Where it cannot be remembered, it is done once more.
+    let looked = File::options().write(true).open(codex_home.join(LOOKED));
+    let _ = looked.and_then(|file| file.set_modified(SystemTime::now()));
     removed
 }
 
@@ -310,6 +315,9 @@ mod tests {
     fn it_is_looked_once_a_day() {
         let home = tempfile::tempdir().unwrap();
         assert!(retention_due(home.path()));
+        // It was begun, and whoever did has ended before it was done.
+        assert!(retention_due(home.path()));
+        retain(home.path(), &Retention::default());
         assert!(!retention_due(home.path()));
         date(&home.path().join(LOOKED), 1);
         assert!(retention_due(home.path()));
